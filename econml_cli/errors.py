@@ -1,0 +1,47 @@
+"""What can go wrong, and the exit code each kind of it gets.
+
+Every message is one sentence that says what, where, and what to try: it is all that the user sees (unless `--debug`).
+"""
+
+from difflib import get_close_matches
+from collections.abc import Iterable
+
+
+class EconmlError(Exception):
+    """Something failed (exit code 1): the base of every error this package raises on purpose."""
+
+    exit_code = 1
+
+
+class ConfigError(EconmlError):
+    """What was typed is wrong (exit code 2): an option, its value, or the config file."""
+
+    exit_code = 2
+
+
+class DataError(EconmlError):
+    """A data file is missing, unreadable, or holds something that cannot be fitted (exit code 1)."""
+
+
+class RunError(EconmlError):
+    """A run directory is missing, exists already, or cannot be read or written (exit code 1)."""
+
+
+class CheckpointError(EconmlError):
+    """A checkpoint is missing, damaged, or of another model (exit code 1)."""
+
+
+class ShapeError(EconmlError):
+    """A model and a problem do not fit each other (exit code 1)."""
+
+
+class DivergedError(EconmlError):
+    """The loss became non-finite (exit code 3)."""
+
+    exit_code = 3
+
+
+def suggest(word: str, known: Iterable[str]) -> str:
+    """Return " Did you mean 'x'?" for the known word nearest to `word`, or "" where none is near."""
+    near = get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f" Did you mean '{near[0]}'?" if near else ""

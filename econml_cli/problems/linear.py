@@ -1,0 +1,72 @@
+"""The lecture's regression: a linear truth, so that every error is known."""
+
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from econml_cli.problems.base import Batch, Split, Task
+
+
+class LinearProblem:
+    """Y = X theta + sigma eps with theta ~ N(0, I_M), X ~ N(0, I), eps ~ N(0, 1).
+
+    Draws, in the lecture's order: theta here; then X, eps of the train sample; (the model draws its weights;) X, eps of
+    the test sample; X, eps of the validation sample, last, so that it disturbs nothing that the lecture draws.
+    The best predictor is f*(x) = x'theta and the Bayes risk sigma^2.
+
+    Source: lecture "Machine Learning Fundamentals for Economists", linear regression as empirical risk minimisation.
+    """
+
+    simulated: ClassVar[bool] = True
+    task: Task | None = "regression"
+    dout = 1
+    loss_scale = 1.0
+
+    def __init__(self, N: int, M: int, sigma: float, N_test: int, N_val: int, *, rngs: nnx.Rngs):
+        self.din = M
+        self.sigma = sigma
+        self.sizes = {"train": N, "test": N_test, "val": N_val, "population": N_test}
+        self.theta = jax.random.normal(rngs(), (M,))
+
+    def sample(self, rngs: nnx.Rngs, split: Split, n: int | None = None) -> Batch | None:
+        """X [n, M] and Y [n, 1]; None where n is 0."""
+        n = self.sizes[split] if n is None else n
+        if n == 0:
+            return None
+        x = jax.random.normal(rngs(), (n, self.din))
+        eps = jax.random.normal(rngs(), (n,))
+        return Batch(x, (x @ self.theta + self.sigma * eps)[:, None])
+
+    def loss(self, model: Any, batch: Batch) -> jax.Array:
+        """Squared error of each observation, [n]."""
+        return jnp.square(model(batch.x) - batch.y)[:, 0]
+
+    def predict(self, model: Any, x: jax.Array) -> jax.Array:
+        """f(x), [n, 1]."""
+        return model(x)
+
+    def observed(self, batch: Batch) -> jax.Array:
+        """Y, [n, 1]."""
+        return batch.y
+
+    def verdicts(self, model: Any, batch: Batch) -> dict[str, float]:
+        """Errors against theta and f*.
+
+        `theta_error` is ||theta_hat - theta||, where theta_hat is the slope of the least-squares projection of f(x) on
+        (1, x) over the batch: a linear model's own weights exactly, and defined for every other model too.
+        `excess_risk` is the mean of (f(x) - x'theta)^2: the population risk above the Bayes risk sigma^2.
+        """
+        f = model(batch.x)[:, 0]
+        design = jnp.column_stack([jnp.ones_like(f), batch.x])
+        theta_hat = jnp.linalg.lstsq(design, f)[0][1:]
+        return {
+            "theta_error": float(jnp.linalg.norm(theta_hat - self.theta)),
+            "bayes_risk": self.sigma**2,
+            "excess_risk": float(jnp.mean(jnp.square(f - batch.x @ self.theta))),
+        }
+
+    def describe(self) -> dict[str, Any]:
+        """Features, target and the drawn theta."""
+        return {"features": [f"x{i + 1}" for i in range(self.din)], "target": "y", "theta": self.theta.tolist()}
