@@ -51,7 +51,7 @@ class LinearProblem:
         """Y, [n, 1]."""
         return batch.y
 
-    def verdicts(self, model: Any, batch: Batch) -> dict[str, float]:
+    def verdicts(self, model: Any, batch: Batch) -> dict[str, jax.Array]:
         """Errors against theta and f*.
 
         `theta_error` is ||theta_hat - theta||, where theta_hat is the slope of the least-squares projection of f(x) on
@@ -62,9 +62,9 @@ class LinearProblem:
         design = jnp.column_stack([jnp.ones_like(f), batch.x])
         theta_hat = jnp.linalg.lstsq(design, f)[0][1:]
         return {
-            "theta_error": float(jnp.linalg.norm(theta_hat - self.theta)),
-            "bayes_risk": self.sigma**2,
-            "excess_risk": float(jnp.mean(jnp.square(f - batch.x @ self.theta))),
+            "theta_error": jnp.linalg.norm(theta_hat - self.theta),
+            "bayes_risk": jnp.asarray(self.sigma**2, f.dtype),
+            "excess_risk": jnp.mean(jnp.square(f - batch.x @ self.theta)),
         }
 
     def describe(self) -> dict[str, Any]:

@@ -1,0 +1,155 @@
+"""Checkpoints through Orbax: the only file that imports it.
+
+A checkpoint is a few named sections ("model", "optimizer", "rng", "position", "best"), each a flat mapping from the path
+of a leaf ("linear1.kernel") to a NumPy array. Flat paths do not depend on the containers that optax and flax use this
+year, NumPy leaves do not depend on the device, and a digest of all leaves shows damage that the file format lets pass.
+"""
+
+import hashlib
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from econml_cli.errors import CheckpointError
+
+Sections = dict[str, dict[str, np.ndarray]]
+
+
+def path_name(path: tuple[Any, ...]) -> str:
+    """The name of one leaf: a jax key path joined by dots, without the `.value` that an nnx variable adds."""
+    return jax.tree_util.keystr(path, simple=True, separator=".").removesuffix(".value")
+
+
+def flatten(tree: Any) -> dict[str, np.ndarray]:
+    """A pytree as {path: array}; typed RNG keys become their key data."""
+    return {path_name(path): _to_numpy(leaf) for path, leaf in jax.tree_util.tree_leaves_with_path(tree)}
+
+
+def _is_key(leaf: Any) -> bool:
+    return jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+
+
+def _to_numpy(leaf: Any) -> np.ndarray:
+    return np.asarray(jax.random.key_data(leaf) if _is_key(leaf) else leaf)
+
+
+def unflatten(abstract: Any, flat: Mapping[str, np.ndarray], what: str) -> Any:
+    """Fill a pytree of shapes (from `jax.eval_shape`) with the arrays of one section.
+
+    Raises:
+        CheckpointError: a leaf is missing, is left over, or has another shape or dtype; names the leaf, expected and got.
+    """
+    leaves, treedef = jax.tree_util.tree_flatten_with_path(abstract)
+    names = [path_name(path) for path, _ in leaves]
+    if missing := [n for n in names if n not in flat]:
+        raise CheckpointError(f"{what} lacks '{missing[0]}': it was saved from another model than its config says.")
+    if extra := [n for n in flat if n not in names]:
+        raise CheckpointError(f"{what} holds '{extra[0]}', which the model of its config does not have.")
+    return treedef.unflatten([_fill(name, leaf, flat[name], what) for name, (_, leaf) in zip(names, leaves, strict=True)])
+
+
+def _fill(name: str, leaf: Any, value: np.ndarray, what: str) -> Any:
+    if _is_key(leaf):
+        return jax.random.wrap_key_data(jax.numpy.asarray(value))
+    if tuple(value.shape) != tuple(leaf.shape) or value.dtype != leaf.dtype:
+        expected, got = f"{leaf.dtype}{list(leaf.shape)}", f"{value.dtype}{list(value.shape)}"
+        raise CheckpointError(f"{what}: '{name}' is {got} where the model of its config expects {expected}.")
+    return jax.numpy.asarray(value)
+
+
+def digest(sections: Mapping[str, Mapping[str, np.ndarray]]) -> str:
+    """SHA-256 over the names, shapes, dtypes and bytes of all leaves (hex)."""
+    sha = hashlib.sha256()
+    for section in sorted(sections):
+        for name in sorted(sections[section]):
+            leaf = np.ascontiguousarray(sections[section][name])
+            sha.update(f"{section}/{name}{leaf.dtype}{leaf.shape}".encode())
+            sha.update(leaf.tobytes())
+    return sha.hexdigest()
+
+
+def _orbax() -> Any:
+    """Orbax's v0 interface, with the chatter of its loggers off the user's stderr."""
+    for name in ("absl", "orbax"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    import orbax.checkpoint as ocp
+
+    return ocp
+
+
+class CheckpointWriter:
+    """Writes the checkpoints of one run, each into its own step directory, atomically, and keeps the newest `keep`."""
+
+    def __init__(self, directory: Path, keep: int):
+        self._ocp = _orbax()
+        options = self._ocp.CheckpointManagerOptions(max_to_keep=keep, enable_async_checkpointing=False)
+        self._manager = self._ocp.CheckpointManager(directory.absolute(), options=options)
+
+    def save(self, step: int, sections: Sections) -> None:
+        """Write one step (a step that is there already is left as it is).
+
+        Raises:
+            CheckpointError: the disk is full or the directory cannot be written.
+        """
+        if step in self._manager.all_steps():
+            return
+        tree = {name: leaves for name, leaves in sections.items() if leaves}
+        tree["digest"] = {"sha256": np.frombuffer(bytes.fromhex(digest(tree)), dtype=np.uint8)}
+        try:
+            self._manager.save(step, args=self._ocp.args.StandardSave(tree))
+        except Exception as error:
+            raise CheckpointError(f"The checkpoint of epoch {step} could not be written: {_first_line(error)}.") from error
+
+    def close(self) -> None:
+        """Release Orbax's threads."""
+        self._manager.close()
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+
+
+def steps(directory: Path) -> list[int]:
+    """The epochs of the finished checkpoints in a directory, ascending (an unfinished one has another name)."""
+    if not directory.is_dir():
+        return []
+    return sorted(int(p.name) for p in directory.iterdir() if p.is_dir() and p.name.isdigit())
+
+
+def load(directory: Path, step: int | None = None) -> tuple[int, Sections]:
+    """Read one checkpoint (default: the newest) as (step, sections), on whatever device is there.
+
+    Raises:
+        CheckpointError: there is none, or it is damaged; names the other steps that could be tried.
+    """
+    there = steps(directory)
+    if not there:
+        raise CheckpointError(f"{directory} holds no finished checkpoint; the run ended before its first one.")
+    if step is not None and step not in there:
+        raise CheckpointError(f"{directory} has no checkpoint of epoch {step}; it has {', '.join(map(str, there))}.")
+    step = there[-1] if step is None else step
+    sections = _read(directory, step, there)
+    stored = sections.pop("digest", {}).get("sha256")
+    if stored is None or bytes(stored).hex() != digest(sections):
+        raise _damaged(directory, step, there, "its digest does not match its contents")
+    return step, sections
+
+
+def _read(directory: Path, step: int, there: list[int]) -> Sections:
+    ocp = _orbax()
+    try:
+        with ocp.CheckpointManager(directory.absolute(), options=ocp.CheckpointManagerOptions(read_only=True)) as manager:
+            tree = manager.restore(step, args=ocp.args.StandardRestore())
+        return {name: {leaf: np.asarray(value) for leaf, value in part.items()} for name, part in tree.items()}
+    except Exception as error:  # Orbax and TensorStore raise a dozen kinds for a damaged file
+        raise _damaged(directory, step, there, _first_line(error)) from error
+
+
+def _damaged(directory: Path, step: int, there: list[int], why: str) -> CheckpointError:
+    others = [s for s in there if s != step]
+    remedy = f"try --step {others[-1]}" if others else "fit again"
+    return CheckpointError(f"The checkpoint {directory / str(step)} is damaged ({why[:160]}); {remedy}.")

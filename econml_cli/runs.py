@@ -1,0 +1,215 @@
+"""The run directory: create, find, list and read it. Every write is atomic (temp file, fsync, rename)."""
+
+import datetime
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from econml_cli import config as configs
+from econml_cli.errors import RunError, suggest
+
+SCHEMA = 1
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file so that a kill at any instant leaves the old one or the new one, whole."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Write a JSON document atomically; NaN and infinities become null, as JSON has no word for them."""
+    write_text(path, json.dumps(finite(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def finite(value: Any) -> Any:
+    """A JSON value with every NaN and infinity replaced by None, and NumPy scalars by Python's."""
+    if isinstance(value, Mapping):
+        return {str(k): finite(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(v) for v in value]
+    if hasattr(value, "item") and getattr(value, "ndim", 0) == 0:
+        value = value.item()
+    if isinstance(value, float) and not (value == value and abs(value) != float("inf")):
+        return None
+    return value
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run directory. Nothing is read until a property or method is used."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    @property
+    def metrics_path(self) -> Path:
+        return self.path / "metrics.jsonl"
+
+    def manifest(self) -> dict[str, Any]:
+        """manifest.json: versions, data, command line, status.
+
+        Raises:
+            RunError: not a run directory, or written by a newer econml.
+        """
+        manifest = self._json("manifest.json")
+        if manifest.get("schema", 0) > SCHEMA:
+            raise RunError(f"{self.path} was written by econml {manifest.get('econml')}, newer than this one: upgrade.")
+        return manifest
+
+    def update_manifest(self, **changes: Any) -> None:
+        """Change some keys of manifest.json."""
+        write_json(self.path / "manifest.json", {**self.manifest(), **changes})
+
+    def summary(self) -> dict[str, Any]:
+        """summary.json: what came out; {} while the run is not finished."""
+        return self._json("summary.json") if (self.path / "summary.json").exists() else {}
+
+    def preprocessing(self) -> dict[str, Any] | None:
+        """preprocessing.json: what the problem learnt from its training split; None where it learns nothing."""
+        return self._json("preprocessing.json") if (self.path / "preprocessing.json").exists() else None
+
+    def config(self) -> configs.FitConfig:
+        """config.yaml, checked again against the registries.
+
+        Raises:
+            RunError: the file is missing.
+            ConfigError: an option in it is no longer known or in bounds.
+        """
+        path = self.path / "config.yaml"
+        if not path.exists():
+            raise RunError(f"{self.path} has no config.yaml, so it is not a run; `econml inspect runs` lists the runs.")
+        values = configs.read_yaml(path)
+        model, problem = str(values.pop("model", "")), str(values.pop("problem", ""))
+        return configs.build(model, problem, [(str(path), values)])
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """The lines of metrics.jsonl; a last line torn by a kill is left out."""
+        if not self.metrics_path.exists():
+            return []
+        lines = self.metrics_path.read_text(encoding="utf-8").splitlines(keepends=True)
+        return [json.loads(line) for line in lines if line.endswith("\n")]
+
+    def _json(self, name: str) -> dict[str, Any]:
+        path = self.path / name
+        try:
+            return json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise RunError(f"{self.path} has no {name}, so it is not a run; `econml inspect runs` lists the runs.") from None
+        except (OSError, ValueError) as error:
+            raise RunError(f"{path} cannot be read ({error}); fit again, or restore it from a copy.") from None
+
+
+def new_name(model: str, problem: str) -> str:
+    """A name that sorts by time and does not collide: mlp-linear-20261122-234913-7f3a."""
+    now = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
+    return f"{model}-{problem}-{now}-{secrets.token_hex(2)}"
+
+
+def check_free(path: Path, force: bool) -> None:
+    """Refuse a run directory that is taken or cannot be made, before anything is computed.
+
+    Raises:
+        RunError: it exists (and force is not set, or it is not a run), or no directory on its way can be written.
+    """
+    if path.exists() and any(path.iterdir() if path.is_dir() else [path]):
+        if not path.is_dir() or not (path / "manifest.json").exists():
+            raise RunError(f"{path} exists and is not a run directory, so it is left alone; choose another --out.")
+        if not force:
+            raise RunError(f"{path} exists; add --force to replace it, or --resume {path} to continue it.")
+    parent = next(p for p in (path.absolute(), *path.absolute().parents) if p.exists())
+    if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
+        raise RunError(f"{path} cannot be made: {parent} is not a directory that can be written; choose another --out.")
+
+
+def create(path: Path, files: Mapping[str, str], force: bool) -> Run:
+    """Make a run directory that holds `files` from its first instant (built beside, then renamed into place).
+
+    Raises:
+        RunError: as `check_free`, or the disk refuses.
+    """
+    check_free(path, force)
+    staging = path.with_name(f".{path.name}.{secrets.token_hex(4)}.new")
+    old = path.with_name(f".{path.name}.{secrets.token_hex(4)}.old")
+    try:
+        staging.mkdir(parents=True)
+        (staging / "checkpoints").mkdir()
+        for name, text in files.items():
+            write_text(staging / name, text)
+        if path.exists():
+            path.rename(old)
+        staging.rename(path)
+    except OSError as error:
+        raise RunError(f"{path} cannot be written: {error.strerror or error}; choose another --out.") from error
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
+    return Run(path)
+
+
+def list_runs(runs_dir: Path) -> list[Run]:
+    """The runs directly below a directory, oldest first (by their manifest's time of creation)."""
+    if not runs_dir.is_dir():
+        return []
+    found = [Run(p) for p in runs_dir.iterdir() if (p / "manifest.json").is_file() and not p.name.startswith(".")]
+    return sorted(found, key=_created)
+
+
+def _created(run: Run) -> tuple[str, str]:
+    try:
+        return str(run.manifest().get("created", "")), run.name
+    except RunError:  # a damaged manifest must not hide the other runs
+        return "", run.name
+
+
+def find(name: str | None, runs_dir: Path) -> Run:
+    """The run meant by a path, a name below `runs_dir`, or the unique start of one; None means the newest.
+
+    Raises:
+        RunError: there is none, or several start so; suggests the nearest name.
+    """
+    runs = list_runs(runs_dir)
+    if name is None:
+        if not runs:
+            raise RunError(f"There is no run in {runs_dir}/ yet; make one with `econml fit mlp`, or name its directory.")
+        return runs[-1]
+    path = Path(name)
+    if (path / "manifest.json").is_file():
+        return Run(path)
+    names = [run.name for run in runs]
+    matches = [run for run in runs if run.name == name] or [run for run in runs if run.name.startswith(name)]
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
+        raise RunError(f"'{name}' is the start of {len(matches)} runs, {matches[0].name} and {matches[1].name} among them.")
+    if path.exists():
+        raise RunError(f"{path} is not a run directory: it has no manifest.json; `econml inspect runs` lists the runs.")
+    raise RunError(f"No run '{name}' here or in {runs_dir}/; `econml inspect runs` lists them.{suggest(name, names)}")
+
+
+def append_metrics(run: Run, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Append lines to metrics.jsonl, flushed to the disk before this returns."""
+    text = "".join(json.dumps(finite(row), allow_nan=False) + "\n" for row in rows)
+    with run.metrics_path.open("a", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())

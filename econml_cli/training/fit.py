@@ -1,0 +1,309 @@
+"""`econml fit` as a library call: train, keep everything in a run directory, resume."""
+
+import contextlib
+import datetime
+import hashlib
+import os
+import platform
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+import econml_cli
+from econml_cli import checkpoint, runs
+from econml_cli.config import FitConfig
+from econml_cli.errors import CheckpointError, ConfigError, RunError
+from econml_cli.runs import Run
+from econml_cli.tracking.base import Sink
+from econml_cli.tracking.jsonl import JsonlSink
+from econml_cli.training.position import from_sections, to_sections
+from econml_cli.training.precision import precision
+from econml_cli.training.setup import Setup, assemble, num_params
+from econml_cli.training.trainer import DIVERGED, STOPPED_EARLY, Chunk, Trainer
+
+#: seconds between checkpoints where --checkpoint-every is not given
+AUTOSAVE_SECONDS = 30.0
+#: what may differ when a run is resumed; everything else would make it another run
+RESUMABLE = ("num_epochs", "checkpoint_every", "keep")
+
+OpenSinks = Callable[[Run, FitConfig, int], Sequence[Sink]]
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """What came out of one fit: the run, its summary (as summary.json), and the signal that interrupted it, if any."""
+
+    run: Run
+    summary: dict[str, Any]
+    signal: int | None = None
+
+    @property
+    def stop_reason(self) -> str:
+        """max_epochs, early_stopping, diverged or interrupted."""
+        return str(self.summary["stop_reason"])
+
+
+def no_sinks(run: Run, config: FitConfig, done: int) -> Sequence[Sink]:
+    """The default of `fit`: nothing but metrics.jsonl, which is always written."""
+    return ()
+
+
+def fit(
+    config: FitConfig,
+    directory: Path,
+    *,
+    force: bool = False,
+    command: str | None = None,
+    open_sinks: OpenSinks = no_sinks,
+    stop_signal: Callable[[], int | None] = lambda: None,
+) -> FitResult:
+    """Fit a model to a problem and keep everything in a new run directory.
+
+    Args:
+        config: what to fit; see `econml_cli.config.build`.
+        directory: the run directory to make; `force` replaces a run that is there.
+        command: the command line, for the record.
+        open_sinks: called with (run, config, epochs done) when training starts; where metrics go besides metrics.jsonl.
+        stop_signal: asked after each chunk of epochs; a number stops the fit, saved and resumable.
+
+    Raises:
+        RunError: the directory is taken or cannot be written. DataError, ShapeError: the problem cannot be fitted.
+    """
+    started = time.perf_counter()
+    runs.check_free(directory, force)
+    with precision(config.trainer.precision):
+        setup = assemble(config)
+        _check_patience(setup)
+        run = runs.create(directory, _files(setup, command), force)
+        return _train(run, Trainer(setup), open_sinks, stop_signal, started)
+
+
+def resume(
+    run: Run,
+    changes: dict[str, Any] | None = None,
+    *,
+    open_sinks: OpenSinks = no_sinks,
+    stop_signal: Callable[[], int | None] = lambda: None,
+) -> FitResult:
+    """Continue a run from its newest checkpoint, bit for bit as if it had never stopped.
+
+    Args:
+        changes: new values of --num-epochs, --checkpoint-every or --keep.
+
+    Raises:
+        ConfigError: another option was changed. RunError: the run diverged, or its data are no longer the same.
+        CheckpointError: the checkpoint is damaged.
+    """
+    started = time.perf_counter()
+    changes = dict(changes or {})
+    if fixed := sorted(set(changes) - set(RESUMABLE)):
+        raise ConfigError(
+            f"--resume continues a run as it was: --{fixed[0].replace('_', '-')} cannot change (only --num-epochs, "
+            "--checkpoint-every and --keep can); start a new fit instead."
+        )
+    config = run.config().replace_trainer(**changes)
+    with precision(config.trainer.precision):
+        setup = assemble(config)
+        _check_same_data(run, setup)
+        trainer = Trainer(setup)
+        epoch, sections = _newest(run)
+        trainer.carry = from_sections(trainer.carry, sections, f"The checkpoint of epoch {epoch} in {run.path}")
+        if int(trainer.carry.status) == DIVERGED:
+            raise RunError(f"{run.path} diverged after epoch {epoch}; fit again with a smaller --lr or with --grad-clip 1.")
+        runs.write_text(run.path / "config.yaml", config.to_yaml())
+        run.update_manifest(status="running")
+        return _train(run, trainer, open_sinks, stop_signal, started)
+
+
+def _newest(run: Run) -> tuple[int, checkpoint.Sections]:
+    """The newest checkpoint that can be read; a damaged newest one is passed over (what it held is computed again)."""
+    there = checkpoint.steps(run.checkpoints)
+    for step in reversed(there[1:]):
+        with contextlib.suppress(CheckpointError):
+            return checkpoint.load(run.checkpoints, step)
+    return checkpoint.load(run.checkpoints, there[0] if there else None)
+
+
+def _check_patience(setup: Setup) -> None:
+    if setup.config.trainer.patience and setup.val is None:
+        raise ConfigError("--patience needs a validation split, and there is none; set --val-fraction (or --N-val).")
+
+
+def _train(
+    run: Run, trainer: Trainer, open_sinks: OpenSinks, stop_signal: Callable[[], int | None], started: float
+) -> FitResult:
+    """Drive the trainer: metrics to the sinks, checkpoints to the disk, an end for every way of ending."""
+    config, done = trainer.setup.config, int(trainer.carry.epoch)
+    sinks: list[Sink] = [JsonlSink(run), *open_sinks(run, config, done)]
+    exit_code = 1
+    summary: dict[str, Any] = {}
+    try:
+        with _saving(run, config) as save:
+            signal, seconds, last = _loop(trainer, done, sinks, save, stop_signal)
+            save(trainer)
+        summary = _summarise(trainer, last, signal, seconds, time.perf_counter() - started)
+        runs.write_json(run.path / "summary.json", summary)
+        run.update_manifest(status=summary["stop_reason"], finished=_now())
+        exit_code = 0
+    except BaseException:
+        with contextlib.suppress(RunError, OSError):
+            run.update_manifest(status="failed", finished=_now())
+        raise
+    finally:
+        for sink in sinks:
+            sink.finish(summary, exit_code=exit_code)
+    return FitResult(run, summary, signal)
+
+
+def _loop(
+    trainer: Trainer,
+    done: int,
+    sinks: Sequence[Sink],
+    save: Callable[[Trainer], None],
+    stop_signal: Callable[[], int | None],
+) -> tuple[int | None, float, dict[str, Any]]:
+    """Returns (signal that stopped it, seconds of training, last row)."""
+    every, saved, seconds, last = trainer.options.checkpoint_every, time.monotonic(), 0.0, {}
+    signal = stop_signal()
+    chunks: Iterator[Chunk] = trainer.run(done, every) if signal is None else iter(())
+    for chunk in chunks:
+        seconds += chunk.seconds
+        for sink in sinks:
+            sink.log(chunk.rows)
+        last = chunk.rows[-1] if chunk.rows else last
+        due = chunk.epoch % every == 0 if every else time.monotonic() - saved > AUTOSAVE_SECONDS
+        if due:
+            save(trainer)
+            saved = time.monotonic()
+        if (signal := stop_signal()) is not None:
+            break
+    return signal, seconds, last
+
+
+@contextlib.contextmanager
+def _saving(run: Run, config: FitConfig) -> Iterator[Callable[[Trainer], None]]:
+    writer = checkpoint.CheckpointWriter(run.checkpoints, config.trainer.keep)
+    try:
+        yield lambda trainer: writer.save(int(trainer.carry.epoch), to_sections(trainer.carry))
+    finally:
+        writer.close()
+
+
+def _summarise(
+    trainer: Trainer, last: dict[str, Any], signal: int | None, seconds: float, total: float
+) -> dict[str, Any]:
+    carry, setup = trainer.carry, trainer.setup
+    status, epoch = int(carry.status), int(carry.epoch)
+    finished = {STOPPED_EARLY: "early_stopping", DIVERGED: "diverged"}.get(status, "max_epochs")
+    interrupted = signal is not None and finished == "max_epochs" and epoch < setup.config.trainer.num_epochs
+    sections = to_sections(carry)
+    kept = {"model": sections.get("best", sections["model"])}
+    summary = {
+        "model": setup.config.model,
+        "problem": setup.config.problem,
+        "stop_reason": "interrupted" if interrupted else finished,
+        "epochs": epoch,
+        "best_epoch": int(carry.best_epoch) or None,
+        **losses(trainer.fitted(), setup),
+        "num_params": num_params(setup.model),
+        "n_train": setup.n_train,
+        "seconds_training": round(seconds, 3),
+        "seconds_total": round(total, 3),
+        "state_sha256": checkpoint.digest(kept),
+    }
+    if status == DIVERGED:
+        summary["diverged_epoch"] = epoch + 1
+    return runs.finite({k: v for k, v in summary.items() if v is not None})
+
+
+def losses(model: Any, setup: Setup) -> dict[str, Any]:
+    """train_loss, val_loss, test_loss in reported units and the verdicts against the truth, in one compiled program."""
+    problem = setup.problem
+
+    @jax.jit
+    def measure(state: Any, parts: dict[str, Any]) -> dict[str, Any]:
+        model = nnx.merge(graphdef, state)
+        found = {f"{k}_loss": jnp.mean(problem.loss(model, batch)) * problem.loss_scale for k, batch in parts.items()}
+        return {**found, **problem.verdicts(model, parts.get("test", parts["train"]))}
+
+    graphdef, state = nnx.split(model)
+    parts = {"train": setup.train, "val": setup.val, "test": setup.test}
+    found = jax.device_get(measure(state, {k: v for k, v in parts.items() if v is not None}))
+    return {name: float(str(np.asarray(value))) for name, value in found.items()}
+
+
+def _files(setup: Setup, command: str | None) -> dict[str, str]:
+    """What a run directory holds before training starts."""
+    import json
+
+    files = {
+        "config.yaml": setup.config.to_yaml(),
+        "manifest.json": json.dumps(runs.finite(_manifest(setup, command)), indent=2, ensure_ascii=False) + "\n",
+    }
+    if hasattr(setup.problem, "preprocessing"):
+        files["preprocessing.json"] = json.dumps(setup.problem.preprocessing(), indent=2, allow_nan=False) + "\n"
+    return files
+
+
+def _manifest(setup: Setup, command: str | None) -> dict[str, Any]:
+    packages = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
+    device = jax.devices()[0]
+    return {
+        "schema": runs.SCHEMA,
+        "status": "running",
+        "created": _now(),
+        "command": command,
+        "econml": econml_cli.__version__,
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in packages}},
+        "device": f"{device.platform}: {device.device_kind}",
+        "git_commit": _git_commit(),
+        "cwd": str(Path.cwd()),
+        "shapes": {"din": setup.problem.din, "dout": setup.problem.dout},
+        "num_params": num_params(setup.model),
+        "data": {**setup.problem.describe(), "fingerprint": fingerprint(setup)},
+    }
+
+
+def fingerprint(setup: Setup) -> str:
+    """SHA-256 over the arrays of the train, val and test samples (hex): equal data, equal fingerprint."""
+    sha = hashlib.sha256()
+    for leaf in jax.tree.leaves(jax.device_get((setup.train, setup.val, setup.test))):
+        sha.update(f"{leaf.dtype}{leaf.shape}".encode())
+        sha.update(np.ascontiguousarray(leaf).tobytes())
+    return sha.hexdigest()
+
+
+def _check_same_data(run: Run, setup: Setup) -> None:
+    if run.manifest()["data"]["fingerprint"] != fingerprint(setup):
+        raise RunError(f"The data of {run.path} are no longer what it was fitted to, so it cannot be resumed; fit again.")
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
+
+
+def _git_commit() -> str | None:
+    """The commit of the user's own repository, with "+changes" when its files differ from it; None outside one."""
+    environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0"}
+
+    def git(*arguments: str) -> str | None:
+        try:
+            done = subprocess.run(  # noqa: S603
+                ["git", *arguments],  # noqa: S607
+                capture_output=True, text=True, timeout=2, env=environment,
+            )  # fmt: skip
+        except (OSError, subprocess.SubprocessError):
+            return None
+        return done.stdout.strip() if done.returncode == 0 else None
+
+    commit = git("rev-parse", "HEAD")
+    return commit and commit + ("+changes" if git("status", "--porcelain", "--untracked-files=no") else "")

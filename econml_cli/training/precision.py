@@ -1,0 +1,30 @@
+"""`--precision`, end to end: the dtype of data, weights and optimizer state, and of the matrix products in between."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+
+@contextmanager
+def precision(name: str) -> Iterator[None]:
+    """Compute in float32 or float64 inside this context.
+
+    Matrix products run at full precision: on GPUs JAX would otherwise round float32 operands to TF32's 10 bits.
+    """
+    with jax.enable_x64(name == "float64"), jax.default_matmul_precision("highest"):
+        yield
+
+
+def to_device(tree: Any, name: str) -> Any:
+    """A pytree of arrays on the device, floating-point leaves in the chosen precision; None stays None."""
+    dtype = jnp.dtype(name)
+
+    def place(leaf: Any) -> jax.Array:
+        is_float = np.issubdtype(leaf.dtype, np.floating)
+        return jnp.asarray(leaf, dtype=dtype if is_float else None)
+
+    return jax.tree.map(place, tree)

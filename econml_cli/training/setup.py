@@ -1,0 +1,113 @@
+"""Where a model meets a problem: draw or read the data, make the model, and check that the shapes fit."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from econml_cli.config import FitConfig
+from econml_cli.errors import DataError, ShapeError
+from econml_cli.models import registry as models
+from econml_cli.problems import registry as problems
+from econml_cli.problems.base import Batch
+from econml_cli.training.precision import to_device
+
+
+@dataclass(frozen=True)
+class Setup:
+    """A model at its initial weights and the problem it is fitted to, with the three samples on the device."""
+
+    config: FitConfig
+    problem: Any
+    model: Any
+    train: Batch
+    val: Batch | None
+    test: Batch | None
+
+    @property
+    def n_train(self) -> int:
+        return int(self.train.x.shape[0])
+
+
+def make_problem(config: FitConfig, rngs: nnx.Rngs) -> Any:
+    """The problem of a config, constructed with its options."""
+    return problems.load(config.problem)(**vars(config.problem_options), rngs=rngs)
+
+
+def make_model(config: FitConfig, din: int, dout: int, rngs: nnx.Rngs) -> Any:
+    """The model of a config at its initial weights, made in one compiled program."""
+    cls = models.load(config.model)
+    dtype = jnp.dtype(config.trainer.precision)
+
+    @nnx.jit
+    def init(rngs: nnx.Rngs) -> Any:
+        return cls(din, dout, **vars(config.model_options), param_dtype=dtype, rngs=rngs)
+
+    return init(rngs)
+
+
+def abstract_model(config: FitConfig, din: int, dout: int) -> Any:
+    """The same model as shapes only: nothing is allocated."""
+    cls = models.load(config.model)
+    dtype = jnp.dtype(config.trainer.precision)
+    return nnx.eval_shape(lambda: cls(din, dout, **vars(config.model_options), param_dtype=dtype, rngs=nnx.Rngs(0)))
+
+
+def assemble(config: FitConfig) -> Setup:
+    """Everything that training needs, drawn from one `nnx.Rngs(seed)` in the lecture's order: what defines the problem,
+    the train sample, the model's weights, the test sample, the validation sample.
+
+    Call it inside `precision(config.trainer.precision)`.
+
+    Raises:
+        DataError: the data cannot be used.
+        ShapeError: model and problem do not fit.
+    """
+    rngs = nnx.Rngs(config.trainer.seed)
+    problem = make_problem(config, rngs)
+    dtype = config.trainer.precision
+    train = _sample(problem, rngs, "train")
+    if train is None:
+        raise DataError("The training split is empty; lower --val-fraction and --test-fraction.")
+    model = make_model(config, problem.din, problem.dout, rngs)
+    test = _sample(problem, rngs, "test")
+    val = _sample(problem, rngs, "val")
+    setup = Setup(config, problem, model, *(to_device(part, dtype) for part in (train, val, test)))
+    check_shapes(setup)
+    return setup
+
+
+def _sample(problem: Any, rngs: nnx.Rngs, split: Any) -> Batch | None:
+    if not problem.simulated:
+        return problem.sample(rngs, split)
+    return nnx.jit(lambda rngs: problem.sample(rngs, split))(rngs)
+
+
+def check_shapes(setup: Setup) -> None:
+    """Evaluate model and loss on shapes only, and compare with what the problem expects.
+
+    [N] against [N, 1] would silently become an N x N mean; it is caught here, once.
+
+    Raises:
+        ShapeError: with the expected and the actual shape.
+    """
+    n, problem = setup.n_train, setup.problem
+    out = nnx.eval_shape(lambda m, x: m(x), setup.model, setup.train.x)
+    if tuple(out.shape) != (n, problem.dout):
+        raise ShapeError(
+            f"Model {setup.config.model} maps x{list(setup.train.x.shape)} to {list(out.shape)}, but problem "
+            f"{setup.config.problem} expects [{n}, {problem.dout}]; check the model's output layer."
+        )
+    loss = nnx.eval_shape(lambda m, b: problem.loss(m, b), setup.model, setup.train)
+    if tuple(loss.shape) != (n,):
+        raise ShapeError(
+            f"The loss of problem {setup.config.problem} has shape {list(loss.shape)}, expected [{n}]: one value an "
+            "observation."
+        )
+
+
+def num_params(model: Any) -> int:
+    """How many trainable numbers a model (or its shapes) holds."""
+    return sum(leaf.size for leaf in jax.tree.leaves(nnx.state(model, nnx.Param)))
