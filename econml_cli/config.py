@@ -18,6 +18,8 @@ from typing import Any, Literal
 from econml_cli.errors import ConfigError, suggest
 
 Precision = Literal["float32", "float64"]
+#: the layer of values that were typed: an error need not say where they came from
+TYPED = "the command line"
 _COMPARE = {">=": operator.ge, ">": operator.gt, "<=": operator.le, "<": operator.lt}
 _TRUE, _FALSE = {"true", "yes", "on", "1"}, {"false", "no", "off", "0"}
 
@@ -75,7 +77,7 @@ def _metavar(kind: Any, given: str | None) -> str:
     if given:
         return given
     if typing.get_origin(kind) is Literal:
-        return "|".join(typing.get_args(kind))
+        return "NAME"
     if typing.get_origin(kind) is tuple:
         return "A,B,..."
     return {int: "INT", float: "FLOAT", str: "TEXT", bool: "BOOL"}[kind]
@@ -192,6 +194,24 @@ class TrackingOptions:
 
 
 @dataclass(frozen=True)
+class RunOptions:
+    """Where a fit goes and what it prints: everything that is not part of what is repeated."""
+
+    problem: str | None = option(None, "what to fit to (default: linear, or tabular with --data)", metavar="PROBLEM")
+    out: str | None = option(None, "the run directory itself", metavar="DIR")
+    runs_dir: str = option("runs", "parent of generated run directories", metavar="DIR")
+    name: str | None = option(None, "name of the run directory (default: generated)")
+    config: str | None = option(None, "read options from a YAML file, such as a run's config.yaml", metavar="FILE")
+    resume: str | None = option(None, "continue a run from its newest checkpoint", metavar="RUN")
+    force: bool = option(False, "replace the run directory if it exists")
+    print_config: bool = option(False, "print the resolved options as YAML and stop")
+    dry_run: bool = option(False, "resolve everything, report shapes, parameters, FLOPs and memory; train nothing")
+    quiet: bool = option(False, "no progress bar, no summary")
+    json: bool = option(False, "print the summary as one JSON document")
+    debug: bool = option(False, "show the full trace of an error")
+
+
+@dataclass(frozen=True)
 class FitConfig:
     """Everything needed to repeat a fit: what a run's config.yaml holds."""
 
@@ -259,13 +279,13 @@ def build(model: str, problem: str, layers: Iterable[tuple[str, Mapping[str, Any
                 try:
                     values[opt.name] = coerce(opt, layer[opt.name])
                 except ValueError as error:
-                    wrong.append(f"{opt.flag} {error} ({source})")
+                    wrong.append(f"{opt.flag} {error}" + (f" ({source})" if source != TYPED else ""))
                 break
         parts.append(cls(**values))
     for source, layer in layers:
         wrong += [f"{source} has no option '{k}' for {model} on {problem}.{suggest(k, known)}" for k in set(layer) - known]
     if wrong:
-        raise ConfigError("; ".join(sorted(wrong)))
+        raise ConfigError("; ".join(sorted(wrong)).rstrip(".") + ".")
     return FitConfig(model, problem, *parts)
 
 

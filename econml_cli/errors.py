@@ -3,8 +3,8 @@
 Every message is one sentence that says what, where, and what to try: it is all that the user sees (unless `--debug`).
 """
 
-from difflib import get_close_matches
 from collections.abc import Iterable
+from difflib import get_close_matches
 
 
 class EconmlError(Exception):
@@ -39,6 +39,14 @@ class DivergedError(EconmlError):
     """The loss became non-finite (exit code 3)."""
 
     exit_code = 3
+
+
+class Interrupted(EconmlError):
+    """A signal stopped a fit, which was saved (exit code 130 for SIGINT, 143 for the others)."""
+
+    def __init__(self, message: str, signal: int):
+        super().__init__(message)
+        self.exit_code = 130 if signal == 2 else 143
 
 
 def suggest(word: str, known: Iterable[str]) -> str:

@@ -1,6 +1,7 @@
 """`econml fit` as a library call: train, keep everything in a run directory, resume."""
 
 import contextlib
+import dataclasses
 import datetime
 import hashlib
 import os
@@ -20,7 +21,7 @@ from flax import nnx
 
 import econml_cli
 from econml_cli import checkpoint, runs
-from econml_cli.config import FitConfig
+from econml_cli.config import FitConfig, TrackingOptions
 from econml_cli.errors import CheckpointError, ConfigError, RunError
 from econml_cli.runs import Run
 from econml_cli.tracking.base import Sink
@@ -91,6 +92,7 @@ def resume(
     run: Run,
     changes: dict[str, Any] | None = None,
     *,
+    tracking: TrackingOptions | None = None,
     open_sinks: OpenSinks = no_sinks,
     stop_signal: Callable[[], int | None] = lambda: None,
 ) -> FitResult:
@@ -98,6 +100,7 @@ def resume(
 
     Args:
         changes: new values of --num-epochs, --checkpoint-every or --keep.
+        tracking: where metrics go from now on (default: as before).
 
     Raises:
         ConfigError: another option was changed. RunError: the run diverged, or its data are no longer the same.
@@ -111,6 +114,8 @@ def resume(
             "--checkpoint-every and --keep can); start a new fit instead."
         )
     config = run.config().replace_trainer(**changes)
+    if tracking is not None:
+        config = dataclasses.replace(config, tracking=tracking)
     with precision(config.trainer.precision):
         setup = assemble(config)
         _check_same_data(run, setup)
@@ -238,7 +243,8 @@ def losses(model: Any, setup: Setup) -> dict[str, Any]:
     graphdef, state = nnx.split(model)
     parts = {"train": setup.train, "val": setup.val, "test": setup.test}
     found = jax.device_get(measure(state, {k: v for k, v in parts.items() if v is not None}))
-    return {name: float(str(np.asarray(value))) for name, value in found.items()}
+    order = [f"{k}_loss" for k in parts] + sorted(found)  # jit returns a dict in alphabetical order
+    return {name: float(str(np.asarray(found[name]))) for name in dict.fromkeys(order) if name in found}
 
 
 def _files(setup: Setup, command: str | None) -> dict[str, str]:

@@ -123,6 +123,16 @@ class Trainer:
             self._program = jitted.lower(self.carry, self.hyper, *self._data, jnp.int32(0)).compile()
         return self._program
 
+    def compile_step(self) -> Any:
+        """One update of one batch, compiled by itself, for its cost."""
+        batch = jax.tree.map(lambda leaf: leaf[: self.size], self.setup.train)
+        learner = (self.carry.params, self.carry.other, self.carry.opt_state)
+
+        def step(hyper: Any, learner: Any, batch: Batch) -> Any:
+            return self._step(self._optimizer(hyper), learner, (batch, None))
+
+        return jax.jit(step).lower(self.hyper, learner, batch).compile()
+
     def _chunk(self, carry: Carry, hyper: Any, train: Batch, val: Batch | None, last: jax.Array) -> Any:
         first = carry.epoch
         names = ["train_loss", "lr"] if val is None else ["train_loss", "val_loss", "lr"]

@@ -1,0 +1,99 @@
+"""The `econml` command: assembles the subcommands, and turns every error into one line on stderr and an exit code."""
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+from typer.exceptions import TyperException
+
+from econml_cli import __version__
+from econml_cli.commands import eval as eval_
+from econml_cli.commands import inspect, predict
+from econml_cli.commands.fit import HELP as FIT_HELP
+from econml_cli.commands.fit import FitCommand
+from econml_cli.errors import EconmlError
+from econml_cli.options import CONTEXT
+
+app = typer.Typer(
+    name="econml",
+    help="Fit neural networks and other function approximators to economic data and economic models.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings=CONTEXT,
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"econml {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show version.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the full trace of an error (any command).")] = False,
+) -> None:
+    """Fit neural networks and other function approximators to economic data and economic models."""
+
+
+@app.command("fit", cls=FitCommand, help=FIT_HELP)
+def _fit() -> None:  # FitCommand replaces it once it has seen the arguments
+    raise AssertionError
+
+
+app.command("eval")(eval_.eval_command)
+app.command("predict")(predict.predict_command)
+app.add_typer(inspect.app, name="inspect")
+
+
+def main() -> None:
+    """Run the command line and exit."""
+    # --debug may stand anywhere, so that it can be added at the end of the line that failed
+    debug = "--debug" in sys.argv
+    args = [arg for arg in sys.argv[1:] if arg != "--debug"]
+    try:
+        code = app(args, prog_name="econml", standalone_mode=False)
+    except Exception as error:
+        if debug:
+            raise
+        code = _explain(error, args)
+    _flush()
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _explain(error: Exception, args: list[str]) -> int:
+    """One sentence on stderr; returns the exit code."""
+    name = f"econml {args[0]}" if args and args[0] in _commands() else "econml"
+    if isinstance(error, EconmlError):
+        code, message = error.exit_code, str(error)
+    elif isinstance(error, TyperException):
+        code, message = error.exit_code, error.format_message()
+        if not message:  # no arguments: the help has been shown
+            return code
+        message = f"{message if message.endswith(('.', '?')) else message + '.'} `{name} --help` shows what can be given."
+    elif isinstance(error, typer.Abort):
+        code, message = 1, "Aborted."
+    elif isinstance(error, BrokenPipeError):
+        return 1
+    elif isinstance(error, MemoryError):
+        code, message = 1, "Out of memory; try a smaller --batch-size, a smaller model, or less data."
+    else:
+        code = 1
+        message = f"Unexpected {type(error).__name__}: {error}. Run it again with --debug to see where, and report it."
+    print(f"{name}: {message}", file=sys.stderr)  # noqa: T201
+    return code
+
+
+def _commands() -> set[str]:
+    return {*(c.name or "" for c in app.registered_commands), *(g.name or "" for g in app.registered_groups)}
+
+
+def _flush() -> None:
+    """A reader that left early (`econml ... | head`) must not make the interpreter complain on its way out."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

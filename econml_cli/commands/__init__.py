@@ -1,0 +1,1 @@
+"""One file a command: a signature, deferred imports, one library call, one print."""

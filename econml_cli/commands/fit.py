@@ -1,0 +1,250 @@
+"""`econml fit [MODEL]`: the options offered are those of the chosen model and problem."""
+
+import os
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand
+
+from econml_cli import config as configs
+from econml_cli.config import FitConfig, RunOptions
+from econml_cli.errors import ConfigError, DivergedError, EconmlError, Interrupted
+from econml_cli.models.registry import MODELS
+from econml_cli.options import Peek, Section, build_command, check_known, peek, spell_switches
+from econml_cli.problems import registry as problems
+
+OUTPUT = Section.of("Run", RunOptions, paired=False)
+HELP = """Fit MODEL to a problem; keep everything in a run directory.
+
+`econml fit mlp --lr 1e-3` runs the lecture's problem. `--data FILE --target Y` fits a table of yours."""
+
+
+class FitCommand(TyperCommand):
+    """Builds the real command once the arguments tell the model and the problem, and hands over to it."""
+
+    def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
+        """The context of the command with the chosen model's and problem's options."""
+        try:
+            model, problem, seen = choose(args)
+        except EconmlError:
+            if not extra.get("resilient_parsing"):  # completion must not fail on a half-typed line
+                raise
+            model, problem, seen = "mlp", problems.DEFAULT, Peek()
+        sections = [Section.of(title, cls) for title, cls in configs.sections(model, problem)] + [OUTPUT]
+        if not extra.get("resilient_parsing"):
+            check_known(seen.values, sections, _owners(), f"{model} on {problem}")
+            args = spell_switches(args, sections)
+        command = build_command(
+            "fit",
+            lambda argument, given: _fit(model, problem, given),
+            sections,
+            argument=Annotated[
+                str | None,
+                typer.Argument(
+                    metavar="MODEL",
+                    help=f"{', '.join(MODELS)} (default: the problem's own)",
+                    show_default=False,
+                    autocompletion=lambda incomplete: [name for name in MODELS if name.startswith(incomplete)],
+                ),
+            ],
+            help=HELP,
+        )
+        return command.make_context(info_name, args, parent=parent, **extra)
+
+
+def _owners() -> dict[str, str]:
+    """Every option of a model or a problem -> whose it is."""
+    owners = {}
+    for kind, table in (("model", MODELS), ("problem", problems.PROBLEMS)):
+        for name, entry in table.items():
+            owners |= {opt.name: f"{kind} {name}" for opt in configs.options_of(entry.options)}
+    return owners
+
+
+def _switches() -> frozenset[str]:
+    declared: list[type] = [RunOptions, configs.TrainerOptions, configs.TrackingOptions]
+    declared += [entry.options for entry in (*MODELS.values(), *problems.PROBLEMS.values())]
+    return frozenset(opt.name for cls in declared for opt in configs.options_of(cls) if opt.is_bool) | {"help"}
+
+
+def choose(args: Sequence[str]) -> tuple[str, str, Peek]:
+    """The model and the problem that the arguments, the environment and a config file ask for.
+
+    Raises:
+        ConfigError: there is no such model or problem, or the config file cannot be read.
+    """
+    seen = peek(args, _switches())
+    file = _from_file(seen.values)
+
+    def ask(name: str) -> str | None:
+        found = seen.values.get(name) or os.environ.get(f"ECONML_{name.upper()}") or file.get(name)
+        return None if found is None else str(found)
+
+    problem = ask("problem") or ("tabular" if ask("data") else problems.DEFAULT)
+    model = seen.argument or ask("model") or problems.get(problem).model
+    configs.sections(model, problem)  # raises for unknown names
+    return model, problem, seen
+
+
+def _from_file(values: Mapping[str, str]) -> dict[str, Any]:
+    """The options of --config, or of the run that --resume names."""
+    if name := values.get("config"):
+        return configs.read_yaml(Path(name))
+    if name := values.get("resume"):
+        from econml_cli import runs
+
+        run = runs.find(name, Path(values.get("runs_dir") or os.environ.get("ECONML_RUNS_DIR") or "runs"))
+        return configs.read_yaml(run.path / "config.yaml")
+    return {}
+
+
+def _run_options(given: Mapping[str, Any]) -> RunOptions:
+    opts = configs.options_of(RunOptions)
+    layers = {**configs.read_environment([o.name for o in opts]), **{k: v for k, v in given.items()}}
+    wrong, values = [], {}
+    for opt in opts:
+        if opt.name in layers:
+            try:
+                values[opt.name] = configs.coerce(opt, layers[opt.name])
+            except ValueError as error:
+                wrong.append(f"{opt.flag} {error}")
+    if wrong:
+        raise ConfigError("; ".join(wrong) + ".")
+    return RunOptions(**values)
+
+
+def _fit(model: str, problem: str, given: dict[str, Any]) -> None:
+    own = {opt.name for opt in OUTPUT.options}
+    options = _run_options({k: v for k, v in given.items() if k in own})
+    flags = {k: v for k, v in given.items() if k not in own}
+    if options.resume:
+        return _resume(options, flags)
+    config = _config(model, problem, options, flags)
+    if options.print_config:
+        return sys.stdout.write(config.to_yaml()) and None
+    if options.dry_run:
+        return _dry_run(config, options)
+    _train(config, options)
+
+
+def _config(model: str, problem: str, options: RunOptions, flags: dict[str, Any]) -> FitConfig:
+    names = [opt.name for _, cls in configs.sections(model, problem) for opt in configs.options_of(cls)]
+    layers = [(configs.TYPED, flags), ("ECONML_* variables", configs.read_environment(names))]
+    if options.config:
+        values = configs.read_yaml(Path(options.config))
+        layers.append((options.config, {k: v for k, v in values.items() if k not in ("model", "problem")}))
+    return configs.build(model, problem, layers)
+
+
+def _directory(config: FitConfig, options: RunOptions) -> Path:
+    from econml_cli import runs
+
+    if options.out:
+        return Path(options.out)
+    return Path(options.runs_dir) / (options.name or runs.new_name(config.model, config.problem))
+
+
+def _train(config: FitConfig, options: RunOptions) -> None:
+    from econml_cli import runs
+
+    directory = _directory(config, options)
+    runs.check_free(directory, options.force)  # before seconds go into importing jax
+
+    from econml_cli.signals import stop_signals
+
+    with stop_signals() as stop:
+        from econml_cli.training import compilation_cache
+        from econml_cli.training.fit import fit
+
+        compilation_cache.enable()
+        result = fit(
+            config,
+            directory,
+            force=options.force,
+            command=shlex.join(["econml", *sys.argv[1:]]),
+            open_sinks=_sinks(options),
+            stop_signal=stop,
+        )
+    _report(result, options)
+
+
+def _resume(options: RunOptions, flags: dict[str, Any]) -> None:
+    from econml_cli import runs
+
+    run = runs.find(options.resume, Path(options.runs_dir))
+    if options.config or options.out or options.name or options.force:
+        raise ConfigError("--resume continues a run where it is: leave out --config, --out, --name and --force.")
+    tracking = {k: flags.pop(k) for k in list(flags) if k.startswith("wandb_")}
+    saved = configs.read_yaml(run.path / "config.yaml")
+    model, problem = saved.pop("model"), saved.pop("problem")
+    config = configs.build(model, problem, [(configs.TYPED, {**flags, **tracking}), (str(run.path / "config.yaml"), saved)])
+
+    from econml_cli.signals import stop_signals
+
+    with stop_signals() as stop:
+        from econml_cli.training import compilation_cache
+        from econml_cli.training.fit import resume
+
+        compilation_cache.enable()
+        changes = {name: getattr(config.trainer, name) for name in flags if hasattr(config.trainer, name)}
+        changes |= {name: flags[name] for name in flags if name not in changes}
+        result = resume(run, changes, tracking=config.tracking, open_sinks=_sinks(options), stop_signal=stop)
+    _report(result, options)
+
+
+def _sinks(options: RunOptions) -> Any:
+    """Opens the progress bar and W&B when training starts."""
+
+    def open_sinks(run: Any, config: FitConfig, done: int) -> list[Any]:
+        from econml_cli.tracking.progress import open_progress
+        from econml_cli.tracking.wandb_sink import open_sink
+
+        wandb = open_sink(
+            given_mode=config.tracking.wandb_mode,
+            project=config.tracking.wandb_project,
+            name=run.name,
+            config=config.to_dict(),
+            directory=run.path,
+            warn=lambda message: print(f"econml fit: {message}", file=sys.stderr),  # noqa: T201
+        )
+        bar = open_progress(options.quiet, config.trainer.num_epochs, done)
+        return [sink for sink in (bar, wandb) if sink is not None]
+
+    return open_sinks
+
+
+def _report(result: Any, options: RunOptions) -> None:
+    """The summary on stdout; what went otherwise than planned as an error."""
+    from econml_cli import summaries
+
+    if options.json:
+        print(summaries.as_json(result))  # noqa: T201
+    elif not options.quiet:
+        print(summaries.as_text(result))  # noqa: T201
+    path = shlex.quote(str(result.run.path))
+    if result.stop_reason == "diverged":
+        epoch = result.summary["diverged_epoch"]
+        raise DivergedError(
+            f"The loss or a weight became non-finite in epoch {epoch}; the weights of epoch {epoch - 1} are kept in "
+            f"{path}. Try a smaller --lr, --grad-clip 1, or --schedule warmup_cosine."
+        )
+    if result.stop_reason == "interrupted":
+        raise Interrupted(
+            f"Stopped by a signal after epoch {result.summary['epochs']}, saved; continue with: "
+            f"econml fit --resume {path}",
+            result.signal,
+        )
+
+
+def _dry_run(config: FitConfig, options: RunOptions) -> None:
+    from econml_cli import summaries
+    from econml_cli.training import compilation_cache
+    from econml_cli.training.dry_run import dry_run
+
+    compilation_cache.enable()
+    report = dry_run(config)
+    print(summaries.dry_run_json(report) if options.json else summaries.dry_run_text(report))  # noqa: T201

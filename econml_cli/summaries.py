@@ -1,0 +1,77 @@
+"""What `econml fit` prints at its end: plain text that reads the same in a terminal, a pipe and a log."""
+
+import json
+import shlex
+from collections.abc import Iterable
+from typing import Any
+
+_HEADLINES = {
+    "max_epochs": "{model} on {problem}: {epochs:,} epochs in {seconds_training:.1f} s",
+    "early_stopping": "{model} on {problem}: stopped early after {epochs:,} epochs, best at {best_epoch:,}",
+    "diverged": "{model} on {problem}: DIVERGED in epoch {diverged_epoch:,}",
+    "interrupted": "{model} on {problem}: interrupted after {epochs:,} epochs",
+}
+_NOT_LISTED = {"model", "problem", "stop_reason", "epochs", "best_epoch", "diverged_epoch", "n_train", "state_sha256"}
+
+
+def as_json(result: Any) -> str:
+    """The summary and the run directory as one JSON document."""
+    return json.dumps({"run": str(result.run.path), **result.summary}, indent=2)
+
+
+def number(value: Any) -> str:
+    """A count with thousands separators, a small or large float in scientific notation with 4 digits."""
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:.4g}" if value == 0 or 1e-3 <= abs(value) < 1e5 else f"{value:.4e}"
+    return str(value)
+
+
+def _aligned(rows: Iterable[tuple[str, str]]) -> str:
+    rows = list(rows)
+    width = max(len(label) for label, _ in rows)
+    return "\n".join(f"  {label:<{width}}  {value}" for label, value in rows)
+
+
+def as_text(result: Any) -> str:
+    """Losses, errors against the truth, parameters, seconds, the run directory, and the next command to type."""
+    summary, path = result.summary, shlex.quote(str(result.run.path))
+    rows = [(key.replace("_", " "), number(value)) for key, value in summary.items() if key not in _NOT_LISTED]
+    rows.append(("run", path))
+    headline = _HEADLINES[result.stop_reason].format(**summary)
+    done = result.stop_reason in ("max_epochs", "early_stopping")
+    return f"{headline}\n{_aligned(rows)}" + (f"\n\nNext: econml eval {path}" if done else "")
+
+
+def dry_run_json(report: Any) -> str:
+    """A dry run as one JSON document."""
+    return json.dumps(report.to_dict(), indent=2)
+
+
+def dry_run_text(report: Any) -> str:
+    """A dry run as lines: shapes, parameters, cost of a step."""
+    rows = [(name, "x".join(map(str, shape)) or "scalar") for name, shape in report.shapes.items()]
+    rows += [
+        ("parameters", number(report.num_params)),
+        ("steps", f"{report.steps:,} ({report.steps_per_epoch:,} an epoch)"),
+        ("FLOPs a step", "unknown" if report.flops_per_step is None else f"{report.flops_per_step:,.0f}"),
+        ("memory a step", _memory(report)),
+        ("device", report.device),
+    ]
+    return f"{report.model} on {report.problem}: dry run, nothing trained\n{_aligned(rows)}"
+
+
+def _memory(report: Any) -> str:
+    if report.bytes_arguments is None:
+        return "unknown"
+    return f"{size(report.bytes_arguments)} data and state + {size(report.bytes_temporary)} temporary"
+
+
+def size(count: float) -> str:
+    """Bytes in the unit that reads best: 68.1 kB."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.1f} {unit}" if unit != "B" else f"{count:.0f} B"
+        count /= 1000
+    return f"{count:.1f} TB"

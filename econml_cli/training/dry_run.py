@@ -1,0 +1,64 @@
+"""`econml fit --dry-run`: everything up to training, measured on the compiled program; nothing is trained or written."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import jax
+from flax import nnx
+
+from econml_cli.config import FitConfig
+from econml_cli.training.precision import precision
+from econml_cli.training.setup import assemble, num_params
+from econml_cli.training.trainer import Trainer
+
+
+@dataclass(frozen=True)
+class DryRun:
+    """What a fit would be. Bytes and FLOPs are XLA's own analysis of the compiled step; None where it has none."""
+
+    model: str
+    problem: str
+    shapes: dict[str, list[int]]
+    num_params: int
+    steps_per_epoch: int
+    steps: int
+    flops_per_step: float | None
+    bytes_arguments: int | None
+    bytes_temporary: int | None
+    device: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        return asdict(self)
+
+
+def dry_run(config: FitConfig) -> DryRun:
+    """Resolve a fit: read or draw the data, make the model, compile one step.
+
+    Raises:
+        DataError, ShapeError: what would have stopped the fit.
+    """
+    with precision(config.trainer.precision):
+        setup = assemble(config)
+        trainer = Trainer(setup)
+        step = trainer.compile_step()
+        memory, cost = step.memory_analysis(), step.cost_analysis()
+        cost = cost[0] if isinstance(cost, list) else cost
+        shapes = {"x": list(setup.train.x.shape), "y": list(setup.train.y.shape)}
+        for name, batch in (("x_val", setup.val), ("x_test", setup.test)):
+            if batch is not None:
+                shapes[name] = list(batch.x.shape)
+        state = nnx.to_flat_state(nnx.state(setup.model))
+        shapes |= {".".join(map(str, path)): list(leaf[...].shape) for path, leaf in state}
+        return DryRun(
+            model=config.model,
+            problem=config.problem,
+            shapes=shapes,
+            num_params=num_params(setup.model),
+            steps_per_epoch=trainer.batches,
+            steps=trainer.batches * config.trainer.num_epochs,
+            flops_per_step=float(cost["flops"]) if cost and "flops" in cost else None,
+            bytes_arguments=getattr(memory, "argument_size_in_bytes", None),
+            bytes_temporary=getattr(memory, "temp_size_in_bytes", None),
+            device=f"{jax.devices()[0].platform}: {jax.devices()[0].device_kind}",
+        )
