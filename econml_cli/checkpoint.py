@@ -1,8 +1,9 @@
 """Checkpoints through Orbax: the only file that imports it.
 
-A checkpoint is a few named sections ("model", "optimizer", "rng", "position", "best"), each a flat mapping from the path
-of a leaf ("linear1.kernel") to a NumPy array. Flat paths do not depend on the containers that optax and flax use this
-year, NumPy leaves do not depend on the device, and a digest of all leaves shows damage that the file format lets pass.
+A checkpoint is a few named sections ("model", "optimizer", "rng", "position", "best"), each a flat mapping from the
+path of a leaf ("linear1.kernel") to a NumPy array. Flat paths do not depend on the containers that optax and flax use
+this year, NumPy leaves do not depend on the device, and a digest of all leaves shows damage that the file format
+lets pass.
 """
 
 import hashlib
@@ -41,7 +42,7 @@ def unflatten(abstract: Any, flat: Mapping[str, np.ndarray], what: str) -> Any:
     """Fill a pytree of shapes (from `jax.eval_shape`) with the arrays of one section.
 
     Raises:
-        CheckpointError: a leaf is missing, is left over, or has another shape or dtype; names the leaf, expected and got.
+        CheckpointError: a leaf is missing, left over, or of another shape or dtype; names the leaf, expected and got.
     """
     leaves, treedef = jax.tree_util.tree_flatten_with_path(abstract)
     names = [path_name(path) for path, _ in leaves]
@@ -49,7 +50,9 @@ def unflatten(abstract: Any, flat: Mapping[str, np.ndarray], what: str) -> Any:
         raise CheckpointError(f"{what} lacks '{missing[0]}': it was saved from another model than its config says.")
     if extra := [n for n in flat if n not in names]:
         raise CheckpointError(f"{what} holds '{extra[0]}', which the model of its config does not have.")
-    return treedef.unflatten([_fill(name, leaf, flat[name], what) for name, (_, leaf) in zip(names, leaves, strict=True)])
+    return jax.tree.unflatten(
+        treedef, [_fill(name, leaf, flat[name], what) for name, (_, leaf) in zip(names, leaves, strict=True)]
+    )
 
 
 def _fill(name: str, leaf: Any, value: np.ndarray, what: str) -> Any:
@@ -102,7 +105,9 @@ class CheckpointWriter:
         try:
             self._manager.save(step, args=self._ocp.args.StandardSave(tree))
         except Exception as error:
-            raise CheckpointError(f"The checkpoint of epoch {step} could not be written: {_first_line(error)}.") from error
+            raise CheckpointError(
+                f"The checkpoint of epoch {step} could not be written: {_first_line(error)}."
+            ) from error
 
     def close(self) -> None:
         """Release Orbax's threads."""
@@ -142,7 +147,9 @@ def load(directory: Path, step: int | None = None) -> tuple[int, Sections]:
 def _read(directory: Path, step: int, there: list[int]) -> Sections:
     ocp = _orbax()
     try:
-        with ocp.CheckpointManager(directory.absolute(), options=ocp.CheckpointManagerOptions(read_only=True)) as manager:
+        with ocp.CheckpointManager(
+            directory.absolute(), options=ocp.CheckpointManagerOptions(read_only=True)
+        ) as manager:
             tree = manager.restore(step, args=ocp.args.StandardRestore())
         return {name: {leaf: np.asarray(value) for leaf, value in part.items()} for name, part in tree.items()}
     except Exception as error:  # Orbax and TensorStore raise a dozen kinds for a damaged file

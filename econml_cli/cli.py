@@ -73,7 +73,9 @@ def _explain(error: Exception, args: list[str]) -> int:
         code, message = error.exit_code, error.format_message()
         if not message:  # no arguments: the help has been shown
             return code
-        message = f"{message if message.endswith(('.', '?')) else message + '.'} `{name} --help` shows what can be given."
+        message = (
+            f"{message if message.endswith(('.', '?')) else message + '.'} `{name} --help` shows what can be given."
+        )
     elif isinstance(error, typer.Abort):
         code, message = 1, "Aborted."
     elif isinstance(error, BrokenPipeError):

@@ -1,160 +1,18 @@
-"""Every option once: its name, type, default, bounds and help; and the one place that reads and checks values.
-
-An option is a field of a frozen dataclass, made with `option(...)`. The same field becomes a flag (`options.py`), a key
-of a YAML config, an `ECONML_*` environment variable and a sweep parameter, and all four are read by `coerce`.
-"""
+"""The options of a fit, and how layers of them (flags, environment, file, recipe) become one checked config."""
 
 import dataclasses
-import math
-import operator
 import os
-import types
-import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from econml_cli.errors import ConfigError, suggest
+from econml_cli.fields import coerce, option, options_of
 
 Precision = Literal["float32", "float64"]
 #: the layer of values that were typed: an error need not say where they came from
-TYPED = "the command line"
-_COMPARE = {">=": operator.ge, ">": operator.gt, "<=": operator.le, "<": operator.lt}
-_TRUE, _FALSE = {"true", "yes", "on", "1"}, {"false", "no", "off", "0"}
-
-
-def option(
-    default: Any,
-    help: str,
-    *,
-    ge: float | None = None,
-    gt: float | None = None,
-    le: float | None = None,
-    lt: float | None = None,
-    metavar: str | None = None,
-) -> Any:
-    """Declare one option: a dataclass field with its help line and its bounds (>=, >, <=, <)."""
-    bounds = {">=": ge, ">": gt, "<=": le, "<": lt}
-    metadata = {"help": help, "bounds": {k: v for k, v in bounds.items() if v is not None}, "metavar": metavar}
-    return dataclasses.field(default=default, metadata=metadata)
-
-
-@dataclass(frozen=True)
-class Option:
-    """One declared option, read off a dataclass: what a flag, a YAML key and a sweep parameter need to know."""
-
-    name: str
-    type: Any
-    default: Any
-    help: str
-    bounds: Mapping[str, float]
-    metavar: str
-
-    @property
-    def flag(self) -> str:
-        """The option as typed: `num_epochs` -> `--num-epochs`."""
-        return "--" + self.name.replace("_", "-")
-
-    @property
-    def choices(self) -> tuple[str, ...]:
-        """The admissible words of a Literal option, else ()."""
-        return typing.get_args(self.type) if typing.get_origin(self.type) is Literal else ()
-
-    @property
-    def is_bool(self) -> bool:
-        return self.type is bool
-
-
-def _unwrap(annotation: Any) -> Any:
-    """`X | None` -> X; anything else as it is."""
-    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
-        return next(a for a in typing.get_args(annotation) if a is not type(None))
-    return annotation
-
-
-def _metavar(kind: Any, given: str | None) -> str:
-    if given:
-        return given
-    if typing.get_origin(kind) is Literal:
-        return "NAME"
-    if typing.get_origin(kind) is tuple:
-        return "A,B,..."
-    return {int: "INT", float: "FLOAT", str: "TEXT", bool: "BOOL"}[kind]
-
-
-def options_of(cls: type) -> tuple[Option, ...]:
-    """The options that a config dataclass declares, in order."""
-    hints = typing.get_type_hints(cls)
-    found = []
-    for field in dataclasses.fields(cls):
-        kind, meta = _unwrap(hints[field.name]), field.metadata
-        metavar = _metavar(kind, meta["metavar"])
-        found.append(Option(field.name, kind, field.default, meta["help"], meta["bounds"], metavar))
-    return tuple(found)
-
-
-def coerce(opt: Option, raw: Any) -> Any:
-    """Read one value as the option's type, from a flag, YAML, JSON or the environment.
-
-    `"1e-4"` (which PyYAML leaves a string) is a number and `2.0` an int where the option is one.
-
-    Raises:
-        ValueError: with a clause such as "must be > 0, got -1" when the type or a bound does not fit.
-    """
-    if raw is None or (isinstance(raw, str) and raw.lower() in {"none", "null"}):
-        if opt.default is None:
-            return None
-        raise ValueError(f"must be {_describe(opt)}, got {raw!r}")
-    if opt.choices:
-        return _read_choice(opt, raw)
-    if typing.get_origin(opt.type) is tuple:
-        parts = raw.split(",") if isinstance(raw, str) else raw if isinstance(raw, list | tuple) else [raw]
-        return tuple(str(p).strip() for p in parts if str(p).strip())
-    if opt.type is bool:
-        return _read_bool(opt, raw)
-    if opt.type is str:
-        return str(raw)
-    return _read_number(opt, raw)
-
-
-def _describe(opt: Option) -> str:
-    kind = {int: "an integer", float: "a number", bool: "true or false"}.get(opt.type, "text")
-    limits = " and ".join(f"{k} {v:g}" for k, v in opt.bounds.items())
-    return f"{kind} {limits}".strip()
-
-
-def _read_choice(opt: Option, raw: Any) -> str:
-    word = str(raw)
-    if word not in opt.choices:
-        raise ValueError(f"must be one of {', '.join(opt.choices)}, got '{word}'.{suggest(word, opt.choices)}".rstrip("."))
-    return word
-
-
-def _read_bool(opt: Option, raw: Any) -> bool:
-    word = str(raw).lower()
-    if word not in _TRUE | _FALSE:
-        raise ValueError(f"must be true or false, got {raw!r}")
-    return word in _TRUE
-
-
-def _read_number(opt: Option, raw: Any) -> int | float:
-    wrong = ValueError(f"must be {_describe(opt)}, got {raw!r}")
-    if isinstance(raw, bool):
-        raise wrong
-    try:
-        value = int(raw) if isinstance(raw, int) or (isinstance(raw, str) and raw.lstrip("+-").isdigit()) else float(raw)
-    except (TypeError, ValueError, OverflowError):
-        raise wrong from None
-    if not math.isfinite(value):
-        raise wrong
-    if opt.type is int:
-        if value != int(value):
-            raise wrong
-        value = int(value)
-    if not all(_COMPARE[sign](value, bound) for sign, bound in opt.bounds.items()):
-        raise wrong
-    return opt.type(value)
+TYPED, ENVIRONMENT = "the command line", "ECONML_* variables"
 
 
 @dataclass(frozen=True)
@@ -177,7 +35,9 @@ class TrainerOptions:
     batch_size: int = option(512, "observations a step; 0, or no less than the training data: full batch", ge=0)
     seed: int = option(42, "seed of data, initial weights and shuffling", ge=0, lt=2**32)
     precision: Precision = option("float32", "arithmetic of data, weights and training, end to end")
-    patience: int = option(0, "stop after this many epochs without a better val_loss, keep the best weights; 0: off", ge=0)
+    patience: int = option(
+        0, "stop after this many epochs without a better val_loss, keep the best weights; 0: off", ge=0
+    )
     min_delta: float = option(0.0, "how much lower a val_loss must be to count as better", ge=0)
     checkpoint_every: int = option(0, "epochs between checkpoints; 0: every 30 seconds and at the end", ge=0)
     keep: int = option(2, "how many checkpoints to keep", ge=1)
@@ -259,7 +119,30 @@ def sections(model: str, problem: str) -> tuple[tuple[str, type], ...]:
     )
 
 
-def build(model: str, problem: str, layers: Iterable[tuple[str, Mapping[str, Any]]]) -> FitConfig:
+Layers = Sequence[tuple[str, Mapping[str, Any]]]
+
+
+def fill(cls: type, layers: Layers, wrong: list[str]) -> Any:
+    """An option dataclass with the first value that a layer has for each option; what is wrong is added to `wrong`."""
+    values = {}
+    for opt in options_of(cls):
+        found = next(((source, layer[opt.name]) for source, layer in layers if opt.name in layer), None)
+        if found is None:
+            continue
+        try:
+            values[opt.name] = coerce(opt, found[1])
+        except ValueError as error:
+            wrong.append(f"{opt.flag} {error}" + (f" ({found[0]})" if found[0] != TYPED else ""))
+    return cls(**values)
+
+
+def refuse(wrong: Sequence[str]) -> None:
+    """Raise one ConfigError that says all that is wrong, if anything is."""
+    if wrong:
+        raise ConfigError("; ".join(sorted(wrong)).rstrip(".") + ".")
+
+
+def build(model: str, problem: str, layers: Layers) -> FitConfig:
     """Build the config of one fit from layers of raw values, strongest first: (where from, {option: value}).
 
     Raises:
@@ -268,24 +151,15 @@ def build(model: str, problem: str, layers: Iterable[tuple[str, Mapping[str, Any
     from econml_cli.problems import registry as problems
 
     layers = [*layers, (f"the recipe of problem {problem}", problems.get(problem).recipe)]
-    parts, known, wrong = [], {"model", "problem"}, []
-    for _, cls in sections(model, problem):
-        values = {}
-        for opt in options_of(cls):
-            known.add(opt.name)
-            for source, layer in layers:
-                if opt.name not in layer:
-                    continue
-                try:
-                    values[opt.name] = coerce(opt, layer[opt.name])
-                except ValueError as error:
-                    wrong.append(f"{opt.flag} {error}" + (f" ({source})" if source != TYPED else ""))
-                break
-        parts.append(cls(**values))
+    declared = [cls for _, cls in sections(model, problem)]
+    wrong: list[str] = []
+    parts = [fill(cls, layers, wrong) for cls in declared]
+    known = {"model", "problem"} | {opt.name for cls in declared for opt in options_of(cls)}
     for source, layer in layers:
-        wrong += [f"{source} has no option '{k}' for {model} on {problem}.{suggest(k, known)}" for k in set(layer) - known]
-    if wrong:
-        raise ConfigError("; ".join(sorted(wrong)).rstrip(".") + ".")
+        wrong += [
+            f"{source} has no option '{k}' for {model} on {problem}.{suggest(k, known)}" for k in set(layer) - known
+        ]
+    refuse(wrong)
     return FitConfig(model, problem, *parts)
 
 

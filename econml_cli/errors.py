@@ -41,7 +41,7 @@ class DivergedError(EconmlError):
     exit_code = 3
 
 
-class Interrupted(EconmlError):
+class InterruptedFitError(EconmlError):
     """A signal stopped a fit, which was saved (exit code 130 for SIGINT, 143 for the others)."""
 
     def __init__(self, message: str, signal: int):

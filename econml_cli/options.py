@@ -12,8 +12,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from econml_cli.config import Option, coerce, options_of
 from econml_cli.errors import ConfigError, suggest
+from econml_cli.fields import Option, coerce, options_of
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "token_normalize_func": lambda token: token.replace("_", "-")}
 
@@ -32,7 +32,7 @@ class Section:
 
 
 def _help(opt: Option) -> str:
-    """The help line with the choices and the default; no default for None (the line says what it means) and switches."""
+    """The help line with the choices and the default, unless it is None (the line says what that means) or a switch."""
     text = opt.help + (f": {', '.join(opt.choices)}" if opt.choices else "")
     if opt.default is None or opt.default is False:
         return text
@@ -101,7 +101,7 @@ def peek(args: Sequence[str], switches: frozenset[str]) -> Peek:
     argument, values, queue = None, {}, list(args)
     while queue:
         token = queue.pop(0)
-        if token == "--":
+        if token == "--":  # noqa: S105
             argument = argument or (queue[0] if queue else None)
             break
         if not token.startswith("--"):
@@ -138,7 +138,9 @@ def spell_switches(args: Sequence[str], sections: Sequence[Section]) -> list[str
     return out
 
 
-def check_known(values: Mapping[str, str], sections: Sequence[Section], elsewhere: Mapping[str, str], what: str) -> None:
+def check_known(
+    values: Mapping[str, str], sections: Sequence[Section], elsewhere: Mapping[str, str], what: str
+) -> None:
     """Answer an unknown option with where it belongs, or with the nearest one.
 
     Args:

@@ -114,7 +114,9 @@ class Run:
         try:
             return json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
-            raise RunError(f"{self.path} has no {name}, so it is not a run; `econml inspect runs` lists the runs.") from None
+            raise RunError(
+                f"{self.path} has no {name}, so it is not a run; `econml inspect runs` lists the runs."
+            ) from None
         except (OSError, ValueError) as error:
             raise RunError(f"{path} cannot be read ({error}); fit again, or restore it from a copy.") from None
 
@@ -190,7 +192,9 @@ def find(name: str | None, runs_dir: Path) -> Run:
     runs = list_runs(runs_dir)
     if name is None:
         if not runs:
-            raise RunError(f"There is no run in {runs_dir}/ yet; make one with `econml fit mlp`, or name its directory.")
+            raise RunError(
+                f"There is no run in {runs_dir}/ yet; make one with `econml fit mlp`, or name its directory."
+            )
         return runs[-1]
     path = Path(name)
     if (path / "manifest.json").is_file():
@@ -200,7 +204,9 @@ def find(name: str | None, runs_dir: Path) -> Run:
     if len(matches) == 1:
         return matches[0]
     if matches:
-        raise RunError(f"'{name}' is the start of {len(matches)} runs, {matches[0].name} and {matches[1].name} among them.")
+        raise RunError(
+            f"'{name}' is the start of {len(matches)} runs, {matches[0].name} and {matches[1].name} among them."
+        )
     if path.exists():
         raise RunError(f"{path} is not a run directory: it has no manifest.json; `econml inspect runs` lists the runs.")
     raise RunError(f"No run '{name}' here or in {runs_dir}/; `econml inspect runs` lists them.{suggest(name, names)}")

@@ -1,20 +1,20 @@
 """`econml fit [MODEL]`: the options offered are those of the chosen model and problem."""
 
-import os
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand
 
+from econml_cli import choice
 from econml_cli import config as configs
 from econml_cli.config import FitConfig, RunOptions
-from econml_cli.errors import ConfigError, DivergedError, EconmlError, Interrupted
+from econml_cli.errors import ConfigError, DivergedError, EconmlError, InterruptedFitError
 from econml_cli.models.registry import MODELS
-from econml_cli.options import Peek, Section, build_command, check_known, peek, spell_switches
+from econml_cli.options import Peek, Section, build_command, check_known, spell_switches
 from econml_cli.problems import registry as problems
 
 OUTPUT = Section.of("Run", RunOptions, paired=False)
@@ -29,14 +29,14 @@ class FitCommand(TyperCommand):
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
         """The context of the command with the chosen model's and problem's options."""
         try:
-            model, problem, seen = choose(args)
+            model, problem, seen = choice.choose(args)
         except EconmlError:
             if not extra.get("resilient_parsing"):  # completion must not fail on a half-typed line
                 raise
             model, problem, seen = "mlp", problems.DEFAULT, Peek()
         sections = [Section.of(title, cls) for title, cls in configs.sections(model, problem)] + [OUTPUT]
         if not extra.get("resilient_parsing"):
-            check_known(seen.values, sections, _owners(), f"{model} on {problem}")
+            check_known(seen.values, sections, choice.owners(), f"{model} on {problem}")
             args = spell_switches(args, sections)
         command = build_command(
             "fit",
@@ -56,65 +56,12 @@ class FitCommand(TyperCommand):
         return command.make_context(info_name, args, parent=parent, **extra)
 
 
-def _owners() -> dict[str, str]:
-    """Every option of a model or a problem -> whose it is."""
-    owners = {}
-    for kind, table in (("model", MODELS), ("problem", problems.PROBLEMS)):
-        for name, entry in table.items():
-            owners |= {opt.name: f"{kind} {name}" for opt in configs.options_of(entry.options)}
-    return owners
-
-
-def _switches() -> frozenset[str]:
-    declared: list[type] = [RunOptions, configs.TrainerOptions, configs.TrackingOptions]
-    declared += [entry.options for entry in (*MODELS.values(), *problems.PROBLEMS.values())]
-    return frozenset(opt.name for cls in declared for opt in configs.options_of(cls) if opt.is_bool) | {"help"}
-
-
-def choose(args: Sequence[str]) -> tuple[str, str, Peek]:
-    """The model and the problem that the arguments, the environment and a config file ask for.
-
-    Raises:
-        ConfigError: there is no such model or problem, or the config file cannot be read.
-    """
-    seen = peek(args, _switches())
-    file = _from_file(seen.values)
-
-    def ask(name: str) -> str | None:
-        found = seen.values.get(name) or os.environ.get(f"ECONML_{name.upper()}") or file.get(name)
-        return None if found is None else str(found)
-
-    problem = ask("problem") or ("tabular" if ask("data") else problems.DEFAULT)
-    model = seen.argument or ask("model") or problems.get(problem).model
-    configs.sections(model, problem)  # raises for unknown names
-    return model, problem, seen
-
-
-def _from_file(values: Mapping[str, str]) -> dict[str, Any]:
-    """The options of --config, or of the run that --resume names."""
-    if name := values.get("config"):
-        return configs.read_yaml(Path(name))
-    if name := values.get("resume"):
-        from econml_cli import runs
-
-        run = runs.find(name, Path(values.get("runs_dir") or os.environ.get("ECONML_RUNS_DIR") or "runs"))
-        return configs.read_yaml(run.path / "config.yaml")
-    return {}
-
-
 def _run_options(given: Mapping[str, Any]) -> RunOptions:
-    opts = configs.options_of(RunOptions)
-    layers = {**configs.read_environment([o.name for o in opts]), **{k: v for k, v in given.items()}}
-    wrong, values = [], {}
-    for opt in opts:
-        if opt.name in layers:
-            try:
-                values[opt.name] = configs.coerce(opt, layers[opt.name])
-            except ValueError as error:
-                wrong.append(f"{opt.flag} {error}")
-    if wrong:
-        raise ConfigError("; ".join(wrong) + ".")
-    return RunOptions(**values)
+    environment = configs.read_environment([opt.name for opt in OUTPUT.options])
+    wrong: list[str] = []
+    options = configs.fill(RunOptions, [(configs.TYPED, given), (configs.ENVIRONMENT, environment)], wrong)
+    configs.refuse(wrong)
+    return options
 
 
 def _fit(model: str, problem: str, given: dict[str, Any]) -> None:
@@ -122,18 +69,21 @@ def _fit(model: str, problem: str, given: dict[str, Any]) -> None:
     options = _run_options({k: v for k, v in given.items() if k in own})
     flags = {k: v for k, v in given.items() if k not in own}
     if options.resume:
-        return _resume(options, flags)
+        _resume(options, flags)
+        return
     config = _config(model, problem, options, flags)
     if options.print_config:
-        return sys.stdout.write(config.to_yaml()) and None
+        sys.stdout.write(config.to_yaml())
+        return
     if options.dry_run:
-        return _dry_run(config, options)
-    _train(config, options)
+        _dry_run(config, options)
+    else:
+        _train(config, options)
 
 
 def _config(model: str, problem: str, options: RunOptions, flags: dict[str, Any]) -> FitConfig:
     names = [opt.name for _, cls in configs.sections(model, problem) for opt in configs.options_of(cls)]
-    layers = [(configs.TYPED, flags), ("ECONML_* variables", configs.read_environment(names))]
+    layers = [(configs.TYPED, flags), (configs.ENVIRONMENT, configs.read_environment(names))]
     if options.config:
         values = configs.read_yaml(Path(options.config))
         layers.append((options.config, {k: v for k, v in values.items() if k not in ("model", "problem")}))
@@ -181,7 +131,9 @@ def _resume(options: RunOptions, flags: dict[str, Any]) -> None:
     tracking = {k: flags.pop(k) for k in list(flags) if k.startswith("wandb_")}
     saved = configs.read_yaml(run.path / "config.yaml")
     model, problem = saved.pop("model"), saved.pop("problem")
-    config = configs.build(model, problem, [(configs.TYPED, {**flags, **tracking}), (str(run.path / "config.yaml"), saved)])
+    config = configs.build(
+        model, problem, [(configs.TYPED, {**flags, **tracking}), (str(run.path / "config.yaml"), saved)]
+    )
 
     from econml_cli.signals import stop_signals
 
@@ -233,7 +185,7 @@ def _report(result: Any, options: RunOptions) -> None:
             f"{path}. Try a smaller --lr, --grad-clip 1, or --schedule warmup_cosine."
         )
     if result.stop_reason == "interrupted":
-        raise Interrupted(
+        raise InterruptedFitError(
             f"Stopped by a signal after epoch {result.summary['epochs']}, saved; continue with: "
             f"econml fit --resume {path}",
             result.signal,

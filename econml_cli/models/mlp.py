@@ -1,5 +1,6 @@
 """The multilayer perceptron."""
 
+import itertools
 from typing import Any
 
 import jax
@@ -41,7 +42,7 @@ class MLP(nnx.Module):
         self.depth = depth
         self.activation = activation
         sizes = [din, *[width] * depth, dout]
-        for i, (fan_in, fan_out) in enumerate(zip(sizes[:-1], sizes[1:], strict=True), start=1):
+        for i, (fan_in, fan_out) in enumerate(itertools.pairwise(sizes), start=1):
             kernel_init, bias_init = initializers(init, fan_in)
             layer = nnx.Linear(
                 fan_in, fan_out, kernel_init=kernel_init, bias_init=bias_init, param_dtype=param_dtype, rngs=rngs

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from econml_cli.config import option
+from econml_cli.fields import option
 
 Init = Literal["lecun_normal", "torch_uniform"]
 Activation = Literal["relu", "tanh", "gelu", "silu", "sigmoid", "softplus", "identity"]
@@ -14,7 +14,9 @@ class LinearOptions:
     """f(x) = W'x + b."""
 
     bias: bool = option(True, "add an intercept b")
-    init: Init = option("lecun_normal", "initial weights: Flax's default, or PyTorch's U(-1/sqrt(fan_in), 1/sqrt(fan_in))")
+    init: Init = option(
+        "lecun_normal", "initial weights: Flax's default, or PyTorch's U(-1/sqrt(fan_in), 1/sqrt(fan_in))"
+    )
 
 
 @dataclass(frozen=True)
@@ -24,4 +26,6 @@ class MLPOptions:
     width: int = option(128, "units in each hidden layer", ge=1)
     depth: int = option(2, "number of hidden layers", ge=1)
     activation: Activation = option("relu", "nonlinearity after each hidden layer")
-    init: Init = option("lecun_normal", "initial weights: Flax's default, or PyTorch's U(-1/sqrt(fan_in), 1/sqrt(fan_in))")
+    init: Init = option(
+        "lecun_normal", "initial weights: Flax's default, or PyTorch's U(-1/sqrt(fan_in), 1/sqrt(fan_in))"
+    )

@@ -58,7 +58,7 @@ class Problem(Protocol):
 
 @runtime_checkable
 class FileProblem(Protocol):
-    """What a problem that reads a file adds: preprocessing that is learnt from the training split, saved, and reused."""
+    """What a problem that reads a file adds: preprocessing learnt from the training split, saved, and reused."""
 
     def preprocessing(self) -> dict[str, Any]:
         """Everything needed to encode new rows (columns, categories, means, sds, classes); JSON values only."""

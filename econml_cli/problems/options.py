@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from econml_cli.config import option
+from econml_cli.fields import option
 
 Loss = Literal["mse", "binary", "multiclass"]
 

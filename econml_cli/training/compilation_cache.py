@@ -28,7 +28,7 @@ def enable() -> None:
 
 
 def _machine() -> str:
-    """A name for this kind of processor: code compiled for one may not run on another that shares the home directory."""
+    """A name for this kind of processor: code compiled for one may not run on another with the same home directory."""
     cpuinfo = Path("/proc/cpuinfo")
     text = platform.machine() + platform.processor()
     if cpuinfo.exists():

@@ -1,4 +1,4 @@
-"""`econml fit --dry-run`: everything up to training, measured on the compiled program; nothing is trained or written."""
+"""`econml fit --dry-run`: everything up to training, measured on the compiled step; nothing is trained or written."""
 
 from dataclasses import asdict, dataclass
 from typing import Any

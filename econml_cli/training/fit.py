@@ -2,15 +2,9 @@
 
 import contextlib
 import dataclasses
-import datetime
-import hashlib
-import os
-import platform
-import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +13,13 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-import econml_cli
 from econml_cli import checkpoint, runs
 from econml_cli.config import FitConfig, TrackingOptions
 from econml_cli.errors import CheckpointError, ConfigError, RunError
 from econml_cli.runs import Run
 from econml_cli.tracking.base import Sink
 from econml_cli.tracking.jsonl import JsonlSink
+from econml_cli.training import record
 from econml_cli.training.position import from_sections, to_sections
 from econml_cli.training.precision import precision
 from econml_cli.training.setup import Setup, assemble, num_params
@@ -84,7 +78,7 @@ def fit(
     with precision(config.trainer.precision):
         setup = assemble(config)
         _check_patience(setup)
-        run = runs.create(directory, _files(setup, command), force)
+        run = runs.create(directory, record.files(setup, command), force)
         return _train(run, Trainer(setup), open_sinks, stop_signal, started)
 
 
@@ -123,7 +117,9 @@ def resume(
         epoch, sections = _newest(run)
         trainer.carry = from_sections(trainer.carry, sections, f"The checkpoint of epoch {epoch} in {run.path}")
         if int(trainer.carry.status) == DIVERGED:
-            raise RunError(f"{run.path} diverged after epoch {epoch}; fit again with a smaller --lr or with --grad-clip 1.")
+            raise RunError(
+                f"{run.path} diverged after epoch {epoch}; fit again with a smaller --lr or with --grad-clip 1."
+            )
         runs.write_text(run.path / "config.yaml", config.to_yaml())
         run.update_manifest(status="running")
         return _train(run, trainer, open_sinks, stop_signal, started)
@@ -157,11 +153,11 @@ def _train(
             save(trainer)
         summary = _summarise(trainer, last, signal, seconds, time.perf_counter() - started)
         runs.write_json(run.path / "summary.json", summary)
-        run.update_manifest(status=summary["stop_reason"], finished=_now())
+        run.update_manifest(status=summary["stop_reason"], finished=record.now())
         exit_code = 0
     except BaseException:
         with contextlib.suppress(RunError, OSError):
-            run.update_manifest(status="failed", finished=_now())
+            run.update_manifest(status="failed", finished=record.now())
         raise
     finally:
         for sink in sinks:
@@ -177,7 +173,8 @@ def _loop(
     stop_signal: Callable[[], int | None],
 ) -> tuple[int | None, float, dict[str, Any]]:
     """Returns (signal that stopped it, seconds of training, last row)."""
-    every, saved, seconds, last = trainer.options.checkpoint_every, time.monotonic(), 0.0, {}
+    every, saved, seconds = trainer.options.checkpoint_every, time.monotonic(), 0.0
+    last: dict[str, Any] = {}
     signal = stop_signal()
     chunks: Iterator[Chunk] = trainer.run(done, every) if signal is None else iter(())
     for chunk in chunks:
@@ -247,69 +244,8 @@ def losses(model: Any, setup: Setup) -> dict[str, Any]:
     return {name: float(str(np.asarray(found[name]))) for name in dict.fromkeys(order) if name in found}
 
 
-def _files(setup: Setup, command: str | None) -> dict[str, str]:
-    """What a run directory holds before training starts."""
-    import json
-
-    files = {
-        "config.yaml": setup.config.to_yaml(),
-        "manifest.json": json.dumps(runs.finite(_manifest(setup, command)), indent=2, ensure_ascii=False) + "\n",
-    }
-    if hasattr(setup.problem, "preprocessing"):
-        files["preprocessing.json"] = json.dumps(setup.problem.preprocessing(), indent=2, allow_nan=False) + "\n"
-    return files
-
-
-def _manifest(setup: Setup, command: str | None) -> dict[str, Any]:
-    packages = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
-    device = jax.devices()[0]
-    return {
-        "schema": runs.SCHEMA,
-        "status": "running",
-        "created": _now(),
-        "command": command,
-        "econml": econml_cli.__version__,
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in packages}},
-        "device": f"{device.platform}: {device.device_kind}",
-        "git_commit": _git_commit(),
-        "cwd": str(Path.cwd()),
-        "shapes": {"din": setup.problem.din, "dout": setup.problem.dout},
-        "num_params": num_params(setup.model),
-        "data": {**setup.problem.describe(), "fingerprint": fingerprint(setup)},
-    }
-
-
-def fingerprint(setup: Setup) -> str:
-    """SHA-256 over the arrays of the train, val and test samples (hex): equal data, equal fingerprint."""
-    sha = hashlib.sha256()
-    for leaf in jax.tree.leaves(jax.device_get((setup.train, setup.val, setup.test))):
-        sha.update(f"{leaf.dtype}{leaf.shape}".encode())
-        sha.update(np.ascontiguousarray(leaf).tobytes())
-    return sha.hexdigest()
-
-
 def _check_same_data(run: Run, setup: Setup) -> None:
-    if run.manifest()["data"]["fingerprint"] != fingerprint(setup):
-        raise RunError(f"The data of {run.path} are no longer what it was fitted to, so it cannot be resumed; fit again.")
-
-
-def _now() -> str:
-    return datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
-
-
-def _git_commit() -> str | None:
-    """The commit of the user's own repository, with "+changes" when its files differ from it; None outside one."""
-    environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0"}
-
-    def git(*arguments: str) -> str | None:
-        try:
-            done = subprocess.run(  # noqa: S603
-                ["git", *arguments],  # noqa: S607
-                capture_output=True, text=True, timeout=2, env=environment,
-            )  # fmt: skip
-        except (OSError, subprocess.SubprocessError):
-            return None
-        return done.stdout.strip() if done.returncode == 0 else None
-
-    commit = git("rev-parse", "HEAD")
-    return commit and commit + ("+changes" if git("status", "--porcelain", "--untracked-files=no") else "")
+    if run.manifest()["data"]["fingerprint"] != record.fingerprint(setup):
+        raise RunError(
+            f"The data of {run.path} are no longer what it was fitted to, so it cannot be resumed; fit again."
+        )

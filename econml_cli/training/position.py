@@ -69,5 +69,3 @@ def load_model(run: Run, step: int | None = None) -> tuple[Any, int]:
     if section == "best":
         step = int(sections["position"]["best_epoch"])
     return model, step
-
-

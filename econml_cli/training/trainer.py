@@ -16,7 +16,6 @@ import numpy as np
 import optax
 from flax import nnx
 
-from econml_cli.config import TrainerOptions
 from econml_cli.problems.base import Batch
 from econml_cli.training.optimizers import hyperparameters, optimizer, schedule
 from econml_cli.training.setup import Setup

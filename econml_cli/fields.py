@@ -1,0 +1,156 @@
+"""An option, declared once: a field of a frozen dataclass with its type, default, bounds and help line.
+
+The same field becomes a flag (`options.py`), a key of a YAML config, an `ECONML_*` environment variable and a sweep
+parameter, and all four are read by `coerce`.
+"""
+
+import dataclasses
+import math
+import operator
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from econml_cli.errors import suggest
+
+_COMPARE = {">=": operator.ge, ">": operator.gt, "<=": operator.le, "<": operator.lt}
+_TRUE, _FALSE = {"true", "yes", "on", "1"}, {"false", "no", "off", "0"}
+
+
+def option(
+    default: Any,
+    help: str,
+    *,
+    ge: float | None = None,
+    gt: float | None = None,
+    le: float | None = None,
+    lt: float | None = None,
+    metavar: str | None = None,
+) -> Any:
+    """Declare one option: a dataclass field with its help line and its bounds (>=, >, <=, <)."""
+    bounds = {">=": ge, ">": gt, "<=": le, "<": lt}
+    metadata = {"help": help, "bounds": {k: v for k, v in bounds.items() if v is not None}, "metavar": metavar}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True)
+class Option:
+    """One declared option, read off a dataclass: what a flag, a YAML key and a sweep parameter need to know."""
+
+    name: str
+    type: Any
+    default: Any
+    help: str
+    bounds: Mapping[str, float]
+    metavar: str
+
+    @property
+    def flag(self) -> str:
+        """The option as typed: `num_epochs` -> `--num-epochs`."""
+        return "--" + self.name.replace("_", "-")
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The admissible words of a Literal option, else ()."""
+        return typing.get_args(self.type) if typing.get_origin(self.type) is Literal else ()
+
+    @property
+    def is_bool(self) -> bool:
+        return self.type is bool
+
+
+def _unwrap(annotation: Any) -> Any:
+    """`X | None` -> X; anything else as it is."""
+    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
+        return next(a for a in typing.get_args(annotation) if a is not type(None))
+    return annotation
+
+
+def _metavar(kind: Any, given: str | None) -> str:
+    if given:
+        return given
+    if typing.get_origin(kind) is Literal:
+        return "NAME"
+    if typing.get_origin(kind) is tuple:
+        return "A,B,..."
+    return {int: "INT", float: "FLOAT", str: "TEXT", bool: "BOOL"}[kind]
+
+
+def options_of(cls: type) -> tuple[Option, ...]:
+    """The options that a config dataclass declares, in order."""
+    hints = typing.get_type_hints(cls)
+    found = []
+    for field in dataclasses.fields(cls):
+        kind, meta = _unwrap(hints[field.name]), field.metadata
+        metavar = _metavar(kind, meta["metavar"])
+        found.append(Option(field.name, kind, field.default, meta["help"], meta["bounds"], metavar))
+    return tuple(found)
+
+
+def coerce(opt: Option, raw: Any) -> Any:
+    """Read one value as the option's type, from a flag, YAML, JSON or the environment.
+
+    `"1e-4"` (which PyYAML leaves a string) is a number and `2.0` an int where the option is one.
+
+    Raises:
+        ValueError: with a clause such as "must be > 0, got -1" when the type or a bound does not fit.
+    """
+    if raw is None or (isinstance(raw, str) and raw.lower() in {"none", "null"}):
+        if opt.default is None:
+            return None
+        raise ValueError(f"must be {_describe(opt)}, got {raw!r}")
+    if opt.choices:
+        return _read_choice(opt, raw)
+    if typing.get_origin(opt.type) is tuple:
+        parts = raw.split(",") if isinstance(raw, str) else raw if isinstance(raw, list | tuple) else [raw]
+        return tuple(str(p).strip() for p in parts if str(p).strip())
+    if opt.type is bool:
+        return _read_bool(opt, raw)
+    if opt.type is str:
+        return str(raw)
+    return _read_number(opt, raw)
+
+
+def _describe(opt: Option) -> str:
+    kind = {int: "an integer", float: "a number", bool: "true or false"}.get(opt.type, "text")
+    limits = " and ".join(f"{k} {v:g}" for k, v in opt.bounds.items())
+    return f"{kind} {limits}".strip()
+
+
+def _read_choice(opt: Option, raw: Any) -> str:
+    word = str(raw)
+    if word not in opt.choices:
+        raise ValueError(
+            f"must be one of {', '.join(opt.choices)}, got '{word}'.{suggest(word, opt.choices)}".rstrip(".")
+        )
+    return word
+
+
+def _read_bool(opt: Option, raw: Any) -> bool:
+    word = str(raw).lower()
+    if word not in _TRUE | _FALSE:
+        raise ValueError(f"must be true or false, got {raw!r}")
+    return word in _TRUE
+
+
+def _read_number(opt: Option, raw: Any) -> int | float:
+    wrong = ValueError(f"must be {_describe(opt)}, got {raw!r}")
+    if isinstance(raw, bool):
+        raise wrong
+    try:
+        value = (
+            int(raw) if isinstance(raw, int) or (isinstance(raw, str) and raw.lstrip("+-").isdigit()) else float(raw)
+        )
+    except (TypeError, ValueError, OverflowError):
+        raise wrong from None
+    if not math.isfinite(value):
+        raise wrong
+    if opt.type is int:
+        if value != int(value):
+            raise wrong
+        value = int(value)
+    if not all(_COMPARE[sign](value, bound) for sign, bound in opt.bounds.items()):
+        raise wrong
+    return opt.type(value)

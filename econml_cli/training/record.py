@@ -1,0 +1,80 @@
+"""What a run directory says of where a fit came from: config, manifest, preprocessing, fingerprint of the data."""
+
+import datetime
+import hashlib
+import json
+import os
+import platform
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+import econml_cli
+from econml_cli import runs
+from econml_cli.training.setup import Setup, num_params
+
+
+def files(setup: Setup, command: str | None) -> dict[str, str]:
+    """What a run directory holds before training starts."""
+    files = {
+        "config.yaml": setup.config.to_yaml(),
+        "manifest.json": json.dumps(runs.finite(_manifest(setup, command)), indent=2, ensure_ascii=False) + "\n",
+    }
+    if hasattr(setup.problem, "preprocessing"):
+        files["preprocessing.json"] = json.dumps(setup.problem.preprocessing(), indent=2, allow_nan=False) + "\n"
+    return files
+
+
+def _manifest(setup: Setup, command: str | None) -> dict[str, Any]:
+    packages = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
+    device = jax.devices()[0]
+    return {
+        "schema": runs.SCHEMA,
+        "status": "running",
+        "created": now(),
+        "command": command,
+        "econml": econml_cli.__version__,
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in packages}},
+        "device": f"{device.platform}: {device.device_kind}",
+        "git_commit": _git_commit(),
+        "cwd": str(Path.cwd()),
+        "shapes": {"din": setup.problem.din, "dout": setup.problem.dout},
+        "num_params": num_params(setup.model),
+        "data": {**setup.problem.describe(), "fingerprint": fingerprint(setup)},
+    }
+
+
+def fingerprint(setup: Setup) -> str:
+    """SHA-256 over the arrays of the train, val and test samples (hex): equal data, equal fingerprint."""
+    sha = hashlib.sha256()
+    for leaf in jax.tree.leaves(jax.device_get((setup.train, setup.val, setup.test))):
+        sha.update(f"{leaf.dtype}{leaf.shape}".encode())
+        sha.update(np.ascontiguousarray(leaf).tobytes())
+    return sha.hexdigest()
+
+
+def now() -> str:
+    """The time, UTC, to the millisecond, ISO 8601."""
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
+
+
+def _git_commit() -> str | None:
+    """The commit of the user's own repository, with "+changes" when its files differ from it; None outside one."""
+    environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0"}
+
+    def git(*arguments: str) -> str | None:
+        try:
+            done = subprocess.run(  # noqa: S603
+                ["git", *arguments],  # noqa: S607
+                capture_output=True, text=True, timeout=2, env=environment,
+            )  # fmt: skip
+        except (OSError, subprocess.SubprocessError):
+            return None
+        return done.stdout.strip() if done.returncode == 0 else None
+
+    commit = git("rev-parse", "HEAD")
+    return commit and commit + ("+changes" if git("status", "--porcelain", "--untracked-files=no") else "")

@@ -1,0 +1,78 @@
+"""Every test has its own directory, environment and terminal; none touches the network, $HOME or a W&B account."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a command did."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One compilation cache for the session, so that commands do not compile the same program again and again."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(autouse=True)
+def isolated(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The test's own working directory, home and environment."""
+    for name in list(os.environ):
+        if name.startswith(("ECONML_", "WANDB_", "XDG_", "SLURM_")) or name in ("NO_COLOR", "FORCE_COLOR", "COLUMNS"):
+            monkeypatch.delenv(name)
+    home = tmp_path / "home"
+    work = tmp_path / "work"
+    home.mkdir()
+    work.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", str(cache))
+    monkeypatch.setenv("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+    monkeypatch.setenv("TERM", "dumb")
+    monkeypatch.chdir(work)
+    return work
+
+
+@pytest.fixture
+def econml(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
+    """Run a command line in this process: `econml("fit", "mlp")` -> Ran(code, stdout, stderr)."""
+
+    def run(*args: Any) -> Ran:
+        from econml_cli.cli import main
+
+        monkeypatch.setattr(sys, "argv", ["econml", *map(str, args)])
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        out, err = capfd.readouterr()
+        return Ran(int(ended.value.code or 0), out, err)
+
+    return run
+
+
+@pytest.fixture
+def shell(isolated: Path) -> Callable[..., Ran]:
+    """Run a command line in a process of its own."""
+
+    def run(*args: Any, **options: Any) -> Ran:
+        done = subprocess.run(
+            [sys.executable, "-m", "econml_cli", *map(str, args)],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            **options,
+        )
+        return Ran(done.returncode, done.stdout, done.stderr)
+
+    return run

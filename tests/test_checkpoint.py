@@ -1,0 +1,99 @@
+"""Checkpoints: what is saved comes back, and what is damaged or foreign is refused."""
+
+import jax
+import numpy as np
+import pytest
+
+from econml_cli import checkpoint
+from econml_cli.config import build
+from econml_cli.errors import CheckpointError
+from econml_cli.training.position import from_sections, to_sections
+from econml_cli.training.setup import assemble
+from econml_cli.training.trainer import Trainer
+
+
+def trainer_of(**options):
+    defaults = {"width": 8, "N": 50, "num_epochs": 3, "batch_size": 16}
+    return Trainer(assemble(build("mlp", "linear", [("test", defaults | options)])))
+
+
+@pytest.fixture
+def saved(isolated):
+    trainer = trainer_of()
+    list(trainer.run())
+    writer = checkpoint.CheckpointWriter(isolated / "ck", keep=2)
+    for step in (1, 2, 3):
+        writer.save(step, to_sections(trainer.carry))
+    writer.close()
+    return trainer, isolated / "ck"
+
+
+def test_only_the_newest_are_kept(saved):
+    assert checkpoint.steps(saved[1]) == [2, 3]
+
+
+def test_a_position_comes_back_bit_for_bit(saved):
+    trainer, directory = saved
+    step, sections = checkpoint.load(directory)
+    back = from_sections(trainer_of().carry, sections, "it")
+    assert step == 3
+    for a, b in zip(jax.tree.leaves(trainer.carry), jax.tree.leaves(back), strict=True):
+        if jax.dtypes.issubdtype(a.dtype, jax.dtypes.prng_key):
+            a, b = jax.random.key_data(a), jax.random.key_data(b)
+        assert a.dtype == b.dtype
+        np.testing.assert_array_equal(a, b)
+
+
+def test_paths_are_plain_names(saved):
+    _, sections = checkpoint.load(saved[1])
+    assert set(sections) == {"model", "optimizer", "rng", "position"}
+    assert set(sections["model"]) == {f"linear{i}.{leaf}" for i in (1, 2, 3) for leaf in ("kernel", "bias")}
+
+
+@pytest.mark.parametrize(
+    ("other", "says"),
+    [
+        ({"width": 9}, "linear1.bias"),
+        ({"depth": 3}, "linear4"),
+        ({"depth": 1}, "linear3"),
+        ({"optimizer": "sgd"}, "optimizer"),
+    ],
+)
+def test_a_checkpoint_of_another_model_is_refused_by_name(saved, other, says):
+    _, sections = checkpoint.load(saved[1])
+    with pytest.raises(CheckpointError, match=says):
+        from_sections(trainer_of(**other).carry, sections, "it")
+
+
+def test_a_missing_step_is_answered_with_those_there(saved):
+    with pytest.raises(CheckpointError, match="2, 3"):
+        checkpoint.load(saved[1], 7)
+
+
+def test_an_empty_directory_has_no_checkpoint(isolated):
+    with pytest.raises(CheckpointError, match="no finished checkpoint"):
+        checkpoint.load(isolated)
+
+
+@pytest.mark.parametrize("damage", ["truncate", "flip", "delete"])
+def test_damage_to_any_file_is_noticed_or_harmless(saved, damage):
+    _, directory = saved
+    good = checkpoint.digest(checkpoint.load(directory)[1])
+    files = sorted(p for p in (directory / "3").rglob("*") if p.is_file())
+    noticed = 0
+    for path in files:
+        data = path.read_bytes()
+        if damage == "delete":
+            path.unlink()
+        else:
+            broken = bytearray(data[: len(data) // 2] if damage == "truncate" else data)
+            if damage == "flip" and broken:
+                broken[len(broken) // 2] ^= 0xFF
+            path.write_bytes(bytes(broken))
+        try:
+            assert checkpoint.digest(checkpoint.load(directory, 3)[1]) == good
+        except CheckpointError as error:
+            noticed += 1
+            assert "damaged" in str(error) and "--step 2" in str(error)
+        path.write_bytes(data)
+    assert noticed >= 1  # the data files at least

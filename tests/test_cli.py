@@ -1,0 +1,164 @@
+"""The shell contract: exit codes, one-line errors, precedence of flags, environment and file, a light start."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+HEAVY = ("jax", "flax", "optax", "orbax", "wandb", "optuna", "pandas", "matplotlib", "numpy", "scipy")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "--help",
+        "--version",
+        "fit --help",
+        "fit mlp --help",
+        "fit mlp --problem tabular --help",
+        "fit mlp --lrr 1",
+        "fit mlp --lr -1",
+        "fit mlp --print-config",
+        "eval --help",
+        "predict --help",
+        "inspect --help",
+        "inspect checkpoint --help",
+        "inspect models",
+        "inspect problems",
+    ],
+)
+def test_help_and_usage_errors_import_nothing_heavy(line, isolated):
+    code = (
+        "import sys\nfrom econml_cli.cli import main\n"
+        f"sys.argv = ['econml', *{line.split()!r}]\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        f"print('HEAVY', [m for m in {HEAVY!r} if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert "HEAVY []" in done.stdout, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "says"),
+    [
+        ("fit mpl", 2, "Did you mean 'mlp'"),
+        ("fit mlp --problem liner", 2, "Did you mean 'linear'"),
+        ("fit mlp --lrr 1", 2, "Did you mean '--lr'"),
+        ("fit mlp --lr=fast", 2, "--lr must be a number > 0, got 'fast'"),
+        ("fit mlp --lr 0 --num-epochs 0", 2, "--num-epochs must be an integer >= 1"),
+        ("fit mlp --lr", 2, "--lr"),
+        ("fit linear --width 3", 2, "--width is an option of model mlp"),
+        ("fit linear --bias=maybe", 2, "--bias must be true or false"),
+        ("fit mlp --config none.yaml", 2, "none.yaml"),
+        ("fit mlp --optimizer adma", 2, "Did you mean 'adam'"),
+        ("fit mlp extra", 2, "extra"),
+        ("ftt", 2, "fit"),
+        ("fit --resume nowhere", 1, "nowhere"),
+        ("eval nowhere", 1, "nowhere"),
+        ("inspect checkpoint nowhere", 1, "nowhere"),
+        ("inspect checkpoint", 1, "econml fit"),
+        ("inspect models mpl", 2, "mlp"),
+    ],
+)
+def test_an_error_is_one_line_on_stderr_with_its_exit_code(econml, line, code, says):
+    ran = econml(*line.split())
+    assert ran.code == code, ran
+    assert says in ran.stderr and ran.stdout == ""
+    assert len(ran.stderr.strip().splitlines()) == 1 and ran.stderr.startswith("econml")
+
+
+def test_debug_shows_the_trace(shell):
+    ran = shell("fit", "mlp", "--lr", "-1", "--debug")
+    assert "Traceback" in ran.stderr and "ConfigError" in ran.stderr
+
+
+@pytest.mark.parametrize("flag", ["--num-epochs", "--num_epochs"])
+@pytest.mark.parametrize("form", ["{}=7", "{} 7"])
+def test_hyphens_and_underscores_are_the_same_option(econml, flag, form):
+    ran = econml("fit", "mlp", *form.format(flag).split(), "--print-config")
+    assert yaml.safe_load(ran.stdout)["num_epochs"] == 7
+
+
+@pytest.mark.parametrize(
+    ("flag", "value"),
+    [("--bias", True), ("--no-bias", False), ("--bias=True", True), ("--bias=False", False), ("--no_bias", False)],
+)
+def test_booleans_are_read_in_every_form(econml, flag, value):
+    ran = econml("fit", "linear", flag, "--print-config")
+    assert yaml.safe_load(ran.stdout)["bias"] is value
+
+
+def test_flags_beat_the_environment_which_beats_the_file_which_beats_the_defaults(econml, isolated, monkeypatch):
+    (isolated / "c.yaml").write_text("lr: 1e-4\nwidth: 8\nseed: 1\nN_test: 9\n")
+    monkeypatch.setenv("ECONML_LR", "0.5")
+    monkeypatch.setenv("ECONML_WIDTH", "16")
+    ran = econml("fit", "mlp", "--config", "c.yaml", "--lr", "0.25", "--print-config")
+    got = yaml.safe_load(ran.stdout)
+    assert (got["lr"], got["width"], got["seed"], got["N_test"], got["N"]) == (0.25, 16, 1, 9, 500)
+
+
+def test_the_model_and_the_problem_may_come_from_the_file(econml, isolated):
+    (isolated / "c.yaml").write_text("model: linear\nproblem: tabular\ndata: x.csv\ntarget: y\n")
+    got = yaml.safe_load(econml("fit", "--config", "c.yaml", "--print-config").stdout)
+    assert (got["model"], got["problem"], got["data"]) == ("linear", "tabular", "x.csv")
+
+
+def test_data_implies_the_tabular_problem(econml):
+    got = yaml.safe_load(econml("fit", "linear", "--data", "x.csv", "--target", "y", "--print-config").stdout)
+    assert got["problem"] == "tabular"
+
+
+def test_options_may_stand_before_the_model(econml):
+    got = yaml.safe_load(econml("fit", "--lr", "0.5", "linear", "--no-bias", "--print-config").stdout)
+    assert (got["model"], got["lr"], got["bias"]) == ("linear", 0.5, False)
+
+
+def test_help_offers_the_chosen_models_and_problems_options_only(econml):
+    mlp, linear = econml("fit", "mlp", "--help").stdout, econml("fit", "linear", "--data", "f.csv", "--help").stdout
+    for panel in ("Model: mlp", "Problem: linear", "Training", "Tracking"):
+        assert panel in mlp
+    assert "--width" in mlp and "--sigma" in mlp and "--formula" not in mlp
+    assert "--width" not in linear and "--formula" in linear and "Problem: tabular" in linear
+
+
+def test_help_fits_80_columns(shell):
+    import os
+
+    ran = shell("fit", "mlp", "--help", env={**os.environ, "COLUMNS": "80"})
+    assert max(map(len, ran.stdout.splitlines())) <= 80
+
+
+def test_no_color_leaves_no_escape_codes(shell):
+    import os
+
+    ran = shell("fit", "mlp", "--help", env={**os.environ, "NO_COLOR": "1"})
+    assert "\x1b[" not in ran.stdout
+
+
+def test_a_printed_config_repeats_itself(econml, isolated):
+    first = econml("fit", "mlp", "--lr", "3e-4", "--width", "16", "--print-config").stdout
+    (isolated / "c.yaml").write_text(first)
+    assert econml("fit", "--config", "c.yaml", "--print-config").stdout == first
+
+
+def test_dry_run_reports_and_writes_nothing(econml, isolated):
+    ran = econml("fit", "mlp", "--dry-run", "--json", "--batch-size", "32")
+    report = json.loads(ran.stdout)
+    assert report["num_params"] == 17025 and report["steps_per_epoch"] == 16
+    assert report["shapes"]["linear1.kernel"] == [2, 128]
+    # forward and backward of a 2-128-128-1 network: about 6 FLOPs a weight and observation
+    assert 5 * 17025 * 32 < report["flops_per_step"] < 8 * 17025 * 32
+    assert not (isolated / "runs").exists()
+
+
+def test_a_reader_that_leaves_early_is_no_error(isolated):
+    done = subprocess.run(
+        f"{sys.executable} -m econml_cli fit mlp --print-config | head -n 1",
+        shell=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.stdout == "model: mlp\n" and "Traceback" not in done.stderr and "Broken" not in done.stderr

@@ -1,0 +1,179 @@
+"""`econml fit` from the shell: what it leaves behind, however it ends."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+SMALL = ("--width", "8", "--N", "60", "--num-epochs", "6", "--batch-size", "16")
+
+
+def summary(path):
+    return json.loads((Path(path) / "summary.json").read_text())
+
+
+def test_a_fit_leaves_a_complete_run_and_says_what_to_type_next(econml):
+    ran = econml("fit", "mlp", *SMALL, "--out", "r")
+    assert ran.code == 0 and "econml eval r" in ran.stdout and "test loss" in ran.stdout
+    assert sorted(p.name for p in Path("r").iterdir()) == [
+        "checkpoints", "config.yaml", "manifest.json", "metrics.jsonl", "summary.json",
+    ]  # fmt: skip
+    lines = [json.loads(line) for line in Path("r/metrics.jsonl").read_text().splitlines()]
+    assert [row["epoch"] for row in lines] == [1, 2, 3, 4, 5, 6]
+    assert set(lines[0]) == {"epoch", "train_loss", "val_loss", "lr"} and lines[0]["lr"] == 0.001
+    manifest = json.loads(Path("r/manifest.json").read_text())
+    assert manifest["status"] == "max_epochs" and manifest["command"].startswith("econml fit mlp")
+    assert manifest["shapes"] == {"din": 2, "dout": 1} and len(manifest["data"]["fingerprint"]) == 64
+    assert summary("r")["val_loss"] == pytest.approx(lines[-1]["val_loss"], rel=1e-5)
+
+
+def test_json_is_one_document_and_nothing_else(econml):
+    document = json.loads(econml("fit", "mlp", *SMALL, "--json").stdout)
+    assert document["epochs"] == 6 and Path(document["run"]).is_dir() and document["run"].startswith("runs/mlp-linear-")
+
+
+def test_quiet_prints_nothing(econml):
+    ran = econml("fit", "mlp", *SMALL, "--quiet", "--out", "r")
+    assert (ran.code, ran.stdout, ran.stderr) == (0, "", "")
+
+
+def test_the_saved_config_repeats_the_run_exactly(econml):
+    econml("fit", "mlp", *SMALL, "--out", "a", "--seed", "7", "--schedule", "cosine")
+    econml("fit", "--config", "a/config.yaml", "--out", "b")
+    assert summary("a")["state_sha256"] == summary("b")["state_sha256"]
+    assert Path("a/metrics.jsonl").read_text() == Path("b/metrics.jsonl").read_text()
+    assert yaml.safe_load(Path("a/config.yaml").read_text()) == yaml.safe_load(Path("b/config.yaml").read_text())
+
+
+@pytest.mark.parametrize("options", [(), ("--patience", "30"), ("--precision", "float64"), ("--optimizer", "sgd")])
+def test_20_epochs_and_20_more_are_40_epochs_bit_for_bit(econml, options):
+    base = ("fit", "mlp", *SMALL[:4], "--batch-size", "16", *options)
+    econml(*base, "--num-epochs", "40", "--out", "whole")
+    econml(*base, "--num-epochs", "20", "--out", "parts")
+    ran = econml("fit", "--resume", "parts", "--num-epochs", "40")
+    assert ran.code == 0, ran.stderr
+    assert summary("whole")["state_sha256"] == summary("parts")["state_sha256"]
+    assert Path("whole/metrics.jsonl").read_text() == Path("parts/metrics.jsonl").read_text()
+
+
+def test_resume_changes_nothing_but_the_length(econml):
+    econml("fit", "mlp", *SMALL, "--out", "r")
+    ran = econml("fit", "--resume", "r", "--lr", "0.5")
+    assert ran.code == 2 and "--lr cannot change" in ran.stderr
+    ran = econml("fit", "--resume", "r")
+    assert ran.code == 0 and summary("r")["epochs"] == 6  # nothing left to do is no error
+
+
+def test_resume_passes_over_a_damaged_newest_checkpoint(econml):
+    base = ("fit", "mlp", *SMALL[:4], "--batch-size", "16", "--num-epochs", "9", "--checkpoint-every", "3")
+    econml(*base, "--out", "a")
+    before = summary("a")["state_sha256"]
+    for path in Path("a/checkpoints/9").rglob("*"):
+        if path.is_file():
+            path.write_bytes(b"")
+    ran = econml("fit", "--resume", "a")
+    assert ran.code == 0, ran.stderr
+    assert summary("a")["state_sha256"] == before
+
+
+def start(*args):
+    return subprocess.Popen(
+        [sys.executable, "-m", "econml_cli", *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def wait_for(condition, seconds=60):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it never came"
+        time.sleep(0.02)
+
+
+LONG = ("fit", "mlp", "--width", "8", "--N", "60", "--batch-size", "16", "--checkpoint-every", "500", "--num-epochs")
+
+
+def test_a_killed_fit_resumes_bit_for_bit_and_loses_no_line(econml):
+    victim = start(*LONG, "200000", "--out", "killed")
+    wait_for(lambda: Path("killed/checkpoints/500").exists())
+    victim.send_signal(signal.SIGKILL)
+    victim.communicate()
+    lines = Path("killed/metrics.jsonl").read_text().splitlines(keepends=True)
+    reported = [line for line in lines if line.endswith("\n")]
+    assert not Path("killed/summary.json").exists() and len(reported) >= 500
+    epochs = str(len(reported) + 700)
+    assert econml("fit", "--resume", "killed", "--num-epochs", epochs).code == 0
+    assert econml(*LONG, epochs, "--out", "whole").code == 0
+    assert summary("killed")["state_sha256"] == summary("whole")["state_sha256"]
+    text = Path("killed/metrics.jsonl").read_text()
+    assert text == Path("whole/metrics.jsonl").read_text() and text.startswith("".join(reported))
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGUSR1, 143)])
+def test_a_signal_saves_and_says_how_to_go_on(econml, number, code):
+    process = start(*LONG, "1000000", "--out", "r")
+    wait_for(lambda: Path("r/metrics.jsonl").exists())
+    process.send_signal(number)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == code, err
+    assert "econml fit --resume r" in err and "Traceback" not in err
+    stopped = summary("r")
+    assert stopped["stop_reason"] == "interrupted" and 0 < stopped["epochs"] < 1_000_000
+    assert Path(f"r/checkpoints/{stopped['epochs']}").is_dir()
+    ran = econml("fit", "--resume", "r", "--num-epochs", stopped["epochs"] + 10, "--json")
+    assert json.loads(ran.stdout)["epochs"] == stopped["epochs"] + 10
+
+
+def test_divergence_exits_3_and_keeps_a_checkpoint_that_loads(econml):
+    ran = econml("fit", "mlp", *SMALL, "--lr", "1e8", "--optimizer", "sgd", "--out", "r")
+    assert ran.code == 3 and "epoch" in ran.stderr and "--lr" in ran.stderr
+    assert summary("r")["stop_reason"] == "diverged" and "NaN" not in Path("r/metrics.jsonl").read_text()
+    assert econml("inspect", "checkpoint", "r", "--json").code == 0
+    ran = econml("fit", "--resume", "r")
+    assert ran.code == 1 and "diverged" in ran.stderr
+
+
+def test_an_existing_run_needs_force(econml):
+    econml("fit", "mlp", *SMALL, "--out", "r")
+    old = summary("r")["state_sha256"]
+    assert econml("fit", "mlp", *SMALL, "--out", "r").code == 1
+    assert summary("r")["state_sha256"] == old
+    assert econml("fit", "mlp", *SMALL, "--out", "r", "--seed", "1", "--force").code == 0
+    assert summary("r")["state_sha256"] != old
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
+def test_an_unwritable_directory_is_one_sentence(econml, isolated):
+    (isolated / "locked").mkdir(mode=0o500)
+    ran = econml("fit", "mlp", *SMALL, "--out", "locked/r")
+    assert ran.code == 1 and "cannot be" in ran.stderr
+
+
+def test_bad_data_leave_nothing_behind(econml, isolated):
+    ran = econml("fit", "linear", "--data", "none.csv", "--target", "y", "--out", "r")
+    assert ran.code == 1 and "none.csv" in ran.stderr
+    assert list(isolated.iterdir()) == []
+
+
+def test_patience_without_validation_data_is_refused(econml, isolated):
+    ran = econml("fit", "mlp", *SMALL, "--N-val", "0", "--patience", "3")
+    assert ran.code == 2 and "--N-val" in ran.stderr and list(isolated.iterdir()) == []
+
+
+def test_resume_refuses_other_data(econml, isolated):
+    (isolated / "d.csv").write_text("x,y\n" + "\n".join(f"{i},{2 * i + i % 3}" for i in range(40)) + "\n")
+    assert econml("fit", "linear", "--data", "d.csv", "--target", "y", "--num-epochs", "3", "--out", "r").code == 0
+    (isolated / "d.csv").write_text("x,y\n" + "\n".join(f"{i},{3 * i + i % 3}" for i in range(40)) + "\n")
+    ran = econml("fit", "--resume", "r", "--num-epochs", "5")
+    assert ran.code == 1 and "no longer" in ran.stderr
+
+
+def test_names_and_the_parent_of_runs_can_be_chosen(econml, monkeypatch):
+    monkeypatch.setenv("ECONML_RUNS_DIR", "elsewhere")
+    assert econml("fit", "mlp", *SMALL, "--name", "mine").code == 0
+    assert Path("elsewhere/mine/summary.json").exists()

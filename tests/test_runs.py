@@ -1,0 +1,86 @@
+"""The run directory: made whole or not at all, found by path, name or start of name."""
+
+import json
+
+import pytest
+
+from econml_cli import runs
+from econml_cli.errors import RunError
+from econml_cli.runs import Run
+
+MANIFEST = json.dumps({"schema": 1, "created": "2026-01-01T00:00:00"})
+
+
+def make(path, created="2026-01-01"):
+    return runs.create(path, {"manifest.json": json.dumps({"schema": 1, "created": created})}, force=False)
+
+
+def test_a_run_holds_its_files_from_its_first_instant(isolated):
+    run = make(isolated / "deep" / "er" / "a")
+    assert run.manifest()["schema"] == 1 and run.checkpoints.is_dir()
+    assert [p.name for p in (isolated / "deep" / "er").iterdir()] == ["a"]
+
+
+def test_an_existing_run_is_replaced_only_by_force(isolated):
+    make(isolated / "a")
+    (isolated / "a" / "old").write_text("x")
+    with pytest.raises(RunError, match="--force"):
+        make(isolated / "a")
+    runs.create(isolated / "a", {"manifest.json": MANIFEST}, force=True)
+    assert not (isolated / "a" / "old").exists()
+
+
+def test_a_directory_that_is_no_run_is_never_replaced(isolated):
+    (isolated / "thesis").mkdir()
+    (isolated / "thesis" / "chapter1.tex").write_text("years of work")
+    with pytest.raises(RunError, match="left alone"):
+        runs.create(isolated / "thesis", {"manifest.json": MANIFEST}, force=True)
+    assert (isolated / "thesis" / "chapter1.tex").exists()
+
+
+def test_a_directory_below_a_file_cannot_be_made(isolated):
+    (isolated / "file").write_text("")
+    with pytest.raises(RunError, match="not a directory"):
+        runs.check_free(isolated / "file" / "run", force=False)
+
+
+def test_the_newest_run_is_the_default_and_a_unique_start_is_enough(isolated):
+    for name, created in (("mlp-b", "2026-01-03"), ("mlp-a", "2026-01-01"), ("linear-a", "2026-01-02")):
+        make(isolated / "runs" / name, created)
+    base = isolated / "runs"
+    assert runs.find(None, base).name == "mlp-b"
+    assert runs.find("lin", base).name == "linear-a"
+    assert runs.find(str(base / "mlp-a"), base).name == "mlp-a"
+    with pytest.raises(RunError, match="start of 2 runs"):
+        runs.find("mlp", base)
+    with pytest.raises(RunError, match="Did you mean 'mlp-a'"):
+        runs.find("mpl-a", base)
+
+
+def test_a_damaged_run_does_not_hide_the_others(isolated):
+    make(isolated / "runs" / "good")
+    make(isolated / "runs" / "bad")
+    (isolated / "runs" / "bad" / "manifest.json").write_text("{")
+    assert {run.name for run in runs.list_runs(isolated / "runs")} == {"good", "bad"}
+    with pytest.raises(RunError, match=r"manifest\.json"):
+        Run(isolated / "runs" / "bad").manifest()
+
+
+def test_a_run_of_a_newer_econml_is_refused(isolated):
+    run = runs.create(isolated / "a", {"manifest.json": json.dumps({"schema": 99, "econml": "9.0"})}, force=False)
+    with pytest.raises(RunError, match=r"9\.0"):
+        run.manifest()
+
+
+def test_a_torn_last_line_of_metrics_is_left_out(isolated):
+    run = make(isolated / "a")
+    runs.append_metrics(run, [{"epoch": 1, "train_loss": 0.5}, {"epoch": 2, "train_loss": float("nan")}])
+    with run.metrics_path.open("a") as file:
+        file.write('{"epoch": 3, "tr')
+    assert run.metrics() == [{"epoch": 1, "train_loss": 0.5}, {"epoch": 2, "train_loss": None}]
+
+
+def test_json_never_holds_nan(isolated):
+    runs.write_json(isolated / "x.json", {"a": float("inf"), "b": [float("nan"), 1]})
+    assert json.loads((isolated / "x.json").read_text()) == {"a": None, "b": [None, 1]}
+    assert [p.name for p in isolated.iterdir()] == ["x.json"]
