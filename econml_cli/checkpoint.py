@@ -88,9 +88,15 @@ class CheckpointWriter:
     """Writes the checkpoints of one run, each into its own step directory, atomically, and keeps the newest `keep`."""
 
     def __init__(self, directory: Path, keep: int):
-        self._ocp = _orbax()
-        options = self._ocp.CheckpointManagerOptions(max_to_keep=keep, enable_async_checkpointing=False)
-        self._manager = self._ocp.CheckpointManager(directory.absolute(), options=options)
+        self._directory, self._keep = directory.absolute(), keep
+        self._opened: Any = None
+
+    def _manager(self) -> Any:
+        """Orbax's manager, opened at the first save: importing Orbax takes half a second."""
+        if self._opened is None:
+            options = _orbax().CheckpointManagerOptions(max_to_keep=self._keep, enable_async_checkpointing=False)
+            self._opened = _orbax().CheckpointManager(self._directory, options=options)
+        return self._opened
 
     def save(self, step: int, sections: Sections) -> None:
         """Write one step (a step that is there already is left as it is).
@@ -98,20 +104,20 @@ class CheckpointWriter:
         Raises:
             CheckpointError: the disk is full or the directory cannot be written.
         """
-        if step in self._manager.all_steps():
-            return
         tree = {name: leaves for name, leaves in sections.items() if leaves}
         tree["digest"] = {"sha256": np.frombuffer(bytes.fromhex(digest(tree)), dtype=np.uint8)}
         try:
-            self._manager.save(step, args=self._ocp.args.StandardSave(tree))
+            if step not in self._manager().all_steps():
+                self._manager().save(step, args=_orbax().args.StandardSave(tree))
         except Exception as error:
             raise CheckpointError(
-                f"The checkpoint of epoch {step} could not be written: {_first_line(error)}."
+                f"The checkpoint of epoch {step} could not be saved: {_first_line(error)}."
             ) from error
 
     def close(self) -> None:
         """Release Orbax's threads."""
-        self._manager.close()
+        if self._opened is not None:
+            self._opened.close()
 
 
 def _first_line(error: Exception) -> str:

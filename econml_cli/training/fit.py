@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -79,7 +80,12 @@ def fit(
         setup = assemble(config)
         _check_patience(setup)
         run = runs.create(directory, record.files(setup, command), force)
-        return _train(run, Trainer(setup), open_sinks, stop_signal, started)
+        try:
+            return _train(run, Trainer(setup), open_sinks, stop_signal, started)
+        except BaseException:
+            if not checkpoint.steps(run.checkpoints) and not run.metrics():
+                shutil.rmtree(run.path, ignore_errors=True)  # it holds nothing that anybody could use
+            raise
 
 
 def resume(
