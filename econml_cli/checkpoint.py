@@ -78,7 +78,7 @@ def digest(sections: Mapping[str, Mapping[str, np.ndarray]]) -> str:
 def _orbax() -> Any:
     """Orbax's v0 interface, with the chatter of its loggers off the user's stderr."""
     for name in ("absl", "orbax"):
-        logging.getLogger(name).setLevel(logging.ERROR)
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # what goes wrong reaches us as exceptions
     import orbax.checkpoint as ocp
 
     return ocp

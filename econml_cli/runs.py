@@ -3,6 +3,7 @@
 import datetime
 import json
 import os
+import platform
 import secrets
 import shutil
 from collections.abc import Iterable, Mapping
@@ -76,6 +77,14 @@ class Run:
             raise RunError(f"{self.path} was written by econml {manifest.get('econml')}, newer than this one: upgrade.")
         return manifest
 
+    def status(self) -> str:
+        """How the fit ended (max_epochs, early_stopping, diverged, interrupted, failed), or "running", or "killed": its
+        process is no longer on this machine."""
+        manifest = self.manifest()
+        status, process = str(manifest.get("status", "unknown")), manifest.get("process") or {}
+        here = process.get("host") == platform.node() and isinstance(process.get("pid"), int)
+        return "killed" if status == "running" and here and not _alive(process["pid"]) else status
+
     def update_manifest(self, **changes: Any) -> None:
         """Change some keys of manifest.json."""
         write_json(self.path / "manifest.json", {**self.manifest(), **changes})
@@ -112,13 +121,31 @@ class Run:
     def _json(self, name: str) -> dict[str, Any]:
         path = self.path / name
         try:
-            return json.loads(path.read_text(encoding="utf-8"))
+            document = json.loads(path.read_text(encoding="utf-8"))
+            if not isinstance(document, dict):
+                raise ValueError("it is no JSON object")
+            return document
         except FileNotFoundError:
             raise RunError(
                 f"{self.path} has no {name}, so it is not a run; `econml inspect runs` lists the runs."
             ) from None
         except (OSError, ValueError) as error:
             raise RunError(f"{path} cannot be read ({error}); fit again, or restore it from a copy.") from None
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)  # signal 0 only asks
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def this_process() -> dict[str, Any]:
+    """What manifest.json says of the process that runs a fit."""
+    return {"host": platform.node(), "pid": os.getpid()}
 
 
 def new_name(model: str, problem: str) -> str:

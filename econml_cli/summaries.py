@@ -5,6 +5,8 @@ import shlex
 from collections.abc import Iterable
 from typing import Any
 
+from econml_cli.display import number, size
+
 _HEADLINES = {
     "max_epochs": "{model} on {problem}: {epochs:,} epochs in {seconds_training:.1f} s",
     "early_stopping": "{model} on {problem}: stopped early after {epochs:,} epochs, best at {best_epoch:,}",
@@ -17,15 +19,6 @@ _NOT_LISTED = {"model", "problem", "stop_reason", "epochs", "best_epoch", "diver
 def as_json(result: Any) -> str:
     """The summary and the run directory as one JSON document."""
     return json.dumps({"run": str(result.run.path), **result.summary}, indent=2)
-
-
-def number(value: Any) -> str:
-    """A count with thousands separators, a small or large float in scientific notation with 4 digits."""
-    if isinstance(value, int):
-        return f"{value:,}"
-    if isinstance(value, float):
-        return f"{value:.4g}" if value == 0 or 1e-3 <= abs(value) < 1e5 else f"{value:.4e}"
-    return str(value)
 
 
 def _aligned(rows: Iterable[tuple[str, str]]) -> str:
@@ -66,12 +59,3 @@ def _memory(report: Any) -> str:
     if report.bytes_arguments is None:
         return "unknown"
     return f"{size(report.bytes_arguments)} data and state + {size(report.bytes_temporary)} temporary"
-
-
-def size(count: float) -> str:
-    """Bytes in the unit that reads best: 68.1 kB."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if count < 1000:
-            return f"{count:.1f} {unit}" if unit != "B" else f"{count:.0f} B"
-        count /= 1000
-    return f"{count:.1f} TB"

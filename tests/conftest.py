@@ -1,8 +1,10 @@
 """Every test has its own directory, environment and terminal; none touches the network, $HOME or a W&B account."""
 
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,14 +22,16 @@ class Ran:
     stderr: str
 
 
-@pytest.fixture(scope="session")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One compilation cache for the session, so that commands do not compile the same program again and again."""
-    return tmp_path_factory.mktemp("cache")
+def pytest_configure(config: pytest.Config) -> None:
+    """One compilation cache for the session, set before jax is imported: tests compile the same programs often."""
+    directory = tempfile.mkdtemp(prefix="econml-tests-")
+    config.add_cleanup(lambda: shutil.rmtree(directory, ignore_errors=True))
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = directory
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
 
 
 @pytest.fixture(autouse=True)
-def isolated(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The test's own working directory, home and environment."""
     for name in list(os.environ):
         if name.startswith(("ECONML_", "WANDB_", "XDG_", "SLURM_")) or name in ("NO_COLOR", "FORCE_COLOR", "COLUMNS"):
@@ -37,8 +41,6 @@ def isolated(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     home.mkdir()
     work.mkdir()
     monkeypatch.setenv("HOME", str(home))
-    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", str(cache))
-    monkeypatch.setenv("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
     monkeypatch.setenv("TERM", "dumb")
     monkeypatch.chdir(work)
     return work

@@ -1,5 +1,8 @@
 """Checkpoints: what is saved comes back, and what is damaged or foreign is refused."""
 
+import shutil
+from pathlib import Path
+
 import jax
 import numpy as np
 import pytest
@@ -17,15 +20,24 @@ def trainer_of(**options):
     return Trainer(assemble(build("mlp", "linear", [("test", defaults | options)])))
 
 
-@pytest.fixture
-def saved(isolated):
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    """A trained position and the directory of its checkpoints 2 and 3."""
+    directory = tmp_path_factory.mktemp("written") / "ck"
     trainer = trainer_of()
     list(trainer.run())
-    writer = checkpoint.CheckpointWriter(isolated / "ck", keep=2)
+    writer = checkpoint.CheckpointWriter(directory, keep=2)
     for step in (1, 2, 3):
         writer.save(step, to_sections(trainer.carry))
     writer.close()
-    return trainer, isolated / "ck"
+    return trainer, directory
+
+
+@pytest.fixture
+def saved(written, isolated):
+    """The same, the directory a copy that may be damaged."""
+    trainer, directory = written
+    return trainer, Path(shutil.copytree(directory, isolated / "ck"))
 
 
 def test_only_the_newest_are_kept(saved):

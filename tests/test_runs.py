@@ -1,6 +1,7 @@
 """The run directory: made whole or not at all, found by path, name or start of name."""
 
 import json
+import subprocess
 
 import pytest
 
@@ -84,3 +85,23 @@ def test_json_never_holds_nan(isolated):
     runs.write_json(isolated / "x.json", {"a": float("inf"), "b": [float("nan"), 1]})
     assert json.loads((isolated / "x.json").read_text()) == {"a": None, "b": [None, 1]}
     assert [p.name for p in isolated.iterdir()] == ["x.json"]
+
+
+def test_a_manifest_that_is_no_object_is_a_damaged_run(isolated):
+    run = make(isolated / "a")
+    (isolated / "a" / "manifest.json").write_text("[]")
+    with pytest.raises(RunError, match=r"manifest\.json"):
+        run.manifest()
+    assert [r.name for r in runs.list_runs(isolated)] == ["a"]
+
+
+def test_a_run_whose_process_is_gone_was_killed(isolated):
+    run = make(isolated / "a")
+    run.update_manifest(status="running", process=runs.this_process())
+    assert run.status() == "running"
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    run.update_manifest(process={**runs.this_process(), "pid": gone.pid})
+    assert run.status() == "killed"
+    run.update_manifest(process={"host": "another machine", "pid": gone.pid})
+    assert run.status() == "running"

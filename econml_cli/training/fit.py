@@ -127,7 +127,7 @@ def resume(
                 f"{run.path} diverged after epoch {epoch}; fit again with a smaller --lr or with --grad-clip 1."
             )
         runs.write_text(run.path / "config.yaml", config.to_yaml())
-        run.update_manifest(status="running")
+        run.update_manifest(status="running", process=runs.this_process())
         return _train(run, trainer, open_sinks, stop_signal, started)
 
 

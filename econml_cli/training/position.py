@@ -1,12 +1,14 @@
 """Between a training position and a checkpoint: what is saved, and how it comes back."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import jax
 from flax import nnx
 
 from econml_cli import checkpoint
-from econml_cli.errors import CheckpointError
+from econml_cli.config import FitConfig
+from econml_cli.errors import CheckpointError, RunError
 from econml_cli.runs import Run
 from econml_cli.training.setup import abstract_model
 from econml_cli.training.trainer import Carry
@@ -50,22 +52,50 @@ def from_sections(like: Carry, sections: checkpoint.Sections, what: str) -> Carr
     return Carry(params, other, opt_state, key, best=best, **position)
 
 
-def load_model(run: Run, step: int | None = None) -> tuple[Any, int]:
-    """The fitted model of a run and the epoch it is from: the best weights where early stopping kept some, else the
-    newest. Call it inside `precision(...)` of the run's config.
+@dataclass(frozen=True)
+class Loaded:
+    """The weights of a checkpoint that evaluation, prediction and inspection use.
+
+    Attributes:
+        model: in evaluation mode. config: of its run.
+        step: the checkpoint read; epoch: the one that the weights are from; section: "best" or "model".
+        sections: all that the checkpoint holds.
+    """
+
+    model: Any
+    config: FitConfig
+    step: int
+    epoch: int
+    section: str
+    sections: checkpoint.Sections
+
+
+def load(run: Run, step: int | None = None) -> Loaded:
+    """Read a fitted model without its data: the best weights where early stopping kept some, else the newest.
+
+    Call it inside `precision(...)` of the run's config.
 
     Raises:
         RunError, CheckpointError: the run or its checkpoint cannot be read, or does not fit its config.
     """
-    config, shapes = run.config(), run.manifest()["shapes"]
+    config, manifest = run.config(), run.manifest()
+    try:
+        din, dout = manifest["shapes"]["din"], manifest["shapes"]["dout"]
+    except (KeyError, TypeError):
+        raise RunError(f"{run.path / 'manifest.json'} does not say the model's shapes; fit again.") from None
     step, sections = checkpoint.load(run.checkpoints, step)
-    graphdef, abstract = nnx.split(abstract_model(config, shapes["din"], shapes["dout"]))
     section = "best" if "best" in sections else "model"
+    what = f"The checkpoint of epoch {step} in {run.path}"
     if section not in sections:
-        raise CheckpointError(f"The checkpoint of epoch {step} in {run.path} holds no model; fit again.")
-    state = checkpoint.unflatten(abstract, sections[section], f"The checkpoint of epoch {step} in {run.path}")
-    model = nnx.merge(graphdef, state)
+        raise CheckpointError(f"{what} holds no model; fit again.")
+    graphdef, abstract = nnx.split(abstract_model(config, din, dout))
+    model = nnx.merge(graphdef, checkpoint.unflatten(abstract, sections[section], what))
     model.eval()
-    if section == "best":
-        step = int(sections["position"]["best_epoch"])
-    return model, step
+    epoch = int(sections["position"]["best_epoch"]) if section == "best" else step
+    return Loaded(model, config, step, epoch, section, sections)
+
+
+def load_model(run: Run, step: int | None = None) -> tuple[Any, int]:
+    """`load`, reduced to the fitted model and the epoch that its weights are from."""
+    loaded = load(run, step)
+    return loaded.model, loaded.epoch

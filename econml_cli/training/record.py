@@ -35,6 +35,7 @@ def _manifest(setup: Setup, command: str | None) -> dict[str, Any]:
     return {
         "schema": runs.SCHEMA,
         "status": "running",
+        "process": runs.this_process(),
         "created": now(),
         "command": command,
         "econml": econml_cli.__version__,

@@ -1,0 +1,239 @@
+"""Checkpoints, states, graphs, registries and runs as something rich can print; wide and narrow terminals differ."""
+
+import datetime
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+from rich.tree import Tree
+
+from econml_cli.display import Widest, columns, key_values, number, pairs, size
+from econml_cli.fields import Option
+from econml_cli.inspection.listings import Entry, RunRow, type_name
+
+#: arrays with more elements are printed with their middle left out
+ABBREVIATE = 60
+
+
+def checkpoint(report: Any, views: Sequence[str], values: bool = False) -> RenderableType:
+    """Some of the views "summary", "graphdef", "state", "raw" of an `inspection.checkpoints.CheckpointReport`."""
+    make: dict[str, Callable[[], RenderableType]] = {
+        "summary": lambda: summary(report.summary),
+        "graphdef": lambda: graph(report.graph),
+        "state": lambda: state(report.leaves, values),
+        "raw": lambda: Text(report.raw, no_wrap=True, overflow="ignore"),
+    }
+    parts: list[RenderableType] = []
+    for view in views:
+        title = [heading(view)] if view != "summary" and len(views) > 1 else []
+        parts += [*([Text()] if parts else []), *title, make[view]()]
+    return Group(*parts)
+
+
+def heading(text: str) -> Text:
+    """The title of one part."""
+    return Text(text, style="bold")
+
+
+def summary(found: Mapping[str, Any]) -> RenderableType:
+    """The summary of a checkpoint: a headline, then label and value."""
+    sections = [f"{name} ({_arrays(part)})" for name, part in found["sections"].items()]
+    rows = [
+        ("status", found["status"]),
+        ("checkpoint", f"epoch {found['step']:,} (there: {', '.join(map(str, found['steps']))})"),
+        ("weights", _weights(found)),
+        ("parameters", f"{found['parameters']['count']:,} in {_arrays(found['parameters'])}"),
+        ("sections", ", ".join(sections)),
+        *((name.replace("_", " "), value) for name, value in found["losses"].items()),
+        ("losses from", _SOURCES.get(found["losses_from"])),
+        ("created", found["created"] and moment(found["created"], seconds=True)),
+        ("finished", found["finished"] and moment(found["finished"], seconds=True)),
+        ("command", found["command"]),
+        ("versions", ", ".join(f"{name} {v}" for name, v in found["versions"].items() if v)),
+        ("device", found["device"]),
+        ("git commit", found["git_commit"]),
+    ]
+    return Group(heading(f"{found['model']} on {found['problem']}: {found['run']}"), key_values(rows))
+
+
+_SOURCES = {
+    "summary.json": "summary.json (measured at the end of the run)",
+    "metrics.jsonl": "metrics.jsonl (logged while training: train loss is the epoch's mean)",
+}
+
+
+def _weights(found: Mapping[str, Any]) -> str:
+    if found["weights"] == "best":
+        return f"best: those with the lowest val_loss so far, of epoch {found['epoch']:,} (--patience keeps them)"
+    return f"last: those of epoch {found['epoch']:,}"
+
+
+def _arrays(total: Mapping[str, int]) -> str:
+    return f"{_plural(total['arrays'], 'array')}, {size(total['bytes'])}"
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")
+
+
+def graph(node: Any) -> Tree:
+    """A tree of modules with their static attributes, then the arrays that they hold."""
+    tree = Tree(_node_line(node), guide_style="dim")
+    _grow(tree, node)
+    return tree
+
+
+def _grow(tree: Tree, node: Any) -> None:
+    for child in node.children:
+        _grow(tree.add(_node_line(child)), child)
+
+
+def _node_line(node: Any) -> Text:
+    line = Text(f"{node.name}: " if node.name else "")
+    line.append(node.type, style="bold" if node.array is None else "")
+    if node.array is not None:
+        line.append(f" {node.array}")
+    if telling := {k: v for k, v in node.attributes.items() if v is not None and v != k}:
+        line.append(f"  {pairs(telling)}", style="cyan")  # dot_general=dot_general, dtype=None say nothing
+    if node.shared is not None:
+        line.append(f"  the same object as {node.shared}", style="dim")
+    elif node.params and node.array is None:
+        line.append(f"  {_plural(node.params, 'parameter')}", style="dim")
+    return line
+
+
+NUMBERS = ("mean", "std", "min", "max")
+
+
+def state(leaves: Sequence[Any], values: bool = False) -> RenderableType:
+    """A tree of arrays: a table where it fits, else three lines an array; `values` adds the numbers themselves."""
+    stacked = Group(*(line for row in _tree_rows(leaves) for line in _stacked(*row, values)))
+    return stacked if values else Widest(_state_table(leaves), stacked)
+
+
+def _tree_rows(leaves: Sequence[Any]) -> Iterator[tuple[str, int, Any]]:
+    """(name, depth, leaf or None) of every line of the tree: modules before what they hold."""
+    open_path: list[str] = []
+    for leaf in leaves:
+        *modules, name = leaf.path.split(".")
+        for depth, module in enumerate(modules):
+            if open_path[: depth + 1] != modules[: depth + 1]:
+                yield module, depth, None
+                open_path = modules[: depth + 1]
+        open_path = modules
+        yield name, len(modules), leaf
+
+
+def _shape(leaf: Any) -> str:
+    return f"[{','.join(map(str, leaf.shape))}]"
+
+
+def _state_table(leaves: Sequence[Any]) -> Table:
+    names = ("state", "kind", "shape", "dtype", "count", "bytes", *NUMBERS, "non-finite")
+    rows = []
+    for name, depth, leaf in _tree_rows(leaves):
+        row = [f"{'  ' * depth}{name}"]
+        if leaf is not None:
+            row += [leaf.kind, _shape(leaf), leaf.dtype, number(leaf.count), size(leaf.bytes)]
+            row += [number(getattr(leaf, key)) for key in NUMBERS] + [number(leaf.nonfinite)]
+        rows.append(row)
+    return columns(names, rows, left=("state", "kind", "shape", "dtype"))
+
+
+def _stacked(name: str, depth: int, leaf: Any, values: bool) -> Iterator[RenderableType]:
+    indent = 2 * depth
+    if leaf is None:
+        yield Padding(Text(name), (0, 0, 0, indent))
+        return
+    line = Text(f"{name}: {leaf.kind} {_shape(leaf)} {leaf.dtype}")
+    line.append(f"  count {number(leaf.count)}  {size(leaf.bytes)}  non-finite {number(leaf.nonfinite)}")
+    yield Padding(line, (0, 0, 0, indent))
+    if leaf.mean is not None:
+        moments = "  ".join(f"{key} {number(getattr(leaf, key))}" for key in NUMBERS)
+        yield Padding(Text(moments, style="dim"), (0, 0, 0, indent + 2))
+    if values and leaf.values is not None:
+        yield Padding(Text(array_text(leaf.values), style="dim"), (0, 0, 0, indent + 2))
+
+
+def array_text(values: Any) -> str:
+    """The numbers of a NumPy array; of more than ABBREVIATE only the first and last three along each axis."""
+    import numpy as np  # here, since listing the registries needs none of it
+
+    return np.array2string(values, precision=6, threshold=ABBREVIATE, max_line_width=66)
+
+
+def entries(found: Sequence[Entry]) -> RenderableType:
+    """Models or problems, each with its options in a table of the same widths."""
+    cells = [[_option_cells(option) for option in entry.options] for entry in found]
+    names = ("option", "type", "default", "bounds")
+    widths = [max(len(row[i]) for row in [list(names), *(r for rows in cells for r in rows)]) for i in range(4)]
+    parts: list[RenderableType] = []
+    for entry, rows in zip(found, cells, strict=True):
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+        for name, width in zip(names, widths, strict=True):
+            table.add_column(name, width=width, no_wrap=True)
+        table.add_column("help", min_width=20, overflow="fold")
+        for row in rows:
+            table.add_row(*(Text(cell) for cell in row))
+        parts += [Text.assemble((entry.name, "bold"), f"  {entry.help}"), *_recipe(entry)]
+        parts += [Padding(table, (0, 0, 0, 2)), Text()]
+    return Group(*parts[:-1])
+
+
+def _recipe(entry: Entry) -> list[RenderableType]:
+    if entry.model is None:
+        return []
+    recipe = f"; recipe: {pairs(entry.recipe)}" if entry.recipe else ""
+    return [Padding(Text(f"natural model: {entry.model}{recipe}"), (0, 0, 0, 2))]
+
+
+def _option_cells(option: Option) -> list[str]:
+    default = ",".join(option.default) if isinstance(option.default, tuple) else number(option.default, 12)
+    bounds = ", ".join(f"{sign} {_bound(limit)}" for sign, limit in option.bounds.items()) or "-"
+    words = f": {', '.join(option.choices)}" if option.choices else ""
+    return [option.flag, type_name(option), default, bounds, option.help + words]
+
+
+def _bound(limit: float) -> str:
+    return "2^32" if limit == 2**32 else f"{limit:g}"
+
+
+def run_table(rows: Sequence[RunRow]) -> RenderableType:
+    """Runs, one a line where that fits, else without the time of creation, else in three lines each."""
+    heads = ("run", "model", "problem", "status", "epochs", "train", "val", "test", "params", "seconds", "created")
+    cells = [_run_cells(row) for row in rows]
+    left = ("run", "model", "problem", "status", "created")
+    full, shorter = (columns(heads[:n], (row[:n] for row in cells), left) for n in (11, 10))
+    damaged = [Text(f"{row.name} is damaged: {row.error}") for row in rows if row.error]
+    stacked = Group(*(_stacked_run(row) for row in rows))
+    return Group(Widest(full, shorter, stacked), *damaged)
+
+
+def _run_cells(row: RunRow) -> list[str]:
+    losses = [number(loss, 3) for loss in (row.train_loss, row.val_loss, row.test_loss)]
+    counts = [number(row.epochs), *losses, number(row.num_params), _seconds(row.seconds)]
+    return [row.name, row.model or "-", row.problem or "-", row.status or "-", *counts, moment(row.created)]
+
+
+def _stacked_run(row: RunRow) -> RenderableType:
+    _, model, problem, status, epochs, train, val, test, params, seconds, created = _run_cells(row)
+    if row.error:
+        return Text.assemble((row.name, "bold"), f"\n  {status}")
+    rest = f"  {model} on {problem}, {status}, {epochs} epochs, {params} parameters\n"
+    losses = f"  loss: train {train}, val {val}, test {test}\n"
+    return Text.assemble((row.name, "bold"), f"\n{rest}{losses}  {seconds} s, {created}")
+
+
+def _seconds(seconds: float | None) -> str:
+    return "-" if seconds is None else f"{seconds:,.1f}"
+
+
+def moment(stamp: str | None, seconds: bool = False) -> str:
+    """An ISO time stamp as local "2026-11-22 23:49", or 23:49:13; "-" for none."""
+    try:
+        return datetime.datetime.fromisoformat(str(stamp)).astimezone().strftime("%Y-%m-%d %H:%M" + ":%S" * seconds)
+    except ValueError:
+        return "-"
