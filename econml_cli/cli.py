@@ -5,7 +5,6 @@ import sys
 from typing import Annotated
 
 import typer
-from typer.exceptions import TyperException
 
 from econml_cli import __version__
 from econml_cli.commands import eval as eval_
@@ -14,6 +13,9 @@ from econml_cli.commands.fit import HELP as FIT_HELP
 from econml_cli.commands.fit import FitCommand
 from econml_cli.errors import EconmlError
 from econml_cli.options import CONTEXT
+
+#: Click's ClickException, through a class that Typer exports: which Click Typer uses depends on its version
+ClickError: type[Exception] = typer.BadParameter.__mro__[2]
 
 app = typer.Typer(
     name="econml",
@@ -69,8 +71,8 @@ def _explain(error: Exception, args: list[str]) -> int:
     name = f"econml {args[0]}" if args and args[0] in _commands() else "econml"
     if isinstance(error, EconmlError):
         code, message = error.exit_code, str(error)
-    elif isinstance(error, TyperException):
-        code, message = error.exit_code, error.format_message()
+    elif isinstance(error, ClickError):
+        code, message = error.exit_code, error.format_message()  # type: ignore[attr-defined]
         if not message:  # no arguments: the help has been shown
             return code
         message = (
