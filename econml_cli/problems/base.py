@@ -48,9 +48,11 @@ class Problem(Protocol):
     def observed(self, batch: Batch) -> Any:
         """What `predict` is compared with, in the target's own units; shaped as `Batch.y`."""
 
-    def verdicts(self, model: nnx.Module, batch: Batch) -> dict[str, jax.Array]:
-        """Errors against the truth as scalars, where the truth is known (else {}), e.g. {"theta_error": 4.7e-6}.
-        Called inside jit."""
+    def verdicts(self, model: nnx.Module, batch: Batch) -> dict[str, float]:
+        """Errors against the truth, where the truth is known (else {}), e.g. {"theta_error": 4.7e-6}.
+
+        Called outside jit, a few times a run: what is heavy in it is for the problem to compile.
+        """
 
     def describe(self) -> dict[str, Any]:
         """What manifest.json should say of the data (names of columns, sizes, file, fingerprint); JSON values only."""

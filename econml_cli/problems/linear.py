@@ -4,6 +4,7 @@ from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 
 from econml_cli.problems.base import Batch, Split, Task
@@ -51,20 +52,20 @@ class LinearProblem:
         """Y, [n, 1]."""
         return batch.y
 
-    def verdicts(self, model: Any, batch: Batch) -> dict[str, jax.Array]:
-        """Errors against theta and f*.
+    def verdicts(self, model: Any, batch: Batch) -> dict[str, float]:
+        """Errors against theta and f*, computed in float64 from f on the batch.
 
         `theta_error` is ||theta_hat - theta||, where theta_hat is the slope of the least-squares projection of f(x) on
         (1, x) over the batch: a linear model's own weights exactly, and defined for every other model too.
         `excess_risk` is the mean of (f(x) - x'theta)^2: the population risk above the Bayes risk sigma^2.
         """
-        f = model(batch.x)[:, 0]
-        design = jnp.column_stack([jnp.ones_like(f), batch.x])
-        theta_hat = jnp.linalg.lstsq(design, f)[0][1:]
+        f = np.asarray(nnx.jit(lambda model, x: model(x))(model, batch.x), np.float64)[:, 0]
+        x, theta = np.asarray(batch.x, np.float64), np.asarray(self.theta, np.float64)
+        theta_hat = np.linalg.lstsq(np.column_stack([np.ones_like(f), x]), f, rcond=None)[0][1:]
         return {
-            "theta_error": jnp.linalg.norm(theta_hat - self.theta),
-            "bayes_risk": jnp.asarray(self.sigma**2, f.dtype),
-            "excess_risk": jnp.mean(jnp.square(f - batch.x @ self.theta)),
+            "theta_error": float(np.linalg.norm(theta_hat - theta)),
+            "bayes_risk": self.sigma**2,
+            "excess_risk": float(np.mean(np.square(f - x @ theta))),
         }
 
     def describe(self) -> dict[str, Any]:

@@ -11,7 +11,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from flax import nnx
 
 from econml_cli import checkpoint, runs
@@ -233,25 +232,24 @@ def _summarise(
     return runs.finite({k: v for k, v in summary.items() if v is not None})
 
 
-def losses(model: Any, setup: Setup) -> dict[str, Any]:
-    """train_loss, val_loss, test_loss in reported units and the verdicts against the truth, in one compiled program."""
+def losses(model: Any, setup: Setup) -> dict[str, float]:
+    """train_loss, val_loss and test_loss in reported units, and the verdicts against the truth."""
     problem = setup.problem
-
-    @jax.jit
-    def measure(state: Any, parts: dict[str, Any]) -> dict[str, Any]:
-        model = nnx.merge(graphdef, state)
-        found = {f"{k}_loss": jnp.mean(problem.loss(model, batch)) * problem.loss_scale for k, batch in parts.items()}
-        return {**found, **problem.verdicts(model, parts.get("test", parts["train"]))}
-
-    graphdef, state = nnx.split(model)
     parts = {"train": setup.train, "val": setup.val, "test": setup.test}
-    found = jax.device_get(measure(state, {k: v for k, v in parts.items() if v is not None}))
-    order = [f"{k}_loss" for k in parts] + sorted(found)  # jit returns a dict in alphabetical order
-    return {name: float(str(np.asarray(found[name]))) for name in dict.fromkeys(order) if name in found}
+    there = {name: batch for name, batch in parts.items() if batch is not None}
+
+    @nnx.jit
+    def measure(model: Any, there: dict[str, Any]) -> dict[str, Any]:
+        return {name: jnp.mean(problem.loss(model, batch)) * problem.loss_scale for name, batch in there.items()}
+
+    found = jax.device_get(measure(model, there))
+    # through str: the shortest decimal of a float32
+    measured = {f"{name}_loss": float(str(found[name])) for name in there}
+    return {**measured, **problem.verdicts(model, there.get("test", there["train"]))}
 
 
 def _check_same_data(run: Run, setup: Setup) -> None:
-    if run.manifest()["data"]["fingerprint"] != record.fingerprint(setup):
+    if not record.same_data(run, setup):
         raise RunError(
             f"The data of {run.path} are no longer what it was fitted to, so it cannot be resumed; fit again."
         )

@@ -15,6 +15,7 @@ import numpy as np
 
 import econml_cli
 from econml_cli import runs
+from econml_cli.runs import Run
 from econml_cli.training.setup import Setup, num_params
 
 
@@ -56,6 +57,17 @@ def fingerprint(setup: Setup) -> str:
         sha.update(f"{leaf.dtype}{leaf.shape}".encode())
         sha.update(np.ascontiguousarray(leaf).tobytes())
     return sha.hexdigest()
+
+
+def same_data(run: Run, setup: Setup) -> bool:
+    """Whether the data are those of the fit: the arrays, and the units that they were standardised from (a column
+    shifted or rescaled gives the same arrays)."""
+    saved = run.manifest().get("data", {})
+    if saved.get("fingerprint") != fingerprint(setup):
+        return False
+    if setup.problem.simulated or setup.problem.describe().get("sha256") == saved.get("sha256"):
+        return True
+    return json.loads(json.dumps(setup.problem.preprocessing())) == run.preprocessing()
 
 
 def now() -> str:

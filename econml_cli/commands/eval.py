@@ -1,0 +1,135 @@
+"""`econml eval [RUN]...`: losses, metrics with intervals, and errors against the truth, of fitted runs."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from econml_cli.errors import ConfigError, RunError
+
+Format = Literal["table", "json", "csv", "markdown", "latex"]
+DATA, UNCERTAINTY, OUTPUT = "Data", "Uncertainty", "Output"
+
+
+def eval_command(
+    runs: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="RUN",
+            help="Run directories, or names in --runs-dir (default: the newest).",
+            show_default=False,
+        ),
+    ] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE", rich_help_panel=DATA, help="Evaluate on this file, encoded as the training data were."
+        ),
+    ] = None,
+    predictions: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            rich_help_panel=DATA,
+            help="Also write the rows with their predictions here (.csv, .csv.gz, .tsv, .parquet).",
+        ),
+    ] = None,
+    step: Annotated[
+        int | None,
+        typer.Option(
+            metavar="EPOCH",
+            rich_help_panel=DATA,
+            help="Use the checkpoint of this epoch (default: the best or newest).",
+        ),
+    ] = None,
+    runs_dir: Annotated[
+        Path,
+        typer.Option(
+            metavar="DIR", rich_help_panel=DATA, envvar="ECONML_RUNS_DIR", help="Where runs are looked up by name."
+        ),
+    ] = Path("runs"),
+    bootstrap: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            metavar="N",
+            rich_help_panel=UNCERTAINTY,
+            help="Replications of the 95 % bootstrap intervals; 0: none.",
+        ),
+    ] = 1000,
+    bootstrap_seed: Annotated[
+        int, typer.Option(min=0, metavar="SEED", rich_help_panel=UNCERTAINTY, help="Seed of the bootstrap.")
+    ] = 0,
+    draws: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            metavar="N",
+            rich_help_panel=UNCERTAINTY,
+            help="Fresh draws that estimate the population risk (simulated problems); 0: none.",
+        ),
+    ] = 0,
+    draw_seed: Annotated[
+        int,
+        typer.Option(
+            min=0, max=2**32 - 1, metavar="SEED", rich_help_panel=UNCERTAINTY, help="Seed of the fresh draws."
+        ),
+    ] = 0,
+    sort: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMN",
+            rich_help_panel=OUTPUT,
+            help="Sort several runs by this column of the CSV; -COLUMN: descending (default: test_loss).",
+        ),
+    ] = None,
+    format: Annotated[
+        Format,
+        typer.Option(
+            metavar="FORMAT", rich_help_panel=OUTPUT, help="How results are printed: table, json, csv, markdown, latex."
+        ),
+    ] = "table",
+    json: Annotated[bool, typer.Option("--json", rich_help_panel=OUTPUT, help="The same as --format json.")] = False,
+) -> None:
+    """Evaluate fitted runs: train, val and test loss, errors against the truth, metrics with 95 % intervals.
+
+    Several runs make one table, sorted by test loss.
+    """
+    from econml_cli import runs as directory
+
+    chosen = [directory.find(name, runs_dir) for name in (runs or (None,))]
+    if predictions is not None and len(chosen) > 1:
+        raise ConfigError(f"--predictions writes one file, but {len(chosen)} runs are named; name one.")
+
+    from econml_cli.evaluation import evaluate_all, tables
+    from econml_cli.evaluation import predictions as predicted
+    from econml_cli.training import compilation_cache
+
+    compilation_cache.enable()
+    if predictions is not None:
+        predicted.check_output(predictions, reads=data)
+    options: dict[str, Any] = {"data": data, "step": step, "draws": draws, "draw_seed": draw_seed}
+    found, failed = evaluate_all(chosen, **options, bootstrap=bootstrap, bootstrap_seed=bootstrap_seed)
+    found = tables.ordered(found, sort) if found else found
+    if predictions is not None:
+        frame = predicted.predict(chosen[0], data, step=step) if data else predicted.predict_own(chosen[0], step=step)
+        predicted.write(frame, predictions)
+        _say(f"{len(frame):,} rows written to {predictions}")
+    for message in [note for evaluation in found for note in evaluation.notes] + [str(error) for error in failed]:
+        _say(message)
+    if found:
+        print(tables.render(found, "json" if json else format, several=len(chosen) > 1, width=_width()))  # noqa: T201
+    if failed:
+        raise RunError(f"{len(failed)} of {len(chosen)} runs could not be evaluated (see above).")
+
+
+def _width() -> int | None:
+    """The columns of the terminal; None where stdout is none, so that nothing is cut in a pipe."""
+    import shutil
+
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def _say(message: str) -> None:
+    print(f"econml eval: {message}", file=sys.stderr)  # noqa: T201

@@ -1,0 +1,44 @@
+"""`econml predict RUN --data FILE --out FILE`: the rows of a file with a run's predictions."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def predict_command(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A run directory, or a name in --runs-dir.")],
+    data: Annotated[str, typer.Option(metavar="FILE", help="The rows to predict; the target's column is not needed.")],
+    out: Annotated[
+        str, typer.Option(metavar="FILE", help="Where they go (.csv, .csv.gz, .tsv, .parquet); -: stdout, as CSV.")
+    ],
+    step: Annotated[
+        int | None,
+        typer.Option(metavar="EPOCH", help="Use the checkpoint of this epoch (default: the best or newest)."),
+    ] = None,
+    runs_dir: Annotated[
+        Path, typer.Option(metavar="DIR", envvar="ECONML_RUNS_DIR", help="Where runs are looked up by name.")
+    ] = Path("runs"),
+) -> None:
+    """Write the rows of a file with a run's predictions: yhat, or the probability of each class and the likeliest one.
+
+    The file is encoded as the training data were; its columns and their order are kept.
+    """
+    from econml_cli import runs
+
+    chosen = runs.find(run, runs_dir)
+
+    from econml_cli.evaluation import predictions
+    from econml_cli.training import compilation_cache
+
+    if out != "-":
+        predictions.check_output(Path(out), reads=data)
+    compilation_cache.enable()
+    frame = predictions.predict(chosen, data, step=step)
+    if out == "-":
+        frame.to_csv(sys.stdout, index=False, lineterminator="\n")
+    else:
+        predictions.write(frame, Path(out))
+    where = "stdout" if out == "-" else out
+    print(f"econml predict: {len(frame):,} rows written to {where}", file=sys.stderr)  # noqa: T201

@@ -1,0 +1,154 @@
+"""A column of a table as numbers or as labels: which of the two it is, and its levels."""
+
+import math
+import numbers as abc
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from econml_cli.data import expression
+from econml_cli.data.expression import Node
+from econml_cli.errors import DataError, suggest
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MAX_LEVELS = 1000
+
+
+def require(names: Iterable[str], frame: "pd.DataFrame", where: str) -> None:
+    """Refuse columns that a table lacks.
+
+    Raises:
+        DataError: names the first, and the nearest there is.
+    """
+    if absent := [name for name in names if name not in frame.columns]:
+        have = [str(name) for name in frame.columns]
+        near = suggest(absent[0], have) or f" It has {', '.join(have[:10])}{', ...' if len(have) > 10 else ''}."
+        raise DataError(f"{where} has no column '{absent[0]}'.{near}")
+
+
+def kind(column: "pd.Series", name: str) -> Literal["numbers", "labels"]:
+    """What a column holds: text, categories and booleans are labels.
+
+    Raises:
+        DataError: dates, lists, complex numbers, a mixture, or nothing at all.
+    """
+    import pandas as pd
+
+    types = pd.api.types
+    if isinstance(column.dtype, pd.CategoricalDtype | pd.StringDtype) or types.is_bool_dtype(column):
+        return "labels"
+    if types.is_numeric_dtype(column) and not types.is_complex_dtype(column):
+        return "numbers"
+    found = set() if types.is_complex_dtype(column) else {type(value) for value in column.dropna()}
+    if found and all(issubclass(t, str | bool | np.bool_) for t in found):
+        return "labels"
+    if found and all(issubclass(t, abc.Real | Decimal) for t in found):
+        return "numbers"
+    if not len(column.dropna()):
+        raise DataError(f"Column '{name}' holds no values at all; leave it out.")
+    example = column.dropna().iloc[0]
+    raise DataError(
+        f"Column '{name}' holds neither numbers nor text (type {column.dtype}, e.g. {str(example)[:40]!r}); turn it "
+        "into numbers (of a date say the year), or leave it out with --features."
+    )
+
+
+def of_labels(node: Node, frame: "pd.DataFrame") -> str | None:
+    """The column that a factor takes as labels: x of C(x), and x itself where it holds labels; else None."""
+    if expression.called(node) == "C":
+        return expression.columns(node)[0]
+    if not expression.is_column(node):
+        return None
+    name = expression.columns(node)[0]
+    return name if kind(frame[name], name) == "labels" else None
+
+
+def as_numbers(column: "pd.Series", name: str) -> np.ndarray:
+    """The column as float64 [n], NaN where it is missing; True and False are 1 and 0.
+
+    Raises:
+        DataError: it holds text.
+    """
+    import pandas as pd
+
+    if kind(column, name) == "labels" and not pd.api.types.is_bool_dtype(column):
+        if set(column.dropna()) <= {True, False}:  # booleans with gaps are of type object
+            return np.array([np.nan if pd.isna(v) else float(v) for v in column])
+        example = column.dropna().iloc[0] if len(column.dropna()) else ""
+        raise DataError(f"Column '{name}' holds text (e.g. {str(example)[:40]!r}) where a number is needed.")
+    return column.astype("Float64" if column.isna().any() and column.dtype != object else "float64").to_numpy(
+        dtype=np.float64, na_value=np.nan
+    )
+
+
+def level_name(value: Any) -> str:
+    """One spelling for a level however the file typed it: 1, 1.0 and "1" are "1"."""
+    if isinstance(value, float | np.floating | Decimal) and math.isfinite(value) and value == round(value):
+        return str(round(value))
+    return str(value)
+
+
+def levels(column: "pd.Series", name: str) -> list[str]:
+    """The levels that occur in a column: in their own order where it has one, else by size or alphabet.
+
+    Raises:
+        DataError: more than 1000 of them, or nearly all of them are numbers that something keeps from being read.
+    """
+    import pandas as pd
+
+    found = column.dropna()
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        found = found.cat.remove_unused_categories()
+        values = list(found.cat.categories)
+    else:
+        values = list(found.unique())
+        values.sort(key=level_name if len({isinstance(v, str) for v in values}) > 1 else None)
+    if len(values) > MAX_LEVELS:
+        raise DataError(
+            f"Column '{name}' has {len(values):,} levels (e.g. {level_name(values[0])!r}), more than {MAX_LEVELS:,}; "
+            "is it an identifier, or a number written as text? Leave it out, or clean it."
+        )
+    _refuse_broken_numbers(values, name)
+    return [level_name(value) for value in values]
+
+
+def _refuse_broken_numbers(values: Sequence[Any], name: str) -> None:
+    """A stray '.' or 'n/a' turns a column of numbers into text: hundreds of dummies would be the wrong answer."""
+    odd = [value for value in values if isinstance(value, str) and not _is_number(value)]
+    if len(values) > 20 and 0 < len(odd) <= len(values) / 10:
+        raise DataError(
+            f"Column '{name}' is numbers but for {odd[0]!r}, so it was read as text; leave missing values empty."
+        )
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def codes(column: "pd.Series", known: Sequence[str], name: str) -> np.ndarray:
+    """The number of each row's level in `known`, int [n]; -1 where the column is missing.
+
+    Raises:
+        DataError: a level that is not known; names it and the column.
+    """
+    import pandas as pd
+
+    numbers, values = pd.factorize(column)
+    place = {level: i for i, level in enumerate(known)}
+    unseen = [level for level in map(level_name, values) if level not in place]
+    if unseen:
+        shown = ", ".join(known[:10]) + (", ..." if len(known) > 10 else "")
+        raise DataError(
+            f"Column '{name}' has the level '{unseen[0]}', which the data of the fit lack (they have {shown}); remove "
+            "those rows, or fit again with them."
+        )
+    table = np.array([*(place[level_name(value)] for value in values), -1], dtype=np.int32)
+    return table[numbers]

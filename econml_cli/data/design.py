@@ -1,0 +1,123 @@
+"""The right-hand side of a formula as the matrix a model reads: learnt on the rows of a fit, applied to any others."""
+
+import itertools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from econml_cli.data import columns, expression, transforms
+from econml_cli.data.expression import Node
+from econml_cli.data.formula import Formula
+from econml_cli.data.transforms import Learnt
+from econml_cli.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MAX_COLUMNS = 20_000
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """What encoding rows needs: the levels of each factor of labels {factor: levels}, what transforms learnt, and of
+    each design column its name and the mean and standard deviation that are taken off."""
+
+    levels: dict[str, list[str]]
+    learnt: Learnt
+    names: list[str]
+    mean: list[float]
+    scale: list[float]
+
+
+@dataclass(frozen=True)
+class Block:
+    """The columns of one factor: {suffix of the name: [n]}. For labels `reduced` is without the first level."""
+
+    name: str
+    full: dict[str, np.ndarray]
+    reduced: dict[str, np.ndarray] | None = None
+
+
+def learn(formula: Formula, frame: "pd.DataFrame", kept: np.ndarray, train: np.ndarray) -> Encoding:
+    """Learn how to encode rows. `kept` [n] bool: the rows without missing values; `train` [n] bool: some of them.
+
+    Levels are those of all rows kept, so that no split has one that another lacks; all else (means and standard
+    deviations, knots, polynomials) is learnt from the training rows alone. A column that is the same in all training
+    rows, such as the dummy of a level that only the test split has, is not scaled.
+
+    Raises:
+        DataError: a feature is the same in all rows, or cannot be encoded.
+    """
+    levels: dict[str, list[str]] = {}
+    learnt: Learnt = {}
+    for name, node in formula.features.items():
+        if (column := columns.of_labels(node, frame)) is not None:
+            levels[name] = columns.levels(frame[column][kept], column)
+            constant = len(levels[name]) < 2
+        else:
+            value = transforms.evaluate(node, frame, learnt, train)[kept]
+            constant = bool((value == value[0]).all())
+        if constant:
+            raise DataError(
+                f"Feature '{name}' is the same in all rows used, so nothing can be learnt from it; leave it out."
+            )
+    names, matrix = _matrix(formula, frame, levels, learnt)
+    rows = matrix[train]
+    sd = rows.std(axis=0)
+    scale = np.where((np.ptp(rows, axis=0) > 0) & (sd > 0), sd, 1.0)  # rounding gives a constant column an sd of 1e-17
+    return Encoding(levels, learnt, names, rows.mean(axis=0).tolist(), scale.tolist())
+
+
+def apply(formula: Formula, encoding: Encoding, frame: "pd.DataFrame") -> np.ndarray:
+    """The standardised design matrix of every row, float64 [n, p]; rows with missing values hold anything.
+
+    Raises:
+        DataError: a level that the fit did not have, or text where there were numbers.
+    """
+    _, matrix = _matrix(formula, frame, encoding.levels, encoding.learnt)
+    return (matrix - encoding.mean) / encoding.scale
+
+
+def _matrix(
+    formula: Formula, frame: "pd.DataFrame", levels: dict[str, list[str]], learnt: Learnt
+) -> tuple[list[str], np.ndarray]:
+    """Names and values [n, p] of the design columns, before they are standardised."""
+    blocks = {name: _block(name, node, frame, levels, learnt) for name, node in formula.features.items()}
+    named = [column for term in formula.terms for column in _products(term, formula.terms, blocks)]
+    return [name for name, _ in named], np.column_stack([values for _, values in named])
+
+
+def _block(name: str, node: Node, frame: "pd.DataFrame", levels: dict[str, list[str]], learnt: Learnt) -> Block:
+    if name not in levels:
+        value = transforms.evaluate(node, frame, learnt, None)
+        return Block(name, {"": value} if value.ndim == 1 else {f"[{i + 1}]": v for i, v in enumerate(value.T)})
+    column = expression.columns(node)[0]
+    codes = columns.codes(frame[column], levels[name], column)
+    dummies = [(codes == i).astype(np.float64) for i in range(len(levels[name]))]
+    full = {f"[{level}]": dummy for level, dummy in zip(levels[name], dummies, strict=True)}
+    return Block(name, full, {f"[T.{level}]": dummies[i] for i, level in enumerate(levels[name]) if i})
+
+
+def _products(
+    term: tuple[str, ...], terms: tuple[tuple[str, ...], ...], blocks: dict[str, Block]
+) -> list[tuple[str, np.ndarray]]:
+    """The columns of one term, the first factor's running fastest.
+
+    R's rule for labels: without their first level if the term without them is in the formula (the constant always is),
+    else with all levels, so that y ~ female:educ gives each of the two a slope.
+    """
+    present: set[frozenset[str]] = {frozenset(other) for other in terms} | {frozenset()}
+    sides = []
+    for name in term:
+        block = blocks[name]
+        marginal = frozenset(term) - {name} in present
+        part = block.reduced if block.reduced is not None and marginal else block.full
+        sides.append([(f"{name}{suffix}", values) for suffix, values in part.items()])
+    if (count := int(np.prod([len(side) for side in sides], dtype=float))) > MAX_COLUMNS:
+        raise DataError(f"{':'.join(term)} makes {count:,} columns, more than {MAX_COLUMNS:,}; use fewer levels.")
+    found = []
+    for product in itertools.product(*reversed(sides)):
+        parts = product[::-1]
+        found.append((":".join(name for name, _ in parts), np.prod([values for _, values in parts], axis=0)))
+    return found

@@ -1,0 +1,183 @@
+"""The expressions that stand in a formula: log(wage), I(exper**2), poly(age, 3). Read and checked, never run as Python.
+
+A formula is saved in a config that others will run, so it must not be able to do anything but arithmetic. What is not
+on the lists below is refused, and what is on them is computed by `transforms.evaluate`, node by node: nothing here or
+there is handed to `eval`, and no name but that of a column or a listed function means anything.
+"""
+
+import ast
+import copy
+import keyword
+import re
+from collections.abc import Iterator
+
+from econml_cli.errors import ConfigError, suggest
+
+#: functions of one column, value by value
+ELEMENTWISE = ("abs", "cos", "exp", "expm1", "I", "log", "log10", "log1p", "log2", "sin", "sqrt", "square", "tanh")
+#: functions with whole-number options: {name: {option: (smallest, largest, default; None: it must be given)}}
+WITH_OPTIONS: dict[str, dict[str, tuple[int, int, int | None]]] = {
+    "lag": {"k": (-10_000, 10_000, 1)},
+    "poly": {"degree": (1, 20, 1)},
+    "bs": {"df": (1, 100, None), "degree": (0, 10, 3)},
+}
+#: functions of one column that learn from the training rows
+STANDARDISING = ("center", "scale", "standardize")
+#: functions that must be the whole expression: they make labels, or several columns
+OUTERMOST = ("C", "bs", "poly")
+FUNCTIONS = (*ELEMENTWISE, *WITH_OPTIONS, *STANDARDISING, "C")
+
+OPERATORS = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Pow)
+COMPARISONS = (ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Eq, ast.NotEq)
+MAX_DEPTH = 40
+
+Node = ast.expr
+
+
+def parse(text: str) -> Node:
+    """Read one expression; columns with odd names stand in backquotes. Names keep the column's own spelling.
+
+    Raises:
+        ConfigError: not an expression, or it holds anything but columns, numbers, arithmetic and listed functions.
+    """
+    quoted: list[str] = []
+    mark = "q_"
+    while mark in text:
+        mark += "_"
+
+    def hide(match: re.Match[str]) -> str:
+        quoted.append(match[1])
+        return f" {mark}{len(quoted) - 1} "
+
+    try:
+        tree = ast.parse(re.sub(r"`([^`]*)`", hide, text).strip(), mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        raise _refused(text, "is not an expression (put odd column names in backquotes)") from None
+    _check(tree, text, depth=0)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and node.id.startswith(mark):
+            node.id = quoted[int(node.id.removeprefix(mark))]
+    if not columns(tree):
+        raise _refused(text, "holds no column")
+    return tree
+
+
+def columns(node: Node) -> list[str]:
+    """The columns that a checked expression reads, each once."""
+    return list(dict.fromkeys(_names(node)))
+
+
+def uses(node: Node, function: str) -> bool:
+    """Whether a checked expression calls a function."""
+    return any(
+        isinstance(n, ast.Call) and isinstance(n.func, ast.Name) and n.func.id == function for n in ast.walk(node)
+    )
+
+
+def called(node: Node) -> str | None:
+    """The function that a checked expression is a call of; None where it is no call."""
+    return node.func.id if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) else None
+
+
+def is_column(node: Node) -> bool:
+    """Whether a checked expression is a column as it stands."""
+    return isinstance(node, ast.Name)
+
+
+def arguments(call: ast.Call) -> dict[str, int | None]:
+    """The options of a checked call by name, with defaults filled in."""
+    admitted = WITH_OPTIONS.get(called(call) or "", {})
+    given = dict(zip(admitted, call.args[1:], strict=False)) | {str(k.arg): k.value for k in call.keywords}
+    return {name: _integer(given[name]) if name in given else default for name, (_, _, default) in admitted.items()}
+
+
+def show(node: Node) -> str:
+    """The expression as text in one spelling, which `parse` reads again."""
+    named = copy.deepcopy(node)
+    for part in ast.walk(named):
+        if isinstance(part, ast.Name) and not (part.id.isidentifier() and not keyword.iskeyword(part.id)):
+            part.id = f"`{part.id}`"
+    return ast.unparse(named)
+
+
+def _names(node: ast.AST) -> Iterator[str]:
+    if isinstance(node, ast.Name):
+        yield node.id
+    elif isinstance(node, ast.Call):
+        yield from _names(node.args[0])
+    else:
+        for child in ast.iter_child_nodes(node):
+            yield from _names(child)
+
+
+def _refused(text: str, why: str) -> ConfigError:
+    return ConfigError(f"--formula: '{text[:80]}' {why}.")
+
+
+def _check(node: ast.AST, text: str, depth: int) -> None:
+    """Refuse whatever is not on the lists. Every branch either returns or looks at all children."""
+    if depth > MAX_DEPTH:
+        raise _refused(text, f"is nested more than {MAX_DEPTH} deep")
+    inner: list[ast.expr] = []
+    match node:
+        case ast.Name():
+            return
+        case ast.Constant(value=int() | float() as value) if not isinstance(value, bool):
+            if abs(value) > 1e300:
+                raise _refused(text, "holds a number beyond 1e300")
+        case ast.UnaryOp(op=ast.USub() | ast.UAdd(), operand=operand):
+            inner = [operand]
+        case ast.BinOp(left=left, op=op, right=right) if isinstance(op, OPERATORS):
+            inner = [left, right]
+        case ast.Compare(left=left, ops=[op], comparators=[right]) if isinstance(op, COMPARISONS):
+            inner = [left, right]
+        case ast.Call(func=ast.Name(id=name)):
+            inner = [_check_call(node, name, text, depth)]
+        case ast.Call(func=ast.Attribute(attr=name)) if name in FUNCTIONS:
+            raise _refused(text, f"must call {name}(...) by its bare name")
+        case _:
+            raise _refused(
+                text, "holds more than columns, numbers, + - * / **, comparisons and functions such as log(...)"
+            )
+    for child in inner:
+        _check(child, text, depth + 1)
+
+
+def _check_call(call: ast.Call, name: str, text: str, depth: int) -> ast.expr:
+    """Check a call's function and options; return the column or expression that it is of."""
+    if name not in FUNCTIONS:
+        known = ", ".join(sorted(FUNCTIONS, key=str.lower))
+        raise _refused(text, f"calls {name}, which is none of {known}{suggest(name, FUNCTIONS).rstrip('?')}")
+    if name in OUTERMOST and depth:
+        raise _refused(text, f"holds {name}(...) inside another expression; it can only stand by itself")
+    admitted = WITH_OPTIONS.get(name, {})
+    names = [*list(admitted)[: max(len(call.args) - 1, 0)], *(given.arg for given in call.keywords)]
+    if not call.args or len(call.args) > 1 + len(admitted) or not set(names) <= set(admitted):
+        raise _refused(text, f"must call {name}({', '.join(['column', *admitted])})")
+    if len(set(names)) < len(names):
+        raise _refused(text, f"gives {name} an option twice")
+    if name == "C" and not isinstance(call.args[0], ast.Name):
+        raise _refused(text, "must give C(...) a column")
+    if name == "bs" and not names:
+        raise _refused(text, "must give bs its degrees of freedom, as in bs(age, df=5)")
+    _check_options(call, admitted, text)
+    return call.args[0]
+
+
+def _check_options(call: ast.Call, admitted: dict[str, tuple[int, int, int | None]], text: str) -> None:
+    named = [*zip(admitted, call.args[1:], strict=False), *((str(k.arg), k.value) for k in call.keywords)]
+    for option, node in named:
+        low, high, _ = admitted[option]
+        value = _integer(node)
+        if value is None or not low <= value <= high:
+            raise _refused(text, f"must give {option} as a whole number from {low:,} to {high:,}")
+
+
+def _integer(node: ast.expr) -> int | None:
+    """The whole number that a node is, else None."""
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        value = _integer(node.operand)
+        return None if value is None else -value
+    if isinstance(node, ast.Constant) and isinstance(node.value, int) and not isinstance(node.value, bool):
+        return node.value
+    return None

@@ -1,0 +1,175 @@
+"""What is learnt from a table once and applied to tables ever after; as JSON, so that reading it runs nothing."""
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from econml_cli.data import columns, design, formula, missing, target
+from econml_cli.data.formula import Formula
+from econml_cli.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Specification:
+    """What is explained by what, as typed: `text` and, in `features`, its `.`; or `target` and `features`."""
+
+    text: str | None
+    target: str | None
+    features: tuple[str, ...]
+
+    def formula(self) -> Formula:
+        """The same, read. Raises ConfigError: it is not a formula that is admitted."""
+        if self.text is not None:
+            return formula.parse(self.text, self.features)
+        assert self.target is not None
+        return formula.of_columns(self.target, self.features)
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How to encode any table like the one of the fit."""
+
+    specification: Specification
+    formula: Formula
+    missing: Literal["error", "drop"]
+    features: design.Encoding
+    target: target.TargetEncoding
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON values only; `from_json` gives the same again, to the last digit."""
+        return {
+            "version": VERSION,
+            "specification": dataclasses.asdict(self.specification) | {"features": list(self.specification.features)},
+            "missing": self.missing,
+            "features": dataclasses.asdict(self.features),
+            "target": dataclasses.asdict(self.target),
+        }
+
+    @classmethod
+    def from_json(cls, saved: dict[str, Any]) -> "Preprocessing":
+        """Read what `to_json` wrote.
+
+        Raises:
+            DataError: it is not that. ConfigError: its formula is not admitted.
+        """
+        try:
+            given = saved["specification"]
+            specification = Specification(given["text"], given["target"], tuple(given["features"]))
+            features, aim = design.Encoding(**saved["features"]), target.TargetEncoding(**saved["target"])
+            version, rule = saved["version"], saved["missing"]
+        except (KeyError, TypeError) as error:
+            raise DataError(f"preprocessing.json is damaged ({error} is amiss); fit again.") from None
+        if version != VERSION:
+            raise DataError(f"preprocessing.json is of version {version}, this is version {VERSION}; fit again.")
+        return cls(specification, specification.formula(), rule, features, aim)
+
+    def encode(
+        self, frame: "pd.DataFrame", where: str, *, need_target: bool
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+        """(rows that can be used [n] bool, x [n, p], y or None), all rows of the table; use `x[rows]`.
+
+        The columns of the target are looked at only if it is needed, or every row used has them.
+
+        Raises:
+            DataError: a column is not there, a value is missing (unless dropped), infinite, or unlike those of the fit.
+        """
+        factors = self.formula.features
+        columns.require(self.formula.feature_columns, frame, where)
+        absent = missing.missing_by(factors, frame, self.features.learnt, None, where)
+        if need_target:
+            absent |= self._missing_target(frame, where)
+        rows = missing.keep(absent, len(frame), self.missing, where)
+        x = design.apply(self.formula, self.features, frame)
+        return rows, x, self._target(frame, where, rows, needed=need_target)
+
+    def _missing_target(self, frame: "pd.DataFrame", where: str) -> dict[str, np.ndarray]:
+        name, node = self.formula.target, self.formula.factors[self.formula.target]
+        columns.require(formula.expression.columns(node), frame, where)
+        return missing.missing_by({name: node}, frame, self.target.learnt, None, where)
+
+    def _target(self, frame: "pd.DataFrame", where: str, rows: np.ndarray, *, needed: bool) -> np.ndarray | None:
+        name = self.formula.target
+        try:
+            if not needed and any(gaps[rows].any() for gaps in self._missing_target(frame, where).values()):
+                return None
+            return target.apply(name, self.formula.factors[name], self.target, frame)
+        except DataError:
+            if needed:
+                raise
+            return None
+
+
+def specify(
+    frame: "pd.DataFrame",
+    where: str,
+    aim: str | None,
+    features: Sequence[str] | None,
+    text: str | None,
+    group: str | None,
+) -> Specification:
+    """Fill in the features that were not named: all columns but the target and the group.
+
+    Raises:
+        DataError: a column is not there, or there is no feature.
+    """
+    others = [name for name in frame.columns if name not in (aim, group)]
+    if text is not None:
+        return Specification(text, None, tuple(others))
+    assert aim is not None
+    chosen = tuple(others if features is None else features)
+    columns.require((aim, *chosen), frame, where)
+    if not chosen:
+        raise DataError(f"{where} has no column besides the target '{aim}' to explain it with.")
+    return Specification(None, aim, chosen)
+
+
+def learn(
+    frame: "pd.DataFrame",
+    where: str,
+    specification: Specification,
+    rule: Literal["error", "drop"],
+    loss: str | None,
+    parts: dict[str, np.ndarray],
+    group: str | None,
+) -> tuple[Preprocessing, dict[str, np.ndarray], np.ndarray]:
+    """Learn from the training rows of a table: (preprocessing, usable positions of each split, rows that `encode` keeps
+    when it needs no target [n] bool). `parts` {split: positions} as `split.split_rows` gives them.
+
+    Raises:
+        ConfigError: the formula is not admitted. DataError: the table cannot be used; says why.
+    """
+    read = specification.formula()
+    aim = read.factors[read.target]
+    columns.require([*read.feature_columns, *formula.expression.columns(aim)], frame, where)
+    train = np.zeros(len(frame), dtype=bool)
+    train[parts["train"]] = True
+    absent = missing.missing_by(read.features, frame, {}, train, where)
+    with_features = ~np.any([np.zeros(len(frame), dtype=bool), *absent.values()], axis=0)
+    absent |= missing.missing_by({read.target: aim}, frame, {}, train, where)
+    if group is not None and (gaps := frame[group].isna().to_numpy(dtype=bool)).any():
+        absent[group] = gaps
+    kept = missing.keep(absent, len(frame), rule, where)
+    usable = {split: rows[kept[rows]] for split, rows in parts.items()}
+    _check_sizes(parts, usable, where)
+    encoding = design.learn(read, frame, kept, train & kept)
+    aims = target.learn(read.target, aim, frame, kept, train & kept, loss)
+    return Preprocessing(specification, read, rule, encoding, aims), usable, with_features
+
+
+def _check_sizes(parts: dict[str, np.ndarray], usable: dict[str, np.ndarray], where: str) -> None:
+    for split, rows in usable.items():
+        least = 2 if split == "train" else min(1, len(parts[split]))
+        if len(rows) < least:
+            sizes = ", ".join(f"{len(r):,} {s}" for s, r in usable.items())
+            raise DataError(
+                f"{where} has too few rows for its splits ({sizes}, where {split} needs {least}); use other "
+                "--val-fraction and --test-fraction, or another --split-seed."
+            )

@@ -1,0 +1,146 @@
+"""Compute a checked expression over the rows of a table, node by node; learn on the way what poly, bs and scale need.
+
+What is learnt is plain JSON, {text of the call: {name: numbers}}, so that new rows get the transformation of the old.
+"""
+
+import ast
+import operator
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from econml_cli.data import expression
+from econml_cli.data.columns import as_numbers
+from econml_cli.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Learnt = dict[str, dict[str, Any]]
+
+_ARITHMETIC: dict[type, Callable[..., Any]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.Pow: operator.pow,
+}
+_COMPARISON: dict[type, Callable[..., Any]] = {
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+}
+
+
+def evaluate(node: expression.Node, frame: "pd.DataFrame", learnt: Learnt, rows: np.ndarray | None) -> np.ndarray:
+    """The value of an expression in every row: float64 [n], or [n, k] for poly and bs; NaN where a column is missing.
+
+    `rows` [n] bool are those to learn from, and `learnt` is then filled; None: `learnt` says all.
+
+    Raises:
+        DataError: a column holds text, or there are too few different values to learn from.
+    """
+    with np.errstate(all="ignore"):  # log(0) and the like are reported by row, by whoever asked
+        value = _value(node, frame, learnt, rows)
+    return np.broadcast_to(value, (len(frame),)).copy() if np.ndim(value) == 0 else value
+
+
+def _value(node: ast.expr, frame: "pd.DataFrame", learnt: Learnt, rows: np.ndarray | None) -> Any:
+    def of(child: ast.expr) -> Any:
+        return _value(child, frame, learnt, rows)
+
+    match node:
+        case ast.Name(id=name):
+            return as_numbers(frame[name], name)
+        case ast.Constant(value=int() | float() as value):
+            return np.float64(value)
+        case ast.UnaryOp(op=op, operand=operand):
+            return -of(operand) if isinstance(op, ast.USub) else of(operand)
+        case ast.BinOp(left=left, op=op, right=right):
+            return _ARITHMETIC[type(op)](of(left), of(right))
+        case ast.Compare(left=left, ops=[op], comparators=[right]):
+            a, b = of(left), of(right)
+            return np.where(np.isnan(a) | np.isnan(b), np.nan, _COMPARISON[type(op)](a, b))
+        case ast.Call(func=ast.Name(id=name), args=[first, *_]):
+            return _call(name, node, of(first), learnt, rows)
+    raise AssertionError(f"unchecked expression {ast.dump(node)}")
+
+
+def _call(name: str, node: ast.Call, x: Any, learnt: Learnt, rows: np.ndarray | None) -> Any:
+    if name == "I":
+        return x
+    if name in expression.ELEMENTWISE:
+        return getattr(np, name)(x)
+    options = expression.arguments(node)
+    if name == "lag":
+        return _lag(x, int(options["k"] or 0))
+    key = expression.show(node)
+    learn, apply = _LEARNING[name]
+    if rows is not None:
+        usable = x[rows & np.isfinite(x)]
+        if len(np.unique(usable)) <= (options.get("degree") or 1):
+            raise DataError(f"{key} has too few different values in the training split to learn from.")
+        try:
+            learnt[key] = learn(usable, options)
+        except ValueError as error:
+            raise DataError(f"{key} cannot be learnt: {str(error).rstrip('.')}.") from None
+    return apply(x, learnt[key], options)
+
+
+def _lag(x: np.ndarray, k: int) -> np.ndarray:
+    """x of k rows before (after, where k < 0), in the order of the file."""
+    shifted = np.full(len(x), np.nan)
+    if k >= 0:
+        shifted[k:] = x[: max(len(x) - k, 0)]
+    else:
+        shifted[:k] = x[-k:]
+    return shifted
+
+
+def _learn_scale(x: np.ndarray, options: Any) -> dict[str, float]:
+    return {"mean": float(x.mean()), "sd": float(x.std())}
+
+
+def _learn_poly(x: np.ndarray, options: dict[str, Any]) -> dict[str, Any]:
+    from formulaic.transforms.poly import poly
+
+    state: dict[str, Any] = {}
+    poly(x, options["degree"], _state=state)
+    return {name: [float(values[i]) for i in sorted(values)] for name, values in state.items()}
+
+
+def _apply_poly(x: np.ndarray, learnt: dict[str, Any], options: dict[str, Any]) -> np.ndarray:
+    from formulaic.transforms.poly import poly
+
+    state = {name: dict(enumerate(values)) for name, values in learnt.items()}
+    return np.array(poly(x, options["degree"], _state=state), dtype=np.float64)
+
+
+def _learn_bs(x: np.ndarray, options: dict[str, Any]) -> dict[str, Any]:
+    from formulaic.transforms.basis_spline import basis_spline
+
+    state: dict[str, Any] = {}
+    basis_spline(x, df=options["df"], degree=options["degree"], extrapolation="extend", _state=state)
+    return {name: np.asarray(value, dtype=np.float64).tolist() for name, value in state.items()}
+
+
+def _apply_bs(x: np.ndarray, learnt: dict[str, Any], options: dict[str, Any]) -> np.ndarray:
+    """Beyond the range of the training rows the outer polynomials go on, as in R."""
+    from formulaic.transforms.basis_spline import basis_spline
+
+    basis = basis_spline(x, degree=options["degree"], extrapolation="extend", _state=dict(learnt))
+    return np.column_stack([np.where(np.isnan(x), np.nan, basis[i]) for i in sorted(basis)])
+
+
+#: name -> (learn from [n], apply to [n])
+_LEARNING: dict[str, tuple[Callable[..., dict[str, Any]], Callable[..., np.ndarray]]] = {
+    "center": (_learn_scale, lambda x, learnt, options: x - learnt["mean"]),
+    "scale": (_learn_scale, lambda x, learnt, options: (x - learnt["mean"]) / learnt["sd"]),
+    "standardize": (_learn_scale, lambda x, learnt, options: (x - learnt["mean"]) / learnt["sd"]),
+    "poly": (_learn_poly, _apply_poly),
+    "bs": (_learn_bs, _apply_bs),
+}

@@ -1,0 +1,194 @@
+"""`econml eval` as a library call: losses, metrics with intervals, and errors against the truth, of one run."""
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from econml_cli import runs
+from econml_cli.config import FitConfig
+from econml_cli.errors import ConfigError, EconmlError
+from econml_cli.evaluation import bootstrap as boot
+from econml_cli.evaluation import metrics
+from econml_cli.evaluation.population import population_risk
+from econml_cli.evaluation.samples import Samples, Scored, new_samples, own_samples, scorer, size
+from econml_cli.problems import registry as problems
+from econml_cli.runs import Run
+from econml_cli.training.position import load_model
+from econml_cli.training.precision import precision, to_device
+
+#: the splits that a number out of sample is read from, the best first
+REPORTED = ("data", "test", "train")
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number and its 95 % interval; `standard_error` and `draws` where it comes from fresh draws."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+    standard_error: float | None = None
+    draws: int | None = None
+
+    def to_json(self) -> Any:
+        """The bare number where there is no interval, else {"value", "low", "high", ...}."""
+        found = {key: value for key, value in dataclasses.asdict(self).items() if value is not None}
+        return found if len(found) > 1 else self.value
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a fitted run is worth.
+
+    `estimates` maps names such as test_loss, test_r2 and theta_error to numbers; those of the split `reported` (the
+    test split; new data; the training split where there is no other) have intervals. Losses are in reported units, as
+    in metrics.jsonl; rmse and mae in the target's own units. `coefficients` are those of a linear model in the units of
+    the data file.
+    """
+
+    run: str
+    path: str
+    model: str
+    problem: str
+    task: str | None
+    status: str
+    epoch: int
+    reported: str
+    n: dict[str, int]
+    estimates: dict[str, Estimate]
+    coefficients: dict[str, Any] | None
+    bootstrap: int
+    bootstrap_seed: int
+    notes: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """One flat JSON object; undefined numbers are null."""
+        head = ("run", "path", "model", "problem", "task", "status", "epoch", "reported")
+        found: dict[str, Any] = {name: getattr(self, name) for name in head}
+        found |= {f"n_{split}": n for split, n in self.n.items()}
+        found |= {name: estimate.to_json() for name, estimate in self.estimates.items()}
+        if self.coefficients is not None:
+            found["coefficients"] = self.coefficients
+        found |= {"bootstrap": self.bootstrap, "bootstrap_seed": self.bootstrap_seed, "notes": list(self.notes)}
+        return runs.finite(found)
+
+
+def evaluate(
+    run: Run,
+    *,
+    data: str | None = None,
+    draws: int = 0,
+    draw_seed: int = 0,
+    bootstrap: int = 1000,
+    bootstrap_seed: int = 0,
+    step: int | None = None,
+) -> Evaluation:
+    """Evaluate a run on its own splits, or on a new file.
+
+    Args:
+        data: a file to evaluate on instead, encoded as the training data were (problems that read a file).
+        draws: fresh draws that estimate the population risk (simulated problems); 0: none.
+        draw_seed, bootstrap_seed: their seeds. bootstrap: replications of the 95 % intervals; 0: no intervals.
+        step: the epoch of the checkpoint (default: the best weights where early stopping kept some, else the newest).
+
+    Raises:
+        ConfigError: the options do not fit the problem. DataError: data cannot be read.
+        RunError, CheckpointError: the run, its data file or its checkpoint is missing, changed or damaged.
+    """
+    config = run.config()
+    _check(config, draws)
+    dtype = config.trainer.precision
+    with precision(dtype):
+        model, epoch = load_model(run, step)
+        samples = own_samples(run, config) if data is None else new_samples(run, config, data, need_target=True)
+        reported = next(split for split in REPORTED if split in samples.parts)
+        score, estimates = scorer(samples.problem, model, dtype), dict[str, Estimate]()
+        for split, batch in samples.parts.items():
+            replications = bootstrap if split == reported else 0
+            estimates |= _measure(samples.problem.task, score(batch), split, replications, bootstrap_seed)
+        errors = samples.problem.verdicts(model, to_device(samples.parts[reported], dtype))
+        estimates |= {name: Estimate(value) for name, value in errors.items()}
+        if draws:
+            risk = population_risk(samples.problem, model, draws, draw_seed)
+            estimates["population_risk"] = Estimate(risk.value, risk.low, risk.high, risk.standard_error, risk.draws)
+        coefficients = _coefficients(config, samples.problem, model)
+    status = run.status()
+    return Evaluation(
+        run=run.name, path=str(run.path), model=config.model, problem=config.problem, task=samples.problem.task,
+        status=status, epoch=epoch, reported=reported,
+        n=_sizes(samples),
+        estimates=_losses_first(estimates), coefficients=coefficients,
+        bootstrap=bootstrap, bootstrap_seed=bootstrap_seed,
+        notes=_notes(run, status, epoch, reported, samples),
+    )  # fmt: skip
+
+
+def _sizes(samples: Samples) -> dict[str, int]:
+    own = {} if "data" in samples.parts else dict.fromkeys(("train", "val", "test"), 0)
+    return own | {split: size(batch) for split, batch in samples.parts.items()}
+
+
+def _check(config: FitConfig, draws: int) -> None:
+    if draws and not problems.load(config.problem).simulated:
+        raise ConfigError(f"--draws needs a problem that can be simulated; {config.problem} reads a file (try --data).")
+    if draws == 1 or draws < 0:
+        raise ConfigError(f"--draws must be 0 or at least 2 (a standard error needs two), got {draws}.")
+
+
+def _measure(task: str | None, scored: Scored, split: str, replications: int, seed: int) -> dict[str, Estimate]:
+    """The metrics of one split, with intervals where there are replications."""
+    moments = metrics.moments(task, scored.loss, scored.y, scored.yhat)
+    around = boot.intervals(moments, replications=replications, seed=seed)
+    return {f"{split}_{name}": Estimate(value, *around.get(name, ())) for name, value in moments.values().items()}
+
+
+def _losses_first(estimates: dict[str, Estimate]) -> dict[str, Estimate]:
+    return dict(sorted(estimates.items(), key=lambda item: not item[0].endswith("_loss") or "log_loss" in item[0]))
+
+
+def _coefficients(config: FitConfig, problem: Any, model: Any) -> dict[str, Any] | None:
+    """The coefficients of a linear model in the units of the data file; None for other models and problems."""
+    if config.model != "linear" or not hasattr(problem, "unstandardise"):
+        return None
+    kernel = np.asarray(model.linear.kernel[...], np.float64)
+    bias = np.zeros(kernel.shape[1]) if model.linear.bias is None else np.asarray(model.linear.bias[...], np.float64)
+    if kernel.shape[1] > 1:
+        return None
+    return {name: float(value) for name, value in problem.unstandardise(kernel[:, 0], bias[0]).items()}
+
+
+def _notes(run: Run, status: str, epoch: int, reported: str, samples: Samples) -> tuple[str, ...]:
+    notes = list(samples.notes)
+    if status not in ("max_epochs", "early_stopping"):
+        what = {
+            "diverged": "diverged",
+            "interrupted": "was interrupted",
+            "running": "has not finished",
+            "killed": "was killed",
+        }
+        notes.append(f"{run.name} {what.get(status, status)}: these are its weights of epoch {epoch:,}.")
+    if reported == "train":
+        notes.append(f"{run.name} has no test split: intervals and errors are those of the training split.")
+    return tuple(notes)
+
+
+def evaluate_all(several: Sequence[Run], **options: Any) -> tuple[list[Evaluation], list[EconmlError]]:
+    """Evaluate several runs: those that could be, and what was wrong with the others.
+
+    Raises:
+        ConfigError: the options do not fit one of them. EconmlError: as `evaluate`, where there is only one run.
+    """
+    found, failed = [], []
+    for run in several:
+        try:
+            found.append(evaluate(run, **options))
+        except ConfigError:
+            raise
+        except EconmlError as error:
+            if len(several) == 1:
+                raise
+            failed.append(error)
+    return found, failed

@@ -1,0 +1,146 @@
+"""Predictions beside the rows they are for."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from econml_cli.config import FitConfig
+from econml_cli.errors import ConfigError, DataError
+from econml_cli.evaluation.samples import new_samples, own_file, own_samples, predicted
+from econml_cli.runs import Run
+from econml_cli.training.position import load_model
+from econml_cli.training.precision import precision
+
+if TYPE_CHECKING:  # `eval` needs no pandas, and importing it takes as long as reading a run
+    import pandas as pd
+
+WRITERS = {
+    ".csv": lambda frame, path: frame.to_csv(path, index=False),
+    ".csv.gz": lambda frame, path: frame.to_csv(path, index=False, compression="gzip"),
+    ".tsv": lambda frame, path: frame.to_csv(path, index=False, sep="\t"),
+    ".parquet": lambda frame, path: frame.to_parquet(path, index=False),
+}
+
+
+def predict(run: Run, path: str, *, step: int | None = None) -> "pd.DataFrame":
+    """The rows of a file with the run's predictions: its columns and order, then
+
+    * `yhat` in the target's own units (`yhat_1`, ... for several outputs), or
+    * `p`, the probability of the second class, or `p_CLASS` for each class; and `predicted`, the class.
+
+    The target's column need not be there. Rows that the run's own `--missing` drops are left out.
+
+    Raises:
+        ConfigError: the problem reads no file. DataError: the file cannot be read or encoded, or has such a column.
+        RunError, CheckpointError: the run cannot be read.
+    """
+    config = run.config()
+    with precision(config.trainer.precision):
+        model, _ = load_model(run, step)
+        samples = new_samples(run, config, path, need_target=False)
+        yhat = predicted(samples.problem, model, samples.parts["data"].x, config.trainer.precision)
+    return _beside(samples.frame, columns(samples.problem, yhat), path)
+
+
+def predict_own(run: Run, *, step: int | None = None) -> "pd.DataFrame":
+    """The data that a run was fitted to with its predictions, as `predict`, and a column `split`: train, val or test.
+
+    Raises:
+        ConfigError: the observations of the problem are not rows of a table. As `evaluate` otherwise.
+    """
+    import pandas as pd
+
+    config = run.config()
+    with precision(config.trainer.precision):
+        model, _ = load_model(run, step)
+        samples = own_samples(run, config)
+        if not samples.problem.simulated:
+            return _own_file(run, config, samples.problem, step)
+        frames = [
+            _drawn(samples.problem, batch, config).assign(
+                **columns(samples.problem, predicted(samples.problem, model, batch.x, config.trainer.precision)),
+                split=split,
+            )
+            for split, batch in samples.parts.items()
+        ]
+    return pd.concat(frames, ignore_index=True)
+
+
+def _own_file(run: Run, config: FitConfig, problem: Any, step: int | None) -> "pd.DataFrame":
+    frame = predict(run, str(own_file(run, config)), step=step)
+    labels = np.full(len(frame), "", dtype=object)  # "": in no split, as a row without its target
+    for split, positions in problem.split_rows.items():
+        labels[positions] = split
+    return frame.assign(split=labels)
+
+
+def _drawn(problem: Any, batch: Any, config: FitConfig) -> "pd.DataFrame":
+    """Simulated observations as a table: the features by name, and the target."""
+    import pandas as pd
+
+    x = np.asarray(batch.x)
+    names = problem.describe().get("features")
+    if x.ndim != 2 or names is None or len(names) != x.shape[1]:
+        raise ConfigError(f"--predictions: an observation of problem {config.problem} is not a row of a table.")
+    y = np.asarray(problem.observed(batch)).reshape(len(x), -1)
+    targets = ["y"] if y.shape[1] == 1 else [f"y_{i + 1}" for i in range(y.shape[1])]
+    return pd.DataFrame(np.hstack([x, y]), columns=[*names, *targets])
+
+
+def columns(problem: Any, yhat: np.ndarray) -> dict[str, np.ndarray]:
+    """The columns that predictions [n, dout] make."""
+    if problem.task not in ("binary", "multiclass"):
+        names = ["yhat"] if yhat.shape[1] == 1 else [f"yhat_{i + 1}" for i in range(yhat.shape[1])]
+        return {name: yhat[:, i] for i, name in enumerate(names)}
+    binary = problem.task == "binary"
+    classes = list(getattr(problem, "classes", None) or range(2 if binary else yhat.shape[1]))
+    chosen = (yhat[:, 0] >= 0.5).astype(int) if binary else yhat.argmax(axis=1)
+    found = {"p": yhat[:, 0]} if binary else {f"p_{name}": yhat[:, i] for i, name in enumerate(classes)}
+    return {**found, "predicted": np.asarray(classes)[chosen]}
+
+
+def _beside(frame: "pd.DataFrame", added: dict[str, np.ndarray], path: str) -> "pd.DataFrame":
+    if taken := [name for name in added if name in frame.columns]:
+        raise DataError(f"{path} already has a column '{taken[0]}', where the predictions would go; rename it.")
+    return frame.assign(**added)
+
+
+def check_output(path: Path, reads: str | None = None) -> None:
+    """Refuse a file that cannot be written, before anything is computed; `reads` is the file that rows come from.
+
+    Raises:
+        ConfigError: its extension is none that can be written, its directory does not exist, or it is the input.
+    """
+    if _extension(path) is None:
+        raise ConfigError(f"{path} must end in one of {', '.join(WRITERS)}.")
+    if path.is_dir() or not path.absolute().parent.is_dir():
+        raise ConfigError(f"{path} cannot be written: {path.parent} is not a directory, or the name is one.")
+    if reads is not None and Path(reads).resolve() == path.resolve():
+        raise ConfigError(f"{path} is the file that is read; write the predictions to another one.")
+
+
+def _extension(path: Path) -> str | None:
+    return next((end for end in sorted(WRITERS, key=len, reverse=True) if path.name.lower().endswith(end)), None)
+
+
+def write(frame: "pd.DataFrame", path: Path) -> None:
+    """Write a table by its extension, atomically: the old file or the whole new one is there, whenever it is killed.
+
+    Raises:
+        ConfigError: as `check_output`. DataError: the disk refuses, or a column does not fit the format.
+    """
+    check_output(path)
+    extension = _extension(path)
+    assert extension is not None  # check_output saw to it
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        WRITERS[extension](frame, temporary)
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except (OSError, ValueError, TypeError) as error:
+        raise DataError(f"{path} could not be written: {str(error).splitlines()[0].rstrip('.')}.") from error
+    finally:
+        temporary.unlink(missing_ok=True)

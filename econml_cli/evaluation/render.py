@@ -1,0 +1,84 @@
+"""A grid of strings as text, Markdown or LaTeX."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A table of strings; the first column is left-aligned, the others right-aligned."""
+
+    headers: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    title: str = ""
+
+    @property
+    def widths(self) -> list[int]:
+        """The natural width of each column."""
+        return [max(map(len, column)) for column in zip(self.headers, *self.rows, strict=True)]
+
+    def first(self, count: int) -> "Grid":
+        """The same with only the first `count` columns."""
+        return Grid(self.headers[:count], tuple(row[:count] for row in self.rows), self.title)
+
+
+def text(grid: Grid) -> str:
+    """Aligned columns, two spaces apart, that read the same in a terminal, a pipe and a log."""
+    widths = grid.widths
+    rows = [grid.headers, *grid.rows] if any(grid.headers) else list(grid.rows)
+    lines = [
+        "  " + "  ".join(c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True)))
+        for row in rows
+    ]
+    return "\n".join([grid.title, *(line.rstrip() for line in lines)] if grid.title else (s.rstrip() for s in lines))
+
+
+def fitting(grid: Grid, width: int | None) -> Grid:
+    """As many of the first columns as fit into `width` characters (None: all), at least two."""
+    if width is None:
+        return grid
+    count, used = 0, 0
+    for column in grid.widths:
+        used += column + 2
+        if used > width:
+            break
+        count += 1
+    return grid.first(max(count, 2))
+
+
+def markdown(grid: Grid) -> str:
+    """A pipe table."""
+
+    def line(cells: Sequence[str]) -> str:
+        return "| " + " | ".join(cell.replace("\\", "\\\\").replace("|", "\\|") for cell in cells) + " |"
+
+    rule = "| " + " | ".join([":---", *(["---:"] * (len(grid.headers) - 1))]) + " |"
+    body = "\n".join([line(grid.headers), rule, *map(line, grid.rows)])
+    return f"**{grid.title}**\n\n{body}" if grid.title else body
+
+
+_LATEX = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+_LATEX |= {char: "\\" + char for char in "&%$#_{}"}
+_NUMBER = re.compile(r"(-?\d\.\d+)e([+-]\d+)|(?<![\w.-])-(?=\d)")
+
+
+def escape_latex(cell: str) -> str:
+    """Text as LaTeX, with 1.5e-04 as a power of ten and a minus, not a hyphen, before a number."""
+    escaped = "".join(_LATEX.get(char, char) for char in cell)
+    return _NUMBER.sub(lambda m: f"${m[1]} \\times 10^{{{int(m[2])}}}$" if m[1] else "$-$", escaped)
+
+
+def latex(grid: Grid) -> str:
+    """A tabular with booktabs rules (needs `\\usepackage{booktabs}`)."""
+
+    def line(cells: Sequence[str]) -> str:
+        return "  " + " & ".join(map(escape_latex, cells)) + r" \\"
+
+    title = f"% {' '.join(grid.title.split())}\n" if grid.title else ""
+    parts = [r"\begin{tabular}{l" + "r" * (len(grid.headers) - 1) + "}", r"  \toprule"]
+    parts += [line(grid.headers), r"  \midrule"] if any(grid.headers) else []
+    return title + "\n".join([*parts, *map(line, grid.rows), r"  \bottomrule", r"\end{tabular}"])
+
+
+RENDERERS: dict[str, Callable[[Grid], str]] = {"table": text, "markdown": markdown, "latex": latex}

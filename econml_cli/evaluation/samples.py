@@ -1,0 +1,148 @@
+"""What a run is evaluated on: its own splits, drawn or read again, or new data encoded as its training data were."""
+
+import dataclasses
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from flax import nnx
+
+from econml_cli.config import FitConfig
+from econml_cli.errors import ConfigError, DataError, RunError
+from econml_cli.problems import registry as problems
+from econml_cli.problems.base import Batch
+from econml_cli.runs import Run
+from econml_cli.training.precision import to_device
+from econml_cli.training.record import same_data
+from econml_cli.training.setup import assemble
+
+#: numbers in one block of inputs: bounds the memory of a prediction, whatever the number of rows
+BLOCK_NUMBERS = 2**20
+MAX_BLOCK = 2**16
+
+
+@dataclass(frozen=True)
+class Samples:
+    """A problem and the non-empty splits to evaluate on, by name; `frame` holds the rows of a new file."""
+
+    problem: Any
+    parts: dict[str, Batch]
+    notes: tuple[str, ...] = ()
+    frame: Any = None
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A model on one split, on the host: loss [n] in reported units, predictions and what they are compared with."""
+
+    loss: np.ndarray
+    yhat: np.ndarray | None
+    y: np.ndarray | None
+
+
+def own_samples(run: Run, config: FitConfig) -> Samples:
+    """The train, val and test splits that the run was fitted with. Call it inside `precision(...)`.
+
+    Raises:
+        DataError: the data file is gone or cannot be used. RunError: it holds other data than the run was fitted to.
+    """
+    try:
+        setup = assemble(_where_it_was(run, config))
+    except DataError as error:
+        raise DataError(f"{error} (`--data FILE` evaluates {run.name} on another file.)") from error
+    parts = {"train": setup.train, "val": setup.val, "test": setup.test}
+    found = Samples(setup.problem, {name: part for name, part in parts.items() if part is not None})
+    if same_data(run, setup):
+        return found
+    if not setup.problem.simulated:
+        raise RunError(
+            f"The data file of {run.path} has changed since the fit (its fingerprint is another one); restore it, or "
+            "evaluate what is there now with --data FILE."
+        )
+    note = f"{run.name}: this version of jax, or this device, draws other data from the seed than the fit did."
+    return dataclasses.replace(found, notes=(note,))
+
+
+def _where_it_was(run: Run, config: FitConfig) -> FitConfig:
+    """The config with its data file as `own_file` finds it."""
+    if (path := own_file(run, config)) is None:
+        return config
+    return dataclasses.replace(config, problem_options=dataclasses.replace(config.problem_options, data=path))
+
+
+def own_file(run: Run, config: FitConfig) -> str | None:
+    """The data file of a run: as its config says, or, where a relative one is not here, where the fit ran."""
+    name = getattr(config.problem_options, "data", None)
+    if name is None or Path(name).exists():
+        return name
+    there = Path(run.manifest().get("cwd", "."), name)
+    return str(there) if there.exists() else name
+
+
+def new_samples(run: Run, config: FitConfig, path: str, *, need_target: bool) -> Samples:
+    """The rows of a file, encoded with what the run learnt from its training data, as the split "data".
+
+    Works without the data file of the fit. Call it inside `precision(...)`.
+
+    Raises:
+        ConfigError: the problem reads no file. DataError: the file cannot be used. RunError: the run is damaged.
+    """
+    cls, preprocessing = problems.load(config.problem), run.preprocessing()
+    if cls.simulated or not hasattr(cls, "restore"):
+        raise ConfigError(f"--data: {run.name} was fitted to problem {config.problem}, which reads no file.")
+    if preprocessing is None:
+        raise RunError(f"{run.path} has no preprocessing.json, so new data cannot be encoded; fit again.")
+    problem = cls.restore(preprocessing)
+    frame, batch = problem.encode(str(path), need_target=need_target)
+    if len(frame) == 0:
+        raise DataError(f"{path} has no row to predict.")
+    return Samples(problem, {"data": batch}, frame=frame)
+
+
+def size(batch: Batch) -> int:
+    """The number of observations of a batch."""
+    return int(jax.tree.leaves(batch.x)[0].shape[0])
+
+
+def _blocks(batch: Batch, dtype: str) -> Iterator[Batch]:
+    """The batch in blocks of rows, on the device."""
+    row = sum(math.prod(leaf.shape[1:]) for leaf in jax.tree.leaves(batch.x))
+    n, step = size(batch), min(MAX_BLOCK, max(1, BLOCK_NUMBERS // max(row, 1)))
+    if n <= step:  # cutting an array on the device compiles a program
+        yield to_device(batch, dtype)
+        return
+    for start in range(0, n, step):
+        yield to_device(jax.tree.map(lambda leaf: leaf[start : start + step], batch), dtype)  # noqa: B023
+
+
+def scorer(problem: Any, model: Any, dtype: str) -> Callable[[Batch], Scored]:
+    """A function that gives loss, prediction and observed value of each observation of a split, computed in blocks.
+
+    Splits of one size share one compiled program. Call both inside `precision(...)`.
+    """
+    graphdef, state = nnx.split(model)
+    compares = problem.task is not None
+
+    @jax.jit
+    def measure(state: Any, part: Batch) -> tuple[Any, ...]:
+        model = nnx.merge(graphdef, state)
+        loss = problem.loss(model, part) * problem.loss_scale
+        return (loss, problem.predict(model, part.x), problem.observed(part)) if compares else (loss,)
+
+    def score(batch: Batch) -> Scored:
+        found = [jax.device_get(measure(state, part)) for part in _blocks(batch, dtype)]
+        columns = [np.concatenate(column) for column in zip(*found, strict=True)]
+        return Scored(columns[0], *(columns[1:] if compares else (None, None)))
+
+    return score
+
+
+def predicted(problem: Any, model: Any, x: Any, dtype: str) -> np.ndarray:
+    """`problem.predict` at x [n, ...], computed in blocks, on the host. Call it inside `precision(...)`."""
+    graphdef, state = nnx.split(model)
+    predict = jax.jit(lambda state, x: problem.predict(nnx.merge(graphdef, state), x))
+    return np.concatenate([jax.device_get(predict(state, part.x)) for part in _blocks(Batch(x, None), dtype)])

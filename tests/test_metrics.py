@@ -1,0 +1,143 @@
+"""Metrics against hand-computed values and independent formulas; the bootstrap against theory and brute force."""
+
+import numpy as np
+import pytest
+
+from econml_cli.evaluation import bootstrap, metrics
+
+
+def values(task, y, yhat, loss=None):
+    n = len(y)
+    loss = np.zeros(n) if loss is None else np.asarray(loss)
+    return metrics.moments(task, loss, np.asarray(y), np.asarray(yhat)).values()
+
+
+def test_regression_metrics_equal_hand_computed_ones():
+    found = values("regression", [[1.0], [2.0], [3.0], [6.0]], [[1.0], [1.0], [5.0], [6.0]], loss=[0, 1, 4, 0])
+    assert found == pytest.approx({"loss": 1.25, "rmse": 1.25**0.5, "mae": 0.75, "r2": 1 - 5 / 14})
+
+
+def test_r2_keeps_its_digits_when_the_target_is_far_from_zero():
+    rng = np.random.default_rng(0)
+    y, e = rng.standard_normal((1000, 1)), 0.1 * rng.standard_normal((1000, 1))
+    far = values("regression", y + 1e8, y + e + 1e8)["r2"]
+    assert far == pytest.approx(values("regression", y, y + e)["r2"], abs=1e-6)
+
+
+def test_r2_of_a_constant_target_is_not_defined():
+    assert np.isnan(values("regression", [[2.0], [2.0]], [[1.0], [2.0]])["r2"])
+
+
+def test_binary_metrics_equal_hand_computed_ones():
+    found = values("binary", [[1.0], [0.0], [0.0], [0.0]], [[0.8], [0.6], [0.1], [0.2]])
+    assert found["accuracy"] == 0.75
+    assert found["base_rate"] == 0.75
+    assert found["log_loss"] == pytest.approx(-np.log([0.8, 0.4, 0.9, 0.8]).mean())
+    assert found["auc"] == 1.0
+
+
+def test_auc_counts_ties_as_one_half():
+    positive, score = np.array([True, True, False, False]), np.array([0.5, 0.7, 0.5, 0.7])
+    # pairs (.5,.5) 1/2, (.5,.7) 0, (.7,.5) 1, (.7,.7) 1/2
+    assert metrics.auc(positive, score) == 0.5
+    assert metrics.auc(positive, np.array([0.5, 0.7, 0.5, 0.6])) == pytest.approx(2.5 / 4)
+    assert metrics.auc(positive, np.zeros(4)) == 0.5
+
+
+def test_auc_equals_the_mann_whitney_statistic():
+    from scipy.stats import mannwhitneyu
+
+    rng = np.random.default_rng(1)
+    positive, score = rng.random(300) < 0.3, rng.integers(0, 20, 300) / 20
+    u = mannwhitneyu(score[positive], score[~positive]).statistic
+    assert metrics.auc(positive, score) == pytest.approx(u / (positive.sum() * (~positive).sum()))
+
+
+def test_auc_of_one_class_is_not_defined_and_does_not_warn():
+    found = values("binary", [[1.0], [1.0]], [[0.8], [0.6]])
+    assert np.isnan(found["auc"])
+    assert found["accuracy"] == 1.0
+
+
+def test_a_probability_that_rounds_to_zero_has_a_finite_log_loss():
+    never, always = np.array([[0.0]], np.float32), np.array([[1.0]], np.float32)
+    assert values("binary", [[1.0]], never)["log_loss"] == pytest.approx(-np.log(np.finfo(np.float32).tiny))
+    assert values("binary", [[0.0]], always)["log_loss"] == pytest.approx(-np.log(2.0**-25))
+
+
+def test_a_probability_below_eps_keeps_its_own_log_loss():
+    p = np.array([[1e-12, 1 - 1e-12]], np.float32)
+    assert values("multiclass", [0], p)["log_loss"] == pytest.approx(-np.log(1e-12))
+
+
+def test_multiclass_metrics_equal_independent_formulas():
+    rng = np.random.default_rng(2)
+    p = rng.dirichlet(np.ones(3), 200)
+    y = np.array([rng.choice(3, p=row) for row in p])
+    found = values("multiclass", y, p)
+    assert found["accuracy"] == (p.argmax(1) == y).mean()
+    assert found["base_rate"] == np.bincount(y).max() / 200
+    assert found["log_loss"] == pytest.approx(-np.log(p[np.arange(200), y]).mean())
+    assert found["auc"] == pytest.approx(np.mean([metrics.auc(y == c, p[:, c]) for c in range(3)]))
+
+
+def test_a_class_that_does_not_occur_is_left_out_of_the_mean_auc():
+    p = np.array([[0.6, 0.3, 0.1], [0.5, 0.4, 0.1], [0.2, 0.7, 0.1]])
+    assert values("multiclass", np.array([0, 0, 1]), p)["auc"] == 1.0
+
+
+def test_only_the_loss_is_reported_where_nothing_is_observed():
+    assert metrics.moments(None, np.array([1.0, 3.0]), None, None).values() == {"loss": 2.0}
+
+
+def test_the_bootstrap_interval_of_a_mean_covers_it_95_times_in_100():
+    rng, covered = np.random.default_rng(3), 0
+    for i in range(300):
+        sample = metrics.mean("x", rng.exponential(size=100))
+        low, high = bootstrap.intervals(sample, replications=400, seed=i)["x"]
+        covered += low <= 1 <= high
+    assert 0.89 <= covered / 300 <= 0.98
+
+
+def test_the_bootstrap_repeats_with_its_seed_and_not_with_another(monkeypatch):
+    sample = metrics.mean("x", np.random.default_rng(4).standard_normal(50))
+    first = bootstrap.intervals(sample, replications=100, seed=0)
+    assert first == bootstrap.intervals(sample, replications=100, seed=0)
+    assert first != bootstrap.intervals(sample, replications=100, seed=1)
+    monkeypatch.setattr(bootstrap, "BLOCK", 130)  # the size of the blocks must not matter
+    assert first["x"] == pytest.approx(bootstrap.intervals(sample, replications=100, seed=0)["x"], rel=1e-12)
+
+
+def test_no_replications_give_no_intervals():
+    assert bootstrap.intervals(metrics.mean("x", np.ones(3)), replications=0, seed=0) == {}
+
+
+def test_groups_of_a_large_sample_give_the_interval_of_its_observations(monkeypatch):
+    monkeypatch.setattr(bootstrap, "MAX_UNITS", 1000)
+    x = np.random.default_rng(5).exponential(size=10_007)
+    means = bootstrap.resampled_means(x[:, None], 2000, seed=0)[:, 0]
+    assert means.mean() == pytest.approx(x.mean(), abs=4 * x.std() / np.sqrt(10_007 * 2000))
+    assert means.std() == pytest.approx(x.std() / np.sqrt(10_007), rel=0.08)
+
+
+def test_the_auc_interval_is_that_of_ranking_every_bootstrap_sample_again():
+    rng = np.random.default_rng(6)
+    y = rng.random(400) < 0.4
+    p = 1 / (1 + np.exp(-(rng.standard_normal(400) + y)))
+    found = metrics.moments("binary", np.zeros(400), y[:, None], p[:, None])
+    low, high = bootstrap.intervals(found, replications=2000, seed=0)["auc"]
+    brute = [metrics.auc(y[i], p[i]) for i in (rng.integers(0, 400, 400) for _ in range(2000))]
+    expected_low, expected_high = np.quantile(brute, [0.025, 0.975])
+    assert (low, high) == pytest.approx((expected_low, expected_high), abs=0.1 * (expected_high - expected_low))
+
+
+def test_the_r2_interval_is_that_of_recomputing_it():
+    rng = np.random.default_rng(7)
+    y = 5 + rng.standard_normal((200, 1))
+    yhat = y + 0.7 * rng.standard_normal((200, 1))
+    low, high = bootstrap.intervals(metrics.regression(y, yhat), replications=2000, seed=0)["r2"]
+    brute = []
+    for i in (rng.integers(0, 200, 200) for _ in range(2000)):
+        brute.append(1 - ((y[i] - yhat[i]) ** 2).sum() / ((y[i] - y[i].mean()) ** 2).sum())
+    expected_low, expected_high = np.quantile(brute, [0.025, 0.975])
+    assert (low, high) == pytest.approx((expected_low, expected_high), abs=0.1 * (expected_high - expected_low))
