@@ -208,11 +208,12 @@ class Trainer:
         return (optax.apply_updates(params, updates), other, opt_state), total
 
     def _batch_loss(self, params: Any, other: Any, batch: Batch, weights: jax.Array | None) -> Any:
+        """Sum of the losses over the size of a full batch: the last, incomplete batch makes a step in proportion, so
+        that every observation weighs the same in an epoch."""
         model = nnx.merge(self.graphdef, params, other)
         losses = self.setup.problem.loss(model, batch)
         total = jnp.sum(losses if weights is None else losses * weights)
-        count = losses.shape[0] if weights is None else jnp.sum(weights)
-        return total / count, (total, nnx.state(model, nnx.Not(nnx.Param)))
+        return total / losses.shape[0], (total, nnx.state(model, nnx.Not(nnx.Param)))
 
     def _risk(self, params: Any, other: Any, batch: Batch) -> jax.Array:
         model = nnx.merge(self.graphdef, params, other)
