@@ -1,7 +1,7 @@
 """Run the commands of the ```console blocks of a page, in one scratch directory, and put in what they print.
 
-`python docs/run_console_blocks.py README.md docs/tutorial.md` rewrites the pages; nothing in the blocks is typed by hand
-but the lines that start with "$ ". `tests/test_docs.py` runs the same commands and compares.
+`python docs/run_console_blocks.py README.md docs/tutorial.md` rewrites the pages: in the blocks only the lines that
+start with "$ " are typed by hand. `tests/test_docs.py` runs the same commands and compares.
 """
 
 import os
