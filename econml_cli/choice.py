@@ -1,6 +1,5 @@
 """Which model and problem a command line asks for, found out before its options can be."""
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -36,16 +35,18 @@ def choose(args: Sequence[str]) -> tuple[str, str, Peek]:
         ConfigError: there is no such model or problem, or the config file cannot be read.
     """
     seen = peek(args, _switches())
-    file = _from_file(seen.values)
-
-    def ask(name: str) -> str | None:
-        found = seen.values.get(name) or os.environ.get(f"ECONML_{name.upper()}") or file.get(name)
-        return None if found is None else str(found)
-
-    problem = ask("problem") or ("tabular" if ask("data") else problems.DEFAULT)
-    model = seen.argument or ask("model") or problems.get(problem).model
+    environment = configs.read_environment(["model", "problem", "data", "config", "resume", "runs_dir"])
+    layers = [seen.values, environment, _from_file({**environment, **seen.values})]
+    problem = next((found for layer in layers if (found := _problem(layer))), problems.DEFAULT)
+    models = [seen.argument, *(layer.get("model") for layer in layers[1:])]
+    model = next((str(found) for found in models if found), None) or problems.get(problem).model
     configs.sections(model, problem)  # raises for unknown names
     return model, problem, seen
+
+
+def _problem(layer: Mapping[str, Any]) -> str | None:
+    """The problem that one layer of options asks for: by name, or by naming data."""
+    return str(layer["problem"]) if layer.get("problem") else "tabular" if layer.get("data") else None
 
 
 def _from_file(values: Mapping[str, str]) -> dict[str, Any]:
@@ -55,6 +56,5 @@ def _from_file(values: Mapping[str, str]) -> dict[str, Any]:
     if name := values.get("resume"):
         from econml_cli import runs
 
-        run = runs.find(name, Path(values.get("runs_dir") or os.environ.get("ECONML_RUNS_DIR") or "runs"))
-        return configs.read_yaml(run.path / "config.yaml")
+        return runs.find(name, Path(values.get("runs_dir") or "runs")).config().to_dict()
     return {}

@@ -1,6 +1,7 @@
 """The `econml` command: assembles the subcommands, and turns every error into one line on stderr and an exit code."""
 
 import os
+import signal
 import sys
 from typing import Annotated
 
@@ -54,11 +55,13 @@ app.add_typer(inspect.app, name="inspect")
 def main() -> None:
     """Run the command line and exit."""
     # --debug may stand anywhere, so that it can be added at the end of the line that failed
-    debug = "--debug" in sys.argv
-    args = [arg for arg in sys.argv[1:] if arg != "--debug"]
+    debug = any(arg in ("--debug", "--debug=True", "--debug=true") for arg in sys.argv)
+    args = [arg for arg in sys.argv[1:] if arg.partition("=")[0] != "--debug"]
+    if args[:1] != ["fit"]:  # a fit saves what it has; the others have nothing to save, and jax may lose the signal
+        signal.signal(signal.SIGINT, lambda *_: os._exit(130))
     try:
         code = app(args, prog_name="econml", standalone_mode=False)
-    except Exception as error:
+    except (Exception, KeyboardInterrupt) as error:
         if debug:
             raise
         code = _explain(error, args)
@@ -66,7 +69,7 @@ def main() -> None:
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _explain(error: Exception, args: list[str]) -> int:
+def _explain(error: BaseException, args: list[str]) -> int:
     """One sentence on stderr; returns the exit code."""
     name = f"econml {args[0]}" if args and args[0] in _commands() else "econml"
     if isinstance(error, EconmlError):
@@ -78,11 +81,14 @@ def _explain(error: Exception, args: list[str]) -> int:
         message = (
             f"{message if message.endswith(('.', '?')) else message + '.'} `{name} --help` shows what can be given."
         )
-    elif isinstance(error, typer.Abort):
-        code, message = 1, "Aborted."
+    elif isinstance(error, typer.Abort | KeyboardInterrupt):
+        code, message = 130, "Interrupted before anything was done."
     elif isinstance(error, BrokenPipeError):
         return 1
-    elif isinstance(error, MemoryError):
+    elif isinstance(error, OSError):
+        code, where = 1, f" {error.filename}" if error.filename else ""
+        message = f"Cannot read or write{where}: {error.strerror or error}; is the disk full, or the path gone?"
+    elif isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
         code, message = 1, "Out of memory; try a smaller --batch-size, a smaller model, or less data."
     else:
         code = 1

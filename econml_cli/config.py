@@ -150,11 +150,13 @@ def build(model: str, problem: str, layers: Layers) -> FitConfig:
     """
     from econml_cli.problems import registry as problems
 
-    layers = [*layers, (f"the recipe of problem {problem}", problems.get(problem).recipe)]
     declared = [cls for _, cls in sections(model, problem)]
+    known = {"model", "problem"} | {opt.name for cls in declared for opt in options_of(cls)}
+    # a recipe may speak of options that another model has
+    recipe = {name: value for name, value in problems.get(problem).recipe.items() if name in known}
+    layers = [*layers, (f"the recipe of problem {problem}", recipe)]
     wrong: list[str] = []
     parts = [fill(cls, layers, wrong) for cls in declared]
-    known = {"model", "problem"} | {opt.name for cls in declared for opt in options_of(cls)}
     for source, layer in layers:
         wrong += [
             f"{source} has no option '{k}' for {model} on {problem}.{suggest(k, known)}" for k in set(layer) - known

@@ -97,7 +97,7 @@ def coerce(opt: Option, raw: Any) -> Any:
     Raises:
         ValueError: with a clause such as "must be > 0, got -1" when the type or a bound does not fit.
     """
-    if raw is None or (isinstance(raw, str) and raw.lower() in {"none", "null"}):
+    if raw is None or (opt.type is not str and isinstance(raw, str) and raw.lower() in {"none", "null"}):
         if opt.default is None:
             return None
         raise ValueError(f"must be {_describe(opt)}, got {raw!r}")

@@ -1,18 +1,19 @@
 """The run directory: create, find, list and read it. Every write is atomic (temp file, fsync, rename)."""
 
+import contextlib
 import datetime
 import json
 import os
 import platform
 import secrets
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from econml_cli import config as configs
-from econml_cli.errors import RunError, suggest
+from econml_cli.errors import ConfigError, RunError, suggest
 
 SCHEMA = 1
 
@@ -26,8 +27,19 @@ def write_text(path: Path, text: str) -> None:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
+        _sync(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _sync(directory: Path) -> None:
+    """Make a rename in a directory survive a power cut, where the system can."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(directory, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
@@ -101,15 +113,18 @@ class Run:
         """config.yaml, checked again against the registries.
 
         Raises:
-            RunError: the file is missing.
-            ConfigError: an option in it is no longer known or in bounds.
+            RunError: the file is missing or damaged, or an option in it is no longer known or in bounds.
         """
         path = self.path / "config.yaml"
         if not path.exists():
             raise RunError(f"{self.path} has no config.yaml, so it is not a run; `econml inspect runs` lists the runs.")
-        values = configs.read_yaml(path)
-        model, problem = str(values.pop("model", "")), str(values.pop("problem", ""))
-        return configs.build(model, problem, [(str(path), values)])
+        try:
+            values = configs.read_yaml(path)
+            return configs.build(str(values.pop("model")), str(values.pop("problem")), [(str(path), values)])
+        except KeyError as error:
+            raise RunError(f"{path} does not say its {error.args[0]}; restore it from a copy, or fit again.") from None
+        except ConfigError as error:
+            raise RunError(f"{path} is damaged, or of another econml: {str(error).removeprefix('--config ')}") from None
 
     def metrics(self) -> list[dict[str, Any]]:
         """The lines of metrics.jsonl; a last line torn by a kill is left out."""
@@ -163,6 +178,8 @@ def check_free(path: Path, force: bool) -> None:
     if path.exists() and any(path.iterdir() if path.is_dir() else [path]):
         if not path.is_dir() or not (path / "manifest.json").exists():
             raise RunError(f"{path} exists and is not a run directory, so it is left alone; choose another --out.")
+        if force and Run(path).status() == "running":
+            raise RunError(f"{path} is being trained by another process; stop it first, or choose another --out.")
         if not force:
             raise RunError(f"{path} exists; add --force to replace it, or --resume {path} to continue it.")
     parent = next(p for p in (path.absolute(), *path.absolute().parents) if p.exists())
@@ -177,6 +194,7 @@ def create(path: Path, files: Mapping[str, str], force: bool) -> Run:
         RunError: as `check_free`, or the disk refuses.
     """
     check_free(path, force)
+    path = path if path.name else path.absolute()  # "." has no name
     staging = path.with_name(f".{path.name}.{secrets.token_hex(4)}.new")
     old = path.with_name(f".{path.name}.{secrets.token_hex(4)}.old")
     try:
@@ -187,12 +205,37 @@ def create(path: Path, files: Mapping[str, str], force: bool) -> Run:
         if path.exists():
             path.rename(old)
         staging.rename(path)
+        _sync(path.parent)
     except OSError as error:
+        if old.exists() and not path.exists():
+            old.rename(path)  # the run that was there is worth more than the one that could not be made
         raise RunError(f"{path} cannot be written: {error.strerror or error}; choose another --out.") from error
     finally:
         shutil.rmtree(staging, ignore_errors=True)
-        shutil.rmtree(old, ignore_errors=True)
+    shutil.rmtree(old, ignore_errors=True)
     return Run(path)
+
+
+@contextlib.contextmanager
+def training_lock(run: Run) -> Iterator[None]:
+    """Inside the context this process alone may train the run. The system drops the lock with the process.
+
+    Raises:
+        RunError: another process is training it.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        yield
+        return
+    with (run.path / ".lock").open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RunError(f"{run.path} is being trained by another process; wait for it, or stop it first.") from None
+        except OSError:  # some network file systems know no locks
+            pass
+        yield
 
 
 def list_runs(runs_dir: Path) -> list[Run]:
@@ -225,7 +268,7 @@ def find(name: str | None, runs_dir: Path) -> Run:
         return runs[-1]
     path = Path(name)
     if (path / "manifest.json").is_file():
-        return Run(path)
+        return Run(path if path.name else path.absolute())  # "." has no name
     names = [run.name for run in runs]
     matches = [run for run in runs if run.name == name] or [run for run in runs if run.name.startswith(name)]
     if len(matches) == 1:

@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -43,7 +45,19 @@ def isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("TERM", "dumb")
     monkeypatch.chdir(work)
+    monkeypatch.setattr(socket.socket, "connect", _only_here(socket.socket.connect))
     return work
+
+
+def _only_here(connect: Callable[..., None]) -> Callable[..., None]:
+    """Connections to this machine only."""
+
+    def guarded(self: socket.socket, address: Any) -> None:
+        if self.family in (socket.AF_INET, socket.AF_INET6) and address[0] not in ("127.0.0.1", "::1", "localhost"):
+            raise AssertionError(f"a test tried to reach {address}")
+        connect(self, address)
+
+    return guarded
 
 
 @pytest.fixture
@@ -55,8 +69,10 @@ def econml(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -
 
         monkeypatch.setattr(sys, "argv", ["econml", *map(str, args)])
         capfd.readouterr()
+        interrupt = signal.getsignal(signal.SIGINT)
         with pytest.raises(SystemExit) as ended:
             main()
+        signal.signal(signal.SIGINT, interrupt)
         out, err = capfd.readouterr()
         return Ran(int(ended.value.code or 0), out, err)
 

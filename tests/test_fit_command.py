@@ -1,7 +1,10 @@
 """`econml fit` from the shell: what it leaves behind, however it ends."""
 
+import contextlib
+import errno
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -22,7 +25,7 @@ def test_a_fit_leaves_a_complete_run_and_says_what_to_type_next(econml):
     ran = econml("fit", "mlp", *SMALL, "--out", "r")
     assert ran.code == 0 and "econml eval r" in ran.stdout and "test loss" in ran.stdout
     assert sorted(p.name for p in Path("r").iterdir()) == [
-        "checkpoints", "config.yaml", "manifest.json", "metrics.jsonl", "summary.json",
+        ".lock", "checkpoints", "config.yaml", "manifest.json", "metrics.jsonl", "summary.json",
     ]  # fmt: skip
     lines = [json.loads(line) for line in Path("r/metrics.jsonl").read_text().splitlines()]
     assert [row["epoch"] for row in lines] == [1, 2, 3, 4, 5, 6]
@@ -80,6 +83,126 @@ def test_resume_passes_over_a_damaged_newest_checkpoint(econml):
     ran = econml("fit", "--resume", "a")
     assert ran.code == 0, ran.stderr
     assert summary("a")["state_sha256"] == before
+    assert econml("eval", "a").code == 0  # what was damaged has been written anew
+
+
+@pytest.mark.parametrize(
+    ("more", "code", "says"),
+    [
+        (("--dry-run",), 2, "--dry-run"),
+        (("--print-config",), 2, "--print-config"),
+        (("--force",), 2, "--force"),
+        (("--problem", "tabular"), 2, "not mlp to tabular"),
+        (("linear",), 2, "not linear to linear"),
+        (("--num-epochs", "3"), 2, "6 epochs"),
+    ],
+)
+def test_resume_refuses_what_would_make_it_another_run(econml, more, code, says):
+    econml("fit", "mlp", *SMALL, "--out", "r")
+    before = Path("r/config.yaml").read_text()
+    ran = econml("fit", *more, "--resume", "r")
+    assert ran.code == code and says in ran.stderr
+    assert Path("r/config.yaml").read_text() == before
+
+
+def test_resume_refuses_another_length_where_the_schedule_depends_on_it(econml):
+    econml("fit", "mlp", *SMALL, "--schedule", "cosine", "--out", "r")
+    ran = econml("fit", "--resume", "r", "--num-epochs", "9")
+    assert ran.code == 2 and "--schedule cosine" in ran.stderr
+
+
+def test_a_run_in_training_is_neither_resumed_nor_replaced(econml):
+    process = start(*LONG, "1000000", "--out", "r")
+    wait_for(lambda: Path("r/checkpoints/500").exists())
+    resumed, forced = econml("fit", "--resume", "r"), econml("fit", "mlp", *SMALL, "--out", "r", "--force")
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=60)
+    for ran in (resumed, forced):
+        assert ran.code == 1 and "another process" in ran.stderr
+    assert summary("r")["stop_reason"] == "interrupted"
+
+
+def test_a_relative_data_file_is_found_from_elsewhere(econml, isolated, monkeypatch):
+    (isolated / "d.csv").write_text("x,y\n" + "\n".join(f"{i},{2 * i + i % 3}" for i in range(40)) + "\n")
+    econml("fit", "linear", "--data", "d.csv", "--target", "y", "--num-epochs", "3", "--out", "r")
+    (isolated / "below").mkdir()
+    monkeypatch.chdir(isolated / "below")
+    ran = econml("fit", "--resume", "../r", "--num-epochs", "5")
+    assert ran.code == 0, ran.stderr
+
+
+@pytest.mark.parametrize("text", ["lr: [", "lr: -1\nmodel: mlp\nproblem: linear\n", "problem: linear\n"])
+def test_a_damaged_config_in_a_run_is_found_not_typed(econml, text):
+    econml("fit", "mlp", *SMALL, "--out", "r")
+    Path("r/config.yaml").write_text(text)
+    for line in (("fit", "--resume", "r"), ("eval", "r"), ("inspect", "checkpoint", "r")):
+        ran = econml(*line)
+        assert ran.code == 1 and "r/config.yaml" in ran.stderr and len(ran.stderr.splitlines()) == 1, (line, ran)
+
+
+def test_a_full_disk_is_one_sentence(econml, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device", "r/metrics.jsonl")
+
+    monkeypatch.setattr("econml_cli.tracking.jsonl.append_metrics", full)
+    ran = econml("fit", "mlp", *SMALL, "--out", "r")
+    assert ran.code == 1 and "No space left" in ran.stderr and len(ran.stderr.splitlines()) == 1
+    assert not Path("r").exists()  # it held nothing that anybody could use
+
+
+def test_wandb_gets_the_config_the_metrics_and_the_summary(econml, monkeypatch):
+    seen = {"rows": []}
+
+    class Sink:
+        def log(self, rows):
+            seen["rows"] += rows
+
+        def finish(self, summary, *, exit_code=0):
+            seen["summary"], seen["exit_code"] = summary, exit_code
+
+    def open_sink(**arguments):
+        seen.update(arguments)
+        return Sink()
+
+    monkeypatch.setattr("econml_cli.tracking.wandb_sink.open_sink", open_sink)
+    econml("fit", "mlp", *SMALL, "--wandb_mode", "offline", "--wandb_project", "thesis", "--out", "r")
+    assert (seen["given_mode"], seen["project"], seen["name"]) == ("offline", "thesis", "r")
+    assert seen["config"] == yaml.safe_load(Path("r/config.yaml").read_text())
+    assert [set(row) for row in seen["rows"]] == [{"epoch", "train_loss", "val_loss", "lr"}] * 6
+    assert seen["summary"]["test_loss"] > 0 and seen["summary"]["num_params"] == 105 and seen["exit_code"] == 0
+
+
+def test_a_dead_wandb_server_costs_a_warning_not_the_fit(shell):
+    dead = {**os.environ, "WANDB_BASE_URL": "http://127.0.0.1:9", "WANDB_API_KEY": "0" * 40, "WANDB_MODE": "online"}
+    ran = shell("fit", "mlp", *SMALL, "--out", "r", env=dead)
+    assert ran.code == 0 and "test loss" in ran.stdout, ran.stderr
+    assert "W&B" in ran.stderr and "Traceback" not in ran.stderr
+
+
+@pytest.mark.parametrize("quiet", [False, True])
+def test_the_progress_bar_is_for_terminals_only(quiet, isolated):
+    line = [sys.executable, "-m", "econml_cli", *LONG, "3000", "--out", "r", *(["--quiet"] if quiet else [])]
+    parent, child = pty.openpty()
+    process = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=child, env={**os.environ, "TERM": "xterm"})
+    os.close(child)
+    shown = b""
+    with contextlib.suppress(OSError):  # the terminal closes with the process
+        while block := os.read(parent, 65536):
+            shown += block
+    out = process.communicate()[0]
+    assert (b"epoch" in shown and b"/3000" in shown and b"train" in shown) is not quiet
+    assert b"epoch " not in out.replace(b"3,000 epochs", b"")
+
+
+def test_compiled_programs_go_to_the_private_cache_or_where_jax_is_told(shell, isolated):
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("JAX_")}
+    assert shell("fit", "mlp", *SMALL, "--out", "a", env=environment).code == 0
+    private = isolated.parent / "home" / ".cache" / "econml-cli"
+    machine = next((private / "xla").iterdir())
+    assert any(machine.iterdir()) and machine.stat().st_mode & 0o077 == 0
+    told = {**environment, "JAX_COMPILATION_CACHE_DIR": str(isolated / "there")}
+    assert shell("fit", "mlp", *SMALL, "--width", "9", "--out", "b", env=told).code == 0
+    assert (isolated / "there").is_dir()
 
 
 def start(*args):

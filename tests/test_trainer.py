@@ -1,5 +1,7 @@
 """The loop against a plain Python loop, and each way in which it can end."""
 
+import itertools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,9 +11,10 @@ from flax import nnx
 
 from econml_cli.config import TrainerOptions, build
 from econml_cli.errors import ShapeError
+from econml_cli.problems.base import Batch
 from econml_cli.training.optimizers import schedule
 from econml_cli.training.setup import assemble, check_shapes
-from econml_cli.training.trainer import DIVERGED, STOPPED_EARLY, Trainer, num_batches
+from econml_cli.training.trainer import DIVERGED, STOPPED_EARLY, Trainer, mean_loss, num_batches
 
 
 def trainer_of(**options):
@@ -129,8 +132,36 @@ def test_early_stopping_keeps_the_weights_of_the_best_val_loss():
 
 
 def test_min_delta_counts_only_real_improvements():
-    trainer = trainer_of(lr=1e-9, num_epochs=100, patience=4, min_delta=1e-3)
-    assert len(run(trainer)) == 5
+    options = {"lr": 1e-3, "num_epochs": 60, "patience": 4}
+    every, real = run(trainer_of(**options)), run(trainer_of(**options, min_delta=1.0))
+    val = [row["val_loss"] for row in every]
+    assert len(every) == 60 and all(later < earlier for earlier, later in itertools.pairwise(val))
+    assert len(real) == 5  # the first epoch is better than none; none after it is better by 1
+
+
+def test_shuffling_does_not_reuse_the_keys_that_drew_the_data():
+    trainer, rngs = trainer_of(batch_size=16), nnx.Rngs(42)
+    drawn = {tuple(jax.random.key_data(rngs()).tolist()) for _ in range(50)}
+    key = trainer.carry.key
+    for _ in range(5):
+        key, shuffle = jax.random.split(key)
+        for used in (key, shuffle):
+            assert tuple(jax.random.key_data(used).tolist()) not in drawn
+
+
+def test_the_fitted_model_survives_further_training():
+    trainer = trainer_of(num_epochs=2)
+    model = None
+    for _ in trainer.run(every=1):
+        model = model or trainer.fitted()
+    assert np.isfinite(np.asarray(model(trainer.setup.train.x))).all()
+
+
+@pytest.mark.parametrize("n", [5, 8, 21])
+def test_the_mean_loss_in_blocks_is_the_mean_loss(n, monkeypatch):
+    monkeypatch.setattr("econml_cli.training.trainer.BLOCK", 8)
+    x = np.arange(n, dtype=np.float32)[:, None]
+    assert float(mean_loss(lambda batch: batch.x[:, 0] ** 2, Batch(x, x))) == pytest.approx(float(np.mean(x**2)))
 
 
 @pytest.mark.parametrize("batch_size", [0, 16])

@@ -69,13 +69,14 @@ def _fit(model: str, problem: str, given: dict[str, Any]) -> None:
     options = _run_options({k: v for k, v in given.items() if k in own})
     flags = {k: v for k, v in given.items() if k not in own}
     if options.resume:
-        _resume(options, flags)
+        _resume(options, (model, problem), flags)
         return
     config = _config(model, problem, options, flags)
     if options.print_config:
         sys.stdout.write(config.to_yaml())
         return
     if options.dry_run:
+        _check_free(config, options)
         _dry_run(config, options)
     else:
         _train(config, options)
@@ -98,11 +99,17 @@ def _directory(config: FitConfig, options: RunOptions) -> Path:
     return Path(options.runs_dir) / (options.name or runs.new_name(config.model, config.problem))
 
 
-def _train(config: FitConfig, options: RunOptions) -> None:
+def _check_free(config: FitConfig, options: RunOptions) -> Path:
+    """The run directory to make; refused now, before seconds go into importing jax."""
     from econml_cli import runs
 
     directory = _directory(config, options)
-    runs.check_free(directory, options.force)  # before seconds go into importing jax
+    runs.check_free(directory, options.force)
+    return directory
+
+
+def _train(config: FitConfig, options: RunOptions) -> None:
+    directory = _check_free(config, options)
 
     from econml_cli.signals import stop_signals
 
@@ -122,18 +129,18 @@ def _train(config: FitConfig, options: RunOptions) -> None:
     _report(result, options)
 
 
-def _resume(options: RunOptions, flags: dict[str, Any]) -> None:
+def _resume(options: RunOptions, chosen: tuple[str, str], flags: dict[str, Any]) -> None:
     from econml_cli import runs
 
     run = runs.find(options.resume, Path(options.runs_dir))
-    if options.config or options.out or options.name or options.force:
-        raise ConfigError("--resume continues a run where it is: leave out --config, --out, --name and --force.")
-    tracking = {k: flags.pop(k) for k in list(flags) if k.startswith("wandb_")}
-    saved = configs.read_yaml(run.path / "config.yaml")
-    model, problem = saved.pop("model"), saved.pop("problem")
-    config = configs.build(
-        model, problem, [(configs.TYPED, {**flags, **tracking}), (str(run.path / "config.yaml"), saved)]
-    )
+    for name in ("config", "out", "name", "force", "print_config", "dry_run"):
+        if getattr(options, name):
+            raise ConfigError(f"--resume continues a run where and as it is: leave out --{name.replace('_', '-')}.")
+    saved = run.config()
+    if chosen != (saved.model, saved.problem):
+        raise ConfigError(f"{run.path} fits {saved.model} to {saved.problem}, not {chosen[0]} to {chosen[1]}.")
+    config = configs.build(*chosen, [(configs.TYPED, flags), (str(run.path / "config.yaml"), saved.to_dict())])
+    changes = {name: getattr(config.trainer, name, flags[name]) for name in flags if not name.startswith("wandb_")}
 
     from econml_cli.signals import stop_signals
 
@@ -142,8 +149,6 @@ def _resume(options: RunOptions, flags: dict[str, Any]) -> None:
         from econml_cli.training.fit import resume
 
         compilation_cache.enable()
-        changes = {name: getattr(config.trainer, name) for name in flags if hasattr(config.trainer, name)}
-        changes |= {name: flags[name] for name in flags if name not in changes}
         result = resume(run, changes, tracking=config.tracking, open_sinks=_sinks(options), stop_signal=stop)
     _report(result, options)
 

@@ -10,15 +10,18 @@ MAX_UNITS = 20_000
 BLOCK = 2_000_000
 
 
-def intervals(moments: Moments, *, replications: int, seed: int, level: float = 0.95) -> dict[str, tuple[float, float]]:
+def intervals(
+    moments: Moments, *, replications: int, seed: int, groups: np.ndarray | None = None, level: float = 0.95
+) -> dict[str, tuple[float, float]]:
     """The central `level` percentile bootstrap interval of every metric: {name: (low, high)}; {} for no replications.
 
-    Observations are taken as independent. Replications in which a metric is not defined are left out.
+    Observations are taken as independent, or, with `groups` [n], those of different groups. Replications in which a
+    metric is not defined are left out.
     Source: Efron and Tibshirani (1993), An Introduction to the Bootstrap, ch. 13.
     """
     if replications == 0:
         return {}
-    found = moments.at(resampled_means(moments.columns, replications, seed))
+    found = moments.at(resampled_means(moments.columns, replications, seed, groups))
     tails = [(1 - level) / 2, (1 + level) / 2]
     return {name: _quantiles(values[~np.isnan(values)], tails) for name, values in found.items()}
 
@@ -28,13 +31,13 @@ def _quantiles(values: np.ndarray, tails: list[float]) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def resampled_means(columns: np.ndarray, replications: int, seed: int) -> np.ndarray:
-    """The means [replications, k] of columns [n, k] over rows drawn with replacement.
+def resampled_means(columns: np.ndarray, replications: int, seed: int, groups: np.ndarray | None = None) -> np.ndarray:
+    """The means [replications, k] of columns [n, k] over rows (or whole groups of rows) drawn with replacement.
 
     Beyond MAX_UNITS rows, equal groups of rows are drawn instead: the mean has the same variance, sigma^2 / n, and time
     and memory no longer grow with n.
     """
-    sums, sizes = _units(columns)
+    sums, sizes = _units(columns) if groups is None else _clusters(columns, groups)
     rng, n = np.random.default_rng(seed), len(sizes)
     means = np.empty((replications, columns.shape[1]))
     step = max(1, BLOCK // n)
@@ -44,6 +47,13 @@ def resampled_means(columns: np.ndarray, replications: int, seed: int) -> np.nda
         counts = np.bincount(drawn.ravel(), minlength=block * n).reshape(block, n).astype(np.float64)
         means[start : start + block] = (counts @ sums) / (counts @ sizes)[:, None]
     return means
+
+
+def _clusters(columns: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Sums [groups, k] and sizes [groups] of the rows of each group."""
+    _, place = np.unique(groups, return_inverse=True)
+    sums = np.stack([np.bincount(place, weights=column) for column in columns.T], axis=1)
+    return sums, np.bincount(place).astype(np.float64)
 
 
 def _units(columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -108,7 +108,8 @@ def evaluate(
         score, estimates = scorer(samples.problem, model, dtype), dict[str, Estimate]()
         for split, batch in samples.parts.items():
             replications = bootstrap if split == reported else 0
-            estimates |= _measure(samples.problem.task, score(batch), split, replications, bootstrap_seed)
+            groups = getattr(samples.problem, "groups", {}).get(split)
+            estimates |= _measure(samples.problem.task, score(batch), split, replications, bootstrap_seed, groups)
         errors = samples.problem.verdicts(model, to_device(samples.parts[reported], dtype))
         estimates |= {name: Estimate(value) for name, value in errors.items()}
         if draws:
@@ -138,10 +139,12 @@ def _check(config: FitConfig, draws: int) -> None:
         raise ConfigError(f"--draws must be 0 or at least 2 (a standard error needs two), got {draws}.")
 
 
-def _measure(task: str | None, scored: Scored, split: str, replications: int, seed: int) -> dict[str, Estimate]:
+def _measure(
+    task: str | None, scored: Scored, split: str, replications: int, seed: int, groups: np.ndarray | None
+) -> dict[str, Estimate]:
     """The metrics of one split, with intervals where there are replications."""
     moments = metrics.moments(task, scored.loss, scored.y, scored.yhat)
-    around = boot.intervals(moments, replications=replications, seed=seed)
+    around = boot.intervals(moments, replications=replications, seed=seed, groups=groups)
     return {f"{split}_{name}": Estimate(value, *around.get(name, ())) for name, value in moments.values().items()}
 
 

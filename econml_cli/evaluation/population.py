@@ -10,6 +10,8 @@ from flax import nnx
 
 #: draws held at once; a last block that is not full is drawn in full and cut, so that one program is compiled
 BLOCK = 2**14
+#: what the seed of fresh draws is folded with
+FRESH = 2**31 + 1
 #: the 97.5 % point of the standard normal distribution
 Z = 1.959963984540054
 
@@ -40,7 +42,8 @@ def population_risk(problem: Any, model: Any, draws: int, seed: int) -> Risk:
         problem: a simulated problem. draws: at least 2. seed: of `nnx.Rngs`, from which the blocks are drawn in turn.
     """
     graphdef, state = nnx.split(model)
-    rngs, n = nnx.Rngs(seed), min(draws, BLOCK)
+    # not the keys of nnx.Rngs(seed): with the fit's own seed those would draw its samples again
+    rngs, n = nnx.Rngs(jax.random.fold_in(jax.random.key(seed), FRESH)), min(draws, BLOCK)
 
     @nnx.jit
     def block(rngs: nnx.Rngs, state: Any) -> jax.Array:

@@ -8,10 +8,11 @@ import numpy as np
 
 from econml_cli.config import FitConfig
 from econml_cli.errors import ConfigError, DataError
-from econml_cli.evaluation.samples import new_samples, own_file, own_samples, predicted
+from econml_cli.evaluation.samples import new_samples, own_samples, predicted
 from econml_cli.runs import Run
 from econml_cli.training.position import load_model
 from econml_cli.training.precision import precision
+from econml_cli.training.record import own_file
 
 if TYPE_CHECKING:  # `eval` needs no pandas, and importing it takes as long as reading a run
     import pandas as pd

@@ -4,7 +4,6 @@ import dataclasses
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -17,7 +16,7 @@ from econml_cli.problems import registry as problems
 from econml_cli.problems.base import Batch
 from econml_cli.runs import Run
 from econml_cli.training.precision import to_device
-from econml_cli.training.record import same_data
+from econml_cli.training.record import same_data, with_own_file
 from econml_cli.training.setup import assemble
 
 #: numbers in one block of inputs: bounds the memory of a prediction, whatever the number of rows
@@ -51,7 +50,7 @@ def own_samples(run: Run, config: FitConfig) -> Samples:
         DataError: the data file is gone or cannot be used. RunError: it holds other data than the run was fitted to.
     """
     try:
-        setup = assemble(_where_it_was(run, config))
+        setup = assemble(with_own_file(run, config))
     except DataError as error:
         raise DataError(f"{error} (`--data FILE` evaluates {run.name} on another file.)") from error
     parts = {"train": setup.train, "val": setup.val, "test": setup.test}
@@ -65,22 +64,6 @@ def own_samples(run: Run, config: FitConfig) -> Samples:
         )
     note = f"{run.name}: this version of jax, or this device, draws other data from the seed than the fit did."
     return dataclasses.replace(found, notes=(note,))
-
-
-def _where_it_was(run: Run, config: FitConfig) -> FitConfig:
-    """The config with its data file as `own_file` finds it."""
-    if (path := own_file(run, config)) is None:
-        return config
-    return dataclasses.replace(config, problem_options=dataclasses.replace(config.problem_options, data=path))
-
-
-def own_file(run: Run, config: FitConfig) -> str | None:
-    """The data file of a run: as its config says, or, where a relative one is not here, where the fit ran."""
-    name = getattr(config.problem_options, "data", None)
-    if name is None or Path(name).exists():
-        return name
-    there = Path(run.manifest().get("cwd", "."), name)
-    return str(there) if there.exists() else name
 
 
 def new_samples(run: Run, config: FitConfig, path: str, *, need_target: bool) -> Samples:

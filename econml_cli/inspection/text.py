@@ -67,7 +67,7 @@ _SOURCES = {
 
 def _weights(found: Mapping[str, Any]) -> str:
     if found["weights"] == "best":
-        return f"best: those with the lowest val_loss so far, of epoch {found['epoch']:,} (--patience keeps them)"
+        return f"best: those with the best val_loss so far, of epoch {found['epoch']:,} (--patience keeps them)"
     return f"last: those of epoch {found['epoch']:,}"
 
 

@@ -62,6 +62,13 @@ class Problem(Protocol):
 class FileProblem(Protocol):
     """What a problem that reads a file adds: preprocessing learnt from the training split, saved, and reused."""
 
+    #: positions of each split among the rows that `encode` keeps when it needs no target
+    split_rows: dict[str, Any]
+    #: the number of the group of each row of a split; {} without groups
+    groups: dict[str, Any]
+    #: labels of the classes, in the order of their numbers; None for regression
+    classes: Any
+
     def preprocessing(self) -> dict[str, Any]:
         """Everything needed to encode new rows (columns, categories, means, sds, classes); JSON values only."""
 

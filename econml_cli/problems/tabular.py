@@ -25,7 +25,7 @@ class Tabular:
     beyond the table are missing. The constant is the model's bias, so `- 1` changes nothing.
 
     The arguments are those of `TabularOptions`. `split_rows` gives the positions of each split among the rows
-    that `encode` keeps when it needs no target.
+    that `encode` keeps when it needs no target, `groups` the number of the group of each of its rows (with --group).
 
     Raises:
         ConfigError: no data, or not either a target or a formula, or a formula that is not admitted.
@@ -34,6 +34,7 @@ class Tabular:
 
     simulated: ClassVar[bool] = False
     split_rows: dict[str, np.ndarray]
+    groups: dict[str, np.ndarray]
     _batches: dict[str, Batch]
     _about: dict[str, Any]
 
@@ -69,6 +70,9 @@ class Tabular:
         self._batches = {split: Batch(x[rows], y[rows]) for split, rows in usable.items() if len(rows)}
         place = np.cumsum(kept) - 1
         self.split_rows = {split: place[rows] for split, rows in usable.items()}
+        if group is not None:
+            codes = table.frame[group].astype("category").cat.codes.to_numpy()
+            self.groups = {split: codes[rows] for split, rows in usable.items()}
         self._about = _about(table, usable)
 
     def _set(self, preprocessing: Preprocessing) -> None:
@@ -79,7 +83,7 @@ class Tabular:
         self.din = len(preprocessing.features.names)
         self.dout = len(aim.classes or ()) if aim.task == "multiclass" else 1
         self.loss_scale = aim.scale**2
-        self.split_rows, self._batches, self._about = {}, {}, {}
+        self.split_rows, self.groups, self._batches, self._about = {}, {}, {}, {}
 
     def sample(self, rngs: Any, split: Split, n: int | None = None) -> Batch | None:
         """x [n, din] float64 and y (see `Batch`), standardised, in the order of the file; None for an empty split."""

@@ -7,6 +7,7 @@ import jax
 from flax import nnx
 
 from econml_cli.config import FitConfig
+from econml_cli.training.fit import check_patience
 from econml_cli.training.precision import precision
 from econml_cli.training.setup import assemble, num_params
 from econml_cli.training.trainer import Trainer
@@ -40,6 +41,7 @@ def dry_run(config: FitConfig) -> DryRun:
     """
     with precision(config.trainer.precision):
         setup = assemble(config)
+        check_patience(setup)
         trainer = Trainer(setup)
         step = trainer.compile_step()
         memory, cost = step.memory_analysis(), step.cost_analysis()

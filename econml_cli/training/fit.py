@@ -4,13 +4,12 @@ import contextlib
 import dataclasses
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 from flax import nnx
 
 from econml_cli import checkpoint, runs
@@ -23,7 +22,7 @@ from econml_cli.training import record
 from econml_cli.training.position import from_sections, to_sections
 from econml_cli.training.precision import precision
 from econml_cli.training.setup import Setup, assemble, num_params
-from econml_cli.training.trainer import DIVERGED, STOPPED_EARLY, Chunk, Trainer
+from econml_cli.training.trainer import DIVERGED, STOPPED_EARLY, Chunk, Trainer, mean_loss
 
 #: seconds between checkpoints where --checkpoint-every is not given
 AUTOSAVE_SECONDS = 30.0
@@ -77,10 +76,11 @@ def fit(
     runs.check_free(directory, force)
     with precision(config.trainer.precision):
         setup = assemble(config)
-        _check_patience(setup)
+        check_patience(setup)
         run = runs.create(directory, record.files(setup, command), force)
         try:
-            return _train(run, Trainer(setup), open_sinks, stop_signal, started)
+            with runs.training_lock(run):
+                return _train(run, Trainer(setup), open_sinks, stop_signal, started)
         except BaseException:
             if not checkpoint.steps(run.checkpoints) and not run.metrics():
                 shutil.rmtree(run.path, ignore_errors=True)  # it holds nothing that anybody could use
@@ -106,40 +106,67 @@ def resume(
         CheckpointError: the checkpoint is damaged.
     """
     started = time.perf_counter()
-    changes = dict(changes or {})
+    config = _continued(run, changes or {})
+    if tracking is not None:
+        config = dataclasses.replace(config, tracking=tracking)
+    with precision(config.trainer.precision), runs.training_lock(run):
+        setup = assemble(record.with_own_file(run, config))
+        _check_same_data(run, setup)
+        trainer = Trainer(setup)
+        epoch, sections = _newest(run)
+        trainer.carry = from_sections(trainer.carry, sections, f"The checkpoint of epoch {epoch} in {run.path}")
+        runs.write_text(run.path / "config.yaml", config.to_yaml())
+        (run.path / "summary.json").unlink(missing_ok=True)  # it is of the shorter run
+        run.update_manifest(status="running", process=runs.this_process())
+        return _train(run, trainer, open_sinks, stop_signal, started)
+
+
+def _continued(run: Run, changes: Mapping[str, Any]) -> FitConfig:
+    """The config of a resumed run.
+
+    Raises:
+        ConfigError: a change would make it another run. RunError: it diverged.
+    """
+    before = run.config()
     if fixed := sorted(set(changes) - set(RESUMABLE)):
         raise ConfigError(
             f"--resume continues a run as it was: --{fixed[0].replace('_', '-')} cannot change (only --num-epochs, "
             "--checkpoint-every and --keep can); start a new fit instead."
         )
-    config = run.config().replace_trainer(**changes)
-    if tracking is not None:
-        config = dataclasses.replace(config, tracking=tracking)
-    with precision(config.trainer.precision):
-        setup = assemble(config)
-        _check_same_data(run, setup)
-        trainer = Trainer(setup)
-        epoch, sections = _newest(run)
-        trainer.carry = from_sections(trainer.carry, sections, f"The checkpoint of epoch {epoch} in {run.path}")
-        if int(trainer.carry.status) == DIVERGED:
-            raise RunError(
-                f"{run.path} diverged after epoch {epoch}; fit again with a smaller --lr or with --grad-clip 1."
-            )
-        runs.write_text(run.path / "config.yaml", config.to_yaml())
-        run.update_manifest(status="running", process=runs.this_process())
-        return _train(run, trainer, open_sinks, stop_signal, started)
+    if run.status() == "diverged":
+        raise RunError(f"{run.path} diverged; fit again with a smaller --lr or with --grad-clip 1.")
+    config = before.replace_trainer(**changes)
+    epochs, schedule = config.trainer.num_epochs, config.trainer.schedule
+    if epochs != before.trainer.num_epochs and schedule in ("cosine", "warmup_cosine"):
+        raise ConfigError(
+            f"--num-epochs cannot change on --resume with --schedule {schedule}, whose path depends on it; it was "
+            f"{before.trainer.num_epochs}."
+        )
+    done = max([*checkpoint.steps(run.checkpoints)[-1:], *(row["epoch"] for row in run.metrics()[-1:])], default=0)
+    if epochs < done and epochs != before.trainer.num_epochs:
+        raise ConfigError(f"--num-epochs {epochs} is less than the {done} epochs that {run.path} has done already.")
+    return config
 
 
 def _newest(run: Run) -> tuple[int, checkpoint.Sections]:
-    """The newest checkpoint that can be read; a damaged newest one is passed over (what it held is computed again)."""
+    """The newest checkpoint that can be read. Damaged ones after it are removed: what they held is computed again."""
     there = checkpoint.steps(run.checkpoints)
     for step in reversed(there[1:]):
         with contextlib.suppress(CheckpointError):
-            return checkpoint.load(run.checkpoints, step)
-    return checkpoint.load(run.checkpoints, there[0] if there else None)
+            return _discard_after(run, step, checkpoint.load(run.checkpoints, step))
+    first = there[0] if there else None
+    return _discard_after(run, first, checkpoint.load(run.checkpoints, first))
 
 
-def _check_patience(setup: Setup) -> None:
+def _discard_after(run: Run, step: int | None, loaded: tuple[int, checkpoint.Sections]) -> tuple[int, Any]:
+    for damaged in checkpoint.steps(run.checkpoints):
+        if step is not None and damaged > step:
+            shutil.rmtree(run.checkpoints / str(damaged))
+    return loaded
+
+
+def check_patience(setup: Setup) -> None:
+    """Raise ConfigError where early stopping has nothing to look at."""
     if setup.config.trainer.patience and setup.val is None:
         raise ConfigError("--patience needs a validation split, and there is none; set --val-fraction (or --N-val).")
 
@@ -237,12 +264,16 @@ def losses(model: Any, setup: Setup) -> dict[str, float]:
     problem = setup.problem
     parts = {"train": setup.train, "val": setup.val, "test": setup.test}
     there = {name: batch for name, batch in parts.items() if batch is not None}
+    graphdef, state = nnx.split(model)
 
-    @nnx.jit
-    def measure(model: Any, there: dict[str, Any]) -> dict[str, Any]:
-        return {name: jnp.mean(problem.loss(model, batch)) * problem.loss_scale for name, batch in there.items()}
+    @jax.jit
+    def measure(state: Any, there: dict[str, Any]) -> dict[str, Any]:
+        def loss(part: Any) -> jax.Array:
+            return problem.loss(nnx.merge(graphdef, state), part)
 
-    found = jax.device_get(measure(model, there))
+        return {name: mean_loss(loss, batch) * problem.loss_scale for name, batch in there.items()}
+
+    found = jax.device_get(measure(state, there))
     # through str: the shortest decimal of a float32
     measured = {f"{name}_loss": float(str(found[name])) for name in there}
     return {**measured, **problem.verdicts(model, there.get("test", there["train"]))}

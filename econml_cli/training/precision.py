@@ -1,5 +1,6 @@
 """`--precision`, end to end: the dtype of data, weights and optimizer state, and of the matrix products in between."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,9 +14,11 @@ import numpy as np
 def precision(name: str) -> Iterator[None]:
     """Compute in float32 or float64 inside this context.
 
-    Matrix products run at full precision: on GPUs JAX would otherwise round float32 operands to TF32's 10 bits.
+    Matrix products run at full precision (on GPUs JAX would otherwise round float32 operands to TF32's 10
+    bits), unless JAX_DEFAULT_MATMUL_PRECISION says otherwise.
     """
-    with jax.enable_x64(name == "float64"), jax.default_matmul_precision("highest"):
+    products = os.environ.get("JAX_DEFAULT_MATMUL_PRECISION", "highest")
+    with jax.enable_x64(name == "float64"), jax.default_matmul_precision(products):
         yield
 
 

@@ -1,5 +1,6 @@
 """What a run directory says of where a fit came from: config, manifest, preprocessing, fingerprint of the data."""
 
+import dataclasses
 import datetime
 import hashlib
 import json
@@ -15,6 +16,7 @@ import numpy as np
 
 import econml_cli
 from econml_cli import runs
+from econml_cli.config import FitConfig
 from econml_cli.runs import Run
 from econml_cli.training.setup import Setup, num_params
 
@@ -46,7 +48,7 @@ def _manifest(setup: Setup, command: str | None) -> dict[str, Any]:
         "cwd": str(Path.cwd()),
         "shapes": {"din": setup.problem.din, "dout": setup.problem.dout},
         "num_params": num_params(setup.model),
-        "data": {**setup.problem.describe(), "fingerprint": fingerprint(setup)},
+        "data": {**setup.problem.describe(), "fingerprint": fingerprint(setup), "moments": moments(setup)},
     }
 
 
@@ -59,15 +61,42 @@ def fingerprint(setup: Setup) -> str:
     return sha.hexdigest()
 
 
+def moments(setup: Setup) -> list[list[float]]:
+    """Mean and mean square of each array of the samples: equal up to rounding where another processor drew them."""
+    leaves = jax.tree.leaves(jax.device_get((setup.train, setup.val, setup.test)))
+    return [[float(np.mean(leaf, dtype=float)), float(np.mean(np.square(leaf, dtype=float)))] for leaf in leaves]
+
+
 def same_data(run: Run, setup: Setup) -> bool:
-    """Whether the data are those of the fit: the arrays, and the units that they were standardised from (a column
-    shifted or rescaled gives the same arrays)."""
+    """Whether the data are those of the fit.
+
+    Simulated ones up to rounding; those of a file in their arrays, and in the units that they were standardised from (a
+    column shifted or rescaled gives the same arrays).
+    """
     saved = run.manifest().get("data", {})
-    if saved.get("fingerprint") != fingerprint(setup):
-        return False
-    if setup.problem.simulated or setup.problem.describe().get("sha256") == saved.get("sha256"):
-        return True
+    same = saved.get("fingerprint") == fingerprint(setup)
+    if setup.problem.simulated:
+        before, after = np.asarray(saved.get("moments", [])), np.asarray(moments(setup))
+        return same or (before.shape == after.shape and np.allclose(before, after, rtol=1e-5, atol=1e-6))
+    if not same or setup.problem.describe().get("sha256") == saved.get("sha256"):
+        return same
     return json.loads(json.dumps(setup.problem.preprocessing())) == run.preprocessing()
+
+
+def with_own_file(run: Run, config: FitConfig) -> FitConfig:
+    """The config with its data file as `own_file` finds it."""
+    if (path := own_file(run, config)) is None:
+        return config
+    return dataclasses.replace(config, problem_options=dataclasses.replace(config.problem_options, data=path))
+
+
+def own_file(run: Run, config: FitConfig) -> str | None:
+    """The data file of a run: as its config says, or, where a relative one is not here, where the fit ran."""
+    name = getattr(config.problem_options, "data", None)
+    if name is None or Path(name).exists():
+        return name
+    there = Path(run.manifest().get("cwd", "."), name)
+    return str(there) if there.exists() else name
 
 
 def now() -> str:

@@ -21,6 +21,10 @@ from econml_cli.training.optimizers import hyperparameters, optimizer, schedule
 from econml_cli.training.setup import Setup
 
 RUNNING, STOPPED_EARLY, DIVERGED = 0, 1, 2
+#: what the seed of the shuffling is folded with
+SHUFFLE = 2**31
+#: observations whose loss is computed at once where a whole sample is measured
+BLOCK = 2**16
 #: epochs that one call can report: the length of its metric buffers
 CAPACITY = 4096
 #: seconds a call should take: progress moves several times a second, and leaving XLA costs well under 2 %
@@ -82,7 +86,8 @@ class Trainer:
         opt_state = self._optimizer(self.hyper).init(params)
         best = (params, other) if self.options.patience else None
         zero = jnp.int32(0)
-        key = jax.random.key(np.uint32(self.options.seed))
+        # not a key that nnx.Rngs(seed) gives out: those, fold_in(key, 0), fold_in(key, 1), ..., drew data and weights
+        key = jax.random.fold_in(jax.random.key(np.uint32(self.options.seed)), SHUFFLE)
         return Carry(params, other, opt_state, key, zero, zero, best, jnp.asarray(jnp.inf, float), zero)
 
     def run(self, start_after: int = 0, every: int = 0) -> Iterator[Chunk]:
@@ -218,15 +223,30 @@ class Trainer:
     def _risk(self, params: Any, other: Any, batch: Batch) -> jax.Array:
         model = nnx.merge(self.graphdef, params, other)
         model.eval()
-        return jnp.mean(self.setup.problem.loss(model, batch))
+        graphdef, state = nnx.split(model)
+        return mean_loss(lambda part: self.setup.problem.loss(nnx.merge(graphdef, state), part), batch)
 
     def fitted(self) -> Any:
         """The model at the weights to be kept: the best ones under early stopping, else the current ones."""
         kept = self.carry.best if self.carry.best is not None and int(self.carry.best_epoch) else None
-        model = nnx.merge(self.graphdef, *(kept or (self.carry.params, self.carry.other)))
+        # a copy: the buffers of the carry are donated to the next chunk
+        state = jax.tree.map(jnp.copy, kept or (self.carry.params, self.carry.other))
+        model = nnx.merge(self.graphdef, *state)
         model.eval()
         return model
 
 
 def _all_finite(tree: Any) -> jax.Array:
-    return jnp.all(jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(tree)]))
+    return jnp.all(jnp.asarray([jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(tree)] or True))
+
+
+def mean_loss(loss: Callable[[Batch], jax.Array], batch: Batch) -> jax.Array:
+    """The mean of `loss` (observations -> [n]) over a sample, in blocks, so that memory does not grow with it."""
+    n = jax.tree.leaves(batch)[0].shape[0]
+    if n <= BLOCK:
+        return jnp.mean(loss(batch))
+    full = n - n % BLOCK
+    blocks = jax.tree.map(lambda leaf: leaf[:full].reshape(-1, BLOCK, *leaf.shape[1:]), batch)
+    total = jnp.sum(jax.lax.map(lambda block: jnp.sum(loss(block)), blocks))
+    rest = jax.tree.map(lambda leaf: leaf[full:], batch)
+    return (total + (jnp.sum(loss(rest)) if n > full else 0)) / n
