@@ -8,6 +8,7 @@ lets pass.
 
 import hashlib
 import logging
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -109,10 +110,12 @@ class CheckpointWriter:
         try:
             if step not in self._manager().all_steps():
                 self._manager().save(step, args=_orbax().args.StandardSave(tree))
-        except Exception as error:
-            raise CheckpointError(
-                f"The checkpoint of epoch {step} could not be saved: {_first_line(error)}."
-            ) from error
+        except Exception as error:  # Orbax and TensorStore raise a dozen kinds
+            for unfinished in self._directory.glob(f"{step}.orbax-checkpoint-tmp*"):
+                shutil.rmtree(unfinished, ignore_errors=True)
+            full = any(sign in str(error) for sign in ("os_error_code='28'", "No space left"))
+            why = "the disk is full; free some space" if full else _first_line(error)
+            raise CheckpointError(f"The checkpoint of epoch {step} could not be saved: {why}.") from error
 
     def close(self) -> None:
         """Release Orbax's threads."""
@@ -165,4 +168,5 @@ def _read(directory: Path, step: int, there: list[int]) -> Sections:
 def _damaged(directory: Path, step: int, there: list[int], why: str) -> CheckpointError:
     others = [s for s in there if s != step]
     remedy = f"try --step {others[-1]}" if others else "fit again"
-    return CheckpointError(f"The checkpoint {directory / str(step)} is damaged ({why[:160]}); {remedy}.")
+    why = why if len(why) < 100 else f"{why[:100].rsplit(maxsplit=1)[0]} ..."
+    return CheckpointError(f"The checkpoint {directory / str(step)} is damaged ({why}); {remedy}.")

@@ -1,15 +1,17 @@
 """The `econml` command: assembles the subcommands, and turns every error into one line on stderr and an exit code."""
 
+import errno
 import os
 import signal
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from econml_cli import __version__
 from econml_cli.commands import eval as eval_
-from econml_cli.commands import inspect, predict
+from econml_cli.commands import inspect, predict, sweep
 from econml_cli.commands.fit import HELP as FIT_HELP
 from econml_cli.commands.fit import FitCommand
 from econml_cli.errors import EconmlError
@@ -50,15 +52,20 @@ def _fit() -> None:  # FitCommand replaces it once it has seen the arguments
 app.command("eval")(eval_.eval_command)
 app.command("predict")(predict.predict_command)
 app.add_typer(inspect.app, name="inspect")
+app.add_typer(sweep.app, name="sweep")
 
 
 def main() -> None:
     """Run the command line and exit."""
+    _open_closed_streams()
     # --debug may stand anywhere, so that it can be added at the end of the line that failed
     debug = any(arg in ("--debug", "--debug=True", "--debug=true") for arg in sys.argv)
     args = [arg for arg in sys.argv[1:] if arg.partition("=")[0] != "--debug"]
     if args[:1] != ["fit"]:  # a fit saves what it has; the others have nothing to save, and jax may lose the signal
         signal.signal(signal.SIGINT, lambda *_: os._exit(130))
+    if not debug:
+        # TensorStore's threads may outlive a read that failed, and complain of it after our one sentence
+        sys.unraisablehook = lambda *_: None
     try:
         code = app(args, prog_name="econml", standalone_mode=False)
     except (Exception, KeyboardInterrupt) as error:
@@ -87,7 +94,8 @@ def _explain(error: BaseException, args: list[str]) -> int:
         return 1
     elif isinstance(error, OSError):
         code, where = 1, f" {error.filename}" if error.filename else ""
-        message = f"Cannot read or write{where}: {error.strerror or error}; is the disk full, or the path gone?"
+        hints = {errno.ENOSPC: "; free some space", errno.ENOENT: "; it was there before: was it moved?"}
+        message = f"Cannot read or write{where}: {error.strerror or error}{hints.get(error.errno or 0, '')}."
     elif isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
         code, message = 1, "Out of memory; try a smaller --batch-size, a smaller model, or less data."
     else:
@@ -99,6 +107,12 @@ def _explain(error: BaseException, args: list[str]) -> int:
 
 def _commands() -> set[str]:
     return {*(c.name or "" for c in app.registered_commands), *(g.name or "" for g in app.registered_groups)}
+
+
+def _open_closed_streams() -> None:
+    """`econml ... >&-` leaves no stdout at all; what would be printed goes nowhere."""
+    sys.stdout = sys.stdout or Path(os.devnull).open("w")  # noqa: SIM115
+    sys.stderr = sys.stderr or Path(os.devnull).open("w")  # noqa: SIM115
 
 
 def _flush() -> None:

@@ -132,14 +132,16 @@ def fill(cls: type, layers: Layers, wrong: list[str]) -> Any:
         try:
             values[opt.name] = coerce(opt, found[1])
         except ValueError as error:
-            wrong.append(f"{opt.flag} {error}" + (f" ({found[0]})" if found[0] != TYPED else ""))
+            source = f"ECONML_{opt.name.upper()}" if found[0] == ENVIRONMENT else found[0]
+            wrong.append(f"{opt.flag} {error}" + (f" ({source})" if source != TYPED else ""))
     return cls(**values)
 
 
 def refuse(wrong: Sequence[str]) -> None:
     """Raise one ConfigError that says all that is wrong, if anything is."""
     if wrong:
-        raise ConfigError("; ".join(sorted(wrong)).rstrip(".") + ".")
+        text = "; ".join(sorted(wrong))
+        raise ConfigError(text if text.endswith((".", "?")) else text + ".")
 
 
 def build(model: str, problem: str, layers: Layers) -> FitConfig:
@@ -158,9 +160,11 @@ def build(model: str, problem: str, layers: Layers) -> FitConfig:
     wrong: list[str] = []
     parts = [fill(cls, layers, wrong) for cls in declared]
     for source, layer in layers:
-        wrong += [
-            f"{source} has no option '{k}' for {model} on {problem}.{suggest(k, known)}" for k in set(layer) - known
-        ]
+        if unknown := [name for name in layer if name not in known]:
+            names = ", ".join(f"'{name}'" for name in unknown)
+            wrong.append(
+                f"{source} says {names}, which {model} on {problem} does not have.{suggest(unknown[0], known)}"
+            )
     refuse(wrong)
     return FitConfig(model, problem, *parts)
 
@@ -193,4 +197,4 @@ def read_yaml(path: Path) -> dict[str, Any]:
 def read_environment(names: Iterable[str]) -> dict[str, str]:
     """The options set by ECONML_<NAME> variables, e.g. ECONML_LR or ECONML_NUM_EPOCHS."""
     found = {name: os.environ.get(f"ECONML_{name.upper()}") for name in names}
-    return {name: value for name, value in found.items() if value is not None}
+    return {name: value for name, value in found.items() if value}

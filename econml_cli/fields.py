@@ -115,7 +115,7 @@ def coerce(opt: Option, raw: Any) -> Any:
 
 def _describe(opt: Option) -> str:
     kind = {int: "an integer", float: "a number", bool: "true or false"}.get(opt.type, "text")
-    limits = " and ".join(f"{k} {v:g}" for k, v in opt.bounds.items())
+    limits = " and ".join(f"{k} {v:g}" if abs(v) < 1e5 else f"{k} {v}" for k, v in opt.bounds.items())
     return f"{kind} {limits}".strip()
 
 

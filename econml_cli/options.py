@@ -14,6 +14,7 @@ from typer.core import TyperCommand
 
 from econml_cli.errors import ConfigError, suggest
 from econml_cli.fields import Option, coerce, options_of
+from econml_cli.problems.registry import PROBLEMS
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "token_normalize_func": lambda token: token.replace("_", "-")}
 
@@ -48,8 +49,19 @@ def parameter(opt: Option, section: Section) -> inspect.Parameter:
         names = f"{opt.flag}/--no-{opt.flag[2:]}" if section.paired else opt.flag
         annotation: Any = Annotated[bool | None, typer.Option(names, **shown)]
     else:
+        shown["autocompletion"] = completion(choices_of(opt)) if choices_of(opt) else None
         annotation = Annotated[str | None, typer.Option(opt.flag, metavar=opt.metavar, **shown)]
     return inspect.Parameter(opt.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+
+
+def choices_of(opt: Option) -> tuple[str, ...]:
+    """The words that a shell can complete after an option."""
+    return tuple(PROBLEMS) if opt.name == "problem" else opt.choices
+
+
+def completion(words: Sequence[str]) -> Callable[[str], list[str]]:
+    """A completion function that offers those of the words that start as typed."""
+    return lambda incomplete: [word for word in words if word.startswith(incomplete)]
 
 
 def build_command(

@@ -127,11 +127,21 @@ class Run:
             raise RunError(f"{path} is damaged, or of another econml: {str(error).removeprefix('--config ')}") from None
 
     def metrics(self) -> list[dict[str, Any]]:
-        """The lines of metrics.jsonl; a last line torn by a kill is left out."""
+        """The lines of metrics.jsonl; a last line torn by a kill is left out.
+
+        Raises:
+            RunError: a line is no JSON object.
+        """
         if not self.metrics_path.exists():
             return []
-        lines = self.metrics_path.read_text(encoding="utf-8").splitlines(keepends=True)
-        return [json.loads(line) for line in lines if line.endswith("\n")]
+        lines = self.metrics_path.read_bytes().splitlines(keepends=True)
+        rows = []
+        for i, line in enumerate(line for line in lines if line.endswith(b"\n")):
+            try:
+                rows.append(dict(json.loads(line)))
+            except (ValueError, TypeError):
+                raise RunError(f"{self.metrics_path} is damaged in line {i + 1}; delete that line.") from None
+        return rows
 
     def _json(self, name: str) -> dict[str, Any]:
         path = self.path / name

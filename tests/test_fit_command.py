@@ -5,6 +5,7 @@ import errno
 import json
 import os
 import pty
+import shutil
 import signal
 import subprocess
 import sys
@@ -300,3 +301,87 @@ def test_names_and_the_parent_of_runs_can_be_chosen(econml, monkeypatch):
     monkeypatch.setenv("ECONML_RUNS_DIR", "elsewhere")
     assert econml("fit", "mlp", *SMALL, "--name", "mine").code == 0
     assert Path("elsewhere/mine/summary.json").exists()
+
+
+def test_a_model_beyond_the_memory_is_refused_before_anything_is_made(econml, isolated):
+    for more in ((), ("--dry-run",)):
+        ran = econml("fit", "mlp", "--width", "1000000000", *more)
+        assert ran.code == 2 and "GB" in ran.stderr and len(ran.stderr.splitlines()) == 1
+    assert list(isolated.iterdir()) == []
+
+
+def test_checkpoints_of_another_run_are_refused(econml):
+    econml("fit", "mlp", *SMALL, "--out", "relu")
+    econml("fit", "mlp", *SMALL, "--activation", "tanh", "--out", "tanh")
+    shutil.rmtree("relu/checkpoints")
+    shutil.copytree("tanh/checkpoints", "relu/checkpoints")
+    for line in (("eval", "relu"), ("inspect", "checkpoint", "relu"), ("fit", "--resume", "relu", "--num-epochs", "9")):
+        ran = econml(*line)
+        assert ran.code == 1 and "another run" in ran.stderr and len(ran.stderr.splitlines()) == 1, (line, ran)
+
+
+def test_a_damaged_line_of_metrics_is_named(econml):
+    econml("fit", "mlp", *SMALL, "--out", "r")
+    with Path("r/metrics.jsonl").open("a") as file:
+        file.write('{"epoch": 7, "tr\n')
+    ran = econml("fit", "--resume", "r", "--num-epochs", "9")
+    assert ran.code == 1 and "metrics.jsonl is damaged in line 7" in ran.stderr
+
+
+def test_without_a_stdout_a_fit_is_still_a_fit(isolated):
+    line = f"{sys.executable} -m econml_cli fit mlp {' '.join(SMALL)} --out r >&-"
+    done = subprocess.run(line, shell=True, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0 and done.stderr == "" and Path("r/summary.json").exists()
+
+
+def test_a_failed_save_leaves_no_unfinished_checkpoint_and_says_why(isolated, monkeypatch):
+    import numpy as np
+
+    from econml_cli import checkpoint
+    from econml_cli.errors import CheckpointError
+
+    writer = checkpoint.CheckpointWriter(isolated / "ck", keep=1)
+    (isolated / "ck" / "7.orbax-checkpoint-tmp-1").mkdir(parents=True)
+
+    def full(*_, **__):
+        raise ValueError("RESOURCE_EXHAUSTED: Failed writing [os_error_code='28']")
+
+    monkeypatch.setattr(type(writer._manager()), "save", full)
+    with pytest.raises(CheckpointError, match="epoch 7 could not be saved: the disk is full"):
+        writer.save(7, {"model": {"a": np.zeros(3)}})
+    assert not list((isolated / "ck").glob("7*"))
+
+
+def test_rows_with_missing_values_can_be_dropped_when_predicting(econml, isolated):
+    rows = "\n".join(f"{i},{2 * i + i % 3}" for i in range(40))
+    (isolated / "d.csv").write_text(f"x,y\n{rows}\n")
+    (isolated / "new.csv").write_text("x\n1\n\n3\nNA\n5\n")
+    econml("fit", "linear", "--data", "d.csv", "--target", "y", "--num-epochs", "3", "--out", "r")
+    ran = econml("predict", "r", "--data", "new.csv", "--out", "-")
+    assert ran.code == 1 and "--missing drop" in ran.stderr
+    ran = econml("predict", "r", "--data", "new.csv", "--out", "-", "--missing", "drop")
+    assert ran.code == 0 and len(ran.stdout.splitlines()) == 4, ran
+
+
+def test_an_environment_variable_is_named_and_an_empty_one_is_unset(econml, monkeypatch):
+    monkeypatch.setenv("ECONML_LR", "abc")
+    assert "ECONML_LR" in econml("fit", "mlp", "--print-config").stderr
+    monkeypatch.setenv("ECONML_LR", "")
+    assert yaml.safe_load(econml("fit", "mlp", "--print-config").stdout)["lr"] == 1e-3
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        ("econml fit m", "mlp"),
+        ("econml fit mlp --optimizer ad", "adamw"),
+        ("econml fit mlp --problem ta", "tabular"),
+        ("econml fit mlp --wid", "--width"),
+    ],
+)
+def test_the_shell_completes_models_options_and_their_values(words, offered):
+    count = str(len(words.split()) - 1)
+    environment = {**os.environ, "_ECONML_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": count}
+    program = [sys.executable, "-c", "from econml_cli.cli import main; main()"]
+    done = subprocess.run(program, capture_output=True, text=True, env=environment, timeout=60)
+    assert offered in done.stdout.split(), done

@@ -27,6 +27,10 @@ def eval_command(
             metavar="FILE", rich_help_panel=DATA, help="Evaluate on this file, encoded as the training data were."
         ),
     ] = None,
+    missing: Annotated[
+        Literal["error", "drop"] | None,
+        typer.Option(rich_help_panel=DATA, help="What rows with missing values get (default: as in the fit)."),
+    ] = None,
     predictions: Annotated[
         Path | None,
         typer.Option(
@@ -109,11 +113,15 @@ def eval_command(
     compilation_cache.enable()
     if predictions is not None:
         predicted.check_output(predictions, reads=data)
-    options: dict[str, Any] = {"data": data, "step": step, "draws": draws, "draw_seed": draw_seed}
+    options: dict[str, Any] = {"data": data, "missing": missing, "step": step, "draws": draws, "draw_seed": draw_seed}
     found, failed = evaluate_all(chosen, **options, bootstrap=bootstrap, bootstrap_seed=bootstrap_seed)
     found = tables.ordered(found, sort) if found else found
     if predictions is not None:
-        frame = predicted.predict(chosen[0], data, step=step) if data else predicted.predict_own(chosen[0], step=step)
+        frame = (
+            predicted.predict(chosen[0], data, step=step, missing=missing)
+            if data
+            else predicted.predict_own(chosen[0], step=step)
+        )
         predicted.write(frame, predictions)
         _say(f"{len(frame):,} rows written to {predictions}")
     for message in [note for evaluation in found for note in evaluation.notes] + [str(error) for error in failed]:

@@ -14,7 +14,7 @@ from econml_cli import config as configs
 from econml_cli.config import FitConfig, RunOptions
 from econml_cli.errors import ConfigError, DivergedError, EconmlError, InterruptedFitError
 from econml_cli.models.registry import MODELS
-from econml_cli.options import Peek, Section, build_command, check_known, spell_switches
+from econml_cli.options import Peek, Section, build_command, check_known, completion, spell_switches
 from econml_cli.problems import registry as problems
 
 OUTPUT = Section.of("Run", RunOptions, paired=False)
@@ -48,7 +48,7 @@ class FitCommand(TyperCommand):
                     metavar="MODEL",
                     help=f"{', '.join(MODELS)} (default: the problem's own)",
                     show_default=False,
-                    autocompletion=lambda incomplete: [name for name in MODELS if name.startswith(incomplete)],
+                    autocompletion=completion(tuple(MODELS)),
                 ),
             ],
             help=HELP,

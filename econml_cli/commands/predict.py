@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -13,6 +13,10 @@ def predict_command(
     out: Annotated[
         str, typer.Option(metavar="FILE", help="Where they go (.csv, .csv.gz, .tsv, .parquet); -: stdout, as CSV.")
     ],
+    missing: Annotated[
+        Literal["error", "drop"] | None,
+        typer.Option(help="What rows with missing values get (default: as in the fit)."),
+    ] = None,
     step: Annotated[
         int | None,
         typer.Option(metavar="EPOCH", help="Use the checkpoint of this epoch (default: the best or newest)."),
@@ -35,7 +39,7 @@ def predict_command(
     if out != "-":
         predictions.check_output(Path(out), reads=data)
     compilation_cache.enable()
-    frame = predictions.predict(chosen, data, step=step)
+    frame = predictions.predict(chosen, data, step=step, missing=missing)
     if out == "-":
         frame.to_csv(sys.stdout, index=False, lineterminator="\n")
     else:

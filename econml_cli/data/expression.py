@@ -147,7 +147,8 @@ def _check_call(call: ast.Call, name: str, text: str, depth: int) -> ast.expr:
     """Check a call's function and options; return the column or expression that it is of."""
     if name not in FUNCTIONS:
         known = ", ".join(sorted(FUNCTIONS, key=str.lower))
-        raise _refused(text, f"calls {name}, which is none of {known}{suggest(name, FUNCTIONS).rstrip('?')}")
+        near = suggest(name, FUNCTIONS).replace(" Did", "; did").removesuffix("?")
+        raise _refused(text, f"calls {name}, which is none of {known}{near}")
     if name in OUTERMOST and depth:
         raise _refused(text, f"holds {name}(...) inside another expression; it can only stand by itself")
     admitted = WITH_OPTIONS.get(name, {})

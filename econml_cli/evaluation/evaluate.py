@@ -85,11 +85,13 @@ def evaluate(
     bootstrap: int = 1000,
     bootstrap_seed: int = 0,
     step: int | None = None,
+    missing: str | None = None,
 ) -> Evaluation:
     """Evaluate a run on its own splits, or on a new file.
 
     Args:
         data: a file to evaluate on instead, encoded as the training data were (problems that read a file).
+        missing: "error" or "drop": what its rows with missing values get (default: as in the fit).
         draws: fresh draws that estimate the population risk (simulated problems); 0: none.
         draw_seed, bootstrap_seed: their seeds. bootstrap: replications of the 95 % intervals; 0: no intervals.
         step: the epoch of the checkpoint (default: the best weights where early stopping kept some, else the newest).
@@ -103,7 +105,11 @@ def evaluate(
     dtype = config.trainer.precision
     with precision(dtype):
         model, epoch = load_model(run, step)
-        samples = own_samples(run, config) if data is None else new_samples(run, config, data, need_target=True)
+        samples = (
+            own_samples(run, config)
+            if data is None
+            else new_samples(run, config, data, need_target=True, missing=missing)
+        )
         reported = next(split for split in REPORTED if split in samples.parts)
         score, estimates = scorer(samples.problem, model, dtype), dict[str, Estimate]()
         for split, batch in samples.parts.items():

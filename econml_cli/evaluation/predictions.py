@@ -25,7 +25,7 @@ WRITERS = {
 }
 
 
-def predict(run: Run, path: str, *, step: int | None = None) -> "pd.DataFrame":
+def predict(run: Run, path: str, *, step: int | None = None, missing: str | None = None) -> "pd.DataFrame":
     """The rows of a file with the run's predictions: its columns and order, then
 
     * `yhat` in the target's own units (`yhat_1`, ... for several outputs), or
@@ -40,7 +40,7 @@ def predict(run: Run, path: str, *, step: int | None = None) -> "pd.DataFrame":
     config = run.config()
     with precision(config.trainer.precision):
         model, _ = load_model(run, step)
-        samples = new_samples(run, config, path, need_target=False)
+        samples = new_samples(run, config, path, need_target=False, missing=missing)
         yhat = predicted(samples.problem, model, samples.parts["data"].x, config.trainer.precision)
     return _beside(samples.frame, columns(samples.problem, yhat), path)
 

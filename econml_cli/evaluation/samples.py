@@ -66,9 +66,10 @@ def own_samples(run: Run, config: FitConfig) -> Samples:
     return dataclasses.replace(found, notes=(note,))
 
 
-def new_samples(run: Run, config: FitConfig, path: str, *, need_target: bool) -> Samples:
+def new_samples(run: Run, config: FitConfig, path: str, *, need_target: bool, missing: str | None = None) -> Samples:
     """The rows of a file, encoded with what the run learnt from its training data, as the split "data".
 
+    `missing` ("error" or "drop") says what rows with missing values get (default: as in the fit).
     Works without the data file of the fit. Call it inside `precision(...)`.
 
     Raises:
@@ -79,7 +80,7 @@ def new_samples(run: Run, config: FitConfig, path: str, *, need_target: bool) ->
         raise ConfigError(f"--data: {run.name} was fitted to problem {config.problem}, which reads no file.")
     if preprocessing is None:
         raise RunError(f"{run.path} has no preprocessing.json, so new data cannot be encoded; fit again.")
-    problem = cls.restore(preprocessing)
+    problem = cls.restore(preprocessing if missing is None else {**preprocessing, "missing": missing})
     frame, batch = problem.encode(str(path), need_target=need_target)
     if len(frame) == 0:
         raise DataError(f"{path} has no row to predict.")

@@ -19,7 +19,7 @@ from econml_cli.runs import Run
 from econml_cli.tracking.base import Sink
 from econml_cli.tracking.jsonl import JsonlSink
 from econml_cli.training import record
-from econml_cli.training.position import from_sections, to_sections
+from econml_cli.training.position import check_identity, from_sections, to_sections
 from econml_cli.training.precision import precision
 from econml_cli.training.setup import Setup, assemble, num_params
 from econml_cli.training.trainer import DIVERGED, STOPPED_EARLY, Chunk, Trainer, mean_loss
@@ -82,7 +82,7 @@ def fit(
             with runs.training_lock(run):
                 return _train(run, Trainer(setup), open_sinks, stop_signal, started)
         except BaseException:
-            if not checkpoint.steps(run.checkpoints) and not run.metrics():
+            if not checkpoint.steps(run.checkpoints):
                 shutil.rmtree(run.path, ignore_errors=True)  # it holds nothing that anybody could use
             raise
 
@@ -114,7 +114,9 @@ def resume(
         _check_same_data(run, setup)
         trainer = Trainer(setup)
         epoch, sections = _newest(run)
-        trainer.carry = from_sections(trainer.carry, sections, f"The checkpoint of epoch {epoch} in {run.path}")
+        what = f"The checkpoint of epoch {epoch} in {run.path}"
+        trainer.carry = from_sections(trainer.carry, sections, what)
+        check_identity(run, sections, what)
         runs.write_text(run.path / "config.yaml", config.to_yaml())
         (run.path / "summary.json").unlink(missing_ok=True)  # it is of the shorter run
         run.update_manifest(status="running", process=runs.this_process())
@@ -225,9 +227,10 @@ def _loop(
 
 @contextlib.contextmanager
 def _saving(run: Run, config: FitConfig) -> Iterator[Callable[[Trainer], None]]:
+    run_id = run.manifest().get("id", "")
     writer = checkpoint.CheckpointWriter(run.checkpoints, config.trainer.keep)
     try:
-        yield lambda trainer: writer.save(int(trainer.carry.epoch), to_sections(trainer.carry))
+        yield lambda trainer: writer.save(int(trainer.carry.epoch), to_sections(trainer.carry, run_id))
     finally:
         writer.close()
 
@@ -239,8 +242,7 @@ def _summarise(
     status, epoch = int(carry.status), int(carry.epoch)
     finished = {STOPPED_EARLY: "early_stopping", DIVERGED: "diverged"}.get(status, "max_epochs")
     interrupted = signal is not None and finished == "max_epochs" and epoch < setup.config.trainer.num_epochs
-    sections = to_sections(carry)
-    kept = {"model": sections.get("best", sections["model"])}
+    _, kept = nnx.split(trainer.fitted())
     summary = {
         "model": setup.config.model,
         "problem": setup.config.problem,
@@ -252,7 +254,7 @@ def _summarise(
         "n_train": setup.n_train,
         "seconds_training": round(seconds, 3),
         "seconds_total": round(total, 3),
-        "state_sha256": checkpoint.digest(kept),
+        "state_sha256": checkpoint.digest({"model": checkpoint.flatten(kept)}),
     }
     if status == DIVERGED:
         summary["diverged_epoch"] = epoch + 1

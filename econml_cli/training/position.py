@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import jax
+import numpy as np
 from flax import nnx
 
 from econml_cli import checkpoint
@@ -14,9 +15,18 @@ from econml_cli.training.setup import abstract_model
 from econml_cli.training.trainer import Carry
 
 
-def to_sections(carry: Carry) -> checkpoint.Sections:
-    """A position as checkpoint sections: model state, optimizer state, RNG key data, and where it is in the data."""
+def check_identity(run: Run, sections: checkpoint.Sections, what: str) -> None:
+    """Raise CheckpointError if a checkpoint is of another run than the one whose directory it lies in."""
+    mine, found = run.manifest().get("id"), sections.get("identity", {}).get("run")
+    if mine is not None and (found is None or bytes(found).hex() != mine):
+        raise CheckpointError(f"{what} is of another run; put back the run's own checkpoints, or fit again.")
+
+
+def to_sections(carry: Carry, run_id: str) -> checkpoint.Sections:
+    """A position as checkpoint sections: model state, optimizer state, RNG key data, where it is in the data, and the
+    id (hex) of the run that it belongs to."""
     sections = {
+        "identity": {"run": np.frombuffer(bytes.fromhex(run_id), dtype=np.uint8)},
         "model": checkpoint.flatten(nnx.merge_state(carry.params, carry.other)),
         "optimizer": checkpoint.flatten(carry.opt_state),
         "rng": checkpoint.flatten({"shuffle": carry.key}),
@@ -90,6 +100,7 @@ def load(run: Run, step: int | None = None) -> Loaded:
         raise CheckpointError(f"{what} holds no model; fit again.")
     graphdef, abstract = nnx.split(abstract_model(config, din, dout))
     model = nnx.merge(graphdef, checkpoint.unflatten(abstract, sections[section], what))
+    check_identity(run, sections, what)  # after the shapes, which say more of what is different
     model.eval()
     epoch = int(sections["position"]["best_epoch"]) if section == "best" else step
     return Loaded(model, config, step, epoch, section, sections)

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import platform
+import secrets
 import subprocess
 from importlib.metadata import version
 from pathlib import Path
@@ -37,6 +38,7 @@ def _manifest(setup: Setup, command: str | None) -> dict[str, Any]:
     device = jax.devices()[0]
     return {
         "schema": runs.SCHEMA,
+        "id": secrets.token_hex(16),
         "status": "running",
         "process": runs.this_process(),
         "created": now(),

@@ -1,6 +1,8 @@
 """Where a model meets a problem: draw or read the data, make the model, and check that the shapes fit."""
 
+import math
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -8,7 +10,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from econml_cli.config import FitConfig
-from econml_cli.errors import DataError, ShapeError
+from econml_cli.errors import ConfigError, DataError, ShapeError
 from econml_cli.models import registry as models
 from econml_cli.problems import registry as problems
 from econml_cli.problems.base import Batch
@@ -71,6 +73,7 @@ def assemble(config: FitConfig) -> Setup:
     train = _sample(problem, rngs, "train")
     if train is None:
         raise DataError("The training split is empty; lower --val-fraction and --test-fraction.")
+    check_memory(config, problem.din, problem.dout)
     model = make_model(config, problem.din, problem.dout, rngs)
     test = _sample(problem, rngs, "test")
     val = _sample(problem, rngs, "val")
@@ -83,6 +86,34 @@ def _sample(problem: Any, rngs: nnx.Rngs, split: Any) -> Batch | None:
     if not problem.simulated:
         return problem.sample(rngs, split)
     return nnx.jit(lambda rngs: problem.sample(rngs, split))(rngs)
+
+
+def check_memory(config: FitConfig, din: int, dout: int) -> None:
+    """Refuse a model that cannot be trained in this machine's memory: XLA would abort the process, not raise.
+
+    Raises:
+        ConfigError: weights, gradients and Adam's two moments need more than there is.
+    """
+    model = abstract_model(config, din, dout)
+    count, each = num_params(model), jnp.dtype(config.trainer.precision).itemsize
+    needed, there = 4 * count * each, available_memory()
+    if there is not None and needed > there:
+        raise ConfigError(
+            f"Model {config.model} would have {count:,} parameters and need {needed / 1e9:,.0f} GB to train, more than "
+            f"the {there / 1e9:,.0f} GB that are free here; make it smaller."
+        )
+
+
+def available_memory() -> int | None:
+    """Bytes that are free on the default device, or in the machine; None where nothing tells."""
+    stats = jax.devices()[0].memory_stats()
+    if stats and "bytes_limit" in stats:
+        return int(stats["bytes_limit"] - stats.get("bytes_in_use", 0))
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
+    except (OSError, StopIteration):
+        return None
 
 
 def check_shapes(setup: Setup) -> None:
@@ -110,4 +141,4 @@ def check_shapes(setup: Setup) -> None:
 
 def num_params(model: Any) -> int:
     """How many trainable numbers a model (or its shapes) holds."""
-    return sum(leaf.size for leaf in jax.tree.leaves(nnx.state(model, nnx.Param)))
+    return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(nnx.state(model, nnx.Param)))
