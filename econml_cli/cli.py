@@ -5,9 +5,10 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from econml_cli import __version__
 from econml_cli.commands import eval as eval_
@@ -20,8 +21,19 @@ from econml_cli.options import CONTEXT
 #: Click's ClickException, through a class that Typer exports: which Click Typer uses depends on its version
 ClickError: type[Exception] = typer.BadParameter.__mro__[2]
 
+
+class RootGroup(TyperGroup):
+    """The list of commands as plain text: loading rich would take longer than all the rest of `econml --help`."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Usage, options and commands, without panels (each command's own help has them)."""
+        self.rich_markup_mode = None
+        super().format_help(ctx, formatter)
+
+
 app = typer.Typer(
     name="econml",
+    cls=RootGroup,
     help="Fit neural networks and other function approximators to economic data and economic models.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -49,9 +61,9 @@ def _fit() -> None:  # FitCommand replaces it once it has seen the arguments
     raise AssertionError
 
 
-app.command("eval")(eval_.eval_command)
-app.command("predict")(predict.predict_command)
-app.add_typer(inspect.app, name="inspect")
+app.command("eval", short_help="Evaluate fitted runs: losses, errors, intervals.")(eval_.eval_command)
+app.command("predict", short_help="Write the rows of a file with predictions.")(predict.predict_command)
+app.add_typer(inspect.app, name="inspect", short_help="Show checkpoints, runs, models and problems.")
 app.add_typer(sweep.app, name="sweep")
 
 
