@@ -7,7 +7,7 @@ import os
 import platform
 import secrets
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -292,10 +292,11 @@ def find(name: str | None, runs_dir: Path) -> Run:
     raise RunError(f"No run '{name}' here or in {runs_dir}/; `econml inspect runs` lists them.{suggest(name, names)}")
 
 
-def append_metrics(run: Run, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Append lines to metrics.jsonl, flushed to the disk before this returns."""
-    text = "".join(json.dumps(finite(row), allow_nan=False) + "\n" for row in rows)
+def append_metrics(run: Run, text: str, *, sync: bool) -> None:
+    """Append lines to metrics.jsonl. The system has them when this returns, so a kill loses none; with `sync` the disk
+    has them too, so a power cut does not either."""
     with run.metrics_path.open("a", encoding="utf-8") as file:
         file.write(text)
         file.flush()
-        os.fsync(file.fileno())
+        if sync:
+            os.fsync(file.fileno())

@@ -3,11 +3,13 @@
 import json
 import subprocess
 
+import numpy as np
 import pytest
 
 from econml_cli import runs
 from econml_cli.errors import RunError
 from econml_cli.runs import Run
+from econml_cli.tracking.rows import Rows, after, as_text
 
 MANIFEST = json.dumps({"schema": 1, "created": "2026-01-01T00:00:00"})
 
@@ -75,7 +77,8 @@ def test_a_run_of_a_newer_econml_is_refused(isolated):
 
 def test_a_torn_last_line_of_metrics_is_left_out(isolated):
     run = make(isolated / "a")
-    runs.append_metrics(run, [{"epoch": 1, "train_loss": 0.5}, {"epoch": 2, "train_loss": float("nan")}])
+    columns = {"train_loss": np.array([0.5, np.nan], np.float32)}
+    runs.append_metrics(run, Rows(1, columns).json_lines(), sync=True)
     with run.metrics_path.open("a") as file:
         file.write('{"epoch": 3, "tr')
     assert run.metrics() == [{"epoch": 1, "train_loss": 0.5}, {"epoch": 2, "train_loss": None}]
@@ -105,3 +108,17 @@ def test_a_run_whose_process_is_gone_was_killed(isolated):
     assert run.status() == "killed"
     run.update_manifest(process={"host": "another machine", "pid": gone.pid})
     assert run.status() == "running"
+
+
+def test_rows_are_written_as_they_read():
+    columns = {"train_loss": np.array([0.001, 2.5e-8, np.inf, 1e20], np.float32), "lr": np.full(4, 1e-3, np.float32)}
+    rows = Rows(7, columns)
+    assert rows[0] == {"epoch": 7, "train_loss": 0.001, "lr": 0.001} and rows[-1]["epoch"] == 10 and len(rows) == 4
+    assert [json.loads(line) for line in rows.json_lines().splitlines()] == [json.loads(as_text([row])) for row in rows]
+    assert rows.json_lines().splitlines()[1] == '{"epoch": 8, "train_loss": 2.5e-08, "lr": 0.001}'
+
+
+def test_rows_after_an_epoch():
+    rows = Rows(3, {"lr": np.arange(4.0)})
+    assert [row["epoch"] for row in after(rows, 4)] == [5, 6]
+    assert len(after(rows, 0)) == 4 and not after(rows, 6) and not after(rows, 99)

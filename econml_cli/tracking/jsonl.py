@@ -1,9 +1,14 @@
 """metrics.jsonl: one line an epoch, append-only, always written."""
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from econml_cli.runs import Run, append_metrics
+from econml_cli.tracking.rows import after, as_text
+
+#: seconds between two times that the disk is waited for
+SYNC_SECONDS = 5.0
 
 
 class JsonlSink:
@@ -15,15 +20,21 @@ class JsonlSink:
         _cut_torn_line(run)
         rows = run.metrics()
         self.last = rows[-1]["epoch"] if rows else 0
+        self._synced = time.monotonic()
 
     def log(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Append the rows of epochs that are not in the file yet."""
-        if new := [row for row in rows if row["epoch"] > self.last]:
-            append_metrics(self.run, new)
-            self.last = new[-1]["epoch"]
+        if not (new := after(rows, self.last)):
+            return
+        due = time.monotonic() - self._synced > SYNC_SECONDS
+        append_metrics(self.run, as_text(new), sync=due)
+        self._synced = time.monotonic() if due else self._synced
+        self.last = new[-1]["epoch"]
 
     def finish(self, summary: Mapping[str, Any], *, exit_code: int = 0) -> None:
-        """Nothing is buffered, so nothing is left to do."""
+        """Wait for the disk."""
+        if self.run.metrics_path.exists():
+            append_metrics(self.run, "", sync=True)
 
 
 def _cut_torn_line(run: Run) -> None:

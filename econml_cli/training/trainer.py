@@ -17,6 +17,7 @@ import optax
 from flax import nnx
 
 from econml_cli.problems.base import Batch
+from econml_cli.tracking.rows import Rows
 from econml_cli.training.optimizers import hyperparameters, optimizer, schedule
 from econml_cli.training.setup import Setup
 
@@ -51,7 +52,7 @@ class Carry:
 class Chunk:
     """What one call reports: a row per epoch, the seconds it took, and the status after it."""
 
-    rows: list[dict[str, Any]]
+    rows: Rows
     epoch: int
     status: int
     seconds: float
@@ -113,11 +114,7 @@ class Trainer:
         seconds = time.perf_counter() - start
         values, epoch, status = host
         done = int(epoch) - first + (1 if int(status) == DIVERGED else 0)
-        # through str: the shortest decimal of a float32 (0.001), not its binary expansion (0.0010000000474974513)
-        rows = [
-            {"epoch": first + i + 1, **{name: float(str(column[i])) for name, column in values.items()}}
-            for i in range(done)
-        ]
+        rows = Rows(first + 1, {name: column[:done] for name, column in values.items()})
         return Chunk(rows, int(epoch), int(status), seconds)
 
     def compile(self) -> Callable[..., Any]:
