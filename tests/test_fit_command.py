@@ -142,7 +142,7 @@ def test_a_damaged_config_in_a_run_is_found_not_typed(econml, text):
 
 
 def test_a_full_disk_is_one_sentence(econml, monkeypatch):
-    def full(*_):
+    def full(*_, **__):
         raise OSError(errno.ENOSPC, "No space left on device", "r/metrics.jsonl")
 
     monkeypatch.setattr("econml_cli.tracking.jsonl.append_metrics", full)

@@ -194,7 +194,7 @@ def _train(
             run.update_manifest(status="failed", finished=record.now())
         raise
     finally:
-        for sink in sinks:
+        for sink in reversed(sinks):  # metrics.jsonl last: a full disk must not keep the others from ending
             sink.finish(summary, exit_code=exit_code)
     return FitResult(run, summary, signal)
 
