@@ -13,6 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# the machines that run this are shared: how long an example takes says nothing about the code
+settings.register_profile("econml", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("econml")
 
 
 @dataclass(frozen=True)

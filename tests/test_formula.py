@@ -236,7 +236,7 @@ def test_any_text_is_either_a_formula_or_one_plain_refusal(text):
         ("y ~ x^2", r"I\(exper\*\*2\)"),
         ("y ~ 2*x", "besides 0 and 1"),
         ("y ~ np.log(x)", "bare name"),
-        ("y ~ lgo(x)", "Did you mean 'log'"),
+        ("y ~ lgo(x)", "did you mean 'log'"),
         ("y ~ (x", "not a formula"),
     ],
 )
