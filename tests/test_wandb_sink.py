@@ -291,12 +291,16 @@ def test_a_warn_that_raises_does_not_reach_the_fit(monkeypatch):
     run = sink("offline", pytest.fail)
     wait_until(run._done.is_set)
 
+    tried = []
+
     def warn(message):
+        tried.append(message)
         raise OSError("stderr is closed")
 
     run._warn = warn
     run.log(rows(1))
     run.finish({})
+    assert len(tried) == 1
 
 
 def test_under_an_agent_which_run_it_is_stays_as_the_agent_says(monkeypatch):

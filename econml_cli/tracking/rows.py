@@ -45,11 +45,8 @@ class Rows(Sequence[Mapping[str, Any]]):
 
 
 def after(rows: Sequence[Mapping[str, Any]], epoch: int) -> Sequence[Mapping[str, Any]]:
-    """The rows of later epochs than this one."""
-    done = 0
-    while done < len(rows) and rows[done]["epoch"] <= epoch:
-        done = len(rows) if rows[-1]["epoch"] <= epoch else done + 1
-    return rows[done:]
+    """The rows of later epochs than this one; `rows` are of consecutive epochs."""
+    return rows[max(0, epoch + 1 - rows[0]["epoch"]) :] if rows else rows
 
 
 def as_text(rows: Iterable[Mapping[str, Any]]) -> str:

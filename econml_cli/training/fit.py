@@ -152,19 +152,17 @@ def _continued(run: Run, changes: Mapping[str, Any]) -> FitConfig:
 
 def _newest(run: Run) -> tuple[int, checkpoint.Sections]:
     """The newest checkpoint that can be read. Damaged ones after it are removed: what they held is computed again."""
-    there = checkpoint.steps(run.checkpoints)
-    for step in reversed(there[1:]):
-        with contextlib.suppress(CheckpointError):
-            return _discard_after(run, step, checkpoint.load(run.checkpoints, step))
-    first = there[0] if there else None
-    return _discard_after(run, first, checkpoint.load(run.checkpoints, first))
-
-
-def _discard_after(run: Run, step: int | None, loaded: tuple[int, checkpoint.Sections]) -> tuple[int, Any]:
-    for damaged in checkpoint.steps(run.checkpoints):
-        if step is not None and damaged > step:
-            shutil.rmtree(run.checkpoints / str(damaged))
-    return loaded
+    damaged: list[int] = []
+    for step in reversed(checkpoint.steps(run.checkpoints)):
+        try:
+            loaded = checkpoint.load(run.checkpoints, step)
+        except CheckpointError:
+            damaged.append(step)
+            continue
+        for unusable in damaged:
+            shutil.rmtree(run.checkpoints / str(unusable))
+        return loaded
+    return checkpoint.load(run.checkpoints)  # none can be read, or there is none: it says so
 
 
 def check_patience(setup: Setup) -> None:
@@ -183,9 +181,9 @@ def _train(
     summary: dict[str, Any] = {}
     try:
         with _saving(run, config) as save:
-            signal, seconds, last = _loop(trainer, done, sinks, save, stop_signal)
+            signal, seconds = _loop(trainer, done, sinks, save, stop_signal)
             save(trainer)
-        summary = _summarise(trainer, last, signal, seconds, time.perf_counter() - started)
+        summary = _summarise(trainer, signal, seconds, time.perf_counter() - started)
         runs.write_json(run.path / "summary.json", summary)
         run.update_manifest(status=summary["stop_reason"], finished=record.now())
         exit_code = 0
@@ -205,24 +203,22 @@ def _loop(
     sinks: Sequence[Sink],
     save: Callable[[Trainer], None],
     stop_signal: Callable[[], int | None],
-) -> tuple[int | None, float, dict[str, Any]]:
-    """Returns (signal that stopped it, seconds of training, last row)."""
+) -> tuple[int | None, float]:
+    """Returns (signal that stopped it, seconds of training)."""
     every, saved, seconds = trainer.options.checkpoint_every, time.monotonic(), 0.0
-    last: dict[str, Any] = {}
     signal = stop_signal()
     chunks: Iterator[Chunk] = trainer.run(done, every) if signal is None else iter(())
     for chunk in chunks:
         seconds += chunk.seconds
         for sink in sinks:
             sink.log(chunk.rows)
-        last = chunk.rows[-1] if chunk.rows else last
         due = chunk.epoch % every == 0 if every else time.monotonic() - saved > AUTOSAVE_SECONDS
         if due:
             save(trainer)
             saved = time.monotonic()
         if (signal := stop_signal()) is not None:
             break
-    return signal, seconds, last
+    return signal, seconds
 
 
 @contextlib.contextmanager
@@ -235,9 +231,7 @@ def _saving(run: Run, config: FitConfig) -> Iterator[Callable[[Trainer], None]]:
         writer.close()
 
 
-def _summarise(
-    trainer: Trainer, last: dict[str, Any], signal: int | None, seconds: float, total: float
-) -> dict[str, Any]:
+def _summarise(trainer: Trainer, signal: int | None, seconds: float, total: float) -> dict[str, Any]:
     carry, setup = trainer.carry, trainer.setup
     status, epoch = int(carry.status), int(carry.epoch)
     finished = {STOPPED_EARLY: "early_stopping", DIVERGED: "diverged"}.get(status, "max_epochs")

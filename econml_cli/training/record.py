@@ -78,11 +78,14 @@ def same_data(run: Run, setup: Setup) -> bool:
     saved = run.manifest().get("data", {})
     same = saved.get("fingerprint") == fingerprint(setup)
     if setup.problem.simulated:
-        before, after = np.asarray(saved.get("moments", [])), np.asarray(moments(setup))
-        return same or (before.shape == after.shape and np.allclose(before, after, rtol=1e-5, atol=1e-6))
+        return same or _close(saved.get("moments", []), moments(setup))
     if not same or setup.problem.describe().get("sha256") == saved.get("sha256"):
         return same
     return json.loads(json.dumps(setup.problem.preprocessing())) == run.preprocessing()
+
+
+def _close(before: list[list[float]], after: list[list[float]]) -> bool:
+    return np.shape(before) == np.shape(after) and bool(np.allclose(before, after, rtol=1e-5, atol=1e-6))
 
 
 def with_own_file(run: Run, config: FitConfig) -> FitConfig:
