@@ -226,23 +226,33 @@ def create(path: Path, files: Mapping[str, str], force: bool) -> Run:
     return Run(path)
 
 
-@contextlib.contextmanager
-def training_lock(run: Run) -> Iterator[None]:
+def training_lock(run: Run) -> contextlib.AbstractContextManager[None]:
     """Inside the context this process alone may train the run. The system drops the lock with the process.
 
     Raises:
         RunError: another process is training it.
+    """
+    taken = f"{run.path} is being trained by another process; wait for it, or stop it first."
+    return exclusive(run.path / ".lock", taken)
+
+
+@contextlib.contextmanager
+def exclusive(path: Path, taken: str) -> Iterator[None]:
+    """Inside the context this process alone holds the lock file, which the system drops with the process.
+
+    Raises:
+        RunError: another process holds it (`taken` is what it says).
     """
     try:
         import fcntl
     except ImportError:  # Windows
         yield
         return
-    with (run.path / ".lock").open("a") as file:
+    with path.open("a") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise RunError(f"{run.path} is being trained by another process; wait for it, or stop it first.") from None
+            raise RunError(taken) from None
         except OSError:  # some network file systems know no locks
             pass
         yield

@@ -1,4 +1,4 @@
-"""`econml sweep`: write a W&B sweep, check one, draw points of its space."""
+"""`econml sweep create|check|sample`: write a W&B sweep, check one, draw points of its space."""
 
 import sys
 from pathlib import Path
@@ -6,15 +6,12 @@ from typing import Annotated, Literal
 
 import typer
 
+from econml_cli.commands.sweep.shared import File, say
 from econml_cli.errors import ConfigError, RunError
 
-File = Annotated[Path, typer.Argument(metavar="FILE", help="A W&B sweep in YAML.", show_default=False)]
 SPACE, SEARCH, OUTPUT = "Space", "Search", "Output"
 
-app = typer.Typer(help="Write, check and sample hyperparameter sweeps (W&B's YAML).", no_args_is_help=True)
 
-
-@app.command("create")
 def create_command(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The sweep's name.")] = "lecture",
     model: Annotated[
@@ -87,7 +84,7 @@ def create_command(
         name, model, problem, method, metric, goal, tuple(param or ()), tuple(fix or ()), run_cap, early_terminate
     )
     text, notes = create.write(request, path)
-    _say(notes)
+    say(notes)
     if out == "-":
         sys.stdout.write(text)
         return
@@ -99,13 +96,12 @@ def create_command(
     typer.echo(path)
 
 
-@app.command("check")
 def check_command(file: File) -> None:
     """Check a W&B sweep offline: every problem with its line; exit code 2 if there are any."""
     from econml_cli.sweeps import schema
 
     sweep = schema.load(file)
-    _say(sweep.notes)
+    say(sweep.notes)
     count = len(sweep.space.parameters)
     names = ", ".join(parameter.name for parameter in sweep.space.parameters)
     size = f"{sweep.space.grid_size():,} points" if sweep.method == "grid" else sweep.method
@@ -113,7 +109,6 @@ def check_command(file: File) -> None:
     typer.echo(f"{file}: ok, {what}, {size}, {count} parameter{'s' if count != 1 else ''} ({names})")
 
 
-@app.command("sample")
 def sample_command(
     file: File,
     n: Annotated[
@@ -133,10 +128,5 @@ def sample_command(
     from econml_cli.sweeps import sample, schema
 
     sweep = schema.load(file)
-    _say(sweep.notes)
+    say(sweep.notes)
     sys.stdout.write(sample.render(sweep, sample.sample(sweep, n, seed), format))
-
-
-def _say(notes: tuple[str, ...]) -> None:
-    for note in notes:
-        typer.echo(f"econml sweep: {note}", err=True)

@@ -1,0 +1,74 @@
+"""What a sweep has done: its trials, as every engine records them and every table shows them. Imports nothing heavy."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+State = Literal["complete", "pruned", "failed", "running", "waiting"]
+Goal = Literal["minimize", "maximize"]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One trial: a point of the space and what came of it.
+
+    Attributes:
+        number: 0, 1, ... in the order in which trials were made; names the run directory.
+        index: which point of the sweep it is; a trial made again after a failure has the same index, another number.
+        params: {dotted name: value}, values as the types of the options; constants of the sweep are among them.
+        value: the metric, in its own sign; None where the fit did not end (or ended without it).
+        reason: why it failed or was pruned, in one sentence.
+        epochs, seconds: trained. metrics: train_loss, val_loss, test_loss, ... of the run's summary.
+        run: the run directory. worker: who has it, or had it.
+        started, finished: ISO 8601, UTC.
+    """
+
+    number: int
+    index: int
+    state: State
+    params: Mapping[str, Any]
+    value: float | None = None
+    reason: str | None = None
+    epochs: int | None = None
+    seconds: float | None = None
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    run: str | None = None
+    worker: str | None = None
+    started: str | None = None
+    finished: str | None = None
+
+
+@dataclass(frozen=True)
+class Results:
+    """A sweep and all its trials, by number.
+
+    Attributes:
+        name: of the sweep. directory: where its runs are; None where nobody said.
+        method: bayes, random or grid. metric: what is optimised, and its goal.
+        varied: the names of the parameters that are not constant, in the order of the file.
+        count: how many points the sweep is to try.
+    """
+
+    name: str
+    method: str
+    metric: str
+    goal: Goal
+    varied: tuple[str, ...]
+    count: int
+    trials: tuple[Trial, ...]
+    directory: Path | None = None
+
+    def better(self, a: float, b: float) -> bool:
+        """Whether the metric a is better than b."""
+        return a < b if self.goal == "minimize" else a > b
+
+    def ranked(self) -> tuple[Trial, ...]:
+        """The complete trials with a value, best first (equal ones by number)."""
+        sign = 1 if self.goal == "minimize" else -1
+        done = [trial for trial in self.trials if trial.state == "complete" and trial.value is not None]
+        return tuple(sorted(done, key=lambda trial: (sign * (trial.value or 0.0), trial.number)))
+
+    def best(self) -> Trial | None:
+        """The best complete trial."""
+        return next(iter(self.ranked()), None)
