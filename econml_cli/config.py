@@ -19,11 +19,13 @@ TYPED, ENVIRONMENT = "the command line", "ECONML_* variables"
 class TrainerOptions:
     """How a model is trained: empirical risk minimisation by a first-order method over minibatches."""
 
-    lr: float = option(1e-3, "learning rate at the start (after any warm-up)", gt=0)
+    lr: float = option(1e-3, "learning rate at the start (after any warm-up)", gt=0, traced=True)
     optimizer: Literal["adam", "adamw", "sgd"] = option("adam", "the optax optimizer")
-    momentum: float = option(0.0, "momentum of sgd", ge=0, lt=1)
-    weight_decay: float = option(0.0, "decoupled weight decay (adamw), or L2 penalty on the gradient (adam, sgd)", ge=0)
-    grad_clip: float = option(0.0, "clip the gradient to this global norm; 0: never", ge=0)
+    momentum: float = option(0.0, "momentum of sgd", ge=0, lt=1, traced=True)
+    weight_decay: float = option(
+        0.0, "decoupled weight decay (adamw), or L2 penalty on the gradient (adam, sgd)", ge=0, traced=True
+    )
+    grad_clip: float = option(0.0, "clip the gradient to this global norm; 0: never", ge=0, traced=True)
     schedule: Literal["constant", "cosine", "step", "exponential", "warmup_cosine"] = option(
         "constant", "how the learning rate moves over the run"
     )
@@ -33,12 +35,12 @@ class TrainerOptions:
     lr_end: float = option(0.0, "learning rate at the end, as a share of --lr (cosine, warmup_cosine)", ge=0, le=1)
     num_epochs: int = option(2000, "passes over the training data", ge=1)
     batch_size: int = option(512, "observations a step; 0, or no less than the training data: full batch", ge=0)
-    seed: int = option(42, "seed of data, initial weights and shuffling", ge=0, lt=2**32)
+    seed: int = option(42, "seed of data, initial weights and shuffling", ge=0, lt=2**32, traced=True)
     precision: Precision = option("float32", "arithmetic of data, weights and training, end to end")
     patience: int = option(
         0, "stop after this many epochs without a better val_loss, keep the best weights; 0: off", ge=0
     )
-    min_delta: float = option(0.0, "how much lower a val_loss must be to count as better", ge=0)
+    min_delta: float = option(0.0, "how much lower a val_loss must be to count as better", ge=0, traced=True)
     checkpoint_every: int = option(0, "epochs between checkpoints; 0: every 30 seconds and at the end", ge=0)
     keep: int = option(2, "how many checkpoints to keep", ge=1)
 

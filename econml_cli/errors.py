@@ -41,8 +41,14 @@ class DivergedError(EconmlError):
     exit_code = 3
 
 
+class SweepFailedError(EconmlError):
+    """Some trials of a sweep failed; the others are there (exit code 4)."""
+
+    exit_code = 4
+
+
 class InterruptedFitError(EconmlError):
-    """A signal stopped a fit, which was saved (exit code 130 for SIGINT, 143 for the others)."""
+    """A signal stopped a fit or a sweep, which was saved (exit code 130 for SIGINT, 143 for the others)."""
 
     def __init__(self, message: str, signal: int):
         super().__init__(message)

@@ -28,10 +28,16 @@ def option(
     le: float | None = None,
     lt: float | None = None,
     metavar: str | None = None,
+    traced: bool = False,
 ) -> Any:
-    """Declare one option: a dataclass field with its help line and its bounds (>=, >, <=, <)."""
+    """Declare one option: a dataclass field with its help line and its bounds (>=, >, <=, <).
+
+    `traced`: a number that the compiled training takes as an argument, or that only the data depend on, so that fits
+    which differ in nothing else share one program.
+    """
     bounds = {">=": ge, ">": gt, "<=": le, "<": lt}
-    metadata = {"help": help, "bounds": {k: v for k, v in bounds.items() if v is not None}, "metavar": metavar}
+    kept = {k: v for k, v in bounds.items() if v is not None}
+    metadata = {"help": help, "bounds": kept, "metavar": metavar, "traced": traced}
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -45,6 +51,7 @@ class Option:
     help: str
     bounds: Mapping[str, float]
     metavar: str
+    traced: bool = False
 
     @property
     def flag(self) -> str:
@@ -85,7 +92,7 @@ def options_of(cls: type) -> tuple[Option, ...]:
     for field in dataclasses.fields(cls):
         kind, meta = _unwrap(hints[field.name]), field.metadata
         metavar = _metavar(kind, meta["metavar"])
-        found.append(Option(field.name, kind, field.default, meta["help"], meta["bounds"], metavar))
+        found.append(Option(field.name, kind, field.default, meta["help"], meta["bounds"], metavar, meta["traced"]))
     return tuple(found)
 
 

@@ -59,7 +59,7 @@ def test_the_commands_of_a_page_print_what_it_shows(page, isolated):
 def test_an_mlp_predicts_wages_better_than_the_linear_model_on_most_splits():
     """The sentence of docs/tutorial.md about ten splits; its settings were chosen by validation error."""
     from econml_cli.config import build
-    from econml_cli.training.fit import losses
+    from econml_cli.training.recording import losses
     from econml_cli.training.setup import assemble
     from econml_cli.training.trainer import Trainer
 

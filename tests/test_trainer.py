@@ -12,9 +12,11 @@ from flax import nnx
 from econml_cli.config import TrainerOptions, build
 from econml_cli.errors import ShapeError
 from econml_cli.problems.base import Batch
+from econml_cli.training.epoch import DIVERGED, STOPPED_EARLY, mean_loss, num_batches
 from econml_cli.training.optimizers import schedule
+from econml_cli.training.programs import Programs
 from econml_cli.training.setup import assemble, check_shapes
-from econml_cli.training.trainer import DIVERGED, STOPPED_EARLY, Trainer, mean_loss, num_batches
+from econml_cli.training.trainer import Trainer
 
 
 def trainer_of(**options):
@@ -98,7 +100,9 @@ def test_a_minibatch_epoch_is_the_plain_loop_over_the_same_batches():
 
 def test_every_epoch_sees_every_observation_once_in_a_new_order():
     trainer = trainer_of(batch_size=16)
-    (first, _), (second, _) = (trainer._shuffled(trainer.setup.train, jax.random.key(i)) for i in (0, 1))
+    (_, (first, _)), (_, (second, _)) = (
+        trainer.program.epoch.shuffle(jax.random.key(i), trainer.setup.train) for i in (0, 1)
+    )
     flat = [np.asarray(batch.y).reshape(-1)[:50] for batch in (first, second)]
     assert not np.array_equal(*flat)
     for seen in flat:
@@ -113,10 +117,23 @@ def test_the_length_of_chunks_does_not_change_the_numbers():
 
 def test_another_learning_rate_runs_the_same_program():
     texts = {
-        jax.jit(t._chunk).lower(t.carry, t.hyper, *t._data, jnp.int32(0)).as_text()
+        t.program.chunk.lower(t.carry, t.inputs, jnp.int32(0)).as_text()
         for t in (trainer_of(lr=1e-3), trainer_of(lr=0.5, seed=1))
     }
     assert len(texts) == 1
+
+
+def test_fits_of_one_shape_are_compiled_once():
+    programs = Programs()
+    first, second, other = (
+        Trainer(assemble(build("mlp", "linear", [("test", options)])), programs)
+        for options in ({"lr": 1e-3}, {"lr": 0.5, "seed": 1, "sigma": 1.0}, {"width": 8})
+    )
+    for trainer in (first, second):
+        for _ in trainer.run(until=40):
+            pass
+    assert first.program is second.program and first.program is not other.program
+    assert first.program.chunk._cache_size() == 1
 
 
 def test_early_stopping_keeps_the_weights_of_the_best_val_loss():

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from econml_cli.tracking import wandb_sink
+from econml_cli.tracking import wandb_client, wandb_sink
 from econml_cli.tracking.wandb_sink import WandbSink, open_sink, resolve_mode
 
 KEY = "a" * 40
@@ -217,7 +217,7 @@ def test_a_killed_wandb_core_is_one_warning_and_what_it_wrote_is_named():
     warnings = []
     run = sink("offline", warnings.append)
     run.log(rows(5))
-    wait_until(lambda: run._kept)
+    wait_until(lambda: run._client.kept)
     for child in psutil.Process().children():
         if "wandb-core" in child.name():
             child.kill()
@@ -228,7 +228,7 @@ def test_a_killed_wandb_core_is_one_warning_and_what_it_wrote_is_named():
     run.finish({"test_loss": 1.0})
     assert time.monotonic() - started < 10
     [warning] = warnings
-    assert warning.startswith("W&B stopped (") and f"wandb sync {run._kept}" in warning
+    assert warning.startswith("W&B stopped (") and f"wandb sync {run._client.kept}" in warning
     run.log(rows(1, start=26))
     assert len(warnings) == 1
     assert "WANDB_SERVICE" not in os.environ
@@ -322,10 +322,10 @@ def test_the_environment_names_project_run_and_resumption(monkeypatch):
 def test_a_resumed_run_keeps_its_id_and_a_replaced_one_gets_another(tmp_path):
     manifest = tmp_path / "manifest.json"
     manifest.write_text('{"created": "2026-01-01T00:00:00"}')
-    first = wandb_sink._run_id("my run/1", tmp_path)
-    assert first.startswith("my-run-1-") and wandb_sink._run_id("my run/1", tmp_path) == first
+    first = wandb_client.run_id("my run/1", tmp_path)
+    assert first.startswith("my-run-1-") and wandb_client.run_id("my run/1", tmp_path) == first
     manifest.write_text('{"created": "2026-01-02T00:00:00"}')
-    assert wandb_sink._run_id("my run/1", tmp_path) != first
+    assert wandb_client.run_id("my run/1", tmp_path) != first
 
 
 def test_where_wandb_cannot_write_its_files_go_to_the_run_directory(tmp_path, monkeypatch):

@@ -10,6 +10,12 @@ from flax import nnx
 from econml_cli.problems.base import Batch, Split, Task
 
 
+@nnx.jit
+def _outputs(model: Any, x: jax.Array) -> jax.Array:
+    """f(x); compiled once for all models of one shape."""
+    return model(x)
+
+
 class LinearProblem:
     """Y = X theta + sigma eps with theta ~ N(0, I_M), X ~ N(0, I), eps ~ N(0, 1).
 
@@ -59,7 +65,7 @@ class LinearProblem:
         (1, x) over the batch: a linear model's own weights exactly, and defined for every other model too.
         `excess_risk` is the mean of (f(x) - x'theta)^2: the population risk above the Bayes risk sigma^2.
         """
-        f = np.asarray(nnx.jit(lambda model, x: model(x))(model, batch.x), np.float64)[:, 0]
+        f = np.asarray(_outputs(model, batch.x), np.float64)[:, 0]
         x, theta = np.asarray(batch.x, np.float64), np.asarray(self.theta, np.float64)
         theta_hat = np.linalg.lstsq(np.column_stack([np.ones_like(f), x]), f, rcond=None)[0][1:]
         return {

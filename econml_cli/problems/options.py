@@ -14,7 +14,7 @@ class LinearProblemOptions:
 
     N: int = option(500, "observations in the training sample", ge=1)
     M: int = option(2, "number of features", ge=1)
-    sigma: float = option(1e-4, "standard deviation of the noise", ge=0)
+    sigma: float = option(1e-4, "standard deviation of the noise", ge=0, traced=True)
     N_test: int = option(200, "observations in the test sample", ge=0)
     N_val: int = option(200, "observations in the validation sample", ge=0)
 
@@ -33,5 +33,5 @@ class TabularOptions:
     missing: Literal["error", "drop"] = option("error", "what rows with missing values get")
     val_fraction: float = option(0.2, "share of rows in the validation split", ge=0, lt=1)
     test_fraction: float = option(0.2, "share of rows in the test split", ge=0, lt=1)
-    split_seed: int = option(0, "seed of the split", ge=0, lt=2**32)
+    split_seed: int = option(0, "seed of the split", ge=0, lt=2**32, traced=True)
     group: str | None = option(None, "column whose values never stand on two sides of the split", metavar="COLUMN")

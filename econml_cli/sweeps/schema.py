@@ -5,7 +5,7 @@ between them those of `src/sweeps/config/cfg.py` and of its searches there, the 
 (`wandb/wandb_agent.py`).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -57,16 +57,19 @@ class Sweep:
 DEFAULT_COMMAND = ("${env}", "${interpreter}", "${program}", "${args}")
 
 
-def load(path: Path) -> Sweep:
+def load(path: Path, command: Sequence[str] | None = None) -> Sweep:
     """Read and check a sweep's YAML file.
+
+    Args:
+        command: what is to be started in the place of the file's own `command` and `program`.
 
     Raises:
         ConfigError: the file cannot be read, or has problems: one line for each, "FILE:LINE: what to change".
     """
-    return parse(reading.read(path), path)
+    return parse(reading.read(path), path, command)
 
 
-def parse(text: str, path: Path) -> Sweep:
+def parse(text: str, path: Path, command: Sequence[str] | None = None) -> Sweep:
     """The same from text; `path` is what the messages call it.
 
     Raises:
@@ -76,6 +79,8 @@ def parse(text: str, path: Path) -> Sweep:
     if not isinstance(document.data, dict):
         what = "is empty" if document.data is None else "is not a list of `key: value` lines"
         raise ConfigError(f"{path} {what}; `econml sweep create --out -` shows what a sweep looks like.")
+    if command is not None:
+        document.data["command"] = list(command)
     toplevel.check(document.data, findings)
     found: list[Parameter] = []
     if "parameters" in document.data:

@@ -11,9 +11,10 @@ import jax.numpy as jnp
 import optax
 
 from econml_cli.config import TrainerOptions
+from econml_cli.fields import options_of
 
 #: the options that the compiled program takes as arguments
-HYPER = ("lr", "momentum", "weight_decay", "grad_clip")
+HYPER = tuple(opt.name for opt in options_of(TrainerOptions) if opt.traced and opt.type is float)
 
 
 def hyperparameters(options: TrainerOptions) -> dict[str, jax.Array]:

@@ -11,8 +11,8 @@ from econml_cli import checkpoint
 from econml_cli.config import FitConfig
 from econml_cli.errors import CheckpointError, RunError
 from econml_cli.runs import Run
+from econml_cli.training.epoch import Carry
 from econml_cli.training.setup import abstract_model
-from econml_cli.training.trainer import Carry
 
 
 def check_identity(run: Run, sections: checkpoint.Sections, what: str) -> None:

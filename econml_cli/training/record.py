@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime
+import functools
 import hashlib
 import json
 import os
@@ -22,11 +23,12 @@ from econml_cli.runs import Run
 from econml_cli.training.setup import Setup, num_params
 
 
-def files(setup: Setup, command: str | None) -> dict[str, str]:
-    """What a run directory holds before training starts."""
+def files(setup: Setup, command: str | None, **more: Any) -> dict[str, str]:
+    """What a run directory holds before training starts; `more` goes into its manifest."""
+    manifest = runs.finite({**_manifest(setup, command), **more})
     files = {
         "config.yaml": setup.config.to_yaml(),
-        "manifest.json": json.dumps(runs.finite(_manifest(setup, command)), indent=2, ensure_ascii=False) + "\n",
+        "manifest.json": json.dumps(manifest, indent=2, ensure_ascii=False) + "\n",
     }
     if hasattr(setup.problem, "preprocessing"):
         files["preprocessing.json"] = json.dumps(setup.problem.preprocessing(), indent=2, allow_nan=False) + "\n"
@@ -34,8 +36,7 @@ def files(setup: Setup, command: str | None) -> dict[str, str]:
 
 
 def _manifest(setup: Setup, command: str | None) -> dict[str, Any]:
-    packages = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
-    device = jax.devices()[0]
+    device, cwd = jax.devices()[0], str(Path.cwd())
     return {
         "schema": runs.SCHEMA,
         "id": secrets.token_hex(16),
@@ -44,14 +45,20 @@ def _manifest(setup: Setup, command: str | None) -> dict[str, Any]:
         "created": now(),
         "command": command,
         "econml": econml_cli.__version__,
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in packages}},
+        "versions": dict(_versions()),
         "device": f"{device.platform}: {device.device_kind}",
-        "git_commit": _git_commit(),
-        "cwd": str(Path.cwd()),
+        "git_commit": _git_commit(cwd),
+        "cwd": cwd,
         "shapes": {"din": setup.problem.din, "dout": setup.problem.dout},
         "num_params": num_params(setup.model),
         "data": {**setup.problem.describe(), "fingerprint": fingerprint(setup), "moments": moments(setup)},
     }
+
+
+@functools.cache
+def _versions() -> tuple[tuple[str, str], ...]:
+    packages = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
+    return ("python", platform.python_version()), *((name, version(name)) for name in packages)
 
 
 def fingerprint(setup: Setup) -> str:
@@ -109,15 +116,19 @@ def now() -> str:
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
 
 
-def _git_commit() -> str | None:
-    """The commit of the user's own repository, with "+changes" when its files differ from it; None outside one."""
+@functools.cache
+def _git_commit(cwd: str) -> str | None:
+    """The commit of the user's own repository, with "+changes" when its files differ from it; None outside one.
+
+    Asked once a process: a sweep makes many runs with the code that it started with.
+    """
     environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0"}
 
     def git(*arguments: str) -> str | None:
         try:
             done = subprocess.run(  # noqa: S603
                 ["git", *arguments],  # noqa: S607
-                capture_output=True, text=True, timeout=2, env=environment,
+                capture_output=True, text=True, timeout=2, env=environment, cwd=cwd,
             )  # fmt: skip
         except (OSError, subprocess.SubprocessError):
             return None

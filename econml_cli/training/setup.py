@@ -1,6 +1,9 @@
 """Where a model meets a problem: draw or read the data, make the model, and check that the shapes fit."""
 
+import copy
 import math
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +18,9 @@ from econml_cli.models import registry as models
 from econml_cli.problems import registry as problems
 from econml_cli.problems.base import Batch
 from econml_cli.training.precision import to_device
+
+#: how many drawn things a workshop keeps: problem and three samples of a few seeds
+KEPT = 16
 
 
 @dataclass(frozen=True)
@@ -33,23 +39,6 @@ class Setup:
         return int(self.train.x.shape[0])
 
 
-def make_problem(config: FitConfig, rngs: nnx.Rngs) -> Any:
-    """The problem of a config, constructed with its options."""
-    return problems.load(config.problem)(**vars(config.problem_options), rngs=rngs)
-
-
-def make_model(config: FitConfig, din: int, dout: int, rngs: nnx.Rngs) -> Any:
-    """The model of a config at its initial weights, made in one compiled program."""
-    cls = models.load(config.model)
-    dtype = jnp.dtype(config.trainer.precision)
-
-    @nnx.jit
-    def init(rngs: nnx.Rngs) -> Any:
-        return cls(din, dout, **vars(config.model_options), param_dtype=dtype, rngs=rngs)
-
-    return init(rngs)
-
-
 def abstract_model(config: FitConfig, din: int, dout: int) -> Any:
     """The same model as shapes only: nothing is allocated."""
     cls = models.load(config.model)
@@ -58,34 +47,97 @@ def abstract_model(config: FitConfig, din: int, dout: int) -> Any:
 
 
 def assemble(config: FitConfig) -> Setup:
-    """Everything that training needs, drawn from one `nnx.Rngs(seed)` in the lecture's order: what defines the problem,
-    the train sample, the model's weights, the test sample, the validation sample.
-
-    Call it inside `precision(config.trainer.precision)`.
-
-    Raises:
-        DataError: the data cannot be used.
-        ShapeError: model and problem do not fit.
-    """
-    rngs = nnx.Rngs(config.trainer.seed)
-    problem = make_problem(config, rngs)
-    dtype = config.trainer.precision
-    train = _sample(problem, rngs, "train")
-    if train is None:
-        raise DataError("The training split is empty; lower --val-fraction and --test-fraction.")
-    check_memory(config, problem.din, problem.dout)
-    model = make_model(config, problem.din, problem.dout, rngs)
-    test = _sample(problem, rngs, "test")
-    val = _sample(problem, rngs, "val")
-    setup = Setup(config, problem, model, *(to_device(part, dtype) for part in (train, val, test)))
-    check_shapes(setup)
-    return setup
+    """The setup of one fit; see `Workshop.assemble`."""
+    return Workshop().assemble(config)
 
 
-def _sample(problem: Any, rngs: nnx.Rngs, split: Any) -> Batch | None:
-    if not problem.simulated:
-        return problem.sample(rngs, split)
-    return nnx.jit(lambda rngs: problem.sample(rngs, split))(rngs)
+class Workshop:
+    """Makes setups. One that makes many compiles each drawing and each initialisation once, reads a data file once, and
+    hands fits of one seed the same samples."""
+
+    def __init__(self) -> None:
+        self._compiled: dict[Hashable, Any] = {}
+        self._checked: set[Hashable] = set()
+        # another seed has other samples, which may be large: those of the last few seeds and problems are kept
+        self._drawn: OrderedDict[Hashable, Any] = OrderedDict()
+
+    def assemble(self, config: FitConfig) -> Setup:
+        """Everything that training needs, drawn from one `nnx.Rngs(seed)` in the lecture's order: what defines the
+        problem, the train sample, the model's weights, the test sample, the validation sample.
+
+        Call it inside `precision(config.trainer.precision)`.
+
+        Raises:
+            DataError: the data cannot be used.
+            ShapeError: model and problem do not fit.
+        """
+        rngs = nnx.Rngs(config.trainer.seed)
+        problem = self._once("problem", config, rngs, lambda: self._problem(config, rngs))
+        train = self._once("train", config, rngs, lambda: self._sample(config, problem, rngs, "train"))
+        if train is None:
+            raise DataError("The training split is empty; lower --val-fraction and --test-fraction.")
+        of = (config.model, config.model_options, config.problem, config.problem_options, config.trainer.precision)
+        if of not in self._checked:
+            check_memory(config, problem.din, problem.dout)
+        model = self._model(config, problem.din, problem.dout, rngs)
+        test = self._once("test", config, rngs, lambda: self._sample(config, problem, rngs, "test"))
+        val = self._once("val", config, rngs, lambda: self._sample(config, problem, rngs, "val"))
+        setup = Setup(config, problem, model, train, val, test)
+        if of not in self._checked:
+            check_shapes(setup)
+            self._checked.add(of)
+        return setup
+
+    def _once(self, what: str, config: FitConfig, rngs: nnx.Rngs, make: Callable[[], Any]) -> Any:
+        """What `make` draws from rngs, made once for all fits that come here with equal options and equal rngs."""
+        drawn = int(rngs.default.count[...])
+        trainer = config.trainer
+        key = (what, config.problem, config.problem_options, trainer.seed, trainer.precision, drawn)
+        if key in self._drawn:
+            self._drawn.move_to_end(key)
+            value, after = self._drawn[key]
+            rngs.default.count[...] = jnp.uint32(after)
+            return value
+        value = make()
+        self._drawn[key] = value, int(rngs.default.count[...])
+        while len(self._drawn) > KEPT:
+            self._drawn.popitem(last=False)
+        return value
+
+    def _problem(self, config: FitConfig, rngs: nnx.Rngs) -> Any:
+        return problems.load(config.problem)(**vars(config.problem_options), rngs=rngs)
+
+    def _sample(self, config: FitConfig, problem: Any, rngs: nnx.Rngs, split: Any) -> Batch | None:
+        dtype = config.trainer.precision
+        if not problem.simulated:
+            return to_device(problem.sample(rngs, split), dtype)
+
+        def draw(arrays: Any, rngs: nnx.Rngs) -> Batch | None:
+            return with_arrays(problem, arrays).sample(rngs, split)
+
+        compiled = self._compiled.setdefault((split, config.problem, config.problem_options, dtype), nnx.jit(draw))
+        return to_device(compiled(arrays_of(problem), rngs), dtype)
+
+    def _model(self, config: FitConfig, din: int, dout: int, rngs: nnx.Rngs) -> Any:
+        """The model at its initial weights, made in one compiled program."""
+        cls, dtype = models.load(config.model), config.trainer.precision
+
+        def init(rngs: nnx.Rngs) -> Any:
+            return cls(din, dout, **vars(config.model_options), param_dtype=jnp.dtype(dtype), rngs=rngs)
+
+        return self._compiled.setdefault((config.model, config.model_options, din, dout, dtype), nnx.jit(init))(rngs)
+
+
+def arrays_of(problem: Any) -> dict[str, jax.Array]:
+    """The arrays that a problem holds, by attribute: what two problems with equal options may differ in."""
+    return {name: value for name, value in vars(problem).items() if isinstance(value, jax.Array)}
+
+
+def with_arrays(problem: Any, arrays: Mapping[str, Any]) -> Any:
+    """The same problem with these arrays."""
+    bound = copy.copy(problem)
+    vars(bound).update(arrays)
+    return bound
 
 
 def check_memory(config: FitConfig, din: int, dout: int) -> None:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from econml_cli.commands.sweep import wandb
 from econml_cli.commands.sweep.shared import File, say
 from econml_cli.errors import ConfigError, RunError
 
@@ -70,6 +71,10 @@ def create_command(
         typer.Option(metavar="FILE", rich_help_panel=OUTPUT, help="The file; -: stdout (default: sweeps/NAME.yaml)."),
     ] = None,
     force: Annotated[bool, typer.Option("--force", rich_help_panel=OUTPUT, help="Replace the file.")] = False,
+    launch: Annotated[
+        bool,
+        typer.Option("--launch", rich_help_panel=OUTPUT, help="Register it with W&B too, and print its path there."),
+    ] = False,
 ) -> None:
     """Write a sweep that W&B and econml can run, every range checked against the options it varies.
 
@@ -78,6 +83,8 @@ def create_command(
     from econml_cli.sweeps import create
 
     path = Path(out or f"sweeps/{name}.yaml")
+    if launch and out == "-":
+        raise ConfigError("--launch needs the file of the sweep; leave out --out -.")
     if out != "-" and path.exists() and not force:
         raise ConfigError(f"{path} exists; add --force to replace it, or give another NAME or --out.")
     request = create.Request(
@@ -93,7 +100,11 @@ def create_command(
         path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise RunError(f"{path} cannot be written: {error}.") from None
-    typer.echo(path)
+    typer.echo(path, err=launch)
+    if launch:
+        from econml_cli.sweeps import schema
+
+        wandb.register(schema.load(path))
 
 
 def check_command(file: File) -> None:

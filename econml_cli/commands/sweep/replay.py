@@ -1,0 +1,35 @@
+"""`econml sweep run --wandb-mode`: each trial that has ended as a W&B run of the sweep's group."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+
+from econml_cli.commands.sweep.shared import say
+from econml_cli.sweeps.directory import SweepDirectory
+from econml_cli.sweeps.schema import Sweep
+
+#: seconds that W&B gets at the end for what is left to log
+PATIENCE = 60.0
+
+
+@contextlib.contextmanager
+def replay(
+    sweep: Sweep, directory: SweepDirectory, mode: str | None, project: str | None
+) -> Iterator[Callable[[int], None]]:
+    """Yields what is to be called with the number of each trial that has ended."""
+    if mode in (None, "disabled"):
+        yield lambda number: None
+        return
+    from econml_cli.runs import Run
+    from econml_cli.tracking.wandb_replay import Replay
+
+    log = Replay(given_mode=mode, project=project)
+
+    def logged(number: int) -> None:
+        run = Run(directory.run(number))
+        log.add(run, group=sweep.name, name=f"{sweep.name}-{run.name}")
+
+    try:
+        yield logged
+    finally:
+        if warning := log.finish(PATIENCE):
+            say([warning])

@@ -1,0 +1,128 @@
+"""Which trial tries which point, and which points are still to be tried: read off the trials of a study, no state.
+
+A fresh trial carries no index: it gets the next one, which is its number minus the number of retries made before it. So
+the storage's own counter of trials, the one thing that no two workers get twice, hands out the points. A retry carries
+the index of what it repeats, and shifts nobody.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial
+
+#: a point whose worker was killed this often is given up
+LIVES = 3
+
+Standing = Literal["settled", "running", "waiting", "lost", "surplus"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One trial of the study.
+
+    Attributes:
+        index: of its point. round: how often `--retry-failed` had asked for this point when the trial was made.
+        standing: settled (complete, pruned, failed on its own account), running, waiting (for anyone to take it),
+            lost (its worker was killed), surplus (another trial has the point).
+    """
+
+    trial: "FrozenTrial"
+    index: int
+    round: int
+    standing: Standing
+
+    @property
+    def number(self) -> int:
+        return self.trial.number
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """All trials, by number, and how many of them are fresh."""
+
+    entries: tuple[Entry, ...]
+    fresh: int
+
+    @classmethod
+    def read(cls, trials: Iterable["FrozenTrial"]) -> "Ledger":
+        """From the trials of a study, by number."""
+        entries, fresh = [], 0
+        for trial in trials:
+            index = trial.user_attrs.get("index")
+            if index is None:
+                index, fresh = fresh, fresh + 1
+            entries.append(Entry(trial, index, trial.user_attrs.get("round", 0), _standing(trial)))
+        return cls(tuple(entries), fresh)
+
+    def points(self, count: int) -> dict[int, list[Entry]]:
+        """{index: the trials of its last round, without surplus ones} for each index < count that has had a trial."""
+        found: dict[int, list[Entry]] = {index: [] for index in range(min(self.fresh, count))}
+        for entry in self.entries:
+            if entry.index not in found or entry.standing == "surplus":
+                continue
+            rivals = found[entry.index]
+            if rivals and entry.round > rivals[0].round:
+                rivals.clear()
+            if not rivals or entry.round == rivals[0].round:
+                rivals.append(entry)
+        return found
+
+    def settled(self, count: int) -> int:
+        """How many of the first `count` points need no further trial."""
+        return sum(standing(entries) == "settled" for entries in self.points(count).values())
+
+    def takeable(self, count: int, orphan: Callable[[Entry], bool]) -> list[tuple[int, Entry | None]]:
+        """(index, the trial to go on with; None: it needs another one), ascending, below the first fresh index.
+
+        Args:
+            orphan: whether a running trial is nobody's.
+        """
+        out: list[tuple[int, Entry | None]] = []
+        for index, entries in self.points(count).items():
+            now = standing(entries)
+            if now == "open":
+                out.append((index, None))
+            elif now in ("waiting", "running"):
+                out += [(index, e) for e in entries if e.standing == now and (now == "waiting" or orphan(e))][:1]
+        return out
+
+    def superfluous(self, entry: Entry, count: int) -> bool:
+        """Whether another trial has the point, or had it before: races between workers make such trials."""
+        return entry.index >= count or any(
+            other.index == entry.index
+            and other.number != entry.number
+            and other.standing in ("settled", "running", "waiting")
+            and (other.round > entry.round or (other.round == entry.round and other.number < entry.number))
+            for other in self.entries
+        )
+
+    def earlier(self, index: int) -> Entry | None:
+        """The last trial of an index that knew its point."""
+        known = [entry for entry in self.entries if entry.index == index and "point" in entry.trial.user_attrs]
+        return known[-1] if known else None
+
+    def __getitem__(self, number: int) -> Entry:
+        return self.entries[number]
+
+
+def standing(entries: Iterable[Entry]) -> Literal["settled", "running", "waiting", "open"]:
+    """Where a point stands whose last round has these trials; open: somebody must make another one."""
+    found = [entry.standing for entry in entries]
+    if "settled" in found or found.count("lost") >= LIVES:
+        return "settled"
+    return "running" if "running" in found else "waiting" if "waiting" in found else "open"
+
+
+def failed(entries: Iterable[Entry]) -> bool:
+    """Whether a settled point has come to nothing."""
+    return all(entry.trial.state.name == "FAIL" for entry in entries)
+
+
+def _standing(trial: "FrozenTrial") -> Standing:
+    if trial.state.name in ("RUNNING", "WAITING"):
+        return "running" if trial.state.name == "RUNNING" else "waiting"
+    if trial.state.name == "FAIL" and trial.user_attrs.get("surplus"):
+        return "surplus"
+    return "lost" if trial.state.name == "FAIL" and trial.user_attrs.get("lost") else "settled"

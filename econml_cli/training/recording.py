@@ -1,0 +1,142 @@
+"""One run while it trains: its metrics, its checkpoints, and an end for every way of ending."""
+
+import contextlib
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+import jax
+from flax import nnx
+
+from econml_cli import checkpoint, runs
+from econml_cli.config import FitConfig
+from econml_cli.errors import RunError
+from econml_cli.runs import Run
+from econml_cli.tracking.base import Sink
+from econml_cli.tracking.jsonl import JsonlSink
+from econml_cli.training import record
+from econml_cli.training.epoch import DIVERGED, STOPPED_EARLY, Carry, inputs_of
+from econml_cli.training.position import to_sections
+from econml_cli.training.programs import Program
+from econml_cli.training.setup import Setup, num_params
+from econml_cli.training.trainer import Chunk
+
+#: seconds between checkpoints where --checkpoint-every is not given
+AUTOSAVE_SECONDS = 30.0
+
+OpenSinks = Callable[[Run, FitConfig, int], Sequence[Sink]]
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """What came out of one fit: the run, its summary (as summary.json), and the signal that interrupted it, if any."""
+
+    run: Run
+    summary: dict[str, Any]
+    signal: int | None = None
+
+    @property
+    def stop_reason(self) -> str:
+        """max_epochs, early_stopping, diverged, interrupted, or pruned (by a sweep)."""
+        return str(self.summary["stop_reason"])
+
+
+def no_sinks(run: Run, config: FitConfig, done: int) -> Sequence[Sink]:
+    """The default of `fit`: nothing but metrics.jsonl, which is always written."""
+    return ()
+
+
+class Recording:
+    """The record of one fit, from its first chunk to its end; use it as a context.
+
+    Leaving the context without `end` marks the run as failed.
+    """
+
+    def __init__(
+        self, run: Run, setup: Setup, program: Program, open_sinks: OpenSinks, done: int, started: float | None = None
+    ):
+        """`done`: epochs that a resumed run has behind it. `started`: when the fit began (`time.perf_counter`)."""
+        self.run, self._setup, self._program = run, setup, program
+        self._started = time.perf_counter() if started is None else started
+        self._every = setup.config.trainer.checkpoint_every
+        self._id = run.manifest().get("id", "")
+        self._writer = checkpoint.CheckpointWriter(run.checkpoints, setup.config.trainer.keep)
+        self._sinks: list[Sink] = [JsonlSink(run), *open_sinks(run, setup.config, done)]
+        self._saved, self._training = time.monotonic(), 0.0
+        self._result: FitResult | None = None
+
+    def __enter__(self) -> "Recording":
+        return self
+
+    def log(self, chunk: Chunk, carry: Callable[[], Carry]) -> None:
+        """Hand the rows of a chunk on; save where it is time to (`carry` is asked for then only)."""
+        self._training += chunk.seconds
+        for sink in self._sinks:
+            sink.log(chunk.rows)
+        due = chunk.epoch % self._every == 0 if self._every else time.monotonic() - self._saved > AUTOSAVE_SECONDS
+        if due:
+            self._save(carry())
+            self._saved = time.monotonic()
+
+    def _save(self, carry: Carry) -> None:
+        self._writer.save(int(carry.epoch), to_sections(carry, self._id))
+
+    def end(self, carry: Carry, signal: int | None = None, *, pruned: bool = False) -> FitResult:
+        """Save the position, write the summary.
+
+        Args:
+            signal: what interrupted the fit, if anything did. pruned: a sweep stopped it before its last epoch.
+        """
+        self._save(carry)
+        summary = self._summarise(carry, signal, pruned)
+        runs.write_json(self.run.path / "summary.json", summary)
+        self.run.update_manifest(status=summary["stop_reason"], finished=record.now())
+        self._result = FitResult(self.run, summary, signal)
+        return self._result
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._result is None:
+            with contextlib.suppress(RunError, OSError):
+                self.run.update_manifest(status="failed", finished=record.now())
+        self._writer.close()
+        summary, exit_code = (self._result.summary, 0) if self._result else ({}, 1)
+        for sink in reversed(self._sinks):  # metrics.jsonl last: a full disk must not keep the others from ending
+            sink.finish(summary, exit_code=exit_code)
+
+    def _summarise(self, carry: Carry, signal: int | None, pruned: bool) -> dict[str, Any]:
+        setup, status, epoch = self._setup, int(carry.status), int(carry.epoch)
+        reason = {STOPPED_EARLY: "early_stopping", DIVERGED: "diverged"}.get(status, "max_epochs")
+        if reason == "max_epochs" and epoch < setup.config.trainer.num_epochs:
+            reason = "pruned" if pruned else "interrupted" if signal is not None else reason
+        model = self._program.epoch.fitted(carry)
+        summary = {
+            "model": setup.config.model,
+            "problem": setup.config.problem,
+            "stop_reason": reason,
+            "epochs": epoch,
+            "best_epoch": int(carry.best_epoch) or None,
+            **losses(model, setup, self._program),
+            "num_params": num_params(setup.model),
+            "n_train": setup.n_train,
+            "seconds_training": round(self._training, 3),
+            "seconds_total": round(time.perf_counter() - self._started, 3),
+            "state_sha256": checkpoint.digest({"model": checkpoint.flatten(nnx.state(model))}),
+        }
+        if status == DIVERGED:
+            summary["diverged_epoch"] = epoch + 1
+        return runs.finite({k: v for k, v in summary.items() if v is not None})
+
+
+def losses(model: Any, setup: Setup, program: Program | None = None) -> dict[str, float]:
+    """train_loss, val_loss and test_loss in reported units, and the verdicts against the truth."""
+    parts = {"train": setup.train, "val": setup.val, "test": setup.test}
+    there = {name: batch for name, batch in parts.items() if batch is not None}
+    measure = (program or Program(setup)).measure
+    found = jax.device_get(measure(nnx.state(model), inputs_of(setup), there))
+    # through str: the shortest decimal of a float32
+    measured = {f"{name}_loss": float(str(found[name])) for name in there}
+    return {**measured, **setup.problem.verdicts(model, there.get("test", there["train"]))}

@@ -1,0 +1,128 @@
+"""Fits under way, and the units in which they are trained: one by itself, or several of one shape side by side."""
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from econml_cli.config import FitConfig
+from econml_cli.training.epoch import RUNNING, Carry
+from econml_cli.training.programs import Programs
+from econml_cli.training.recording import Recording
+from econml_cli.training.setup import Setup
+from econml_cli.training.stack import Stack
+from econml_cli.training.trainer import Chunk, Trainer
+
+
+@dataclass(frozen=True)
+class Order:
+    """One fit to be made: a number to know it by, its config, its run directory, and what its manifest should add."""
+
+    number: int
+    config: FitConfig
+    directory: Path
+    manifest: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(eq=False)
+class Fit:
+    """One fit under way; `metrics` are those of its last epoch, with the val_loss that would be kept now."""
+
+    order: Order
+    setup: Setup
+    recording: Recording
+    close: contextlib.ExitStack
+    metrics: dict[str, float] = field(default_factory=dict)
+
+    def log(self, chunk: Chunk, unit: "Unit") -> None:
+        """Record a chunk."""
+        self.recording.log(chunk, lambda: unit.carry(self))
+        if not len(chunk.rows):
+            return
+        best = self.metrics.get("val_loss")
+        self.metrics = {name: value for name, value in chunk.rows[-1].items() if name != "epoch"}
+        if self.order.config.trainer.patience:  # early stopping keeps the best weights
+            seen = [float(value) for value in chunk.rows.columns["val_loss"]]
+            self.metrics["val_loss"] = min([*seen, *([] if best is None else [best])])
+
+
+class Unit(Protocol):
+    """What trains some fits together."""
+
+    fits: list[Fit]
+    seconds_per_epoch: float | None  # of all its fits together, without compiling; None before that is known
+
+    def run(self, until: int) -> Iterator[list[tuple[Fit, Chunk]]]:
+        """Train to an epoch, yielding the chunks of the fits that run."""
+
+    def carry(self, fit: Fit) -> Carry:
+        """Where a fit is."""
+
+    def drop(self, fit: Fit) -> None:
+        """Train this one no further."""
+
+
+class Single:
+    """One fit by itself."""
+
+    def __init__(self, fit: Fit, trainer: Trainer):
+        self.fits, self._trainer = [fit], trainer
+        self.seconds_per_epoch: float | None = None
+
+    def run(self, until: int) -> Iterator[list[tuple[Fit, Chunk]]]:
+        """As `Unit`."""
+        done, first = int(self._trainer.carry.epoch), True
+        for chunk in self._trainer.run(done, self._trainer.options.checkpoint_every, until):
+            if not first:  # the first one may have compiled
+                self.seconds_per_epoch = chunk.seconds / max(1, len(chunk.rows))
+            first = False
+            yield [(self.fits[0], chunk)]
+
+    def carry(self, fit: Fit) -> Carry:
+        """As `Unit`."""
+        return self._trainer.carry
+
+    def drop(self, fit: Fit) -> None:
+        """As `Unit`: nobody calls `run` again."""
+
+
+class Together:
+    """Several fits side by side."""
+
+    def __init__(self, fits: Sequence[Fit], programs: Programs):
+        self.fits, self._programs = list(fits), programs
+        self._stack = Stack([fit.setup for fit in fits], programs)
+        self.seconds_per_epoch: float | None = None
+
+    def run(self, until: int) -> Iterator[list[tuple[Fit, Chunk]]]:
+        """As `Unit`."""
+        first = True
+        for chunks in self._stack.run(until):
+            longest = max(chunks.values(), key=lambda chunk: len(chunk.rows))
+            if not first:
+                self.seconds_per_epoch = longest.seconds / max(1, len(longest.rows))
+            first = False
+            yield [(self.fits[member], chunk) for member, chunk in chunks.items()]
+
+    def carry(self, fit: Fit) -> Carry:
+        """As `Unit`."""
+        return self._stack.carry(self.fits.index(fit))
+
+    def drop(self, fit: Fit) -> None:
+        """As `Unit`."""
+        self._stack.drop(self.fits.index(fit))
+
+    def apart(self) -> list[Single]:
+        """The fits that still run, each by itself from where it is."""
+        singles = []
+        for member in self._stack.running():
+            trainer = Trainer(self.fits[member].setup, self._programs)
+            trainer.carry = self._stack.carry(member)
+            singles.append(Single(self.fits[member], trainer))
+        return singles
+
+
+def is_running(chunk: Chunk) -> bool:
+    """Whether the fit goes on after this chunk, as far as its status says."""
+    return chunk.status == RUNNING

@@ -1,0 +1,461 @@
+"""The study of a sweep: one process, a journal file."""
+
+import json
+import math
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from econml_cli.errors import ConfigError, RunError
+from econml_cli.sweeps import definition, laws, pruner, schema
+from econml_cli.sweeps.pulse import Pulse, Watch
+from econml_cli.sweeps.sample import sample
+from econml_cli.sweeps.space import Parameter, Space
+from econml_cli.sweeps.storage import cut_torn_line, shown
+from econml_cli.sweeps.study import Study, read
+from econml_cli.sweeps.trials import Trial
+
+YAML = """
+method: {method}
+metric: {{name: val_loss, goal: {goal}}}
+parameters:
+  lr: {{distribution: log_uniform_values, min: 0.0001, max: {most}}}
+  width: {{values: [16, 32, 64]}}
+  weight_decay: {{distribution: q_uniform, min: 0.0, max: 1.0, q: 0.1}}
+  num_epochs: {{value: 81}}
+{more}
+command: ["${{env}}", econml, fit, mlp, "${{args}}"]
+"""
+GRID = """
+method: grid
+metric: {name: val_loss}
+parameters:
+  width: {values: [16, 32, 64]}
+  seed: {distribution: int_uniform, min: 0, max: 3}
+command: ["${env}", econml, fit, mlp, "${args}"]
+"""
+
+
+def sweep_of(method: str = "random", *, goal: str = "minimize", most: str = "0.1", more: str = "") -> schema.Sweep:
+    text = YAML.format(method=method, goal=goal, most=most, more=more)
+    return schema.parse(GRID if method == "grid" else text, Path("s.yaml"))
+
+
+def open_study(sweep: schema.Sweep, storage: object = "s.journal", **options: Any) -> Study:
+    given = {"name": "s", "seed": 7, "count": None, "batch": 4, "alone": True, "worker": "w", **options}
+    return Study.open(sweep, str(storage), **given)
+
+
+def loss(trial: Trial) -> float:
+    return (math.log(trial.params["lr"]) + 5) ** 2 + trial.params["width"] / 64
+
+
+def run(study: Study, n: int = 4, most: int = 10**6, turn: Callable[[list[Trial]], list[Trial]] = list) -> list[Trial]:
+    """Take n at a time and complete them; at most `most` trials."""
+    done: list[Trial] = []
+    while len(done) < most and (taken := study.take(min(n, most - len(done)))):
+        for trial in turn(taken):
+            assert study.complete(trial.number, loss(trial) if "lr" in trial.params else 1.0)
+        done += taken
+    return done
+
+
+def points(trials: list[Trial]) -> list[dict[str, Any]]:
+    return [dict(trial.params) for trial in trials]
+
+
+@pytest.mark.parametrize("n", [1, 4, 100])
+def test_random_tries_what_sample_prints(isolated: Path, n: int):
+    study = open_study(sweep_of(), count=12)
+    assert points(run(study, n)) == sample(sweep_of(), 12, seed=7)
+    assert study.done() and study.take(1) == []
+
+
+def test_grid_tries_each_point_once_in_the_order_of_sample(isolated: Path):
+    study = open_study(sweep_of("grid"), count=1000)
+    assert points(run(study)) == sample(sweep_of("grid"), seed=7)
+    assert study.count == 12 and study.done()
+
+
+def test_a_new_study_counts_run_cap_or_the_grid_or_fifty(isolated: Path):
+    assert open_study(sweep_of(), "a").count == 50
+    assert open_study(sweep_of("grid"), "b").count == 12
+    assert open_study(sweep_of(more="run_cap: 3"), "c").count == 3
+
+
+def test_count_may_grow_and_shrink(isolated: Path):
+    run(open_study(sweep_of(), count=5))
+    grown = open_study(sweep_of(), count=8)
+    assert [trial.index for trial in run(grown)] == [5, 6, 7]
+    assert points(list(grown.results().trials)) == sample(sweep_of(), 8, seed=7)
+    shrunk = open_study(sweep_of(), count=6)
+    assert shrunk.done() and shrunk.count == 6 and len(shrunk.results().trials) == 8
+    assert open_study(sweep_of()).count == 6
+
+
+def test_a_record_keeps_what_it_was_told(isolated: Path):
+    study = open_study(sweep_of(), count=4)
+    a, b, c, d = study.take(4)
+    study.complete(a.number, 0.5, epochs=81, seconds=1.5, metrics={"test_loss": 0.6}, run="runs/s/0000")
+    study.fail(b.number, "it diverged", epochs=3)
+    study.prune(c.number, "worse than others at epoch 9")
+    study.release(d.number)
+    results = study.results()
+    assert results == read("s.journal", "s", None) == read("journal://s.journal", None, None)
+    assert (results.method, results.metric, results.goal, results.count) == ("random", "val_loss", "minimize", 4)
+    assert results.varied == ("lr", "width", "weight_decay")
+    one, two, three, four = results.trials
+    assert (one.state, one.value, one.epochs, one.seconds) == ("complete", 0.5, 81, 1.5)
+    assert (one.metrics, one.run, one.worker) == ({"test_loss": 0.6}, "runs/s/0000", "w")
+    assert one.started is not None and one.finished is not None and one.finished.endswith("+00:00")
+    assert (two.state, two.reason, two.value, two.epochs) == ("failed", "it diverged", None, 3)
+    assert (three.state, three.reason) == ("pruned", "worse than others at epoch 9")
+    assert (four.state, four.worker) == ("waiting", None)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_metric_that_is_not_finite_fails(isolated: Path, value: float):
+    study = open_study(sweep_of(), count=1)
+    study.complete(study.take(1)[0].number, value)
+    assert study.results().trials[0].state == "failed"
+    assert str(value) in (study.results().trials[0].reason or "")
+
+
+def test_what_a_dead_process_was_running_is_taken_again_first(isolated: Path):
+    dead = open_study(sweep_of(), count=6)
+    taken = dead.take(3)
+    dead.complete(taken[1].number, 1.0)
+    study = open_study(sweep_of())
+    assert [t.state for t in study.results().trials] == ["waiting", "complete", "waiting"]
+    again = study.take(4)
+    assert [(t.number, t.index) for t in again] == [(0, 0), (2, 2), (3, 3), (4, 4)]
+    assert points(again[:2]) == points([taken[0], taken[2]])
+
+
+def test_a_released_trial_is_taken_again_under_its_number(isolated: Path):
+    study = open_study(sweep_of(), count=3)
+    first = study.take(2)[0]
+    study.release(first.number)
+    assert [t.number for t in open_study(sweep_of(), alone=False).take(1)] == [first.number]
+
+
+def test_failed_points_are_tried_again_only_when_asked_for(isolated: Path):
+    study = open_study(sweep_of(), count=3)
+    for trial in study.take(3):
+        study.fail(trial.number, "no luck") if trial.index != 1 else study.complete(trial.number, 1.0)
+    assert study.done() and open_study(sweep_of()).done()
+    assert study.retry_failed() == 2 and study.retry_failed() == 0 and not study.done()
+    again = run(study)
+    assert [(t.number, t.index) for t in again] == [(3, 0), (4, 2)]
+    assert points(again) == [sample(sweep_of(), 3, seed=7)[i] for i in (0, 2)]
+    assert study.done() and study.retry_failed() == 0
+    # and the points behind them have not moved
+    assert points(run(open_study(sweep_of(), count=5))) == sample(sweep_of(), 5, seed=7)[3:]
+
+
+def test_bayes_begins_with_the_points_of_sample_and_then_learns(isolated: Path):
+    trials = run(open_study(sweep_of("bayes"), count=60))
+    assert points(trials[:12]) == sample(sweep_of("bayes"), 12, seed=7)
+    assert points(trials[12:16]) != sample(sweep_of("bayes"), 16, seed=7)[12:]
+    early, late = (sorted(map(loss, part))[len(part) // 2] for part in (trials[:12], trials[30:]))
+    assert late < early / 4
+
+
+def test_bayes_depends_on_the_seed_alone_and_not_on_the_order_in_which_a_batch_ends(isolated: Path):
+    one = run(open_study(sweep_of("bayes"), "a", count=26))
+    other = run(open_study(sweep_of("bayes"), "b", count=26), turn=lambda taken: taken[::-1])
+    by_two = run(open_study(sweep_of("bayes"), "c", count=26), n=2)
+    assert points(one) == points(other) == points(by_two)
+    assert points(one) != points(run(open_study(sweep_of("bayes"), "d", count=26, seed=8)))
+
+
+@pytest.mark.parametrize("method", ["random", "bayes"])
+def test_a_kill_changes_none_of_the_following_points(isolated: Path, method: str):
+    whole = run(open_study(sweep_of(method), "whole", count=26))
+    study = open_study(sweep_of(method), "cut", count=26)
+    for done in (3, 1, 7, 5):  # killed with trials in hand, in the middle of batches
+        run(study, n=3, most=done)
+        study.take(2)
+        study = open_study(sweep_of(method), "cut")
+    run(study)
+    assert points(list(study.results().trials)) == points(whole)
+
+
+def kills(path: Path) -> Iterator[bytes]:
+    """The journal as a kill would have left it after each of its writes, and in the middle of some."""
+    text = path.read_bytes()
+    ends = [i + 1 for i, byte in enumerate(text) if byte == ord("\n")]
+    yield from (text[:end] for end in ends)
+    yield from (text[: end + 7] for end in ends[:-1:9])
+
+
+def test_a_journal_cut_at_any_write_goes_on_to_the_same_trials(isolated: Path):
+    whole = run(open_study(sweep_of("bayes"), count=13))
+    for left in kills(Path("s.journal")):
+        Path("cut").write_bytes(left)
+        study = open_study(sweep_of("bayes"), "cut", count=13)
+        run(study)
+        assert points(list(study.results().trials)) == points(whole)
+        assert [t.state for t in study.results().trials] == ["complete"] * 13
+
+
+def test_stale_locks_of_a_killed_process_hold_nobody_up(isolated: Path):
+    open_study(sweep_of(), count=2)
+    Path("s.journal.lock").touch()
+    assert len(open_study(sweep_of()).take(2)) == 2  # Optuna's lock alone would wait for 30 s
+
+
+@pytest.mark.parametrize("size", [0, 1, 4095, 4096, 4097, 9000])
+def test_cutting_a_torn_line_leaves_whole_ones(tmp_path: Path, size: int):
+    for head in (b"", b"one\n", b"one\n" * 3000):
+        path = tmp_path / "journal"
+        path.write_bytes(head + b"x" * size)
+        cut_torn_line(path)
+        assert path.read_bytes() == head
+
+
+def test_a_damaged_journal_answers_in_one_sentence(isolated: Path):
+    open_study(sweep_of(), count=2).take(1)
+    lines = Path("s.journal").read_bytes().splitlines(keepends=True)
+    for damage in (b'{"op_code":\n', b"{}\n", b"\xff\xfe\n"):
+        Path("s.journal").write_bytes(b"".join([*lines[:2], damage, *lines[2:]]))
+        for use in (lambda: open_study(sweep_of()), lambda: read("s.journal", None, None)):
+            with pytest.raises(RunError, match="journal is damaged"):
+                use()
+
+
+def test_a_deleted_journal_is_not_begun_anew(isolated: Path):
+    study = open_study(sweep_of(), count=2)
+    Path("s.journal").unlink()
+    with pytest.raises(RunError, match="is gone"):
+        study.take(1)
+    assert not Path("s.journal").exists() and not Path("s.journal.lock").is_symlink()
+
+
+def test_a_full_disk_answers_in_one_sentence(isolated: Path, monkeypatch: pytest.MonkeyPatch):
+    study = open_study(sweep_of(), count=2)
+
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(RunError, match="No space left on device"):
+        study.take(1)
+
+
+def test_an_edited_sweep_is_refused_with_every_difference(isolated: Path):
+    open_study(sweep_of())
+    with pytest.raises(ConfigError) as refused:
+        open_study(sweep_of(most="0.2", goal="maximize"), seed=8)
+    for words in ("parameters.lr.max: 0.1 -> 0.2", "metric.goal: minimize -> maximize", "seed: 7 -> 8", "--study"):
+        assert words in str(refused.value)
+    with pytest.raises(ConfigError, match=r"early_terminate: none -> \{"):
+        open_study(sweep_of(more="early_terminate: {type: hyperband, min_iter: 3}"))
+    with pytest.raises(ConfigError, match="batch: 4 -> 5"):
+        open_study(sweep_of("bayes"), "b") and open_study(sweep_of("bayes"), "b", batch=5)
+    assert open_study(sweep_of(), batch=5)  # on which random does not depend
+
+
+def test_a_grid_is_refused_when_its_parameters_have_changed_places(isolated: Path):
+    open_study(sweep_of("grid"))
+    width, seed = "  width: {values: [16, 32, 64]}\n", "  seed: {distribution: int_uniform, min: 0, max: 3}\n"
+    turned = schema.parse(GRID.replace(width + seed, seed + width), Path("s.yaml"))
+    with pytest.raises(ConfigError, match="order of parameters: width, seed -> seed, width"):
+        open_study(turned)
+
+
+def test_a_line_torn_by_another_worker_is_cut_before_the_next_is_written(isolated: Path):
+    one, two = (open_study(sweep_of(), alone=False, worker=name, count=3) for name in "ab")
+    first = one.take(1)[0]
+    with Path("s.journal").open("ab") as file:
+        file.write(b'{"op_code":5,"worker_id":"killed in mid-wri')
+    second = two.take(1)[0]
+    assert one.complete(first.number, 1.0) and two.complete(second.number, 2.0)
+    assert one.results() == two.results() == open_study(sweep_of(), alone=False).results()
+    assert [t.value for t in one.results().trials] == [1.0, 2.0]
+
+
+def test_two_studies_share_a_storage_without_meeting(isolated: Path):
+    a, b = open_study(sweep_of(), name="a", count=3), open_study(sweep_of("grid"), name="b", count=3)
+    run(a), run(b)
+    assert points(list(a.results().trials)) == sample(sweep_of(), 3, seed=7)
+    assert points(list(b.results().trials)) == sample(sweep_of("grid"), 3, seed=7)
+    with pytest.raises(RunError, match=r"several \(a, b\)"):
+        read("s.journal", None, None)
+    with pytest.raises(RunError, match="no study 'c'; it has a, b"):
+        read("s.journal", "c", None)
+
+
+@pytest.mark.parametrize("storage", ["none.journal", "sqlite:///none.db"])
+def test_reading_makes_nothing(isolated: Path, storage: str):
+    with pytest.raises(RunError, match="There is no study in none"):
+        read(storage, None, None)
+    assert list(isolated.iterdir()) == []
+
+
+def test_sqlite_keeps_a_study_too(isolated: Path):
+    study = open_study(sweep_of("bayes"), "sqlite:///s.db", count=16)
+    trials = run(study)
+    assert points(trials) == points(run(open_study(sweep_of("bayes"), "s.journal", count=16)))
+    assert read("sqlite:///s.db", "s", None) == study.results()
+    Path("empty.db").touch()
+    with pytest.raises(RunError, match=r"sqlite:///empty.db"):
+        read("sqlite:///empty.db", None, None)
+
+
+def test_custom_is_refused(isolated: Path):
+    with pytest.raises(ConfigError, match="method custom"):
+        open_study(schema.parse("{method: custom, parameters: {a: {values: [1, 2]}}}", Path("s.yaml")))
+
+
+@pytest.mark.parametrize(
+    ("url", "safe"),
+    [
+        ("postgresql://me:se@cr/et@host/db", "postgresql://me:***@host/db"),
+        ("postgresql://host/db?user=me&password=secret", "postgresql://host/db?user=me&password=***"),
+        ("postgresql://me@host/db", "postgresql://me@host/db"),
+        ("runs/s/study.journal", "runs/s/study.journal"),
+    ],
+)
+def test_passwords_are_not_shown(url: str, safe: str):
+    assert shown(url) == safe
+
+
+@pytest.mark.parametrize("storage", ["grpc://nowhere", "nonsense://x", "mysql://me:secret@127.0.0.1:1/db"])
+def test_a_storage_that_cannot_be_answers_in_one_sentence(isolated: Path, storage: str):
+    with pytest.raises(RunError) as refused:
+        open_study(sweep_of(), storage)
+    assert shown(storage) in str(refused.value) or "pip install" in str(refused.value)
+    assert "\n" not in str(refused.value) and "secret" not in str(refused.value)
+
+
+HYPERBAND = "early_terminate: {type: hyperband, min_iter: 3, eta: 3}"
+
+
+def test_rungs_lie_below_the_longest_fit():
+    assert pruner.rungs(sweep_of()) == ()
+    assert pruner.rungs(sweep_of(more=HYPERBAND)) == (3, 9, 27)
+    assert pruner.rungs(sweep_of(more="early_terminate: {type: hyperband, max_iter: 81, s: 2}")) == (9, 27)
+    default = sweep_of(more=HYPERBAND).target
+    assert default is not None and pruner.longest(sweep_of("grid")) == 2000  # the trainer's own
+    with pytest.raises(ConfigError, match="eta"):
+        pruner.rungs(sweep_of(more="early_terminate: {type: hyperband, min_iter: 3, eta: 2.5}"))
+
+
+@pytest.mark.parametrize("goal", ["minimize", "maximize"])
+def test_hyperband_stops_the_worse_and_lets_the_best_end(isolated: Path, goal: str):
+    def fits(storage: str) -> dict[int, tuple[str, int]]:
+        sweep, ends = sweep_of(more=HYPERBAND, goal=goal), {}
+        study = open_study(sweep, storage, count=40)
+        while taken := study.take(1):
+            trial, value = taken[0], float((taken[0].index * 17) % 40)
+            ends[trial.index] = ("complete", 81)
+            for epoch in pruner.rungs(sweep):
+                if study.report(trial.number, epoch, value):
+                    study.prune(trial.number, f"stopped at epoch {epoch}", epochs=epoch)
+                    ends[trial.index] = ("pruned", epoch)
+                    break
+            else:
+                study.complete(trial.number, value, epochs=81)
+        assert {t.index: (t.state, t.epochs) for t in study.results().trials} == ends
+        assert all(t.value == (t.index * 17) % 40 for t in study.results().trials)
+        return ends
+
+    ends = fits("a")
+    best = 0 if goal == "minimize" else next(i for i in range(40) if i * 17 % 40 == 39)
+    assert ends[best] == ("complete", 81)
+    assert 10 < sum(state == "pruned" for state, _ in ends.values()) < 40
+    assert ends == fits("b")
+
+
+def test_without_early_terminate_nothing_is_pruned(isolated: Path):
+    study = open_study(sweep_of(), count=10)
+    assert not any(study.report(trial.number, 3, trial.index) for trial in study.take(10))
+
+
+LAWS = st.one_of(
+    st.builds(laws.Categorical, st.lists(st.sampled_from([1, 2.5, "a", True, None, [1]]), min_size=1).map(tuple)),
+    st.just(laws.Categorical(("a", "b"), (0.25, 0.75))),
+    st.builds(lambda a, n: laws.IntUniform(a, a + n), st.integers(-(2**60), 2**60), st.integers(0, 1000)),
+    st.builds(lambda a, b: laws.Uniform(min(a, b), max(a, b)), *[st.floats(-1e308, 1e308)] * 2),
+    st.builds(lambda a, b: laws.LogUniform(min(a, b), max(a, b)), *[st.floats(1e-300, 1e300)] * 2),
+    st.builds(laws.Normal, st.floats(-10, 10), st.floats(0.1, 10)),
+    st.builds(laws.LogNormal, st.floats(-10, 10), st.floats(0.1, 10)),
+    st.builds(laws.Beta, st.floats(0.1, 10), st.floats(0.1, 10)),
+    st.builds(lambda q: laws.Quantized(laws.Uniform(0, 10), q), st.sampled_from([1, 2, 0.1])),
+)
+
+
+@settings(max_examples=40)
+@given(st.lists(LAWS, min_size=1, max_size=4), st.sampled_from(["random", "bayes"]))
+def test_whatever_is_taken_lies_in_the_support_of_its_law(tmp_path_factory: Any, some: list[laws.Law], method: str):
+    space = Space(tuple(Parameter((f"p{i}",), "d", law) for i, law in enumerate(some)))
+    free = schema.Sweep(Path("s"), "s", method, space, None, (), None, None, None, None, ())
+    study = open_study(free, tmp_path_factory.mktemp("laws") / "s", count=14, batch=2)
+    while taken := study.take(2):
+        for trial in taken:
+            for parameter in space.parameters:
+                assert parameter.law.contains(trial.params[parameter.name]), parameter
+            study.complete(trial.number, trial.index / 7)
+    assert study.done()
+
+
+def test_what_optuna_knows_of_a_random_point_is_the_point(isolated: Path):
+    import optuna
+    from optuna.storages.journal import JournalFileBackend, JournalStorage
+
+    from econml_cli.sweeps.distributions import axes
+
+    run(open_study(sweep_of(), count=9))
+    known = optuna.load_study(study_name="s", storage=JournalStorage(JournalFileBackend("s.journal"))).trials
+    for trial, point in zip(known, sample(sweep_of(), 9, seed=7), strict=True):
+        for axis in axes(sweep_of().space, "random"):
+            assert axis.value(trial.params[axis.name]) == point[axis.name]
+
+
+def test_a_long_grid_is_read_only_as_far_as_it_is_asked_for(isolated: Path):
+    text = GRID.replace("max: 3", "max: 3000000")
+    study = open_study(schema.parse(text, Path("s.yaml")), count=None)
+    assert study.count == 9_000_003
+    assert points(study.take(3)) == sample(schema.parse(text, Path("s.yaml")), 3, seed=7)
+
+
+def test_a_pulse_is_seldom_written():
+    now, written = [0.0], []
+    pulse = Pulse(written.append, grace=8, clock=lambda: now[0])
+    for i in range(41):
+        now[0] = i / 4
+        pulse.beat()
+    assert written == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_worker_is_dead_when_its_pulse_stands_still():
+    now = [0.0]
+    watch = Watch(grace=5, clock=lambda: now[0])
+    story = [(0, 1), (4, 2), (8, 2), (10, 2), (20, 3), (26, 3)]
+    seen = []
+    for now[0], pulse in story:
+        seen.append(watch.dead("a", {"a": pulse}))
+    assert seen == [False, False, False, True, False, True]
+
+
+def test_a_definition_survives_json():
+    defined = definition.define(sweep_of("bayes"), 1, 4)
+    assert json.loads(json.dumps(defined)) == defined
+    assert defined["parameters"]["weight_decay"] == {"distribution": "q_uniform", "min": 0.0, "max": 1.0, "q": 0.1}
+
+
+def test_the_module_imports_no_optuna_until_it_is_used(isolated: Path):
+    code = "import sys, econml_cli.sweeps.study; sys.exit('optuna' in sys.modules or 'jax' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+    code = (
+        "import sys; from econml_cli.sweeps import storage; storage.connect('x', alone=True); "
+        "sys.exit(any(m in sys.modules for m in ('sqlalchemy', 'alembic', 'grpc', 'pandas', 'scipy')))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
