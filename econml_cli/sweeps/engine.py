@@ -213,6 +213,7 @@ class _Round:
     def run_all(self) -> None:
         """Until there is nothing left to do, or a stop."""
         self._kept = [(self._rank(t.value or 0.0), t.number) for t in self._study.results().ranked()]
+        self._drop_others()
         try:
             while self._stopped() is None:
                 trials = self._study.take(self._size())
@@ -319,9 +320,12 @@ class _Round:
 
     def _keep_best(self, number: int, value: float) -> None:
         """Of trials that are not among the best that are to be kept, remove the checkpoints: the record stays."""
+        self._kept.append((self._rank(value), number))
+        self._drop_others()
+
+    def _drop_others(self) -> None:
         if self._plan.keep == "all":
             return
-        self._kept.append((self._rank(value), number))
         for _, worse in sorted(self._kept)[self._plan.keep :]:
             shutil.rmtree(self._directory.run(worse) / "checkpoints", ignore_errors=True)
         self._kept = sorted(self._kept)[: self._plan.keep]

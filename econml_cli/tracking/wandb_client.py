@@ -1,0 +1,137 @@
+"""W&B's client in this process: it prints nothing, asks nothing, and is ended in bounded time. Imported by nobody else
+in tracking, and used from one thread (`abandon` apart)."""
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+#: what WANDB_MODE may say -> the mode it means
+MODES = dict.fromkeys(("online", "run", "shared"), "online") | dict.fromkeys(("offline", "dryrun"), "offline")
+MODES |= {"disabled": "disabled"}
+#: of the time that a run may take to end, what wandb itself gets for reaching the server and for sending what is left
+SHARE = 0.5
+
+
+class Client:
+    """Opens W&B runs, one after another, on one wandb-core.
+
+    Attributes:
+        kept: where wandb keeps the newest run on this disk, once there is one.
+        fallback: why runs are kept offline though online was asked for.
+    """
+
+    def __init__(self, mode: str | None, timeout: float, **settings: Any):
+        """Nothing is imported yet.
+
+        Args:
+            mode: online, offline, or None, which leaves it to wandb (WANDB_MODE, its settings files).
+            timeout: seconds within which a run must be ended.
+            settings: more of wandb.Settings; those that the installed wandb does not know are left out.
+        """
+        self.kept: str | None = None
+        self.fallback: str | None = None
+        self._mode = mode
+        self._timeout = timeout
+        self._settings = settings
+        self._session: Any = None  # what wandb.setup returned: it owns the connection to wandb-core
+        self._abandoned = False
+
+    def open(self, **arguments: Any) -> Any:
+        """A W&B run, of the arguments of wandb.init; offline where the server does not answer: nothing is lost.
+
+        Raises:
+            Exception: whatever wandb raises; `explain` puts it into words.
+        """
+        os.environ.setdefault("WANDB_ERROR_REPORTING", "false")  # its own reports would wait for a dead server too
+        if self._mode and os.environ.get("WANDB_MODE") not in MODES:
+            os.environ.pop("WANDB_MODE", None)  # wandb would stumble over it, though what was typed wins
+        import wandb
+
+        try:
+            return self._init(wandb, arguments)
+        except (wandb.errors.CommError, TimeoutError) as error:
+            if self._abandoned:  # nobody waits for another wandb-core
+                raise
+            self._kill_core()  # the run that failed still holds its id there, and asked to end it may go on trying
+            self.tear_down()
+            self._mode = "offline"
+            run = self._init(wandb, arguments)
+            self.fallback = short(error)
+            return run
+
+    def _init(self, wandb: Any, arguments: dict[str, Any]) -> Any:
+        # `silent` keeps wandb off the terminal; a silent session cannot ask for an API key either: it raises.
+        share = SHARE * self._timeout
+        wanted = {"silent": True, "console": "off", "finish_timeout": share, "finish_timeout_raises": True}
+        wanted |= self._settings
+        if not os.environ.get("WANDB_INIT_TIMEOUT"):
+            wanted["init_timeout"] = share
+        known = wandb.Settings.model_fields  # older wandb has no finish_timeout
+        settings = wandb.Settings(**{k: v for k, v in wanted.items() if k in known})
+        hooks = sys.exit, sys.excepthook
+        try:
+            self._session = wandb.setup(settings=wandb.Settings(silent=True))
+            run = wandb.init(mode=self._mode, settings=settings, **arguments)
+        finally:
+            sys.exit, sys.excepthook = hooks  # wandb replaces them to learn the exit code, which `finish` tells it
+        self.kept = getattr(run.settings, "sync_dir", None)
+        return run
+
+    def tear_down(self) -> None:
+        """End wandb-core now: at exit nothing would bound that."""
+        with contextlib.suppress(BaseException):  # older wandb exits with the code of a core that was killed
+            sys.modules["wandb"].teardown()
+
+    def abandon(self) -> None:
+        """Let nothing wait for a wandb-core that hangs: neither its thread, nor the hook that wandb runs at exit."""
+        self._abandoned = True
+        with contextlib.suppress(Exception):
+            self._session._connection._cleanup()
+        self._kill_core()
+
+    def _kill_core(self) -> None:
+        with contextlib.suppress(Exception):  # private names, which may change: then wandb's own timeouts are left
+            self._session._connection._proc._process.kill()
+            os.environ.pop("WANDB_SERVICE", None)  # the next run in this process would look for it
+
+
+def explain(error: BaseException) -> str:
+    """Why there is no W&B run, in one sentence."""
+    if isinstance(error, ImportError):
+        return (
+            f"W&B logging is off: wandb cannot be imported ({short(error)}); install it with `pip install wandb`, "
+            "or add --wandb_mode disabled."
+        )
+    if type(error).__name__ in ("UsageError", "AuthenticationError"):
+        cause = "no API key" if "No API key" in str(error) else short(error)
+        return f"W&B logging is off: {cause}; run `wandb login`, or add --wandb_mode offline."
+    return f"W&B logging is off: {short(error)}; try --wandb_mode offline, or --wandb_mode disabled."
+
+
+def short(error: BaseException) -> str:
+    """The message of an error in one line, without a full stop."""
+    return (" ".join(str(error).split()) or type(error).__name__)[:200].rstrip(".")
+
+
+def run_id(name: str, directory: Path) -> str:
+    """The same for a run and its resumption, another for a run of the same name made later (--force) or elsewhere."""
+    created = ""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        created = str(json.loads((directory / "manifest.json").read_text(encoding="utf-8")).get("created", ""))
+    digest = hashlib.sha256(f"{name} {created}".encode()).hexdigest()[:8]
+    return f"{re.sub(r'[^A-Za-z0-9._-]+', '-', name)[:100]}-{digest}"
+
+
+def other_parent(directory: Path) -> Path | None:
+    """The run directory where wandb cannot write to its usual place (WANDB_DIR, else here); else None."""
+    usual = Path(os.environ.get("WANDB_DIR") or ".")
+    try:
+        usual.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return directory
+    return None if os.access(usual, os.W_OK | os.X_OK) else directory
