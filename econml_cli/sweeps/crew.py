@@ -36,7 +36,7 @@ class Crew(Protocol):
 class Pool:
     """Fits in processes of their own, `jobs` of which train at a time.
 
-    Each is `python -m econml_cli.sweeps.worker`: a line of JSON in for each request, lines of JSON out for what happens.
+    Each is `python -m econml_cli.sweeps.worker`: a line of JSON in for each request, lines out for what happens.
     A process that dies takes the fits that it had with it, and nothing else.
     """
 

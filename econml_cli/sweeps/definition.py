@@ -8,6 +8,7 @@ from typing import Any
 from econml_cli.errors import ConfigError
 from econml_cli.sweeps.laws import Law
 from econml_cli.sweeps.schema import Sweep
+from econml_cli.sweeps.target import Target
 
 #: what is optimised where the file names no metric
 METRIC = {"name": "val_loss", "goal": "minimize"}
@@ -26,12 +27,16 @@ def define(sweep: Sweep, seed: int, batch: int) -> dict[str, Any]:
         "metric": {"name": metric["name"], "goal": metric.get("goal", METRIC["goal"])},
         "parameters": parameters,
         "early_terminate": sweep.early_terminate,
-        "target": sweep.target
-        and {"model": sweep.target.model, "problem": sweep.target.problem, "fixed": dict(sweep.target.fixed)},
+        "target": sweep.target and _target(sweep.target),
         "seed": seed,
         "batch": batch if sweep.method == "bayes" else None,
     }
     return plain({key: value for key, value in defined.items() if value is not None})
+
+
+def _target(target: Target) -> dict[str, Any]:
+    fixed = {name: value for name, value in target.fixed.items() if name != "problem"}
+    return {"model": target.model, "problem": target.problem, "fixed": fixed}
 
 
 def plain(value: Any) -> Any:

@@ -90,6 +90,11 @@ class Desk:
         )
         return self.storage.get_trial_number_from_id(self.storage.create_new_trial(self.study, template))
 
+    def add_retry(self, index: int, book: Ledger) -> int:
+        """Another running trial, this worker's, for an index whose trials were all lost; its number."""
+        round_ = max(entry.round for entry in book.entries if entry.index == index)
+        return self.add(index, round_, book.earlier(index), state="RUNNING")
+
     def write_point(self, entry: Entry, proposer: "Proposer") -> None:
         """Settle which point a trial tries."""
         proposal = proposer.propose(entry.trial, entry.index)

@@ -298,7 +298,9 @@ class _Round:
             there = ", ".join(name for name in summary if name.endswith("_loss"))
             self._fail(trial, f"its fit has no metric '{self._metric}' (it has {there})", **about)
             return
-        self._study.complete(number, float(value), **about)
+        if not self._study.complete(number, float(value), **about):  # it took so long that we were taken for dead
+            self._close(trial, None, "another worker has taken it over")
+            return
         self._close(trial, float(value), None)
         self._keep_best(number, float(value))
 

@@ -156,11 +156,7 @@ class Study:
         self._mine.discard(number)
 
     def beat(self) -> None:
-        """Say that this worker lives. Call it every few seconds, from any thread; it seldom writes.
-
-        Raises:
-            RunError: the storage did not answer; the next call tries again.
-        """
+        """Say that this worker lives. Call it every few seconds, from any thread: it seldom writes; catch RunError."""
         with self._reported():
             self._desk.beat()
 
@@ -173,12 +169,11 @@ class Study:
     def retry_failed(self) -> int:
         """Ask for every point again that has failed; how many there are."""
         with self._reported():
-            count, book, asked = self.count, self._book(), 0
-            for index, entries in book.points(count).items():
-                if standing(entries) == "settled" and failed(entries):
-                    self._desk.add(index, entries[-1].round + 1, book.earlier(index), state="WAITING")
-                    asked += 1
-            return asked
+            book = self._book()
+            lost = {i: e for i, e in book.points(self.count).items() if standing(e) == "settled" and failed(e)}
+            for index, entries in lost.items():
+                self._desk.add(index, entries[-1].round + 1, book.earlier(index), state="WAITING")
+            return len(lost)
 
     def results(self) -> Results:
         """All trials, as they stand."""
@@ -210,33 +205,28 @@ class Study:
         while True:
             count, book = self.count, self._book()
             for index, left in book.takeable(count, self._orphan):
-                if left is None:
-                    earlier = book.earlier(index)
-                    rounds = [entry.round for entry in book.entries if entry.index == index]
-                    number = self._desk.add(index, max(rounds), earlier, state="RUNNING")
-                elif left.standing == "waiting" and not self._desk.pop(left.number):
+                number = self._desk.add_retry(index, book) if left is None else left.number
+                if left is not None and left.standing == "waiting" and not self._desk.pop(number):
                     continue
-                else:
-                    number = left.number
                 if (entry := self._keep(number)) is not None:
                     return entry
-            if book.fresh >= count or not self._may_propose(book, count):
+            ahead = self._ahead(book, count)
+            if ahead == 0:
                 return None
-            ahead = self._proposer.batch - book.fresh % self._proposer.batch if self._in_batches() else 1
-            for _ in range(min(ahead, count - book.fresh)):
+            for _ in range(ahead):
                 entry = self._keep(self._desk.add_fresh())
                 if entry is not None and not self._desk.alone:
                     return entry
-            # alone: they are there now, and nobody's
+            # alone, they are there now and nobody's
 
-    def _in_batches(self) -> bool:
-        return self._desk.alone and self._proposer.sweep.method == "bayes"
-
-    def _may_propose(self, book: Ledger, count: int) -> bool:
-        if not self._in_batches():
-            return True
-        before = book.fresh - book.fresh % self._proposer.batch
-        return book.settled(min(before, count)) == before
+    def _ahead(self, book: Ledger, count: int) -> int:
+        """How many new trials to propose now."""
+        size, left = self._proposer.batch, max(0, count - book.fresh)
+        if not self._desk.alone or self._proposer.sweep.method != "bayes":
+            return min(1, left)
+        done = book.fresh % size
+        before = book.fresh - done
+        return min(size - done, left) if book.settled(min(before, count)) == before else 0
 
     def _keep(self, number: int) -> Entry | None:
         """The trial, its point settled and this worker's; None where it turns out that another one has the point."""

@@ -69,6 +69,11 @@ class Results:
         done = [trial for trial in self.trials if trial.state == "complete" and trial.value is not None]
         return tuple(sorted(done, key=lambda trial: (sign * (trial.value or 0.0), trial.number)))
 
+    def failures(self) -> tuple[Trial, ...]:
+        """Of each point that has come to nothing so far, its last trial."""
+        last = {trial.index: trial for trial in sorted(self.trials, key=lambda trial: trial.number)}
+        return tuple(trial for trial in last.values() if trial.state == "failed")
+
     def best(self) -> Trial | None:
         """The best complete trial."""
         return next(iter(self.ranked()), None)

@@ -43,8 +43,8 @@ class Fit:
         best = self.metrics.get("val_loss")
         self.metrics = {name: value for name, value in chunk.rows[-1].items() if name != "epoch"}
         if self.order.config.trainer.patience:  # early stopping keeps the best weights
-            seen = [float(value) for value in chunk.rows.columns["val_loss"]]
-            self.metrics["val_loss"] = min([*seen, *([] if best is None else [best])])
+            lowest = float(str(chunk.rows.columns["val_loss"].min()))  # through str, as the rows
+            self.metrics["val_loss"] = lowest if best is None else min(lowest, best)
 
 
 class Unit(Protocol):

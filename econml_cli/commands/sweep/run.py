@@ -196,10 +196,10 @@ def _report(outcome: Any, directory: Any, quiet: bool, json: bool) -> None:
         )
     if outcome.signal is not None:
         say([f"--timeout is over; trials under way are saved. Continue with: {line}"])
-    if counts["failed"]:
+    if failures := results.failures():
         raise SweepFailedError(
-            f"{counts['failed']} of {len(results.trials)} trials failed; `econml sweep show {directory.path}` "
-            "tells why, --retry-failed tries them again."
+            f"{len(failures)} of {results.count} trials failed; `econml sweep show {directory.path}` tells why, "
+            "--retry-failed tries them again."
         )
     if not counts["complete"] and outcome.signal is None:
         raise RunError(f"No trial of {directory.path} has ended with a value; `econml sweep show` tells why.")
