@@ -137,16 +137,16 @@ def test_a_full_disk_stops_everything(tmp_path, monkeypatch):
 @pytest.mark.parametrize("engine", ["serial", "vmap"])
 def test_a_signal_saves_what_is_under_way_and_the_next_attempt_goes_on_from_there(tmp_path, engine):
     some = orders(tmp_path / "many", {"lr": 1e-3}, {"lr": 5e-3}, batch_size=20)
-    asked = []
 
     def stop():
-        asked.append(1)
-        return 2 if len(asked) > 2 else None
+        files = list((tmp_path / "many").glob("*/metrics.jsonl"))
+        return 2 if files and "\n" in files[0].read_text() else None
 
-    with Fits(engine, stop) as fits:
+    with Fits(engine, stop, jobs=1) as fits:
         fits.add(some)
         first = run(fits)
-    assert first[0].summary["stop_reason"] == "interrupted" and 0 < first[0].epoch < 30
+    assert all(event.summary["stop_reason"] == "interrupted" and event.epoch < 30 for event in first.values())
+    assert any(event.epoch for event in first.values())
     with Fits(engine) as fits:
         fits.add(some)
         second = run(fits)
@@ -158,18 +158,27 @@ def test_a_signal_saves_what_is_under_way_and_the_next_attempt_goes_on_from_ther
         assert second[order.number].summary["val_loss"] == pytest.approx(own.summary["val_loss"], rel=1e-4)
 
 
+class _Instant(dict):
+    """The pace of fits that take hardly any time by themselves."""
+
+    def __contains__(self, shape):
+        return True
+
+    def get(self, shape, default=None):
+        return 1e-12
+
+    __getitem__ = get
+
+
 def test_auto_goes_back_to_one_after_another_where_side_by_side_is_slower(tmp_path, monkeypatch):
-    monkeypatch.setattr(many, "PAYS", 0.0)
+    monkeypatch.setattr(many, "PAYS", -1.0)
     monkeypatch.setattr("econml_cli.training.trainer.CHUNK_SECONDS", 1e-4)
     some = orders(tmp_path / "many", *({"lr": lr} for lr in (1e-3, 2e-3, 3e-3, 4e-3)), num_epochs=400)
     with Fits("auto") as fits:
         fits.add(some)
-        shape = many.static(some[0].config)
-        events = []
-        for event in fits.advance():
-            events.append(event)
-            fits._pace[shape] = 1e-12  # as if one alone took no time at all
-        assert fits._pays == {shape: False}
+        fits._pace = _Instant()
+        events = list(fits.advance())
+        assert fits._pays == {many.static(some[0].config): False}
     ended = {event.number: event for event in events if event.kind == "ended"}
     assert sorted(ended) == [0, 1, 2, 3]
     for order in some:
@@ -191,12 +200,11 @@ def test_a_run_that_ended_is_made_anew_not_continued(tmp_path):
 
 def test_a_checkpoint_that_cannot_be_read_is_not_continued(tmp_path):
     some = orders(tmp_path / "many", {"lr": 1e-3}, batch_size=20)
-    asked = []
-    with Fits("serial", lambda: 2 if len(asked) > 2 else asked.append(1)) as fits:
+    with Fits("serial") as fits:
         fits.add(some)
         run(fits)
     made = Run(some[0].directory)
-    assert made.status() == "interrupted"
+    made.update_manifest(status="interrupted")
     step = checkpoint.steps(made.checkpoints)[-1]
     shutil.rmtree(made.checkpoints / str(step))
     (made.checkpoints / str(step)).mkdir()

@@ -267,22 +267,22 @@ LONG = {"lr": {"min": 0.001, "max": 0.01}, "num_epochs": {"value": 100_000}, "wi
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("jobs", [1, 2])
-def test_ctrl_c_saves_what_runs_and_the_same_line_goes_on(econml, jobs):
+@pytest.mark.parametrize("engine", ["serial", "process"])
+def test_ctrl_c_saves_what_runs_and_the_same_line_goes_on(econml, engine):
     file = sweep_file(run_cap=3, parameters=LONG)
-    process = start(file, "--jobs", jobs)
+    process = start(file, "--engine", engine)
     wait_for("runs/small/*/metrics.jsonl", process)
     time.sleep(0.5)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
-    assert err.splitlines()[-1].endswith(f"Continue with: econml sweep run {file} --jobs {jobs}")
+    assert err.splitlines()[-1].endswith(f"Continue with: econml sweep run {file} --engine {engine}")
     rows = trials(econml)
     assert {row["state"] for row in rows} <= {"waiting", "complete"}
     saved = [run for run in map(Run, sorted(Path("runs/small").glob("0*"))) if run.status() == "interrupted"]
     assert saved
     before = {run.name: len(run.metrics()) for run in saved}
-    again = start(file, "--jobs", jobs, "--timeout", "20s")
+    again = start(file, "--engine", engine)
     wait_until_longer(saved[0], before[saved[0].name], again)
     again.send_signal(signal.SIGTERM)
     assert again.wait(timeout=60) == 143
@@ -307,7 +307,7 @@ def test_a_kill_loses_only_the_trials_that_were_under_way(econml):
     process.kill()
     process.communicate()
     told = {row["number"]: row for row in trials(econml) if row["state"] == "complete"}
-    assert len(told) >= 4
+    assert len(told) >= 2  # of the five, three may still be under way
     assert econml("sweep", "run", file, "--quiet").code == 0
     rows = trials(econml)
     assert [row["index"] for row in rows] == [str(i) for i in range(20)]
@@ -333,12 +333,10 @@ def test_a_second_engine_on_the_same_directory_is_refused_in_one_sentence(econml
 
 @pytest.mark.slow
 def test_a_directory_deleted_under_the_engine_ends_it_in_one_sentence(econml):
-    import shutil
-
     file = sweep_file(run_cap=3, parameters=LONG)
     process = start(file, "--quiet")
     wait_for("runs/small/*/metrics.jsonl", process)
-    shutil.rmtree("runs")
+    Path("runs").rename("elsewhere")
     _, err = process.communicate(timeout=60)
     assert process.returncode == 1 and len(err.splitlines()) == 1 and "Traceback" not in err, err
 

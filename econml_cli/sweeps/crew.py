@@ -1,4 +1,4 @@
-"""Who trains the trials of a sweep: this process, or a few others that it starts."""
+"""Who trains the trials of a sweep: this process, or others that it starts."""
 
 import json
 import os
@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from econml_cli.errors import RunError
-from econml_cli.training.static import static
 
 if TYPE_CHECKING:
     from econml_cli.training.many import Event
@@ -34,16 +33,15 @@ class Crew(Protocol):
 
 
 class Pool:
-    """Fits in processes of their own, `jobs` of which train at a time.
+    """Each fit in a process of its own, `jobs` of which train at a time.
 
     Each is `python -m econml_cli.sweeps.worker`: a line of JSON in for each request, lines out for what happens.
-    A process that dies takes the fits that it had with it, and nothing else.
+    A process that dies takes its fit with it, and nothing else.
     """
 
-    def __init__(self, engine: str, jobs: int, fresh: bool):
-        """`engine`: how each process trains what it gets. `fresh`: every fit in a process of its own."""
-        self._engine, self._jobs, self._fresh = engine, jobs, fresh
-        self._waiting: deque[list[Order]] = deque()
+    def __init__(self, jobs: int):
+        self._jobs = jobs
+        self._waiting: deque[Order] = deque()
         self._workers: list[_Worker] = []
         self._said: queue.Queue[tuple[_Worker, dict[str, Any] | None]] = queue.Queue()
         self._stopped: int | None = None
@@ -56,14 +54,8 @@ class Pool:
             worker.close()
 
     def add(self, orders: "Iterable[Order]") -> None:
-        """Take orders: those that can train side by side go to one process, if that leaves none idle."""
-        groups: dict[Any, list[Order]] = {}
-        orders = list(orders)
-        for order in orders:
-            groups.setdefault(order.number if self._fresh else static(order.config), []).append(order)
-        share = 1 if self._engine == "serial" else -(-len(orders) // self._jobs)
-        for group in groups.values():
-            self._waiting.extend(group[at : at + share] for at in range(0, len(group), share))
+        """As `Crew`."""
+        self._waiting.extend(orders)
 
     def stop(self, signal: int) -> None:
         """Have every fit that is under way saved and ended after its current chunk."""
@@ -85,7 +77,7 @@ class Pool:
                 if paused:
                     paused.popleft().start([], until)
                 else:
-                    self._idle().start(self._waiting.popleft(), until)
+                    self._new().start([self._waiting.popleft()], until)
             if not any(worker.busy for worker in self._workers):
                 return
             worker, message = self._said.get()
@@ -101,13 +93,10 @@ class Pool:
             events += self._heard(*self._said.get())
         return events[-1]
 
-    def _idle(self) -> "_Worker":
-        free = [w for w in self._workers if not w.busy and not w.gone and not (self._fresh and w.used)]
-        if free:
-            return free[0]
+    def _new(self) -> "_Worker":
         taken = {worker.place for worker in self._workers if worker.busy}
-        place = next(i for i in range(self._jobs + 1) if i not in taken)
-        worker = _Worker(self._engine, place, self._jobs, self._said)
+        place = next(i for i in range(self._jobs) if i not in taken)
+        worker = _Worker(place, self._jobs, self._said)
         self._workers.append(worker)
         return worker
 
@@ -117,7 +106,7 @@ class Pool:
         if worker not in self._workers:  # it was let go
             return
         if message is None:  # it is gone
-            worker.busy, worker.gone = False, True
+            worker.busy = False
             self._workers.remove(worker)
             for number in sorted(worker.has):
                 yield Event(number, "failed", reason=f"its process ended ({worker.code()}); was it out of memory?")
@@ -125,7 +114,7 @@ class Pool:
             raise RunError(message["fatal"])
         elif "done" in message:
             worker.busy = False
-            if self._fresh and not worker.has:
+            if not worker.has:
                 self._workers.remove(worker)
                 worker.close()
         else:
@@ -138,12 +127,12 @@ class Pool:
 class _Worker:
     """One process, and the fits that it has."""
 
-    def __init__(self, engine: str, place: int, places: int, said: "queue.Queue[Any]"):
-        self.place, self.has, self.busy, self.used, self.gone = place, set[int](), False, False, False
+    def __init__(self, place: int, places: int, said: "queue.Queue[Any]"):
+        self.place, self.has, self.busy = place, set[int](), False
         environment = {**os.environ}
         environment.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # one GPU serves them all
         self._process = subprocess.Popen(  # noqa: S603
-            [sys.executable, "-m", "econml_cli.sweeps.worker", engine, str(place), str(places)],
+            [sys.executable, "-m", "econml_cli.sweeps.worker", str(place), str(places)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment,
         )  # fmt: skip
         threading.Thread(target=self._read, args=(said,), daemon=True).start()
@@ -157,7 +146,7 @@ class _Worker:
 
     def start(self, orders: "list[Order]", until: int | None) -> None:
         """Have it add orders, and advance all that it has."""
-        self.busy = self.used = True
+        self.busy = True
         self.has |= {order.number for order in orders}
         self.say({"add": [_as_json(order) for order in orders], "until": until})
 

@@ -44,7 +44,7 @@ class Plan:
 
     Attributes:
         count: how many points to try; None: as before, or run_cap, or the whole grid, or 50.
-        jobs: processes that train at a time (1: this one, unless the engine is process).
+        jobs: trials that train at a time; None: one for each core of a CPU (one on a GPU, or by engine process).
         timeout: seconds after which the sweep stops as if interrupted; None: never.
         keep: "all", or how many of the best trials keep their checkpoints.
         storage: where the study is, if workers share it; None: the journal in the directory, for this process alone.
@@ -53,7 +53,7 @@ class Plan:
 
     seed: int
     count: int | None = None
-    jobs: int = 1
+    jobs: int | None = None
     engine: Engine = "auto"
     timeout: float | None = None
     keep: int | Literal["all"] = "all"
@@ -136,18 +136,17 @@ def run(
 @contextlib.contextmanager
 def _crew(plan: Plan, stopped: Callable[[], int | None]) -> "Iterator[Crew]":
     """Whoever trains, told when to stop."""
-    if plan.jobs == 1 and plan.engine != "process":
+    if plan.engine != "process":
         from econml_cli.training import compilation_cache
         from econml_cli.training.many import Fits
 
         compilation_cache.enable()
-        with Fits(plan.engine, stopped) as fits:
+        with Fits(plan.engine, stopped, plan.jobs) as fits:
             yield fits
         return
     from econml_cli.sweeps.crew import Pool
 
-    fresh = plan.engine == "process"
-    with Pool("serial" if fresh else plan.engine, plan.jobs, fresh) as pool, _watching(stopped, pool.stop):
+    with Pool(plan.jobs or 1) as pool, _watching(stopped, pool.stop):
         yield pool
 
 
@@ -230,9 +229,10 @@ class _Round:
 
     def _size(self) -> int:
         """How many trials to take: few where others want some too."""
+        jobs = self._plan.jobs or 1
         if self._plan.storage is not None:
-            return max(self._plan.jobs, BATCH // 2)
-        return BATCH if self._sweep.method == "bayes" else max(MANY, 4 * self._plan.jobs)
+            return max(jobs, BATCH // 2)
+        return BATCH if self._sweep.method == "bayes" else max(MANY, 4 * jobs)
 
     def _run(self, trials: Sequence[Trial]) -> None:
         self._open = {trial.number: trial for trial in trials}

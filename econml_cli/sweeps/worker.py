@@ -1,6 +1,6 @@
 """One process of a `crew.Pool`: requests come in as lines of JSON on stdin, events go out as lines on stdout.
 
-`python -m econml_cli.sweeps.worker ENGINE PLACE PLACES`, started by `crew`, not by hand.
+`python -m econml_cli.sweeps.worker PLACE PLACES`, started by `crew`, not by hand.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ from econml_cli.errors import EconmlError
 
 def main() -> None:
     """Serve until stdin ends: then whoever started this is done, or dead."""
-    engine, place, places = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+    place, places = int(sys.argv[1]), int(sys.argv[2])
     for name in (signal.SIGINT, signal.SIGTERM):  # whoever started this hears them too, and says what to do
         signal.signal(name, signal.SIG_IGN)
     _share_cores(place, places)
@@ -29,7 +29,7 @@ def main() -> None:
     stopped: list[int] = []
     threading.Thread(target=_listen, args=(requests, stopped), daemon=True).start()
     try:
-        _serve(engine, requests, stopped, out)
+        _serve(requests, stopped, out)
     except (EconmlError, OSError) as error:
         _say(out, {"fatal": str(error)})
 
@@ -45,14 +45,14 @@ def _listen(requests: "queue.SimpleQueue[dict[str, Any] | None]", stopped: list[
     requests.put(None)
 
 
-def _serve(engine: Any, requests: "queue.SimpleQueue[dict[str, Any] | None]", stopped: list[int], out: TextIO) -> None:
+def _serve(requests: "queue.SimpleQueue[dict[str, Any] | None]", stopped: list[int], out: TextIO) -> None:
     from econml_cli.sweeps.crew import event_as_json
     from econml_cli.training import compilation_cache
     from econml_cli.training.many import Fits
     from econml_cli.training.units import Order
 
     compilation_cache.enable()
-    with Fits(engine, lambda: stopped[0] if stopped else None) as fits:
+    with Fits("serial", lambda: stopped[0] if stopped else None, jobs=1) as fits:
         while (request := requests.get()) is not None:
             if "end" in request:
                 event = fits.end(request["end"], signal=request["signal"], pruned=request["pruned"])

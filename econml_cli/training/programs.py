@@ -1,6 +1,7 @@
 """The compiled functions of training, kept while one process makes many fits: fits of one shape share them."""
 
 import functools
+import threading
 from collections.abc import Hashable
 from typing import Any
 
@@ -106,16 +107,18 @@ Axes = tuple[int | None, int | None, int | None]
 
 
 class Programs:
-    """Programs by static shape; kept for as long as this object is."""
+    """Programs by static shape; kept for as long as this object is. Several threads may use it."""
 
     def __init__(self) -> None:
         self._made: dict[Hashable, Program] = {}
+        self._making = threading.Lock()
 
     def get(self, setup: Setup) -> Program:
         """The program of a setup."""
         leaves, tree = jax.tree.flatten((nnx.state(setup.model), setup.train, setup.val))
         shapes = tuple((leaf.shape, str(leaf.dtype)) for leaf in leaves)
         key = (static(setup.config), shapes, tree)
-        if key not in self._made:
-            self._made[key] = Program(setup)
-        return self._made[key]
+        with self._making:
+            if key not in self._made:
+                self._made[key] = Program(setup)
+            return self._made[key]

@@ -2,6 +2,7 @@
 
 import copy
 import math
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
@@ -53,13 +54,14 @@ def assemble(config: FitConfig) -> Setup:
 
 class Workshop:
     """Makes setups. One that makes many compiles each drawing and each initialisation once, reads a data file once, and
-    hands fits of one seed the same samples."""
+    hands fits of one seed the same samples. Several threads may use it."""
 
     def __init__(self) -> None:
         self._compiled: dict[Hashable, Any] = {}
         self._checked: set[Hashable] = set()
         # another seed has other samples, which may be large: those of the last few seeds and problems are kept
         self._drawn: OrderedDict[Hashable, Any] = OrderedDict()
+        self._drawing = threading.Lock()
 
     def assemble(self, config: FitConfig) -> Setup:
         """Everything that training needs, drawn from one `nnx.Rngs(seed)` in the lecture's order: what defines the
@@ -93,15 +95,14 @@ class Workshop:
         drawn = int(rngs.default.count[...])
         trainer = config.trainer
         key = (what, config.problem, config.problem_options, trainer.seed, trainer.precision, drawn)
-        if key in self._drawn:
+        with self._drawing:
+            if key not in self._drawn:
+                self._drawn[key] = make(), int(rngs.default.count[...])
             self._drawn.move_to_end(key)
             value, after = self._drawn[key]
             rngs.default.count[...] = jnp.uint32(after)
-            return value
-        value = make()
-        self._drawn[key] = value, int(rngs.default.count[...])
-        while len(self._drawn) > KEPT:
-            self._drawn.popitem(last=False)
+            while len(self._drawn) > KEPT:
+                self._drawn.popitem(last=False)
         return value
 
     def _problem(self, config: FitConfig, rngs: nnx.Rngs) -> Any:

@@ -44,6 +44,7 @@ class Stack:
             _axis([i.val for i in inputs]),
         )
         self._alike = len({s.config.trainer.seed for s in setups}) == 1 and self._axes[1] is None
+        self._carry: Carry
         self._run = self.program.stacked(self._axes, self._alike)
         carries = [self._initial(setup, i) for setup, i in zip(setups, inputs, strict=True)]
         self._slots: list[int | None] = list(range(len(setups)))
@@ -51,7 +52,14 @@ class Stack:
         self._arrange([*range(len(setups)), *[0] * (size - len(setups))], _stack(carries), self._stack_inputs(inputs))
         self._ended: dict[int, Carry] = {}  # of members that are no longer in the program
         self._status = dict.fromkeys(range(len(setups)), RUNNING)
-        self._compile_seconds: float | None = None
+        self._compile_seconds = self._compile()
+        self._pace: float | None = None
+
+    def _compile(self) -> float:
+        """Compile the program by running it for no epoch; the seconds that this took."""
+        start = time.perf_counter()
+        self._carry, _ = self._run(self._carry, self._inputs, jnp.int32(0), jnp.int32(0))
+        return time.perf_counter() - start
 
     def _initial(self, setup: Setup, inputs: Inputs) -> Carry:
         _, params, other = nnx.split(setup.model, nnx.Param, ...)
@@ -113,8 +121,6 @@ class Stack:
     def _report(self, buffers: Any, start: float) -> dict[int, Chunk]:
         values, epochs, status = jax.device_get((buffers, self._carry.epoch, self._carry.status))
         seconds = time.perf_counter() - start
-        if self._compile_seconds is None:
-            self._compile_seconds = seconds
         self._pace = seconds / max(1, int(max(epochs)) - self.epoch)
         chunks = {}
         for slot, member in enumerate(self._slots):
@@ -141,7 +147,7 @@ class Stack:
             slot for slot, member in enumerate(self._slots) if member is not None and self._status[member] == RUNNING
         ]
         size = _power_of_two(len(keep))
-        if self._compile_seconds is None or size >= len(self._slots):
+        if self._pace is None or size >= len(self._slots):
             return
         saved = (last - self.epoch) * self._pace * (1 - size / len(self._slots))
         if saved < self._compile_seconds:

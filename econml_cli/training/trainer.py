@@ -72,6 +72,10 @@ class Trainer:
         rows = Rows(first + 1, {name: column[:done] for name, column in values.items()})
         return Chunk(rows, int(epoch), int(status), seconds)
 
+    def compile(self) -> None:
+        """Compile the program, where no fit of this shape has done so, by running it for no epoch."""
+        self.carry, _ = self.program.chunk(self.carry, self.inputs, jnp.int32(0))
+
     def compile_step(self) -> Any:
         """One update of one batch, compiled by itself, for its cost."""
         epoch = self.program.epoch

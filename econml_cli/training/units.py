@@ -27,12 +27,17 @@ class Order:
 
 @dataclass(eq=False)
 class Fit:
-    """One fit under way; `metrics` are those of its last epoch, with the val_loss that would be kept now."""
+    """One fit under way; `metrics` are those of its last epoch, with the val_loss that would be kept now.
+
+    `trainer` is at its start, or where a checkpoint has it; `resumed` tells which.
+    """
 
     order: Order
     setup: Setup
     recording: Recording
     close: contextlib.ExitStack
+    trainer: Trainer
+    resumed: bool
     metrics: dict[str, float] = field(default_factory=dict)
 
     def log(self, chunk: Chunk, unit: "Unit") -> None:
@@ -66,17 +71,15 @@ class Unit(Protocol):
 class Single:
     """One fit by itself."""
 
-    def __init__(self, fit: Fit, trainer: Trainer):
-        self.fits, self._trainer = [fit], trainer
+    def __init__(self, fit: Fit):
+        self.fits, self._trainer = [fit], fit.trainer
         self.seconds_per_epoch: float | None = None
 
     def run(self, until: int) -> Iterator[list[tuple[Fit, Chunk]]]:
         """As `Unit`."""
-        done, first = int(self._trainer.carry.epoch), True
+        done = int(self._trainer.carry.epoch)
         for chunk in self._trainer.run(done, self._trainer.options.checkpoint_every, until):
-            if not first:  # the first one may have compiled
-                self.seconds_per_epoch = chunk.seconds / max(1, len(chunk.rows))
-            first = False
+            self.seconds_per_epoch = chunk.seconds / max(1, len(chunk.rows))
             yield [(self.fits[0], chunk)]
 
     def carry(self, fit: Fit) -> Carry:
@@ -91,18 +94,15 @@ class Together:
     """Several fits side by side."""
 
     def __init__(self, fits: Sequence[Fit], programs: Programs):
-        self.fits, self._programs = list(fits), programs
+        self.fits = list(fits)
         self._stack = Stack([fit.setup for fit in fits], programs)
         self.seconds_per_epoch: float | None = None
 
     def run(self, until: int) -> Iterator[list[tuple[Fit, Chunk]]]:
         """As `Unit`."""
-        first = True
         for chunks in self._stack.run(until):
             longest = max(chunks.values(), key=lambda chunk: len(chunk.rows))
-            if not first:
-                self.seconds_per_epoch = longest.seconds / max(1, len(longest.rows))
-            first = False
+            self.seconds_per_epoch = longest.seconds / max(1, len(longest.rows))
             yield [(self.fits[member], chunk) for member, chunk in chunks.items()]
 
     def carry(self, fit: Fit) -> Carry:
@@ -117,9 +117,8 @@ class Together:
         """The fits that still run, each by itself from where it is."""
         singles = []
         for member in self._stack.running():
-            trainer = Trainer(self.fits[member].setup, self._programs)
-            trainer.carry = self._stack.carry(member)
-            singles.append(Single(self.fits[member], trainer))
+            self.fits[member].trainer.carry = self._stack.carry(member)
+            singles.append(Single(self.fits[member]))
         return singles
 
 

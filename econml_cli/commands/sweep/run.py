@@ -46,15 +46,18 @@ def run_command(
         ),
     ] = None,
     jobs: Annotated[
-        int, typer.Option(min=1, metavar="N", rich_help_panel=TRAINING, help="Processes that train at a time.")
-    ] = 1,
+        int | None,
+        typer.Option(
+            min=1, metavar="N", rich_help_panel=TRAINING, help="Trials that train at a time (default: one a CPU core)."
+        ),
+    ] = None,
     engine: Annotated[
         Literal["auto", "vmap", "serial", "process"],
         typer.Option(
             metavar="NAME",
             rich_help_panel=TRAINING,
-            help="vmap: trials of one shape side by side; serial: one after another; process: each in a process of its "
-            "own; auto: what is faster.",
+            help="vmap: trials of one shape as one program; serial: each by itself; auto: what proves faster; process: "
+            "each in a process of its own.",
         ),
     ] = "auto",
     timeout: Annotated[

@@ -1,0 +1,85 @@
+"""What must be there before a fit can train: data, model, program, run directory."""
+
+import contextlib
+import time
+
+from econml_cli import checkpoint, runs
+from econml_cli.errors import CheckpointError, EconmlError, RunError
+from econml_cli.training import record
+from econml_cli.training.fit import check_patience, continued
+from econml_cli.training.precision import precision
+from econml_cli.training.programs import Programs
+from econml_cli.training.recording import Recording, no_sinks
+from econml_cli.training.setup import Setup, Workshop
+from econml_cli.training.trainer import Trainer
+from econml_cli.training.units import Fit, Order
+
+
+class Preparer:
+    """Prepares fits; several threads may use it."""
+
+    def __init__(self) -> None:
+        self.programs = Programs()
+        self._workshop = Workshop()
+
+    def prepare(self, order: Order) -> Fit | str:
+        """The fit, ready to train and recorded from now on; or why it cannot be made, in a sentence.
+
+        Raises:
+            OSError, RunError: its run directory cannot be written.
+        """
+        with precision(order.config.trainer.precision):
+            try:
+                setup = self._workshop.assemble(order.config)
+                check_patience(setup)
+                trainer = Trainer(setup, self.programs)
+                run = _resumable(order)
+                if run is not None:
+                    continued(run, setup, trainer)
+                trainer.compile()
+            except OSError:
+                raise
+            except Exception as error:
+                return reason_of(error)
+            return _record(order, setup, trainer, run)
+
+
+def _record(order: Order, setup: Setup, trainer: Trainer, run: runs.Run | None) -> Fit:
+    """The fit with its run directory: the one of an interrupted attempt, or a new one."""
+    started, done = time.perf_counter(), int(trainer.carry.epoch)
+    resumed = run is not None
+    if run is None:
+        more = {"sweep": dict(order.manifest)} if order.manifest else {}
+        run = runs.create(order.directory, record.files(setup, None, **more), force=True)
+    with contextlib.ExitStack() as close:
+        close.enter_context(runs.training_lock(run))
+        if resumed:
+            (run.path / "summary.json").unlink(missing_ok=True)
+            run.update_manifest(status="running", process=runs.this_process())
+        recording = close.enter_context(Recording(run, setup, trainer.program, no_sinks, done, started))
+        fit = Fit(order, setup, recording, close.pop_all(), trainer, resumed)
+    rows = [row for row in run.metrics() if row["epoch"] <= done] if resumed else []
+    if rows:
+        fit.metrics = {name: value for name, value in rows[-1].items() if name != "epoch"}
+        if order.config.trainer.patience:
+            fit.metrics["val_loss"] = min(row["val_loss"] for row in rows)
+    return fit
+
+
+def _resumable(order: Order) -> runs.Run | None:
+    """The run that an interrupted attempt at this fit has left, if it can be continued."""
+    run = runs.Run(order.directory)
+    with contextlib.suppress(RunError, CheckpointError):
+        if run.status() in ("interrupted", "killed", "running") and run.config() == order.config:
+            checkpoint.load(run.checkpoints)
+            return run
+    return None
+
+
+def reason_of(error: Exception) -> str:
+    """Why a fit failed, in one sentence."""
+    if isinstance(error, EconmlError):
+        return str(error)
+    if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
+        return "out of memory"
+    return f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0]}"
