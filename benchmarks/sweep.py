@@ -35,9 +35,8 @@ def main() -> None:
     parser.add_argument("--engine", default="auto")
     parser.add_argument("--json", type=Path, help="keep the figures in this file")
     arguments = parser.parse_args()
-    print(
-        "| sweep | cache | ours, s | min to max | one process a trial, s | ratio | target |\n|---|---|---|---|---|---|---|"
-    )
+    titles = ("sweep", "cache", "ours, s", "min to max", "one process a trial, s", "ratio", "target")
+    print(f"| {' | '.join(titles)} |\n|{'---|' * len(titles)}")
     found = []
     for name, changes, target in CASES:
         for cache, ours, peer in case(changes, arguments):

@@ -49,7 +49,7 @@ def shape(text):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", ["README.md", "docs/tutorial.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/tutorial.md", "docs/sweeps.md"])
 def test_the_commands_of_a_page_print_what_it_shows(page, isolated):
     text = (ROOT / page).read_text()
     assert shape(script("run_console_blocks").run_page(text, isolated)) == shape(text)

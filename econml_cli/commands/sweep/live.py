@@ -122,7 +122,7 @@ class LiveTable(Watcher):
         """As `Watcher`."""
         best = self._score.end(value)
         self._running.pop(trial.number, None)
-        what = ("best" if best else "done") if value is not None else (reason or "failed")
+        what = ("best" if best else "done") if value is not None else (reason or "failed").replace(" after", ",")
         self._recent = [*self._recent, (trial, what, number(value))][-RECENT:]
 
     def render(self) -> Any:
@@ -133,12 +133,11 @@ class LiveTable(Watcher):
 
         score = self._score
         title = f"{score.done} of {score.count} trials, best {score.metric} {number(score.best)}, {score.left()} left"
-        table = Table(title=Text(title), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, expand=False)
-        table.add_column("trial", justify="right", no_wrap=True)
-        for name in score.varied:
-            table.add_column(name, justify="right", overflow="ellipsis", no_wrap=True)
-        table.add_column(score.metric, justify="right", no_wrap=True)
-        table.add_column("", overflow="ellipsis", no_wrap=True)
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=Text(title), title_justify="left")
+        table.caption_justify = "left"
+        for name in ("trial", *score.varied, score.metric):
+            table.add_column(name, justify="right", overflow="ellipsis", no_wrap=True, min_width=min(len(name), 12))
+        table.add_column("", overflow="ellipsis", no_wrap=True, max_width=18)
         begun = [row for row in self._running.values() if row[1]]
         waiting = len(self._running) - len(begun)
         for trial, what, value in [*self._recent, *begun[:RECENT]]:
@@ -146,7 +145,7 @@ class LiveTable(Watcher):
             cells = [number(point.get(name)) for name in score.varied]
             table.add_row(str(trial.number), *map(Text, cells), value, Text(what), style=_style(what))
         if waiting or len(begun) > RECENT:
-            table.caption = Text(f"{waiting + max(0, len(begun) - RECENT)} more of this round", style="dim")
+            table.caption = Text(f"{waiting + max(0, len(begun) - RECENT)} more in this round", style="dim")
         return table
 
 
