@@ -44,7 +44,7 @@ def show(renderable: RenderableType) -> None:
 
 def print_json(value: Any) -> None:
     """Write exactly one JSON document on stdout; NaN and infinities become null."""
-    from econml_cli.runs import finite
+    from econml_cli.disk import finite
 
     sys.stdout.write(json.dumps(finite(value), indent=2, allow_nan=False) + "\n")
 

@@ -7,57 +7,16 @@ import os
 import platform
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from econml_cli import config as configs
+from econml_cli import disk
 from econml_cli.errors import ConfigError, RunError, suggest
 
 SCHEMA = 1
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file so that a kill at any instant leaves the old one or the new one, whole."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        _sync(path.parent)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _sync(directory: Path) -> None:
-    """Make a rename in a directory survive a power cut, where the system can."""
-    with contextlib.suppress(OSError):
-        descriptor = os.open(directory, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
-def write_json(path: Path, value: Mapping[str, Any]) -> None:
-    """Write a JSON document atomically; NaN and infinities become null, as JSON has no word for them."""
-    write_text(path, json.dumps(finite(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
-
-
-def finite(value: Any) -> Any:
-    """A JSON value with every NaN and infinity replaced by None, and NumPy scalars by Python's."""
-    if isinstance(value, Mapping):
-        return {str(k): finite(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [finite(v) for v in value]
-    if hasattr(value, "item") and getattr(value, "ndim", 0) == 0:
-        value = value.item()
-    if isinstance(value, float) and not (value == value and abs(value) != float("inf")):
-        return None
-    return value
 
 
 @dataclass(frozen=True)
@@ -99,7 +58,7 @@ class Run:
 
     def update_manifest(self, **changes: Any) -> None:
         """Change some keys of manifest.json."""
-        write_json(self.path / "manifest.json", {**self.manifest(), **changes})
+        disk.write_json(self.path / "manifest.json", {**self.manifest(), **changes})
 
     def summary(self) -> dict[str, Any]:
         """summary.json: what came out; {} while the run is not finished."""
@@ -211,11 +170,11 @@ def create(path: Path, files: Mapping[str, str], force: bool) -> Run:
         staging.mkdir(parents=True)
         (staging / "checkpoints").mkdir()
         for name, text in files.items():
-            write_text(staging / name, text)
+            disk.write_text(staging / name, text)
         if path.exists():
             path.rename(old)
         staging.rename(path)
-        _sync(path.parent)
+        disk.sync(path.parent)
     except OSError as error:
         if old.exists() and not path.exists():
             old.rename(path)  # the run that was there is worth more than the one that could not be made
@@ -233,29 +192,7 @@ def training_lock(run: Run) -> contextlib.AbstractContextManager[None]:
         RunError: another process is training it.
     """
     taken = f"{run.path} is being trained by another process; wait for it, or stop it first."
-    return exclusive(run.path / ".lock", taken)
-
-
-@contextlib.contextmanager
-def exclusive(path: Path, taken: str) -> Iterator[None]:
-    """Inside the context this process alone holds the lock file, which the system drops with the process.
-
-    Raises:
-        RunError: another process holds it (`taken` is what it says).
-    """
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        yield
-        return
-    with path.open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise RunError(taken) from None
-        except OSError:  # some network file systems know no locks
-            pass
-        yield
+    return disk.exclusive(run.path / ".lock", taken)
 
 
 def list_runs(runs_dir: Path) -> list[Run]:

@@ -11,13 +11,14 @@ import pytest
 from flax import nnx
 
 from econml_cli.config import build
+from econml_cli.disk import write_json
 from econml_cli.errors import ConfigError, DataError, RunError
 from econml_cli.evaluation import evaluate, evaluate_all, population, predict, samples
 from econml_cli.evaluation.population import population_risk
 from econml_cli.evaluation.predictions import predict_own
 from econml_cli.models.linear import Linear
 from econml_cli.problems.linear import LinearProblem
-from econml_cli.runs import Run, write_json
+from econml_cli.runs import Run
 from econml_cli.training.fit import fit
 from econml_cli.training.precision import precision
 

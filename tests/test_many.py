@@ -13,8 +13,8 @@ from econml_cli.runs import Run
 from econml_cli.training import many
 from econml_cli.training.fit import fit, resume
 from econml_cli.training.many import Fits
+from econml_cli.training.orders import Order
 from econml_cli.training.position import load_model
-from econml_cli.training.units import Order
 
 COMMON = {"N": 60, "N_test": 10, "N_val": 20, "width": 8, "num_epochs": 30}
 

@@ -6,7 +6,7 @@ import subprocess
 import numpy as np
 import pytest
 
-from econml_cli import runs
+from econml_cli import disk, runs
 from econml_cli.errors import RunError
 from econml_cli.runs import Run
 from econml_cli.tracking.rows import Rows, after, as_text
@@ -85,7 +85,7 @@ def test_a_torn_last_line_of_metrics_is_left_out(isolated):
 
 
 def test_json_never_holds_nan(isolated):
-    runs.write_json(isolated / "x.json", {"a": float("inf"), "b": [float("nan"), 1]})
+    disk.write_json(isolated / "x.json", {"a": float("inf"), "b": [float("nan"), 1]})
     assert json.loads((isolated / "x.json").read_text()) == {"a": None, "b": [None, 1]}
     assert [p.name for p in isolated.iterdir()] == ["x.json"]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from econml_cli import runs
+from econml_cli import disk
 from econml_cli.config import FitConfig
 from econml_cli.errors import ConfigError, EconmlError
 from econml_cli.evaluation import bootstrap as boot
@@ -73,7 +73,7 @@ class Evaluation:
         if self.coefficients is not None:
             found["coefficients"] = self.coefficients
         found |= {"bootstrap": self.bootstrap, "bootstrap_seed": self.bootstrap_seed, "notes": list(self.notes)}
-        return runs.finite(found)
+        return disk.finite(found)
 
 
 def evaluate(

@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from econml_cli import runs
+from econml_cli import disk
 from econml_cli.errors import ConfigError, suggest
 from econml_cli.evaluation.evaluate import REPORTED, Estimate, Evaluation
 from econml_cli.evaluation.render import RENDERERS, Grid, fitting
@@ -147,7 +147,7 @@ def _split_of(name: str) -> str | None:
 
 def _cell(value: Any) -> str:
     """Four significant digits; "-" for what is missing or not defined."""
-    value = runs.finite(value)
+    value = disk.finite(value)
     if value is None:
         return "-"
     if isinstance(value, float):

@@ -1,5 +1,6 @@
 """Who trains the trials of a sweep: this process, or others that it starts."""
 
+import contextlib
 import json
 import os
 import queue
@@ -10,25 +11,22 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from econml_cli.errors import RunError
-
-if TYPE_CHECKING:
-    from econml_cli.training.many import Event
-    from econml_cli.training.units import Order
+from econml_cli.training.orders import Event, Order
 
 
 class Crew(Protocol):
     """Makes fits; see `training.many.Fits`, which is one. Entered as a context, left when all is done."""
 
-    def add(self, orders: "Iterable[Order]") -> None:
+    def add(self, orders: Iterable[Order]) -> None:
         """Take orders."""
 
-    def advance(self, until: int | None = None) -> "Iterator[Event]":
+    def advance(self, until: int | None = None) -> Iterator[Event]:
         """Train all fits to an epoch."""
 
-    def end(self, number: int, *, signal: int | None = None, pruned: bool = False) -> "Event":
+    def end(self, number: int, *, signal: int | None = None, pruned: bool = False) -> Event:
         """End a paused fit where it is."""
 
 
@@ -53,17 +51,17 @@ class Pool:
         for worker in self._workers:
             worker.close()
 
-    def add(self, orders: "Iterable[Order]") -> None:
+    def add(self, orders: Iterable[Order]) -> None:
         """As `Crew`."""
         self._waiting.extend(orders)
 
     def stop(self, signal: int) -> None:
         """Have every fit that is under way saved and ended after its current chunk."""
         self._stopped = signal
-        for worker in self._workers:
+        for worker in list(self._workers):
             worker.say({"stop": signal})
 
-    def advance(self, until: int | None = None) -> "Iterator[Event]":
+    def advance(self, until: int | None = None) -> Iterator[Event]:
         """As `Crew`; several processes at a time.
 
         Raises:
@@ -83,7 +81,7 @@ class Pool:
             worker, message = self._said.get()
             yield from self._heard(worker, message)
 
-    def end(self, number: int, *, signal: int | None = None, pruned: bool = False) -> "Event":
+    def end(self, number: int, *, signal: int | None = None, pruned: bool = False) -> Event:
         """As `Crew`."""
         worker = next(worker for worker in self._workers if number in worker.has)
         worker.busy = True
@@ -98,11 +96,11 @@ class Pool:
         place = next(i for i in range(self._jobs) if i not in taken)
         worker = _Worker(place, self._jobs, self._said)
         self._workers.append(worker)
+        if self._stopped is not None:  # since it was decided that there shall be another
+            worker.say({"stop": self._stopped})
         return worker
 
-    def _heard(self, worker: "_Worker", message: dict[str, Any] | None) -> "Iterator[Event]":
-        from econml_cli.training.many import Event
-
+    def _heard(self, worker: "_Worker", message: dict[str, Any] | None) -> Iterator[Event]:
         if worker not in self._workers:  # it was let go
             return
         if message is None:  # it is gone
@@ -129,6 +127,7 @@ class _Worker:
 
     def __init__(self, place: int, places: int, said: "queue.Queue[Any]"):
         self.place, self.has, self.busy = place, set[int](), False
+        self._speaking = threading.Lock()
         environment = {**os.environ}
         environment.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # one GPU serves them all
         self._process = subprocess.Popen(  # noqa: S603
@@ -144,7 +143,7 @@ class _Worker:
         self._process.wait()
         said.put((self, None))
 
-    def start(self, orders: "list[Order]", until: int | None) -> None:
+    def start(self, orders: list[Order], until: int | None) -> None:
         """Have it add orders, and advance all that it has."""
         self.busy = True
         self.has |= {order.number for order in orders}
@@ -153,11 +152,9 @@ class _Worker:
     def say(self, request: dict[str, Any]) -> None:
         """Send a request; that a dead process does not hear it shows elsewhere."""
         assert self._process.stdin is not None
-        try:
+        with self._speaking, contextlib.suppress(OSError):
             self._process.stdin.write(json.dumps(request) + "\n")
             self._process.stdin.flush()
-        except OSError:
-            pass
 
     def code(self) -> str:
         """How the process ended."""
@@ -174,7 +171,7 @@ class _Worker:
             self._process.kill()
 
 
-def _as_json(order: "Order") -> dict[str, Any]:
+def _as_json(order: Order) -> dict[str, Any]:
     return {
         "number": order.number,
         "config": order.config.to_dict(),
@@ -183,6 +180,6 @@ def _as_json(order: "Order") -> dict[str, Any]:
     }
 
 
-def event_as_json(event: "Event") -> dict[str, Any]:
+def event_as_json(event: Event) -> dict[str, Any]:
     """What `Event(**...)` takes back."""
     return asdict(event)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from econml_cli import runs
+from econml_cli import disk
 from econml_cli.errors import RunError, suggest
 
 SCHEMA = 1
@@ -71,8 +71,8 @@ class SweepDirectory:
         staging = self.path.with_name(f".{self.path.name}.{secrets.token_hex(4)}.new")
         try:
             staging.mkdir(parents=True)
-            runs.write_text(staging / "sweep.yaml", text)
-            runs.write_json(staging / "sweep.json", {"schema": SCHEMA, **about})
+            disk.write_text(staging / "sweep.yaml", text)
+            disk.write_json(staging / "sweep.json", {"schema": SCHEMA, **about})
             staging.rename(self.path)  # over an empty directory too, over nothing else
         except OSError as error:
             if not self.exists():
@@ -89,7 +89,7 @@ class SweepDirectory:
         Raises:
             RunError: another process is running it.
         """
-        with runs.exclusive(
+        with disk.exclusive(
             self.path / ".lock",
             f"{self.path} is being run by another process; wait for it, or let several share it: add --storage "
             f"{self.journal} to each.",

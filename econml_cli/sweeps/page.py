@@ -6,7 +6,7 @@ import re
 from importlib import resources
 from typing import Any
 
-from econml_cli import __version__, runs
+from econml_cli import __version__, disk
 from econml_cli.sweeps import show, table
 from econml_cli.sweeps.analysis import Analysis
 from econml_cli.sweeps.trials import Results, Trial
@@ -33,7 +33,7 @@ def _part(name: str) -> str:
 
 def _embedded(document: Any) -> str:
     """JSON that cannot end the script element that it stands in."""
-    text = json.dumps(runs.finite(document), ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=str)
+    text = json.dumps(disk.finite(document), ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=str)
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
 

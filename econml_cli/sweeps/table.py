@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from econml_cli import runs
+from econml_cli import disk
 from econml_cli.errors import ConfigError, suggest
 from econml_cli.sweeps.trials import Results, Trial
 
@@ -30,7 +30,7 @@ class Column:
 
 def metric(results: Results) -> Column:
     """The metric in its own sign."""
-    return Column(results.metric, lambda trial: runs.finite(trial.value))
+    return Column(results.metric, lambda trial: disk.finite(trial.value))
 
 
 def parameter(name: str) -> Column:
@@ -64,7 +64,7 @@ def whole(results: Results) -> tuple[Column, ...]:
         *varied(results),
         *map(parameter, constants),
         metric(results),
-        *(Column(name, lambda trial, name=name: runs.finite(trial.metrics.get(name))) for name in others),  # type: ignore[misc]
+        *(Column(name, lambda trial, name=name: disk.finite(trial.metrics.get(name))) for name in others),  # type: ignore[misc]
         *map(field, _FIXED[3:]),
     )
 

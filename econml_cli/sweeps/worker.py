@@ -49,7 +49,7 @@ def _serve(requests: "queue.SimpleQueue[dict[str, Any] | None]", stopped: list[i
     from econml_cli.sweeps.crew import event_as_json
     from econml_cli.training import compilation_cache
     from econml_cli.training.many import Fits
-    from econml_cli.training.units import Order
+    from econml_cli.training.orders import Order
 
     compilation_cache.enable()
     with Fits("serial", lambda: stopped[0] if stopped else None, jobs=1) as fits:

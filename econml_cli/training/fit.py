@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from econml_cli import checkpoint, runs
+from econml_cli import checkpoint, disk, runs
 from econml_cli.config import FitConfig, TrackingOptions
 from econml_cli.errors import CheckpointError, ConfigError, RunError
 from econml_cli.runs import Run
@@ -84,7 +84,7 @@ def resume(
         setup = assemble(record.with_own_file(run, config))
         trainer = Trainer(setup)
         continued(run, setup, trainer)
-        runs.write_text(run.path / "config.yaml", config.to_yaml())
+        disk.write_text(run.path / "config.yaml", config.to_yaml())
         (run.path / "summary.json").unlink(missing_ok=True)  # it is of the shorter run
         run.update_manifest(status="running", process=runs.this_process())
         return _train(run, trainer, open_sinks, stop_signal, started)

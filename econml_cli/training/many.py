@@ -13,48 +13,28 @@ import os
 import queue
 import threading
 from collections import deque
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, Literal
+from typing import Literal
 
 import jax
 
 from econml_cli.errors import CheckpointError, EconmlError, RunError
 from econml_cli.training.epoch import Carry
+from econml_cli.training.orders import Event, Kind, Order
 from econml_cli.training.precision import precision
 from econml_cli.training.preparing import Preparer, reason_of
 from econml_cli.training.stack import same_shape
 from econml_cli.training.static import static
-from econml_cli.training.units import Fit, Order, Single, Together, Unit, is_running
+from econml_cli.training.units import Fit, Single, Together, Unit, is_running
 
 Engine = Literal["auto", "vmap", "serial"]
-Kind = Literal["progress", "paused", "ended", "failed"]
 #: the most fits in one program, and, where nobody says, in training at a time
 MOST, MOST_JOBS = 64, 8
 #: seconds of training that must lie ahead of a thread before `auto` tries a `vmap`: that takes a compilation of one to
 #: two seconds, and was at best 2.5 times as fast as one fit after another on a CPU
 PAYS = 6.0
-
-
-@dataclass(frozen=True)
-class Event:
-    """What happened to one fit.
-
-    Attributes:
-        kind: progress (a chunk of epochs is done), paused (it is where it was to be advanced to), ended (see `summary`)
-            or failed (see `reason`, a sentence).
-        epoch: epochs done. metrics: of the last of them; under early stopping val_loss is the one that would be kept.
-        summary: as summary.json.
-    """
-
-    number: int
-    kind: Kind
-    epoch: int = 0
-    metrics: Mapping[str, float] = field(default_factory=dict)
-    summary: Mapping[str, Any] | None = None
-    reason: str | None = None
 
 
 def default_jobs() -> int:
@@ -209,7 +189,7 @@ class Fits:
     def _prepared(self, orders: Sequence[Order]) -> list[Fit]:
         fits = []
         for order in orders:
-            prepared = self._preparer.prepare(order)
+            prepared = self._preparer.prepare(order, alone=len(orders) == 1)
             if isinstance(prepared, Fit):
                 fits.append(prepared)
                 with self._desk:

@@ -7,12 +7,13 @@ from econml_cli import checkpoint, runs
 from econml_cli.errors import CheckpointError, EconmlError, RunError
 from econml_cli.training import record
 from econml_cli.training.fit import check_patience, continued
+from econml_cli.training.orders import Order
 from econml_cli.training.precision import precision
 from econml_cli.training.programs import Programs
 from econml_cli.training.recording import Recording, no_sinks
 from econml_cli.training.setup import Setup, Workshop
 from econml_cli.training.trainer import Trainer
-from econml_cli.training.units import Fit, Order
+from econml_cli.training.units import Fit
 
 
 class Preparer:
@@ -22,8 +23,10 @@ class Preparer:
         self.programs = Programs()
         self._workshop = Workshop()
 
-    def prepare(self, order: Order) -> Fit | str:
+    def prepare(self, order: Order, *, alone: bool = True) -> Fit | str:
         """The fit, ready to train and recorded from now on; or why it cannot be made, in a sentence.
+
+        `alone`: it is trained by a program of its own, which is compiled now.
 
         Raises:
             OSError, RunError: its run directory cannot be written.
@@ -36,7 +39,8 @@ class Preparer:
                 run = _resumable(order)
                 if run is not None:
                     continued(run, setup, trainer)
-                trainer.compile()
+                if alone or run is not None:
+                    trainer.compile()
             except OSError:
                 raise
             except Exception as error:

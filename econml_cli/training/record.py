@@ -17,7 +17,7 @@ import jax
 import numpy as np
 
 import econml_cli
-from econml_cli import runs
+from econml_cli import disk, runs
 from econml_cli.config import FitConfig
 from econml_cli.runs import Run
 from econml_cli.training.setup import Setup, num_params
@@ -25,7 +25,7 @@ from econml_cli.training.setup import Setup, num_params
 
 def files(setup: Setup, command: str | None, **more: Any) -> dict[str, str]:
     """What a run directory holds before training starts; `more` goes into its manifest."""
-    manifest = runs.finite({**_manifest(setup, command), **more})
+    manifest = disk.finite({**_manifest(setup, command), **more})
     files = {
         "config.yaml": setup.config.to_yaml(),
         "manifest.json": json.dumps(manifest, indent=2, ensure_ascii=False) + "\n",

@@ -10,7 +10,7 @@ from typing import Any
 import jax
 from flax import nnx
 
-from econml_cli import checkpoint, runs
+from econml_cli import checkpoint, disk
 from econml_cli.config import FitConfig
 from econml_cli.errors import RunError
 from econml_cli.runs import Run
@@ -91,7 +91,7 @@ class Recording:
         """
         self._save(carry)
         summary = self._summarise(carry, signal, pruned)
-        runs.write_json(self.run.path / "summary.json", summary)
+        disk.write_json(self.run.path / "summary.json", summary)
         self.run.update_manifest(status=summary["stop_reason"], finished=record.now())
         self._result = FitResult(self.run, summary, signal)
         return self._result
@@ -128,7 +128,7 @@ class Recording:
         }
         if status == DIVERGED:
             summary["diverged_epoch"] = epoch + 1
-        return runs.finite({k: v for k, v in summary.items() if v is not None})
+        return disk.finite({k: v for k, v in summary.items() if v is not None})
 
 
 def losses(model: Any, setup: Setup, program: Program | None = None) -> dict[str, float]:

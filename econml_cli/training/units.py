@@ -1,28 +1,17 @@
 """Fits under way, and the units in which they are trained: one by itself, or several of one shape side by side."""
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
-from econml_cli.config import FitConfig
 from econml_cli.training.epoch import RUNNING, Carry
+from econml_cli.training.orders import Order
 from econml_cli.training.programs import Programs
 from econml_cli.training.recording import Recording
 from econml_cli.training.setup import Setup
 from econml_cli.training.stack import Stack
 from econml_cli.training.trainer import Chunk, Trainer
-
-
-@dataclass(frozen=True)
-class Order:
-    """One fit to be made: a number to know it by, its config, its run directory, and what its manifest should add."""
-
-    number: int
-    config: FitConfig
-    directory: Path
-    manifest: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(eq=False)

@@ -8,8 +8,8 @@ from typing import Any
 
 from econml_cli.display import number, pairs
 from econml_cli.sweeps.definition import METRIC
-from econml_cli.sweeps.engine import Watcher
 from econml_cli.sweeps.laws import Constant
+from econml_cli.sweeps.plan import Watcher
 from econml_cli.sweeps.schema import Sweep
 from econml_cli.sweeps.trials import Trial
 

@@ -50,7 +50,7 @@ def show_command(
     if html is not None and (json or format != "text"):
         raise ConfigError("--html writes a page and prints its path; leave --format and --json out, or call it twice.")
 
-    from econml_cli import display, runs
+    from econml_cli import disk, display
     from econml_cli.sweeps import page, show, study, table
     from econml_cli.sweeps.analysis import analyse
 
@@ -58,7 +58,7 @@ def show_command(
     trials = table.ordered(results, sort)[:top]
     if html is not None:
         try:
-            runs.write_text(html, page.render(results, analyse(results)))
+            disk.write_text(html, page.render(results, analyse(results)))
         except OSError as error:
             raise RunError(f"{html} cannot be written: {error.strerror or error}; choose another --html.") from error
         typer.echo(html)
