@@ -1,4 +1,4 @@
-"""Files that survive a kill: atomic writes (temp file, fsync, rename), JSON without NaN, locks that go with a process."""
+"""What survives a kill: files written atomically (temp file, fsync, rename), JSON without NaN, locks of a process."""
 
 import contextlib
 import json
@@ -53,8 +53,11 @@ def finite(value: Any) -> Any:
 
 
 @contextlib.contextmanager
-def exclusive(path: Path, taken: str) -> Iterator[None]:
+def exclusive(path: Path, taken: str, *, shared: bool = False) -> Iterator[None]:
     """Inside the context this process alone holds the lock file, which the system drops with the process.
+
+    Args:
+        shared: others that ask for it shared may hold it too.
 
     Raises:
         RunError: another process holds it (`taken` is what it says).
@@ -66,7 +69,7 @@ def exclusive(path: Path, taken: str) -> Iterator[None]:
         return
     with path.open("a") as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         except BlockingIOError:
             raise RunError(taken) from None
         except OSError:  # some network file systems know no locks

@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+import postgres
 import pytest
 import yaml
 
@@ -325,6 +326,8 @@ def test_a_second_engine_on_the_same_directory_is_refused_in_one_sentence(econml
         second = econml("sweep", "run", file)
         assert second.code == 1 and len(second.stderr.splitlines()) == 1
         assert "is being run by another process" in second.stderr and "--storage" in second.stderr
+        shared = econml("sweep", "run", file, "--storage", Path("runs/small/study.journal").absolute())
+        assert shared.code == 1 and "is being run by another process" in shared.stderr
         assert econml("sweep", "show").code == 0  # looking does not disturb
     finally:
         process.kill()
@@ -357,19 +360,36 @@ def test_a_worker_process_that_dies_fails_its_trials_and_the_others_go_on(econml
     assert "its process ended (signal 9)" in next(row["reason"] for row in rows if row["state"] == "failed")
 
 
+@pytest.fixture(params=["journal", "postgresql"])
+def storage(request):
+    """A storage that several workers can share."""
+    if request.param == "journal":
+        yield str(Path("shared.journal").absolute())
+    elif why := postgres.missing():
+        pytest.skip(why)
+    else:
+        with postgres.serve() as server:
+            yield server.create()
+
+
 @pytest.mark.slow
-def test_two_workers_share_a_journal_and_every_trial_is_run_once(econml):
+def test_two_workers_share_a_study_and_every_trial_is_run_once(econml, storage):
     parameters = {"lr": {"min": 0.001, "max": 0.01}, "num_epochs": {"value": 100}}
     file = sweep_file(run_cap=12, parameters=parameters)
-    shared = ["--storage", str(Path("shared.journal").absolute())]
-    workers = [start(file, *shared, "--quiet") for _ in range(2)]
+    workers = [start(file, "--storage", storage, "--quiet") for _ in range(2)]
     for worker in workers:
         _, err = worker.communicate(timeout=120)
         assert worker.returncode == 0, err
-    rows = trials(econml)
+    rows = trials(econml, "--storage", storage)
     assert sorted(int(row["index"]) for row in rows) == list(range(12))
     assert {row["state"] for row in rows} == {"complete"} and len({row["worker"] for row in rows}) == 2
     assert all(Run(Path(row["run"])).summary()["epochs"] == 100 for row in rows)
+    assert postgres.PASSWORD not in Path("runs/small/sweep.json").read_text()
+    again = econml("sweep", "run", file, "--quiet", "--trials", 13)
+    if "://" in storage:
+        assert again.code == 2 and "give it again, with its password" in again.stderr
+    else:  # it goes on where it was begun
+        assert again.code == 0 and len(trials(econml)) == 13
 
 
 @pytest.mark.parametrize("name", ["lecture", "lr_width", "seeds", "wage"])

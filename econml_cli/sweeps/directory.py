@@ -11,7 +11,7 @@ import contextlib
 import json
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -82,19 +82,19 @@ class SweepDirectory:
         finally:
             shutil.rmtree(staging, ignore_errors=True)
 
-    @contextlib.contextmanager
-    def lock(self) -> Iterator[None]:
-        """Inside the context this process alone may run the sweep. The system drops the lock with the process.
+    def lock(self, shared: bool) -> contextlib.AbstractContextManager[None]:
+        """Inside the context this process alone may run the sweep, or it and other workers that share its study.
+
+        The system drops the lock with the process.
 
         Raises:
-            RunError: another process is running it.
+            RunError: another process is running it by itself, or workers share it and this one does not.
         """
-        with disk.exclusive(
-            self.path / ".lock",
+        taken = (
             f"{self.path} is being run by another process; wait for it, or let several share it: add --storage "
-            f"{self.journal} to each.",
-        ):
-            yield
+            f"{self.journal} to each."
+        )
+        return disk.exclusive(self.path / ".lock", taken, shared=shared)
 
 
 def list_sweeps(runs_dir: Path) -> list[SweepDirectory]:

@@ -1,10 +1,9 @@
 """Begin a sweep in its directory, or continue the one that is there. Imports nothing heavy."""
 
-import contextlib
 import dataclasses
 import datetime
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ class Begun:
 
     seed: int
     study: str
+    storage: str | None
     environment: Mapping[str, str]
 
 
@@ -42,7 +42,7 @@ def open_directory(
     """Make the directory of a sweep, or open the one that is there.
 
     Args:
-        seed, study: None means as it was begun (at first: 0, and the sweep's name).
+        seed, study, storage: None means as it was begun (at first: 0, the sweep's name, its own journal).
         resume: True: it must be there; False: it must not; None: either.
 
     Raises:
@@ -61,13 +61,15 @@ def open_directory(
         directory.create(reading.read(sweep.path), _about(sweep, seed or 0, storage, study, command))
     about = directory.about()
     try:
-        begun = Begun(int(about["seed"]), str(about["study"]), dict(about["environment"]))
+        begun = Begun(int(about["seed"]), str(about["study"]), storage or about["storage"], dict(about["environment"]))
     except (KeyError, TypeError, ValueError) as error:
         raise RunError(f"{path / 'sweep.json'} is damaged ({error}); restore it from a copy.") from None
     if seed is not None and seed != begun.seed:
         raise ConfigError(f"{path} was begun with --seed {begun.seed}; continue it so, or choose another --out.")
     if study is not None and study != begun.study:
         raise ConfigError(f"{path} is of study '{begun.study}', not '{study}'; choose another --out.")
+    if begun.storage and begun.storage != storage and "***" in begun.storage:
+        raise ConfigError(f"{path} was begun with --storage {begun.storage}; give it again, with its password.")
     return directory, begun
 
 
@@ -94,14 +96,3 @@ def with_environment(sweep: Sweep, begun: Begun) -> Sweep:
     return dataclasses.replace(
         sweep, target=dataclasses.replace(aim, fixed={**begun.environment, **aim.fixed}) if begun.environment else aim
     )
-
-
-@contextlib.contextmanager
-def locked(directory: SweepDirectory, storage: str | None) -> Iterator[None]:
-    """The directory for this process alone, unless the study is shared.
-
-    Raises:
-        RunError: another process is running the sweep.
-    """
-    with contextlib.nullcontext() if storage else directory.lock():
-        yield

@@ -131,7 +131,7 @@ def run_command(
         timeout=seconds,
         keep=kept,
         retry_failed=retry_failed,
-        storage=storage,
+        storage=begun.storage,
         study=begun.study,
     )
     from econml_cli.commands.sweep.live import watcher
@@ -139,7 +139,7 @@ def run_command(
 
     with (
         stop_signals() as stop,
-        opening.locked(directory, storage),
+        directory.lock(shared=begun.storage is not None),
         watcher(sweep, quiet or json) as watch,
         replay(sweep, directory, wandb_mode, wandb_project) as log,
     ):
