@@ -198,6 +198,21 @@ def test_a_run_that_ended_is_made_anew_not_continued(tmp_path):
     assert ids[0] != ids[1]
 
 
+@pytest.mark.parametrize("engine", ["serial", "vmap"])
+def test_a_fit_killed_between_its_last_checkpoint_and_its_summary_only_gets_its_summary(tmp_path, engine):
+    some = orders(tmp_path / "many", {"lr": 1e-3}, {"lr": 2e-3})
+    with Fits(engine) as fits:
+        fits.add(some)
+        before = run(fits)
+    (some[0].directory / "summary.json").unlink()
+    Run(some[0].directory).update_manifest(status="running", process=None)
+    with Fits(engine) as fits:
+        fits.add(some[:1])
+        after = run(fits, until=7)[0]
+    assert after.kind == "ended" and after.summary["state_sha256"] == before[0].summary["state_sha256"]
+    assert len(Run(some[0].directory).metrics()) == 30
+
+
 def test_a_checkpoint_that_cannot_be_read_is_not_continued(tmp_path):
     some = orders(tmp_path / "many", {"lr": 1e-3}, batch_size=20)
     with Fits("serial") as fits:

@@ -176,7 +176,7 @@ def test_the_fitted_model_survives_further_training():
 
 @pytest.mark.parametrize("n", [5, 8, 21])
 def test_the_mean_loss_in_blocks_is_the_mean_loss(n, monkeypatch):
-    monkeypatch.setattr("econml_cli.training.trainer.BLOCK", 8)
+    monkeypatch.setattr("econml_cli.training.epoch.BLOCK", 8)
     x = np.arange(n, dtype=np.float32)[:, None]
     assert float(mean_loss(lambda batch: batch.x[:, 0] ** 2, Batch(x, x))) == pytest.approx(float(np.mean(x**2)))
 

@@ -84,6 +84,8 @@ class Rounds:
             if not self._open or self._stopped() is not None:
                 break
         self._advance(None)
+        for trial in list(self._open.values()) if self._stopped() is None else ():
+            self._fail(trial, "its fit ended without a result, which should not be possible: please report it")
 
     def _advance(self, until: int | None) -> None:
         self._paused = {}

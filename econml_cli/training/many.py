@@ -27,7 +27,7 @@ from econml_cli.training.precision import precision
 from econml_cli.training.preparing import Preparer, reason_of
 from econml_cli.training.stack import same_shape
 from econml_cli.training.static import static
-from econml_cli.training.units import Fit, Single, Together, Unit, is_running
+from econml_cli.training.units import Fit, Single, Together, Unit, is_over
 
 Engine = Literal["auto", "vmap", "serial"]
 #: the most fits in one program, and, where nobody says, in training at a time
@@ -232,14 +232,17 @@ class Fits:
     def _drive(self, unit: Unit, last: int) -> list[tuple[Fit, Carry]]:
         """Train to an epoch; the fits that ended on the way, and where."""
         done = []
+        for fit in unit.fits:  # one that was killed between its last checkpoint and its summary has nothing left to do
+            if fit.resumed and is_over(unit.carry(fit), fit):
+                done.append((fit, unit.carry(fit)))
         for chunks in unit.run(last):
             for fit, chunk in chunks:
                 fit.log(chunk, unit)
-                if is_running(chunk) and chunk.epoch < fit.order.config.trainer.num_epochs:
+                if is_over(chunk, fit):
+                    done.append((fit, unit.carry(fit)))
+                else:
                     kind: Kind = "paused" if chunk.epoch == last else "progress"
                     self._said.put(Event(fit.order.number, kind, chunk.epoch, fit.metrics))
-                else:
-                    done.append((fit, unit.carry(fit)))
             if self._halted or self._stop() is not None or (isinstance(unit, Together) and self._slower(unit)):
                 break
         if isinstance(unit, Single) and unit.seconds_per_epoch:

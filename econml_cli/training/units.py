@@ -111,6 +111,6 @@ class Together:
         return singles
 
 
-def is_running(chunk: Chunk) -> bool:
-    """Whether the fit goes on after this chunk, as far as its status says."""
-    return chunk.status == RUNNING
+def is_over(at: Chunk | Carry, fit: Fit) -> bool:
+    """Whether a fit that is there has ended: it has stopped or diverged, or made its last epoch."""
+    return int(at.status) != RUNNING or int(at.epoch) >= fit.order.config.trainer.num_epochs
