@@ -233,6 +233,15 @@ def test_timeout_stops_as_if_interrupted_and_exits_0(econml):
     assert "complete" in ran.stdout
 
 
+def test_a_sweep_is_found_by_its_directory_its_name_and_its_file(econml):
+    file = sweep_file("other.yaml", run_cap=1, name="My sweep, long")
+    assert econml("sweep", "run", file, "--quiet").code == 0
+    for name in (file, "runs/My-sweep-long", "My-sweep-long"):
+        assert econml("sweep", "show", name).code == 0
+    near = econml("sweep", "show", "My-sweep-lnog")
+    assert near.code == 1 and "Did you mean 'My-sweep-long'?" in near.stderr
+
+
 def test_json_is_one_document(econml):
     ran = econml("sweep", "run", sweep_file(run_cap=2), "--json")
     document = json.loads(ran.stdout)

@@ -175,7 +175,10 @@ def test_workers_killed_at_random_moments_lose_no_point(storage: str, start: Sta
             doomed.kill()
     end(*[start("random", storage, 60, name, grace=3) for name in "ab"])
     results = read(storage, "s", None)
-    assert [dict(t.params) for t in settled(results)] == sample(sweep_of("random"), 60, seed=7)
+    last = {t.index: t for t in sorted(results.trials, key=lambda t: t.number)}
+    assert [dict(last[i].params) for i in sorted(last)] == sample(sweep_of("random"), 60, seed=7)
+    # while they wait for such a lock the living cannot say that they live, so a point may be given up, but not silently
+    assert all(t.state == "complete" or "was killed 3 times" in (t.reason or "") for t in last.values())
     assert len({t.number for t in results.trials}) == len(results.trials)
 
 

@@ -9,6 +9,7 @@ runs/lecture/
 
 import contextlib
 import json
+import re
 import secrets
 import shutil
 from collections.abc import Mapping
@@ -97,6 +98,11 @@ class SweepDirectory:
         return disk.exclusive(self.path / ".lock", taken, shared=shared)
 
 
+def slug(name: str) -> str:
+    """A name as one that a directory can have: "MLP regression, example" -> "MLP-regression-example"."""
+    return re.sub(r"[^\w.-]+", "-", name).strip("-.") or "sweep"
+
+
 def list_sweeps(runs_dir: Path) -> list[SweepDirectory]:
     """The sweeps directly below a directory, the one that was changed last at the end."""
     if not runs_dir.is_dir():
@@ -121,9 +127,20 @@ def find(name: str | None, runs_dir: Path) -> SweepDirectory:
         return sweeps[-1]
     if SweepDirectory(Path(name)).exists():
         return SweepDirectory(Path(name))
-    stem = Path(name).stem if Path(name).suffix in (".yaml", ".yml") else name
+    stem = slug(_named(Path(name))) if Path(name).suffix in (".yaml", ".yml") else name
     for sweep in sweeps:
         if sweep.path.name == stem:
             return sweep
     near = suggest(stem, [sweep.path.name for sweep in sweeps])
     raise RunError(f"No sweep '{name}' here or in {runs_dir}/; run it with `econml sweep run FILE`.{near}")
+
+
+def _named(file: Path) -> str:
+    """What a sweep's file calls it; else the name of the file."""
+    import yaml
+
+    try:
+        document = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError):
+        document = None
+    return str((document.get("name") if isinstance(document, dict) else None) or file.stem)

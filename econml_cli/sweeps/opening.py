@@ -2,7 +2,6 @@
 
 import dataclasses
 import datetime
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,11 +22,6 @@ class Begun:
     study: str
     storage: str | None
     environment: Mapping[str, str]
-
-
-def slug(name: str) -> str:
-    """A name as one that a directory can have: "MLP regression, example" -> "MLP-regression-example"."""
-    return re.sub(r"[^\w.-]+", "-", name).strip("-.") or "sweep"
 
 
 def open_directory(

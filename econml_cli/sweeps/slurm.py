@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from econml_cli.errors import ConfigError, RunError
-from econml_cli.sweeps.opening import slug
+from econml_cli.sweeps.directory import slug
 
 #: seconds before the time limit at which a worker is told to stop; seconds that sbatch may take
 NOTICE, SUBMIT_SECONDS = 60, 120

@@ -114,13 +114,14 @@ def run_command(
     from econml_cli.signals import stop_signals
     from econml_cli.sweeps import engine as engines
     from econml_cli.sweeps import opening, schema
+    from econml_cli.sweeps.directory import slug
     from econml_cli.sweeps.plan import Plan
 
     seconds, kept = _seconds(timeout), _kept(keep)
     sweep = schema.load(file, _command(file, model, problem, fix or []))
     say(sweep.notes)
     directory, begun = opening.open_directory(
-        sweep, Path(out) if out else runs_dir / opening.slug(sweep.name), seed, storage, study, resume, _line()
+        sweep, Path(out) if out else runs_dir / slug(sweep.name), seed, storage, study, resume, _line()
     )
     sweep = opening.with_environment(sweep, begun)
     plan = Plan(

@@ -68,8 +68,7 @@ def slurm_command(
     The sweep's directory, and so its journal, must be on a file system that all nodes see.
     """
     from econml_cli.sweeps import schema, slurm
-    from econml_cli.sweeps.directory import SweepDirectory
-    from econml_cli.sweeps.opening import slug
+    from econml_cli.sweeps.directory import SweepDirectory, slug
 
     sweep = schema.load(file)
     say(sweep.notes)
