@@ -189,6 +189,19 @@ def test_an_edited_file_is_refused_with_the_difference(econml):
     assert other_seed.code == 2 and "begun with --seed 0" in other_seed.stderr
 
 
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        ({"method": "custom"}, "method custom"),
+        ({"early_terminate": {"type": "hyperband", "min_iter": 1, "eta": 2.5}}, "must be an integer"),
+        ({"command": ["python", "mine.py", "${args}"]}, "--model mlp"),
+    ],
+)
+def test_what_cannot_be_run_here_leaves_no_directory_behind(econml, more, expected):
+    ran = econml("sweep", "run", sweep_file(**more))
+    assert ran.code == 2 and expected in ran.stderr and not Path("runs").exists()
+
+
 def test_options_from_the_environment_hold_for_the_whole_sweep(econml, monkeypatch):
     monkeypatch.setenv("ECONML_BATCH_SIZE", "10")
     monkeypatch.setenv("ECONML_LR", "5")  # swept, so the sweep decides

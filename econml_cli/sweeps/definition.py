@@ -14,6 +14,16 @@ from econml_cli.sweeps.target import Target
 METRIC = {"name": "val_loss", "goal": "minimize"}
 
 
+def check_method(sweep: Sweep) -> None:
+    """Refuse a sweep whose search is not in its file.
+
+    Raises:
+        ConfigError: method custom.
+    """
+    if sweep.method == "custom":
+        raise ConfigError(f"{sweep.path}: method custom runs on W&B's servers only; use bayes, random or grid.")
+
+
 def define(sweep: Sweep, seed: int, batch: int) -> dict[str, Any]:
     """The sweep as a JSON value: all on which its points, and the order among them, depend.
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import econml_cli
 from econml_cli.errors import ConfigError, RunError
-from econml_cli.sweeps import reading, trial_config
+from econml_cli.sweeps import definition, pruner, reading, trial_config
 from econml_cli.sweeps.directory import SweepDirectory
 from econml_cli.sweeps.schema import Sweep
 
@@ -43,7 +43,10 @@ def open_directory(
         ConfigError: it was begun with another seed. RunError: it is (not) there, or cannot be made.
     """
     directory = SweepDirectory(path)
-    trial_config.target_of(sweep)  # raises where the file starts another program
+    # what cannot be run here is said before a directory is made for it
+    trial_config.target_of(sweep)
+    definition.check_method(sweep)
+    pruner.rungs(sweep)
     there = directory.exists()
     if resume and not there:
         raise RunError(f"{path} is not the directory of a sweep, so there is nothing to continue; leave out --resume.")

@@ -9,7 +9,6 @@ import secrets
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
-from econml_cli.errors import ConfigError
 from econml_cli.sweeps import definition, pruner, records, storage
 from econml_cli.sweeps.desk import Desk, find_or_create, set_count
 from econml_cli.sweeps.ledger import Entry, Ledger, failed, standing
@@ -66,8 +65,7 @@ class Study:
             ConfigError: the study belongs to another sweep (each difference is shown), or the method is custom.
             RunError: the storage cannot be reached, read or written.
         """
-        if sweep.method == "custom":
-            raise ConfigError(f"{sweep.path}: method custom runs on W&B's servers only; use bayes, random or grid.")
+        definition.check_method(sweep)
         judge = pruner.pruner(sweep)
         opened = storage.connect(where, alone=alone)
         with storage.reported(where):
