@@ -52,6 +52,23 @@ def finite(value: Any) -> Any:
     return value
 
 
+def read_json(path: Path, *, absent: str, remedy: str) -> dict[str, Any]:
+    """Read a JSON object.
+
+    Raises:
+        RunError: there is no such file (`absent` is what it says), or it cannot be read (`remedy`: what to do).
+    """
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(document, dict):
+            raise ValueError("it is no JSON object")
+        return document
+    except FileNotFoundError:
+        raise RunError(absent) from None
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path} cannot be read ({error}); {remedy}.") from None
+
+
 @contextlib.contextmanager
 def exclusive(path: Path, taken: str, *, shared: bool = False) -> Iterator[None]:
     """Inside the context this process alone holds the lock file, which the system drops with the process.

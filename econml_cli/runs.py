@@ -103,18 +103,8 @@ class Run:
         return rows
 
     def _json(self, name: str) -> dict[str, Any]:
-        path = self.path / name
-        try:
-            document = json.loads(path.read_text(encoding="utf-8"))
-            if not isinstance(document, dict):
-                raise ValueError("it is no JSON object")
-            return document
-        except FileNotFoundError:
-            raise RunError(
-                f"{self.path} has no {name}, so it is not a run; `econml inspect runs` lists the runs."
-            ) from None
-        except (OSError, ValueError) as error:
-            raise RunError(f"{path} cannot be read ({error}); fit again, or restore it from a copy.") from None
+        absent = f"{self.path} has no {name}, so it is not a run; `econml inspect runs` lists the runs."
+        return disk.read_json(self.path / name, absent=absent, remedy="fit again, or restore it from a copy")
 
 
 def _alive(pid: int) -> bool:

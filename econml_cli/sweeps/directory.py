@@ -8,7 +8,6 @@ runs/lecture/
 """
 
 import contextlib
-import json
 import re
 import secrets
 import shutil
@@ -50,15 +49,8 @@ class SweepDirectory:
         Raises:
             RunError: not the directory of a sweep, damaged, or written by a newer econml.
         """
-        path = self.path / "sweep.json"
-        try:
-            about = json.loads(path.read_text(encoding="utf-8"))
-            if not isinstance(about, dict):
-                raise ValueError("it is no JSON object")
-        except FileNotFoundError:
-            raise RunError(f"{self.path} has no sweep.json, so it is not the directory of a sweep.") from None
-        except (OSError, ValueError) as error:
-            raise RunError(f"{path} cannot be read ({error}); restore it from a copy.") from None
+        absent = f"{self.path} has no sweep.json, so it is not the directory of a sweep."
+        about = disk.read_json(self.path / "sweep.json", absent=absent, remedy="restore it from a copy")
         if about.get("schema", 0) > SCHEMA:
             raise RunError(f"{self.path} was written by econml {about.get('econml')}, newer than this one: upgrade.")
         return about

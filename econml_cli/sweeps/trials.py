@@ -59,10 +59,6 @@ class Results:
     trials: tuple[Trial, ...]
     directory: Path | None = None
 
-    def better(self, a: float, b: float) -> bool:
-        """Whether the metric a is better than b."""
-        return a < b if self.goal == "minimize" else a > b
-
     def ranked(self) -> tuple[Trial, ...]:
         """The complete trials with a value, best first (equal ones by number)."""
         sign = 1 if self.goal == "minimize" else -1

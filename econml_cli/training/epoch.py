@@ -11,7 +11,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 from flax import nnx
 
@@ -191,11 +190,6 @@ class Epoch:
 def where(condition: jax.Array, yes: Any, no: Any) -> Any:
     """`yes` or `no`, leaf by leaf; the condition is one boolean."""
     return jax.tree.map(lambda a, b: jnp.where(condition, a, b), yes, no)
-
-
-def seed_of(setup: Setup) -> np.uint32:
-    """The seed as what `Epoch.initial` takes."""
-    return np.uint32(setup.config.trainer.seed)
 
 
 def _all_finite(tree: Any) -> jax.Array:

@@ -69,7 +69,7 @@ class Fits:
         self._halted = False
         # all below belongs to whoever holds this
         self._desk = threading.Condition()
-        self._waiting: deque[Order] = deque()
+        self._waiting: deque[tuple[Hashable, Order]] = deque()  # with their static shapes, alike ones together
         self._resting: deque[Unit] = deque()
         self._units: list[Unit] = []
         self._fits: dict[int, Fit] = {}
@@ -94,7 +94,7 @@ class Fits:
         groups: dict[Hashable, list[Order]] = {}
         for order in orders:
             groups.setdefault(static(order.config), []).append(order)
-        self._waiting.extend(order for group in groups.values() for order in group)
+        self._waiting.extend((shape, order) for shape, group in groups.items() for order in group)
 
     def advance(self, until: int | None = None) -> Iterator[Event]:
         """Train all fits to an epoch (default: each to its end); those that do not end there are paused.
@@ -153,19 +153,19 @@ class Fits:
                     return lambda: self._advance(unit)
                 if not self._waiting:
                     return None
-                shapes = [static(order.config) for order in self._waiting]
-                free = next((shape for shape in shapes if shape not in self._compiling), None)
+                free = next((shape for shape, _ in self._waiting if shape not in self._compiling), None)
                 if free is not None:
                     return self._begin(free)
                 self._desk.wait()
             return None
 
     def _begin(self, shape: Hashable) -> Callable[[], None]:
-        alike = [order for order in self._waiting if static(order.config) == shape]
+        alike = [order for other, order in self._waiting if other == shape]
         together = self._together(shape, alike)
         share = len(alike) if self._engine == "vmap" else -(-len(alike) // self._jobs)
         orders = alike[: min(share, MOST)] if together else alike[:1]
-        self._waiting = deque(order for order in self._waiting if order not in orders)
+        taken = {order.number for order in orders}
+        self._waiting = deque(each for each in self._waiting if each[1].number not in taken)
         if shape not in self._pace:
             self._compiling.add(shape)
         return lambda: self._start(shape, orders)

@@ -7,6 +7,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 
 from econml_cli.problems.base import Batch
@@ -35,6 +36,11 @@ class Program:
         self.measure = jax.jit(self._measure)
         # one compiled function for each way in which members differ
         self.stacked = functools.cache(self._stacked)
+
+    def begin(self, setup: Setup, inputs: Inputs) -> Carry:
+        """The position of a fit before its first epoch."""
+        _, params, other = nnx.split(setup.model, nnx.Param, ...)
+        return self.initial(params, other, inputs.hyper, np.uint32(setup.config.trainer.seed))
 
     def _chunk(self, carry: Carry, inputs: Inputs, last: jax.Array) -> Any:
         first = carry.epoch

@@ -2,7 +2,7 @@
 
 import dataclasses
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import jax
@@ -11,7 +11,7 @@ import numpy as np
 from flax import nnx
 
 from econml_cli.tracking.rows import Rows
-from econml_cli.training.epoch import DIVERGED, RUNNING, STOPPED_EARLY, Carry, Inputs, inputs_of, seed_of
+from econml_cli.training.epoch import DIVERGED, RUNNING, STOPPED_EARLY, Carry, Inputs, inputs_of
 from econml_cli.training.programs import Program, Programs
 from econml_cli.training.setup import Setup
 from econml_cli.training.trainer import Chunk, next_length
@@ -32,7 +32,6 @@ class Stack:
 
     def __init__(self, setups: Sequence[Setup], programs: Programs):
         """Members are known by their place in `setups`, which agree in `programs.static` and in their shapes."""
-        self.setups = tuple(setups)
         self.program: Program = programs.get(setups[0])
         options = setups[0].config.trainer
         self.last = options.num_epochs
@@ -46,10 +45,10 @@ class Stack:
         self._alike = len({s.config.trainer.seed for s in setups}) == 1 and self._axes[1] is None
         self._carry: Carry
         self._run = self.program.stacked(self._axes, self._alike)
-        carries = [self._initial(setup, i) for setup, i in zip(setups, inputs, strict=True)]
+        carries = [self.program.begin(setup, i) for setup, i in zip(setups, inputs, strict=True)]
         self._slots: list[int | None] = list(range(len(setups)))
         size = _power_of_two(len(setups))
-        self._arrange([*range(len(setups)), *[0] * (size - len(setups))], _stack(carries), self._stack_inputs(inputs))
+        self._arrange([*range(len(setups)), *[0] * (size - len(setups))], _stack(carries), self._each(_stack, inputs))
         self._ended: dict[int, Carry] = {}  # of members that are no longer in the program
         self._status = dict.fromkeys(range(len(setups)), RUNNING)
         self._compile_seconds = self._compile()
@@ -61,37 +60,25 @@ class Stack:
         self._carry, _ = self._run(self._carry, self._inputs, jnp.int32(0), jnp.int32(0))
         return time.perf_counter() - start
 
-    def _initial(self, setup: Setup, inputs: Inputs) -> Carry:
-        _, params, other = nnx.split(setup.model, nnx.Param, ...)
-        return self.program.initial(params, other, inputs.hyper, seed_of(setup))
-
-    def _stack_inputs(self, inputs: Sequence[Inputs]) -> Inputs:
-        def part(name: str, axis: int | None) -> Any:
-            values = [getattr(i, name) for i in inputs]
-            return values[0] if axis is None else _stack(values)
-
-        arrays, train, val = self._axes
-        return Inputs(
-            part("hyper", 0), part("arrays", arrays), part("loss_scale", 0), part("train", train), part("val", val)
-        )
+    def _each(self, make: Callable[[Sequence[Any]], Any], inputs: Sequence[Inputs]) -> Inputs:
+        """Inputs whose parts `make` makes of those of `inputs`; a part in which no members differ is kept as it is."""
+        axes = dict(zip(("arrays", "train", "val"), self._axes, strict=True))
+        parts = {}
+        for name in (field.name for field in dataclasses.fields(Inputs)):
+            values = [getattr(each, name) for each in inputs]
+            parts[name] = values[0] if axes.get(name, 0) is None else make(values)
+        return Inputs(**parts)
 
     def _arrange(self, places: Sequence[int], carry: Carry, inputs: Inputs) -> None:
         """Fill the slots of the program from these places; one that comes again only fills up, and is at rest."""
         order = np.asarray(places)
         first = np.asarray([place not in places[:i] for i, place in enumerate(places)])
         self._slots = [self._slots[place] if new else None for place, new in zip(places, first, strict=True)]
-        arrays, train, val = self._axes
 
         def take(tree: Any) -> Any:
             return jax.tree.map(lambda leaf: leaf[order], tree)
 
-        self._inputs = Inputs(
-            take(inputs.hyper),
-            inputs.arrays if arrays is None else take(inputs.arrays),
-            take(inputs.loss_scale),
-            inputs.train if train is None else take(inputs.train),
-            inputs.val if val is None else take(inputs.val),
-        )
+        self._inputs = self._each(lambda values: take(values[0]), [inputs])
         taken = take(carry)
         status = jnp.where(first, taken.status, STOPPED_EARLY).astype(jnp.int32)
         self._carry = dataclasses.replace(taken, status=status)

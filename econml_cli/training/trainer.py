@@ -11,10 +11,9 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from flax import nnx
 
 from econml_cli.tracking.rows import Rows
-from econml_cli.training.epoch import DIVERGED, RUNNING, inputs_of, seed_of
+from econml_cli.training.epoch import DIVERGED, RUNNING, inputs_of
 from econml_cli.training.programs import CAPACITY, Programs
 from econml_cli.training.setup import Setup
 
@@ -45,8 +44,7 @@ class Trainer:
         self.program = (programs or Programs()).get(setup)
         self.batches, self.size = self.program.epoch.batches, self.program.epoch.size
         self.inputs = inputs_of(setup)
-        _, params, other = nnx.split(setup.model, nnx.Param, ...)
-        self.carry = self.program.initial(params, other, self.inputs.hyper, seed_of(setup))
+        self.carry = self.program.begin(setup, self.inputs)
 
     def run(self, start_after: int = 0, every: int = 0, until: int | None = None) -> Iterator[Chunk]:
         """Train to `until` (default: `num_epochs`); a chunk ends at every multiple of `every` epochs.
