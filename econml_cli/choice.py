@@ -5,20 +5,30 @@ from pathlib import Path
 from typing import Any
 
 from econml_cli import config as configs
+from econml_cli import own_code
 from econml_cli.config import RunOptions
+from econml_cli.models import representations
 from econml_cli.models.registry import MODELS
 from econml_cli.options import Peek, peek
 from econml_cli.problems import registry as problems
 
 
 def owners() -> dict[str, str]:
-    """Every option of a model or a problem -> whose it is."""
+    """Every option of a model or a problem -> whose it is: "model mlp", "problems linear and runge"."""
     owned: dict[str, str] = {}
-    rows = [(f"model {name}", entry.options) for name, entry in MODELS.items()]
-    rows += [(f"problem {name}", entry.options) for name, entry in problems.PROBLEMS.items()]
-    for owner, declared in rows:
-        owned |= {opt.name: owner for opt in configs.options_of(declared)}
+    for kind, table in (("problem", problems.PROBLEMS), ("model", MODELS)):
+        having: dict[str, list[str]] = {}
+        for name, entry in table.items():
+            for opt in configs.options_of(entry.options):
+                having.setdefault(opt.name, []).append(name)
+        owned |= {opt: _listed(kind, names) for opt, names in having.items()}
     return owned
+
+
+def _listed(kind: str, names: Sequence[str]) -> str:
+    if len(names) == 1:
+        return f"{kind} {names[0]}"
+    return f"{kind}s {', '.join(names[:-1])} and {names[-1]}"
 
 
 def _switches() -> frozenset[str]:
@@ -26,6 +36,19 @@ def _switches() -> frozenset[str]:
     declared += [entry.options for entry in MODELS.values()]
     declared += [entry.options for entry in problems.PROBLEMS.values()]
     return frozenset(opt.name for cls in declared for opt in configs.options_of(cls) if opt.is_bool) | {"help"}
+
+
+def spell_representations(args: Sequence[str]) -> list[str]:
+    """The arguments with `--features polynomial:degree=3` as `--phi polynomial:degree=3`."""
+    out: list[str] = []
+    for token in args:
+        flag, equals, value = token.partition("=")
+        if equals and flag == "--features" and representations.looks_like(value):
+            token = f"--phi={value}"
+        elif out and out[-1] == "--features" and representations.looks_like(token):
+            out[-1] = "--phi"
+        out.append(token)
+    return out
 
 
 def choose(args: Sequence[str]) -> tuple[str, str, Peek]:
@@ -36,12 +59,16 @@ def choose(args: Sequence[str]) -> tuple[str, str, Peek]:
     """
     seen = peek(args, _switches())
     environment = configs.read_environment(["model", "problem", "data", "config", "resume", "runs_dir"])
-    layers = [seen.values, environment, _from_file({**environment, **seen.values})]
-    problem = next((found for layer in layers if (found := _problem(layer))), problems.DEFAULT)
+    named = {**environment, **seen.values}
+    own_code.name(seen.argument, named.get("model"), named.get("problem"))
+    layers = [seen.values, environment, _from_file(named)]
     models = [seen.argument, *(layer.get("model") for layer in layers[1:])]
-    model = next((str(found) for found in models if found), None) or problems.get(problem).model
-    configs.sections(model, problem)  # raises for unknown names
-    return model, problem, seen
+    model = next((str(found) for found in models if found), None)
+    problem = next((found for layer in layers if (found := _problem(layer))), None) or configs.default_problem(model)
+    model = model or problems.get(problem).model
+    declared = [cls for _, cls in configs.sections(model, problem)]  # raises for unknown names
+    own = {opt.name for cls in declared for opt in configs.options_of(cls) if opt.is_bool}
+    return model, problem, peek(args, _switches() | own)
 
 
 def _problem(layer: Mapping[str, Any]) -> str | None:

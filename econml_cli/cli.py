@@ -10,9 +10,9 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from econml_cli import __version__
+from econml_cli import __version__, own_code, own_modules
 from econml_cli.commands import eval as eval_
-from econml_cli.commands import inspect, predict, sweep
+from econml_cli.commands import export, inspect, predict, sweep
 from econml_cli.commands.fit import HELP as FIT_HELP
 from econml_cli.commands.fit import FitCommand
 from econml_cli.errors import EconmlError
@@ -52,6 +52,10 @@ def _version(asked: bool) -> None:
 def root(
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show version.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the full trace of an error (any command).")] = False,
+    source: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="A Python file of yours that what is read may run (any command)."),
+    ] = None,
 ) -> None:
     """Fit neural networks and other function approximators to economic data and economic models."""
 
@@ -63,6 +67,7 @@ def _fit() -> None:  # FitCommand replaces it once it has seen the arguments
 
 app.command("eval", short_help="Evaluate fitted runs: losses, errors, intervals.")(eval_.eval_command)
 app.command("predict", short_help="Write the rows of a file with predictions.")(predict.predict_command)
+app.command("export", short_help="Write a fitted model for PyTorch, ONNX, NumPy, JAX.")(export.export_command)
 app.add_typer(inspect.app, name="inspect", short_help="Show checkpoints, runs, models and problems.")
 app.add_typer(sweep.app, name="sweep")
 
@@ -72,13 +77,15 @@ def main() -> None:
     _open_closed_streams()
     # --debug may stand anywhere, so that it can be added at the end of the line that failed
     debug = any(arg in ("--debug", "--debug=True", "--debug=true") for arg in sys.argv)
-    args = [arg for arg in sys.argv[1:] if arg.partition("=")[0] != "--debug"]
+    args, sources = _split_sources([arg for arg in sys.argv[1:] if arg.partition("=")[0] != "--debug"])
     if args[:1] != ["fit"]:  # a fit saves what it has; the others have nothing to save, and jax may lose the signal
         signal.signal(signal.SIGINT, lambda *_: os._exit(130))
     if not debug:
         # TensorStore's threads may outlive a read that failed, and complain of it after our one sentence
         sys.unraisablehook = lambda *_: None
     try:
+        own_code.name_sources(*sources)
+        own_code.name(*own_code.named_in(args))
         code = app(args, prog_name="econml", standalone_mode=False)
     except (Exception, KeyboardInterrupt) as error:
         if debug:
@@ -86,6 +93,19 @@ def main() -> None:
         code = _explain(error, args)
     _flush()
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _split_sources(args: list[str]) -> tuple[list[str], list[str]]:
+    """The arguments without `--source FILE`, which may stand anywhere, as --debug; and those files."""
+    rest, sources, queue = [], list[str](), list(args)
+    while queue:
+        arg = queue.pop(0)
+        flag, equals, value = arg.partition("=")
+        if flag != "--source" or not (equals or queue):
+            rest.append(arg)
+        else:
+            sources += (value if equals else queue.pop(0)).split(",")
+    return rest, sources
 
 
 def _explain(error: BaseException, args: list[str]) -> int:
@@ -110,6 +130,9 @@ def _explain(error: BaseException, args: list[str]) -> int:
         message = f"Cannot read or write{where}: {error.strerror or error}{hints.get(error.errno or 0, '')}."
     elif isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
         code, message = 1, "Out of memory; try a smaller --batch-size, a smaller model, or less data."
+    elif where := own_modules.where(error):
+        code = 1
+        message = f"It fails{where}: {own_modules.said(error)}. --debug shows the trace."
     else:
         code = 1
         message = f"Unexpected {type(error).__name__}: {error}. Run it again with --debug to see where, and report it."

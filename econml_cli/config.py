@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from econml_cli.errors import ConfigError, suggest
-from econml_cli.fields import coerce, option, options_of
+from econml_cli.fields import coerce, option, options_of, written
 
 Precision = Literal["float32", "float64"]
 #: the layer of values that were typed: an error need not say where they came from
@@ -46,6 +46,17 @@ class TrainerOptions:
 
 
 @dataclass(frozen=True)
+class RepresentationOptions:
+    """What stands before the model."""
+
+    phi: str | None = option(
+        None,
+        "a fixed representation before the model: polynomial:degree=3, random_features:num_features=200",
+        metavar="NAME:OPTION=VALUE,...",
+    )
+
+
+@dataclass(frozen=True)
 class TrackingOptions:
     """Where metrics go besides metrics.jsonl."""
 
@@ -59,7 +70,11 @@ class TrackingOptions:
 class RunOptions:
     """Where a fit goes and what it prints: everything that is not part of what is repeated."""
 
-    problem: str | None = option(None, "what to fit to (default: linear, or tabular with --data)", metavar="PROBLEM")
+    problem: str | None = option(
+        None,
+        "what to fit to (default: tabular with --data, else what the model is for, else linear)",
+        metavar="PROBLEM",
+    )
     out: str | None = option(None, "the run directory itself", metavar="DIR")
     runs_dir: str = option("runs", "parent of generated run directories", metavar="DIR")
     name: str | None = option(None, "name of the run directory (default: generated)")
@@ -80,6 +95,7 @@ class FitConfig:
     model: str
     problem: str
     model_options: Any
+    representation: RepresentationOptions
     problem_options: Any
     trainer: TrainerOptions
     tracking: TrackingOptions
@@ -87,10 +103,10 @@ class FitConfig:
     def to_dict(self) -> dict[str, Any]:
         """One flat mapping, key = option name, in the order of the flags; unset options are left out."""
         flat: dict[str, Any] = {"model": self.model, "problem": self.problem}
-        for part in (self.model_options, self.problem_options, self.trainer, self.tracking):
+        for part in (self.model_options, self.representation, self.problem_options, self.trainer, self.tracking):
             for key, value in dataclasses.asdict(part).items():
                 if value is not None:
-                    flat[key] = list(value) if isinstance(value, tuple) else value
+                    flat[key] = written(value)
         return flat
 
     def to_yaml(self) -> str:
@@ -113,12 +129,40 @@ def sections(model: str, problem: str) -> tuple[tuple[str, type], ...]:
     from econml_cli.models import registry as models
     from econml_cli.problems import registry as problems
 
-    return (
+    found = (
         (f"Model: {model}", models.get(model).options),
+        ("Representation", RepresentationOptions),
         (f"Problem: {problem}", problems.get(problem).options),
         ("Training", TrainerOptions),
         ("Tracking", TrackingOptions),
     )
+    _check_names(found, model, problem)
+    return found
+
+
+def default_problem(model: str | None) -> str:
+    """The problem that a model is fitted to where none is asked for.
+
+    Raises:
+        ConfigError: unknown model.
+    """
+    from econml_cli.models import registry as models
+    from econml_cli.problems import registry as problems
+
+    return (models.get(model).problem if model else None) or problems.DEFAULT
+
+
+def _check_names(found: Sequence[tuple[str, type]], model: str, problem: str) -> None:
+    """Refuse a model or problem of the user's with an option that something else of the same fit has."""
+    owner: dict[str, str] = {}
+    for title, cls in (*found, ("Run", RunOptions)):
+        for opt in options_of(cls):
+            if opt.name in owner:
+                raise ConfigError(
+                    f"{model} on {problem} has two options {opt.flag}: of '{owner[opt.name]}' and of '{title}'; rename "
+                    "the argument in the file that is yours."
+                )
+            owner[opt.name] = title
 
 
 Layers = Sequence[tuple[str, Mapping[str, Any]]]
@@ -152,13 +196,17 @@ def build(model: str, problem: str, layers: Layers) -> FitConfig:
     Raises:
         ConfigError: lists every unknown key and every bad value at once, each with the layer it came from.
     """
-    from econml_cli.problems import registry as problems
-
     declared = [cls for _, cls in sections(model, problem)]
-    known = {"model", "problem"} | {opt.name for cls in declared for opt in options_of(cls)}
-    # a recipe may speak of options that another model has
-    recipe = {name: value for name, value in problems.get(problem).recipe.items() if name in known}
-    layers = [*layers, (f"the recipe of problem {problem}", recipe)]
+    offered = {opt.name: opt for cls in declared for opt in options_of(cls)}
+    known = {"model", "problem", *offered}
+    suits = {
+        name: value
+        for name, value in recipe(model, problem).items()
+        # another model's tanh is no activation of random features
+        if name in offered and (not offered[name].choices or value in offered[name].choices)
+    }
+    layers = [(source, phi_by_its_name(layer)) for source, layer in layers]
+    layers.append((f"the recipe of {model} on {problem}", suits))
     wrong: list[str] = []
     parts = [fill(cls, layers, wrong) for cls in declared]
     for source, layer in layers:
@@ -167,8 +215,41 @@ def build(model: str, problem: str, layers: Layers) -> FitConfig:
             wrong.append(
                 f"{source} says {names}, which {model} on {problem} does not have.{suggest(unknown[0], known)}"
             )
+    if not wrong and parts[1].phi is not None:
+        wrong += _wrong_with(parts[1].phi)
     refuse(wrong)
     return FitConfig(model, problem, *parts)
+
+
+def recipe(model: str, problem: str) -> dict[str, Any]:
+    """The defaults that suit a model on a problem: the model's own, and over them the problem's. They may speak of
+    options that another model has, and choose what only another model offers."""
+    from econml_cli.models import registry as models
+    from econml_cli.problems import registry as problems
+
+    return {**models.get(model).recipe, **problems.get(problem).recipe}
+
+
+def phi_by_its_name(layer: Mapping[str, Any]) -> Mapping[str, Any]:
+    """`--features polynomial:degree=3` is another way to write `--phi polynomial:degree=3`."""
+    from econml_cli.models import representations
+
+    given = layer.get("features")
+    if not isinstance(given, str) or not representations.looks_like(given):
+        return layer
+    if "phi" in layer:
+        raise ConfigError("--phi and --features both name a representation; leave one of them out.")
+    return {**{name: value for name, value in layer.items() if name != "features"}, "phi": given}
+
+
+def _wrong_with(phi: str) -> list[str]:
+    from econml_cli.models import representations
+
+    try:
+        representations.parse(phi)
+    except ValueError as error:
+        return [f"--phi {error}"]
+    return []
 
 
 def read_yaml(path: Path) -> dict[str, Any]:

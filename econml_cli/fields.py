@@ -67,6 +67,16 @@ class Option:
     def is_bool(self) -> bool:
         return self.type is bool
 
+    @property
+    def element(self) -> Any:
+        """The type of one value: int for `tuple[int, ...]`, else the option's own type."""
+        return typing.get_args(self.type)[0] if typing.get_origin(self.type) is tuple else self.type
+
+    @property
+    def lists_text(self) -> bool:
+        """Whether the value is a list of words, in which a comma does not separate alternatives."""
+        return self.element is not self.type and self.element is str
+
 
 def _unwrap(annotation: Any) -> Any:
     """`X | None` -> X; anything else as it is."""
@@ -81,7 +91,7 @@ def _metavar(kind: Any, given: str | None) -> str:
     if typing.get_origin(kind) is Literal:
         return "NAME"
     if typing.get_origin(kind) is tuple:
-        return "A,B,..."
+        return "A,B,..." if typing.get_args(kind)[0] is str else "N,..."
     return {int: "INT", float: "FLOAT", str: "TEXT", bool: "BOOL"}[kind]
 
 
@@ -104,15 +114,15 @@ def coerce(opt: Option, raw: Any) -> Any:
     Raises:
         ValueError: with a clause such as "must be > 0, got -1" when the type or a bound does not fit.
     """
-    if raw is None or (opt.type is not str and isinstance(raw, str) and raw.lower() in {"none", "null"}):
+    none = isinstance(raw, str) and raw.lower() in {"none", "null"} and raw not in opt.choices
+    if raw is None or (none and opt.type is not str):
         if opt.default is None:
             return None
         raise ValueError(f"must be {_describe(opt)}, got {raw!r}")
     if opt.choices:
         return _read_choice(opt, raw)
     if typing.get_origin(opt.type) is tuple:
-        parts = raw.split(",") if isinstance(raw, str) else raw if isinstance(raw, list | tuple) else [raw]
-        return tuple(str(p).strip() for p in parts if str(p).strip())
+        return _read_list(opt, raw)
     if opt.type is bool:
         return _read_bool(opt, raw)
     if opt.type is str:
@@ -120,8 +130,31 @@ def coerce(opt: Option, raw: Any) -> Any:
     return _read_number(opt, raw)
 
 
+def written(value: Any) -> Any:
+    """A value as YAML and JSON write it: a tuple is a list, a tuple of one number is that number."""
+    if not isinstance(value, tuple):
+        return value
+    return value[0] if len(value) == 1 and not isinstance(value[0], str) else list(value)
+
+
+def as_text(value: Any) -> Any:
+    """A value as one word of a command line where it is a list: (128, 64) -> "128,64"; other values as `written`."""
+    plain = written(value)
+    return ",".join(map(str, plain)) if isinstance(plain, list) else plain
+
+
+def _read_list(opt: Option, raw: Any) -> tuple[Any, ...]:
+    parts = raw.split(",") if isinstance(raw, str) else raw if isinstance(raw, list | tuple) else [raw]
+    words = [part for part in parts if str(part).strip()]
+    if opt.element is str:
+        return tuple(str(word).strip() for word in words)
+    if not words:
+        raise ValueError(f"must be {_describe(opt)}, or several with commas between, got {raw!r}")
+    return tuple(_read_number(opt, word.strip() if isinstance(word, str) else word) for word in words)
+
+
 def _describe(opt: Option) -> str:
-    kind = {int: "an integer", float: "a number", bool: "true or false"}.get(opt.type, "text")
+    kind = {int: "an integer", float: "a number", bool: "true or false"}.get(opt.element, "text")
     limits = " and ".join(f"{k} {v:g}" if abs(v) < 1e5 else f"{k} {v}" for k, v in opt.bounds.items())
     return f"{kind} {limits}".strip()
 
@@ -154,10 +187,10 @@ def _read_number(opt: Option, raw: Any) -> int | float:
         raise wrong from None
     if not math.isfinite(value):
         raise wrong
-    if opt.type is int:
+    if opt.element is int:
         if value != int(value):
             raise wrong
         value = int(value)
     if not all(_COMPARE[sign](value, bound) for sign, bound in opt.bounds.items()):
         raise wrong
-    return opt.type(value)
+    return opt.element(value)

@@ -12,9 +12,10 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
+from econml_cli import plugins
 from econml_cli.errors import ConfigError, suggest
-from econml_cli.fields import Option, coerce, options_of
-from econml_cli.problems.registry import PROBLEMS
+from econml_cli.fields import Option, as_text, coerce, options_of
+from econml_cli.problems import registry as problems
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "token_normalize_func": lambda token: token.replace("_", "-")}
 
@@ -37,7 +38,7 @@ def _help(opt: Option) -> str:
     text = opt.help + (f": {', '.join(opt.choices)}" if opt.choices else "")
     if opt.default is None or opt.default is False:
         return text
-    shown = {True: opt.flag}.get(opt.default, opt.default) if opt.is_bool else opt.default
+    shown = {True: opt.flag}.get(opt.default, opt.default) if opt.is_bool else as_text(opt.default)
     # \\[ : rich would read [default ...] as markup
     return f"{text} \\[{shown:g}]" if isinstance(shown, float) else f"{text} \\[{shown}]"
 
@@ -49,19 +50,25 @@ def parameter(opt: Option, section: Section) -> inspect.Parameter:
         names = f"{opt.flag}/--no-{opt.flag[2:]}" if section.paired else opt.flag
         annotation: Any = Annotated[bool | None, typer.Option(names, **shown)]
     else:
-        shown["autocompletion"] = completion(choices_of(opt)) if choices_of(opt) else None
+        group = problems.GROUP if opt.name == "problem" else None
+        shown["autocompletion"] = completion(choices_of(opt), group) if choices_of(opt) else None
         annotation = Annotated[str | None, typer.Option(opt.flag, metavar=opt.metavar, **shown)]
     return inspect.Parameter(opt.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
 
 
 def choices_of(opt: Option) -> tuple[str, ...]:
     """The words that a shell can complete after an option."""
-    return tuple(PROBLEMS) if opt.name == "problem" else opt.choices
+    return tuple(problems.PROBLEMS) if opt.name == "problem" else opt.choices
 
 
-def completion(words: Sequence[str]) -> Callable[[str], list[str]]:
-    """A completion function that offers those of the words that start as typed."""
-    return lambda incomplete: [word for word in words if word.startswith(incomplete)]
+def completion(words: Sequence[str], group: str | None = None) -> Callable[[str], list[str]]:
+    """A completion function that offers those of the words, and of what packages offer, that start as typed."""
+
+    def complete(incomplete: str) -> list[str]:
+        known = dict.fromkeys([*words, *(plugins.offered(group) if group else ())])
+        return [word for word in known if word.startswith(incomplete)]
+
+    return complete
 
 
 def build_command(
@@ -151,12 +158,13 @@ def spell_switches(args: Sequence[str], sections: Sequence[Section]) -> list[str
 
 
 def check_known(
-    values: Mapping[str, str], sections: Sequence[Section], elsewhere: Mapping[str, str], what: str
+    command: str, values: Mapping[str, str], sections: Sequence[Section], elsewhere: Mapping[str, str], what: str
 ) -> None:
     """Answer an unknown option with where it belongs, or with the nearest one.
 
     Args:
-        values: the options given. elsewhere: option -> who has it ("model mlp"), for those that others have.
+        command: "econml fit". values: the options given. elsewhere: option -> who has it ("model mlp"), for those that
+            others have. what: whose options these are.
 
     Raises:
         ConfigError: one of them is none of this command's.
@@ -170,4 +178,4 @@ def check_known(
         if name in elsewhere:
             raise ConfigError(f"{flag} is an option of {elsewhere[name]}, not of {what}.")
         near = suggest(flag, ["--" + k.replace("_", "-") for k in known])
-        raise ConfigError(f"There is no option {flag} for {what}.{near} `econml fit --help` lists them.")
+        raise ConfigError(f"There is no option {flag} for {what}.{near} `{command} --help` lists them.")

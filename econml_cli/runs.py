@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from econml_cli import config as configs
-from econml_cli import disk
+from econml_cli import disk, own_code
 from econml_cli.errors import ConfigError, RunError, suggest
 
 SCHEMA = 1
@@ -49,8 +49,8 @@ class Run:
         return manifest
 
     def status(self) -> str:
-        """How the fit ended (max_epochs, early_stopping, diverged, interrupted, failed), or "running", or "killed": its
-        process is no longer on this machine."""
+        """How the fit ended (max_epochs, early_stopping, solved, diverged, interrupted,
+        failed), or "running", or "killed": its process is no longer on this machine."""
         manifest = self.manifest()
         status, process = str(manifest.get("status", "unknown")), manifest.get("process") or {}
         here = process.get("host") == platform.node() and isinstance(process.get("pid"), int)
@@ -79,11 +79,28 @@ class Run:
             raise RunError(f"{self.path} has no config.yaml, so it is not a run; `econml inspect runs` lists the runs.")
         try:
             values = configs.read_yaml(path)
-            return configs.build(str(values.pop("model")), str(values.pop("problem")), [(str(path), values)])
+            model, problem = str(values.pop("model")), str(values.pop("problem"))
         except KeyError as error:
             raise RunError(f"{path} does not say its {error.args[0]}; restore it from a copy, or fit again.") from None
         except ConfigError as error:
-            raise RunError(f"{path} is damaged, or of another econml: {str(error).removeprefix('--config ')}") from None
+            raise self._unreadable(error) from None
+        model, problem = (self._own_code(kind, name) for kind, name in (("model", model), ("problem", problem)))
+        try:
+            return configs.build(model, problem, [(str(path), values)])
+        except ConfigError as error:
+            raise self._unreadable(error) from None
+
+    def _unreadable(self, error: ConfigError) -> RunError:
+        says = str(error).removeprefix("--config ")
+        if own_code.VARIABLE in says:  # it is not damage that a file has to be named
+            return RunError(f"{self.path} cannot be read: {says}")
+        return RunError(f"{self.path / 'config.yaml'} is damaged, or of another econml: {says}")
+
+    def _own_code(self, kind: str, name: str) -> str:
+        """How a model or problem of the user's own is named from here."""
+        if own_code.parse(name) is None:
+            return name
+        return own_code.find_again(name, self.manifest().get("own_code", {}).get(kind), self.path)
 
     def metrics(self) -> list[dict[str, Any]]:
         """The lines of metrics.jsonl; a last line torn by a kill is left out.
@@ -125,7 +142,7 @@ def this_process() -> dict[str, Any]:
 def new_name(model: str, problem: str) -> str:
     """A name that sorts by time and does not collide: mlp-linear-20261122-234913-7f3a."""
     now = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
-    return f"{model}-{problem}-{now}-{secrets.token_hex(2)}"
+    return f"{own_code.label(model)}-{own_code.label(problem)}-{now}-{secrets.token_hex(2)}"
 
 
 def check_free(path: Path, force: bool) -> None:
@@ -160,6 +177,7 @@ def create(path: Path, files: Mapping[str, str], force: bool) -> Run:
         staging.mkdir(parents=True)
         (staging / "checkpoints").mkdir()
         for name, text in files.items():
+            (staging / name).parent.mkdir(exist_ok=True)
             disk.write_text(staging / name, text)
         if path.exists():
             path.rename(old)

@@ -27,6 +27,9 @@ HEAVY = ("jax", "flax", "optax", "orbax", "wandb", "optuna", "pandas", "matplotl
         "inspect checkpoint --help",
         "inspect models",
         "inspect problems",
+        "inspect model mlp --help",
+        "inspect model mlp --widht 3",
+        "inspect models --template",
     ],
 )
 def test_help_and_usage_errors_import_nothing_heavy(line, isolated):
@@ -49,7 +52,7 @@ def test_help_and_usage_errors_import_nothing_heavy(line, isolated):
         ("fit mlp --lr=fast", 2, "--lr must be a number > 0, got 'fast'"),
         ("fit mlp --lr 0 --num-epochs 0", 2, "--num-epochs must be an integer >= 1"),
         ("fit mlp --lr", 2, "--lr"),
-        ("fit linear --width 3", 2, "--width is an option of model mlp"),
+        ("fit linear --width 3", 2, "--width is an option of models mlp, resnet and autoencoder, not of linear"),
         ("fit linear --bias=maybe", 2, "--bias must be true or false"),
         ("fit mlp --config none.yaml", 2, "none.yaml"),
         ("fit mlp --optimizer adma", 2, "Did you mean 'adam'"),

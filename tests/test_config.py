@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from econml_cli import config
 from econml_cli.config import TrainerOptions
 from econml_cli.errors import ConfigError
-from econml_cli.fields import coerce, options_of
+from econml_cli.fields import as_text, coerce, options_of
 from econml_cli.models.registry import MODELS
 from econml_cli.problems.options import TabularOptions
 from econml_cli.problems.registry import PROBLEMS
@@ -62,6 +62,25 @@ def test_a_bad_value_is_answered_with_the_bound_and_the_value(name, raw, says):
     assert says in str(caught.value)
 
 
+def test_a_list_of_numbers_is_read_from_one_number_or_several_and_written_back():
+    width = {o.name: o for o in options_of(MODELS["mlp"].options)}["width"]
+    for raw, value, text in [
+        ("64", (64,), 64),
+        (64, (64,), 64),
+        ("128, 64", (128, 64), "128,64"),
+        ([8, "4"], (8, 4), "8,4"),
+    ]:
+        assert coerce(width, raw) == value and as_text(value) == text and coerce(width, as_text(value)) == value
+    for raw in ("", "64,,x", "0,64", "1.5", True, None):
+        with pytest.raises(ValueError, match="must be an integer >= 1"):
+            coerce(width, raw)
+
+
+def test_none_is_a_word_where_it_is_one_of_the_choices():
+    regularizer = {o.name: o for o in options_of(MODELS["autoencoder"].options)}["regularizer"]
+    assert coerce(regularizer, "none") == "none"
+
+
 def test_lists_are_read_from_commas_and_from_yaml_lists():
     assert coerce(TABULAR["features"], "educ, exper ,tenure") == ("educ", "exper", "tenure")
     assert coerce(TABULAR["features"], ["educ", "exper"]) == ("educ", "exper")
@@ -77,7 +96,7 @@ def test_every_problem_of_a_config_is_listed_at_once():
 
 def test_an_earlier_layer_beats_a_later_one():
     built = config.build("mlp", "linear", [("a", {"lr": 0.5}), ("b", {"lr": 0.1, "width": 7})])
-    assert (built.trainer.lr, built.model_options.width) == (0.5, 7)
+    assert (built.trainer.lr, built.model_options.width) == (0.5, (7,))
 
 
 @settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])

@@ -33,7 +33,8 @@ def test_a_fit_leaves_a_complete_run_and_says_what_to_type_next(econml):
     assert set(lines[0]) == {"epoch", "train_loss", "val_loss", "lr"} and lines[0]["lr"] == 0.001
     manifest = json.loads(Path("r/manifest.json").read_text())
     assert manifest["status"] == "max_epochs" and manifest["command"].startswith("econml fit mlp")
-    assert manifest["shapes"] == {"din": 2, "dout": 1} and len(manifest["data"]["fingerprint"]) == 64
+    assert manifest["shapes"] == {"din": 2, "dout": 1, "n_train": 60, "x": [2]}
+    assert len(manifest["data"]["fingerprint"]) == 64
     assert summary("r")["val_loss"] == pytest.approx(lines[-1]["val_loss"], rel=1e-5)
 
 

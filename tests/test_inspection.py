@@ -190,11 +190,11 @@ def test_numbers_and_sizes_read_well():
 def test_entries_list_every_option_with_its_bounds():
     (mlp,) = listings.describe_models("mlp")
     options = {option["name"]: option for option in mlp.to_json()["options"]}
-    assert options["width"]["bounds"] == {">=": 1} and options["width"]["type"] == "int"
+    assert options["width"]["bounds"] == {">=": 1} and options["width"]["type"] == "int list"
     assert "tanh" in options["activation"]["choices"] and options["activation"]["type"] == "choice"
     lines = rendered(text.entries([mlp]), 80)
     assert lines[0].startswith("mlp  ") and any(
-        line.split()[:5] == ["--width", "int", "128", ">=", "1"] for line in lines
+        line.split()[:6] == ["--width", "int", "list", "128", ">=", "1"] for line in lines
     )
 
 

@@ -13,7 +13,7 @@ from econml_cli import choice
 from econml_cli import config as configs
 from econml_cli.config import FitConfig, RunOptions
 from econml_cli.errors import ConfigError, DivergedError, EconmlError, InterruptedFitError
-from econml_cli.models.registry import MODELS
+from econml_cli.models.registry import GROUP, MODELS
 from econml_cli.options import Peek, Section, build_command, check_known, completion, spell_switches
 from econml_cli.problems import registry as problems
 
@@ -28,6 +28,7 @@ class FitCommand(TyperCommand):
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
         """The context of the command with the chosen model's and problem's options."""
+        args = choice.spell_representations(args)
         try:
             model, problem, seen = choice.choose(args)
         except EconmlError:
@@ -36,7 +37,7 @@ class FitCommand(TyperCommand):
             model, problem, seen = "mlp", problems.DEFAULT, Peek()
         sections = [Section.of(title, cls) for title, cls in configs.sections(model, problem)] + [OUTPUT]
         if not extra.get("resilient_parsing"):
-            check_known(seen.values, sections, choice.owners(), f"{model} on {problem}")
+            check_known("econml fit", seen.values, sections, choice.owners(), f"{model} on {problem}")
             args = spell_switches(args, sections)
         command = build_command(
             "fit",
@@ -48,7 +49,7 @@ class FitCommand(TyperCommand):
                     metavar="MODEL",
                     help=f"{', '.join(MODELS)} (default: the problem's own)",
                     show_default=False,
-                    autocompletion=completion(tuple(MODELS)),
+                    autocompletion=completion(tuple(MODELS), GROUP),
                 ),
             ],
             help=HELP,

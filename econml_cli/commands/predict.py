@@ -1,4 +1,4 @@
-"""`econml predict RUN --data FILE --out FILE`: the rows of a file with a run's predictions."""
+"""`econml predict RUN [--data FILE] --out FILE`: rows with a run's predictions, or with their representation."""
 
 import sys
 from pathlib import Path
@@ -9,10 +9,20 @@ import typer
 
 def predict_command(
     run: Annotated[str, typer.Argument(metavar="RUN", help="A run directory, or a name in --runs-dir.")],
-    data: Annotated[str, typer.Option(metavar="FILE", help="The rows to predict; the target's column is not needed.")],
     out: Annotated[
         str, typer.Option(metavar="FILE", help="Where they go (.csv, .csv.gz, .tsv, .parquet); -: stdout, as CSV.")
     ],
+    data: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="The rows to predict; the target's column is not needed (default: the data of the fit, with a column "
+            "split).",
+        ),
+    ] = None,
+    embed: Annotated[
+        bool, typer.Option("--embed", help="Write the representation z = phi(x) in place of predictions.")
+    ] = False,
     missing: Annotated[
         Literal["error", "drop"] | None,
         typer.Option(help="What rows with missing values get (default: as in the fit)."),
@@ -25,7 +35,7 @@ def predict_command(
         Path, typer.Option(metavar="DIR", envvar="ECONML_RUNS_DIR", help="Where runs are looked up by name.")
     ] = Path("runs"),
 ) -> None:
-    """Write the rows of a file with a run's predictions: yhat, or the probability of each class and the likeliest one.
+    """Write rows with a run's predictions: yhat, or the probability of each class and the likeliest one.
 
     The file is encoded as the training data were; its columns and their order are kept.
     """
@@ -39,7 +49,10 @@ def predict_command(
     if out != "-":
         predictions.check_output(Path(out), reads=data)
     compilation_cache.enable()
-    frame = predictions.predict(chosen, data, step=step, missing=missing)
+    if data is None:
+        frame = predictions.predict_own(chosen, step=step, embed=embed)
+    else:
+        frame = predictions.predict(chosen, data, step=step, missing=missing, embed=embed)
     if out == "-":
         frame.to_csv(sys.stdout, index=False, lineterminator="\n")
     else:

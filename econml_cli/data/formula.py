@@ -22,10 +22,11 @@ MAX_LENGTH, MAX_TERMS, MAX_POWER = 5000, 2000, 9
 class Formula:
     """What is explained by what: names of factors, each with its checked expression in `factors`.
 
-    A term is a product of factors. There is always a constant, in the model's own bias: `- 1` changes nothing.
+    A term is a product of factors. There is always a constant, in the model's own bias: `- 1` changes nothing. Without
+    a target the features themselves are to be reconstructed.
     """
 
-    target: str
+    target: str | None
     terms: tuple[tuple[str, ...], ...]
     factors: Mapping[str, Node]
 
@@ -40,9 +41,10 @@ class Formula:
         return list(dict.fromkeys(c for node in self.features.values() for c in expression.columns(node)))
 
 
-def of_columns(target: str, features: Sequence[str]) -> Formula:
+def of_columns(target: str | None, features: Sequence[str]) -> Formula:
     """The formula "target ~ a + b + c" of columns taken as they are, whatever their names."""
-    factors: dict[str, Node] = {name: ast.Name(id=name) for name in (target, *features)}
+    named = features if target is None else (target, *features)
+    factors: dict[str, Node] = {name: ast.Name(id=name) for name in named}
     return Formula(target, tuple((name,) for name in features), factors)
 
 

@@ -19,7 +19,8 @@ VERSION = 1
 
 @dataclass(frozen=True)
 class Specification:
-    """What is explained by what, as typed: `text` and, in `features`, its `.`; or `target` and `features`."""
+    """What is explained by what, as typed: `text` and, in `features`, its `.`; or `target` and `features` (which are to
+    be reconstructed where there is no target)."""
 
     text: str | None
     target: str | None
@@ -29,7 +30,6 @@ class Specification:
         """The same, read. Raises ConfigError: it is not a formula that is admitted."""
         if self.text is not None:
             return formula.parse(self.text, self.features)
-        assert self.target is not None
         return formula.of_columns(self.target, self.features)
 
 
@@ -88,15 +88,21 @@ class Preprocessing:
             absent |= self._missing_target(frame, where)
         rows = missing.keep(absent, len(frame), self.missing, where)
         x = design.apply(self.formula, self.features, frame)
+        if self.formula.target is None:
+            return rows, x, x
         return rows, x, self._target(frame, where, rows, needed=need_target)
 
     def _missing_target(self, frame: "pd.DataFrame", where: str) -> dict[str, np.ndarray]:
-        name, node = self.formula.target, self.formula.factors[self.formula.target]
+        name = self.formula.target
+        if name is None:
+            return {}
+        node = self.formula.factors[name]
         columns.require(formula.expression.columns(node), frame, where)
         return missing.missing_by({name: node}, frame, self.target.learnt, None, where)
 
     def _target(self, frame: "pd.DataFrame", where: str, rows: np.ndarray, *, needed: bool) -> np.ndarray | None:
         name = self.formula.target
+        assert name is not None
         try:
             if not needed and any(gaps[rows].any() for gaps in self._missing_target(frame, where).values()):
                 return None
@@ -123,9 +129,8 @@ def specify(
     others = [name for name in frame.columns if name not in (aim, group)]
     if text is not None:
         return Specification(text, None, tuple(others))
-    assert aim is not None
     chosen = tuple(others if features is None else features)
-    columns.require((aim, *chosen), frame, where)
+    columns.require(chosen if aim is None else (aim, *chosen), frame, where)
     if not chosen:
         raise DataError(f"{where} has no column besides the target '{aim}' to explain it with.")
     return Specification(None, aim, chosen)
@@ -147,20 +152,23 @@ def learn(
         ConfigError: the formula is not admitted. DataError: the table cannot be used; says why.
     """
     read = specification.formula()
-    aim = read.factors[read.target]
-    columns.require([*read.feature_columns, *formula.expression.columns(aim)], frame, where)
+    left = {} if read.target is None else {read.target: read.factors[read.target]}
+    explained = [column for node in left.values() for column in formula.expression.columns(node)]
+    columns.require([*read.feature_columns, *explained], frame, where)
     train = np.zeros(len(frame), dtype=bool)
     train[parts["train"]] = True
     absent = missing.missing_by(read.features, frame, {}, train, where)
     with_features = ~np.any([np.zeros(len(frame), dtype=bool), *absent.values()], axis=0)
-    absent |= missing.missing_by({read.target: aim}, frame, {}, train, where)
+    absent |= missing.missing_by(left, frame, {}, train, where)
     if group is not None and (gaps := frame[group].isna().to_numpy(dtype=bool)).any():
         absent[group] = gaps
     kept = missing.keep(absent, len(frame), rule, where)
     usable = {split: rows[kept[rows]] for split, rows in parts.items()}
     _check_sizes(parts, usable, where)
     encoding = design.learn(read, frame, kept, train & kept)
-    aims = target.learn(read.target, aim, frame, kept, train & kept, loss)
+    if read.target is None:
+        return Preprocessing(specification, read, rule, encoding, target.of_features()), usable, with_features
+    aims = target.learn(read.target, left[read.target], frame, kept, train & kept, loss)
     return Preprocessing(specification, read, rule, encoding, aims), usable, with_features
 
 

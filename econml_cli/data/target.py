@@ -13,7 +13,7 @@ from econml_cli.errors import DataError
 if TYPE_CHECKING:
     import pandas as pd
 
-Task = Literal["regression", "binary", "multiclass"]
+Task = Literal["regression", "binary", "multiclass", "reconstruction"]
 TASKS: dict[str, Task] = {"mse": "regression", "binary": "binary", "multiclass": "multiclass"}
 
 
@@ -26,6 +26,11 @@ class TargetEncoding:
     mean: float
     scale: float
     learnt: Learnt
+
+
+def of_features() -> TargetEncoding:
+    """The target of a reconstruction: the encoded features, as they are."""
+    return TargetEncoding("reconstruction", None, 0.0, 1.0, {})
 
 
 def learn(

@@ -171,7 +171,7 @@ def _coefficients(config: FitConfig, problem: Any, model: Any) -> dict[str, Any]
 
 def _notes(run: Run, status: str, epoch: int, reported: str, samples: Samples) -> tuple[str, ...]:
     notes = list(samples.notes)
-    if status not in ("max_epochs", "early_stopping"):
+    if status not in ("max_epochs", "early_stopping", "solved"):
         what = {
             "diverged": "diverged",
             "interrupted": "was interrupted",

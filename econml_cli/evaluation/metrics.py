@@ -33,15 +33,15 @@ def moments(task: str | None, loss: np.ndarray, y: np.ndarray | None, yhat: np.n
     """All metrics of one split.
 
     Args:
-        task: "regression", "binary", "multiclass"; None where only the loss is known.
+        task: "regression", "binary", "multiclass", "reconstruction"; None where only the loss is known.
         loss: [n] loss of each observation, in the units it is reported in.
         y: [n, dout] (regression), [n, 1] 0/1 (binary), [n] class numbers (multiclass).
         yhat: predictions [n, dout]; probabilities [n, 1] (binary) or [n, classes] (multiclass).
     """
     found = [mean("loss", loss)]
     if task is not None and y is not None and yhat is not None:
-        metrics = {"regression": regression, "binary": binary, "multiclass": multiclass}[task]
-        found.append(metrics(y, yhat))
+        metrics = {"regression": regression, "binary": binary, "multiclass": multiclass, "reconstruction": explained}
+        found.append(metrics[task](y, yhat))
     return _together(found)
 
 
@@ -62,6 +62,19 @@ def regression(y: np.ndarray, yhat: np.ndarray) -> Moments:
         return {"rmse": np.sqrt(means[..., 0]), "mae": means[..., 1], "r2": r2}
 
     return Moments(np.column_stack([*columns, centred]), statistic)
+
+
+def explained(y: np.ndarray, yhat: np.ndarray) -> Moments:
+    """r2: the mean over outputs of 1 - SSE / SST, so that the units of y [n, dout] do not matter; outputs that do not
+    vary are left out."""
+    y, yhat = (np.asarray(a, np.float64).reshape(len(a), -1) for a in (y, yhat))
+    centred, k = y - y.mean(axis=0), y.shape[1]
+
+    def statistic(means: np.ndarray) -> Values:
+        sst = means[..., k : 2 * k] - np.square(means[..., 2 * k :])
+        return {"r2": np.nanmean(1 - means[..., :k] / np.where(sst > 0, sst, np.nan), axis=-1)}
+
+    return Moments(np.column_stack([np.square(y - yhat), np.square(centred), centred]), statistic)
 
 
 def binary(y: np.ndarray, p: np.ndarray) -> Moments:

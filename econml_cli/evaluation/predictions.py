@@ -1,6 +1,7 @@
 """Predictions beside the rows they are for."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,7 +9,7 @@ import numpy as np
 
 from econml_cli.config import FitConfig
 from econml_cli.errors import ConfigError, DataError
-from econml_cli.evaluation.samples import new_samples, own_samples, predicted
+from econml_cli.evaluation.samples import computed, new_samples, own_samples, predicted
 from econml_cli.runs import Run
 from econml_cli.training.position import load_model
 from econml_cli.training.precision import precision
@@ -25,27 +26,47 @@ WRITERS = {
 }
 
 
-def predict(run: Run, path: str, *, step: int | None = None, missing: str | None = None) -> "pd.DataFrame":
+def predict(
+    run: Run, path: str, *, step: int | None = None, missing: str | None = None, embed: bool = False
+) -> "pd.DataFrame":
     """The rows of a file with the run's predictions: its columns and order, then
 
     * `yhat` in the target's own units (`yhat_1`, ... for several outputs), or
-    * `p`, the probability of the second class, or `p_CLASS` for each class; and `predicted`, the class.
+    * `p`, the probability of the second class, or `p_CLASS` for each class; and `predicted`, the class; or
+    * `NAME_hat` for each feature that was reconstructed, in its own units.
 
+    With `embed` they are `z_1`, `z_2`, ...: the representation phi(x) of the model h(phi(x)).
     The target's column need not be there. Rows that the run's own `--missing` drops are left out.
 
     Raises:
-        ConfigError: the problem reads no file. DataError: the file cannot be read or encoded, or has such a column.
+        ConfigError: the problem reads no file, or the model has no representation.
+        DataError: the file cannot be read or encoded, or has such a column.
         RunError, CheckpointError: the run cannot be read.
     """
     config = run.config()
     with precision(config.trainer.precision):
         model, _ = load_model(run, step)
         samples = new_samples(run, config, path, need_target=False, missing=missing)
-        yhat = predicted(samples.problem, model, samples.parts["data"].x, config.trainer.precision)
-    return _beside(samples.frame, columns(samples.problem, yhat), path)
+        added = _adds(config, samples.problem, model, embed)(samples.parts["data"].x)
+    return _beside(samples.frame, added, path)
 
 
-def predict_own(run: Run, *, step: int | None = None) -> "pd.DataFrame":
+def _adds(config: FitConfig, problem: Any, model: Any, embed: bool) -> Callable[[Any], dict[str, np.ndarray]]:
+    """The function that makes the new columns from the inputs x of some rows."""
+    dtype = config.trainer.precision
+    if not embed:
+        return lambda x: columns(problem, predicted(problem, model, x, dtype))
+    if not hasattr(model, "embed"):
+        raise ConfigError(f"--embed: model {config.model} has no representation z = phi(x) of its own; leave it out.")
+
+    def represent(x: Any) -> dict[str, np.ndarray]:
+        z = computed(lambda model, x: model.embed(x), model, x, dtype)
+        return {f"z_{i + 1}": column for i, column in enumerate(z.reshape(len(z), -1).T)}
+
+    return represent
+
+
+def predict_own(run: Run, *, step: int | None = None, embed: bool = False) -> "pd.DataFrame":
     """The data that a run was fitted to with its predictions, as `predict`, and a column `split`: train, val or test.
 
     Raises:
@@ -58,19 +79,17 @@ def predict_own(run: Run, *, step: int | None = None) -> "pd.DataFrame":
         model, _ = load_model(run, step)
         samples = own_samples(run, config)
         if not samples.problem.simulated:
-            return _own_file(run, config, samples.problem, step)
+            return _own_file(run, config, samples.problem, step, embed)
+        added = _adds(config, samples.problem, model, embed)
         frames = [
-            _drawn(samples.problem, batch, config).assign(
-                **columns(samples.problem, predicted(samples.problem, model, batch.x, config.trainer.precision)),
-                split=split,
-            )
+            _drawn(samples.problem, batch, config).assign(**added(batch.x), split=split)
             for split, batch in samples.parts.items()
         ]
     return pd.concat(frames, ignore_index=True)
 
 
-def _own_file(run: Run, config: FitConfig, problem: Any, step: int | None) -> "pd.DataFrame":
-    frame = predict(run, str(own_file(run, config)), step=step)
+def _own_file(run: Run, config: FitConfig, problem: Any, step: int | None, embed: bool) -> "pd.DataFrame":
+    frame = predict(run, str(own_file(run, config)), step=step, embed=embed)
     labels = np.full(len(frame), "", dtype=object)  # "": in no split, as a row without its target
     for split, positions in problem.split_rows.items():
         labels[positions] = split
@@ -85,6 +104,8 @@ def _drawn(problem: Any, batch: Any, config: FitConfig) -> "pd.DataFrame":
     names = problem.describe().get("features")
     if x.ndim != 2 or names is None or len(names) != x.shape[1]:
         raise ConfigError(f"--predictions: an observation of problem {config.problem} is not a row of a table.")
+    if problem.task == "reconstruction":
+        return pd.DataFrame(x, columns=names)
     y = np.asarray(problem.observed(batch)).reshape(len(x), -1)
     targets = ["y"] if y.shape[1] == 1 else [f"y_{i + 1}" for i in range(y.shape[1])]
     return pd.DataFrame(np.hstack([x, y]), columns=[*names, *targets])
@@ -92,6 +113,8 @@ def _drawn(problem: Any, batch: Any, config: FitConfig) -> "pd.DataFrame":
 
 def columns(problem: Any, yhat: np.ndarray) -> dict[str, np.ndarray]:
     """The columns that predictions [n, dout] make."""
+    if problem.task == "reconstruction":
+        return {f"{name}_hat": yhat[:, i] for i, name in enumerate(problem.describe()["features"])}
     if problem.task not in ("binary", "multiclass"):
         names = ["yhat"] if yhat.shape[1] == 1 else [f"yhat_{i + 1}" for i in range(yhat.shape[1])]
         return {name: yhat[:, i] for i, name in enumerate(names)}

@@ -127,6 +127,11 @@ def scorer(problem: Any, model: Any, dtype: str) -> Callable[[Batch], Scored]:
 
 def predicted(problem: Any, model: Any, x: Any, dtype: str) -> np.ndarray:
     """`problem.predict` at x [n, ...], computed in blocks, on the host. Call it inside `precision(...)`."""
+    return computed(problem.predict, model, x, dtype)
+
+
+def computed(function: Callable[[Any, Any], jax.Array], model: Any, x: Any, dtype: str) -> np.ndarray:
+    """`function(model, x)` at x [n, ...], computed in blocks, on the host. Call it inside `precision(...)`."""
     graphdef, state = nnx.split(model)
-    predict = jax.jit(lambda state, x: problem.predict(nnx.merge(graphdef, state), x))
-    return np.concatenate([jax.device_get(predict(state, part.x)) for part in _blocks(Batch(x, None), dtype)])
+    compute = jax.jit(lambda state, x: function(nnx.merge(graphdef, state), x))
+    return np.concatenate([jax.device_get(compute(state, part.x)) for part in _blocks(Batch(x, None), dtype)])

@@ -1,65 +1,71 @@
-"""One checkpoint of a run, read without its data and without training: summary, graph, state."""
+"""One checkpoint of a run, read without training, and, but for the view "grad", without its data."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import dataclasses
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from flax import nnx
-
 from econml_cli import checkpoint
-from econml_cli.inspection.graph import Node, describe_graph
+from econml_cli.inspection import selection
+from econml_cli.inspection.graph import describe_graph
+from econml_cli.inspection.report import Report
 from econml_cli.inspection.state import Leaf, describe_state
 from econml_cli.runs import Run
 from econml_cli.training import position
 from econml_cli.training.precision import precision
 
-
-@dataclass(frozen=True)
-class CheckpointReport:
-    """What a checkpoint holds.
-
-    Attributes:
-        summary: model, problem, status, epochs, sizes, losses, versions, command; JSON values.
-        graph, leaves: the model and its arrays.
-        model: the module itself, in evaluation mode.
-    """
-
-    summary: Mapping[str, Any]
-    graph: Node
-    leaves: tuple[Leaf, ...]
-    model: Any
-
-    @property
-    def raw(self) -> str:
-        """Flax's own account of graphdef and state."""
-        return "\n".join(map(repr, nnx.split(self.model)))
-
-    def to_json(self, views: tuple[str, ...], values: bool = False) -> dict[str, Any]:
-        """Some of the views "summary", "graphdef", "state", "raw" as one JSON value."""
-        make = {
-            "summary": lambda: dict(self.summary),
-            "graphdef": self.graph.to_json,
-            "state": lambda: [leaf.to_json(values) for leaf in self.leaves],
-            "raw": lambda: self.raw,
-        }
-        return {view: make[view]() for view in views}
+#: what `econml inspect checkpoint` shows unless asked for something else
+VIEWS = ("summary", "graphdef", "state")
 
 
-def describe_checkpoint(run: Run, step: int | None = None) -> CheckpointReport:
+def describe_checkpoint(
+    run: Run, step: int | None = None, *, views: tuple[str, ...] = VIEWS, path: str | None = None
+) -> Report:
     """Read the checkpoint of one epoch of a run (default: the newest), on whatever device is there.
 
     The weights are those that `econml eval` and `predict` use: the best ones where early stopping kept some, else those
     of the checkpoint's own epoch.
 
+    Args:
+        views: what to find out; "grad" reads or draws the run's training data again. path: only what it selects.
+
     Raises:
-        RunError: the run cannot be read. ConfigError: its config is no longer known.
+        RunError: the run cannot be read. ConfigError: its config is no longer known, or `path` selects nothing.
         CheckpointError: there is no such checkpoint (lists those there), it is damaged, or of another model.
+        DataError: the view "grad", and the training data are gone.
     """
     manifest = run.manifest()
     with precision(run.config().trainer.precision):
         loaded = position.load(run, step)
-        graph, leaves = describe_graph(loaded.model), tuple(describe_state(loaded.model))
-    summary = {
+        leaves = describe_state(loaded.model)
+        selection.check(path, [leaf.path for leaf in leaves])
+        return Report(
+            views=views,
+            summary=_summary(run, manifest, loaded, leaves),
+            graph=selection.select(path, describe_graph(loaded.model)),
+            leaves=tuple(leaf for leaf in leaves if selection.matches(path, leaf.path)),
+            model=loaded.model,
+            table=_table(manifest, loaded, path, leaves) if "table" in views else None,
+            grad=_grad(run, loaded, path) if "grad" in views else None,
+        )
+
+
+def _table(manifest: Mapping[str, Any], loaded: position.Loaded, path: str | None, leaves: Sequence[Leaf]) -> Any:
+    from econml_cli.inspection.layers import describe_layers
+
+    observation = position.shapes_from(manifest["shapes"]).observation()
+    layers = describe_layers(loaded.model, observation, loaded.config.trainer.precision)
+    return selection.layers(path, layers, leaves)
+
+
+def _grad(run: Run, loaded: position.Loaded, path: str | None) -> Any:
+    from econml_cli.inspection.gradients import describe_gradients
+
+    found = describe_gradients(run, loaded)
+    return dataclasses.replace(found, leaves=selection.rows(path, found.leaves))
+
+
+def _summary(run: Run, manifest: Mapping[str, Any], loaded: position.Loaded, leaves: Sequence[Leaf]) -> dict[str, Any]:
+    return {
         "run": str(run.path),
         "model": loaded.config.model,
         "problem": loaded.config.problem,
@@ -73,7 +79,6 @@ def describe_checkpoint(run: Run, step: int | None = None) -> CheckpointReport:
         "device": manifest.get("device"),
         "git_commit": manifest.get("git_commit"),
     }
-    return CheckpointReport(summary, graph, leaves, loaded.model)
 
 
 def _total(leaves: Any) -> dict[str, int]:

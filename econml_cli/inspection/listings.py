@@ -1,14 +1,13 @@
 """The runs of a directory, and the registries, as rows. Imports neither jax nor flax, so that listing is instant."""
 
 import json
-import typing
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from econml_cli import config as configs
-from econml_cli import runs
+from econml_cli import plugins, runs
 from econml_cli.errors import EconmlError, RunError
 from econml_cli.fields import Option, options_of
 from econml_cli.runs import Run
@@ -37,7 +36,9 @@ def type_name(option: Option) -> str:
     """int, float, str, bool, list, or choice."""
     if option.choices:
         return "choice"
-    return "list" if typing.get_origin(option.type) is tuple else option.type.__name__
+    if option.element is option.type:
+        return option.type.__name__
+    return "list" if option.lists_text else f"{option.element.__name__} list"
 
 
 def _option_json(option: Option) -> dict[str, Any]:
@@ -54,8 +55,9 @@ def describe_models(name: str | None = None) -> list[Entry]:
     """
     from econml_cli.models import registry
 
-    names = list(registry.MODELS) if name is None else [name]
-    return [_entry(n, registry.get(n)) for n in names]
+    if name is None:
+        return [_entry(n, row) for n, row in registry.MODELS.items()] + _offered(registry.GROUP, registry.MODELS)
+    return [_entry(name, registry.get(name))]
 
 
 def describe_problems(name: str | None = None) -> list[Entry]:
@@ -66,13 +68,23 @@ def describe_problems(name: str | None = None) -> list[Entry]:
     """
     from econml_cli.problems import registry
 
-    names = list(registry.PROBLEMS) if name is None else [name]
-    rows = [(n, registry.get(n)) for n in names]
-    return [_entry(n, row, model=row.model, recipe=row.recipe) for n, row in rows]
+    rows = registry.PROBLEMS if name is None else {name: registry.get(name)}
+    found = [_entry(n, row, model=row.model, recipe=row.recipe) for n, row in rows.items()]
+    return found + (_offered(registry.GROUP, registry.PROBLEMS) if name is None else [])
 
 
 def _entry(name: str, row: Any, **own: Any) -> Entry:
     return Entry(name, row.help, row.target, options_of(row.options), **own)
+
+
+def _offered(group: str, ours: Mapping[str, Any]) -> list[Entry]:
+    """What installed packages offer, by name and place; a list imports none of it, so it has none of the options."""
+    found = {name: target for name, target in plugins.offered(group).items() if name not in ours}
+    kind = group.rpartition(".")[2]
+    return [
+        Entry(name, f"{target}, of a package; its options: econml inspect {kind} {name}", target, ())
+        for name, target in found.items()
+    ]
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
-"""Checkpoints, states, graphs, registries and runs as something rich can print; wide and narrow terminals differ."""
+"""Summaries, states, graphs, registries and runs as something rich can print; wide and narrow terminals differ."""
 
 import datetime
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -11,26 +11,11 @@ from rich.text import Text
 from rich.tree import Tree
 
 from econml_cli.display import Widest, columns, key_values, number, pairs, size
-from econml_cli.fields import Option
+from econml_cli.fields import Option, as_text
 from econml_cli.inspection.listings import Entry, RunRow, type_name
 
 #: arrays with more elements are printed with their middle left out
 ABBREVIATE = 60
-
-
-def checkpoint(report: Any, views: Sequence[str], values: bool = False) -> RenderableType:
-    """Some of the views "summary", "graphdef", "state", "raw" of an `inspection.checkpoints.CheckpointReport`."""
-    make: dict[str, Callable[[], RenderableType]] = {
-        "summary": lambda: summary(report.summary),
-        "graphdef": lambda: graph(report.graph),
-        "state": lambda: state(report.leaves, values),
-        "raw": lambda: Text(report.raw, no_wrap=True, overflow="ignore"),
-    }
-    parts: list[RenderableType] = []
-    for view in views:
-        title = [heading(view)] if view != "summary" and len(views) > 1 else []
-        parts += [*([Text()] if parts else []), *title, make[view]()]
-    return Group(*parts)
 
 
 def heading(text: str) -> Text:
@@ -40,12 +25,12 @@ def heading(text: str) -> Text:
 
 def summary(found: Mapping[str, Any]) -> RenderableType:
     """The summary of a checkpoint: a headline, then label and value."""
-    sections = [f"{name} ({_arrays(part)})" for name, part in found["sections"].items()]
+    sections = [f"{name} ({arrays(part)})" for name, part in found["sections"].items()]
     rows = [
         ("status", found["status"]),
         ("checkpoint", f"epoch {found['step']:,} (there: {', '.join(map(str, found['steps']))})"),
         ("weights", _weights(found)),
-        ("parameters", f"{found['parameters']['count']:,} in {_arrays(found['parameters'])}"),
+        ("parameters", f"{found['parameters']['count']:,} in {arrays(found['parameters'])}"),
         ("sections", ", ".join(sections)),
         *((name.replace("_", " "), value) for name, value in found["losses"].items()),
         ("losses from", _SOURCES.get(found["losses_from"])),
@@ -71,11 +56,13 @@ def _weights(found: Mapping[str, Any]) -> str:
     return f"last: those of epoch {found['epoch']:,}"
 
 
-def _arrays(total: Mapping[str, int]) -> str:
-    return f"{_plural(total['arrays'], 'array')}, {size(total['bytes'])}"
+def arrays(total: Mapping[str, int]) -> str:
+    """A number of arrays and their size: "6 arrays, 68.1 kB"."""
+    return f"{plural(total['arrays'], 'array')}, {size(total['bytes'])}"
 
 
-def _plural(count: int, noun: str) -> str:
+def plural(count: int, noun: str) -> str:
+    """(1, "array") -> "1 array", (2, "array") -> "2 arrays"."""
     return f"{count:,} {noun}" + ("" if count == 1 else "s")
 
 
@@ -101,7 +88,7 @@ def _node_line(node: Any) -> Text:
     if node.shared is not None:
         line.append(f"  the same object as {node.shared}", style="dim")
     elif node.params and node.array is None:
-        line.append(f"  {_plural(node.params, 'parameter')}", style="dim")
+        line.append(f"  {plural(node.params, 'parameter')}", style="dim")
     return line
 
 
@@ -132,15 +119,19 @@ def _shape(leaf: Any) -> str:
 
 
 def _state_table(leaves: Sequence[Any]) -> Table:
-    names = ("state", "kind", "shape", "dtype", "count", "bytes", *NUMBERS, "non-finite")
+    names = ("state", "kind", "shape", "dtype", "count", "bytes")
+    # arrays of a model that has not been fitted are shapes only
+    moments = NUMBERS if any(leaf.nonfinite is not None for leaf in leaves) else ()
     rows = []
     for name, depth, leaf in _tree_rows(leaves):
         row = [f"{'  ' * depth}{name}"]
         if leaf is not None:
             row += [leaf.kind, _shape(leaf), leaf.dtype, number(leaf.count), size(leaf.bytes)]
-            row += [number(getattr(leaf, key)) for key in NUMBERS] + [number(leaf.nonfinite)]
+            row += [number(getattr(leaf, key)) for key in moments]
+            row += [number(leaf.nonfinite)] * bool(moments)
         rows.append(row)
-    return columns(names, rows, left=("state", "kind", "shape", "dtype"))
+    heads = (*names, *moments, *(("non-finite",) if moments else ()))
+    return columns(heads, rows, left=("state", "kind", "shape", "dtype"))
 
 
 def _stacked(name: str, depth: int, leaf: Any, values: bool) -> Iterator[RenderableType]:
@@ -149,7 +140,9 @@ def _stacked(name: str, depth: int, leaf: Any, values: bool) -> Iterator[Rendera
         yield Padding(Text(name), (0, 0, 0, indent))
         return
     line = Text(f"{name}: {leaf.kind} {_shape(leaf)} {leaf.dtype}")
-    line.append(f"  count {number(leaf.count)}  {size(leaf.bytes)}  non-finite {number(leaf.nonfinite)}")
+    line.append(f"  count {number(leaf.count)}  {size(leaf.bytes)}")
+    if leaf.nonfinite is not None:
+        line.append(f"  non-finite {number(leaf.nonfinite)}")
     yield Padding(line, (0, 0, 0, indent))
     if leaf.mean is not None:
         moments = "  ".join(f"{key} {number(getattr(leaf, key))}" for key in NUMBERS)
@@ -166,21 +159,37 @@ def array_text(values: Any) -> str:
 
 
 def entries(found: Sequence[Entry]) -> RenderableType:
-    """Models or problems, each with its options in a table of the same widths."""
+    """Models or problems, each with its options in a table of the same widths; on a narrow terminal in lines."""
     cells = [[_option_cells(option) for option in entry.options] for entry in found]
     names = ("option", "type", "default", "bounds")
     widths = [max(len(row[i]) for row in [list(names), *(r for rows in cells for r in rows)]) for i in range(4)]
+    tables = [_option_table(names, widths, rows) for rows in cells]
+    lines = [Group(*(_stacked_option(row) for row in rows)) for rows in cells]
+    return Widest(_listed(found, tables), _listed(found, lines))
+
+
+def _listed(found: Sequence[Entry], options: Sequence[RenderableType]) -> RenderableType:
     parts: list[RenderableType] = []
-    for entry, rows in zip(found, cells, strict=True):
-        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-        for name, width in zip(names, widths, strict=True):
-            table.add_column(name, width=width, no_wrap=True)
-        table.add_column("help", min_width=20, overflow="fold")
-        for row in rows:
-            table.add_row(*(Text(cell) for cell in row))
+    for entry, body in zip(found, options, strict=True):
         parts += [Text.assemble((entry.name, "bold"), f"  {entry.help}"), *_recipe(entry)]
-        parts += [Padding(table, (0, 0, 0, 2)), Text()]
+        parts += [Padding(body if entry.options else Text("no options", style="dim"), (0, 0, 0, 2)), Text()]
     return Group(*parts[:-1])
+
+
+def _option_table(names: Sequence[str], widths: Sequence[int], rows: Sequence[Sequence[str]]) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    for name, width in zip(names, widths, strict=True):
+        table.add_column(name, width=width, no_wrap=True)
+    table.add_column("help", min_width=20, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    return table
+
+
+def _stacked_option(row: Sequence[str]) -> RenderableType:
+    flag, kind, default, bounds, words = row
+    told = f"{flag}  {kind}, default {default}" + (f", {bounds}" if bounds != "-" else "")
+    return Group(Text(told), Padding(Text(words, style="dim"), (0, 0, 0, 2)))
 
 
 def _recipe(entry: Entry) -> list[RenderableType]:
@@ -191,7 +200,7 @@ def _recipe(entry: Entry) -> list[RenderableType]:
 
 
 def _option_cells(option: Option) -> list[str]:
-    default = ",".join(option.default) if isinstance(option.default, tuple) else number(option.default, 12)
+    default = number(as_text(option.default), 12)
     bounds = ", ".join(f"{sign} {_bound(limit)}" for sign, limit in option.bounds.items()) or "-"
     words = f": {', '.join(option.choices)}" if option.choices else ""
     return [option.flag, type_name(option), default, bounds, option.help + words]

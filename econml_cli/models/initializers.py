@@ -22,3 +22,13 @@ def initializers(name: str, fan_in: int) -> tuple[Callable[..., jax.Array], Call
         return jax.random.uniform(key, shape, dtype or float, minval=-bound, maxval=bound)
 
     return uniform, uniform
+
+
+def affine(
+    fan_in: int, fan_out: int, *, bias: bool = True, init: str = "lecun_normal", param_dtype: Any, rngs: nnx.Rngs
+) -> nnx.Linear:
+    """The layer x W + b, [..., fan_in] -> [..., fan_out], at the initial weights that `init` names."""
+    kernel_init, bias_init = initializers(init, fan_in)
+    return nnx.Linear(
+        fan_in, fan_out, use_bias=bias, kernel_init=kernel_init, bias_init=bias_init, param_dtype=param_dtype, rngs=rngs
+    )

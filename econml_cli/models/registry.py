@@ -1,40 +1,108 @@
 """The models by name. Add one: a module in this folder, an options dataclass in options.py, a row here."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
 
-from econml_cli.errors import ConfigError, suggest
+from econml_cli import plugins, signature
+from econml_cli.errors import ConfigError
 from econml_cli.models import options
+
+#: the entry points by which installed packages offer models
+GROUP = "econml_cli.models"
+#: what a constructor is given beside its options
+GIVEN = ("din", "dout", "shape", "n", "param_dtype", "rngs")
 
 
 @dataclass(frozen=True)
 class ModelEntry:
-    """One row: where the NNX module lives ("module:Class"), its options, one line of help."""
+    """One row: where the NNX module lives ("module:Class"), its options, one line of help, its natural problem, and its
+    recipe (defaults of problem and trainer options that suit it; the problem's own recipe beats them)."""
 
     target: str
     options: type
     help: str
+    problem: str | None = None
+    recipe: Mapping[str, Any] = field(default_factory=dict)
 
 
 MODELS: dict[str, ModelEntry] = {
     "linear": ModelEntry("econml_cli.models.linear:Linear", options.LinearOptions, "affine map W'x + b"),
+    "polynomial": ModelEntry(
+        "econml_cli.models.polynomial:Polynomial",
+        options.PolynomialOptions,
+        "polynomial in one basis or another, solved exactly",
+    ),
+    "random_features": ModelEntry(
+        "econml_cli.models.random_features:RandomFeatureModel",
+        options.RandomFeaturesOptions,
+        "fixed random hidden layer, least squares of minimum norm",
+    ),
+    "kernel": ModelEntry(
+        "econml_cli.models.kernel:KernelRegression",
+        options.KernelOptions,
+        "kernel ridge, or ridgeless interpolation",
+    ),
     "mlp": ModelEntry("econml_cli.models.mlp:MLP", options.MLPOptions, "multilayer perceptron (the lecture's)"),
+    "resnet": ModelEntry("econml_cli.models.resnet:ResNet", options.ResNetOptions, "residual MLP"),
+    "deep_set": ModelEntry(
+        "econml_cli.models.deep_set:DeepSet",
+        options.DeepSetOptions,
+        "function of a set, in whatever order and number",
+        problem="symmetric",
+    ),
+    "autoencoder": ModelEntry(
+        "econml_cli.models.autoencoder:Autoencoder",
+        options.AutoencoderOptions,
+        "representation learnt by reconstruction (linear: PCA's)",
+        problem="factor",
+        recipe={"loss": "reconstruction"},
+    ),
 }
 
 
 def get(name: str) -> ModelEntry:
-    """The row of one model.
+    """The row of one model: of ours, of an installed package, or of a file (`./mymodel.py:MyNet`).
 
     Raises:
-        ConfigError: no such model; the nearest name is suggested.
+        ConfigError: no such model (the nearest name is suggested), or one that cannot be offered.
     """
-    if name not in MODELS:
-        raise ConfigError(f"Unknown model '{name}': choose one of {', '.join(MODELS)}.{suggest(name, MODELS)}")
-    return MODELS[name]
+    return plugins.find(name, MODELS, GROUP, _entry)
+
+
+def _entry(cls: type, target: str) -> ModelEntry:
+    _check(cls, target)
+    declared = signature.options_from(cls, GIVEN)
+    return ModelEntry(target, declared, signature.help_line(cls), recipe=signature.recipe_of(cls))
+
+
+def _check(cls: type, target: str) -> None:
+    from flax import nnx  # the class has imported it already, if it is a module
+
+    like = "`econml inspect models --template` prints one that works."
+    if not issubclass(cls, nnx.Module):
+        raise ConfigError(f"{target} is no model: {cls.__name__} must be a flax.nnx.Module; {like}")
+    if not any("__call__" in vars(base) for base in cls.__mro__):
+        raise ConfigError(
+            f"{target} is no model: {cls.__name__} lacks __call__(self, x), [n, din] -> [n, dout]; {like}"
+        )
 
 
 def load(name: str) -> Any:
-    """Import and return the module class of one model (this is where jax and flax come in)."""
-    module, _, cls = get(name).target.partition(":")
+    """Import and return the module class of one model (this is where jax and flax come in).
+
+    Raises:
+        ConfigError: as `get`.
+    """
+    if name in MODELS:
+        return _import(MODELS[name].target)
+    get(name)  # says what is wrong with the name
+    found = plugins.load(name, GROUP)
+    assert found is not None
+    return found[0]
+
+
+def _import(target: str) -> Any:
+    module, _, cls = target.partition(":")
     return getattr(import_module(module), cls)

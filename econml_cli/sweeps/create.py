@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from econml_cli import config as configs
 from econml_cli.config import TrainerOptions
 from econml_cli.errors import ConfigError
 from econml_cli.fields import Option
@@ -75,7 +76,7 @@ def _target(request: Request) -> Target:
             raise ConfigError(f"--fix {text} is not NAME=VALUE.")
         fixed[name.replace("-", "_")] = value
     data = "data" in fixed or any(text.startswith("data=") for text in request.params)
-    problem = request.problem or ("tabular" if data else problems.DEFAULT)
+    problem = request.problem or ("tabular" if data else configs.default_problem(request.model))
     words = [request.model or problems.get(problem).model, f"--problem={problem}"]
     return target.find(words + [f"--{name}={value}" for name, value in fixed.items()], {})
 
@@ -140,8 +141,8 @@ def _tail(request: Request, aim: Target, settings: Mapping[str, Mapping[str, Any
 
 def _epochs(aim: Target, settings: Mapping[str, Mapping[str, Any]]) -> int:
     """The fewest epochs that a trial has."""
-    recipe = problems.get(aim.problem).recipe
-    given = settings.get("num_epochs", {"value": recipe.get("num_epochs", TrainerOptions.num_epochs)})
+    usual = configs.recipe(aim.model, aim.problem).get("num_epochs", TrainerOptions.num_epochs)
+    given = settings.get("num_epochs", {"value": usual})
     return int(given.get("value") or given.get("min") or min(given.get("values", [1])))
 
 

@@ -1,11 +1,10 @@
 """`--param NAME=RANGE` as W&B's settings of one parameter."""
 
-import typing
 from collections.abc import Mapping
 from typing import Any
 
 from econml_cli.errors import suggest
-from econml_cli.fields import Option, coerce
+from econml_cli.fields import Option, as_text, coerce
 
 
 def parse(text: str, options: Mapping[str, Option]) -> tuple[str, dict[str, Any]]:
@@ -24,7 +23,7 @@ def parse(text: str, options: Mapping[str, Option]) -> tuple[str, dict[str, Any]
     if name not in options:
         raise ValueError(f"there is no such option.{suggest(name, options)}")
     option = options[name]
-    if option.type in (int, float) and ".." in rest:
+    if option.element in (int, float) and ".." in rest:
         return name, _range(rest, option)
     values = [_value(option, value) for value in _split(rest, option)]
     if len(values) == 1:
@@ -33,9 +32,8 @@ def parse(text: str, options: Mapping[str, Option]) -> tuple[str, dict[str, Any]
 
 
 def _value(option: Option, raw: Any) -> Any:
-    value = coerce(option, raw)
     # agents would hand over a tuple in Python's notation; as text it reads the same everywhere
-    return ",".join(value) if isinstance(value, tuple) else value
+    return as_text(coerce(option, raw))
 
 
 def _split(text: str, option: Option) -> list[Any]:
@@ -49,7 +47,7 @@ def _split(text: str, option: Option) -> list[Any]:
         if not listed:
             raise ValueError("is an empty list")
         return list(listed)
-    if typing.get_origin(option.type) is tuple:
+    if option.lists_text:
         return [text]
     return [part.strip() for part in text.split(",")]
 
@@ -61,7 +59,7 @@ def _range(text: str, option: Option) -> dict[str, Any]:
     low, _, high = ends.partition("..")
     try:
         # the bounds may be open (lr > 0), and whoever sweeps from 0 wants to know now
-        lower, upper = coerce(option, low.strip()), coerce(option, high.strip())
+        lower, upper = (as_text(coerce(option, end.strip())) for end in (low, high))
     except ValueError as error:
         raise ValueError(f"is out of range: each end {error}") from None
     settings: dict[str, Any] = {"distribution": _distribution(option, bool(colon)), "min": lower, "max": upper}
@@ -69,6 +67,6 @@ def _range(text: str, option: Option) -> dict[str, Any]:
 
 
 def _distribution(option: Option, log: bool) -> str:
-    if option.type is int:
+    if option.element is int:
         return "q_log_uniform_values" if log else "int_uniform"
     return "log_uniform_values" if log else "uniform"

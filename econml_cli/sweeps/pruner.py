@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from econml_cli import config as configs
 from econml_cli.errors import ConfigError
-from econml_cli.problems import registry as problems
 from econml_cli.sweeps.schema import Sweep
 from econml_cli.sweeps.target import Target
 
@@ -80,4 +79,4 @@ def longest(sweep: Sweep) -> int | None:
 
 def _fixed(target: Target) -> Mapping[str, Any]:
     file = configs.read_yaml(Path(target.fixed["config"])) if "config" in target.fixed else {}
-    return {**problems.get(target.problem).recipe, **file, **target.fixed}
+    return {**configs.recipe(target.model, target.problem), **file, **target.fixed}

@@ -7,7 +7,7 @@ from typing import Any
 
 from econml_cli import config as configs
 from econml_cli.errors import ConfigError, suggest
-from econml_cli.fields import Option, coerce, options_of
+from econml_cli.fields import Option, as_text, coerce, options_of
 from econml_cli.problems import registry as problems
 from econml_cli.sweeps import laws
 from econml_cli.sweeps.reading import Findings, Keys
@@ -42,7 +42,7 @@ class Target:
         for name, value in point.items():
             option = options.get(name.replace("-", "_"))
             try:
-                out[name] = value if option is None else coerce(option, value)
+                out[name] = value if option is None else as_text(coerce(option, value))
             except ValueError as error:
                 raise ConfigError(f"{name} {error}.") from None
         return out
@@ -79,10 +79,11 @@ def find(words: Sequence[str], constants: Mapping[str, Any]) -> Target:
         if not equals:
             value = queue.pop(0) if queue and not queue[0].startswith("--") else "true"
         fixed[name.replace("-", "_")] = value
+    fixed = dict(configs.phi_by_its_name(fixed))
     file = configs.read_yaml(Path(fixed["config"])) if "config" in fixed else {}
     named = {**file, **constants, **fixed}
     model = model or file.get("model")
-    problem = str(named.get("problem") or ("tabular" if named.get("data") else problems.DEFAULT))
+    problem = str(named.get("problem") or ("tabular" if named.get("data") else configs.default_problem(model)))
     target = Target(model or problems.get(problem).model, problem, fixed)
     target.options()  # raises for unknown names
     return target
@@ -121,7 +122,7 @@ def check_parameter(target: Target, parameter: Parameter, findings: Findings, ke
         except ValueError as error:
             findings.problem(keys, f"{parameter.name}: {error}{_ends(parameter)}.")
             return
-    if options[name].type is int and not whole(parameter.law):
+    if options[name].element is int and not whole(parameter.law):
         findings.problem(keys, f"{parameter.name} must be an integer; use int_uniform, or a q_ distribution with q: 1.")
 
 

@@ -7,7 +7,7 @@ import jax
 from flax import nnx
 
 from econml_cli.config import FitConfig
-from econml_cli.training.fit import check_patience
+from econml_cli.training.fit import check
 from econml_cli.training.precision import precision
 from econml_cli.training.setup import assemble, num_params
 from econml_cli.training.trainer import Trainer
@@ -41,11 +41,9 @@ def dry_run(config: FitConfig) -> DryRun:
     """
     with precision(config.trainer.precision):
         setup = assemble(config)
-        check_patience(setup)
+        check(setup)
         trainer = Trainer(setup)
-        step = trainer.compile_step()
-        memory, cost = step.memory_analysis(), step.cost_analysis()
-        cost = cost[0] if isinstance(cost, list) else cost
+        memory, cost = _compiled(trainer) if not setup.solved else (None, None)
         shapes = {"x": list(setup.train.x.shape), "y": list(setup.train.y.shape)}
         for name, batch in (("x_val", setup.val), ("x_test", setup.test)):
             if batch is not None:
@@ -57,10 +55,17 @@ def dry_run(config: FitConfig) -> DryRun:
             problem=config.problem,
             shapes=shapes,
             num_params=num_params(setup.model),
-            steps_per_epoch=trainer.batches,
-            steps=trainer.batches * config.trainer.num_epochs,
+            steps_per_epoch=0 if setup.solved else trainer.batches,
+            steps=0 if setup.solved else trainer.batches * config.trainer.num_epochs,
             flops_per_step=float(cost["flops"]) if cost and "flops" in cost else None,
             bytes_arguments=getattr(memory, "argument_size_in_bytes", None),
             bytes_temporary=getattr(memory, "temp_size_in_bytes", None),
             device=f"{jax.devices()[0].platform}: {jax.devices()[0].device_kind}",
         )
+
+
+def _compiled(trainer: Trainer) -> tuple[Any, Any]:
+    """XLA's account of one compiled step: its memory, and its cost."""
+    step = trainer.compile_step()
+    cost = step.cost_analysis()
+    return step.memory_analysis(), cost[0] if isinstance(cost, list) else cost

@@ -19,7 +19,7 @@ from econml_cli.problems.base import Batch
 from econml_cli.training.optimizers import hyperparameters, optimizer, schedule
 from econml_cli.training.setup import Setup, arrays_of, with_arrays
 
-RUNNING, STOPPED_EARLY, DIVERGED = 0, 1, 2
+RUNNING, STOPPED_EARLY, DIVERGED, SOLVED = 0, 1, 2, 3
 #: what the seed of the shuffling is folded with
 SHUFFLE = 2**31
 #: observations whose loss is computed at once where a whole sample is measured
@@ -36,7 +36,7 @@ class Carry:
     opt_state: Any
     key: jax.Array  # of the shuffling
     epoch: jax.Array  # int32, epochs done
-    status: jax.Array  # int32: RUNNING, STOPPED_EARLY or DIVERGED
+    status: jax.Array  # int32: RUNNING, STOPPED_EARLY, DIVERGED or SOLVED
     best: Any  # (params, other) at the best val_loss; None without early stopping
     best_val: jax.Array
     best_epoch: jax.Array
@@ -165,11 +165,16 @@ class Epoch:
 
     def _batch_loss(self, problem: Any, params: Any, other: Any, batch: Batch, weights: jax.Array | None) -> Any:
         """Sum of the losses over the size of a full batch: the last, incomplete batch makes a step in proportion, so
-        that every observation weighs the same in an epoch."""
-        model = nnx.merge(self.graphdef, params, other)
+        that every observation weighs the same in an epoch. A model's penalty is added, and not reported."""
+        # a copy: the random numbers of dropout count on, and may not do so in variables from outside the gradient
+        model = nnx.merge(self.graphdef, params, other, copy=True)
         losses = problem.loss(model, batch)
         total = jnp.sum(losses if weights is None else losses * weights)
-        return total / losses.shape[0], (total, nnx.state(model, nnx.Not(nnx.Param)))
+        objective = total / losses.shape[0]
+        if hasattr(model, "penalty"):
+            share = 1.0 if weights is None else jnp.sum(weights) / losses.shape[0]
+            objective += share * model.penalty(batch.x)
+        return objective, (total, nnx.state(model, nnx.Not(nnx.Param)))
 
     def _risk(self, problem: Any, params: Any, other: Any, batch: Batch) -> jax.Array:
         model = nnx.merge(self.graphdef, params, other)

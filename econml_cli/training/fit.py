@@ -16,6 +16,7 @@ from econml_cli.training.position import check_identity, from_sections
 from econml_cli.training.precision import precision
 from econml_cli.training.recording import FitResult, OpenSinks, Recording, no_sinks
 from econml_cli.training.setup import Setup, assemble
+from econml_cli.training.solving import check_solvable
 from econml_cli.training.trainer import Chunk, Trainer
 
 #: what may differ when a run is resumed; everything else would make it another run
@@ -47,7 +48,7 @@ def fit(
     runs.check_free(directory, force)
     with precision(config.trainer.precision):
         setup = assemble(config)
-        check_patience(setup)
+        check(setup)
         run = runs.create(directory, record.files(setup, command), force)
         try:
             with runs.training_lock(run):
@@ -132,8 +133,13 @@ def _newest(run: Run) -> tuple[int, checkpoint.Sections]:
     return checkpoint.load(run.checkpoints)  # none can be read, or there is none: it says so
 
 
-def check_patience(setup: Setup) -> None:
-    """Raise ConfigError where early stopping has nothing to look at."""
+def check(setup: Setup) -> None:
+    """Refuse options that do not go together, which only shows once model and data are there.
+
+    Raises:
+        ConfigError: early stopping has nothing to look at, or the model's solver is for another loss.
+    """
+    check_solvable(setup)
     if setup.config.trainer.patience and setup.val is None:
         raise ConfigError("--patience needs a validation split, and there is none; set --val-fraction (or --N-val).")
 

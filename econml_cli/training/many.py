@@ -199,8 +199,9 @@ class Fits:
         return fits
 
     def _units_of(self, fits: Sequence[Fit]) -> list[Unit]:
-        """Units for fits of one static shape; a resumed fit has epochs behind it, and so is alone."""
-        fresh = [fit for fit in fits if not fit.resumed]
+        """Units for fits of one static shape; a resumed fit has epochs behind it, and so is alone, as is one
+        that is solved."""
+        fresh = [fit for fit in fits if not fit.resumed and not fit.setup.solved]
         stacked = fresh if len(fresh) > 1 and same_shape([fit.setup for fit in fresh]) else []
         units: list[Unit] = []
         if stacked:

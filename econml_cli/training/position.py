@@ -1,5 +1,6 @@
 """Between a training position and a checkpoint: what is saved, and how it comes back."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ from flax import nnx
 from econml_cli import checkpoint
 from econml_cli.config import FitConfig
 from econml_cli.errors import CheckpointError, RunError
+from econml_cli.models.building import Shapes
 from econml_cli.runs import Run
 from econml_cli.training.epoch import Carry
 from econml_cli.training.setup import abstract_model
@@ -80,6 +82,17 @@ class Loaded:
     sections: checkpoint.Sections
 
 
+def shapes_to(shapes: Shapes) -> dict[str, Any]:
+    """Shapes as a manifest has them."""
+    return {"din": shapes.din, "dout": shapes.dout, "n_train": shapes.n, "x": list(shapes.observation())}
+
+
+def shapes_from(saved: Mapping[str, Any]) -> Shapes:
+    """Shapes from a manifest (of an older econml: of vectors, without the size of the sample)."""
+    din = int(saved["din"])
+    return Shapes(din, int(saved["dout"]), int(saved.get("n_train", 1)), tuple(map(int, saved.get("x", (din,)))))
+
+
 def load(run: Run, step: int | None = None) -> Loaded:
     """Read a fitted model without its data: the best weights where early stopping kept some, else the newest.
 
@@ -90,15 +103,15 @@ def load(run: Run, step: int | None = None) -> Loaded:
     """
     config, manifest = run.config(), run.manifest()
     try:
-        din, dout = manifest["shapes"]["din"], manifest["shapes"]["dout"]
-    except (KeyError, TypeError):
+        shapes = shapes_from(manifest["shapes"])
+    except (KeyError, TypeError, ValueError):
         raise RunError(f"{run.path / 'manifest.json'} does not say the model's shapes; fit again.") from None
     step, sections = checkpoint.load(run.checkpoints, step)
     section = "best" if "best" in sections else "model"
     what = f"The checkpoint of epoch {step} in {run.path}"
     if section not in sections:
         raise CheckpointError(f"{what} holds no model; fit again.")
-    graphdef, abstract = nnx.split(abstract_model(config, din, dout))
+    graphdef, abstract = nnx.split(abstract_model(config, shapes))
     model = nnx.merge(graphdef, checkpoint.unflatten(abstract, sections[section], what))
     check_identity(run, sections, what)  # after the shapes, which say more of what is different
     model.eval()

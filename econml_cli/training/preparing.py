@@ -6,7 +6,7 @@ import time
 from econml_cli import checkpoint, runs
 from econml_cli.errors import CheckpointError, EconmlError, RunError
 from econml_cli.training import record
-from econml_cli.training.fit import check_patience, continued
+from econml_cli.training.fit import check, continued
 from econml_cli.training.orders import Order
 from econml_cli.training.precision import precision
 from econml_cli.training.programs import Programs
@@ -34,7 +34,7 @@ class Preparer:
         with precision(order.config.trainer.precision):
             try:
                 setup = self._workshop.assemble(order.config)
-                check_patience(setup)
+                check(setup)
                 trainer = Trainer(setup, self.programs)
                 run = _resumable(order)
                 if run is not None:

@@ -17,9 +17,10 @@ import jax
 import numpy as np
 
 import econml_cli
-from econml_cli import disk, runs
+from econml_cli import disk, own_code, runs
 from econml_cli.config import FitConfig
 from econml_cli.runs import Run
+from econml_cli.training.position import shapes_to
 from econml_cli.training.setup import Setup, num_params
 
 
@@ -30,6 +31,7 @@ def files(setup: Setup, command: str | None, **more: Any) -> dict[str, str]:
         "config.yaml": setup.config.to_yaml(),
         "manifest.json": json.dumps(manifest, indent=2, ensure_ascii=False) + "\n",
     }
+    files |= own_code.copies(_own_code(setup.config))
     if hasattr(setup.problem, "preprocessing"):
         files["preprocessing.json"] = json.dumps(setup.problem.preprocessing(), indent=2, allow_nan=False) + "\n"
     return files
@@ -49,10 +51,17 @@ def _manifest(setup: Setup, command: str | None) -> dict[str, Any]:
         "device": f"{device.platform}: {device.device_kind}",
         "git_commit": _git_commit(cwd),
         "cwd": cwd,
-        "shapes": {"din": setup.problem.din, "dout": setup.problem.dout},
+        "shapes": shapes_to(setup.shapes),
+        **({"own_code": found} if (found := _own_code(setup.config)) else {}),
         "num_params": num_params(setup.model),
         "data": {**setup.problem.describe(), "fingerprint": fingerprint(setup), "moments": moments(setup)},
     }
+
+
+def _own_code(config: FitConfig) -> dict[str, dict[str, str]]:
+    """Where a model or a problem of the user's own came from (a copy is kept in the run's `source`, to be read)."""
+    found = {"model": own_code.origin(config.model), "problem": own_code.origin(config.problem)}
+    return {kind: origin for kind, origin in found.items() if origin is not None}
 
 
 @functools.cache

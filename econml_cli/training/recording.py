@@ -17,7 +17,7 @@ from econml_cli.runs import Run
 from econml_cli.tracking.base import Sink
 from econml_cli.tracking.jsonl import JsonlSink
 from econml_cli.training import record
-from econml_cli.training.epoch import DIVERGED, STOPPED_EARLY, Carry, inputs_of
+from econml_cli.training.epoch import DIVERGED, SOLVED, STOPPED_EARLY, Carry, inputs_of
 from econml_cli.training.position import to_sections
 from econml_cli.training.programs import Program
 from econml_cli.training.setup import Setup, num_params
@@ -39,7 +39,7 @@ class FitResult:
 
     @property
     def stop_reason(self) -> str:
-        """max_epochs, early_stopping, diverged, interrupted, or pruned (by a sweep)."""
+        """max_epochs, early_stopping, solved (exactly), diverged, interrupted, or pruned (by a sweep)."""
         return str(self.summary["stop_reason"])
 
 
@@ -65,6 +65,7 @@ class Recording:
         self._writer = checkpoint.CheckpointWriter(run.checkpoints, setup.config.trainer.keep)
         self._sinks: list[Sink] = [JsonlSink(run), *open_sinks(run, setup.config, done)]
         self._saved, self._training = time.monotonic(), 0.0
+        self._solution: dict[str, float] = {}
         self._result: FitResult | None = None
 
     def __enter__(self) -> "Recording":
@@ -73,6 +74,7 @@ class Recording:
     def log(self, chunk: Chunk, carry: Callable[[], Carry]) -> None:
         """Hand the rows of a chunk on; save where it is time to (`carry` is asked for then only)."""
         self._training += chunk.seconds
+        self._solution |= chunk.report
         for sink in self._sinks:
             sink.log(chunk.rows)
         due = chunk.epoch % self._every == 0 if self._every else time.monotonic() - self._saved > AUTOSAVE_SECONDS
@@ -109,7 +111,8 @@ class Recording:
 
     def _summarise(self, carry: Carry, signal: int | None, pruned: bool) -> dict[str, Any]:
         setup, status, epoch = self._setup, int(carry.status), int(carry.epoch)
-        reason = {STOPPED_EARLY: "early_stopping", DIVERGED: "diverged"}.get(status, "max_epochs")
+        reasons = {STOPPED_EARLY: "early_stopping", DIVERGED: "diverged", SOLVED: "solved"}
+        reason = reasons.get(status, "max_epochs")
         if reason == "max_epochs" and epoch < setup.config.trainer.num_epochs:
             reason = "pruned" if pruned else "interrupted" if signal is not None else reason
         model = self._program.epoch.fitted(carry)
@@ -120,6 +123,7 @@ class Recording:
             "epochs": epoch,
             "best_epoch": int(carry.best_epoch) or None,
             **losses(model, setup, self._program),
+            **self._solution,
             "num_params": num_params(setup.model),
             "n_train": setup.n_train,
             "seconds_training": round(self._training, 3),

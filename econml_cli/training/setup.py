@@ -13,10 +13,11 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from econml_cli import own_modules
 from econml_cli.config import FitConfig
 from econml_cli.errors import ConfigError, DataError, ShapeError
-from econml_cli.models import registry as models
-from econml_cli.problems import registry as problems
+from econml_cli.models.building import Recipe, Shapes, build
+from econml_cli.problems import building as problems
 from econml_cli.problems.base import Batch
 from econml_cli.training.precision import to_device
 
@@ -39,12 +40,34 @@ class Setup:
     def n_train(self) -> int:
         return int(self.train.x.shape[0])
 
+    @property
+    def shapes(self) -> Shapes:
+        """What the model knows of the data."""
+        return shapes_of(self.problem, self.train)
 
-def abstract_model(config: FitConfig, din: int, dout: int) -> Any:
-    """The same model as shapes only: nothing is allocated."""
-    cls = models.load(config.model)
-    dtype = jnp.dtype(config.trainer.precision)
-    return nnx.eval_shape(lambda: cls(din, dout, **vars(config.model_options), param_dtype=dtype, rngs=nnx.Rngs(0)))
+    @property
+    def solved(self) -> bool:
+        """Whether the model is solved exactly, not trained."""
+        return getattr(self.model, "solver", "gradient") != "gradient"
+
+
+def shapes_of(problem: Any, train: Batch) -> Shapes:
+    """What a model of a problem must know of its training sample."""
+    return Shapes(problem.din, problem.dout, int(train.x.shape[0]), tuple(map(int, train.x.shape[1:])))
+
+
+def recipe_of(config: FitConfig) -> Recipe:
+    """What the model of a config is made from."""
+    return Recipe(config.model, config.model_options, config.representation.phi, config.trainer.precision)
+
+
+def abstract_model(config: FitConfig, shapes: Shapes) -> Any:
+    """The same model as shapes only: nothing is allocated.
+
+    Raises:
+        ConfigError: its constructor refuses the options or the shapes.
+    """
+    return nnx.eval_shape(lambda: build(recipe_of(config), shapes, nnx.Rngs(0)))
 
 
 def assemble(config: FitConfig) -> Setup:
@@ -78,10 +101,14 @@ class Workshop:
         train = self._once("train", config, rngs, lambda: self._sample(config, problem, rngs, "train"))
         if train is None:
             raise DataError("The training split is empty; lower --val-fraction and --test-fraction.")
-        of = (config.model, config.model_options, config.problem, config.problem_options, config.trainer.precision)
+        problems.check_sample(config.problem, problem, train)
+        shapes = shapes_of(problem, train)
+        of = (recipe_of(config), config.problem, config.problem_options, shapes)
         if of not in self._checked:
-            check_memory(config, problem.din, problem.dout)
-        model = self._model(config, problem.din, problem.dout, rngs)
+            check_memory(config, shapes)
+        model = self._model(config, shapes, rngs)
+        if hasattr(model, "adapt"):
+            model.adapt(train.x)
         test = self._once("test", config, rngs, lambda: self._sample(config, problem, rngs, "test"))
         val = self._once("val", config, rngs, lambda: self._sample(config, problem, rngs, "val"))
         setup = Setup(config, problem, model, train, val, test)
@@ -106,27 +133,29 @@ class Workshop:
         return value
 
     def _problem(self, config: FitConfig, rngs: nnx.Rngs) -> Any:
-        return problems.load(config.problem)(**vars(config.problem_options), rngs=rngs)
+        return problems.build(config.problem, config.problem_options, rngs)
 
     def _sample(self, config: FitConfig, problem: Any, rngs: nnx.Rngs, split: Any) -> Batch | None:
         dtype = config.trainer.precision
         if not problem.simulated:
-            return to_device(problem.sample(rngs, split), dtype)
+            with own_modules.telling(f"Problem {config.problem} gives no {split} sample"):
+                return to_device(problem.sample(rngs, split), dtype)
 
         def draw(arrays: Any, rngs: nnx.Rngs) -> Batch | None:
             return with_arrays(problem, arrays).sample(rngs, split)
 
         compiled = self._compiled.setdefault((split, config.problem, config.problem_options, dtype), nnx.jit(draw))
-        return to_device(compiled(arrays_of(problem), rngs), dtype)
+        with own_modules.telling(f"Problem {config.problem} gives no {split} sample"):
+            return to_device(compiled(arrays_of(problem), rngs), dtype)
 
-    def _model(self, config: FitConfig, din: int, dout: int, rngs: nnx.Rngs) -> Any:
+    def _model(self, config: FitConfig, shapes: Shapes, rngs: nnx.Rngs) -> Any:
         """The model at its initial weights, made in one compiled program."""
-        cls, dtype = models.load(config.model), config.trainer.precision
+        recipe = recipe_of(config)
 
         def init(rngs: nnx.Rngs) -> Any:
-            return cls(din, dout, **vars(config.model_options), param_dtype=jnp.dtype(dtype), rngs=rngs)
+            return build(recipe, shapes, rngs)
 
-        return self._compiled.setdefault((config.model, config.model_options, din, dout, dtype), nnx.jit(init))(rngs)
+        return self._compiled.setdefault((recipe, shapes), nnx.jit(init))(rngs)
 
 
 def arrays_of(problem: Any) -> dict[str, jax.Array]:
@@ -141,13 +170,13 @@ def with_arrays(problem: Any, arrays: Mapping[str, Any]) -> Any:
     return bound
 
 
-def check_memory(config: FitConfig, din: int, dout: int) -> None:
+def check_memory(config: FitConfig, shapes: Shapes) -> None:
     """Refuse a model that cannot be trained in this machine's memory: XLA would abort the process, not raise.
 
     Raises:
         ConfigError: weights, gradients and Adam's two moments need more than there is.
     """
-    model = abstract_model(config, din, dout)
+    model = abstract_model(config, shapes)
     count, each = num_params(model), jnp.dtype(config.trainer.precision).itemsize
     needed, there = 4 * count * each, available_memory()
     if there is not None and needed > there:
@@ -177,19 +206,35 @@ def check_shapes(setup: Setup) -> None:
     Raises:
         ShapeError: with the expected and the actual shape.
     """
-    n, problem = setup.n_train, setup.problem
-    out = nnx.eval_shape(lambda m, x: m(x), setup.model, setup.train.x)
-    if tuple(out.shape) != (n, problem.dout):
+    n, problem, config = setup.n_train, setup.problem, setup.config
+    read = f"x{list(setup.train.x.shape)}"
+    what = f"Model {config.model} cannot read {read} of problem {config.problem}"
+    out = _shape_of(lambda m, x: m(x), setup.model, setup.train.x, what)
+    if out != [n, problem.dout]:
         raise ShapeError(
-            f"Model {setup.config.model} maps x{list(setup.train.x.shape)} to {list(out.shape)}, but problem "
-            f"{setup.config.problem} expects [{n}, {problem.dout}]; check the model's output layer."
+            f"Model {config.model} maps {read} to {out}, but problem {config.problem} expects [{n}, {problem.dout}]; "
+            "check the model's output layer."
         )
-    loss = nnx.eval_shape(lambda m, b: problem.loss(m, b), setup.model, setup.train)
-    if tuple(loss.shape) != (n,):
+    what = f"The loss of problem {config.problem} cannot be computed"
+    loss = _shape_of(lambda m, b: problem.loss(m, b), setup.model, setup.train, what)
+    if loss != [n]:
         raise ShapeError(
-            f"The loss of problem {setup.config.problem} has shape {list(loss.shape)}, expected [{n}]: one value an "
-            "observation."
+            f"The loss of problem {config.problem} has shape {loss}, expected [{n}]: one value an observation."
         )
+
+
+def _shape_of(function: Callable[[Any, Any], Any], model: Any, given: Any, what: str) -> list[int]:
+    """The shape of what a function gives, found without computing it.
+
+    Raises:
+        ShapeError: the function fails; `what` begins the sentence.
+    """
+    try:
+        found = nnx.eval_shape(function, model, given)
+        return [int(size) for size in found.shape]
+    except Exception as error:
+        why = f"{own_modules.where(error)}: {own_modules.said(error)}"
+        raise ShapeError(f"{what}{why}. Check the shapes that its layers expect; --debug shows the trace.") from error
 
 
 def num_params(model: Any) -> int:

@@ -16,7 +16,7 @@ def static(config: FitConfig) -> Hashable:
 
     Two configs with the same one differ in numbers only: one program trains both, one after the other or in one `vmap`.
     """
-    parts = (config.model_options, config.problem_options, config.trainer)
+    parts = (config.model_options, config.representation, config.problem_options, config.trainer)
     fixed = [
         (opt.name, getattr(part, opt.name))
         for part in parts

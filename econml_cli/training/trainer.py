@@ -1,18 +1,20 @@
 """The only loop: minibatch descent on the empirical risk, compiled as one program that runs many epochs a call.
 
 The program takes the number of epochs as an argument (a `while_loop` over epochs around a `scan` over batches), so that
-chunks of any length share one compilation, and it stops by itself on early stopping or a non-finite loss.
+chunks of any length share one compilation, and it stops by itself on early stopping or a non-finite loss. A model that
+is solved exactly has one epoch, in which it is.
 """
 
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from econml_cli.tracking.rows import Rows
+from econml_cli.training import solving
 from econml_cli.training.epoch import DIVERGED, RUNNING, inputs_of
 from econml_cli.training.programs import CAPACITY, Programs
 from econml_cli.training.setup import Setup
@@ -23,12 +25,14 @@ CHUNK_SECONDS = 0.25
 
 @dataclass(frozen=True)
 class Chunk:
-    """What one call reports: a row per epoch, the seconds it took, and the status after it."""
+    """What one call reports: a row per epoch, the seconds it took, the status after it, and of a solved model what its
+    solution is like."""
 
     rows: Rows
     epoch: int
     status: int
     seconds: float
+    report: Mapping[str, float] = field(default_factory=dict)
 
 
 class Trainer:
@@ -53,6 +57,9 @@ class Trainer:
             Chunk: the rows of the epochs since the last one. Between two chunks `carry` may be read (and saved).
         """
         epoch, length, last = start_after, 1, self.options.num_epochs if until is None else until
+        if self.setup.solved and int(self.carry.status) == RUNNING:
+            yield self._solve()
+            return
         while epoch < last and int(self.carry.status) == RUNNING:
             stop = min(epoch + length, last, (epoch // every + 1) * every if every else last)
             start = time.perf_counter()
@@ -61,6 +68,12 @@ class Trainer:
             epoch = chunk.epoch
             yield chunk
             length = next_length(length, len(chunk.rows), chunk.seconds)
+
+    def _solve(self) -> Chunk:
+        start = time.perf_counter()
+        solution = solving.solve(self.setup, self.program, self.inputs, self.carry)
+        self.carry = solution.carry
+        return Chunk(Rows(1, solution.row), 1, int(self.carry.status), time.perf_counter() - start, solution.report)
 
     def _report(self, first: int, buffers: dict[str, jax.Array], start: float) -> Chunk:
         host = jax.device_get((buffers, self.carry.epoch, self.carry.status))
@@ -72,6 +85,8 @@ class Trainer:
 
     def compile(self) -> None:
         """Compile the program, where no fit of this shape has done so, by running it for no epoch."""
+        if self.setup.solved:
+            return
         self.carry, _ = self.program.chunk(self.carry, self.inputs, jnp.int32(0))
 
     def compile_step(self) -> Any:

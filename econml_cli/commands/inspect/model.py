@@ -1,0 +1,121 @@
+"""`econml inspect model [MODEL]`: a model before it is fitted; the options offered are its own and its problem's."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand
+
+from econml_cli import choice
+from econml_cli import config as configs
+from econml_cli.commands.inspect import shared
+from econml_cli.commands.inspect.shared import ModelView
+from econml_cli.config import TrackingOptions, TrainerOptions
+from econml_cli.errors import EconmlError
+from econml_cli.fields import option, options_of
+from econml_cli.models.registry import GROUP, MODELS
+from econml_cli.options import Peek, Section, build_command, check_known, completion, spell_switches
+from econml_cli.problems import registry as problems
+
+HELP = """Describe MODEL before it is fitted: from shapes alone, so that no weight is allocated.
+
+`econml inspect model mlp --width 100000 --table` describes ten billion parameters in a second."""
+
+
+@dataclass(frozen=True)
+class ShapeOptions:
+    """What the model is made for."""
+
+    problem: str | None = option(
+        None,
+        "whose data it reads (default: tabular with --data, else what the model is for, else linear)",
+        metavar="PROBLEM",
+    )
+    din: int | None = option(None, "number of inputs (default: the problem's)", ge=1)
+    dout: int | None = option(None, "number of outputs (default: the problem's)", ge=1)
+    config: str | None = option(None, "read options from a YAML file, such as a run's config.yaml", metavar="FILE")
+
+
+@dataclass(frozen=True)
+class ShowOptions:
+    """What is shown."""
+
+    view: ModelView | None = option(None, "show only this (default: the first three)")
+    table: bool = option(False, "show its layers: inputs, outputs, parameters, FLOPs")
+    path: str | None = option(None, "only what this selects: linear2, 'linear2/*', '*.kernel'", metavar="PATTERN")
+    html: str | None = option(None, "also write a page that unfolds the model", metavar="FILE")
+    json: bool = option(False, "print one JSON document and nothing else")
+
+
+_PRECISION = tuple(opt for opt in options_of(TrainerOptions) if opt.name == "precision")
+SHAPES = Section("Shapes", (*options_of(ShapeOptions), *_PRECISION))
+SHOW = Section.of("Show", ShowOptions, paired=False)
+#: sections of a fit that say nothing about the model
+_NOT_OFFERED = (TrainerOptions, TrackingOptions)
+
+
+class ModelCommand(TyperCommand):
+    """Builds the real command once the arguments tell the model and the problem, and hands over to it."""
+
+    def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
+        """The context of the command with the chosen model's and problem's options."""
+        # `--table` is a switch that only this command has: what follows it is no value of it
+        args = choice.spell_representations(args)
+        rest = [arg for arg in args if arg.partition("=")[0] != "--table"]
+        try:
+            model, problem, seen = choice.choose(rest)
+        except EconmlError:
+            if not extra.get("resilient_parsing"):  # completion must not fail on a half-typed line
+                raise
+            model, problem, seen = "mlp", problems.DEFAULT, Peek()
+        offered = [(title, cls) for title, cls in configs.sections(model, problem) if cls not in _NOT_OFFERED]
+        sections = [*(Section.of(title, cls) for title, cls in offered), SHAPES, SHOW]
+        if not extra.get("resilient_parsing"):
+            check_known("econml inspect model", seen.values, sections, choice.owners(), f"{model} on {problem}")
+            args = spell_switches(args, sections)
+        command = build_command(
+            "model",
+            lambda argument, given: _inspect(model, problem, given),
+            sections,
+            argument=Annotated[
+                str | None,
+                typer.Argument(
+                    metavar="MODEL",
+                    help=f"{', '.join(MODELS)} (default: the problem's own)",
+                    show_default=False,
+                    autocompletion=completion(tuple(MODELS), GROUP),
+                ),
+            ],
+            help=HELP,
+        )
+        return command.make_context(info_name, args, parent=parent, **extra)
+
+
+def _inspect(model: str, problem: str, given: dict[str, Any]) -> None:
+    wrong: list[str] = []
+    shapes, show = (configs.fill(cls, [(configs.TYPED, given)], wrong) for cls in (ShapeOptions, ShowOptions))
+    configs.refuse(wrong)
+    html = Path(show.html) if show.html else None
+    shared.check_html(html)
+    own = {opt.name for section in (SHAPES, SHOW) for opt in section.options} - {"precision"}
+    config = _config(model, problem, shapes, {name: value for name, value in given.items() if name not in own})
+
+    from econml_cli import display
+    from econml_cli.inspection import views
+    from econml_cli.inspection.untrained import VIEWS, describe_model
+
+    asked = shared.chosen(show.view, show.table, VIEWS)
+    report = describe_model(config, din=shapes.din, dout=shapes.dout, views=asked, path=show.path)
+    report = shared.with_torch_names(report, show.path)
+    shared.write_html(report, html, show.path)
+    display.print_json(report.to_json()) if show.json else display.show(views.report(report))
+
+
+def _config(model: str, problem: str, shapes: ShapeOptions, flags: dict[str, Any]) -> configs.FitConfig:
+    names = [opt.name for _, cls in configs.sections(model, problem) for opt in configs.options_of(cls)]
+    layers = [(configs.TYPED, flags), (configs.ENVIRONMENT, configs.read_environment(names))]
+    if shapes.config:
+        values = configs.read_yaml(Path(shapes.config))
+        layers.append((shapes.config, {k: v for k, v in values.items() if k not in ("model", "problem")}))
+    return configs.build(model, problem, layers)

@@ -1,0 +1,61 @@
+"""Options that the commands of `econml inspect` share, and where the files that they write go."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from econml_cli.errors import ConfigError
+
+#: of an untrained model; a checkpoint has also "grad", which needs weights and data
+ModelView = Literal["summary", "graphdef", "state", "split", "table", "torch", "raw"]
+View = Literal["summary", "graphdef", "state", "split", "table", "grad", "torch", "raw"]
+RunsDir = Annotated[
+    Path, typer.Option("--runs-dir", metavar="DIR", envvar="ECONML_RUNS_DIR", help="Where runs are looked up by name.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+
+
+def chosen(view: str | None, table: bool, default: tuple[str, ...]) -> tuple[str, ...]:
+    """The views that --view and --table ask for."""
+    asked = tuple(dict.fromkeys([*([view] if view else []), *(["table"] if table else [])]))
+    return asked or default
+
+
+def check_html(path: Path | None) -> None:
+    """Refuse a page that cannot be written, before anything is computed.
+
+    Raises:
+        ConfigError: its directory does not exist.
+    """
+    if path is not None and not path.absolute().parent.is_dir():
+        raise ConfigError(f"--html {path}: there is no directory {path.parent}; make it first.")
+
+
+def write_html(report: Any, file: Path | None, path: str | None) -> None:
+    """Write the page of a model, where one is asked for."""
+    if file is None:
+        return
+    from econml_cli import disk
+    from econml_cli.inspection import html
+
+    disk.write_text(file, html.page(report, path))
+    say(f"{file} written; open it in a browser")
+
+
+def with_torch_names(report: Any, path: str | None) -> Any:
+    """The report with the view "torch", where it is asked for."""
+    if "torch" not in report.views:
+        return report
+    import dataclasses
+
+    from econml_cli.export.torch_names import named_parameters
+    from econml_cli.inspection import selection
+
+    return dataclasses.replace(report, torch=selection.rows(path, named_parameters(report.model)))
+
+
+def say(message: str) -> None:
+    """One line on stderr."""
+    print(f"econml inspect: {message}", file=sys.stderr)  # noqa: T201

@@ -1,0 +1,166 @@
+"""`nnx.grad` of the training loss at the weights of a checkpoint, leaf by leaf, and what a step would change."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+from econml_cli import checkpoint
+from econml_cli.evaluation.samples import own_samples, size
+from econml_cli.inspection.hidden import Hidden, hidden_units
+from econml_cli.inspection.sample_blocks import blocks
+from econml_cli.inspection.state import natural
+from econml_cli.problems.base import Batch
+from econml_cli.runs import Run
+from econml_cli.training.epoch import num_batches
+from econml_cli.training.optimizers import hyperparameters, optimizer, schedule
+from econml_cli.training.position import Loaded
+from econml_cli.training.precision import to_device
+
+
+@dataclass(frozen=True)
+class LeafGradient:
+    """The gradient of one array of weights.
+
+    Attributes:
+        gradient, weight: Euclidean norms, |g| and |w|.
+        step_ratio: lr |g| / |w|: how much one step theta - lr grad, on the whole sample, would change the array.
+        update_ratio: |u| / |w|, where u is what the run's own optimizer, with the state in the checkpoint, would add.
+        Ratios are None where w is zero, and where no such step would be made.
+    """
+
+    path: str
+    shape: tuple[int, ...]
+    gradient: float
+    weight: float
+    step_ratio: float | None
+    update_ratio: float | None
+
+    def to_json(self) -> dict[str, Any]:
+        """The row as JSON values."""
+        return dict(vars(self)) | {"shape": list(self.shape)}
+
+
+@dataclass(frozen=True)
+class Gradients:
+    """Gradients of the mean loss over the training sample (plus the model's penalty, where it has one).
+
+    Attributes:
+        leaves: one row an array of trainable weights. gradient: the norm of all of it.
+        loss: the mean loss, without the penalty, in the units that are minimised. n: observations.
+        lr: the learning rate of the epoch; None for a model that is solved, not trained.
+        optimizer: whose update is reported; None where the checkpoint has none for these weights.
+        hidden: dead units, by the layer that reads them; None where they cannot be seen.
+        tree: the gradient itself, an `nnx.State` of the structure of the parameters.
+    """
+
+    leaves: tuple[LeafGradient, ...]
+    gradient: float
+    loss: float
+    n: int
+    penalised: bool
+    lr: float | None
+    optimizer: str | None
+    hidden: tuple[Hidden, ...] | None
+    tree: Any
+
+    def to_json(self) -> dict[str, Any]:
+        """All but the arrays themselves, as JSON values."""
+        out = {key: value for key, value in vars(self).items() if key not in ("leaves", "hidden", "tree")}
+        hidden = None if self.hidden is None else [row.to_json() for row in self.hidden]
+        return out | {"leaves": [leaf.to_json() for leaf in self.leaves], "hidden": hidden}
+
+
+def describe_gradients(run: Run, loaded: Loaded) -> Gradients:
+    """The gradients at the weights of a loaded checkpoint. Call it inside `precision(...)` of the run's config.
+
+    Raises:
+        DataError, RunError: the training sample cannot be had again. CheckpointError: the optimizer's state is damaged.
+    """
+    config = loaded.config
+    samples = own_samples(run, config)
+    train, options = to_device(samples.parts["train"], config.trainer.precision), config.trainer
+    loss, grads = mean_gradient(samples.problem, loaded.model, train)
+    params, n = nnx.state(loaded.model, nnx.Param), size(train)
+    steps = num_batches(n, options.batch_size)[0]
+    lr, updates = None, None
+    if getattr(loaded.model, "solver", "gradient") == "gradient":
+        lr = options.lr * float(schedule(options, steps)(loaded.epoch * steps))
+        updates = _updates(loaded, params, grads, steps, f"The checkpoint of epoch {loaded.step} in {run.path}")
+    names, weights, given = _norms(params), _by_path(params), _norms(grads)
+    changes = {} if updates is None else _norms(updates)
+    return Gradients(
+        leaves=tuple(
+            LeafGradient(
+                path=path,
+                shape=tuple(weights[path].shape),
+                gradient=given[path],
+                weight=names[path],
+                step_ratio=_ratio(None if lr is None else lr * given[path], names[path]),
+                update_ratio=_ratio(changes.get(path), names[path]),
+            )
+            for path in sorted(names, key=lambda path: [natural(part) for part in path.split(".")])
+        ),
+        gradient=float(np.sqrt(sum(norm**2 for norm in given.values()))),
+        loss=loss,
+        n=n,
+        penalised=hasattr(loaded.model, "penalty"),
+        lr=lr,
+        optimizer=None if updates is None else options.optimizer,
+        hidden=hidden_units(loaded.model, train.x),
+        tree=grads,
+    )
+
+
+def mean_gradient(problem: Any, model: Any, batch: Batch) -> tuple[float, Any]:
+    """(mean loss, `nnx.grad` of the mean loss plus the model's penalty) over a sample, summed over blocks of its rows.
+
+    The gradient has the structure of `nnx.state(model, nnx.Param)`.
+    """
+    graphdef, state = nnx.split(model)
+    n = size(batch)
+
+    def total(model: Any, part: Batch) -> tuple[jax.Array, jax.Array]:
+        losses = problem.loss(model, part)
+        objective = jnp.sum(losses)
+        if hasattr(model, "penalty"):
+            objective += losses.shape[0] * model.penalty(part.x)
+        return objective / n, jnp.sum(losses) / n
+
+    @jax.jit
+    def measure(state: Any, part: Batch) -> tuple[jax.Array, Any]:
+        (_, loss), grads = nnx.value_and_grad(total, has_aux=True)(nnx.merge(graphdef, state), part)
+        return loss, grads
+
+    loss, grads = 0.0, None
+    for part in blocks(batch):
+        more, of_part = measure(state, part)
+        loss += float(more)
+        grads = of_part if grads is None else jax.tree.map(jnp.add, grads, of_part)
+    return loss, grads
+
+
+def _updates(loaded: Loaded, params: Any, grads: Any, steps: int, what: str) -> Any:
+    """What the optimizer would add to the weights after this gradient; None where its state is of other weights."""
+    if loaded.section != "model":
+        return None
+    options = loaded.config.trainer
+    tx = optimizer(options, hyperparameters(options), steps)
+    abstract = jax.eval_shape(tx.init, params)
+    saved = checkpoint.unflatten(abstract, loaded.sections.get("optimizer", {}), f"{what}, section optimizer")
+    return tx.update(grads, saved, params)[0]
+
+
+def _by_path(tree: Any) -> dict[str, Any]:
+    return {checkpoint.path_name(path): leaf for path, leaf in jax.tree_util.tree_leaves_with_path(tree)}
+
+
+def _norms(tree: Any) -> dict[str, float]:
+    return {path: float(np.linalg.norm(np.asarray(leaf, np.float64))) for path, leaf in _by_path(tree).items()}
+
+
+def _ratio(change: float | None, weight: float) -> float | None:
+    return None if change is None or weight == 0 else change / weight

@@ -1,0 +1,115 @@
+"""Least squares solved exactly, in NumPy float64, and the parts that models solved by it share."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from jax.lax import Precision
+from scipy import linalg
+
+
+class Fixed(nnx.Variable):
+    """An array of a model that is not trained: random weights, a domain, the training inputs."""
+
+
+def weights(features: int, dout: int, *, param_dtype: Any, rngs: nnx.Rngs) -> nnx.Linear:
+    """The map W'z, [..., features] -> [..., dout], at W = 0.
+
+    From zero, gradient descent goes to the least-squares solution of smallest norm, which is also what `solve_layer`
+    finds. Multiplied in full precision on every device: exact weights may be large and of both signs.
+    """
+    return nnx.Linear(
+        features,
+        dout,
+        use_bias=False,
+        kernel_init=nnx.initializers.zeros_init(),
+        precision=Precision.HIGHEST,
+        param_dtype=param_dtype,
+        rngs=rngs,
+    )
+
+
+def solve_layer(layer: nnx.Linear, z: np.ndarray, y: Any, ridge: float = 0.0) -> dict[str, float]:
+    """Set a layer to the least-squares fit of y [n, dout] on z [n, k] (and a constant, where it has a bias).
+
+    Returns:
+        What `least_squares` reports, and the `rounding_error` of `rounded`.
+
+    Raises:
+        ValueError: z or y has values that are not finite, or the weights cannot be kept in the layer's precision.
+    """
+    z = np.asarray(z, np.float64)
+    if layer.bias is not None:
+        z = np.column_stack([z, np.ones(len(z))])
+    y = np.asarray(y, np.float64)
+    exact, report = least_squares(z, y, ridge)
+    w, rounding = rounded(z, exact, y, layer.kernel[...].dtype)
+    if layer.bias is not None:
+        layer.bias[...] = jnp.asarray(w[-1])
+        w = w[:-1]
+    layer.kernel[...] = jnp.asarray(w)
+    return {**report, "rounding_error": rounding}
+
+
+def rounded(design: np.ndarray, w: np.ndarray, y: np.ndarray, dtype: Any) -> tuple[np.ndarray, float]:
+    """Weights [k, dout] in the precision of a model, and the root mean square of what that changes in design w.
+
+    Raises:
+        ValueError: it changes design w by more than y [n, dout] has: large weights of both signs, which cancel in
+            float64, do not in float32.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        kept = w.astype(dtype)
+        error = float(np.sqrt(np.mean(np.square(design @ (w - kept.astype(np.float64))))))
+    if not error <= np.sqrt(np.mean(np.square(y))):
+        raise ValueError(
+            f"its weights, up to {np.abs(w).max():.0e}, change the fit by {error:.0e} when rounded to "
+            f"{np.dtype(dtype).name}; take --precision float64, a larger ridge, or fewer or better conditioned features"
+        )
+    return kept, error
+
+
+def least_squares(design: np.ndarray, y: np.ndarray, ridge: float = 0.0) -> tuple[np.ndarray, Mapping[str, float]]:
+    """The w [k, dout] that minimises ||y - design w||^2 + ridge ||w||^2; that of smallest norm where several do.
+
+    One QR factorisation of the design [n, k] or, where it is wider than tall, of its transpose; a singular value
+    decomposition of R where R is singular in float64 or a ridge asks for it. Sources: Golub and Van Loan (2013),
+    Matrix Computations, chapter 5 (least squares, full rank or not) and section 6.1 (ridge).
+
+    Returns:
+        (w, report). Of the design: `condition_number`, largest over smallest singular value (as computed: above 1e16 it
+        says no more than that), and `rank`, which is below min(n, `columns`) where it is singular in float64.
+
+    Raises:
+        ValueError: the design or y has values that are not finite.
+    """
+    n, k = design.shape
+    tall = n >= k
+    q, r = linalg.qr(design if tall else design.T, mode="economic")
+    s = np.linalg.svd(design, compute_uv=False)
+    rank = _rank(r, s, max(n, k))
+    if rank == len(s) and ridge == 0:
+        w = linalg.solve_triangular(r, q.T @ y) if tall else q @ linalg.solve_triangular(r, y, trans="T")
+    else:
+        u, of_r, vt = linalg.svd(r)
+        kept = (of_r > 0) if ridge > 0 else np.arange(len(of_r)) < rank
+        gain = np.where(kept, of_r / np.where(kept, of_r**2 + ridge, 1.0), 0.0)[:, None]
+        w = vt.T @ (gain * (u.T @ (q.T @ y))) if tall else q @ (u @ (gain * (vt @ y)))
+    return w, {"condition_number": _ratio(s), "rank": int(rank), "columns": k}
+
+
+def _rank(r: np.ndarray, s: np.ndarray, size: int) -> int:
+    """The rank of R in float64. Columns in other units do not make a design singular: full rank is looked for in R
+    with columns of length one."""
+    tolerance = size * np.finfo(np.float64).eps
+    length = np.linalg.norm(r, axis=0)
+    scaled = linalg.svdvals(r / np.where(length > 0, length, 1.0))
+    if scaled[-1] > tolerance * scaled[0]:
+        return len(s)
+    return int(np.sum(s > tolerance * s[0]))
+
+
+def _ratio(s: np.ndarray) -> float:
+    return float(s[0] / s[-1]) if s[-1] > 0 else float("inf")

@@ -1,0 +1,79 @@
+"""A factor model: many series driven by few, to be compressed and reconstructed. The truth is PCA."""
+
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+from econml_cli.errors import ConfigError
+from econml_cli.problems.base import Batch, Split, Task
+from econml_cli.problems.known import fitted, outputs, squared_error, target
+
+
+class Factor:
+    """X = F Lambda' + sigma eps with F [n, q], Lambda [D, q] and eps [n, D] of standard normals; Y = X.
+
+    The loss is the squared error of the reconstruction, the mean over the D outputs. Each sample is demeaned by its own
+    means; fresh draws of the population, whose mean is 0, are not. Draws: Lambda here; then F, eps of each sample.
+
+    The best linear reconstruction of rank q keeps the first q principal components: its mean squared error on a sample
+    is the sum of the D - q smallest eigenvalues of the sample's covariance over D.
+
+    Source: Eckart and Young (1936), Psychometrika 1; Baldi and Hornik (1989), Neural Networks 2 (linear autoencoders).
+
+    Raises:
+        ConfigError: as many factors as series, or more.
+    """
+
+    simulated: ClassVar[bool] = True
+    task: Task | None = "regression"
+    loss_scale = 1.0
+    loss, predict, observed = squared_error, fitted, target
+
+    def __init__(self, dim: int, factors: int, sigma: float, N: int, N_test: int, N_val: int, *, rngs: nnx.Rngs):
+        if factors >= dim:
+            raise ConfigError(f"--factors {factors} must be below --dim {dim}: nothing else is compressed.")
+        self.din = self.dout = dim
+        self.factors, self.sigma = factors, sigma
+        self.sizes = {"train": N, "test": N_test, "val": N_val, "population": N_test}
+        self.loadings = jax.random.normal(rngs(), (dim, factors))
+
+    def sample(self, rngs: nnx.Rngs, split: Split, n: int | None = None) -> Batch | None:
+        """X [n, D], twice; None where n is 0."""
+        n = self.sizes[split] if n is None else n
+        if n == 0:
+            return None
+        F = jax.random.normal(rngs(), (n, self.factors))
+        eps = jax.random.normal(rngs(), (n, self.din))
+        x = F @ self.loadings.T + self.sigma * eps
+        if split != "population":
+            x = x - jnp.mean(x, axis=0)
+        return Batch(x, x)
+
+    def verdicts(self, model: Any, batch: Batch) -> dict[str, float]:
+        """The reconstruction against that of PCA with q components on the same batch, in float64.
+
+        `pca_mse` is the bound, `mse_over_pca` the model's own error in multiples of it: 1 is PCA, and below 1 is beyond
+        any linear model of rank q. The ratio is left out where the bound is 0 (no noise, or hardly an observation).
+        """
+        f, x = (np.asarray(values, np.float64) for values in (outputs(model, batch.x), batch.x))
+        mse, bound = float(np.mean(np.square(f - x))), pca_mse(batch.x, self.factors)
+        return {"pca_mse": bound} | ({"mse_over_pca": mse / bound} if bound > 0 else {})
+
+    def describe(self) -> dict[str, Any]:
+        """Features, target, the truth, and the drawn loadings [D, q]."""
+        names = [f"x{i + 1}" for i in range(self.din)]
+        truth = f"the first {self.factors} principal components"
+        return {"features": names, "target": names, "truth": truth, "loadings": self.loadings.tolist()}
+
+
+def pca_mse(x: Any, rank: int) -> float:
+    """The mean squared error of the best affine reconstruction of x [n, D] of this rank, in float64; 0 where it is
+    within the rounding of x."""
+    rounding = np.finfo(x.dtype).eps
+    x = np.asarray(x, np.float64)
+    singular = np.linalg.svd(x - x.mean(axis=0), compute_uv=False)
+    lost = singular[rank:]
+    return float(np.square(lost[lost > rounding * singular[0]]).sum() / x.size)

@@ -1,0 +1,100 @@
+"""What problems with a known truth share: squared error, where f is observed, and how far a model is from it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+from econml_cli.problems.base import Batch, Split
+from econml_cli.problems.options import Nodes
+
+#: points of the dense grid on which a function of one input is compared with the truth
+GRID = 4001
+
+
+def squared_error(problem: Any, model: Any, batch: Batch) -> jax.Array:
+    """The squared error of each observation, [n]; the mean of them where there are several outputs."""
+    return jnp.mean(jnp.square(model(batch.x) - batch.y), axis=1)
+
+
+def fitted(problem: Any, model: Any, x: jax.Array) -> jax.Array:
+    """f(x), [n, dout]."""
+    return model(x)
+
+
+def target(problem: Any, batch: Batch) -> Any:
+    """Y, [n, dout]."""
+    return batch.y
+
+
+@nnx.jit
+def outputs(model: Any, x: jax.Array) -> jax.Array:
+    """f(x), [n, dout]; compiled once for all models of one shape."""
+    return model(x)
+
+
+def nodes(kind: Literal["equispaced", "chebyshev"], n: int, low: float, high: float) -> np.ndarray:
+    """n points of [low, high], ascending, float64: from end to end, or the roots of the Chebyshev polynomial T_n.
+
+    Source: Trefethen (2019), Approximation Theory and Approximation Practice, chapter 2.
+    """
+    if kind == "equispaced":
+        return np.linspace(low, high, n)
+    roots = -np.cos(np.pi * (2 * np.arange(n) + 1) / (2 * n))
+    return (low + high) / 2 + (high - low) / 2 * roots
+
+
+@dataclass(frozen=True)
+class Known:
+    """Y = f(X) + noise eps with a known f, X in the box [low, high]^dim and eps ~ N(0, 1).
+
+    The best predictor under squared error is f, and the Bayes risk noise^2.
+
+    Attributes:
+        f: [n, dim] -> [n], of NumPy and of JAX arrays alike.
+        sizes: observations of each split.
+        designs: how the one x of a split is laid out; uniform draws where a split is not named here.
+    """
+
+    f: Callable[[Any], Any]
+    dim: int
+    low: float
+    high: float
+    noise: float
+    sizes: Mapping[str, int]
+    designs: Mapping[str, Nodes] = field(default_factory=dict)
+
+    def sample(self, rngs: nnx.Rngs, split: Split, n: int | None = None) -> Batch | None:
+        """X [n, dim] and Y [n, 1]; None where n is 0. Draws X, where it is drawn, then eps."""
+        n = self.sizes[split] if n is None else n
+        if n == 0:
+            return None
+        design = self.designs.get(split, "uniform")
+        if design == "uniform":
+            x = jax.random.uniform(rngs(), (n, self.dim), minval=self.low, maxval=self.high)
+        else:
+            x = jnp.asarray(nodes(design, n, self.low, self.high)[:, None], float)
+        eps = jax.random.normal(rngs(), (n,))
+        return Batch(x, (self.f(x) + self.noise * eps)[:, None])
+
+    def error(self, model: Any, batch: Batch) -> np.ndarray:
+        """f_hat - f in float64, [n]: on a dense grid of the interval where there is one input, else on the batch."""
+        x = batch.x
+        if self.dim == 1:
+            x = jnp.asarray(nodes("equispaced", GRID, self.low, self.high)[:, None], x.dtype)
+        # the truth at the very points that the model was given, which float32 has rounded
+        return np.asarray(outputs(model, x), np.float64)[:, 0] - self.f(np.asarray(x, np.float64))
+
+    def largest_error(self, model: Any, batch: Batch) -> dict[str, float]:
+        """`max_error`, the largest |f_hat - f|, and `rms_error`, the root of the mean of its square."""
+        error = self.error(model, batch)
+        return {"max_error": float(np.abs(error).max()), "rms_error": float(np.sqrt(np.mean(np.square(error))))}
+
+    def risk(self, model: Any, batch: Batch) -> dict[str, float]:
+        """`bayes_risk`, noise^2, and `excess_risk`, the mean of (f_hat - f)^2: the population risk above it."""
+        error = self.error(model, batch)
+        return {"bayes_risk": self.noise**2, "excess_risk": float(np.mean(np.square(error)))}

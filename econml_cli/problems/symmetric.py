@@ -1,0 +1,97 @@
+"""A permutation-invariant function: the variance within a set of numbers."""
+
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+from econml_cli.problems.base import Batch, Split, Task
+from econml_cli.problems.known import fitted, outputs, squared_error, target
+
+
+class Symmetric:
+    """Y = Var(X_1, ..., X_k): the mean square of the deviations from the mean of the set (divided by k, not by k - 1).
+
+    X_i = m + s e_i with m ~ N(0, 1), log s ~ N(0, 1/4) (a variance) and e_i ~ N(0, 1), so that the law of Y given s is
+    s^2 / k times a chi-square with k - 1 degrees of freedom. There is no noise: the Bayes risk is 0.
+
+    A model that pools over the set can be evaluated at `set_size_test`, a size that it never saw: that Y is a mean of
+    the same function of (X_i, mean X), whatever k, is why it is divided by k.
+
+    Source: Zaheer et al. (2017), Deep Sets; Kahou, Fernandez-Villaverde, Perla and Sood (2021), Exploiting Symmetry in
+    High-Dimensional Dynamic Programming.
+    """
+
+    simulated: ClassVar[bool] = True
+    task: Task | None = "regression"
+    dout = 1
+    loss_scale = 1.0
+    loss, predict, observed = squared_error, fitted, target
+
+    def __init__(self, set_size: int, set_size_test: int, N: int, N_test: int, N_val: int, *, rngs: nnx.Rngs):
+        self.din = set_size
+        self.set_size_test = set_size_test
+        self.sizes = {"train": N, "test": N_test, "val": N_val, "population": N_test}
+        # of the sets at the other size and of the permutations, which the verdicts draw; the samples do not use it
+        self._seed = int(jax.random.bits(rngs(), dtype=jnp.uint32))
+
+    def sample(self, rngs: nnx.Rngs, split: Split, n: int | None = None) -> Batch | None:
+        """X [n, set_size] and Y [n, 1]; None where n is 0. Draws m, s, e, in this order."""
+        n = self.sizes[split] if n is None else n
+        return None if n == 0 else _draw(rngs, n, self.din)
+
+    def verdicts(self, model: Any, batch: Batch) -> dict[str, float]:
+        """R2 at the training size and at another, and the largest change under a permutation, in float64.
+
+        `r2` on the batch; `r2_other_size` on as many sets of `set_size_test` numbers, left out where the model cannot
+        be evaluated there; `permutation_change`, the largest |f(x) - f(x permuted)|, one random permutation a set.
+        """
+        f = _at(model, batch.x)
+        found = {"r2": _r2(f, batch.y)}
+        n, dtype = len(f), batch.x.dtype
+        if _accepts(model, jax.ShapeDtypeStruct((n, self.set_size_test), dtype)):
+            other = _draw(nnx.Rngs(self._seed), n, self.set_size_test)
+            found["r2_other_size"] = _r2(_at(model, other.x.astype(dtype)), other.y)
+        permuted = np.random.default_rng(self._seed).permuted(np.asarray(batch.x), axis=1)
+        found["permutation_change"] = float(np.abs(_at(model, jnp.asarray(permuted, dtype)) - f).max())
+        return found
+
+    def describe(self) -> dict[str, Any]:
+        """Features, target and the truth, and both sizes of the sets."""
+        return {
+            "features": [f"x{i + 1}" for i in range(self.din)],
+            "target": "y",
+            "truth": "mean((x - mean(x))^2) over the set",
+            "set_size": self.din,
+            "set_size_test": self.set_size_test,
+        }
+
+
+def _draw(rngs: nnx.Rngs, n: int, size: int) -> Batch:
+    """n sets, X [n, size] and Y [n, 1]."""
+    m = jax.random.normal(rngs(), (n, 1))
+    s = jnp.exp(0.5 * jax.random.normal(rngs(), (n, 1)))
+    e = jax.random.normal(rngs(), (n, size))
+    x = m + s * e
+    return Batch(x, jnp.var(x, axis=1, keepdims=True))
+
+
+def _accepts(model: Any, x: Any) -> bool:
+    """Whether a model made for another size of set maps x to [n, 1]."""
+    try:
+        return tuple(nnx.eval_shape(lambda m, x: m(x), model, x).shape) == (x.shape[0], 1)
+    except (TypeError, ValueError, IndexError):  # how jax and flax say that shapes do not fit
+        return False
+
+
+def _at(model: Any, x: jax.Array) -> np.ndarray:
+    return np.asarray(outputs(model, x), np.float64)[:, 0]
+
+
+def _r2(f: np.ndarray, y: Any) -> float:
+    """1 - SSE / SST about the mean; NaN where y is constant."""
+    y = np.asarray(y, np.float64)[:, 0]
+    sst = float(np.square(y - y.mean()).sum())
+    return 1 - float(np.square(y - f).sum()) / sst if sst > 0 else float("nan")

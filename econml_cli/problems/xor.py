@@ -1,0 +1,60 @@
+"""Exclusive or: the smallest problem that no linear model solves."""
+
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from flax import nnx
+
+from econml_cli.problems.base import Batch, Split, Task
+from econml_cli.problems.known import outputs, target
+
+POINTS = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
+LABELS = np.array([[0.0], [1.0], [1.0], [0.0]])
+
+
+class Xor:
+    """y = 1 where just one of x1, x2 in {0, 1} is 1; binary cross-entropy. Train, val and test are the four points.
+
+    The best loss is 0; the best affine model says 1/2 everywhere and has a loss of ln 2.
+
+    Source: Minsky and Papert (1969), Perceptrons; Goodfellow, Bengio and Courville (2016), Deep Learning, section 6.1.
+    """
+
+    simulated: ClassVar[bool] = True
+    task: Task | None = "binary"
+    din = 2
+    dout = 1
+    loss_scale = 1.0
+    observed = target
+
+    def __init__(self, *, rngs: nnx.Rngs):
+        pass
+
+    def sample(self, rngs: nnx.Rngs, split: Split, n: int | None = None) -> Batch | None:
+        """The four points, x [4, 2] and y [4, 1]; with `n`, that many draws of them."""
+        x, y = jnp.asarray(POINTS, float), jnp.asarray(LABELS, float)
+        if n is None:
+            return Batch(x, y)
+        drawn = jax.random.randint(rngs(), (n,), 0, len(POINTS))
+        return Batch(x[drawn], y[drawn])
+
+    def loss(self, model: Any, batch: Batch) -> jax.Array:
+        """Cross-entropy of each observation in nats, [n]."""
+        return optax.sigmoid_binary_cross_entropy(model(batch.x), batch.y)[:, 0]
+
+    def predict(self, model: Any, x: jax.Array) -> jax.Array:
+        """P(y = 1 | x), [n, 1]."""
+        return jax.nn.sigmoid(model(x))
+
+    def verdicts(self, model: Any, batch: Batch) -> dict[str, float]:
+        """`accuracy`, the share of the four points on the right side of 1/2, and `solved`: 1 where all are, else 0."""
+        odds = np.asarray(outputs(model, jnp.asarray(POINTS, batch.x.dtype)), np.float64)
+        accuracy = float(np.mean((odds >= 0) == (LABELS == 1)))
+        return {"accuracy": accuracy, "solved": float(accuracy == 1)}
+
+    def describe(self) -> dict[str, Any]:
+        """Features, target and the truth."""
+        return {"features": ["x1", "x2"], "target": "y", "truth": "y = 1 where x1 != x2, else 0"}
