@@ -5,87 +5,14 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from econml_cli.errors import ConfigError, suggest
-from econml_cli.fields import coerce, option, options_of, written
+from econml_cli.fields import coerce, options_of, written
+from econml_cli.fit_options import RepresentationOptions, RunOptions, TrackingOptions, TrainerOptions
 
-Precision = Literal["float32", "float64"]
 #: the layer of values that were typed: an error need not say where they came from
 TYPED, ENVIRONMENT = "the command line", "ECONML_* variables"
-
-
-@dataclass(frozen=True)
-class TrainerOptions:
-    """How a model is trained: empirical risk minimisation by a first-order method over minibatches."""
-
-    lr: float = option(1e-3, "learning rate at the start (after any warm-up)", gt=0, traced=True)
-    optimizer: Literal["adam", "adamw", "sgd"] = option("adam", "the optax optimizer")
-    momentum: float = option(0.0, "momentum of sgd", ge=0, lt=1, traced=True)
-    weight_decay: float = option(
-        0.0, "decoupled weight decay (adamw), or L2 penalty on the gradient (adam, sgd)", ge=0, traced=True
-    )
-    grad_clip: float = option(0.0, "clip the gradient to this global norm; 0: never", ge=0, traced=True)
-    schedule: Literal["constant", "cosine", "step", "exponential", "warmup_cosine"] = option(
-        "constant", "how the learning rate moves over the run"
-    )
-    warmup_epochs: int = option(0, "epochs of linear warm-up from 0 (warmup_cosine; 0: a tenth of the run)", ge=0)
-    decay_epochs: int = option(100, "epochs between two decays (step, exponential)", ge=1)
-    decay_rate: float = option(0.1, "factor applied at each decay (step, exponential)", gt=0, le=1)
-    lr_end: float = option(0.0, "learning rate at the end, as a share of --lr (cosine, warmup_cosine)", ge=0, le=1)
-    num_epochs: int = option(2000, "passes over the training data", ge=1)
-    batch_size: int = option(512, "observations a step; 0, or no less than the training data: full batch", ge=0)
-    seed: int = option(42, "seed of data, initial weights and shuffling", ge=0, lt=2**32, traced=True)
-    precision: Precision = option("float32", "arithmetic of data, weights and training, end to end")
-    patience: int = option(
-        0, "stop after this many epochs without a better val_loss, keep the best weights; 0: off", ge=0
-    )
-    min_delta: float = option(0.0, "how much lower a val_loss must be to count as better", ge=0, traced=True)
-    checkpoint_every: int = option(0, "epochs between checkpoints; 0: every 30 seconds and at the end", ge=0)
-    keep: int = option(2, "how many checkpoints to keep", ge=1)
-
-
-@dataclass(frozen=True)
-class RepresentationOptions:
-    """What stands before the model."""
-
-    phi: str | None = option(
-        None,
-        "a fixed representation before the model: polynomial:degree=3, random_features:num_features=200",
-        metavar="NAME:OPTION=VALUE,...",
-    )
-
-
-@dataclass(frozen=True)
-class TrackingOptions:
-    """Where metrics go besides metrics.jsonl."""
-
-    wandb_mode: Literal["online", "offline", "disabled"] | None = option(
-        None, "W&B logging (default: what WANDB_MODE says; online under a W&B agent; else disabled)"
-    )
-    wandb_project: str | None = option(None, "W&B project (default: what WANDB_PROJECT says, else econml)")
-
-
-@dataclass(frozen=True)
-class RunOptions:
-    """Where a fit goes and what it prints: everything that is not part of what is repeated."""
-
-    problem: str | None = option(
-        None,
-        "what to fit to (default: tabular with --data, else what the model is for, else linear)",
-        metavar="PROBLEM",
-    )
-    out: str | None = option(None, "the run directory itself", metavar="DIR")
-    runs_dir: str = option("runs", "parent of generated run directories", metavar="DIR")
-    name: str | None = option(None, "name of the run directory (default: generated)")
-    config: str | None = option(None, "read options from a YAML file, such as a run's config.yaml", metavar="FILE")
-    resume: str | None = option(None, "continue a run from its newest checkpoint", metavar="RUN")
-    force: bool = option(False, "replace the run directory if it exists")
-    print_config: bool = option(False, "print the resolved options as YAML and stop")
-    dry_run: bool = option(False, "resolve everything, report shapes, parameters, FLOPs and memory; train nothing")
-    quiet: bool = option(False, "no progress bar, no summary")
-    json: bool = option(False, "print the summary as one JSON document")
-    debug: bool = option(False, "show the full trace of an error")
 
 
 @dataclass(frozen=True)
@@ -202,7 +129,7 @@ def build(model: str, problem: str, layers: Layers) -> FitConfig:
     suits = {
         name: value
         for name, value in recipe(model, problem).items()
-        # another model's tanh is no activation of random features
+        # not a choice that only another model offers
         if name in offered and (not offered[name].choices or value in offered[name].choices)
     }
     layers = [(source, phi_by_its_name(layer)) for source, layer in layers]

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
+GUIDES = [f"docs/{name}.md" for name in ("tutorial", "sweeps", "inspect", "export", "add-a-model", "add-a-problem")]
 MODEL_PAGES = sorted(f"docs/models/{path.name}" for path in (ROOT / "docs/models").glob("*.md"))
 
 
@@ -82,6 +83,12 @@ def test_what_the_pages_say_of_their_figures_is_in_the_numbers():
     last = {name: curve[-1] for name, curve in kept["resnet"]["curves"].items()}
     assert last["resnet, 40 layers"] < 1 < 0.5 * last["mlp, 40 layers"]
     assert last["resnet, 4 layers"] == pytest.approx(last["mlp, 4 layers"], rel=0.25)
+    # composition: products of three factors matter, those of two do not; too many random features are worse than few
+    excess = {name: [row["median"] for row in rows] for name, rows in kept["composition"].items()}
+    affine, quadratic, cubic = excess["polynomial, products"]
+    assert cubic < 0.2 * quadratic < quadratic < 0.4 * affine
+    assert min(excess["polynomial, no products"]) > 0.9 * quadratic
+    assert excess["random relu features"][3] < affine < excess["random relu features"][4]
     # kernel: the ridge that is the variance of the noise does best
     assert min(kept["kernel"]["excess_risk"].items(), key=lambda item: item[1])[0] == "0.09"
     # mlp: the widest goes below the Bayes risk in training, and is no better for it than one of width 4
@@ -94,7 +101,7 @@ def test_what_the_pages_say_of_their_figures_is_in_the_numbers():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["linear", "kernel"])
+@pytest.mark.parametrize("name", ["linear", "polynomial", "kernel"])
 def test_the_numbers_of_a_figure_are_what_the_library_computes(name):
     assert script("make_figures").check(name) == []
 
@@ -136,7 +143,7 @@ def shape(text):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", ["README.md", "docs/tutorial.md", "docs/sweeps.md", *MODEL_PAGES])
+@pytest.mark.parametrize("page", ["README.md", *GUIDES, *MODEL_PAGES])
 def test_the_commands_of_a_page_print_what_it_shows(page, isolated):
     text = (ROOT / page).read_text()
     assert shape(script("run_console_blocks").run_page(text, isolated)) == shape(text)

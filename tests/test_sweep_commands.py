@@ -196,7 +196,7 @@ def test_sampled_commands_are_shell_lines_that_fit_accepts():
         values = {k: v for k, v in seen.values.items() if k != "problem"}
         config = configs.build(model, problem, [(configs.TYPED, values)])
         assert problem == "tabular" and config.problem_options.formula == "log(wage) ~ educ + exper + tenure"
-        assert config.model_options.width in (8, 16, 32, 64) and 1e-4 <= config.trainer.lr <= 0.1
+        assert config.model_options.width in [(8,), (16,), (32,), (64,)] and 1e-4 <= config.trainer.lr <= 0.1
 
 
 def test_the_same_seed_samples_the_same_points_and_more_points_begin_with_fewer():

@@ -54,7 +54,7 @@ class Autoencoder(nnx.Module):
         if dout != din:
             raise ValueError(
                 f"an autoencoder reconstructs its inputs, so the problem's target must be the {din} inputs themselves, "
-                f"but it has {dout} numbers; fit it to a problem such as factor"
+                f"but it has {dout}; fit it to a problem such as factor"
             )
         self.regularizer = regularizer
         if regularizer != "none":

@@ -66,7 +66,8 @@ def rounded(design: np.ndarray, w: np.ndarray, y: np.ndarray, dtype: Any) -> tup
     if not error <= np.sqrt(np.mean(np.square(y))):
         raise ValueError(
             f"its weights, up to {np.abs(w).max():.0e}, change the fit by {error:.0e} when rounded to "
-            f"{np.dtype(dtype).name}; take --precision float64, a larger ridge, or fewer or better conditioned features"
+            f"{np.dtype(dtype).name}; take --precision float64, fewer or better conditioned features, or a ridge where "
+            "the model has one"
         )
     return kept, error
 

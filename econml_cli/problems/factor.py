@@ -28,7 +28,7 @@ class Factor:
     """
 
     simulated: ClassVar[bool] = True
-    task: Task | None = "regression"
+    task: Task | None = "reconstruction"
     loss_scale = 1.0
     loss, predict, observed = squared_error, fitted, target
 

@@ -32,9 +32,10 @@ def check_solvable(setup: Setup) -> None:
     if setup.solved and setup.problem.task not in SQUARED_ERROR:
         classifies = setup.problem.task in ("binary", "multiclass")
         loss = "cross-entropy" if classifies else "not the squared error of a target"
+        trains = "train it with --solver gradient, or " if hasattr(setup.config.model_options, "solver") else ""
         raise ConfigError(
             f"Model {setup.config.model} is solved by least squares, but the loss of problem {setup.config.problem} is "
-            f"{loss}; train it with --solver gradient, or choose another model."
+            f"{loss}; {trains}choose another model."
         )
 
 
