@@ -4,18 +4,15 @@ import shlex
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import typer
 from typer.core import TyperCommand
 
-from econml_cli import choice
 from econml_cli import config as configs
+from econml_cli.commands import late
 from econml_cli.config import FitConfig, RunOptions
-from econml_cli.errors import ConfigError, DivergedError, EconmlError, InterruptedFitError
-from econml_cli.models.registry import GROUP, MODELS
-from econml_cli.options import Peek, Section, build_command, check_known, completion, spell_switches
-from econml_cli.problems import registry as problems
+from econml_cli.errors import ConfigError, DivergedError, InterruptedFitError
+from econml_cli.options import Section
 
 OUTPUT = Section.of("Run", RunOptions, paired=False)
 HELP = """Fit MODEL to a problem; keep everything in a run directory.
@@ -28,33 +25,11 @@ class FitCommand(TyperCommand):
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
         """The context of the command with the chosen model's and problem's options."""
-        args = choice.spell_representations(args)
-        try:
-            model, problem, seen = choice.choose(args)
-        except EconmlError:
-            if not extra.get("resilient_parsing"):  # completion must not fail on a half-typed line
-                raise
-            model, problem, seen = "mlp", problems.DEFAULT, Peek()
-        sections = [Section.of(title, cls) for title, cls in configs.sections(model, problem)] + [OUTPUT]
-        if not extra.get("resilient_parsing"):
-            check_known("econml fit", seen.values, sections, choice.owners(), f"{model} on {problem}")
-            args = spell_switches(args, sections)
-        command = build_command(
-            "fit",
-            lambda argument, given: _fit(model, problem, given),
-            sections,
-            argument=Annotated[
-                str | None,
-                typer.Argument(
-                    metavar="MODEL",
-                    help=f"{', '.join(MODELS)} (default: the problem's own)",
-                    show_default=False,
-                    autocompletion=completion(tuple(MODELS), GROUP),
-                ),
-            ],
-            help=HELP,
-        )
-        return command.make_context(info_name, args, parent=parent, **extra)
+        return late.make_context("econml fit", HELP, _sections, _fit, info_name, args, parent=parent, **extra)
+
+
+def _sections(model: str, problem: str) -> list[Section]:
+    return [*(Section.of(title, cls) for title, cls in configs.sections(model, problem)), OUTPUT]
 
 
 def _run_options(given: Mapping[str, Any]) -> RunOptions:

@@ -18,15 +18,7 @@ def models_command(
     json: Json = False,
 ) -> None:
     """List the models that can be fitted, with their options."""
-    if template:
-        return _template("model", json)
-
-    from econml_cli import display
-    from econml_cli.inspection import text
-    from econml_cli.inspection.listings import describe_models
-
-    found = describe_models(name)
-    display.print_json([entry.to_json() for entry in found]) if json else display.show(text.entries(found))
+    _template("model", json) if template else _list("model", name, json)
 
 
 def problems_command(
@@ -37,14 +29,15 @@ def problems_command(
     json: Json = False,
 ) -> None:
     """List the problems that a model can be fitted to, with their options."""
-    if template:
-        return _template("problem", json)
+    _template("problem", json) if template else _list("problem", name, json)
 
+
+def _list(kind: Literal["model", "problem"], name: str | None, json: bool) -> None:
     from econml_cli import display
-    from econml_cli.inspection import text
-    from econml_cli.inspection.listings import describe_problems
+    from econml_cli.inspection import listings, text
 
-    found = describe_problems(name)
+    describe = listings.describe_models if kind == "model" else listings.describe_problems
+    found = describe(name)
     display.print_json([entry.to_json() for entry in found]) if json else display.show(text.entries(found))
 
 

@@ -2,21 +2,17 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import typer
 from typer.core import TyperCommand
 
-from econml_cli import choice
 from econml_cli import config as configs
+from econml_cli.commands import late
 from econml_cli.commands.inspect import shared
 from econml_cli.commands.inspect.shared import ModelView
 from econml_cli.config import TrackingOptions, TrainerOptions
-from econml_cli.errors import EconmlError
 from econml_cli.fields import option, options_of
-from econml_cli.models.registry import GROUP, MODELS
-from econml_cli.options import Peek, Section, build_command, check_known, completion, spell_switches
-from econml_cli.problems import registry as problems
+from econml_cli.options import Section
 
 HELP = """Describe MODEL before it is fitted: from shapes alone, so that no weight is allocated.
 
@@ -61,35 +57,15 @@ class ModelCommand(TyperCommand):
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
         """The context of the command with the chosen model's and problem's options."""
         # `--table` is a switch that only this command has: what follows it is no value of it
-        args = choice.spell_representations(args)
-        rest = [arg for arg in args if arg.partition("=")[0] != "--table"]
-        try:
-            model, problem, seen = choice.choose(rest)
-        except EconmlError:
-            if not extra.get("resilient_parsing"):  # completion must not fail on a half-typed line
-                raise
-            model, problem, seen = "mlp", problems.DEFAULT, Peek()
-        offered = [(title, cls) for title, cls in configs.sections(model, problem) if cls not in _NOT_OFFERED]
-        sections = [*(Section.of(title, cls) for title, cls in offered), SHAPES, SHOW]
-        if not extra.get("resilient_parsing"):
-            check_known("econml inspect model", seen.values, sections, choice.owners(), f"{model} on {problem}")
-            args = spell_switches(args, sections)
-        command = build_command(
-            "model",
-            lambda argument, given: _inspect(model, problem, given),
-            sections,
-            argument=Annotated[
-                str | None,
-                typer.Argument(
-                    metavar="MODEL",
-                    help=f"{', '.join(MODELS)} (default: the problem's own)",
-                    show_default=False,
-                    autocompletion=completion(tuple(MODELS), GROUP),
-                ),
-            ],
-            help=HELP,
-        )
-        return command.make_context(info_name, args, parent=parent, **extra)
+        return late.make_context(
+            "econml inspect model", HELP, _sections, _inspect, info_name, args,
+            switches=("--table",), parent=parent, **extra,
+        )  # fmt: skip
+
+
+def _sections(model: str, problem: str) -> list[Section]:
+    offered = [(title, cls) for title, cls in configs.sections(model, problem) if cls not in _NOT_OFFERED]
+    return [*(Section.of(title, cls) for title, cls in offered), SHAPES, SHOW]
 
 
 def _inspect(model: str, problem: str, given: dict[str, Any]) -> None:

@@ -1,0 +1,64 @@
+"""Commands whose options are those of the model and the problem that their arguments name."""
+
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any
+
+import typer
+
+from econml_cli import choice
+from econml_cli.errors import EconmlError
+from econml_cli.models.registry import GROUP, MODELS
+from econml_cli.options import Peek, Section, build_command, check_known, completion, spell_switches
+from econml_cli.problems import registry as problems
+
+Model = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="MODEL",
+        help=f"{', '.join(MODELS)} (default: the problem's own)",
+        show_default=False,
+        autocompletion=completion(tuple(MODELS), GROUP),
+    ),
+]
+
+
+def make_context(
+    command: str,
+    help: str,
+    sections_of: Callable[[str, str], Sequence[Section]],
+    callback: Callable[[str, str, dict[str, Any]], None],
+    info_name: str | None,
+    args: list[str],
+    *,
+    switches: tuple[str, ...] = (),
+    **extra: Any,
+) -> Any:
+    """The context of a command with the chosen model's and problem's options.
+
+    Args:
+        command: "econml fit". sections_of: (model, problem) -> what is offered. callback: (model, problem, what was
+            given). switches: flags of this command alone, which take no value. extra: as Click hands it over.
+
+    Raises:
+        ConfigError: no such model, problem or option.
+    """
+    args = choice.spell_representations(args)
+    half_typed = extra.get("resilient_parsing")  # completion must not fail on such a line
+    try:
+        model, problem, seen = choice.choose([arg for arg in args if arg.partition("=")[0] not in switches])
+    except EconmlError:
+        if not half_typed:
+            raise
+        model, problem, seen = "mlp", problems.DEFAULT, Peek()
+    sections = sections_of(model, problem)
+    if not half_typed:
+        check_known(command, seen.values, sections, choice.owners(), f"{model} on {problem}")
+        args = spell_switches(args, sections)
+    built = build_command(
+        command.rpartition(" ")[2],
+        lambda argument, given: callback(model, problem, given),
+        sections,
+        argument=Model,
+        help=help,
+    )
+    return built.make_context(info_name, args, **extra)
