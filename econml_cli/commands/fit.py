@@ -47,7 +47,7 @@ def _fit(model: str, problem: str, given: dict[str, Any]) -> None:
     if options.resume:
         _resume(options, (model, problem), flags)
         return
-    config = _config(model, problem, options, flags)
+    config = late.config(model, problem, options.config, flags)
     if options.print_config:
         sys.stdout.write(config.to_yaml())
         return
@@ -56,15 +56,6 @@ def _fit(model: str, problem: str, given: dict[str, Any]) -> None:
         _dry_run(config, options)
     else:
         _train(config, options)
-
-
-def _config(model: str, problem: str, options: RunOptions, flags: dict[str, Any]) -> FitConfig:
-    names = [opt.name for _, cls in configs.sections(model, problem) for opt in configs.options_of(cls)]
-    layers = [(configs.TYPED, flags), (configs.ENVIRONMENT, configs.read_environment(names))]
-    if options.config:
-        values = configs.read_yaml(Path(options.config))
-        layers.append((options.config, {k: v for k, v in values.items() if k not in ("model", "problem")}))
-    return configs.build(model, problem, layers)
 
 
 def _directory(config: FitConfig, options: RunOptions) -> Path:

@@ -1,12 +1,16 @@
 """Commands whose options are those of the model and the problem that their arguments name."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from econml_cli import choice
+from econml_cli import config as configs
+from econml_cli.config import FitConfig
 from econml_cli.errors import EconmlError
+from econml_cli.fields import options_of
 from econml_cli.models.registry import GROUP, MODELS
 from econml_cli.options import Peek, Section, build_command, check_known, completion, spell_switches
 from econml_cli.problems import registry as problems
@@ -62,3 +66,20 @@ def make_context(
         help=help,
     )
     return built.make_context(info_name, args, **extra)
+
+
+def config(model: str, problem: str, file: str | None, flags: Mapping[str, Any]) -> FitConfig:
+    """The config that flags, environment variables and a --config file make.
+
+    Raises:
+        ConfigError: as `configs.build` and `configs.read_yaml`.
+    """
+    names = [opt.name for _, cls in configs.sections(model, problem) for opt in options_of(cls)]
+    layers: list[tuple[str, Mapping[str, Any]]] = [
+        (configs.TYPED, flags),
+        (configs.ENVIRONMENT, configs.read_environment(names)),
+    ]
+    if file:
+        values = configs.read_yaml(Path(file))
+        layers.append((file, {name: value for name, value in values.items() if name not in ("model", "problem")}))
+    return configs.build(model, problem, layers)

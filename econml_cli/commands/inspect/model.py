@@ -75,7 +75,9 @@ def _inspect(model: str, problem: str, given: dict[str, Any]) -> None:
     html = Path(show.html) if show.html else None
     shared.check_html(html)
     own = {opt.name for section in (SHAPES, SHOW) for opt in section.options} - {"precision"}
-    config = _config(model, problem, shapes, {name: value for name, value in given.items() if name not in own})
+    config = late.config(
+        model, problem, shapes.config, {name: value for name, value in given.items() if name not in own}
+    )
 
     from econml_cli import display
     from econml_cli.inspection import views
@@ -86,12 +88,3 @@ def _inspect(model: str, problem: str, given: dict[str, Any]) -> None:
     report = shared.with_torch_names(report, show.path)
     shared.write_html(report, html, show.path)
     display.print_json(report.to_json()) if show.json else display.show(views.report(report))
-
-
-def _config(model: str, problem: str, shapes: ShapeOptions, flags: dict[str, Any]) -> configs.FitConfig:
-    names = [opt.name for _, cls in configs.sections(model, problem) for opt in configs.options_of(cls)]
-    layers = [(configs.TYPED, flags), (configs.ENVIRONMENT, configs.read_environment(names))]
-    if shapes.config:
-        values = configs.read_yaml(Path(shapes.config))
-        layers.append((shapes.config, {k: v for k, v in values.items() if k not in ("model", "problem")}))
-    return configs.build(model, problem, layers)
