@@ -1,6 +1,5 @@
 """Figures, by Matplotlib's Figure alone: no pyplot, no window, no state that one figure leaves to the next."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -57,17 +56,10 @@ def weights(leaves: Sequence[Any], title: str) -> Any:
 
 def save(figure: Any, path: Path) -> None:
     """Write a figure in the format of the file's suffix, atomically."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp{path.suffix}")
-    try:
-        # no date: what is drawn does not depend on when
-        metadata = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(path.suffix.lower())
+    # no date: what is drawn does not depend on when
+    metadata = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(path.suffix.lower())
+    with disk.replacing(path) as temporary:
         figure.savefig(temporary, dpi=100, metadata=metadata)
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        disk.sync(path.absolute().parent)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _by_layer(leaves: Sequence[Any]) -> dict[str, list[Any]]:

@@ -1,12 +1,12 @@
 """Predictions beside the rows they are for."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from econml_cli import disk
 from econml_cli.config import FitConfig
 from econml_cli.errors import ConfigError, DataError
 from econml_cli.evaluation.samples import computed, new_samples, own_samples, predicted
@@ -158,13 +158,8 @@ def write(frame: "pd.DataFrame", path: Path) -> None:
     check_output(path)
     extension = _extension(path)
     assert extension is not None  # check_output saw to it
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        WRITERS[extension](frame, temporary)
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        with disk.replacing(path) as temporary:
+            WRITERS[extension](frame, temporary)
     except (OSError, ValueError, TypeError) as error:
         raise DataError(f"{path} could not be written: {str(error).splitlines()[0].rstrip('.')}.") from error
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -8,12 +8,7 @@ import numpy as np
 from flax import nnx
 
 from econml_cli.problems.base import Batch, Split, Task
-
-
-@nnx.jit
-def _outputs(model: Any, x: jax.Array) -> jax.Array:
-    """f(x); compiled once for all models of one shape."""
-    return model(x)
+from econml_cli.problems.known import outputs
 
 
 class LinearProblem:
@@ -65,7 +60,7 @@ class LinearProblem:
         (1, x) over the batch: a linear model's own weights exactly, and defined for every other model too.
         `excess_risk` is the mean of (f(x) - x'theta)^2: the population risk above the Bayes risk sigma^2.
         """
-        f = np.asarray(_outputs(model, batch.x), np.float64)[:, 0]
+        f = np.asarray(outputs(model, batch.x), np.float64)[:, 0]
         x, theta = np.asarray(batch.x, np.float64), np.asarray(self.theta, np.float64)
         theta_hat = np.linalg.lstsq(np.column_stack([np.ones_like(f), x]), f, rcond=None)[0][1:]
         return {
