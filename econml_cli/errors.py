@@ -47,6 +47,12 @@ class SweepFailedError(EconmlError):
     exit_code = 4
 
 
+class UnstableError(EconmlError):
+    """A fit of an economic model ended with a small residual on a path that is no solution (exit code 5)."""
+
+    exit_code = 5
+
+
 class InterruptedFitError(EconmlError):
     """A signal stopped a fit or a sweep, which was saved (exit code 130 for SIGINT, 143 for the others)."""
 

@@ -10,11 +10,22 @@ from econml_cli.display import number, size
 _HEADLINES = {
     "max_epochs": "{model} on {problem}: {epochs:,} epochs in {seconds_training:.1f} s",
     "early_stopping": "{model} on {problem}: stopped early after {epochs:,} epochs, best at {best_epoch:,}",
+    "converged": "{model} on {problem}: below --stop-loss after {epochs:,} epochs in {seconds_training:.1f} s",
     "solved": "{model} on {problem}: solved exactly in {seconds_training:.1f} s",
     "diverged": "{model} on {problem}: DIVERGED in epoch {diverged_epoch:,}",
     "interrupted": "{model} on {problem}: interrupted after {epochs:,} epochs",
 }
-_NOT_LISTED = {"model", "problem", "stop_reason", "epochs", "best_epoch", "diverged_epoch", "n_train", "state_sha256"}
+_NOT_LISTED = {
+    "model",
+    "problem",
+    "stop_reason",
+    "epochs",
+    "best_epoch",
+    "diverged_epoch",
+    "n_train",
+    "state_sha256",
+    "failed",
+}
 
 
 def as_json(result: Any) -> str:
@@ -34,7 +45,7 @@ def as_text(result: Any) -> str:
     rows = [(key.replace("_", " "), number(value)) for key, value in summary.items() if key not in _NOT_LISTED]
     rows.append(("run", path))
     headline = _HEADLINES[result.stop_reason].format(**summary)
-    done = result.stop_reason in ("max_epochs", "early_stopping", "solved")
+    done = result.stop_reason in ("max_epochs", "early_stopping", "converged", "solved")
     return f"{headline}\n{_aligned(rows)}" + (f"\n\nNext: econml eval {path}" if done else "")
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from econml_cli.errors import ConfigError, RunError
+from econml_cli.errors import ConfigError, RunError, UnstableError
 
 Format = Literal["table", "json", "csv", "markdown", "latex"]
 DATA, UNCERTAINTY, OUTPUT = "Data", "Uncertainty", "Output"
@@ -128,6 +128,8 @@ def eval_command(
         _say(message)
     if found:
         print(tables.render(found, "json" if json else format, several=len(chosen) > 1, width=_width()))  # noqa: T201
+    if len(found) == 1 and found[0].verdicts.get("verdict_stability") == "FAILED":
+        raise UnstableError(f"FAILED: {found[0].verdicts['failed']}; fit it again with another --seed, or --retries 5.")
     if failed:
         raise RunError(f"{len(failed)} of {len(chosen)} runs could not be evaluated (see above).")
 

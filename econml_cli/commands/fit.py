@@ -11,7 +11,7 @@ from typer.core import TyperCommand
 from econml_cli import config as configs
 from econml_cli.commands import late
 from econml_cli.config import FitConfig, RunOptions
-from econml_cli.errors import ConfigError, DivergedError, InterruptedFitError
+from econml_cli.errors import ConfigError, DivergedError, InterruptedFitError, UnstableError
 from econml_cli.options import Section
 
 OUTPUT = Section.of("Run", RunOptions, paired=False)
@@ -82,12 +82,14 @@ def _train(config: FitConfig, options: RunOptions) -> None:
 
     with stop_signals() as stop:
         from econml_cli.training import compilation_cache
-        from econml_cli.training.fit import fit
+        from econml_cli.training.retrying import fit_until_passed
 
         compilation_cache.enable()
-        result = fit(
+        result = fit_until_passed(
             config,
             directory,
+            options.retries,
+            say=_say,
             force=options.force,
             command=shlex.join(["econml", *sys.argv[1:]]),
             open_sinks=_sinks(options),
@@ -100,7 +102,7 @@ def _resume(options: RunOptions, chosen: tuple[str, str], flags: dict[str, Any])
     from econml_cli import runs
 
     run = runs.find(options.resume, Path(options.runs_dir))
-    for name in ("config", "out", "name", "force", "print_config", "dry_run"):
+    for name in ("config", "out", "name", "force", "print_config", "dry_run", "retries"):
         if getattr(options, name):
             raise ConfigError(f"--resume continues a run where and as it is: leave out --{name.replace('_', '-')}.")
     saved = run.config()
@@ -133,12 +135,16 @@ def _sinks(options: RunOptions) -> Any:
             name=run.name,
             config=config.to_dict(),
             directory=run.path,
-            warn=lambda message: print(f"econml fit: {message}", file=sys.stderr),  # noqa: T201
+            warn=_say,
         )
         bar = open_progress(options.quiet, config.trainer.num_epochs, done)
         return [sink for sink in (bar, wandb) if sink is not None]
 
     return open_sinks
+
+
+def _say(message: str) -> None:
+    print(f"econml fit: {message}", file=sys.stderr)  # noqa: T201
 
 
 def _report(result: Any, options: RunOptions) -> None:
@@ -162,6 +168,22 @@ def _report(result: Any, options: RunOptions) -> None:
             f"econml fit --resume {path}",
             result.signal,
         )
+    if result.summary.get("verdict_stability") == "FAILED":
+        raise UnstableError(_unstable(result, path))
+
+
+def _unstable(result: Any, path: str) -> str:
+    """What is wrong, what it means, and what to try."""
+    from econml_cli.problems import registry as problems
+
+    config, failed = result.run.config(), result.summary["failed"]
+    means = getattr(problems.load(config.problem), "unstable", "the economy does not go where a solution goes")
+    init = getattr(config.model_options, "init", None)
+    another = " or --init torch_uniform" if init == "lecun_normal" else ""
+    return (
+        f"FAILED: {failed}; {means}. It is kept in {path}. Try another seed (--seed {config.trainer.seed + 1}, or "
+        f"--retries 5 to go through several){another}, or more --num-epochs."
+    )
 
 
 def _dry_run(config: FitConfig, options: RunOptions) -> None:

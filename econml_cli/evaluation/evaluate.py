@@ -15,6 +15,7 @@ from econml_cli.evaluation import metrics
 from econml_cli.evaluation.population import population_risk
 from econml_cli.evaluation.samples import Samples, Scored, new_samples, own_samples, scorer, size
 from econml_cli.problems import registry as problems
+from econml_cli.problems.economics import judge
 from econml_cli.runs import Run
 from econml_cli.training.position import load_model
 from econml_cli.training.precision import precision, to_device
@@ -45,8 +46,9 @@ class Evaluation:
 
     `estimates` maps names such as test_loss, test_r2 and theta_error to numbers; those of the split `reported` (the
     test split; new data; the training split where there is no other) have intervals. Losses are in reported units, as
-    in metrics.jsonl; rmse and mae in the target's own units. `coefficients` are those of a linear model in the units of
-    the data file.
+    in metrics.jsonl; rmse and mae in the target's own units. `verdicts` are those on an economic model: verdict_loss,
+    verdict_truth, verdict_stability ("passed" or "FAILED"), and what `failed`, in words. `coefficients` are those of a
+    linear model in the units of the data file.
     """
 
     run: str
@@ -59,6 +61,7 @@ class Evaluation:
     reported: str
     n: dict[str, int]
     estimates: dict[str, Estimate]
+    verdicts: dict[str, str]
     coefficients: dict[str, Any] | None
     bootstrap: int
     bootstrap_seed: int
@@ -70,6 +73,7 @@ class Evaluation:
         found: dict[str, Any] = {name: getattr(self, name) for name in head}
         found |= {f"n_{split}": n for split, n in self.n.items()}
         found |= {name: estimate.to_json() for name, estimate in self.estimates.items()}
+        found |= self.verdicts
         if self.coefficients is not None:
             found["coefficients"] = self.coefficients
         found |= {"bootstrap": self.bootstrap, "bootstrap_seed": self.bootstrap_seed, "notes": list(self.notes)}
@@ -118,6 +122,7 @@ def evaluate(
             estimates |= _measure(samples.problem.task, score(batch), split, replications, bootstrap_seed, groups)
         errors = samples.problem.verdicts(model, to_device(samples.parts[reported], dtype))
         estimates |= {name: Estimate(value) for name, value in errors.items()}
+        verdicts = judge(samples.problem, {name: estimate.value for name, estimate in estimates.items()})
         if draws:
             risk = population_risk(samples.problem, model, draws, draw_seed)
             estimates["population_risk"] = Estimate(risk.value, risk.low, risk.high, risk.standard_error, risk.draws)
@@ -127,7 +132,7 @@ def evaluate(
         run=run.name, path=str(run.path), model=config.model, problem=config.problem, task=samples.problem.task,
         status=status, epoch=epoch, reported=reported,
         n=_sizes(samples),
-        estimates=_losses_first(estimates), coefficients=coefficients,
+        estimates=_losses_first(estimates), verdicts=verdicts, coefficients=coefficients,
         bootstrap=bootstrap, bootstrap_seed=bootstrap_seed,
         notes=_notes(run, status, epoch, reported, samples),
     )  # fmt: skip
@@ -171,7 +176,7 @@ def _coefficients(config: FitConfig, problem: Any, model: Any) -> dict[str, Any]
 
 def _notes(run: Run, status: str, epoch: int, reported: str, samples: Samples) -> tuple[str, ...]:
     notes = list(samples.notes)
-    if status not in ("max_epochs", "early_stopping", "solved"):
+    if status not in ("max_epochs", "early_stopping", "converged", "solved"):
         what = {
             "diverged": "diverged",
             "interrupted": "was interrupted",

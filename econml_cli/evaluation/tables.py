@@ -11,8 +11,10 @@ from econml_cli import disk
 from econml_cli.errors import ConfigError, suggest
 from econml_cli.evaluation.evaluate import REPORTED, Estimate, Evaluation
 from econml_cli.evaluation.render import RENDERERS, Grid, fitting
+from econml_cli.problems.economics import PASSED
 
 _SPLITS = ("train", "val", "test", "data")
+_VERDICT = "verdict_"
 
 
 def flat(evaluation: Evaluation) -> dict[str, Any]:
@@ -82,7 +84,18 @@ def render(evaluations: Sequence[Evaluation], form: str, *, several: bool, width
     shown = fitting(whole, width) if form == "table" else whole
     more = len(whole.headers) - len(shown.headers)
     tail = f"\n  ({more} more columns in a wider terminal, or with --format csv)" if more else ""
-    return RENDERERS[form](shown) + tail
+    shares = passed(evaluations)
+    return RENDERERS[form](shown) + tail + ("\n\n" + RENDERERS[form](shares) if shares else "")
+
+
+def passed(evaluations: Sequence[Evaluation]) -> Grid | None:
+    """Of how many runs each verdict has passed, as a share of those that it was given on; None without verdicts."""
+    rows = []
+    for name in dict.fromkeys(name for e in evaluations for name in e.verdicts if name.startswith(_VERDICT)):
+        told = [e.verdicts[name] for e in evaluations if name in e.verdicts]
+        good = sum(word == PASSED for word in told)
+        rows.append((name.removeprefix(_VERDICT), f"{good} of {len(told)}", f"{good / len(told):.0%}"))
+    return Grid(("", "", ""), tuple(rows), "Verdicts passed") if rows else None
 
 
 def comparison(evaluations: Sequence[Evaluation]) -> Grid:
@@ -99,6 +112,9 @@ def comparison(evaluations: Sequence[Evaluation]) -> Grid:
         if name.endswith("_loss") and "log_loss" not in name and any(x and x.low is not None for x in found):
             headers.append("95 % interval")
             columns.append([_interval(x) for x in found])
+    for name in dict.fromkeys(name for e in evaluations for name in e.verdicts if name.startswith(_VERDICT)):
+        headers.append(name.removeprefix(_VERDICT))
+        columns.append([e.verdicts.get(name, "-") for e in evaluations])
     for name in ("model", "problem", "status", "epoch"):
         headers.append(name)
         columns.append([_cell(getattr(e, name)) for e in evaluations])
@@ -126,7 +142,12 @@ def single(evaluation: Evaluation) -> list[Grid]:
     if truth:
         lines = [line for name, x in truth.items() for line in _lines(name, x)]
         headers = ("", "", "95 % interval") if any(line[2] for line in lines) else ("", "", "")
-        grids.append(Grid(headers, tuple(lines), "Against the truth"))
+        grids.append(
+            Grid(headers, tuple(lines), "Equations, truth and stability" if e.verdicts else "Against the truth")
+        )
+    if e.verdicts:
+        told = [(name.removeprefix(_VERDICT), word) for name, word in e.verdicts.items() if name.startswith(_VERDICT)]
+        grids.append(Grid(("", ""), tuple(told), "Verdicts"))
     if e.coefficients:
         coefficients = tuple((name, _cell(value)) for name, value in e.coefficients.items())
         grids.append(Grid(("", ""), coefficients, "Coefficients, in the units of the data"))

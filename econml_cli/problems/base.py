@@ -4,6 +4,7 @@ A problem is data and a loss. It is constructed with its own options as keyword 
 it draws whatever it draws, in order: first what defines it (a true parameter), in the constructor, then each sample.
 """
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, NamedTuple, Protocol, runtime_checkable
 
 import jax
@@ -57,6 +58,46 @@ class Problem(Protocol):
 
     def describe(self) -> dict[str, Any]:
         """What manifest.json should say of the data (names of columns, sizes, file, fingerprint); JSON values only."""
+
+
+class Economy(Problem, Protocol):
+    """What an economic model adds: equations whose residual is to be zero, in place of observations.
+
+    A small residual alone can be the wrong economics, so it says how to look further: the truth where it is known, how
+    the economy moves under a policy, and whether that goes where it should. `problems.economics` has the `loss` and the
+    `verdicts` that follow from it, `problems.simulation` the paths.
+    """
+
+    #: what each number of `verdicts` (or a loss) must lie below, by verdict: {"stability": {"eigenvalue": 1.0}, ...}
+    bars: Mapping[str, Mapping[str, float]]
+    #: what a failed stability verdict means: a clause that ends the sentence "..., so "
+    unstable: str
+    #: how many N(0, 1) shocks `step` reads a period, and which of them have a name that an impulse response can be of
+    shock_size: int
+    impulses: Mapping[str, int]
+    #: periods and paths of the simulation that the verdicts are computed on
+    path: tuple[int, int]
+
+    def residual(self, model: nnx.Module, batch: Batch) -> jax.Array:
+        """The residual of each equation at each state, [n, equations]. The loss is its mean square over equations."""
+
+    def euler(self, model: nnx.Module, x: Any) -> jax.Array:
+        """The Euler residual free of units, [n], as is usual for the model: what log10 is taken of."""
+
+    def truth(self, x: Any) -> Any:
+        """What `predict` would give at the exact solution, [n, dout]; None where no closed form is known."""
+
+    def start(self, paths: int) -> Any:
+        """The first state of each path: arrays [paths, ...], or a dict of them."""
+
+    def observe(self, state: Any) -> jax.Array:
+        """What the model reads in that state, x [paths, ...]."""
+
+    def step(self, model: nnx.Module, state: Any, shock: jax.Array) -> tuple[Any, dict[str, jax.Array]]:
+        """(the next state, the series of this period, each [paths]); `shock` [paths, shock_size] arrives in between."""
+
+    def stability(self, model: nnx.Module, batch: Batch) -> dict[str, float]:
+        """Numbers that tell a solution from an explosive or a bubble path. Called outside jit."""
 
 
 @runtime_checkable

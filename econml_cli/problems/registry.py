@@ -1,29 +1,18 @@
-"""The problems by name. Add one: a module in this folder, an options dataclass in options.py, a row here."""
+"""The problems by name. Add one: a module in this folder, an options dataclass in options.py, a row here (an economic
+model: its parameters in parameters.py, a row in economies.py)."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
 
 from econml_cli import plugins, signature
 from econml_cli.problems import options
+from econml_cli.problems.economies import ECONOMIES
+from econml_cli.problems.entry import ProblemEntry
 
 #: the entry points by which installed packages offer problems
 GROUP = "econml_cli.problems"
 #: what a constructor is given beside its options
 GIVEN = ("rngs",)
-
-
-@dataclass(frozen=True)
-class ProblemEntry:
-    """One row: where the problem lives ("module:Class"), its options, one line of help, its natural model, and its
-    recipe (defaults of model and trainer options that suit it; a flag or a config key beats them)."""
-
-    target: str
-    options: type
-    help: str
-    model: str = "mlp"
-    recipe: Mapping[str, Any] = field(default_factory=dict)
 
 
 #: a smooth f of one input: Flax's zero biases would put all kinks of the first layer at 0
@@ -104,6 +93,7 @@ PROBLEMS: dict[str, ProblemEntry] = {
             "batch_size": 64,
         },
     ),
+    **ECONOMIES,
 }
 
 DEFAULT = "linear"

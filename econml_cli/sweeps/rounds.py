@@ -126,6 +126,9 @@ class Rounds:
         if reason == "diverged":
             self._fail(trial, f"diverged in epoch {summary['diverged_epoch']}", **about)
             return
+        if summary.get("verdict_stability") == "FAILED":  # its loss may be the smallest of all
+            self._fail(trial, f"FAILED: {summary.get('failed', 'stability')}", **about)
+            return
         if reason == "pruned":
             self._study.prune(number, f"pruned after {summary['epochs']} epochs", **about)
             self._close(trial, None, f"pruned after {summary['epochs']} epochs")

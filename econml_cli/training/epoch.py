@@ -19,7 +19,7 @@ from econml_cli.problems.base import Batch
 from econml_cli.training.optimizers import hyperparameters, optimizer, schedule
 from econml_cli.training.setup import Setup, arrays_of, with_arrays
 
-RUNNING, STOPPED_EARLY, DIVERGED, SOLVED = 0, 1, 2, 3
+RUNNING, STOPPED_EARLY, DIVERGED, SOLVED, CONVERGED = 0, 1, 2, 3, 4
 #: what the seed of the shuffling is folded with
 SHUFFLE = 2**31
 #: observations whose loss is computed at once where a whole sample is measured
@@ -36,7 +36,7 @@ class Carry:
     opt_state: Any
     key: jax.Array  # of the shuffling
     epoch: jax.Array  # int32, epochs done
-    status: jax.Array  # int32: RUNNING, STOPPED_EARLY, DIVERGED or SOLVED
+    status: jax.Array  # int32: RUNNING, STOPPED_EARLY, DIVERGED, SOLVED or CONVERGED
     best: Any  # (params, other) at the best val_loss; None without early stopping
     best_val: jax.Array
     best_epoch: jax.Array
@@ -134,6 +134,8 @@ class Epoch:
             carry, params=params, other=other, opt_state=opt_state, key=key, epoch=carry.epoch + 1
         )
         after = self._early_stop(after, metrics.get("val_loss"), inputs.hyper["min_delta"])
+        low = metrics.get("val_loss", metrics["train_loss"]) < inputs.hyper["stop_loss"]
+        after = dataclasses.replace(after, status=jnp.where(low, CONVERGED, after.status).astype(jnp.int32))
         # a non-finite epoch is undone: what is kept is the last state that was finite
         diverged = dataclasses.replace(carry, status=jnp.int32(DIVERGED))
         return where(finite, after, diverged), metrics

@@ -14,8 +14,9 @@ from econml_cli.runs import Run
 from econml_cli.training import record
 from econml_cli.training.position import check_identity, from_sections
 from econml_cli.training.precision import precision
+from econml_cli.training.programs import Programs
 from econml_cli.training.recording import FitResult, OpenSinks, Recording, no_sinks
-from econml_cli.training.setup import Setup, assemble
+from econml_cli.training.setup import Setup, Workshop, assemble
 from econml_cli.training.solving import check_solvable
 from econml_cli.training.trainer import Chunk, Trainer
 
@@ -31,6 +32,8 @@ def fit(
     command: str | None = None,
     open_sinks: OpenSinks = no_sinks,
     stop_signal: Callable[[], int | None] = lambda: None,
+    workshop: Workshop | None = None,
+    programs: Programs | None = None,
 ) -> FitResult:
     """Fit a model to a problem and keep everything in a new run directory.
 
@@ -40,6 +43,7 @@ def fit(
         command: the command line, for the record.
         open_sinks: called with (run, config, epochs done) when training starts; where metrics go besides metrics.jsonl.
         stop_signal: asked after each chunk of epochs; a number stops the fit, saved and resumable.
+        workshop, programs: of a process that makes several fits; what they share is drawn and compiled once.
 
     Raises:
         RunError: the directory is taken or cannot be written. DataError, ShapeError: the problem cannot be fitted.
@@ -47,12 +51,12 @@ def fit(
     started = time.perf_counter()
     runs.check_free(directory, force)
     with precision(config.trainer.precision):
-        setup = assemble(config)
+        setup = (workshop or Workshop()).assemble(config)
         check(setup)
         run = runs.create(directory, record.files(setup, command), force)
         try:
             with runs.training_lock(run):
-                return _train(run, Trainer(setup), open_sinks, stop_signal, started)
+                return _train(run, Trainer(setup, programs), open_sinks, stop_signal, started)
         except BaseException:
             if not checkpoint.steps(run.checkpoints):
                 shutil.rmtree(run.path, ignore_errors=True)  # it holds nothing that anybody could use

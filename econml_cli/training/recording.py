@@ -13,11 +13,12 @@ from flax import nnx
 from econml_cli import checkpoint, disk
 from econml_cli.config import FitConfig
 from econml_cli.errors import RunError
+from econml_cli.problems.economics import judge
 from econml_cli.runs import Run
 from econml_cli.tracking.base import Sink
 from econml_cli.tracking.jsonl import JsonlSink
 from econml_cli.training import record
-from econml_cli.training.epoch import DIVERGED, SOLVED, STOPPED_EARLY, Carry, inputs_of
+from econml_cli.training.epoch import CONVERGED, DIVERGED, SOLVED, STOPPED_EARLY, Carry, inputs_of
 from econml_cli.training.position import to_sections
 from econml_cli.training.programs import Program
 from econml_cli.training.setup import Setup, num_params
@@ -39,7 +40,8 @@ class FitResult:
 
     @property
     def stop_reason(self) -> str:
-        """max_epochs, early_stopping, solved (exactly), diverged, interrupted, or pruned (by a sweep)."""
+        """max_epochs, early_stopping, converged (below --stop-loss), solved (exactly), diverged, interrupted, or pruned
+        (by a sweep)."""
         return str(self.summary["stop_reason"])
 
 
@@ -111,7 +113,7 @@ class Recording:
 
     def _summarise(self, carry: Carry, signal: int | None, pruned: bool) -> dict[str, Any]:
         setup, status, epoch = self._setup, int(carry.status), int(carry.epoch)
-        reasons = {STOPPED_EARLY: "early_stopping", DIVERGED: "diverged", SOLVED: "solved"}
+        reasons = {STOPPED_EARLY: "early_stopping", DIVERGED: "diverged", SOLVED: "solved", CONVERGED: "converged"}
         reason = reasons.get(status, "max_epochs")
         if reason == "max_epochs" and epoch < setup.config.trainer.num_epochs:
             reason = "pruned" if pruned else "interrupted" if signal is not None else reason
@@ -135,12 +137,14 @@ class Recording:
         return disk.finite({k: v for k, v in summary.items() if v is not None})
 
 
-def losses(model: Any, setup: Setup, program: Program | None = None) -> dict[str, float]:
-    """train_loss, val_loss and test_loss in reported units, and the verdicts against the truth."""
+def losses(model: Any, setup: Setup, program: Program | None = None) -> dict[str, Any]:
+    """train_loss, val_loss and test_loss in reported units, and the verdicts: numbers, and what those on an economic
+    model amount to (`economics.judge`)."""
     parts = {"train": setup.train, "val": setup.val, "test": setup.test}
     there = {name: batch for name, batch in parts.items() if batch is not None}
     measure = (program or Program(setup)).measure
     found = jax.device_get(measure(nnx.state(model), inputs_of(setup), there))
     # through str: the shortest decimal of a float32
     measured = {f"{name}_loss": float(str(found[name])) for name in there}
-    return {**measured, **setup.problem.verdicts(model, there.get("test", there["train"]))}
+    measured |= setup.problem.verdicts(model, there.get("test", there["train"]))
+    return {**measured, **judge(setup.problem, measured)}

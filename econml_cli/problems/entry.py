@@ -1,0 +1,17 @@
+"""One row of the table of problems. Standard library only."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class ProblemEntry:
+    """One row: where the problem lives ("module:Class"), its options, one line of help, its natural model, and its
+    recipe (defaults of model and trainer options that suit it; a flag or a config key beats them)."""
+
+    target: str
+    options: type
+    help: str
+    model: str = "mlp"
+    recipe: Mapping[str, Any] = field(default_factory=dict)

@@ -1,0 +1,170 @@
+"""Investment under uncertainty with many firms: the flagship of "Exploiting Symmetry in High-Dimensional Dynamic
+Programming"."""
+
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+from econml_cli.problems import economics
+from econml_cli.problems.base import Batch, Split, Task
+from econml_cli.problems.known import outputs
+from econml_cli.problems.parameters import InvestmentOptions
+
+#: mean and standard deviation of X_0
+X0_MEAN, X0_SD = 0.9, 0.05
+
+
+class Investment:
+    """N firms with capital X_i each choose investment u at the cost gamma/2 u^2, and sell at the price
+    p(X) = alpha0 - alpha1 mean(X)^nu, which none of them moves alone:
+    X_i' = u(X) + (1-delta) X_i + sigma w_i + eta omega.
+
+    Unknown is u(X), the same for every firm and invariant to their order. The Euler equation is
+    gamma u(X) = beta E[p(X') + gamma (1-delta) u(X')]. The expectation over omega is by Gauss-Hermite; that over w_i by
+    one fixed draw of N numbers, normalised to mean 0 and sd 1: with many firms one draw is as good as the mean of many.
+
+    With nu = 1 the truth is u = H_0 + H_1 mean(X), whatever N, sigma and eta (`linear_policy`). A second root of the
+    same quadratic gives a zero residual, too, on a path that explodes: that is what the stability verdict is for.
+
+    Training states are trajectories simulated with the linear policy, all from one X_0 = |N(.9, .05)|.
+
+    Source: Kahou, Fernandez-Villaverde, Perla and Sood (2021), sections 2 to 4.
+    """
+
+    simulated: ClassVar[bool] = True
+    task: Task | None = None
+    dout, loss_scale = 1, 1.0
+    loss, verdicts, observed = economics.loss, economics.verdicts, economics.zero
+    path = (100, 8)
+    impulses: ClassVar = {"omega": 0}
+    unstable = "the fit has found a root on which capital explodes, not the solution (its residual is zero as well)"
+
+    def __init__(self, *, rngs: nnx.Rngs, **parameters: Any):
+        self.p = p = InvestmentOptions(**parameters)
+        self.din, self.shock_size = p.N, p.N + 1
+        self.trajectories = {"train": p.trajectories, "val": p.trajectories_val, "test": p.trajectories_test}
+        self.H0, self.H1 = linear_policy(p)
+        self.steady_state = self.H0 / (p.delta - self.H1)
+        self.bars = {"loss": {"log10_euler_mean": -2.0}, "stability": {"eigenvalue": 1.0, "drift": 1e-3}}
+        if p.nu == 1:
+            self.bars["truth"] = {"policy_error_mean": 0.01, "path_error_mean": 0.01, "slope_error": 0.05}
+        self._nodes, self._weights = economics.gauss_hermite(p.quadrature)
+        self.X0 = jnp.abs(X0_MEAN + X0_SD * jax.random.normal(rngs(), (p.N,)))
+        w = jax.random.normal(rngs(), (p.N,))
+        self.w = (w - w.mean()) / w.std()
+
+    def sample(self, rngs: nnx.Rngs, split: Split, n: int | None = None) -> Batch | None:
+        """States X of simulated trajectories, [trajectories * (T + 1), N]; None where there are none. `n`: as many
+        states, of the first trajectories."""
+        states = self.p.periods + 1
+        trajectories = self.trajectories.get(split, 0) if n is None else -(-n // states)
+        if trajectories == 0:
+            return None
+        w = jax.random.normal(rngs(), (self.p.periods, trajectories, self.p.N))
+        omega = jax.random.normal(rngs(), (self.p.periods, trajectories, 1))
+        first = jnp.broadcast_to(self.X0, (trajectories, self.p.N))
+
+        def move(X: jax.Array, shocks: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
+            u = self.H0 + self.H1 * X.mean(axis=1, keepdims=True)
+            X = self._next(u, X, *shocks)
+            return X, X
+
+        X = jnp.concatenate([first[None], jax.lax.scan(move, first, (w, omega))[1]])
+        return economics.at(X.swapaxes(0, 1).reshape(-1, self.p.N)[:n])
+
+    def _next(self, u: jax.Array, X: jax.Array, w: Any, omega: Any) -> jax.Array:
+        """X' = u + (1-delta) X + sigma w + eta omega."""
+        return u + (1 - self.p.delta) * X + self.p.sigma * w + self.p.eta * omega
+
+    def price(self, X: jax.Array) -> jax.Array:
+        """p(X) = alpha0 - alpha1 mean(X)^nu, [n, 1]; a mean that is not positive counts as a tiny one."""
+        mean = X.mean(axis=1, keepdims=True)
+        if self.p.nu != 1:
+            mean, _ = economics.positive(mean, 1e-3)
+        return self.p.alpha0 - self.p.alpha1 * mean**self.p.nu
+
+    def predict(self, model: Any, x: jax.Array) -> jax.Array:
+        """Investment u(X), [n, 1]."""
+        return model(x)
+
+    def realised(self, model: Any, x: jax.Array, shocks: jax.Array, weights: jax.Array) -> jax.Array:
+        """gamma u(X) - beta E[p(X') + gamma (1-delta) u(X')], [n], where omega takes the values [n or 1, q] with these
+        weights [q]."""
+        u = model(x)
+        cost = self.p.gamma * (1 - self.p.delta)
+
+        def value(omega: jax.Array) -> jax.Array:
+            X = self._next(u, x, self.w.astype(x.dtype), omega[:, None])
+            return (self.price(X) + cost * model(X))[:, 0]
+
+        omegas = jnp.broadcast_to(shocks, (len(x), shocks.shape[1]))
+        expected = sum(weights[j] * value(omegas[:, j]) for j in range(omegas.shape[1]))
+        return self.p.gamma * u[:, 0] - self.p.beta * expected
+
+    def residual(self, model: Any, batch: Batch) -> jax.Array:
+        """The residual in units of the price, [n, 1]."""
+        x = batch.x
+        nodes, weights = jnp.asarray(self._nodes, x.dtype)[None], jnp.asarray(self._weights, x.dtype)
+        return self.realised(model, x, nodes, weights)[:, None]
+
+    def euler(self, model: Any, x: jax.Array) -> jax.Array:
+        """The residual as a share of the marginal cost of investment in the steady state, gamma delta X_ss, [n]."""
+        return self.residual(model, economics.at(x))[:, 0] / (self.p.gamma * self.p.delta * self.steady_state)
+
+    def truth(self, x: jax.Array) -> jax.Array | None:
+        """H_0 + H_1 mean(X), [n, 1]; None with nu != 1."""
+        return self.H0 + self.H1 * x.mean(axis=1, keepdims=True) if self.p.nu == 1 else None
+
+    def start(self, paths: int) -> jax.Array:
+        """X_0 on every path."""
+        return jnp.broadcast_to(self.X0, (paths, self.p.N))
+
+    def observe(self, state: jax.Array) -> jax.Array:
+        """X itself."""
+        return state
+
+    def step(self, model: Any, state: jax.Array, shock: jax.Array) -> tuple[jax.Array, dict[str, jax.Array]]:
+        """X' under the fitted policy; the series are those of the industry."""
+        u = self.predict(model, state)
+        series = {
+            "X_mean": state.mean(axis=1),
+            "X_sd": state.std(axis=1),
+            "u": u[:, 0],
+            "price": self.price(state)[:, 0],
+        }
+        return self._next(u, state, shock[:, 1:], shock[:, :1]), series
+
+    def stability(self, model: Any, batch: Batch) -> dict[str, float]:
+        """`slope` of u on mean(X) over the batch (least squares), `eigenvalue` = 1 - delta + slope of the law of motion
+        of the mean, `slope_error` relative to H_1 (nu = 1), `steady_state`, the mean capital after 300 periods without
+        shocks, and its `drift`, how much it still changes in a period, as a share."""
+        mean = np.asarray(batch.x, np.float64).mean(axis=1)
+        u = np.asarray(outputs(model, batch.x), np.float64)[:, 0]
+        slope = float(np.cov(mean, u, bias=True)[0, 1] / mean.var())
+        X = economics.rest(self, model, self.start(1), 300, "X_mean")
+        found = {"slope": slope, "eigenvalue": 1 - self.p.delta + slope}
+        if self.p.nu == 1:
+            found["slope_error"] = abs(slope / self.H1 - 1)
+        return {**found, "steady_state": float(X[-1]), "drift": float(abs(X[-1] / X[-2] - 1))}
+
+    def describe(self) -> dict[str, Any]:
+        """The state and, with nu = 1, the truth."""
+        known = {"H0": self.H0, "H1": self.H1, "eigenvalue": 1 - self.p.delta + self.H1, "X_ss": self.steady_state}
+        return {"features": [f"X{i + 1}" for i in range(self.p.N)], "target": "u", **(known if self.p.nu == 1 else {})}
+
+
+def linear_policy(p: InvestmentOptions, *, explosive: bool = False) -> tuple[float, float]:
+    """(H_0, H_1) of u = H_0 + H_1 mean(X), which solves the Euler equation exactly where nu = 1.
+
+    H_1 is a root of a H^2 + b H + c with a = beta gamma (1-delta), b = beta gamma (1-delta)^2 - beta alpha1 - gamma and
+    c = -beta alpha1 (1-delta). The smaller one is the solution; the larger (`explosive`) makes 1 - delta + H_1 > 1.
+    """
+    a = p.beta * p.gamma * (1 - p.delta)
+    b = a * (1 - p.delta) - p.beta * p.alpha1 - p.gamma
+    c = -p.beta * p.alpha1 * (1 - p.delta)
+    H1 = (-b + (1 if explosive else -1) * (b * b - 4 * a * c) ** 0.5) / (2 * a)
+    H0 = p.beta * p.alpha0 / (p.gamma - p.beta * (p.gamma * (1 - p.delta) * H1 - p.alpha1) - a)
+    return H0, H1

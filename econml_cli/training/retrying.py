@@ -1,0 +1,64 @@
+"""Fitting again with another seed, until the verdicts on an economic model pass."""
+
+import dataclasses
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from econml_cli import disk, runs
+from econml_cli.config import FitConfig
+from econml_cli.training.fit import fit
+from econml_cli.training.programs import Programs
+from econml_cli.training.recording import FitResult
+from econml_cli.training.setup import Workshop
+
+
+def fit_until_passed(
+    config: FitConfig,
+    directory: Path,
+    retries: int,
+    *,
+    force: bool = False,
+    say: Callable[[str], None] = lambda _: None,
+    **options: Any,
+) -> FitResult:
+    """`fit`, and where a verdict has failed or the fit has diverged again with seed + 1, up to `retries` times.
+
+    The run that is kept in `directory` is the last one; each before it is moved to DIRECTORY.seedN, whole. The summary
+    says in `attempts` how many there were.
+
+    Args:
+        say: told one sentence before each new attempt. options: of `fit`.
+
+    Raises:
+        What `fit` raises.
+    """
+    workshop, programs = Workshop(), Programs()
+    for attempt in range(retries + 1):
+        result = fit(config, directory, force=force, workshop=workshop, programs=programs, **options)
+        wrong = result.summary.get("failed", "diverged" if result.stop_reason == "diverged" else None)
+        if wrong is None or result.signal is not None or attempt == retries:
+            break
+        seed = config.trainer.seed
+        config = config.replace_trainer(seed=(seed + 1) % 2**32)
+        moved = _move(directory, seed, force)
+        say(f"seed {seed} failed, {wrong}; kept in {moved}; trying seed {config.trainer.seed}.")
+    if not retries:
+        return result
+    summary = {**result.summary, "attempts": attempt + 1}
+    disk.write_json(directory / "summary.json", summary)
+    return dataclasses.replace(result, summary=summary)
+
+
+def _move(directory: Path, seed: int, force: bool) -> Path:
+    """Give a run of a failed attempt its own name; `force` replaces what has that name, if it is a run."""
+    there = directory.with_name(f"{directory.name}.seed{seed}")
+    if force and there.exists():
+        runs.check_free(there, force)
+        shutil.rmtree(there)
+    number = 1
+    while there.exists():
+        number += 1
+        there = directory.with_name(f"{directory.name}.seed{seed}-{number}")
+    return directory.replace(there)
