@@ -1,4 +1,4 @@
-"""Write docs/reference/cli.md and the option tables of docs/models/*.md from the app itself.
+"""Write docs/reference/cli.md and the option tables of docs/models/*.md and docs/economics/*.md from the app itself.
 
 `--check` fails when a page is not what would be written.
 """
@@ -18,6 +18,7 @@ from econml_cli.commands.inspect import model
 from econml_cli.fields import Option, as_text, options_of
 from econml_cli.models.registry import MODELS
 from econml_cli.models.representations import REPRESENTATIONS
+from econml_cli.problems.economies import ECONOMIES
 from econml_cli.problems.registry import PROBLEMS
 
 DOCS = Path(__file__).parent
@@ -37,6 +38,8 @@ anywhere, shows the full trace of an error.
 | 1 | failed: data, run, checkpoint or disk |
 | 2 | what was typed is wrong: an option, its value, or the config file |
 | 3 | the loss became non-finite |
+| 4 | some trials of a sweep failed; the others are there |
+| 5 | a fit of an economic model is FAILED: stability. Its residual may be small, but its path is no solution |
 | 130, 143 | stopped by SIGINT; by SIGTERM or SIGUSR1. The fit is saved and can be resumed |
 """
 
@@ -121,10 +124,13 @@ def page() -> str:
 
 
 def option_tables() -> dict[Path, str]:
-    """Each page of docs/models/ with the options of its model between `<!-- options: NAME -->` and `<!-- end -->`."""
+    """Each page of docs/models/ and docs/economics/ with the options of its model or problem between
+    `<!-- options: NAME -->` and `<!-- end -->`."""
     written = {}
     for name, entry in MODELS.items():
         written[DOCS / "models" / f"{name}.md"] = (name, _declared(options_of(entry.options)))
+    for name, economy in ECONOMIES.items():
+        written[DOCS / "economics" / f"{name}.md"] = (name, _declared(options_of(economy.options)))
     written[DOCS / "models" / "composition.md"] = ("phi", _representations())
     return {
         path: markers.replaced(path.read_text(encoding="utf-8"), "options", name, content)

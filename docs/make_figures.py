@@ -1,8 +1,8 @@
 """Make the figures and the measured tables of the docs.
 
 `python docs/make_figures.py` makes all, `--only NAME` one (several times: several). What is plotted is kept beside the
-figure, in docs/models/figures/NAME.json; `--draw` draws from it again without fitting anything. `--check` computes what
-takes seconds again, compares, and fails where a number is another one.
+figure, in the folder `figures` beside its page, NAME.json; `--draw` draws from it again without fitting anything.
+`--check` computes what takes seconds again, compares, and fails where a number is another one.
 """
 
 import argparse
@@ -19,10 +19,11 @@ from econml_cli import disk
 from econml_cli.training import compilation_cache
 
 DOCS = Path(__file__).parent
-KEPT = DOCS / "models" / "figures"
 FIGURES = (
     *("linear", "polynomial", "mlp", "resnet", "deep_set", "autoencoder", "random_features", "kernel"),
     *("composition", "comparison"),
+    *("brock_mirman", "asset_pricing", "asset_pricing_kernel", "growth", "growth_policy", "investment"),
+    *("cake_eating", "olg"),
 )
 #: by how much a number may differ, relative to the largest of its list: processors round float32 in their own ways
 TOLERANCE = 0.02
@@ -48,25 +49,34 @@ def differences(kept: Any, found: Any, where: str) -> list[str]:
     return [] if kept == found else [f"{where}: {kept} against {found}"]
 
 
+def kept(name: str) -> Path:
+    """Where the numbers of a figure are kept: of what compares models, with the models."""
+    folder = Path(getattr(import_module(f"figures.{name}"), "PAGE", "")).parent
+    return DOCS / (folder if folder.name else "models") / "figures" / f"{name}.json"
+
+
 def make(name: str, *, fitting: bool = True) -> None:
     """Compute the numbers of one figure (or read those kept), and draw it or write its table into its page."""
-    module, file = import_module(f"figures.{name}"), KEPT / f"{name}.json"
+    module, file = import_module(f"figures.{name}"), kept(name)
+    file.parent.mkdir(exist_ok=True)
     if fitting:
         disk.write_text(file, _written(module.numbers()))
     numbers = json.loads(file.read_text(encoding="utf-8"))
     if hasattr(module, "draw"):
         from figures import style
 
-        style.save(style.drawn(module.draw, numbers), KEPT / f"{name}.png")
+        style.save(style.drawn(module.draw, numbers), file.with_suffix(".png"))
     if hasattr(module, "table"):
         markers.put_in(DOCS / module.PAGE, "table", name, module.table(numbers))
 
 
 def check(name: str) -> list[str]:
     """What differs between the numbers of one figure and those kept."""
-    kept = json.loads((KEPT / f"{name}.json").read_text(encoding="utf-8"))
-    found = json.loads(_written(import_module(f"figures.{name}").numbers()))
-    return differences(kept, found, name)
+    module = import_module(f"figures.{name}")
+    before = json.loads(kept(name).read_text(encoding="utf-8"))
+    found = json.loads(_written(module.numbers()))
+    comparable = getattr(module, "comparable", lambda numbers: numbers)
+    return differences(comparable(before), comparable(found), name)
 
 
 def _written(numbers: dict[str, Any]) -> str:

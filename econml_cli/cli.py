@@ -12,7 +12,7 @@ from typer.core import TyperGroup
 
 from econml_cli import __version__, own_code, own_modules
 from econml_cli.commands import eval as eval_
-from econml_cli.commands import export, inspect, predict, sweep
+from econml_cli.commands import export, inspect, predict, simulate, sweep
 from econml_cli.commands.fit import HELP as FIT_HELP
 from econml_cli.commands.fit import FitCommand
 from econml_cli.errors import EconmlError
@@ -67,6 +67,7 @@ def _fit() -> None:  # FitCommand replaces it once it has seen the arguments
 
 app.command("eval", short_help="Evaluate fitted runs: losses, errors, intervals.")(eval_.eval_command)
 app.command("predict", short_help="Write the rows of a file with predictions.")(predict.predict_command)
+app.command("simulate", short_help="Simulate an economic model under its fitted policy.")(simulate.simulate_command)
 app.command("export", short_help="Write a fitted model for PyTorch, ONNX, NumPy, JAX.")(export.export_command)
 app.add_typer(inspect.app, name="inspect", short_help="Show checkpoints, runs, models and problems.")
 app.add_typer(sweep.app, name="sweep")

@@ -1,19 +1,32 @@
 """The options that every fit has, whatever its model and problem. Standard library only."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from econml_cli.fields import option
 
 Precision = Literal["float32", "float64"]
 
 
+#: second-order methods, and the defaults of theirs: they beat a recipe, which was made for a first-order method
+SECOND_ORDER: Mapping[str, Mapping[str, Any]] = {
+    "lbfgs": {"num_epochs": 1000, "batch_size": 0},
+    "lm": {"num_epochs": 50, "batch_size": 0},
+}
+#: what a second-order method has no use for, since it finds each step by itself, with the value that says so
+WITHOUT: Mapping[str, Any] = {"lr": 1.0, "schedule": "constant", "momentum": 0.0, "weight_decay": 0.0, "grad_clip": 0.0}
+
+
 @dataclass(frozen=True)
 class TrainerOptions:
-    """How a model is trained: empirical risk minimisation by a first-order method over minibatches."""
+    """How a model is trained: empirical risk minimisation by a first-order method over minibatches, or by a
+    second-order method on the whole sample."""
 
     lr: float = option(1e-3, "learning rate at the start (after any warm-up)", gt=0, traced=True)
-    optimizer: Literal["adam", "adamw", "sgd"] = option("adam", "the optax optimizer")
+    optimizer: Literal["adam", "adamw", "sgd", "lbfgs", "lm"] = option(
+        "adam", "first-order: adam, adamw, sgd; second-order, full batch: lbfgs, lm (least squares)"
+    )
     momentum: float = option(0.0, "momentum of sgd", ge=0, lt=1, traced=True)
     weight_decay: float = option(
         0.0, "decoupled weight decay (adamw), or L2 penalty on the gradient (adam, sgd)", ge=0, traced=True

@@ -10,7 +10,7 @@ from econml_cli.display import number, size
 _HEADLINES = {
     "max_epochs": "{model} on {problem}: {epochs:,} epochs in {seconds_training:.1f} s",
     "early_stopping": "{model} on {problem}: stopped early after {epochs:,} epochs, best at {best_epoch:,}",
-    "converged": "{model} on {problem}: below --stop-loss after {epochs:,} epochs in {seconds_training:.1f} s",
+    "converged": "{model} on {problem}: converged after {epochs:,} epochs in {seconds_training:.1f} s",
     "solved": "{model} on {problem}: solved exactly in {seconds_training:.1f} s",
     "diverged": "{model} on {problem}: DIVERGED in epoch {diverged_epoch:,}",
     "interrupted": "{model} on {problem}: interrupted after {epochs:,} epochs",

@@ -20,6 +20,7 @@ from econml_cli.problems.investment import Investment, linear_policy
 from econml_cli.problems.parameters import InvestmentOptions
 from econml_cli.problems.simulation import impulse_response, simulate
 from econml_cli.runs import Run
+from econml_cli.training.fit import fit
 from econml_cli.training.precision import precision
 from econml_cli.training.recording import losses
 from econml_cli.training.setup import assemble
@@ -282,6 +283,23 @@ def test_the_explosive_root_is_failed_stability_and_exit_code_5(econml):
     assert Run(Path("run")).summary()["verdict_stability"] == "FAILED"
 
 
+def test_the_verdicts_reach_where_metrics_go():
+    """W&B's sink, like every other, is handed the whole summary."""
+    told = []
+
+    class Kept:
+        def log(self, rows):
+            pass
+
+        def finish(self, summary, *, exit_code):
+            told.append(summary)
+
+    config = build("mlp", "brock_mirman", [("test", {"num_epochs": 2})])
+    fit(config, Path("run"), open_sinks=lambda run, config, done: [Kept()])
+    assert {told[0][f"verdict_{name}"] for name in ("loss", "truth", "stability")} <= {"passed", "FAILED"}
+    assert "log10_euler_mean" in told[0] and "policy_error_max" in told[0] and "steady_state_error" in told[0]
+
+
 def test_the_right_root_passes_and_the_command_succeeds(econml):
     ran = econml("fit", explosive("right.py", root=False), *FEW, "--out", "run")
     assert ran.code == 0, ran.stderr
@@ -351,7 +369,7 @@ def test_training_stops_in_the_first_epoch_below_stop_loss(econml):
     rows = Run(Path("run")).metrics()
     assert summary["stop_reason"] == "converged" and summary["epochs"] == len(rows) < 300
     assert rows[-1]["val_loss"] < 0.01 and all(row["val_loss"] >= 0.01 for row in rows[:-1])
-    assert "below --stop-loss after" in econml(*common, "--stop-loss", 0.01, "--out", "again").stdout
+    assert "converged after" in econml(*common, "--stop-loss", 0.01, "--out", "again").stdout
     alone = econml(*common, "--N-val", 0, "--stop-loss", 0.01, "--out", "train", "--json")
     assert json.loads(alone.stdout)["stop_reason"] == "converged"
     assert Run(Path("train")).metrics()[-1]["train_loss"] < 0.01

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
@@ -16,6 +17,7 @@ from econml_cli import own_code, signature
 from econml_cli.errors import ConfigError
 from econml_cli.fields import options_of
 from econml_cli.inspection.templates import template
+from econml_cli.problems import economics
 from econml_cli.runs import Run
 
 SMALL = ("--N", 20, "--N-test", 10, "--N-val", 10, "--num-epochs", 2)
@@ -471,26 +473,54 @@ def test_the_template_of_a_problem_solves_its_model(econml):
     Path("myproblem.py").write_text(template("problem").text)
     ran = econml("fit", "--problem", "./myproblem.py:MyEuler", "--out", "r", "--json")
     found = json.loads(ran.stdout)
-    assert found["policy_error"] < 2e-3 and found["max_policy_error"] < 1e-2 and found["steady_state_error"] < 1e-2
-    assert found["log10_euler"] < -2.5
+    assert found["policy_error_mean"] < 2e-3 and found["policy_error_max"] < 1e-2
+    assert found["steady_state_error"] < 1e-2 and found["log10_euler_mean"] < -3 and "failed" not in found
+    assert [found[f"verdict_{name}"] for name in ("loss", "truth", "stability")] == ["passed"] * 3
     data = json.loads(Path("r/manifest.json").read_text())["data"]
-    assert data["savings_rate"] == pytest.approx(0.3456) and data["kbar"] == pytest.approx(0.190117, rel=1e-5)
+    assert data["truth"] == pytest.approx(0.3456) and data["kbar"] == pytest.approx(0.190117, rel=1e-5)
     assert econml("fit", "./myproblem.py:MyEuler").code == 2  # a problem is no model
 
 
 def test_the_residual_of_the_template_is_zero_at_the_truth_and_only_there():
     Path("myproblem.py").write_text(template("problem").text)
     own_code.name("myproblem.py")
-    problem = own_code.load(own_code.parse("myproblem.py:MyEuler"))(rngs=nnx.Rngs(0))
-    x = np.linspace(-0.7, 0.7, 9)[:, None]
+    problem = own_code.load(own_code.parse("myproblem.py:MyEuler"))()
+    batch = economics.at(jnp.linspace(-0.7, 0.7, 9)[:, None])
 
     def constant(s):
         return lambda x: np.full(x.shape, np.log(s / (1 - s)))
 
-    np.testing.assert_allclose(problem.residual(constant(0.36 * 0.96), x), 0, atol=2e-6)
+    np.testing.assert_allclose(problem.residual(constant(0.36 * 0.96), batch), 0, atol=2e-6)
     # by hand: with constant s the residual is 1 - alpha beta / s
-    np.testing.assert_allclose(problem.residual(constant(0.5), x), 1 - 0.36 * 0.96 / 0.5, atol=2e-6)
+    np.testing.assert_allclose(problem.residual(constant(0.5), batch), 1 - 0.36 * 0.96 / 0.5, atol=2e-6)
     assert isinstance(problem.sample(nnx.Rngs(0), "train").x, jax.Array)
+
+
+def test_a_problem_of_ones_own_may_leave_out_all_that_says_more_than_its_residual(econml):
+    source = template("problem").text
+    Path("short.py").write_text(
+        source.split("    # All below may be left out")[0] + source[source.index("    def describe") :]
+    )
+    ran = econml("fit", "--problem", "./short.py:MyEuler", "--out", "r", "--json")
+    found = json.loads(ran.stdout)
+    assert ran.code == 0 and found["verdict_loss"] == "passed" and found["log10_euler_mean"] < -3, ran.stderr
+    assert not {"verdict_truth", "verdict_stability", "policy_error_mean", "log10_euler_path_mean"} & {*found}
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("y_next = k_next**", "y_next = k_next[:, 0] **"), "somewhere in it [256] meets [256, 1]"),
+        (
+            ("/ ((1 - s_next) * y_next)", "/ ((1 - s_next) * y_next) @ jnp.ones(1)"),
+            "has shape [256], expected [256, equations]",
+        ),
+    ],
+)
+def test_a_residual_that_is_not_one_column_an_equation_is_refused(econml, change, said):
+    Path("wrong.py").write_text(template("problem").text.replace(*change))
+    ran = econml("fit", "--problem", "./wrong.py:MyEuler", "--num-epochs", 1, "--out", "r")
+    assert ran.code == 1 and said in ran.stderr, ran.stderr
 
 
 def test_templates_are_printed_without_jax():

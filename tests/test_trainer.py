@@ -15,7 +15,8 @@ from econml_cli.problems.base import Batch
 from econml_cli.training.epoch import DIVERGED, STOPPED_EARLY, mean_loss, num_batches
 from econml_cli.training.optimizers import schedule
 from econml_cli.training.programs import Programs
-from econml_cli.training.setup import assemble, check_shapes
+from econml_cli.training.setup import assemble
+from econml_cli.training.shapes import check_shapes
 from econml_cli.training.trainer import Trainer
 
 
@@ -226,4 +227,4 @@ def test_a_model_of_the_wrong_shape_is_refused_with_both_shapes():
             return x[:, 0]
 
     with pytest.raises(ShapeError, match=r"\[10\].*\[10, 1\]"):
-        check_shapes(type(setup)(setup.config, setup.problem, Flat(), setup.train, None, None))
+        check_shapes(setup.config, setup.problem, Flat(), setup.train)

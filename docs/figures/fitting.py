@@ -23,11 +23,13 @@ SEEDS = range(42, 48)
 
 @dataclass(frozen=True)
 class Fitted:
-    """One fit: the trainer after its last epoch, {metric: [epochs]}, and losses, verdicts and the solver's report."""
+    """One fit: the trainer after its last epoch, {metric: [epochs]}, losses, verdicts and the solver's report, and the
+    seconds that an epoch took, chunk by chunk (compiling is in the first)."""
 
     trainer: Trainer
     curve: dict[str, np.ndarray]
-    found: dict[str, float]
+    found: dict[str, Any]
+    seconds: list[float]
 
     def at(self, x: Any) -> np.ndarray:
         """f(x) at x [n, ...], [n, dout] float64."""
@@ -50,7 +52,8 @@ def fit(model: str, problem: str, **options: Any) -> Fitted:
         names = chunks[0].rows.columns
         curve = {name: np.concatenate([chunk.rows.columns[name] for chunk in chunks]) for name in names}
         found = losses(trainer.fitted(), trainer.setup, trainer.program)
-        return Fitted(trainer, curve, {**found, **chunks[-1].report})
+        seconds = [chunk.seconds / max(1, len(chunk.rows)) for chunk in chunks]
+        return Fitted(trainer, curve, {**found, **chunks[-1].report}, seconds)
 
 
 def path(model: str, problem: str, epochs: Sequence[int], **options: Any) -> Iterator[dict[str, float]]:

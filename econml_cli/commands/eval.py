@@ -39,6 +39,16 @@ def eval_command(
             help="Also write the rows with their predictions here (.csv, .csv.gz, .tsv, .parquet).",
         ),
     ] = None,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--with",
+            metavar="NAME=VALUE",
+            rich_help_panel=DATA,
+            help="Evaluate on the problem with this option changed, such as --with N=1000; may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
     step: Annotated[
         int | None,
         typer.Option(
@@ -77,9 +87,37 @@ def eval_command(
     draw_seed: Annotated[
         int,
         typer.Option(
-            min=0, max=2**32 - 1, metavar="SEED", rich_help_panel=UNCERTAINTY, help="Seed of the fresh draws."
+            min=0,
+            max=2**32 - 1,
+            metavar="SEED",
+            rich_help_panel=UNCERTAINTY,
+            help="Seed of the fresh draws, and of the paths.",
         ),
     ] = 0,
+    den_haan_marcet: Annotated[
+        bool,
+        typer.Option(
+            "--den-haan-marcet",
+            rich_help_panel=UNCERTAINTY,
+            help="Test on simulated paths whether what is known predicts the Euler errors (models with shocks).",
+        ),
+    ] = False,
+    periods: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", rich_help_panel=UNCERTAINTY, help="Periods of each of its paths (3000)."),
+    ] = None,
+    paths: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", rich_help_panel=UNCERTAINTY, help="How many paths it has (100)."),
+    ] = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            rich_help_panel=OUTPUT,
+            help="Draw the fit against the truth or the data, its residuals, and convergence (.png, .pdf, .svg).",
+        ),
+    ] = None,
     sort: Annotated[
         str | None,
         typer.Option(
@@ -100,20 +138,33 @@ def eval_command(
 
     Several runs make one table, sorted by test loss.
     """
+    from econml_cli import plots
     from econml_cli import runs as directory
 
     chosen = [directory.find(name, runs_dir) for name in (runs or (None,))]
     if predictions is not None and len(chosen) > 1:
         raise ConfigError(f"--predictions writes one file, but {len(chosen)} runs are named; name one.")
+    if plot is not None:
+        if len(chosen) > 1:
+            raise ConfigError(f"--plot draws one run, but {len(chosen)} are named; name one.")
+        plots.check_file(plot)
+    if predictions is not None and changes:
+        raise ConfigError("--predictions writes the run's own rows, not those of --with; leave one of them out.")
+    if not den_haan_marcet and (periods is not None or paths is not None):
+        raise ConfigError("--periods and --paths are those of --den-haan-marcet; add it, or leave them out.")
 
-    from econml_cli.evaluation import evaluate_all, tables
+    from econml_cli.evaluation import accuracy, changed, evaluate_all, tables
     from econml_cli.evaluation import predictions as predicted
     from econml_cli.training import compilation_cache
 
     compilation_cache.enable()
     if predictions is not None:
         predicted.check_output(predictions, reads=data)
-    options: dict[str, Any] = {"data": data, "missing": missing, "step": step, "draws": draws, "draw_seed": draw_seed}
+    sample: dict[str, Any] = {"data": data, "missing": missing, "step": step, "changes": changed.parse(changes or [])}
+    options: dict[str, Any] = {**sample, "draws": draws, "draw_seed": draw_seed}
+    if den_haan_marcet:
+        given = {name: n for name, n in (("periods", periods), ("paths", paths)) if n is not None}
+        options["paths"] = accuracy.Paths(**given, seed=draw_seed)
     found, failed = evaluate_all(chosen, **options, bootstrap=bootstrap, bootstrap_seed=bootstrap_seed)
     found = tables.ordered(found, sort) if found else found
     if predictions is not None:
@@ -124,6 +175,11 @@ def eval_command(
         )
         predicted.write(frame, predictions)
         _say(f"{len(frame):,} rows written to {predictions}")
+    if plot is not None:
+        from econml_cli.evaluation import figures
+
+        plots.save(figures.figure(chosen[0], **sample), plot)
+        _say(f"drawn in {plot}")
     for message in [note for evaluation in found for note in evaluation.notes] + [str(error) for error in failed]:
         _say(message)
     if found:

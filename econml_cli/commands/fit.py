@@ -180,10 +180,14 @@ def _unstable(result: Any, path: str) -> str:
     means = getattr(problems.load(config.problem), "unstable", "the economy does not go where a solution goes")
     init = getattr(config.model_options, "init", None)
     another = " or --init torch_uniform" if init == "lecun_normal" else ""
-    return (
-        f"FAILED: {failed}; {means}. It is kept in {path}. Try another seed (--seed {config.trainer.seed + 1}, or "
-        f"--retries 5 to go through several){another}, or more --num-epochs."
-    )
+    advice = f"Try another seed (--seed {config.trainer.seed + 1}, or --retries 5 to go through several){another}"
+    if result.stop_reason == "solved":  # no seed and no epoch changes an exact solution
+        advice = "Try other options of the model or of the problem (`econml inspect problems` lists them)"
+    return f"FAILED: {failed}; {means}. It is kept in {path}. {advice}{_more(result)}."
+
+
+def _more(result: Any) -> str:
+    return ", or more --num-epochs" if result.stop_reason in ("max_epochs", "early_stopping") else ""
 
 
 def _dry_run(config: FitConfig, options: RunOptions) -> None:

@@ -1,8 +1,8 @@
 """`econml eval` as a library call: losses, metrics with intervals, and errors against the truth, of one run."""
 
 import dataclasses
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -11,9 +11,11 @@ from econml_cli import disk
 from econml_cli.config import FitConfig
 from econml_cli.errors import ConfigError, EconmlError
 from econml_cli.evaluation import bootstrap as boot
+from econml_cli.evaluation import changed as changing
 from econml_cli.evaluation import metrics
+from econml_cli.evaluation.accuracy import Paths, den_haan_marcet
 from econml_cli.evaluation.population import population_risk
-from econml_cli.evaluation.samples import Samples, Scored, new_samples, own_samples, scorer, size
+from econml_cli.evaluation.samples import Samples, Scored, scorer, size
 from econml_cli.problems import registry as problems
 from econml_cli.problems.economics import judge
 from econml_cli.runs import Run
@@ -48,7 +50,7 @@ class Evaluation:
     test split; new data; the training split where there is no other) have intervals. Losses are in reported units, as
     in metrics.jsonl; rmse and mae in the target's own units. `verdicts` are those on an economic model: verdict_loss,
     verdict_truth, verdict_stability ("passed" or "FAILED"), and what `failed`, in words. `coefficients` are those of a
-    linear model in the units of the data file.
+    linear model in the units of the data file. `changed` are the options of the problem that are other than in the fit.
     """
 
     run: str
@@ -66,11 +68,14 @@ class Evaluation:
     bootstrap: int
     bootstrap_seed: int
     notes: tuple[str, ...]
+    changed: dict[str, Any] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """One flat JSON object; undefined numbers are null."""
         head = ("run", "path", "model", "problem", "task", "status", "epoch", "reported")
         found: dict[str, Any] = {name: getattr(self, name) for name in head}
+        if self.changed:
+            found["with"] = self.changed
         found |= {f"n_{split}": n for split, n in self.n.items()}
         found |= {name: estimate.to_json() for name, estimate in self.estimates.items()}
         found |= self.verdicts
@@ -90,8 +95,10 @@ def evaluate(
     bootstrap_seed: int = 0,
     step: int | None = None,
     missing: str | None = None,
+    changes: Mapping[str, Any] | None = None,
+    paths: Paths | None = None,
 ) -> Evaluation:
-    """Evaluate a run on its own splits, or on a new file.
+    """Evaluate a run on its own splits, on a new file, or on its problem with other parameters.
 
     Args:
         data: a file to evaluate on instead, encoded as the training data were (problems that read a file).
@@ -99,9 +106,12 @@ def evaluate(
         draws: fresh draws that estimate the population risk (simulated problems); 0: none.
         draw_seed, bootstrap_seed: their seeds. bootstrap: replications of the 95 % intervals; 0: no intervals.
         step: the epoch of the checkpoint (default: the best weights where early stopping kept some, else the newest).
+        changes: options of the problem (simulated ones only) in place of those of the fit, by name.
+        paths: the paths of den Haan and Marcet's test (economic models that have `realised`); None: no test.
 
     Raises:
         ConfigError: the options do not fit the problem. DataError: data cannot be read.
+        ShapeError: the model cannot read the changed problem.
         RunError, CheckpointError: the run, its data file or its checkpoint is missing, changed or damaged.
     """
     config = run.config()
@@ -109,11 +119,7 @@ def evaluate(
     dtype = config.trainer.precision
     with precision(dtype):
         model, epoch = load_model(run, step)
-        samples = (
-            own_samples(run, config)
-            if data is None
-            else new_samples(run, config, data, need_target=True, missing=missing)
-        )
+        samples = changing.samples_of(run, config, model, data=data, missing=missing, changes=changes)
         reported = next(split for split in REPORTED if split in samples.parts)
         score, estimates = scorer(samples.problem, model, dtype), dict[str, Estimate]()
         for split, batch in samples.parts.items():
@@ -126,6 +132,10 @@ def evaluate(
         if draws:
             risk = population_risk(samples.problem, model, draws, draw_seed)
             estimates["population_risk"] = Estimate(risk.value, risk.low, risk.high, risk.standard_error, risk.draws)
+        if paths is not None:
+            test = den_haan_marcet(samples.problem, model, config.problem, paths)
+            estimates |= {name: Estimate(value) for name, value in test.numbers().items()}
+            samples = dataclasses.replace(samples, notes=(*samples.notes, test.said()))
         coefficients = _coefficients(config, samples.problem, model)
     status = run.status()
     return Evaluation(
@@ -135,6 +145,7 @@ def evaluate(
         estimates=_losses_first(estimates), verdicts=verdicts, coefficients=coefficients,
         bootstrap=bootstrap, bootstrap_seed=bootstrap_seed,
         notes=_notes(run, status, epoch, reported, samples),
+        changed=changing.values_of(changing.changed_config(config, changes), changes) if changes else {},
     )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from econml_cli.models.mlp import MLP
 
 POOLS: dict[str, Callable[..., jax.Array]] = {"mean": jnp.mean, "sum": jnp.sum, "max": jnp.max}
 #: elements of sets that pass through phi at once where a batch holds more: the memory for its layers is bounded
-BLOCK = 2**16
+BLOCK = 2**15
 
 
 class DeepSet(nnx.Module):
@@ -65,11 +65,15 @@ class DeepSet(nnx.Module):
         """The pooled latent of x [n, set] or [n, set, features], [n, latent]."""
         n, size = x.shape[:2]
         x = x.reshape(n, size, -1)
-        if n * size <= BLOCK:
+        blocks = min(-(-n * size // BLOCK), n)
+        if blocks <= 1:
             return self._pooled(x)
-        # a few sets at a time; what phi computes on the way is computed again for the gradient, not kept
-        one = jax.checkpoint(lambda single: self._pooled(single[None])[0])
-        return jax.lax.map(one, x, batch_size=max(BLOCK // size, 1))
+        # some sets at a time, the first ones again to fill the last block; what phi computes on the way is computed
+        # again for the gradient, not kept
+        sets = -(-n // blocks)
+        x = jnp.concatenate([x, x[: blocks * sets - n]])
+        z = jax.lax.map(jax.checkpoint(self._pooled), x.reshape(blocks, sets, size, -1))
+        return z.reshape(blocks * sets, -1)[:n]
 
     def _pooled(self, x: jax.Array) -> jax.Array:
         n, size, features = x.shape

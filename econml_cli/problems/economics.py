@@ -1,5 +1,6 @@
 """What all economic models share: the loss, expectations, feasibility, and the numbers that the verdicts rest on."""
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -57,31 +58,38 @@ def verdicts(problem: Any, model: Any, batch: Batch) -> dict[str, float]:
     `log10_euler_mean`, `log10_euler_max`: of the Euler residual free of units; `..._path_...` on the path.
     `policy_error_mean`, `policy_error_max`: |policy / truth - 1|, where the truth is known; `path_error_...` on the
     path.
-    Then what `problem.stability` says. What is not finite counts as failed.
+    Then what `problem.stability` says. A problem of one's own may have no `step`, `truth`, `stability` (their numbers
+    are left out) or `euler` (the largest residual of a state is taken).
     """
-    graphdef, state = nnx.split(model)
-    periods, paths = problem.path
-
-    @jax.jit
-    def measure(state: Any, x: jax.Array, key: jax.Array) -> Any:
-        model = nnx.merge(graphdef, state)
-        # one period after the other on a long path, the sample in blocks: memory does not grow with them
-        sample = jax.lax.map(lambda one: _look(problem, model, one[None]), x, batch_size=min(len(x), 256))
-        path = simulation.walk(
-            problem, model, key, periods, paths, lambda model, state, _: _look(problem, model, problem.observe(state))
-        )
-        return sample, path
-
-    sample, path = jax.device_get(measure(state, batch.x, jax.random.key(0)))
+    sample, path = jax.device_get(_measure(problem, *nnx.split(model), batch.x, jax.random.key(0)))
     found = {**_summary("euler", "", sample), **_summary("euler", "path_", path)}
     found |= {**_summary("policy", "", sample), **_summary("path", "", path)}
-    return {**found, **problem.stability(model, batch)}
+    return {**found, **(problem.stability(model, batch) if hasattr(problem, "stability") else {})}
+
+
+# compiled once for all models of one shape on one problem: the trials of a sweep share it
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _measure(problem: Any, graphdef: Any, state: Any, x: jax.Array, key: jax.Array) -> Any:
+    """What `_look` finds on the states x [n, ...], in blocks, and on simulated paths, period after period, so that
+    memory does not grow with them; {} for paths where the problem has none."""
+    model = nnx.merge(graphdef, state)
+    sample = jax.lax.map(lambda one: _look(problem, model, one[None]), x, batch_size=min(len(x), 256))
+    if not hasattr(problem, "step"):
+        return sample, {}
+
+    def look(model: Any, state: Any, _: Any) -> dict[str, jax.Array]:
+        return _look(problem, model, problem.observe(state))
+
+    return sample, simulation.walk(problem, model, key, *problem.path, look)
 
 
 def _look(problem: Any, model: Any, x: jax.Array) -> dict[str, jax.Array]:
     """The Euler residual [n] and, where there is a truth, the relative errors of the policy [n, dout]."""
-    found = {"euler": jnp.abs(problem.euler(model, x))}
-    truth = problem.truth(x)
+    if hasattr(problem, "euler"):
+        found = {"euler": jnp.abs(problem.euler(model, x))}
+    else:
+        found = {"euler": jnp.max(jnp.abs(problem.residual(model, at(x))), axis=1)}
+    truth = problem.truth(x) if hasattr(problem, "truth") else None
     if truth is not None:
         error = jnp.abs(problem.predict(model, x) / truth - 1)
         found |= {"policy": error, "path": error}
@@ -121,11 +129,10 @@ def judge(problem: Any, found: Mapping[str, Any]) -> dict[str, str]:
 
 def rest(problem: Any, model: Any, state: Any, periods: int, name: str) -> np.ndarray:
     """One series of the path without shocks from a state of one path, [periods], float64."""
-    graphdef, weights = nnx.split(model)
+    return np.asarray(_rest(problem, periods, name, *nnx.split(model), state), np.float64)[:, 0]
 
-    @jax.jit
-    def run(weights: Any, state: Any) -> Any:
-        model, none = nnx.merge(graphdef, weights), jnp.zeros((1, problem.shock_size))
-        return jax.lax.scan(lambda at, _: problem.step(model, at, none), state, None, periods)[1][name]
 
-    return np.asarray(run(weights, state), np.float64)[:, 0]
+@functools.partial(jax.jit, static_argnums=(0, 1, 2, 3))
+def _rest(problem: Any, periods: int, name: str, graphdef: Any, weights: Any, state: Any) -> Any:
+    model, none = nnx.merge(graphdef, weights), jnp.zeros((1, problem.shock_size))
+    return jax.lax.scan(lambda at, _: problem.step(model, at, none), state, None, periods)[1][name]

@@ -16,6 +16,24 @@ ECONOMIES: dict[str, ProblemEntry] = {
         "stochastic growth with a closed form: savings rate by the Euler equation",
         recipe={**_SMOOTH, "width": 32, "lr": 1e-2, "num_epochs": 3000},
     ),
+    "asset_pricing": ProblemEntry(
+        "econml_cli.problems.asset_pricing:AssetPricing",
+        parameters.AssetPricingOptions,
+        "asset price as a sequence p(t), which a bubble would solve as well",
+        recipe={**_SMOOTH, "width": 128, "depth": 4, "lr": 1e-3, "num_epochs": 5000},
+    ),
+    "growth": ProblemEntry(
+        "econml_cli.problems.growth:Growth",
+        parameters.GrowthOptions,
+        "deterministic growth as a sequence k(t), given k(0)",
+        recipe={**_SMOOTH, "width": 128, "depth": 4, "lr": 1e-3, "num_epochs": 5000},
+    ),
+    "growth_policy": ProblemEntry(
+        "econml_cli.problems.growth_policy:GrowthPolicy",
+        parameters.GrowthPolicyOptions,
+        "deterministic growth as a policy k'(k)",
+        recipe={**_SMOOTH, "width": 128, "depth": 4, "lr": 1e-3, "num_epochs": 3000},
+    ),
     "investment": ProblemEntry(
         "econml_cli.problems.investment:Investment",
         parameters.InvestmentOptions,
@@ -30,5 +48,24 @@ ECONOMIES: dict[str, ProblemEntry] = {
             "patience": 50,
             "stop_loss": 1e-6,
         },
+    ),
+    "cake_eating": ProblemEntry(
+        "econml_cli.problems.cake_eating:CakeEating",
+        parameters.CakeEatingOptions,
+        "eating a cake that grows, with CRRA utility and a closed form",
+        recipe={**_SMOOTH, "width": 32, "lr": 2e-2, "num_epochs": 20000},
+    ),
+    "olg": ProblemEntry(
+        "econml_cli.problems.olg:OLG",
+        parameters.OLGOptions,
+        "overlapping generations with stochastic production and a closed form",
+        recipe={**_SMOOTH, "width": 32, "lr": 2e-2, "num_epochs": 6000},
+    ),
+    "asset_pricing_kernel": ProblemEntry(
+        "econml_cli.problems.asset_pricing_kernel:AssetPricingKernel",
+        parameters.AssetPricingKernelOptions,
+        "asset price of smallest norm in continuous time, solved exactly",
+        model="kernel",
+        recipe={"kernel": "matern12", "length_scale": 10.0, "ridge": 0.0},
     ),
 }

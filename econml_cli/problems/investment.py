@@ -93,16 +93,11 @@ class Investment:
     def realised(self, model: Any, x: jax.Array, shocks: jax.Array, weights: jax.Array) -> jax.Array:
         """gamma u(X) - beta E[p(X') + gamma (1-delta) u(X')], [n], where omega takes the values [n or 1, q] with these
         weights [q]."""
-        u = model(x)
-        cost = self.p.gamma * (1 - self.p.delta)
-
-        def value(omega: jax.Array) -> jax.Array:
-            X = self._next(u, x, self.w.astype(x.dtype), omega[:, None])
-            return (self.price(X) + cost * model(X))[:, 0]
-
-        omegas = jnp.broadcast_to(shocks, (len(x), shocks.shape[1]))
-        expected = sum(weights[j] * value(omegas[:, j]) for j in range(omegas.shape[1]))
-        return self.p.gamma * u[:, 0] - self.p.beta * expected
+        n, q, u = len(x), shocks.shape[1], model(x)
+        omega = jnp.broadcast_to(shocks, (n, q)).T[..., None]  # [q, n, 1]
+        X = self._next(u, x, self.w.astype(x.dtype), omega).reshape(q * n, self.p.N)
+        value = (self.price(X) + self.p.gamma * (1 - self.p.delta) * model(X)).reshape(q, n)
+        return self.p.gamma * u[:, 0] - self.p.beta * (weights @ value)
 
     def residual(self, model: Any, batch: Batch) -> jax.Array:
         """The residual in units of the price, [n, 1]."""

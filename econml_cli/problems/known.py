@@ -21,6 +21,16 @@ def squared_error(problem: Any, model: Any, batch: Batch) -> jax.Array:
     return jnp.mean(jnp.square(model(batch.x) - batch.y), axis=1)
 
 
+def has_residual(problem: Any) -> bool:
+    """Whether the loss of a problem is a mean of squared residuals that are known: its own, or those of a target."""
+    return hasattr(problem, "residual") or problem.task in ("regression", "reconstruction")
+
+
+def residual(problem: Any, model: Any, batch: Batch) -> jax.Array:
+    """The residuals whose mean square is the loss, [n, equations]: the problem's own, or f(x) - y."""
+    return problem.residual(model, batch) if hasattr(problem, "residual") else model(batch.x) - batch.y
+
+
 def fitted(problem: Any, model: Any, x: jax.Array) -> jax.Array:
     """f(x), [n, dout]."""
     return model(x)

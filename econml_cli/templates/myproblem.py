@@ -2,6 +2,7 @@
 
     econml fit --problem ./myproblem.py:MyEuler --name growth
     econml eval growth
+    econml simulate growth --periods 50
 
 Deterministic growth with log utility and full depreciation (Brock and Mirman 1972), because its solution is known:
 
@@ -17,6 +18,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from econml_cli.problems import economics
 from econml_cli.problems.base import Batch, Split
 
 
@@ -34,7 +36,19 @@ class MyEuler:
     dout = 1  # numbers that it gives: f, and so s
     loss_scale = 1.0  # losses are reported as they are
 
-    # Arguments with an annotation become options, as in a model. rngs draws what is random.
+    # What follows from the residual below: the loss (its mean square), and the numbers that the verdicts rest on.
+    loss, verdicts, observed = economics.loss, economics.verdicts, economics.zero
+
+    # When each verdict passes: every number that it rests on lies below its bar. A small residual alone can be the
+    # wrong economics, so there are three; a fit that fails the last one ends with exit code 5.
+    bars: ClassVar = {
+        "loss": {"log10_euler_mean": -3.0},
+        "truth": {"policy_error_mean": 2e-3},
+        "stability": {"steady_state_error": 0.01},
+    }
+    unstable = "capital does not settle in the steady state"  # what the last one means, for the error message
+
+    # Arguments with an annotation become options, as in a model. An argument `rngs` would be what to draw from.
     def __init__(
         self,
         *,
@@ -44,63 +58,59 @@ class MyEuler:
         N: Annotated[int, "states to train on"] = 256,
         N_val: Annotated[int, "states to validate on; 0: none"] = 256,
         N_test: Annotated[int, "states to test on; 0: none"] = 1000,
-        rngs: nnx.Rngs,
     ):
         self.alpha, self.beta, self.k_range = alpha, beta, k_range
         self.sizes = {"train": N, "val": N_val, "test": N_test, "population": N_test}
-        self.truth = alpha * beta  # the savings rate
-        self.kbar = self.truth ** (1 / (1 - alpha))  # the steady state: k' = k
+        self.kbar = (alpha * beta) ** (1 / (1 - alpha))  # the steady state: k' = k
 
     def sample(self, rngs: nnx.Rngs, split: Split, n: int | None = None) -> Batch | None:
-        """x and y of a split ("train", "val", "test", "population"), or None where it is empty; n is another size."""
+        """States of a split ("train", "val", "test", "population"), or None where it is empty; n is another size."""
         n = self.sizes[split] if n is None else n
         if n == 0:
             return None
-        x = jax.random.uniform(rngs(), (n, 1), minval=-self.k_range, maxval=self.k_range)
-        return Batch(x, jnp.zeros((n, 1)))  # y: what the residual should be
+        return economics.at(jax.random.uniform(rngs(), (n, 1), minval=-self.k_range, maxval=self.k_range))
 
-    def savings(self, model: Any, x: jax.Array) -> jax.Array:
-        """s(k) at x = log(k / kbar), [n, 1]."""
+    def predict(self, model: Any, x: jax.Array) -> jax.Array:
+        """The policy, s(k) at x = log(k / kbar), [n, 1]: what `econml predict` writes."""
         return jax.nn.sigmoid(model(x))
 
-    def residual(self, model: Any, x: jax.Array) -> jax.Array:
-        """1 - beta alpha (y' / k') (c / c'), [n, 1]: 0.01 is an error of one per cent of consumption."""
-        k = self.kbar * jnp.exp(x)
-        s = self.savings(model, x)
+    def residual(self, model: Any, batch: Batch) -> jax.Array:
+        """1 - beta alpha (y' / k') (c / c'), [n, 1], a column an equation: 0.01 is one per cent of consumption."""
+        k = self.kbar * jnp.exp(batch.x)
+        s = self.predict(model, batch.x)
         y = k**self.alpha
         k_next = s * y
-        s_next = self.savings(model, jnp.log(k_next / self.kbar))
+        s_next = self.predict(model, jnp.log(k_next / self.kbar))
         y_next = k_next**self.alpha
         return 1 - self.beta * self.alpha * y_next / k_next * (1 - s) * y / ((1 - s_next) * y_next)
 
-    def loss(self, model: Any, batch: Batch) -> jax.Array:
-        """The squared residual of each observation, [n], not [n, 1]; training makes its mean small."""
-        return jnp.square(self.residual(model, batch.x) - batch.y)[:, 0]
+    # All below may be left out: then there is less to say of a solution.
 
-    def predict(self, model: Any, x: jax.Array) -> jax.Array:
-        """What `econml predict` writes: s(k), [n, 1]."""
-        return self.savings(model, x)
+    def truth(self, x: jax.Array) -> jax.Array:
+        """The policy in closed form, [n, 1], as `predict`."""
+        return jnp.full((len(x), 1), self.alpha * self.beta)
 
-    def observed(self, batch: Batch) -> jax.Array:
-        """What a prediction is compared with if `task` says so, in the units of `predict`."""
-        return batch.y
+    shock_size, impulses = 0, {}  # N(0, 1) shocks a period, and the names of those to draw an impulse response of
+    path = (50, 1)  # periods and paths that the verdicts look at
 
-    def verdicts(self, model: Any, batch: Batch) -> dict[str, float]:
-        """Errors against the truth; {} where it is not known.
+    def start(self, paths: int) -> jax.Array:
+        """The first state of each path: the poorest of the states, [paths]."""
+        return jnp.full(paths, self.kbar * jnp.exp(-self.k_range))
 
-        A small residual alone can be the wrong economics, so look at where the economy goes, too."""
-        x = jnp.linspace(-self.k_range, self.k_range, 201)[:, None]
-        error = jnp.abs(self.savings(model, x) / self.truth - 1)
-        k = jnp.array([[-self.k_range]])  # log(k / kbar) of the poorest, 50 periods on: 0 in the steady state
-        for _ in range(50):
-            k = jnp.log(self.savings(model, k)) + self.alpha * (k + jnp.log(self.kbar)) - jnp.log(self.kbar)
-        return {
-            "policy_error": float(jnp.mean(error)),
-            "max_policy_error": float(jnp.max(error)),
-            "log10_euler": float(jnp.mean(jnp.log10(jnp.abs(self.residual(model, x)) + 1e-12))),
-            "steady_state_error": float(jnp.abs(jnp.exp(k) - 1)[0, 0]),
-        }
+    def observe(self, k: jax.Array) -> jax.Array:
+        """What the model reads in that state, x [paths, 1]."""
+        return jnp.log(k / self.kbar)[:, None]
+
+    def step(self, model: Any, k: jax.Array, shock: jax.Array) -> tuple[jax.Array, dict[str, jax.Array]]:
+        """(the next state, the series of this period): what `econml simulate` writes; `shock` is [paths, 0] here."""
+        s, y = self.predict(model, self.observe(k))[:, 0], k**self.alpha
+        return s * y, {"k": k, "y": y, "c": (1 - s) * y}
+
+    def stability(self, model: Any, batch: Batch) -> dict[str, float]:
+        """Numbers that tell a solution from a path that only has a small residual: here, where capital ends."""
+        k = economics.rest(self, model, self.start(1), 50, "k")
+        return {"steady_state_error": abs(float(k[-1] / self.kbar - 1))}
 
     def describe(self) -> dict[str, Any]:
         """What manifest.json says of the data; names of the inputs, one for each."""
-        return {"features": ["log_k"], "target": "residual", "savings_rate": self.truth, "kbar": self.kbar}
+        return {"features": ["log_k"], "target": "savings_rate", "truth": self.alpha * self.beta, "kbar": self.kbar}

@@ -16,8 +16,11 @@ from flax import nnx
 
 from econml_cli.config import TrainerOptions
 from econml_cli.problems.base import Batch
+from econml_cli.problems.known import residual
 from econml_cli.training.optimizers import hyperparameters, optimizer, schedule
+from econml_cli.training.second_order import SecondOrder, converged, is_second_order
 from econml_cli.training.setup import Setup, arrays_of, with_arrays
+from econml_cli.training.suitable import check_structure
 
 RUNNING, STOPPED_EARLY, DIVERGED, SOLVED, CONVERGED = 0, 1, 2, 3, 4
 #: what the seed of the shuffling is folded with
@@ -81,9 +84,13 @@ class Epoch:
         self.graphdef = nnx.graphdef(setup.model)
         self.metrics = ["train_loss", "lr"] if setup.val is None else ["train_loss", "val_loss", "lr"]
         self.problem = setup.problem
+        self.penalised = hasattr(setup.model, "penalty")
+        check_structure(setup)
 
-    def optimizer(self, hyper: Any) -> optax.GradientTransformation:
-        """The optax optimizer with these numbers."""
+    def optimizer(self, hyper: Any) -> optax.GradientTransformation | SecondOrder:
+        """The optax optimizer with these numbers, or the second-order method, which needs none."""
+        if is_second_order(self.options):
+            return SecondOrder(self.options.optimizer)
         return optimizer(self.options, hyper, self.batches)
 
     def initial(self, params: Any, other: Any, hyper: Any, seed: jax.Array) -> Carry:
@@ -135,6 +142,7 @@ class Epoch:
         )
         after = self._early_stop(after, metrics.get("val_loss"), inputs.hyper["min_delta"])
         low = metrics.get("val_loss", metrics["train_loss"]) < inputs.hyper["stop_loss"]
+        low |= converged(opt_state)
         after = dataclasses.replace(after, status=jnp.where(low, CONVERGED, after.status).astype(jnp.int32))
         # a non-finite epoch is undone: what is kept is the last state that was finite
         diverged = dataclasses.replace(carry, status=jnp.int32(DIVERGED))
@@ -156,6 +164,8 @@ class Epoch:
 
     def step(self, tx: Any, problem: Any, learner: Any, batch: Batches) -> tuple[Any, jax.Array]:
         """One update; returns the summed loss of the batch before it."""
+        if isinstance(tx, SecondOrder):
+            return self._whole(tx, problem, learner, batch[0])
         params, other, opt_state = learner
 
         def loss(params: Any) -> Any:
@@ -164,6 +174,20 @@ class Epoch:
         (_, (total, other)), grads = jax.value_and_grad(loss, has_aux=True)(params)
         updates, opt_state = tx.update(grads, opt_state, params)
         return (optax.apply_updates(params, updates), other, opt_state), total
+
+    def _whole(self, method: SecondOrder, problem: Any, learner: Any, batch: Batch) -> tuple[Any, jax.Array]:
+        """`step` by a second-order method on the whole sample."""
+        params, other, search = learner
+
+        def objective(params: Any) -> jax.Array:
+            return self._batch_loss(problem, params, other, batch, None)[0]
+
+        def residuals(params: Any, batch: Batch) -> jax.Array:
+            return residual(problem, nnx.merge(self.graphdef, params, other, copy=True), batch)
+
+        after, search, value = method.step(params, search, objective, residuals, batch)
+        total = self._batch_loss(problem, params, other, batch, None)[1][0] if self.penalised else value * self.n
+        return (after, other, search), total
 
     def _batch_loss(self, problem: Any, params: Any, other: Any, batch: Batch, weights: jax.Array | None) -> Any:
         """Sum of the losses over the size of a full batch: the last, incomplete batch makes a step in proportion, so

@@ -15,11 +15,12 @@ from flax import nnx
 
 from econml_cli import own_modules
 from econml_cli.config import FitConfig
-from econml_cli.errors import ConfigError, DataError, ShapeError
+from econml_cli.errors import ConfigError, DataError
 from econml_cli.models.building import Recipe, Shapes, build
 from econml_cli.problems import building as problems
 from econml_cli.problems.base import Batch
 from econml_cli.training.precision import to_device
+from econml_cli.training.shapes import check_shapes
 
 #: how many drawn things a workshop keeps: problem and three samples of a few seeds
 KEPT = 16
@@ -113,7 +114,7 @@ class Workshop:
         val = self._once("val", config, rngs, lambda: self._sample(config, problem, rngs, "val"))
         setup = Setup(config, problem, model, train, val, test)
         if of not in self._checked:
-            check_shapes(setup)
+            check_shapes(config, problem, model, train)
             self._checked.add(of)
         return setup
 
@@ -196,45 +197,6 @@ def available_memory() -> int | None:
         return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
     except (OSError, StopIteration):
         return None
-
-
-def check_shapes(setup: Setup) -> None:
-    """Evaluate model and loss on shapes only, and compare with what the problem expects.
-
-    [N] against [N, 1] would silently become an N x N mean; it is caught here, once.
-
-    Raises:
-        ShapeError: with the expected and the actual shape.
-    """
-    n, problem, config = setup.n_train, setup.problem, setup.config
-    read = f"x{list(setup.train.x.shape)}"
-    what = f"Model {config.model} cannot read {read} of problem {config.problem}"
-    out = _shape_of(lambda m, x: m(x), setup.model, setup.train.x, what)
-    if out != [n, problem.dout]:
-        raise ShapeError(
-            f"Model {config.model} maps {read} to {out}, but problem {config.problem} expects [{n}, {problem.dout}]; "
-            "check the model's output layer."
-        )
-    what = f"The loss of problem {config.problem} cannot be computed"
-    loss = _shape_of(lambda m, b: problem.loss(m, b), setup.model, setup.train, what)
-    if loss != [n]:
-        raise ShapeError(
-            f"The loss of problem {config.problem} has shape {loss}, expected [{n}]: one value an observation."
-        )
-
-
-def _shape_of(function: Callable[[Any, Any], Any], model: Any, given: Any, what: str) -> list[int]:
-    """The shape of what a function gives, found without computing it.
-
-    Raises:
-        ShapeError: the function fails; `what` begins the sentence.
-    """
-    try:
-        found = nnx.eval_shape(function, model, given)
-        return [int(size) for size in found.shape]
-    except Exception as error:
-        why = f"{own_modules.where(error)}: {own_modules.said(error)}"
-        raise ShapeError(f"{what}{why}. Check the shapes that its layers expect; --debug shows the trace.") from error
 
 
 def num_params(model: Any) -> int:

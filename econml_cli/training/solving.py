@@ -28,8 +28,11 @@ class Solution:
 
 
 def check_solvable(setup: Setup) -> None:
-    """Raise ConfigError where a model is to be solved by least squares and the loss is another."""
-    if setup.solved and setup.problem.task not in SQUARED_ERROR:
+    """Raise ConfigError where a model is to be solved by least squares and the loss is another.
+
+    A problem that has a `solve(model, batch)` of its own says itself which models it can solve.
+    """
+    if setup.solved and setup.problem.task not in SQUARED_ERROR and not hasattr(setup.problem, "solve"):
         classifies = setup.problem.task in ("binary", "multiclass")
         loss = "cross-entropy" if classifies else "not the squared error of a target"
         trains = "train it with --solver gradient, or " if hasattr(setup.config.model_options, "solver") else ""
@@ -40,14 +43,18 @@ def check_solvable(setup: Setup) -> None:
 
 
 def solve(setup: Setup, program: Any, inputs: Inputs, carry: Carry) -> Solution:
-    """Solve the model of a setup on its training sample; losses in reported units.
+    """Solve the model of a setup on its training sample, by the problem's own `solve` if it has one (a differential
+    equation, say) and else by the model's; losses in reported units.
 
     Raises:
         ConfigError: the solver refuses the sample.
     """
     model = setup.model
     try:
-        report = dict(model.solve(setup.train.x, setup.train.y))
+        if hasattr(setup.problem, "solve"):
+            report = dict(setup.problem.solve(model, setup.train))
+        else:
+            report = dict(model.solve(setup.train.x, setup.train.y))
     except (ValueError, np.linalg.LinAlgError) as error:
         raise ConfigError(f"Model {setup.config.model} cannot be solved: {first_line(error)}.") from error
     _, params, other = nnx.split(model, nnx.Param, ...)

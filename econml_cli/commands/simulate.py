@@ -1,0 +1,97 @@
+"""`econml simulate RUN`: series of an economic model under the fitted policy."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from econml_cli.errors import ConfigError
+
+
+def simulate_command(
+    run: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="RUN", help="A run directory, or a name in --runs-dir (default: the newest).", show_default=False
+        ),
+    ] = None,
+    periods: Annotated[int, typer.Option(min=1, metavar="N", help="Periods of each path.")] = 200,
+    paths: Annotated[int, typer.Option(min=1, metavar="N", help="Paths (one where the model has no shocks).")] = 1000,
+    out: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Where the series go: path, period, a column each (.csv, .csv.gz, .tsv, .parquet); -: stdout, as CSV.",
+        ),
+    ] = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Draw the series as fans, and the response to a shock, in FILE (.png, .pdf, .svg)."
+        ),
+    ] = None,
+    impulse: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SHOCK", help="The shock of the impulse responses (default: the first that the model has)."
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, metavar="SEED", help="Seed of the shocks.")] = 0,
+    step: Annotated[
+        int | None,
+        typer.Option(metavar="EPOCH", help="Use the checkpoint of this epoch (default: the best or newest)."),
+    ] = None,
+    runs_dir: Annotated[
+        Path, typer.Option(metavar="DIR", envvar="ECONML_RUNS_DIR", help="Where runs are looked up by name.")
+    ] = Path("runs"),
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")] = False,
+) -> None:
+    """Simulate an economic model under its fitted policy; print mean, sd and quantiles of each series.
+
+    Period 0 is the model's start; the shocks of the periods are independent and depend on --seed alone. With --plot a
+    fan chart of each series, the path under the exact policy where that is known, and impulse responses.
+    """
+    from econml_cli import plots, runs
+
+    if out == "-" and json:
+        raise ConfigError("--out - and --json both write to stdout; leave one of them out.")
+    if plot is not None:
+        plots.check_file(plot)
+    chosen = runs.find(run, runs_dir)
+
+    from econml_cli import display
+    from econml_cli.evaluation import predictions, series, simulated
+    from econml_cli.training import compilation_cache
+
+    if out not in (None, "-"):
+        predictions.check_output(Path(str(out)))
+    compilation_cache.enable()
+    found = simulated.simulate(chosen, periods=periods, paths=paths, seed=seed, step=step, impulse=impulse)
+    for note in found.notes:
+        _say(note)
+    if out is not None:
+        _write(series.frame(found), out)
+    if plot is not None:
+        from econml_cli.evaluation import fan
+
+        plots.save(fan.figure(found), plot)
+        _say(f"drawn in {plot}")
+    if json:
+        display.print_json(series.as_dict(found))
+    elif out != "-":
+        print(series.text(found))  # noqa: T201
+
+
+def _write(frame: Any, out: str) -> None:
+    from econml_cli.evaluation import predictions
+
+    if out == "-":
+        frame.to_csv(sys.stdout, index=False, lineterminator="\n")
+    else:
+        predictions.write(frame, Path(out))
+    _say(f"{len(frame):,} rows written to {'stdout' if out == '-' else out}")
+
+
+def _say(message: str) -> None:
+    print(f"econml simulate: {message}", file=sys.stderr)  # noqa: T201

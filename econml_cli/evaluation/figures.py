@@ -1,0 +1,222 @@
+"""The figure of one run: what was fitted against the truth or the data, the residuals, and how training converged."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import numpy as np
+
+from econml_cli.evaluation import panels
+from econml_cli.evaluation.changed import samples_of
+from econml_cli.evaluation.evaluate import REPORTED
+from econml_cli.evaluation.samples import Scored, computed, predicted, scorer
+from econml_cli.problems import economics
+from econml_cli.problems.known import Known
+from econml_cli.problems.linear import LinearProblem
+from econml_cli.runs import Run
+from econml_cli.training.position import load_model
+from econml_cli.training.precision import precision, to_device
+
+#: inputs up to which the first is the axis of a policy; beyond (many firms), it is their mean
+FEW = 10
+#: a truth that varies by less, as a share, is the same in every state
+CONSTANT = 1e-5
+#: points of the curve of a function of one input
+GRID = 400
+
+Panel = Callable[[Any], None]
+
+
+@dataclass(frozen=True)
+class _Fit:
+    """A model on one split: inputs x [n, ...], the names of features and target, and what panels are made of."""
+
+    problem: Any
+    model: Any
+    dtype: str
+    split: str
+    batch: Any
+
+    @property
+    def x(self) -> np.ndarray:
+        return np.asarray(self.batch.x)
+
+    def names(self) -> tuple[list[str], str]:
+        """(features, target), as the problem describes them."""
+        about = self.problem.describe()
+        return list(about.get("features") or []), str(about.get("target") or "y")
+
+    def predicted(self, x: Any) -> np.ndarray:
+        """[n, dout], in the target's own units."""
+        return predicted(self.problem, self.model, x, self.dtype)
+
+
+def figure(
+    run: Run,
+    *,
+    data: str | None = None,
+    missing: str | None = None,
+    step: int | None = None,
+    changes: Mapping[str, Any] | None = None,
+) -> Any:
+    """Three panels of a run, as a `matplotlib.figure.Figure`.
+
+    Of an economic model: the policy against the truth, log10 of the Euler residuals, the losses by epoch. Of another
+    problem: the fit against the truth or the observations, the residuals, the losses by epoch. On the split that
+    `evaluate` reports; the arguments are its own.
+
+    Raises:
+        As `evaluate`.
+    """
+    from matplotlib.figure import Figure
+
+    config = run.config()
+    with precision(config.trainer.precision):
+        model, epoch = load_model(run, step)
+        samples = samples_of(run, config, model, data=data, missing=missing, changes=changes)
+        split = next(name for name in REPORTED if name in samples.parts)
+        fit = _Fit(samples.problem, model, config.trainer.precision, split, samples.parts[split])
+        parts = [*_panels(fit), lambda axis: panels.convergence(axis, run.metrics(), epoch)]
+        drawn = Figure(figsize=(4.3 * len(parts), 3.6), layout="constrained")
+        said = ", ".join(f"{name}={value}" for name, value in (changes or {}).items())
+        drawn.suptitle(f"{run.name}: {config.model} on {config.problem}{said and ' with ' + said}, epoch {epoch:,}")
+        for axis, panel in zip(drawn.subplots(1, len(parts), squeeze=False)[0], parts, strict=True):
+            panel(axis)
+            axis.tick_params(labelsize="small")
+            axis.spines[["top", "right"]].set_visible(False)
+    return drawn
+
+
+def _panels(fit: _Fit) -> Sequence[Panel]:
+    """What is drawn before convergence."""
+    if hasattr(fit.problem, "residual"):
+        return (lambda axis: _policy(axis, fit)), (lambda axis: _euler(axis, fit))
+    scored = scorer(fit.problem, fit.model, fit.dtype)(fit.batch)
+    if scored.y is None or scored.yhat is None:
+        return ((lambda axis: panels.counts(axis, scored.loss, "loss of an observation", f"Losses ({fit.split})")),)
+    if fit.problem.task in ("binary", "multiclass"):
+        return (lambda axis: _probabilities(axis, fit, scored)), (lambda axis: _surprise(axis, fit, scored))
+    one = fit.x.reshape(len(fit.x), -1).shape[1] == 1 == scored.y.shape[1] and fit.problem.task == "regression"
+    curve = _curve if one else _against
+    return (lambda axis: curve(axis, fit, scored)), (lambda axis: _residuals(axis, fit, scored))
+
+
+def _policy(axis: Any, fit: _Fit) -> None:
+    """The policy over the state where there is one or the truth is constant, else against the truth."""
+    x, policy, truth = fit.x.reshape(len(fit.x), -1), fit.predicted(fit.batch.x), _truth(fit)
+    _, target = fit.names()
+    if x.shape[1] == 1 or truth is None or np.all(np.ptp(truth, axis=0) <= CONSTANT * np.abs(truth).max(axis=0)):
+        return _over_state(axis, fit, x, policy, truth)
+    panels.diagonal(axis, truth, policy)
+    axis.set(xlabel=f"{target}, exact", ylabel=f"{target}, fitted")
+    axis.set_title("Policy against the truth", fontsize="medium")
+
+
+def _over_state(axis: Any, fit: _Fit, x: np.ndarray, policy: np.ndarray, truth: np.ndarray | None) -> None:
+    """Each policy over the one state; over the first of a few, a point a sampled state; over the mean of many."""
+    by_first, (features, target) = x.shape[1] <= FEW, fit.names()
+    where = x[:, 0] if by_first else x.mean(axis=1)
+    order, kept = np.argsort(where), panels.some(len(where), panels.CLOUD)
+    for i in range(policy.shape[1]):
+        look = {"color": f"C{i}", "label": None if i else "fitted"}
+        if x.shape[1] == 1:
+            axis.plot(where[order], policy[order, i], linewidth=1.8, **look)
+        else:
+            axis.plot(where[kept], policy[kept, i], ".", markersize=2.5, **look)
+        if truth is not None:
+            dashed = {"color": panels.TRUE, "linewidth": 1, "linestyle": "--"}
+            axis.plot(where[order], truth[order, i], label=None if i else "exact", **dashed)
+    axis.set(xlabel=(features[0] if features else "x") if by_first else "mean of the states", ylabel=target)
+    axis.ticklabel_format(useOffset=False)
+    others = by_first and x.shape[1] > 1
+    title = ("Policy" if truth is None else "Policy and truth") + ", at sampled values of the other states" * others
+    axis.set_title(title, fontsize="small" if others else "medium")
+    axis.legend(frameon=False, fontsize="small")
+
+
+def _truth(fit: _Fit) -> np.ndarray | None:
+    """The exact policy, [n, dout]; None where it is not known."""
+    if not hasattr(fit.problem, "truth"):
+        return None
+    found = fit.problem.truth(to_device(fit.batch, fit.dtype).x)
+    return None if found is None else np.asarray(found, np.float64)
+
+
+def _euler(axis: Any, fit: _Fit) -> None:
+    """log10 |Euler residual|, free of units where the problem says how."""
+
+    def largest(model: Any, x: Any) -> jax.Array:
+        return abs(fit.problem.residual(model, economics.at(x))).max(axis=1)
+
+    found = computed(getattr(fit.problem, "euler", largest), fit.model, fit.batch.x, fit.dtype)
+    values = np.log10(np.maximum(np.abs(np.asarray(found, np.float64)), economics.SMALLEST))
+    panels.counts(axis, values, "log10 |Euler residual|", f"Residuals ({fit.split})")
+    finite = values[np.isfinite(values)]
+    if len(finite):
+        axis.axvline(finite.mean(), color=panels.TRUE, linewidth=1, linestyle="--", label=f"mean {finite.mean():.2f}")
+        axis.legend(frameon=False, fontsize="small")
+
+
+def _curve(axis: Any, fit: _Fit, scored: Scored) -> None:
+    """A function of one input, the truth where it is known, and the observations."""
+    assert scored.y is not None
+    x = fit.x.reshape(-1)
+    grid = np.linspace(x.min(), x.max(), GRID, dtype=x.dtype)[:, None]
+    kept = panels.some(len(x), panels.CLOUD)
+    features, target = fit.names()
+    axis.plot(x[kept], scored.y[kept, 0], ".", color="0.7", markersize=3, label=f"observed ({fit.split})")
+    axis.plot(grid[:, 0], fit.predicted(grid)[:, 0], color=panels.FITTED, linewidth=1.8, label="fitted")
+    truth = _function(fit.problem)
+    if truth is not None:
+        axis.plot(
+            grid[:, 0], truth(grid.astype(np.float64)), color=panels.TRUE, linewidth=1, linestyle="--", label="truth"
+        )
+    standardised = "" if fit.problem.simulated else ", standardised"
+    axis.set(xlabel=(features[0] if features else "x") + standardised, ylabel=target)
+    axis.set_title("Fit" + ("" if truth is None else " and truth"), fontsize="medium")
+    axis.legend(frameon=False, fontsize="small")
+
+
+def _function(problem: Any) -> Callable[[np.ndarray], np.ndarray] | None:
+    """The true f, [n, din] -> [n], where the problem knows it."""
+    if isinstance(getattr(problem, "known", None), Known):
+        return lambda x: np.asarray(problem.known.f(x))
+    if isinstance(problem, LinearProblem):
+        return lambda x: x @ np.asarray(problem.theta, np.float64)
+    return None
+
+
+def _against(axis: Any, fit: _Fit, scored: Scored) -> None:
+    """Predicted against the truth, or, where it is not known, against what was observed."""
+    assert scored.y is not None and scored.yhat is not None
+    truth, (_, target) = _function(fit.problem), fit.names()
+    seen = "observed" if truth is None else "truth"
+    panels.diagonal(axis, scored.y if truth is None else truth(fit.x.astype(np.float64)), scored.yhat)
+    name = "feature" if fit.problem.task == "reconstruction" else target
+    done = "reconstructed" if fit.problem.task == "reconstruction" else "predicted"
+    axis.set(xlabel=f"{name}, {seen}", ylabel=f"{name}, {done}")
+    axis.set_title(f"{done.capitalize()} against {seen} ({fit.split})", fontsize="medium")
+
+
+def _residuals(axis: Any, fit: _Fit, scored: Scored) -> None:
+    assert scored.y is not None and scored.yhat is not None
+    panels.counts(axis, (scored.y - scored.yhat).reshape(-1), "observed - predicted", f"Residuals ({fit.split})")
+    axis.axvline(0.0, color=panels.TRUE, linewidth=1, linestyle="--")
+
+
+def _probabilities(axis: Any, fit: _Fit, scored: Scored) -> None:
+    """The probability of the second class, or that of the observed one, by observed class."""
+    assert scored.y is not None and scored.yhat is not None
+    seen, binary = np.asarray(scored.y).reshape(-1).astype(int), fit.problem.task == "binary"
+    p = scored.yhat[:, 0] if binary else scored.yhat[np.arange(len(seen)), seen]
+    classes = list(getattr(fit.problem, "classes", None) or range(2 if binary else scored.yhat.shape[1]))
+    groups = [p[seen == k] for k in range(len(classes))]
+    axis.hist(groups, bins=20, range=(0, 1), stacked=True, label=[f"observed {name}" for name in classes])
+    axis.set(xlabel=f"probability of {classes[1]}" if binary else "probability of the class observed", ylabel="count")
+    axis.set_title(f"Predicted probabilities ({fit.split})", fontsize="medium")
+    axis.legend(frameon=False, fontsize="small")
+
+
+def _surprise(axis: Any, fit: _Fit, scored: Scored) -> None:
+    panels.counts(axis, scored.loss, "- log probability of what was observed", f"Losses ({fit.split})")

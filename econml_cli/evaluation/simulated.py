@@ -1,0 +1,200 @@
+"""`econml simulate` as a library call: the series of an economic model under the fitted policy."""
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import numpy as np
+from flax import nnx
+
+from econml_cli.errors import ConfigError, suggest
+from econml_cli.problems import registry as problems
+from econml_cli.problems import simulation
+from econml_cli.problems.base import Economy
+from econml_cli.runs import Run
+from econml_cli.training.position import load_model
+from econml_cli.training.precision import precision
+from econml_cli.training.setup import assemble, available_memory
+
+#: periods of an impulse response, at most
+HORIZON = 40
+#: what a problem must have to be simulated
+METHODS = ("start", "observe", "step")
+#: copies of all series that are held at once
+COPIES = 4
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """Simulated series of one run.
+
+    Attributes:
+        series, truth: each [periods, paths]; `truth` the same shocks under the exact policy, {} where it is
+            not known. Period 0 is the problem's start.
+        impulse: the shock that `response` and `true_response` are of, None where the model has none.
+        response, true_response: each [horizon]: how a series moves after one standard deviation of that shock in
+            period 0; a shock of a period shows in the state of the next.
+        notes: what is to be known, in sentences.
+    """
+
+    run: str
+    problem: str
+    epoch: int
+    seed: int
+    series: dict[str, np.ndarray]
+    truth: dict[str, np.ndarray]
+    impulse: str | None
+    response: dict[str, np.ndarray]
+    true_response: dict[str, np.ndarray]
+    notes: tuple[str, ...]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(periods, paths)."""
+        periods, paths = next(iter(self.series.values())).shape
+        return periods, paths
+
+
+def simulate(
+    run: Run,
+    *,
+    periods: int = 200,
+    paths: int = 1000,
+    seed: int = 0,
+    step: int | None = None,
+    impulse: str | None = None,
+) -> Simulated:
+    """Simulate the economic model of a run under its fitted policy.
+
+    A model without shocks that begins every path in the same state has one path, whatever `paths`.
+
+    Args:
+        impulse: the shock of the impulse responses (default: the first that the problem names).
+
+    Raises:
+        ConfigError: the problem is no economic model, has no such shock, or more is asked for than memory holds.
+        RunError, CheckpointError: the run or its checkpoint is missing or damaged.
+    """
+    config = run.config()
+    check_moves(problems.load(config.problem), config.problem, METHODS)
+    with precision(config.trainer.precision):
+        model, epoch = load_model(run, step)
+        problem = assemble(config).problem
+        check_moves(problem, config.problem, (*METHODS, "shock_size"))
+        impulse = _impulse(problem, config.problem, impulse)
+        notes = []
+        if paths > 1 and _one_path(problem):
+            notes.append(f"{config.problem} has no shocks and one start: one path in place of {paths:,}.")
+            paths = 1
+        order = _series(problem, model, periods, paths)
+        true = at_truth(problem, model)
+        much = {"periods": periods, "paths": paths, "seed": seed}
+        series = _in_order(simulation.simulate(problem, model, **much), order)
+        truth = {} if true is None else _in_order(simulation.simulate(true, model, **much), order)
+        response = _response(problem, model, impulse, periods, order)
+        true_response = _response(true, model, impulse, periods, order)
+    return Simulated(
+        run=run.name, problem=config.problem, epoch=epoch, seed=seed, series=series, truth=truth,
+        impulse=impulse, response=response, true_response=true_response, notes=(*notes, *_warnings(run, series)),
+    )  # fmt: skip
+
+
+def _response(
+    problem: Any, model: Any, impulse: str | None, periods: int, names: Sequence[str]
+) -> dict[str, np.ndarray]:
+    """{} where there is no shock, or no problem."""
+    if impulse is None or problem is None:
+        return {}
+    horizon = min(periods, HORIZON + 1)
+    return _in_order(simulation.impulse_response(problem, model, impulse, periods=horizon), names)
+
+
+def _in_order(series: Mapping[str, np.ndarray], names: Sequence[str]) -> dict[str, np.ndarray]:
+    return {name: series[name] for name in names}
+
+
+def check_moves(problem: Any, name: str, parts: Sequence[str]) -> None:
+    """Refuse a problem, or its class, that does not say how its state moves.
+
+    Raises:
+        ConfigError: it lacks a part of what a simulation needs.
+    """
+    if missing := [part for part in parts if not hasattr(problem, part)]:
+        raise ConfigError(
+            f"Problem {name} cannot be simulated: it is no economic model that says how its state moves "
+            f"(no {', '.join(missing)}); `econml predict` and `econml eval` read its runs."
+        )
+
+
+def _impulse(problem: Economy, name: str, asked: str | None) -> str | None:
+    """The name of the shock that responses are of."""
+    known = list(getattr(problem, "impulses", {}))
+    if asked is None:
+        return known[0] if known else None
+    if asked not in known:
+        has = f"its shocks are {', '.join(known)}" if known else "no shock has a name in it"
+        raise ConfigError(f"--impulse {asked}: problem {name} has no such shock; {has}.{suggest(asked, known)}")
+    return asked
+
+
+def _one_path(problem: Economy) -> bool:
+    """Whether all paths are the same: no shocks, and the same start."""
+    same = [bool(np.array_equal(leaf[0], leaf[1])) for leaf in jax.tree.leaves(jax.device_get(problem.start(2)))]
+    return problem.shock_size == 0 and all(same)
+
+
+def _series(problem: Economy, model: Any, periods: int, paths: int) -> list[str]:
+    """The names of the series, in the order in which the problem gives them (JAX sorts them).
+
+    Raises:
+        ConfigError: memory does not hold them; XLA would abort the process.
+    """
+    (graphdef, state), names = nnx.split(model), list[str]()
+
+    def look(_model: Any, _state: Any, series: Mapping[str, Any]) -> Any:
+        names[:] = series
+        return series
+
+    def run(state: Any, key: jax.Array) -> Any:
+        return simulation.walk(problem, nnx.merge(graphdef, state), key, periods, paths, look)
+
+    shapes = jax.tree.leaves(jax.eval_shape(run, state, jax.random.key(0)))
+    needed, there = COPIES * sum(8 * leaf.size for leaf in shapes), available_memory()
+    if there is not None and needed > there:
+        raise ConfigError(
+            f"--periods {periods:,} and --paths {paths:,} make {len(shapes)} series of {periods * paths:,} numbers, "
+            f"which need {needed / 1e9:,.0f} GB, more than the {there / 1e9:,.0f} GB that are free here; ask for fewer."
+        )
+    return names
+
+
+def at_truth(problem: Any, model: Any) -> Any:
+    """The problem under its exact policy, whatever the model; None where none is known, or where it moves by other
+    methods than `predict`."""
+    if not hasattr(problem, "truth"):
+        return None
+    true, asked = copy.copy(problem), list[bool]()
+
+    def predict(_model: Any, x: jax.Array) -> Any:
+        asked.append(True)
+        return problem.truth(x)
+
+    true.predict = predict
+    state = problem.start(1)
+    if problem.truth(problem.observe(state)) is None:
+        return None
+    jax.eval_shape(lambda at, shock: true.step(model, at, shock)[0], state, np.zeros((1, problem.shock_size)))
+    return true if asked else None
+
+
+def _warnings(run: Run, series: Mapping[str, np.ndarray]) -> list[str]:
+    """What makes the series of little use."""
+    found, told = [], run.summary()
+    if told.get("verdict_stability") == "FAILED":
+        found.append(f"{run.name} is FAILED: {told.get('failed', 'stability')}; its paths are those of no solution.")
+    if lost := sum(int((~np.isfinite(values)).sum()) for values in series.values()):
+        of = sum(values.size for values in series.values())
+        found.append(f"{lost:,} of {of:,} values are not finite: the fitted policy leaves the states it was fitted on.")
+    return found
