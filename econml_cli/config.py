@@ -7,19 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from econml_cli import second_order
 from econml_cli.errors import ConfigError, suggest
 from econml_cli.fields import coerce, options_of, written
-from econml_cli.fit_options import (
-    SECOND_ORDER,
-    WITHOUT,
-    RepresentationOptions,
-    RunOptions,
-    TrackingOptions,
-    TrainerOptions,
-)
+from econml_cli.fit_options import RepresentationOptions, RunOptions, TrackingOptions, TrainerOptions
 
 #: the layer of values that were typed: an error need not say where they came from
-TYPED, ENVIRONMENT = "the command line", "ECONML_* variables"
+TYPED, ENVIRONMENT = second_order.TYPED, "ECONML_* variables"
 
 
 @dataclass(frozen=True)
@@ -140,9 +134,7 @@ def build(model: str, problem: str, layers: Layers) -> FitConfig:
         if name in offered and (not offered[name].choices or value in offered[name].choices)
     }
     layers = [(source, phi_by_its_name(layer)) for source, layer in layers]
-    method = optimizer_of([layer for _, layer in layers]) or suits.get("optimizer")
-    wrong = useless(str(method), layers)
-    layers.append((f"the defaults of --optimizer {method}", brought(str(method), suits)))
+    layers, wrong = second_order.with_defaults(layers, suits)
     layers.append((f"the recipe of {model} on {problem}", suits))
     parts = [fill(cls, layers, wrong) for cls in declared]
     for source, layer in layers:
@@ -155,44 +147,6 @@ def build(model: str, problem: str, layers: Layers) -> FitConfig:
         wrong += _wrong_with(parts[1].phi)
     refuse(wrong)
     return FitConfig(model, problem, *parts)
-
-
-def optimizer_of(layers: Iterable[Mapping[str, Any]]) -> Any:
-    """The optimizer that the strongest of some layers names; None where none does."""
-    return next((layer["optimizer"] for layer in layers if "optimizer" in layer), None)
-
-
-def brought(method: str, recipe: Mapping[str, Any]) -> dict[str, Any]:
-    """The defaults of a second-order optimizer, which beat a recipe, unless that was made for this optimizer; {} of
-    others."""
-    if method not in SECOND_ORDER:
-        return {}
-    its = SECOND_ORDER[method]
-    kept = {name: recipe[name] for name in its if name in recipe} if recipe.get("optimizer") == method else {}
-    return {**its, **kept, **WITHOUT}
-
-
-def useless(method: str, layers: Layers) -> list[str]:
-    """What is wrong with layers that give a second-order optimizer an option that means nothing to it."""
-    if method not in SECOND_ORDER:
-        return []
-    wrong = []
-    for opt in options_of(TrainerOptions):
-        found = next(((source, layer[opt.name]) for source, layer in layers if opt.name in layer), None)
-        if found is None or opt.name not in WITHOUT:
-            continue
-        source, raw = found
-        try:
-            idle = coerce(opt, raw) == WITHOUT[opt.name]  # a config.yaml of such a fit says so
-        except ValueError:
-            continue  # `fill` tells
-        if not idle:
-            where = "" if source == TYPED else f" ({source})"
-            wrong.append(
-                f"{opt.flag} means nothing to --optimizer {method}, which finds each step by itself; leave it out, or "
-                f"use --optimizer adam{where}"
-            )
-    return wrong
 
 
 def recipe(model: str, problem: str) -> dict[str, Any]:

@@ -10,10 +10,14 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-GUIDES = [f"docs/{name}.md" for name in ("tutorial", "sweeps", "inspect", "export", "add-a-model", "add-a-problem")]
+GUIDES = [
+    f"docs/{name}.md"
+    for name in ("tutorial", "sweeps", "inspect", "export", "simulate", "add-a-model", "add-a-problem")
+]
 #: what make_figures.py writes into a page without a figure
 TABLES_ALONE = ("comparison",)
 MODEL_PAGES = sorted(f"docs/models/{path.name}" for path in (ROOT / "docs/models").glob("*.md"))
+ECONOMY_PAGES = sorted(f"docs/economics/{path.name}" for path in (ROOT / "docs/economics").glob("*.md"))
 
 
 def script(name):
@@ -29,11 +33,13 @@ def test_the_command_line_reference_is_fresh():
     assert (ROOT / "docs/reference/cli.md").read_text() == script("generate_reference").page()
 
 
-def test_every_model_has_a_page_with_a_figure_and_the_options_that_it_has():
+def test_every_model_and_economy_has_a_page_with_a_figure_and_the_options_that_it_has():
     from econml_cli.models.registry import MODELS
+    from econml_cli.problems.economies import ECONOMIES
 
     tables = script("generate_reference").option_tables()
-    assert {path.stem for path in tables} == {*MODELS, "composition"}
+    assert {path.stem for path in tables if path.parent.name == "models"} == {*MODELS, "composition"}
+    assert {path.stem for path in tables if path.parent.name == "economics"} == {*ECONOMIES}
     for path, written in tables.items():
         assert path.read_text() == written, f"{path}: run docs/generate_reference.py"
         assert f"](figures/{path.stem}.png)" in written
@@ -105,12 +111,12 @@ def test_what_the_pages_say_of_their_figures_is_in_the_numbers():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["linear", "polynomial", "kernel"])
+@pytest.mark.parametrize("name", ["linear", "polynomial", "kernel", "brock_mirman", "asset_pricing_kernel"])
 def test_the_numbers_of_a_figure_are_what_the_library_computes(name):
     assert script("make_figures").check(name) == []
 
 
-@pytest.mark.parametrize("page", ["docs/how-to-choose.md", *MODEL_PAGES])
+@pytest.mark.parametrize("page", ["docs/how-to-choose.md", *MODEL_PAGES, *ECONOMY_PAGES])
 def test_the_options_of_every_fit_on_a_page_exist(page, econml):
     commands = re.findall(r"^(?:    |\$ )econml (fit .*)$", (ROOT / page).read_text(), re.MULTILINE)
     for command in commands:
@@ -147,7 +153,7 @@ def shape(text):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", ["README.md", *GUIDES, *MODEL_PAGES])
+@pytest.mark.parametrize("page", ["README.md", *GUIDES, *MODEL_PAGES, *ECONOMY_PAGES])
 def test_the_commands_of_a_page_print_what_it_shows(page, isolated):
     text = (ROOT / page).read_text()
     assert shape(script("run_console_blocks").run_page(text, isolated)) == shape(text)

@@ -26,7 +26,7 @@ def made_up(name: str, **estimates: float) -> Evaluation:
     found = {key: Estimate(value) for key, value in estimates.items()}
     return Evaluation(
         name, f"runs/{name}", "mlp", "linear", "regression", "max_epochs", 3, "test", {"train": 5, "val": 0, "test": 2},
-        found, None, 0, 0, (),
+        found, {}, None, 0, 0, (),
     )  # fmt: skip
 
 

@@ -49,8 +49,9 @@ def simulate_command(
 ) -> None:
     """Simulate an economic model under its fitted policy; print mean, sd and quantiles of each series.
 
-    Period 0 is the model's start; the shocks of the periods are independent and depend on --seed alone. With --plot a
-    fan chart of each series, the path under the exact policy where that is known, and impulse responses.
+    Period 0 is the model's start; the shocks depend on --seed alone.
+
+    --plot draws a fan chart of each series, beside the exact policy's where it is known, and impulse responses.
     """
     from econml_cli import plots, runs
 

@@ -19,6 +19,7 @@ from econml_cli.training.epoch import num_batches
 from econml_cli.training.optimizers import hyperparameters, optimizer, schedule
 from econml_cli.training.position import Loaded
 from econml_cli.training.precision import to_device
+from econml_cli.training.second_order import is_second_order
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,8 @@ def describe_gradients(run: Run, loaded: Loaded) -> Gradients:
     params, n = nnx.state(loaded.model, nnx.Param), size(train)
     steps = num_batches(n, options.batch_size)[0]
     lr, updates = None, None
-    if getattr(loaded.model, "solver", "gradient") == "gradient":
+    trained = getattr(loaded.model, "solver", "gradient") == "gradient"
+    if trained and not is_second_order(options):  # those find each step by a search of their own
         lr = options.lr * float(schedule(options, steps)(loaded.epoch * steps))
         updates = _updates(loaded, params, grads, steps, f"The checkpoint of epoch {loaded.step} in {run.path}")
     names, weights, given = _norms(params), _by_path(params), _norms(grads)

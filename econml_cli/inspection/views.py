@@ -159,7 +159,7 @@ def _dead(hidden: Sequence[Any] | None) -> str:
 def _gradient_notes(found: Any) -> Iterator[str]:
     yield "|.|: Euclidean norm. Dead units: zero at every training observation."
     if found.lr is None:
-        yield "This model was solved, not trained: no step is made from here."
+        yield "No step theta - lr grad is made from here: the model was solved, or its optimizer searches for steps."
         return
     yield "lr |g|/|w|: what one step theta - lr grad on the whole sample would change."
     if found.optimizer is not None:

@@ -95,8 +95,8 @@ class GrowthPolicy:
 
     def step(self, model: Any, state: jax.Array, shock: jax.Array) -> tuple[jax.Array, dict[str, jax.Array]]:
         """k' under the fitted policy; capital, output and consumption of this period."""
-        k_next, c = (value[:, 0] for value in self._decide(model, self.observe(state)))
-        return k_next, {"k": state, "y": state**self.p.alpha, "c": c}
+        k_next = self.predict(model, self.observe(state))[:, 0]
+        return k_next, {"k": state, "y": state**self.p.alpha, "c": self.economy.resources(state) - k_next}
 
     def stability(self, model: Any, batch: Batch) -> dict[str, float]:
         """Where capital is after 50 periods from k_low: `steady_state_error`, |k/k_ss - 1|."""

@@ -11,7 +11,7 @@ from econml_cli import checkpoint, disk, runs
 from econml_cli.config import FitConfig, TrackingOptions
 from econml_cli.errors import CheckpointError, ConfigError, RunError
 from econml_cli.runs import Run
-from econml_cli.training import record
+from econml_cli.training import record, suitable
 from econml_cli.training.position import check_identity, from_sections
 from econml_cli.training.precision import precision
 from econml_cli.training.programs import Programs
@@ -141,9 +141,11 @@ def check(setup: Setup) -> None:
     """Refuse options that do not go together, which only shows once model and data are there.
 
     Raises:
-        ConfigError: early stopping has nothing to look at, or the model's solver is for another loss.
+        ConfigError: early stopping has nothing to look at, the model's solver is for another loss, or the optimizer
+            cannot train it.
     """
     check_solvable(setup)
+    suitable.check(setup)
     if setup.config.trainer.patience and setup.val is None:
         raise ConfigError("--patience needs a validation split, and there is none; set --val-fraction (or --N-val).")
 

@@ -40,7 +40,7 @@ class FitResult:
 
     @property
     def stop_reason(self) -> str:
-        """max_epochs, early_stopping, converged (below --stop-loss, or a second-order method that finds no more), solved
+        """max_epochs, early_stopping, converged (below --stop-loss, or a second-order method finds no more), solved
         (exactly), diverged, interrupted, or pruned (by a sweep)."""
         return str(self.summary["stop_reason"])
 
