@@ -12,7 +12,7 @@ Precision = Literal["float32", "float64"]
 #: second-order methods, and the defaults of theirs: they beat a recipe, which was made for a first-order method
 SECOND_ORDER: Mapping[str, Mapping[str, Any]] = {
     "lbfgs": {"num_epochs": 1000, "batch_size": 0},
-    "lm": {"num_epochs": 50, "batch_size": 0},
+    "lm": {"num_epochs": 28, "batch_size": 0},
 }
 #: what a second-order method has no use for, since it finds each step by itself, with the value that says so
 WITHOUT: Mapping[str, Any] = {"lr": 1.0, "schedule": "constant", "momentum": 0.0, "weight_decay": 0.0, "grad_clip": 0.0}

@@ -175,7 +175,7 @@ def test_an_optimizer_brings_its_own_defaults_which_the_user_beats_and_the_recip
     recipe = build("mlp", "brock_mirman", []).trainer
     assert (recipe.schedule, recipe.lr) == ("cosine", 1e-2)
     mine = build("mlp", "brock_mirman", [("flags", {"optimizer": "lm"})])
-    assert (mine.trainer.schedule, mine.trainer.num_epochs, mine.trainer.batch_size) == ("constant", 50, 0)
+    assert (mine.trainer.schedule, mine.trainer.num_epochs, mine.trainer.batch_size) == ("constant", 28, 0)
     assert mine.model_options.width == (32,)  # the rest of the recipe stands
     assert build("mlp", "linear", [("flags", {"optimizer": "lm", "num_epochs": 7})]).trainer.num_epochs == 7
     # a run's config.yaml repeats the run

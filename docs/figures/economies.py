@@ -45,5 +45,5 @@ def rows(found: Mapping[str, Mapping[str, Any]], source: Mapping[str, str], lead
 
 
 def cell(value: Any) -> str:
-    """Two digits of a small number, three of others."""
-    return "-" if value is None else f"{value:.1e}" if 0 < abs(value) < 0.1 else f"{value:.3g}"
+    """Two digits of a small number, four of others."""
+    return "-" if value is None else f"{value:.1e}" if 0 < abs(value) < 0.1 else f"{value:.4g}"

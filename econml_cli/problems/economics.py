@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -61,18 +62,31 @@ def verdicts(problem: Any, model: Any, batch: Batch) -> dict[str, float]:
     Then what `problem.stability` says. A problem of one's own may have no `step`, `truth`, `stability` (their numbers
     are left out) or `euler` (the largest residual of a state is taken).
     """
-    sample, path = jax.device_get(_measure(problem, *nnx.split(model), batch.x, jax.random.key(0)))
+    sample, path = jax.device_get(_measure(_Same(problem), *nnx.split(model), batch.x, jax.random.key(0)))
     found = {**_summary("euler", "", sample), **_summary("euler", "path_", path)}
     found |= {**_summary("policy", "", sample), **_summary("path", "", path)}
     return {**found, **(problem.stability(model, batch) if hasattr(problem, "stability") else {})}
 
 
+@dataclass(frozen=True, eq=False)
+class _Same:
+    """A problem that is equal to itself alone, and can be hashed, whatever its class says."""
+
+    problem: Any
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self.problem is other.problem
+
+    def __hash__(self) -> int:
+        return id(self.problem)
+
+
 # compiled once for all models of one shape on one problem: the trials of a sweep share it
 @functools.partial(jax.jit, static_argnums=(0, 1))
-def _measure(problem: Any, graphdef: Any, state: Any, x: jax.Array, key: jax.Array) -> Any:
+def _measure(of: _Same, graphdef: Any, state: Any, x: jax.Array, key: jax.Array) -> Any:
     """What `_look` finds on the states x [n, ...], in blocks, and on simulated paths, period after period, so that
     memory does not grow with them; {} for paths where the problem has none."""
-    model = nnx.merge(graphdef, state)
+    problem, model = of.problem, nnx.merge(graphdef, state)
     sample = jax.lax.map(lambda one: _look(problem, model, one[None]), x, batch_size=min(len(x), 256))
     if not hasattr(problem, "step"):
         return sample, {}
@@ -80,7 +94,8 @@ def _measure(problem: Any, graphdef: Any, state: Any, x: jax.Array, key: jax.Arr
     def look(model: Any, state: Any, _: Any) -> dict[str, jax.Array]:
         return _look(problem, model, problem.observe(state))
 
-    return sample, simulation.walk(problem, model, key, *problem.path, look)
+    periods, paths = problem.path
+    return sample, simulation.walk(problem, model, key, periods, paths, look)
 
 
 def _look(problem: Any, model: Any, x: jax.Array) -> dict[str, jax.Array]:
@@ -129,10 +144,11 @@ def judge(problem: Any, found: Mapping[str, Any]) -> dict[str, str]:
 
 def rest(problem: Any, model: Any, state: Any, periods: int, name: str) -> np.ndarray:
     """One series of the path without shocks from a state of one path, [periods], float64."""
-    return np.asarray(_rest(problem, periods, name, *nnx.split(model), state), np.float64)[:, 0]
+    return np.asarray(_rest(_Same(problem), periods, name, *nnx.split(model), state), np.float64)[:, 0]
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 2, 3))
-def _rest(problem: Any, periods: int, name: str, graphdef: Any, weights: Any, state: Any) -> Any:
-    model, none = nnx.merge(graphdef, weights), jnp.zeros((1, problem.shock_size))
+def _rest(of: _Same, periods: int, name: str, graphdef: Any, weights: Any, state: Any) -> Any:
+    problem, model = of.problem, nnx.merge(graphdef, weights)
+    none = jnp.zeros((1, problem.shock_size))
     return jax.lax.scan(lambda at, _: problem.step(model, at, none), state, None, periods)[1][name]

@@ -48,9 +48,12 @@ class Investment:
         self.trajectories = {"train": p.trajectories, "val": p.trajectories_val, "test": p.trajectories_test}
         self.H0, self.H1 = linear_policy(p)
         self.steady_state = self.H0 / (p.delta - self.H1)
-        self.bars = {"loss": {"log10_euler_mean": -2.0}, "stability": {"eigenvalue": 1.0, "drift": 1e-3}}
-        if p.nu == 1:
-            self.bars["truth"] = {"policy_error_mean": 0.01, "path_error_mean": 0.01, "slope_error": 0.05}
+        truth = {"truth": {"policy_error_mean": 0.01, "path_error_mean": 0.01, "slope_error": 0.05}}
+        self.bars: dict[str, dict[str, float]] = {
+            "loss": {"log10_euler_mean": -2.0},
+            **(truth if p.nu == 1 else {}),
+            "stability": {"eigenvalue": 1.0, "drift": 1e-3},
+        }
         self._nodes, self._weights = economics.gauss_hermite(p.quadrature)
         self.X0 = jnp.abs(X0_MEAN + X0_SD * jax.random.normal(rngs(), (p.N,)))
         w = jax.random.normal(rngs(), (p.N,))

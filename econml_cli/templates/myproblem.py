@@ -90,7 +90,8 @@ class MyEuler:
         """The policy in closed form, [n, 1], as `predict`."""
         return jnp.full((len(x), 1), self.alpha * self.beta)
 
-    shock_size, impulses = 0, {}  # N(0, 1) shocks a period, and the names of those to draw an impulse response of
+    shock_size = 0  # N(0, 1) shocks a period
+    impulses: ClassVar[dict[str, int]] = {}  # names of those to draw an impulse response of
     path = (50, 1)  # periods and paths that the verdicts look at
 
     def start(self, paths: int) -> jax.Array:
