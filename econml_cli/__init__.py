@@ -1,7 +1,61 @@
 """Fit neural networks and other function approximators to economic data and economic models.
 
-Everything the `econml` command can do is a library call here: see `econml_cli.training`, `econml_cli.evaluation`,
-`econml_cli.inspection` and `econml_cli.runs`. Importing this package imports none of them, so it stays light.
+    import econml_cli
+    run = econml_cli.fit("mlp", problem="linear", lr=1e-3)
+
+Everything the `econml` command can do is a library call here: see `econml_cli.api`, `econml_cli.training`,
+`econml_cli.evaluation`, `econml_cli.inspection` and `econml_cli.runs`. Importing this package imports none of them, so
+it stays light: a name of `__all__` is imported when it is first used.
 """
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from econml_cli.api import fit, load, runs_in
+    from econml_cli.errors import CheckpointError, ConfigError, DataError, EconmlError, RunError, ShapeError
+    from econml_cli.fitted_run import FittedRun
+    from econml_cli.run_list import Runs
+    from econml_cli.trust import FitWarning
+
 __version__ = "0.1.0"
+
+#: name -> the module that has it
+_HOMES = {
+    **dict.fromkeys(("fit", "load", "runs_in"), "econml_cli.api"),
+    "FitWarning": "econml_cli.trust",
+    "FittedRun": "econml_cli.fitted_run",
+    "Runs": "econml_cli.run_list",
+    **dict.fromkeys(
+        ("CheckpointError", "ConfigError", "DataError", "EconmlError", "RunError", "ShapeError"), "econml_cli.errors"
+    ),
+}
+
+__all__ = [
+    "CheckpointError",
+    "ConfigError",
+    "DataError",
+    "EconmlError",
+    "FitWarning",
+    "FittedRun",
+    "RunError",
+    "Runs",
+    "ShapeError",
+    "__version__",
+    "fit",
+    "load",
+    "runs_in",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """A name of `__all__`, imported now (PEP 562)."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'econml_cli' has no attribute '{name}'")
+    found = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = found  # the next look-up does not come here
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -12,7 +12,7 @@ from typer.core import TyperGroup
 
 from econml_cli import __version__, own_code, own_modules
 from econml_cli.commands import eval as eval_
-from econml_cli.commands import export, inspect, predict, simulate, sweep
+from econml_cli.commands import export, inspect, predict, report, simulate, sweep
 from econml_cli.commands.fit import HELP as FIT_HELP
 from econml_cli.commands.fit import FitCommand
 from econml_cli.errors import EconmlError
@@ -69,6 +69,7 @@ app.command("eval", short_help="Evaluate fitted runs: losses, errors, intervals.
 app.command("predict", short_help="Write the rows of a file with predictions.")(predict.predict_command)
 app.command("simulate", short_help="Simulate an economic model under its fitted policy.")(simulate.simulate_command)
 app.command("export", short_help="Write a fitted model for PyTorch, ONNX, NumPy, JAX.")(export.export_command)
+app.command("report", short_help="Write fitted runs as one page.")(report.report_command)
 app.add_typer(inspect.app, name="inspect", short_help="Show checkpoints, runs, models and problems.")
 app.add_typer(sweep.app, name="sweep")
 

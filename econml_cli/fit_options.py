@@ -42,6 +42,7 @@ class TrainerOptions:
     num_epochs: int = option(2000, "passes over the training data", ge=1)
     batch_size: int = option(512, "observations a step; 0, or no less than the training data: full batch", ge=0)
     seed: int = option(42, "seed of data, initial weights and shuffling", ge=0, lt=2**32, traced=True)
+    members: int = option(1, "train this many seeds side by side as one run, an ensemble", ge=1, le=4096)
     precision: Precision = option("float32", "arithmetic of data, weights and training, end to end")
     patience: int = option(
         0, "stop after this many epochs without a better val_loss, keep the best weights; 0: off", ge=0
@@ -93,6 +94,7 @@ class RunOptions:
     force: bool = option(False, "replace the run directory if it exists")
     print_config: bool = option(False, "print the resolved options as YAML and stop")
     dry_run: bool = option(False, "resolve everything, report shapes, parameters, FLOPs and memory; train nothing")
+    plot: bool = option(False, "show the learning curves in the terminal, save learning_curve.png in the run")
     quiet: bool = option(False, "no progress bar, no summary")
     json: bool = option(False, "print the summary as one JSON document")
     debug: bool = option(False, "show the full trace of an error")

@@ -17,13 +17,19 @@ from econml_cli import disk, own_code
 from econml_cli.errors import ConfigError, RunError, suggest
 
 SCHEMA = 1
+#: what a directory holds that is not a run but a cross-validation: one run for each fold
+CROSS_VALIDATION = "cross_validation.json"
 
 
 @dataclass(frozen=True)
 class Run:
-    """One run directory. Nothing is read until a property or method is used."""
+    """One run directory. Nothing is read until a property or method is used.
+
+    `member` is the one that is meant, of an ensemble; None for the whole of it, and for an ordinary run.
+    """
 
     path: Path
+    member: int | None = None
 
     @property
     def name(self) -> str:
@@ -59,6 +65,19 @@ class Run:
     def update_manifest(self, **changes: Any) -> None:
         """Change some keys of manifest.json."""
         disk.write_json(self.path / "manifest.json", {**self.manifest(), **changes})
+
+    def of_member(self, member: int | None) -> "Run":
+        """The same run, of which this member is meant.
+
+        Raises:
+            ConfigError: it has no such member.
+        """
+        members = 1 if member is None else self.config().trainer.members
+        if member is not None and members == 1:
+            raise ConfigError(f"--member {member}: {self.name} is one model, not an ensemble; leave it out.")
+        if member is not None and not 0 <= member < members:
+            raise ConfigError(f"--member {member}: {self.name} has the members 0 to {members - 1}.")
+        return Run(self.path, member)
 
     def summary(self) -> dict[str, Any]:
         """summary.json: what came out; {} while the run is not finished."""
@@ -234,6 +253,10 @@ def find(name: str | None, runs_dir: Path) -> Run:
     path = Path(name)
     if (path / "manifest.json").is_file():
         return Run(path if path.name else path.absolute())  # "." has no name
+    if (folds := next((p for p in (path, runs_dir / name) if (p / CROSS_VALIDATION).is_file()), None)) is not None:
+        raise RunError(
+            f"{folds} is a cross-validation, not one run; name its folds: {folds}/fold1, or {folds}/fold* for all."
+        )
     names = [run.name for run in runs]
     matches = [run for run in runs if run.name == name] or [run for run in runs if run.name.startswith(name)]
     if len(matches) == 1:

@@ -2,7 +2,7 @@
 
 import json
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from econml_cli.display import number, size
@@ -15,7 +15,10 @@ _HEADLINES = {
     "diverged": "{model} on {problem}: DIVERGED in epoch {diverged_epoch:,}",
     "interrupted": "{model} on {problem}: interrupted after {epochs:,} epochs",
 }
+#: what a summary says of a mean over members beside it
+_ACROSS = ("_sd", "_min", "_max")
 _NOT_LISTED = {
+    "members",
     "model",
     "problem",
     "stop_reason",
@@ -42,11 +45,28 @@ def _aligned(rows: Iterable[tuple[str, str]]) -> str:
 def as_text(result: Any) -> str:
     """Losses, errors against the truth, parameters, seconds, the run directory, and the next command to type."""
     summary, path = result.summary, shlex.quote(str(result.run.path))
-    rows = [(key.replace("_", " "), number(value)) for key, value in summary.items() if key not in _NOT_LISTED]
+    rows = [(key.replace("_", " "), _value(summary, key)) for key in summary if _listed(summary, key)]
     rows.append(("run", path))
-    headline = _HEADLINES[result.stop_reason].format(**summary)
+    headline = _HEADLINES[result.stop_reason].format(**{**summary, "model": _several(summary)})
     done = result.stop_reason in ("max_epochs", "early_stopping", "converged", "solved")
     return f"{headline}\n{_aligned(rows)}" + (f"\n\nNext: econml eval {path}" if done else "")
+
+
+def _several(summary: Mapping[str, Any]) -> str:
+    return f"{summary['members']} members of {summary['model']}" if "members" in summary else summary["model"]
+
+
+def _listed(summary: Mapping[str, Any], key: str) -> bool:
+    """Not what stands in the headline, or beside the mean that it belongs to."""
+    return key not in _NOT_LISTED and not any(key.endswith(end) and key.removesuffix(end) in summary for end in _ACROSS)
+
+
+def _value(summary: Mapping[str, Any], key: str) -> str:
+    """A number; of an ensemble with its spread across members: "2.1e-06 (sd 1e-07, 1.9e-06 to 2.3e-06)"."""
+    own, (sd, low, high) = summary[key], (summary.get(f"{key}{end}") for end in _ACROSS)
+    if sd is None:
+        return number(own)
+    return f"{number(own)}  (sd {number(sd, 2)}, {number(low)} to {number(high)})"
 
 
 def dry_run_json(report: Any) -> str:

@@ -21,8 +21,8 @@ from econml_cli.problems.parameters import InvestmentOptions
 from econml_cli.problems.simulation import impulse_response, simulate
 from econml_cli.runs import Run
 from econml_cli.training.fit import fit
+from econml_cli.training.outcome import losses
 from econml_cli.training.precision import precision
-from econml_cli.training.recording import losses
 from econml_cli.training.setup import assemble
 from econml_cli.training.trainer import Trainer
 

@@ -14,8 +14,8 @@ from econml_cli.problems.factor import Factor, pca_mse
 from econml_cli.problems.friedman import Friedman, friedman
 from econml_cli.problems.symmetric import Symmetric
 from econml_cli.problems.xor import Xor
+from econml_cli.training.outcome import losses
 from econml_cli.training.precision import precision
-from econml_cli.training.recording import losses
 from econml_cli.training.setup import assemble
 from econml_cli.training.trainer import Trainer
 

@@ -19,8 +19,8 @@ from econml_cli.problems.cake_eating import CakeEating
 from econml_cli.problems.economics import judge
 from econml_cli.problems.olg import OLG, saving_shares
 from econml_cli.problems.simulation import impulse_response, simulate
+from econml_cli.training.outcome import losses
 from econml_cli.training.precision import precision
-from econml_cli.training.recording import losses
 from econml_cli.training.setup import assemble
 from econml_cli.training.trainer import Trainer
 

@@ -160,6 +160,7 @@ def test_quoted_numbers_stay_text():
 @pytest.mark.parametrize(
     ("parameter", "says"),
     [
+        ("members: {values: [2, 4]}", "5: members: a trial is one fit; leave it out"),
         ("widht: {values: [1]}", "5: 'widht' is no option of mlp on linear. Did you mean 'width'?"),
         ("lr: {min: 0.0, max: 0.1}", "5: lr: must be a number > 0, got 0.0 (uniform gives 0 to 0.1)."),
         ("momentum: {min: 0.5, max: 1.0}", "must be a number >= 0 and < 1, got 1.0"),
@@ -192,6 +193,7 @@ def test_what_every_draw_of_can_be_had_passes():
         ('[econml, fit, mpl, "${args}"]', "Unknown model 'mpl'"),
         ('[econml, fit, mlp, deep, "${args}"]', "'deep' in the command is neither"),
         ('[econml, fit, mlp, --problem=liner, "${args}"]', "Unknown problem 'liner'"),
+        ('[econml, fit, mlp, --members=3, "${args}"]', "members: a trial is one fit"),
         ('[econml, fit, mlp, --widht=3, "${args}"]', "'widht' is no option of mlp on linear. Did you mean 'width'?"),
         ('[econml, fit, mlp, --width, "0", "${args}"]', "--width must be an integer >= 1, got '0'"),
         ('[econml, fit, mlp, --lr=1, "${args}"]', "lr is a parameter and in the command too"),

@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from econml_cli.commands.common import Member
+
 
 def export_command(
     run: Annotated[str, typer.Argument(metavar="RUN", help="A run directory, or a name in --runs-dir.")],
@@ -21,6 +23,7 @@ def export_command(
         int | None,
         typer.Option(metavar="EPOCH", help="Use the checkpoint of this epoch (default: the best or newest)."),
     ] = None,
+    member: Member = None,
     force: Annotated[bool, typer.Option("--force", help="Replace the directory if it is an earlier export.")] = False,
     runs_dir: Annotated[
         Path, typer.Option(metavar="DIR", envvar="ECONML_RUNS_DIR", help="Where runs are looked up by name.")
@@ -37,7 +40,7 @@ def export_command(
     from econml_cli.export.formats import check
 
     check(to, out, force)  # before seconds go into importing jax
-    chosen = runs.find(run, runs_dir)
+    chosen = runs.find(run, runs_dir).of_member(member)
 
     from econml_cli import display
     from econml_cli.export.text import text

@@ -9,7 +9,7 @@ from typing import Any
 from typer.core import TyperCommand
 
 from econml_cli import config as configs
-from econml_cli.commands import late
+from econml_cli.commands import fit_folds, fit_plot, late
 from econml_cli.config import FitConfig, RunOptions
 from econml_cli.errors import ConfigError, DivergedError, InterruptedFitError, UnstableError
 from econml_cli.options import Section
@@ -48,6 +48,13 @@ def _fit(model: str, problem: str, given: dict[str, Any]) -> None:
         _resume(options, (model, problem), flags)
         return
     config = late.config(model, problem, options.config, flags)
+    if fit_folds.asked(config, options, flags):
+        if not options.dry_run:
+            fit_folds.fit_folds(config, options, _directory(config, options))
+            return
+        config = fit_folds.first(config)
+    if config.trainer.members > 1 and options.retries:
+        raise ConfigError("--retries looks for one seed that passes, and --members reports how many do; leave one out.")
     if options.print_config:
         sys.stdout.write(config.to_yaml())
         return
@@ -155,6 +162,8 @@ def _report(result: Any, options: RunOptions) -> None:
         print(summaries.as_json(result))  # noqa: T201
     elif not options.quiet:
         print(summaries.as_text(result))  # noqa: T201
+    if options.plot:
+        fit_plot.plot(result.run, show=not (options.json or options.quiet), say=_say)
     path = shlex.quote(str(result.run.path))
     if result.stop_reason == "diverged":
         epoch = result.summary["diverged_epoch"]

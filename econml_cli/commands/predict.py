@@ -6,6 +6,9 @@ from typing import Annotated, Literal
 
 import typer
 
+from econml_cli.commands.common import Member
+from econml_cli.errors import ConfigError
+
 
 def predict_command(
     run: Annotated[str, typer.Argument(metavar="RUN", help="A run directory, or a name in --runs-dir.")],
@@ -23,6 +26,19 @@ def predict_command(
     embed: Annotated[
         bool, typer.Option("--embed", help="Write the representation z = phi(x) in place of predictions.")
     ] = False,
+    interval: Annotated[
+        float | None,
+        typer.Option(
+            min=1, max=99.99, metavar="PERCENT", help="The level of lo and hi, across the seeds of an ensemble (95)."
+        ),
+    ] = None,
+    conformal: Annotated[
+        bool,
+        typer.Option(
+            "--conformal",
+            help="Make lo and hi by split conformal prediction: they cover a new outcome at that level (regressions).",
+        ),
+    ] = False,
     missing: Annotated[
         Literal["error", "drop"] | None,
         typer.Option(help="What rows with missing values get (default: as in the fit)."),
@@ -31,31 +47,42 @@ def predict_command(
         int | None,
         typer.Option(metavar="EPOCH", help="Use the checkpoint of this epoch (default: the best or newest)."),
     ] = None,
+    member: Member = None,
     runs_dir: Annotated[
         Path, typer.Option(metavar="DIR", envvar="ECONML_RUNS_DIR", help="Where runs are looked up by name.")
     ] = Path("runs"),
 ) -> None:
     """Write rows with a run's predictions: yhat, or the probability of each class and the likeliest one.
 
-    The file is encoded as the training data were; its columns and their order are kept.
+    The file is encoded as the training data were; its columns and their order are kept. Of an ensemble it is the
+    averaged prediction of its members, with sd, lo and hi across them.
     """
+    if embed and (interval is not None or conformal):
+        raise ConfigError(
+            "--embed writes a representation, which has no interval; leave out --interval and --conformal."
+        )
     from econml_cli import runs
 
-    chosen = runs.find(run, runs_dir)
+    chosen = runs.find(run, runs_dir).of_member(member)
 
+    from econml_cli.evaluation import prediction_intervals as intervals
     from econml_cli.evaluation import predictions
     from econml_cli.training import compilation_cache
 
     if out != "-":
         predictions.check_output(Path(out), reads=data)
     compilation_cache.enable()
+    level = intervals.LEVEL if interval is None else interval
+    asked = intervals.Asked(level, conformal) if conformal or interval is not None else None
     if data is None:
-        frame = predictions.predict_own(chosen, step=step, embed=embed)
+        frame = predictions.predict_own(chosen, step=step, embed=embed, asked=asked)
     else:
-        frame = predictions.predict(chosen, data, step=step, missing=missing, embed=embed)
+        frame = predictions.predict(chosen, data, step=step, missing=missing, embed=embed, asked=asked)
     if out == "-":
         frame.to_csv(sys.stdout, index=False, lineterminator="\n")
     else:
         predictions.write(frame, Path(out))
+    for note in [] if embed else intervals.notes(chosen, asked):
+        print(f"econml predict: {note}", file=sys.stderr)  # noqa: T201
     where = "stdout" if out == "-" else out
     print(f"econml predict: {len(frame):,} rows written to {where}", file=sys.stderr)  # noqa: T201

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from econml_cli.commands.common import Member
 from econml_cli.errors import ConfigError
 
 
@@ -42,6 +43,7 @@ def simulate_command(
         int | None,
         typer.Option(metavar="EPOCH", help="Use the checkpoint of this epoch (default: the best or newest)."),
     ] = None,
+    member: Member = None,
     runs_dir: Annotated[
         Path, typer.Option(metavar="DIR", envvar="ECONML_RUNS_DIR", help="Where runs are looked up by name.")
     ] = Path("runs"),
@@ -59,7 +61,7 @@ def simulate_command(
         raise ConfigError("--out - and --json both write to stdout; leave one of them out.")
     if plot is not None:
         plots.check_file(plot)
-    chosen = runs.find(run, runs_dir)
+    chosen = runs.find(run, runs_dir).of_member(member)
 
     from econml_cli import display
     from econml_cli.evaluation import predictions, series, simulated

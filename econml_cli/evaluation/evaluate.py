@@ -7,39 +7,25 @@ from typing import Any
 
 import numpy as np
 
-from econml_cli import disk
+from econml_cli import disk, html_tables
 from econml_cli.config import FitConfig
 from econml_cli.errors import ConfigError, EconmlError
 from econml_cli.evaluation import bootstrap as boot
 from econml_cli.evaluation import changed as changing
-from econml_cli.evaluation import metrics
+from econml_cli.evaluation import ensemble, metrics
 from econml_cli.evaluation.accuracy import Paths, den_haan_marcet
+from econml_cli.evaluation.ensemble import Members
+from econml_cli.evaluation.estimate import Estimate
 from econml_cli.evaluation.population import population_risk
 from econml_cli.evaluation.samples import Samples, Scored, scorer, size
 from econml_cli.problems import registry as problems
 from econml_cli.problems.economics import judge
 from econml_cli.runs import Run
-from econml_cli.training.position import load_model
+from econml_cli.training.outcome import words_over_members
 from econml_cli.training.precision import precision, to_device
 
 #: the splits that a number out of sample is read from, the best first
 REPORTED = ("data", "test", "train")
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A number and its 95 % interval; `standard_error` and `draws` where it comes from fresh draws."""
-
-    value: float
-    low: float | None = None
-    high: float | None = None
-    standard_error: float | None = None
-    draws: int | None = None
-
-    def to_json(self) -> Any:
-        """The bare number where there is no interval, else {"value", "low", "high", ...}."""
-        found = {key: value for key, value in dataclasses.asdict(self).items() if value is not None}
-        return found if len(found) > 1 else self.value
 
 
 @dataclass(frozen=True)
@@ -51,6 +37,10 @@ class Evaluation:
     in metrics.jsonl; rmse and mae in the target's own units. `verdicts` are those on an economic model: verdict_loss,
     verdict_truth, verdict_stability ("passed" or "FAILED"), and what `failed`, in words. `coefficients` are those of a
     linear model in the units of the data file. `changed` are the options of the problem that are other than in the fit.
+
+    Of an ensemble of several `members` each estimate is the mean over those that have not `diverged`, with their
+    standard deviation, lowest and highest; `averaged_test_rmse` and its like are of their averaged prediction, and a
+    verdict says how many have passed. `member` is the one that was chosen.
     """
 
     run: str
@@ -69,11 +59,24 @@ class Evaluation:
     bootstrap_seed: int
     notes: tuple[str, ...]
     changed: dict[str, Any] = field(default_factory=dict)
+    members: int = 1
+    diverged: int = 0
+    member: int | None = None
+
+    def __repr__(self) -> str:
+        return html_tables.evaluation_line(self)
+
+    def _repr_html_(self) -> str:
+        return html_tables.evaluation(self)
 
     def to_dict(self) -> dict[str, Any]:
         """One flat JSON object; undefined numbers are null."""
         head = ("run", "path", "model", "problem", "task", "status", "epoch", "reported")
         found: dict[str, Any] = {name: getattr(self, name) for name in head}
+        if self.member is not None:
+            found["member"] = self.member
+        if self.members > 1:
+            found |= {"members": self.members, "diverged": self.diverged}
         if self.changed:
             found["with"] = self.changed
         found |= {f"n_{split}": n for split, n in self.n.items()}
@@ -118,35 +121,66 @@ def evaluate(
     _check(config, draws)
     dtype = config.trainer.precision
     with precision(dtype):
-        model, epoch = load_model(run, step)
-        samples = changing.samples_of(run, config, model, data=data, missing=missing, changes=changes)
+        members = ensemble.members(run, step)
+        if paths is not None and len(members.models) > 1:
+            raise ConfigError(f"--den-haan-marcet tests one policy; {run.name} has {members.total}: add --member 0.")
+        samples = changing.samples_of(run, config, members.models[0], data=data, missing=missing, changes=changes)
         reported = next(split for split in REPORTED if split in samples.parts)
-        score, estimates = scorer(samples.problem, model, dtype), dict[str, Estimate]()
-        for split, batch in samples.parts.items():
-            replications = bootstrap if split == reported else 0
-            groups = getattr(samples.problem, "groups", {}).get(split)
-            estimates |= _measure(samples.problem.task, score(batch), split, replications, bootstrap_seed, groups)
-        errors = samples.problem.verdicts(model, to_device(samples.parts[reported], dtype))
-        estimates |= {name: Estimate(value) for name, value in errors.items()}
-        verdicts = judge(samples.problem, {name: estimate.value for name, estimate in estimates.items()})
+        replications = {reported: bootstrap}
+        estimates = _estimates(samples, members, dtype, replications, bootstrap_seed)
+        errors, verdicts = _errors(samples.problem, members, to_device(samples.parts[reported], dtype), estimates)
+        estimates |= errors
         if draws:
-            risk = population_risk(samples.problem, model, draws, draw_seed)
-            estimates["population_risk"] = Estimate(risk.value, risk.low, risk.high, risk.standard_error, risk.draws)
+            estimates["population_risk"] = _population(samples.problem, members, draws, draw_seed)
         if paths is not None:
-            test = den_haan_marcet(samples.problem, model, config.problem, paths)
+            test = den_haan_marcet(samples.problem, members.models[0], config.problem, paths)
             estimates |= {name: Estimate(value) for name, value in test.numbers().items()}
             samples = dataclasses.replace(samples, notes=(*samples.notes, test.said()))
-        coefficients = _coefficients(config, samples.problem, model)
+        coefficients = _coefficients(config, samples.problem, members.models[0]) if members.total == 1 else None
     status = run.status()
     return Evaluation(
         run=run.name, path=str(run.path), model=config.model, problem=config.problem, task=samples.problem.task,
-        status=status, epoch=epoch, reported=reported,
+        status=status, epoch=members.epoch, reported=reported,
         n=_sizes(samples),
         estimates=_losses_first(estimates), verdicts=verdicts, coefficients=coefficients,
         bootstrap=bootstrap, bootstrap_seed=bootstrap_seed,
-        notes=_notes(run, status, epoch, reported, samples),
+        notes=_notes(run, status, members, reported, samples),
         changed=changing.values_of(changing.changed_config(config, changes), changes) if changes else {},
+        members=members.total, diverged=members.diverged, member=run.member,
     )  # fmt: skip
+
+
+def _estimates(
+    samples: Samples, members: Members, dtype: str, replications: Mapping[str, int], seed: int
+) -> dict[str, Estimate]:
+    """The metrics of all splits; with intervals where there are replications."""
+    score, estimates = scorer(samples.problem, members.models[0], dtype), dict[str, Estimate]()
+    task = samples.problem.task
+    for split, batch in samples.parts.items():
+        scored = [score(batch, model) for model in members.models]
+        of = (split, replications.get(split, 0), seed, getattr(samples.problem, "groups", {}).get(split))
+        estimates |= _measure(task, scored[0], *of) if members.total == 1 else ensemble.measure(task, scored, *of)
+    return estimates
+
+
+def _errors(
+    problem: Any, members: Members, batch: Any, estimates: Mapping[str, Estimate]
+) -> tuple[dict[str, Estimate], dict[str, str]]:
+    """(errors against the truth, the verdicts on an economic model)."""
+    found = [problem.verdicts(model, batch) for model in members.models]
+    if members.total == 1:
+        numbers = {name: Estimate(value) for name, value in found[0].items()}
+        measured = {name: estimate.value for name, estimate in {**estimates, **numbers}.items()}
+        return numbers, judge(problem, measured)
+    return ensemble.numbers(found), words_over_members([judge(problem, numbers) for numbers in found])
+
+
+def _population(problem: Any, members: Members, draws: int, seed: int) -> Estimate:
+    risks = [population_risk(problem, model, draws, seed) for model in members.models]
+    if members.total == 1:
+        risk = risks[0]
+        return Estimate(risk.value, risk.low, risk.high, risk.standard_error, risk.draws)
+    return dataclasses.replace(ensemble.over([risk.value for risk in risks]), draws=draws)
 
 
 def _sizes(samples: Samples) -> dict[str, int]:
@@ -185,7 +219,7 @@ def _coefficients(config: FitConfig, problem: Any, model: Any) -> dict[str, Any]
     return {name: float(value) for name, value in problem.unstandardise(kernel[:, 0], bias[0]).items()}
 
 
-def _notes(run: Run, status: str, epoch: int, reported: str, samples: Samples) -> tuple[str, ...]:
+def _notes(run: Run, status: str, members: Members, reported: str, samples: Samples) -> tuple[str, ...]:
     notes = list(samples.notes)
     if status not in ("max_epochs", "early_stopping", "converged", "solved"):
         what = {
@@ -194,7 +228,9 @@ def _notes(run: Run, status: str, epoch: int, reported: str, samples: Samples) -
             "running": "has not finished",
             "killed": "was killed",
         }
-        notes.append(f"{run.name} {what.get(status, status)}: these are its weights of epoch {epoch:,}.")
+        notes.append(f"{run.name} {what.get(status, status)}: these are its weights of epoch {members.epoch:,}.")
+    if members.diverged:
+        notes.append(f"{run.name}: {members.diverged} of {members.total} members diverged and are left out.")
     if reported == "train":
         notes.append(f"{run.name} has no test split: intervals and errors are those of the training split.")
     return tuple(notes)

@@ -1,6 +1,6 @@
 """Predictions beside the rows they are for."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +9,8 @@ import numpy as np
 from econml_cli import disk
 from econml_cli.config import FitConfig
 from econml_cli.errors import ConfigError, DataError
+from econml_cli.evaluation.ensemble import members
+from econml_cli.evaluation.prediction_intervals import LEVEL, Asked, Spread, across, calibrate
 from econml_cli.evaluation.samples import computed, new_samples, own_samples, predicted
 from econml_cli.runs import Run
 from econml_cli.training.position import load_model
@@ -27,7 +29,13 @@ WRITERS = {
 
 
 def predict(
-    run: Run, path: str, *, step: int | None = None, missing: str | None = None, embed: bool = False
+    run: Run,
+    path: str,
+    *,
+    step: int | None = None,
+    missing: str | None = None,
+    embed: bool = False,
+    asked: Asked | None = None,
 ) -> "pd.DataFrame":
     """The rows of a file with the run's predictions: its columns and order, then
 
@@ -35,27 +43,33 @@ def predict(
     * `p`, the probability of the second class, or `p_CLASS` for each class; and `predicted`, the class; or
     * `NAME_hat` for each feature that was reconstructed, in its own units.
 
-    With `embed` they are `z_1`, `z_2`, ...: the representation phi(x) of the model h(phi(x)).
+    Of an ensemble they are the averaged predictions of its members, and after them stand `sd`, `lo` and `hi`: their
+    standard deviation and interval across members (`p_sd`, ... where there is more than one prediction). The intervals
+    that are `asked` for may be conformal instead. With `embed` they are `z_1`, `z_2`, ...: the representation phi(x) of
+    the model h(phi(x)).
     The target's column need not be there. Rows that the run's own `--missing` drops are left out.
 
     Raises:
-        ConfigError: the problem reads no file, or the model has no representation.
+        ConfigError: the problem reads no file, the model has no representation, or there is nothing to make the
+            intervals that are asked for from.
         DataError: the file cannot be read or encoded, or has such a column.
         RunError, CheckpointError: the run cannot be read.
     """
     config = run.config()
     with precision(config.trainer.precision):
-        model, _ = load_model(run, step)
         samples = new_samples(run, config, path, need_target=False, missing=missing)
-        added = _adds(config, samples.problem, model, embed)(samples.parts["data"].x)
+        added = _adds(run, config, samples.problem, step, embed, asked)(samples.parts["data"].x)
     return _beside(samples.frame, added, path)
 
 
-def _adds(config: FitConfig, problem: Any, model: Any, embed: bool) -> Callable[[Any], dict[str, np.ndarray]]:
+def _adds(
+    run: Run, config: FitConfig, problem: Any, step: int | None, embed: bool, asked: Asked | None
+) -> Callable[[Any], dict[str, np.ndarray]]:
     """The function that makes the new columns from the inputs x of some rows."""
     dtype = config.trainer.precision
     if not embed:
-        return lambda x: columns(problem, predicted(problem, model, x, dtype))
+        return _predicts(run, config, problem, members(run, step).models, asked)
+    model, _ = load_model(run, step)
     if not hasattr(model, "embed"):
         raise ConfigError(f"--embed: model {config.model} has no representation z = phi(x) of its own; leave it out.")
 
@@ -66,7 +80,45 @@ def _adds(config: FitConfig, problem: Any, model: Any, embed: bool) -> Callable[
     return represent
 
 
-def predict_own(run: Run, *, step: int | None = None, embed: bool = False) -> "pd.DataFrame":
+def _predicts(
+    run: Run, config: FitConfig, problem: Any, models: Sequence[Any], asked: Asked | None
+) -> Callable[[Any], dict[str, np.ndarray]]:
+    """Of several models the averaged prediction; beside it the intervals that are asked for, or those across models."""
+    if asked is not None and not asked.conformal and len(models) == 1:
+        raise ConfigError(
+            f"--interval: {run.name} is one fit, without a spread across seeds; add --conformal, or fit with --members."
+        )
+    level = asked.level if asked is not None else LEVEL
+    conformal = calibrate(run, config, models, level) if asked is not None and asked.conformal else None
+
+    def make(x: Any) -> dict[str, np.ndarray]:
+        yhat = [predicted(problem, model, x, config.trainer.precision) for model in models]
+        # one prediction as it is, in its own precision
+        mean = yhat[0] if len(yhat) == 1 else np.stack(yhat).mean(axis=0, dtype=np.float64)
+        if conformal is not None:
+            return {**columns(problem, mean), **_beside_each(problem, mean, conformal.around(mean, yhat))}
+        if len(yhat) > 1:
+            return {**columns(problem, mean), **_beside_each(problem, mean, across(yhat, level))}
+        return columns(problem, mean)
+
+    return make
+
+
+def _beside_each(problem: Any, yhat: np.ndarray, spread: Spread) -> dict[str, np.ndarray]:
+    """`sd`, `lo`, `hi` of the one prediction, or NAME_sd, NAME_lo, NAME_hi of each."""
+    names = [name for name in columns(problem, yhat) if name != "predicted"]
+    parts = {"sd": spread.sd, "lo": spread.low, "hi": spread.high}
+    return {
+        end if names == ["yhat"] else f"{name}_{end}": values[:, i]
+        for i, name in enumerate(names)
+        for end, values in parts.items()
+        if values is not None
+    }
+
+
+def predict_own(
+    run: Run, *, step: int | None = None, embed: bool = False, asked: Asked | None = None
+) -> "pd.DataFrame":
     """The data that a run was fitted to with its predictions, as `predict`, and a column `split`: train, val or test.
 
     Raises:
@@ -76,11 +128,10 @@ def predict_own(run: Run, *, step: int | None = None, embed: bool = False) -> "p
 
     config = run.config()
     with precision(config.trainer.precision):
-        model, _ = load_model(run, step)
         samples = own_samples(run, config)
         if not samples.problem.simulated:
-            return _own_file(run, config, samples.problem, step, embed)
-        added = _adds(config, samples.problem, model, embed)
+            return _own_file(run, config, samples.problem, step, embed, asked)
+        added = _adds(run, config, samples.problem, step, embed, asked)
         frames = [
             _drawn(samples.problem, batch, config).assign(**added(batch.x), split=split)
             for split, batch in samples.parts.items()
@@ -88,8 +139,10 @@ def predict_own(run: Run, *, step: int | None = None, embed: bool = False) -> "p
     return pd.concat(frames, ignore_index=True)
 
 
-def _own_file(run: Run, config: FitConfig, problem: Any, step: int | None, embed: bool) -> "pd.DataFrame":
-    frame = predict(run, str(own_file(run, config)), step=step, embed=embed)
+def _own_file(
+    run: Run, config: FitConfig, problem: Any, step: int | None, embed: bool, asked: Asked | None
+) -> "pd.DataFrame":
+    frame = predict(run, str(own_file(run, config)), step=step, embed=embed, asked=asked)
     labels = np.full(len(frame), "", dtype=object)  # "": in no split, as a row without its target
     for split, positions in problem.split_rows.items():
         labels[positions] = split

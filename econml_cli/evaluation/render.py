@@ -1,8 +1,38 @@
 """A grid of strings as text, Markdown or LaTeX."""
 
+import csv
+import io
+import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+from econml_cli import disk
+
+
+def cell(value: Any) -> str:
+    """Four significant digits; "-" for what is missing or not defined."""
+    value = disk.finite(value)
+    if value is None:
+        return "-"
+    if isinstance(value, float):
+        return f"{value:#.4g}".rstrip(".") if value == 0 or 1e-3 <= abs(value) < 1e4 else f"{value:.3e}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def interval(low: float | None, high: float | None) -> str:
+    """As "[1.2, 3.4]"; "" where there is none."""
+    return "" if low is None or high is None or math.isnan(low) else f"[{cell(low)}, {cell(high)}]"
+
+
+def csv_lines(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Flat rows as CSV, one line each, every number with all its digits; missing values are empty."""
+    out = io.StringIO()
+    writer = csv.DictWriter(out, list(dict.fromkeys(key for row in rows for key in row)), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return out.getvalue().rstrip("\n")
 
 
 @dataclass(frozen=True)

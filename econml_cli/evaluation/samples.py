@@ -103,12 +103,13 @@ def _blocks(batch: Batch, dtype: str) -> Iterator[Batch]:
         yield to_device(jax.tree.map(lambda leaf: leaf[start : start + step], batch), dtype)  # noqa: B023
 
 
-def scorer(problem: Any, model: Any, dtype: str) -> Callable[[Batch], Scored]:
-    """A function that gives loss, prediction and observed value of each observation of a split, computed in blocks.
+def scorer(problem: Any, model: Any, dtype: str) -> Callable[..., Scored]:
+    """A function that gives loss, prediction and observed value of each observation of a split, computed in blocks; of
+    this model, or of another one of its shape that it is given too.
 
-    Splits of one size share one compiled program. Call both inside `precision(...)`.
+    Splits of one size, and models of one shape, share one compiled program. Call both inside `precision(...)`.
     """
-    graphdef, state = nnx.split(model)
+    graphdef, own = nnx.split(model)
     compares = problem.task is not None
 
     @jax.jit
@@ -117,7 +118,8 @@ def scorer(problem: Any, model: Any, dtype: str) -> Callable[[Batch], Scored]:
         loss = problem.loss(model, part) * problem.loss_scale
         return (loss, problem.predict(model, part.x), problem.observed(part)) if compares else (loss,)
 
-    def score(batch: Batch) -> Scored:
+    def score(batch: Batch, another: Any = None) -> Scored:
+        state = own if another is None else nnx.state(another)
         found = [jax.device_get(measure(state, part)) for part in _blocks(batch, dtype)]
         columns = [np.concatenate(column) for column in zip(*found, strict=True)]
         return Scored(columns[0], *(columns[1:] if compares else (None, None)))

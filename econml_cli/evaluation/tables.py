@@ -1,16 +1,14 @@
 """Evaluations as a table, Markdown, LaTeX, CSV or JSON. Returns text, prints nothing."""
 
-import csv
-import io
 import json
-import math
 from collections.abc import Sequence
 from typing import Any
 
-from econml_cli import disk
 from econml_cli.errors import ConfigError, suggest
-from econml_cli.evaluation.evaluate import REPORTED, Estimate, Evaluation
-from econml_cli.evaluation.render import RENDERERS, Grid, fitting
+from econml_cli.evaluation.estimate import Estimate
+from econml_cli.evaluation.evaluate import REPORTED, Evaluation
+from econml_cli.evaluation.members_table import across
+from econml_cli.evaluation.render import RENDERERS, Grid, cell, csv_lines, fitting, interval
 from econml_cli.problems.economics import PASSED
 
 _SPLITS = ("train", "val", "test", "data")
@@ -60,12 +58,7 @@ def as_json(evaluations: Sequence[Evaluation], several: bool) -> str:
 
 def as_csv(evaluations: Sequence[Evaluation]) -> str:
     """One line a run, every number with all its digits; missing values are empty."""
-    rows = [flat(evaluation) for evaluation in evaluations]
-    out = io.StringIO()
-    writer = csv.DictWriter(out, list(dict.fromkeys(key for row in rows for key in row)), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return out.getvalue().rstrip("\n")
+    return csv_lines([flat(evaluation) for evaluation in evaluations])
 
 
 def render(evaluations: Sequence[Evaluation], form: str, *, several: bool, width: int | None = None) -> str:
@@ -117,17 +110,19 @@ def comparison(evaluations: Sequence[Evaluation]) -> Grid:
         columns.append([e.verdicts.get(name, "-") for e in evaluations])
     for name in ("model", "problem", "status", "epoch"):
         headers.append(name)
-        columns.append([_cell(getattr(e, name)) for e in evaluations])
+        columns.append([cell(getattr(e, name)) for e in evaluations])
     for split in _SPLITS:
         if any(split in e.n for e in evaluations):
             headers.append(f"n_{split}")
-            columns.append([_cell(e.n.get(split)) for e in evaluations])
+            columns.append([cell(e.n.get(split)) for e in evaluations])
     return Grid(tuple(headers), tuple(zip(*columns, strict=True)))
 
 
 def single(evaluation: Evaluation) -> list[Grid]:
-    """One run: metrics by split; errors against the truth; coefficients."""
+    """One run: metrics by split; errors against the truth; verdicts; coefficients. An ensemble: as `across`."""
     e = evaluation
+    if e.members > 1:
+        return [*across(e), *_verdicts(e)]
     splits = [split for split in _SPLITS if e.n.get(split)]
     metrics = list(dict.fromkeys(n.removeprefix(f"{s}_") for s in splits for n in e.estimates if n.startswith(f"{s}_")))
     intervals = e.bootstrap > 0
@@ -145,20 +140,23 @@ def single(evaluation: Evaluation) -> list[Grid]:
         grids.append(
             Grid(headers, tuple(lines), "Equations, truth and stability" if e.verdicts else "Against the truth")
         )
-    if e.verdicts:
-        told = [(name.removeprefix(_VERDICT), word) for name, word in e.verdicts.items() if name.startswith(_VERDICT)]
-        grids.append(Grid(("", ""), tuple(told), "Verdicts"))
+    grids += _verdicts(e)
     if e.coefficients:
-        coefficients = tuple((name, _cell(value)) for name, value in e.coefficients.items())
+        coefficients = tuple((name, cell(value)) for name, value in e.coefficients.items())
         grids.append(Grid(("", ""), coefficients, "Coefficients, in the units of the data"))
     return grids
+
+
+def _verdicts(e: Evaluation) -> list[Grid]:
+    told = [(name.removeprefix(_VERDICT), word) for name, word in e.verdicts.items() if name.startswith(_VERDICT)]
+    return [Grid(("", ""), tuple(told), "Verdicts")] if told else []
 
 
 def _lines(name: str, estimate: Estimate) -> list[tuple[str, str, str]]:
     """One line for an estimate, and two more for one from fresh draws."""
     lines = [(name.replace("_", " "), _value(estimate), _interval(estimate))]
     if estimate.draws is not None:
-        lines += [("  standard error", _cell(estimate.standard_error), ""), ("  draws", f"{estimate.draws:,}", "")]
+        lines += [("  standard error", cell(estimate.standard_error), ""), ("  draws", f"{estimate.draws:,}", "")]
     return lines
 
 
@@ -166,21 +164,9 @@ def _split_of(name: str) -> str | None:
     return next((split for split in _SPLITS if name.startswith(f"{split}_")), None)
 
 
-def _cell(value: Any) -> str:
-    """Four significant digits; "-" for what is missing or not defined."""
-    value = disk.finite(value)
-    if value is None:
-        return "-"
-    if isinstance(value, float):
-        return f"{value:#.4g}".rstrip(".") if value == 0 or 1e-3 <= abs(value) < 1e4 else f"{value:.3e}"
-    return f"{value:,}" if isinstance(value, int) else str(value)
-
-
 def _value(estimate: Estimate | None) -> str:
-    return "-" if estimate is None else _cell(estimate.value)
+    return "-" if estimate is None else cell(estimate.value)
 
 
 def _interval(estimate: Estimate | None) -> str:
-    if estimate is None or estimate.low is None or estimate.high is None or math.isnan(estimate.low):
-        return ""
-    return f"[{_cell(estimate.low)}, {_cell(estimate.high)}]"
+    return "" if estimate is None else interval(estimate.low, estimate.high)

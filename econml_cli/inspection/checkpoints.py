@@ -87,8 +87,9 @@ def _total(leaves: Any) -> dict[str, int]:
 
 def _which(run: Run, loaded: position.Loaded) -> dict[str, Any]:
     """Which weights are shown, from which epoch, and their losses."""
-    losses, source = _losses(run, loaded.epoch, loaded.section)
+    losses, source = _losses(run, loaded.epoch, loaded.section) if loaded.member is None else ({}, None)
     return {
+        **({} if loaded.member is None else {"member": loaded.member, "members": loaded.config.trainer.members}),
         "step": loaded.step,
         "steps": checkpoint.steps(run.checkpoints),
         "weights": "best" if loaded.section == "best" else "last",

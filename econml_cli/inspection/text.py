@@ -29,6 +29,7 @@ def summary(found: Mapping[str, Any]) -> RenderableType:
     rows = [
         ("status", found["status"]),
         ("checkpoint", f"epoch {found['step']:,} (there: {', '.join(map(str, found['steps']))})"),
+        ("member", f"{found['member']} of {found['members']} (the first is 0)" if "member" in found else None),
         ("weights", _weights(found)),
         ("parameters", f"{found['parameters']['count']:,} in {arrays(found['parameters'])}"),
         ("sections", ", ".join(sections)),

@@ -60,6 +60,21 @@ class Problem(Protocol):
         """What manifest.json should say of the data (names of columns, sizes, file, fingerprint); JSON values only."""
 
 
+class KnownTruth(Problem, Protocol):
+    """What a simulated problem adds whose best predictor is known: risks are then measured from the Bayes risk.
+
+    Each is optional. A problem with a `known` truth (`problems.known.Known`) has both in it.
+    """
+
+    #: the population risk of f*, in reported units
+    bayes_risk: float
+    #: successive observations of a sample that depend on each other, such as a trajectory; 1 where it is not said
+    dependent: int
+
+    def best(self, x: Any) -> Any:
+        """f*(x), [n, dout], what a model would have to give; under squared error it is E[y | x]."""
+
+
 class Economy(Problem, Protocol):
     """What an economic model adds: equations whose residual is to be zero, in place of observations.
 

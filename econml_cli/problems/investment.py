@@ -55,6 +55,7 @@ class Investment:
             "stability": {"eigenvalue": 1.0, "drift": 1e-3},
         }
         self._nodes, self._weights = economics.gauss_hermite(p.quadrature)
+        self.dependent = p.periods + 1  # the states of one trajectory
         self.X0 = jnp.abs(X0_MEAN + X0_SD * jax.random.normal(rngs(), (p.N,)))
         w = jax.random.normal(rngs(), (p.N,))
         self.w = (w - w.mean()) / w.std()

@@ -91,6 +91,15 @@ class Known:
         eps = jax.random.normal(rngs(), (n,))
         return Batch(x, (self.f(x) + self.noise * eps)[:, None])
 
+    @property
+    def bayes_risk(self) -> float:
+        """noise^2."""
+        return self.noise**2
+
+    def best(self, x: Any) -> Any:
+        """f*(x) = f(x), [n, 1]."""
+        return self.f(x)[:, None]
+
     def error(self, model: Any, batch: Batch) -> np.ndarray:
         """f_hat - f in float64, [n]: on a dense grid of the interval where there is one input, else on the batch."""
         x = batch.x

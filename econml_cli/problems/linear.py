@@ -29,6 +29,7 @@ class LinearProblem:
     def __init__(self, N: int, M: int, sigma: float, N_test: int, N_val: int, *, rngs: nnx.Rngs):
         self.din = M
         self.sigma = sigma
+        self.bayes_risk = sigma**2
         self.sizes = {"train": N, "test": N_test, "val": N_val, "population": N_test}
         self.theta = jax.random.normal(rngs(), (M,))
 
@@ -52,6 +53,10 @@ class LinearProblem:
     def observed(self, batch: Batch) -> jax.Array:
         """Y, [n, 1]."""
         return batch.y
+
+    def best(self, x: jax.Array) -> jax.Array:
+        """f*(x) = x'theta, [n, 1]."""
+        return (x @ self.theta)[:, None]
 
     def verdicts(self, model: Any, batch: Batch) -> dict[str, float]:
         """Errors against theta and f*, computed in float64 from f on the batch.

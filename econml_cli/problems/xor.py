@@ -28,6 +28,7 @@ class Xor:
     din = 2
     dout = 1
     loss_scale = 1.0
+    bayes_risk = 0.0
     observed = target
 
     def __init__(self, *, rngs: nnx.Rngs):

@@ -17,6 +17,7 @@ from econml_cli.sweeps.space import Parameter
 _STARTS = (("econml", "fit"), ("-m", "econml_cli", "fit"))
 #: metrics that `econml fit` logs: every epoch, and once at the end
 EVERY_EPOCH, AT_THE_END = ("val_loss", "train_loss"), ("test_loss",)
+ONE_MEMBER = "members: a trial is one fit; leave it out, and sweep over seed, or fit the best point with --members."
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,8 @@ def check_fixed(target: Target, findings: Findings, keys: Keys) -> None:
         if name not in known:
             findings.problem(keys, f"{_nobody(name, target)}{suggest(name, known)}")
             continue
+        if name == "members":
+            findings.problem(keys, ONE_MEMBER)
         try:
             coerce(known[name], value)
         except ValueError as error:
@@ -110,6 +113,9 @@ def check_parameter(target: Target, parameter: Parameter, findings: Findings, ke
     if name == "problem":
         if not isinstance(parameter.law, laws.Constant):
             findings.problem(keys, "problem: sweep over one problem; its options depend on it.")
+        return
+    if name == "members":
+        findings.problem(keys, ONE_MEMBER)
         return
     if name not in options:
         findings.problem(keys, f"{_nobody(parameter.name, target)}{suggest(name, options)}")

@@ -11,6 +11,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from flax import nnx
 
@@ -43,6 +44,24 @@ class Carry:
     best: Any  # (params, other) at the best val_loss; None without early stopping
     best_val: jax.Array
     best_epoch: jax.Array
+
+    @property
+    def done(self) -> int:
+        """Epochs done; of several members, by the one that has done most."""
+        return int(np.max(jax.device_get(self.epoch)))
+
+    @property
+    def kept(self) -> tuple[Any, Any]:
+        """(params, other) to be kept: the best ones under early stopping, once there are such, else the current."""
+        current = (self.params, self.other)
+        if self.best is None:
+            return current
+        found = self.best_epoch > 0
+
+        def choose(best: jax.Array, now: jax.Array) -> jax.Array:
+            return jnp.where(found.reshape(found.shape + (1,) * (now.ndim - found.ndim)), best, now)
+
+        return jax.tree.map(choose, self.best, current)
 
 
 @jax.tree_util.register_dataclass
@@ -210,9 +229,8 @@ class Epoch:
 
     def fitted(self, carry: Carry) -> Any:
         """The model at the weights to be kept: the best ones under early stopping, else the current ones."""
-        kept = carry.best if carry.best is not None and int(carry.best_epoch) else None
         # a copy: the buffers of the carry are donated to the next chunk
-        state = jax.tree.map(jnp.copy, kept or (carry.params, carry.other))
+        state = jax.tree.map(jnp.copy, carry.kept)
         model = nnx.merge(self.graphdef, *state)
         model.eval()
         return model

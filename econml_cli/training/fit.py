@@ -12,11 +12,12 @@ from econml_cli.config import FitConfig, TrackingOptions
 from econml_cli.errors import CheckpointError, ConfigError, RunError
 from econml_cli.runs import Run
 from econml_cli.training import record, suitable
+from econml_cli.training.ensemble import Ensemble
 from econml_cli.training.position import check_identity, from_sections
 from econml_cli.training.precision import precision
 from econml_cli.training.programs import Programs
 from econml_cli.training.recording import FitResult, OpenSinks, Recording, no_sinks
-from econml_cli.training.setup import Setup, Workshop, assemble
+from econml_cli.training.setup import Setup, Workshop
 from econml_cli.training.solving import check_solvable
 from econml_cli.training.trainer import Chunk, Trainer
 
@@ -51,12 +52,11 @@ def fit(
     started = time.perf_counter()
     runs.check_free(directory, force)
     with precision(config.trainer.precision):
-        setup = (workshop or Workshop()).assemble(config)
-        check(setup)
-        run = runs.create(directory, record.files(setup, command), force)
+        trainer = make_trainer(config, workshop or Workshop(), programs)
+        run = runs.create(directory, record.files(trainer.setup, command), force)
         try:
             with runs.training_lock(run):
-                return _train(run, Trainer(setup, programs), open_sinks, stop_signal, started)
+                return _train(run, trainer, open_sinks, stop_signal, started)
         except BaseException:
             if not checkpoint.steps(run.checkpoints):
                 shutil.rmtree(run.path, ignore_errors=True)  # it holds nothing that anybody could use
@@ -86,9 +86,8 @@ def resume(
     if tracking is not None:
         config = dataclasses.replace(config, tracking=tracking)
     with precision(config.trainer.precision), runs.training_lock(run):
-        setup = assemble(record.with_own_file(run, config))
-        trainer = Trainer(setup)
-        continued(run, setup, trainer)
+        trainer = make_trainer(record.with_own_file(run, config), Workshop())
+        continued(run, trainer.setup, trainer)
         disk.write_text(run.path / "config.yaml", config.to_yaml())
         (run.path / "summary.json").unlink(missing_ok=True)  # it is of the shorter run
         run.update_manifest(status="running", process=runs.this_process())
@@ -150,11 +149,22 @@ def check(setup: Setup) -> None:
         raise ConfigError("--patience needs a validation split, and there is none; set --val-fraction (or --N-val).")
 
 
+def make_trainer(config: FitConfig, workshop: Workshop, programs: Programs | None = None) -> Trainer | Ensemble:
+    """What trains a config, at its start; see `check` for what it refuses. Call it inside `precision(...)`."""
+    if config.trainer.members == 1:
+        setup = workshop.assemble(config)
+        check(setup)
+        return Trainer(setup, programs)
+    setups = workshop.ensemble(config)
+    check(setups[0])
+    return Ensemble(setups, programs)
+
+
 def _train(
-    run: Run, trainer: Trainer, open_sinks: OpenSinks, stop_signal: Callable[[], int | None], started: float
+    run: Run, trainer: Trainer | Ensemble, open_sinks: OpenSinks, stop_signal: Callable[[], int | None], started: float
 ) -> FitResult:
     """Drive the trainer, and record what comes."""
-    done, every = int(trainer.carry.epoch), trainer.options.checkpoint_every
+    done, every = trainer.carry.done, trainer.options.checkpoint_every
     with Recording(run, trainer.setup, trainer.program, open_sinks, done, started) as recording:
         signal = stop_signal()
         chunks: Iterator[Chunk] = trainer.run(done, every) if signal is None else iter(())
@@ -165,7 +175,7 @@ def _train(
         return recording.end(trainer.carry, signal)
 
 
-def continued(run: Run, setup: Setup, trainer: Trainer) -> None:
+def continued(run: Run, setup: Setup, trainer: Trainer | Ensemble) -> None:
     """Put a fresh trainer of the run's setup where the run's newest checkpoint is.
 
     Raises:

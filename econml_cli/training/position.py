@@ -1,6 +1,6 @@
 """Between a training position and a checkpoint: what is saved, and how it comes back."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,10 +10,10 @@ from flax import nnx
 
 from econml_cli import checkpoint
 from econml_cli.config import FitConfig
-from econml_cli.errors import CheckpointError, RunError
+from econml_cli.errors import CheckpointError, ConfigError, RunError
 from econml_cli.models.building import Shapes
 from econml_cli.runs import Run
-from econml_cli.training.epoch import Carry
+from econml_cli.training.epoch import DIVERGED, Carry
 from econml_cli.training.setup import abstract_model
 
 
@@ -34,8 +34,8 @@ def to_sections(carry: Carry, run_id: str) -> checkpoint.Sections:
         "rng": checkpoint.flatten({"shuffle": carry.key}),
         "position": checkpoint.flatten(_position(carry)),
     }
-    if carry.best is not None and int(carry.best_epoch) > 0:
-        sections["best"] = checkpoint.flatten(nnx.merge_state(*carry.best))
+    if carry.best is not None and np.any(jax.device_get(carry.best_epoch) > 0):
+        sections["best"] = checkpoint.flatten(nnx.merge_state(*carry.kept))
     return sections
 
 
@@ -71,7 +71,8 @@ class Loaded:
     Attributes:
         model: in evaluation mode. config: of its run.
         step: the checkpoint read; epoch: the one that the weights are from; section: "best" or "model".
-        sections: all that the checkpoint holds.
+        sections: all that the checkpoint holds, of this member.
+        member: which one of an ensemble it is. diverged: whether it is the last finite position of one that diverged.
     """
 
     model: Any
@@ -80,6 +81,8 @@ class Loaded:
     epoch: int
     section: str
     sections: checkpoint.Sections
+    member: int | None = None
+    diverged: bool = False
 
 
 def shapes_to(shapes: Shapes) -> dict[str, Any]:
@@ -94,29 +97,70 @@ def shapes_from(saved: Mapping[str, Any]) -> Shapes:
 
 
 def load(run: Run, step: int | None = None) -> Loaded:
-    """Read a fitted model without its data: the best weights where early stopping kept some, else the newest.
+    """Read a fitted model (of an ensemble the member that `run.member` says) without its data: the best weights where
+    early stopping kept some, else the newest.
 
     Call it inside `precision(...)` of the run's config.
 
     Raises:
+        ConfigError: an ensemble of which no member is chosen.
         RunError, CheckpointError: the run or its checkpoint cannot be read, or does not fit its config.
     """
+    members = run.config().trainer.members
+    if run.member is None and members > 1:
+        raise ConfigError(
+            f"{run.name} is an ensemble of {members} members; choose one: --member 0 to --member {members - 1}."
+        )
+    return _load(run, step, [run.member])[0]
+
+
+def load_members(run: Run, step: int | None = None) -> list[Loaded]:
+    """`load` of every member of an ensemble, or of the one that is chosen; of an ordinary run its one model.
+
+    Raises:
+        RunError, CheckpointError: as `load`.
+    """
+    members = run.config().trainer.members
+    return _load(run, step, [run.member] if run.member is not None or members == 1 else list(range(members)))
+
+
+def _load(run: Run, step: int | None, chosen: Sequence[int | None]) -> list[Loaded]:
     config, manifest = run.config(), run.manifest()
     try:
         shapes = shapes_from(manifest["shapes"])
     except (KeyError, TypeError, ValueError):
         raise RunError(f"{run.path / 'manifest.json'} does not say the model's shapes; fit again.") from None
     step, sections = checkpoint.load(run.checkpoints, step)
-    section = "best" if "best" in sections else "model"
     what = f"The checkpoint of epoch {step} in {run.path}"
-    if section not in sections:
-        raise CheckpointError(f"{what} holds no model; fit again.")
     graphdef, abstract = nnx.split(abstract_model(config, shapes))
-    model = nnx.merge(graphdef, checkpoint.unflatten(abstract, sections[section], what))
-    check_identity(run, sections, what)  # after the shapes, which say more of what is different
-    model.eval()
-    epoch = int(sections["position"]["best_epoch"]) if section == "best" else step
-    return Loaded(model, config, step, epoch, section, sections)
+    loaded = []
+    for member in chosen:
+        own = sections if member is None else _of_member(sections, member, config.trainer.members, what)
+        section = "best" if "best" in own else "model"
+        if section not in own:
+            raise CheckpointError(f"{what} holds no model; fit again.")
+        model = nnx.merge(graphdef, checkpoint.unflatten(abstract, own[section], what))
+        check_identity(run, own, what)  # after the shapes, which say more of what is different
+        model.eval()
+        position = own["position"]
+        best = int(position["best_epoch"]) if section == "best" else 0
+        epoch = best or (step if member is None else int(position["epoch"]))
+        diverged = int(position["status"]) == DIVERGED
+        loaded.append(Loaded(model, config, step, epoch, section, own, member, diverged))
+    return loaded
+
+
+def _of_member(sections: checkpoint.Sections, k: int, members: int, what: str) -> checkpoint.Sections:
+    """One member's part of a stacked checkpoint, as the checkpoint of an ordinary run."""
+    own: checkpoint.Sections = {}
+    for name, leaves in sections.items():
+        if name == "identity":
+            own[name] = leaves
+            continue
+        if wrong := next((leaf for leaf, value in leaves.items() if value.shape[:1] != (members,)), None):
+            raise CheckpointError(f"{what}: '{wrong}' is not that of the {members} members that its config says.")
+        own[name] = {leaf: value[k] for leaf, value in leaves.items()}
+    return own
 
 
 def load_model(run: Run, step: int | None = None) -> tuple[Any, int]:

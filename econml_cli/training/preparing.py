@@ -32,6 +32,8 @@ class Preparer:
             OSError, RunError: its run directory cannot be written.
         """
         with precision(order.config.trainer.precision):
+            if order.config.trainer.members > 1:
+                return "a sweep trains one member a trial: leave --members out, and sweep over seed"
             try:
                 setup = self._workshop.assemble(order.config)
                 check(setup)

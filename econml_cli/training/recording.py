@@ -7,21 +7,18 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
-import jax
-from flax import nnx
-
 from econml_cli import checkpoint, disk
 from econml_cli.config import FitConfig
 from econml_cli.errors import RunError
-from econml_cli.problems.economics import judge
 from econml_cli.runs import Run
 from econml_cli.tracking.base import Sink
 from econml_cli.tracking.jsonl import JsonlSink
 from econml_cli.training import record
-from econml_cli.training.epoch import CONVERGED, DIVERGED, SOLVED, STOPPED_EARLY, Carry, inputs_of
+from econml_cli.training.epoch import Carry
+from econml_cli.training.outcome import summary
 from econml_cli.training.position import to_sections
 from econml_cli.training.programs import Program
-from econml_cli.training.setup import Setup, num_params
+from econml_cli.training.setup import Setup
 from econml_cli.training.trainer import Chunk
 
 #: seconds between checkpoints where --checkpoint-every is not given
@@ -85,7 +82,7 @@ class Recording:
             self._saved = time.monotonic()
 
     def _save(self, carry: Carry) -> None:
-        self._writer.save(int(carry.epoch), to_sections(carry, self._id))
+        self._writer.save(carry.done, to_sections(carry, self._id))
 
     def end(self, carry: Carry, signal: int | None = None, *, pruned: bool = False) -> FitResult:
         """Save the position, write the summary.
@@ -94,10 +91,10 @@ class Recording:
             signal: what interrupted the fit, if anything did. pruned: a sweep stopped it before its last epoch.
         """
         self._save(carry)
-        summary = self._summarise(carry, signal, pruned)
-        disk.write_json(self.run.path / "summary.json", summary)
-        self.run.update_manifest(status=summary["stop_reason"], finished=record.now())
-        self._result = FitResult(self.run, summary, signal)
+        found = self._summarise(carry, signal, pruned)
+        disk.write_json(self.run.path / "summary.json", found)
+        self.run.update_manifest(status=found["stop_reason"], finished=record.now())
+        self._result = FitResult(self.run, found, signal)
         return self._result
 
     def __exit__(
@@ -107,44 +104,15 @@ class Recording:
             with contextlib.suppress(RunError, OSError):
                 self.run.update_manifest(status="failed", finished=record.now())
         self._writer.close()
-        summary, exit_code = (self._result.summary, 0) if self._result else ({}, 1)
+        found, exit_code = (self._result.summary, 0) if self._result else ({}, 1)
         for sink in reversed(self._sinks):  # metrics.jsonl last: a full disk must not keep the others from ending
-            sink.finish(summary, exit_code=exit_code)
+            sink.finish(found, exit_code=exit_code)
 
     def _summarise(self, carry: Carry, signal: int | None, pruned: bool) -> dict[str, Any]:
-        setup, status, epoch = self._setup, int(carry.status), int(carry.epoch)
-        reasons = {STOPPED_EARLY: "early_stopping", DIVERGED: "diverged", SOLVED: "solved", CONVERGED: "converged"}
-        reason = reasons.get(status, "max_epochs")
-        if reason == "max_epochs" and epoch < setup.config.trainer.num_epochs:
-            reason = "pruned" if pruned else "interrupted" if signal is not None else reason
-        model = self._program.epoch.fitted(carry)
-        summary = {
-            "model": setup.config.model,
-            "problem": setup.config.problem,
-            "stop_reason": reason,
-            "epochs": epoch,
-            "best_epoch": int(carry.best_epoch) or None,
-            **losses(model, setup, self._program),
-            **self._solution,
-            "num_params": num_params(setup.model),
-            "n_train": setup.n_train,
+        of = (self._setup, self._program, carry, self._solution)
+        found = summary(*of, pruned=pruned, interrupted=signal is not None)
+        times = {
             "seconds_training": round(self._training, 3),
             "seconds_total": round(time.perf_counter() - self._started, 3),
-            "state_sha256": checkpoint.digest({"model": checkpoint.flatten(nnx.state(model))}),
         }
-        if status == DIVERGED:
-            summary["diverged_epoch"] = epoch + 1
-        return disk.finite({k: v for k, v in summary.items() if v is not None})
-
-
-def losses(model: Any, setup: Setup, program: Program | None = None) -> dict[str, Any]:
-    """train_loss, val_loss and test_loss in reported units, and the verdicts: numbers, and what those on an economic
-    model amount to (`economics.judge`)."""
-    parts = {"train": setup.train, "val": setup.val, "test": setup.test}
-    there = {name: batch for name, batch in parts.items() if batch is not None}
-    measure = (program or Program(setup)).measure
-    found = jax.device_get(measure(nnx.state(model), inputs_of(setup), there))
-    # through str: the shortest decimal of a float32
-    measured = {f"{name}_loss": float(str(found[name])) for name in there}
-    measured |= setup.problem.verdicts(model, there.get("test", there["train"]))
-    return {**measured, **judge(setup.problem, measured)}
+        return {**found, **times}

@@ -1,6 +1,7 @@
 """Where a model meets a problem: draw or read the data, make the model, and check that the shapes fit."""
 
 import copy
+import dataclasses
 import math
 import threading
 from collections import OrderedDict
@@ -97,19 +98,13 @@ class Workshop:
             DataError: the data cannot be used.
             ShapeError: model and problem do not fit.
         """
-        rngs = nnx.Rngs(config.trainer.seed)
-        problem = self._once("problem", config, rngs, lambda: self._problem(config, rngs))
-        train = self._once("train", config, rngs, lambda: self._sample(config, problem, rngs, "train"))
-        if train is None:
-            raise DataError("The training split is empty; lower --val-fraction and --test-fraction.")
+        problem, train, rngs = self._before_the_model(config)
         problems.check_sample(config.problem, problem, train)
         shapes = shapes_of(problem, train)
         of = (recipe_of(config), config.problem, config.problem_options, shapes)
         if of not in self._checked:
             check_memory(config, shapes)
-        model = self._model(config, shapes, rngs)
-        if hasattr(model, "adapt"):
-            model.adapt(train.x)
+        model = self._model(config, shapes, rngs, train)
         test = self._once("test", config, rngs, lambda: self._sample(config, problem, rngs, "test"))
         val = self._once("val", config, rngs, lambda: self._sample(config, problem, rngs, "val"))
         setup = Setup(config, problem, model, train, val, test)
@@ -117,6 +112,33 @@ class Workshop:
             check_shapes(config, problem, model, train)
             self._checked.add(of)
         return setup
+
+    def ensemble(self, config: FitConfig) -> list[Setup]:
+        """The setups of the members of an ensemble: one problem and one set of samples, those of `--seed` S; member k
+        has the weights and the shuffling of seed S + k. So member 0 is what a fit without `--members` would be.
+
+        Raises:
+            As `assemble`.
+        """
+        first = self.assemble(config)
+        _, _, rngs = self._before_the_model(config)
+        drawn, setups = rngs.default.count[...], [first]
+        for k in range(1, config.trainer.members):
+            seed = (config.trainer.seed + k) % 2**32
+            own = nnx.Rngs(seed)
+            own.default.count[...] = drawn
+            model = self._model(config, first.shapes, own, first.train)
+            setups.append(dataclasses.replace(first, config=config.replace_trainer(seed=seed), model=model))
+        return setups
+
+    def _before_the_model(self, config: FitConfig) -> tuple[Any, Batch, nnx.Rngs]:
+        """(the problem, the train sample, what the model's weights are drawn from)."""
+        rngs = nnx.Rngs(config.trainer.seed)
+        problem = self._once("problem", config, rngs, lambda: self._problem(config, rngs))
+        train = self._once("train", config, rngs, lambda: self._sample(config, problem, rngs, "train"))
+        if train is None:
+            raise DataError("The training split is empty; lower --val-fraction and --test-fraction.")
+        return problem, train, rngs
 
     def _once(self, what: str, config: FitConfig, rngs: nnx.Rngs, make: Callable[[], Any]) -> Any:
         """What `make` draws from rngs, made once for all fits that come here with equal options and equal rngs."""
@@ -149,14 +171,17 @@ class Workshop:
         with own_modules.telling(f"Problem {config.problem} gives no {split} sample"):
             return to_device(compiled(arrays_of(problem), rngs), dtype)
 
-    def _model(self, config: FitConfig, shapes: Shapes, rngs: nnx.Rngs) -> Any:
-        """The model at its initial weights, made in one compiled program."""
+    def _model(self, config: FitConfig, shapes: Shapes, rngs: nnx.Rngs, train: Batch) -> Any:
+        """The model at its initial weights, made in one compiled program, and adapted to the training inputs."""
         recipe = recipe_of(config)
 
         def init(rngs: nnx.Rngs) -> Any:
             return build(recipe, shapes, rngs)
 
-        return self._compiled.setdefault((recipe, shapes), nnx.jit(init))(rngs)
+        model = self._compiled.setdefault((recipe, shapes), nnx.jit(init))(rngs)
+        if hasattr(model, "adapt"):
+            model.adapt(train.x)
+        return model
 
 
 def arrays_of(problem: Any) -> dict[str, jax.Array]:
@@ -179,12 +204,17 @@ def check_memory(config: FitConfig, shapes: Shapes) -> None:
     """
     model = abstract_model(config, shapes)
     count, each = num_params(model), jnp.dtype(config.trainer.precision).itemsize
-    needed, there = 4 * count * each, available_memory()
+    members = config.trainer.members
+    needed, there = 4 * count * each * members, available_memory()
     if there is not None and needed > there:
         raise ConfigError(
-            f"Model {config.model} would have {count:,} parameters and need {needed / 1e9:,.0f} GB to train, more than "
-            f"the {there / 1e9:,.0f} GB that are free here; make it smaller."
+            f"Model {config.model} would have {count:,} parameters{_times(members)} and need {needed / 1e9:,.0f} GB to "
+            f"train, more than the {there / 1e9:,.0f} GB that are free here; make it smaller."
         )
+
+
+def _times(members: int) -> str:
+    return f" in each of {members} members" if members > 1 else ""
 
 
 def available_memory() -> int | None:

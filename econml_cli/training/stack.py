@@ -30,8 +30,10 @@ class Stack:
     Its numbers are those that each fit would have alone, up to rounding.
     """
 
-    def __init__(self, setups: Sequence[Setup], programs: Programs):
-        """Members are known by their place in `setups`, which agree in `programs.static` and in their shapes."""
+    def __init__(self, setups: Sequence[Setup], programs: Programs, *, shared: bool = True):
+        """Members are known by their place in `setups`, which agree in `programs.static` and in their shapes. `shared`:
+        other numbers of members use the same compiled program, at the price of idle slots.
+        """
         self.program: Program = programs.get(setups[0])
         options = setups[0].config.trainer
         self.last = options.num_epochs
@@ -47,8 +49,8 @@ class Stack:
         self._run = self.program.stacked(self._axes, self._alike)
         carries = [self.program.begin(setup, i) for setup, i in zip(setups, inputs, strict=True)]
         self._slots: list[int | None] = list(range(len(setups)))
-        size = _power_of_two(len(setups))
-        self._arrange([*range(len(setups)), *[0] * (size - len(setups))], _stack(carries), self._each(_stack, inputs))
+        size = _power_of_two(len(setups)) if shared else len(setups)
+        self._arrange([*range(len(setups)), *[0] * (size - len(setups))], stacked(carries), self._each(stacked, inputs))
         self._ended: dict[int, Carry] = {}  # of members that are no longer in the program
         self._status = dict.fromkeys(range(len(setups)), RUNNING)
         self._compile_seconds = self._compile()
@@ -151,8 +153,23 @@ class Stack:
         slot = self._slots.index(member)
         return jax.tree.map(lambda leaf: leaf[slot], self._carry)
 
+    def whole(self) -> Carry:
+        """The positions of all members, stacked: leaves [members, ...]."""
+        if self._ended:
+            return stacked([self.carry(member) for member in self._status])
+        order = np.asarray([self._slots.index(member) for member in self._status])
+        return jax.tree.map(lambda leaf: leaf[order], self._carry)
 
-def _stack(trees: Sequence[Any]) -> Any:
+    def restore(self, whole: Carry) -> None:
+        """Go on from the positions that `whole` gave; before the first chunk of epochs."""
+        order = np.asarray([0 if member is None else member for member in self._slots])
+        self._carry = jax.tree.map(lambda leaf: jnp.asarray(leaf)[order], whole)
+        self._status = dict(enumerate(map(int, jax.device_get(whole.status))))
+        self.epoch = whole.done
+
+
+def stacked(trees: Sequence[Any]) -> Any:
+    """Trees of one structure as one, whose leaves are [len(trees), ...]."""
     return jax.tree.map(lambda *leaves: jnp.stack(leaves), *trees)
 
 

@@ -8,7 +8,7 @@ from econml_cli.fields import options_of
 #: traced options whose zero switches a part of the optimizer off
 _SWITCHES = ("momentum", "weight_decay", "grad_clip")
 #: options that the compiled program never sees
-_OUTSIDE = ("keep",)
+_OUTSIDE = ("keep", "members")
 
 
 def static(config: FitConfig) -> Hashable:

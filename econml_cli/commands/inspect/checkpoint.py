@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from econml_cli.commands.common import Member
 from econml_cli.commands.inspect import shared
 from econml_cli.commands.inspect.shared import Json, RunsDir, View
 from econml_cli.errors import ConfigError
@@ -40,6 +41,7 @@ def checkpoint_command(
     step: Annotated[
         int | None, typer.Option(metavar="EPOCH", help="The checkpoint of this epoch (default: the newest).")
     ] = None,
+    member: Member = None,
     values: Annotated[bool, typer.Option("--values", help="Show the numbers too (of large arrays a part).")] = False,
     html: Annotated[
         Path | None,
@@ -61,6 +63,10 @@ def checkpoint_command(
         int | None,
         typer.Option(metavar="EPOCH", rich_help_panel=FINDINGS, help="Of --diff RUN, the checkpoint of this epoch."),
     ] = None,
+    other_member: Annotated[
+        int | None,
+        typer.Option(min=0, metavar="K", rich_help_panel=FINDINGS, help="Of --diff RUN, this member of an ensemble."),
+    ] = None,
     tolerance: Annotated[
         float,
         typer.Option(min=0, rich_help_panel=FINDINGS, help="The largest |a-b| that --diff takes for no difference."),
@@ -78,15 +84,16 @@ def checkpoint_command(
     json: Json = False,
 ) -> None:
     """Show a fitted model: a summary, its modules (graphdef) and its arrays (state); compare it; check it."""
-    _refuse(diff, check, other_step, view is not None or table, path, html or plot)
+    _refuse(diff, check, (other_step, other_member), view is not None or table, path, html or plot)
 
     from econml_cli import plots, runs
 
-    found = runs.find(run, runs_dir)  # before seconds go into importing jax
+    found = runs.find(run, runs_dir).of_member(member)  # before seconds go into importing jax
     if check:
         _check(found, step, json)
     elif diff is not None:
-        _compare(found, runs.find(diff, runs_dir), step, other_step, tolerance, path, json)
+        other = runs.find(diff, runs_dir).of_member(other_member)
+        _compare(found, other, step, other_step, tolerance, path, json)
     else:
         shared.check_html(html)
         if plot is not None:
@@ -94,7 +101,9 @@ def checkpoint_command(
         _show(found, step, shared.chosen(view, table, ("summary", "graphdef", "state")), path, values, json, html, plot)
 
 
-def _refuse(diff: str | None, check: bool, other_step: int | None, views: bool, path: str | None, files: Any) -> None:
+def _refuse(
+    diff: str | None, check: bool, other: tuple[int | None, int | None], views: bool, path: str | None, files: Any
+) -> None:
     """Say which options do not go together, rather than leave one out."""
     if diff is not None and check:
         raise ConfigError("--diff and --check answer two questions; ask one at a time.")
@@ -102,8 +111,9 @@ def _refuse(diff: str | None, check: bool, other_step: int | None, views: bool, 
         raise ConfigError(f"{'--check' if check else '--diff'} shows no views and writes no files; leave the rest out.")
     if check and path is not None:
         raise ConfigError("--check looks at the whole model; leave out --path.")
-    if other_step is not None and diff is None:
-        raise ConfigError("--other-step is of the run that --diff names; the checkpoint's own is --step.")
+    for name, value in zip(("step", "member"), other, strict=True):
+        if value is not None and diff is None:
+            raise ConfigError(f"--other-{name} is of the run that --diff names; the checkpoint's own is --{name}.")
 
 
 def _show(

@@ -1,0 +1,32 @@
+"""`econml fit --plot`: the learning curves of the fit that has just ended, in the terminal and in its run."""
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+
+def plot(run: Any, *, show: bool, say: Callable[[str], None]) -> None:
+    """Save learning_curve.png in the run; print the curves below the summary where there is one (`show`)."""
+    from econml_cli import display, plots
+    from econml_cli.evaluation import curves, terminal
+
+    found = curves.read(run)
+    if why := curves.absent(run, found):
+        say(why)
+        return
+    file = run.path / curves.FILE
+    plots.save(curves.figure(found, f"{run.name}: learning curves"), file)
+    if show:
+        width = min(display.console().width, terminal.WIDTH)
+        print()  # noqa: T201
+        display.show(terminal.draw(found, width, unicode=_unicode()))
+        print(f"\nThe same as a figure: {file}")  # noqa: T201
+
+
+def _unicode() -> bool:
+    """Whether stdout can take Braille."""
+    try:
+        "\u28ff\u2502".encode(sys.stdout.encoding or "ascii")
+    except (LookupError, UnicodeEncodeError):
+        return False
+    return True

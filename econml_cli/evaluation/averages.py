@@ -1,0 +1,88 @@
+"""Means over rows of what one fitted model, or several, say of each row; with standard errors and intervals."""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+from flax import nnx
+
+from econml_cli.evaluation.bootstrap import resampled_means
+from econml_cli.evaluation.estimate import Estimate
+from econml_cli.evaluation.samples import _blocks
+from econml_cli.problems.base import Batch
+
+#: the 97.5 % quantile of the normal distribution
+NORMAL = 1.959963984540054
+#: what a model says of inputs x [n, ...]
+OfRows = Callable[[np.ndarray], np.ndarray]
+#: a standard error below this share of the value is rounding
+ROUNDING = 1e-9
+
+
+def flat(name: str, estimate: Estimate) -> dict[str, float]:
+    """An estimate as columns of a table: {name: value, name_low: ..., name_high: ..., name_standard_error: ...}."""
+    there = {part: value for part, value in dataclasses.asdict(estimate).items() if value is not None}
+    return {name if part == "value" else f"{name}_{part}": value for part, value in there.items()}
+
+
+def compiled(function: Callable[[Any, Any], jax.Array], models: Sequence[Any], dtype: str) -> list[OfRows]:
+    """For each of several models of one kind the function x [n, ...] -> `function(model, x)` on the host.
+
+    In blocks of rows, compiled once for all models. Call it, and what it gives, inside `precision(...)`.
+    """
+    graphdef = nnx.graphdef(models[0])
+    compute = jax.jit(lambda state, x: function(nnx.merge(graphdef, state), x))
+
+    def of(state: Any) -> OfRows:
+        return lambda x: np.concatenate(
+            [jax.device_get(compute(state, block.x)) for block in _blocks(Batch(x, None), dtype)]
+        )
+
+    return [of(nnx.state(model)) for model in models]
+
+
+def averages(
+    together: np.ndarray,
+    by_member: np.ndarray,
+    *,
+    replications: int,
+    seed: int,
+    groups: np.ndarray | None = None,
+    rounding: np.ndarray | float = 0.0,
+) -> list[Estimate]:
+    """The mean over rows of each of k columns.
+
+    Of one model: the standard error and the percentile interval of the bootstrap over rows (whole groups of them),
+    given the fitted model. Of K members the value is the mean of theirs, the standard error
+    sqrt(rows^2 + members^2), where `rows` is the bootstrap's for that mean and `members` the standard deviation over
+    the members (of one member, not of their mean: how far the value of another seed would lie), and the interval
+    value +- 1.96 standard errors.
+
+    Args:
+        together: what is averaged over rows, [n, k]; of several members their mean. by_member: the means over rows of
+            each member, [K, k]. replications: of the bootstrap; below 2: none.
+        rounding: a standard error at or below it, [k], is 0.
+    """
+    values, k = together.mean(axis=0), together.shape[1]
+    errors = low = high = np.full(k, np.nan)
+    if replications > 1:
+        means = resampled_means(together, replications, seed, groups)
+        errors = means.std(axis=0, ddof=1)
+        low, high = np.quantile(means, [0.025, 0.975], axis=0)
+    spread = np.full(k, np.nan)
+    if len(by_member) > 1:
+        spread = by_member.std(axis=0, ddof=1)
+        errors = np.sqrt(np.nan_to_num(errors) ** 2 + spread**2)
+        low, high = values - NORMAL * errors, values + NORMAL * errors
+    exact = errors <= np.maximum(ROUNDING * np.abs(values), rounding)
+    errors, low, high = np.where(exact, 0.0, errors), np.where(exact, values, low), np.where(exact, values, high)
+    rows = zip(values, low, high, errors, spread, strict=True)
+    return [_estimate(*(None if np.isnan(x) else float(x) for x in row)) for row in rows]
+
+
+def _estimate(
+    value: float | None, low: float | None, high: float | None, error: float | None, sd: float | None
+) -> Estimate:
+    return Estimate(np.nan if value is None else value, low, high, standard_error=error, sd=sd)

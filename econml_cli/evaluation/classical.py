@@ -1,0 +1,104 @@
+"""Ordinary least squares, or a logit, on the inputs of a model: its effects with classical standard errors."""
+
+import warnings
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from econml_cli.evaluation.estimate import Estimate
+from econml_cli.evaluation.moving import Sample
+from econml_cli.problems.tabular import Tabular
+
+INSTALL = 'pip install "econml-cli[stats]"'
+
+
+@dataclass(frozen=True)
+class Classical:
+    """A fitted index model E[y|x] = g(b0 + x'b): g is the identity (OLS) or the logistic function.
+
+    Attributes:
+        params: b0 and b, [1 + p]. covariance: of them. critical: the 97.5 % quantile of t (OLS) or N(0, 1).
+    """
+
+    name: Literal["OLS", "logit"]
+    params: np.ndarray
+    covariance: np.ndarray
+    critical: float
+
+    def derivative(self, x: np.ndarray, slope: np.ndarray) -> Estimate:
+        """The mean over rows of g'(index) slope'b, for inputs x [n, p] that move by slope [n, p]."""
+        _, first, second = self._link(x)
+        along = slope @ self.params[1:]
+        gradient = (second * along) @ _with_constant(x) + np.r_[0.0, first @ slope]
+        return self._estimate(float(np.mean(first * along)), gradient / len(x))
+
+    def change(self, before: np.ndarray, after: np.ndarray) -> Estimate:
+        """The mean over rows of g(index after) - g(index before)."""
+        g0, first0, _ = self._link(before)
+        g1, first1, _ = self._link(after)
+        gradient = first1 @ _with_constant(after) - first0 @ _with_constant(before)
+        return self._estimate(float(np.mean(g1 - g0)), gradient / len(before))
+
+    def _link(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """g and its first two derivatives at each row."""
+        index = _with_constant(x) @ self.params
+        if self.name == "OLS":
+            return index, np.ones_like(index), np.zeros_like(index)
+        from scipy.special import expit
+
+        g = expit(index)
+        return g, g * (1 - g), g * (1 - g) * (1 - 2 * g)
+
+    def _estimate(self, value: float, gradient: np.ndarray) -> Estimate:
+        error = float(np.sqrt(max(gradient @ self.covariance @ gradient, 0.0)))  # rounding may leave -1e-20
+        return Estimate(value, value - self.critical * error, value + self.critical * error, standard_error=error)
+
+
+def fit(here: Sample) -> tuple[Classical | None, tuple[str, ...]]:
+    """OLS (regression) or a logit (binary) on the rows and inputs that the run was fitted to, and what to say if none.
+
+    Standard errors are classical; where rows have groups, clustered by them (Stata's `vce(cluster)`).
+    """
+    if not isinstance(here.problem, Tabular) or here.problem.task not in ("regression", "binary"):
+        return None, ()
+    name: Literal["OLS", "logit"] = "OLS" if here.problem.task == "regression" else "logit"
+    try:
+        from statsmodels.discrete.discrete_model import Logit
+        from statsmodels.regression.linear_model import OLS
+    except ImportError:
+        return None, (f"{name} with its standard errors can stand beside the effects: {INSTALL}.",)
+    batch = here.problem.sample(None, "train")
+    if batch is None:
+        return None, (f"No {name} beside the effects: it is fitted to the rows of the fit, not to those of --data.",)
+    x, y = _with_constant(np.asarray(batch.x, np.float64)), np.asarray(here.problem.observed(batch), np.float64)[:, 0]
+    if np.linalg.matrix_rank(x) < x.shape[1] or len(x) <= x.shape[1]:
+        return None, (f"No {name} beside the effects: the columns of the design are collinear, or too many.",)
+    groups = here.problem.groups.get("train")
+    options: dict[str, Any] = {}
+    if groups is not None:
+        options = {"cov_type": "cluster", "cov_kwds": {"groups": groups}}
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            model = OLS(y, x).fit(**options) if name == "OLS" else Logit(y, x).fit(disp=0, **options)
+            params, covariance = np.asarray(model.params, np.float64), np.asarray(model.cov_params(), np.float64)
+            done = name == "OLS" or bool(model.mle_retvals["converged"])
+    except Exception as error:  # its optimisers raise all sorts
+        return None, (f"No {name} beside the effects: statsmodels says {str(error).splitlines()[0]!r}.",)
+    if not done or not np.isfinite(covariance).all():
+        return None, (f"No {name} beside the effects: it does not converge (classes that are separated?).",)
+    return Classical(name, params, covariance, _critical(name, x, groups)), ()
+
+
+def _critical(name: str, x: np.ndarray, groups: Any) -> float:
+    from scipy import stats
+
+    if name == "logit":
+        return float(stats.norm.ppf(0.975))
+    free = len(x) - x.shape[1] if groups is None else len(np.unique(groups)) - 1
+    return float(stats.t.ppf(0.975, free))
+
+
+def _with_constant(x: np.ndarray) -> np.ndarray:
+    return np.column_stack([np.ones(len(x)), x])

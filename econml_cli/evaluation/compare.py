@@ -1,0 +1,181 @@
+"""Runs side by side as a paper shows them: a column each, and tests of equal accuracy against one of them."""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from econml_cli.errors import ConfigError, suggest
+from econml_cli.evaluation import changed as changing
+from econml_cli.evaluation import ensemble, paired
+from econml_cli.evaluation.accuracy_tests import Difference, diebold_mariano, paired_bootstrap
+from econml_cli.evaluation.comparison import Column, Comparison
+from econml_cli.evaluation.differing import differing_options
+from econml_cli.evaluation.evaluate import Evaluation, evaluate
+from econml_cli.evaluation.paired import Tested
+from econml_cli.evaluation.samples import scorer
+from econml_cli.runs import Run
+from econml_cli.training.precision import precision
+
+#: a test of equal accuracy: of differentials [n] of the loss, in groups [n] or None
+Test = Callable[[np.ndarray, np.ndarray | None], Difference]
+
+
+def compare(
+    runs: Sequence[Run],
+    *,
+    baseline: str | None = None,
+    bootstrap: int = 1000,
+    bootstrap_seed: int = 0,
+    stars: bool = False,
+    step: int | None = None,
+    data: str | None = None,
+    missing: str | None = None,
+    series: bool | None = None,
+    horizon: int = 1,
+    draws: int = 10_000,
+    draw_seed: int = 0,
+) -> Comparison:
+    """Compare runs on the split that `evaluate` reports: numbers as `evaluate` gives them, and for each run but one the
+    difference of its loss to that of the baseline, on the same observations.
+
+    Where two runs were tested on other observations there is no test, and a note says why. Two of one simulated
+    problem, whose test sample depends on the model (it is drawn after the weights), are tested on fresh draws instead.
+
+    Args:
+        baseline: a run of these, by name, path or label such as "(2)" (default: the first).
+        bootstrap: replications of the 95 % intervals, and of the paired test; 0: neither.
+        series: whether the rows are in the order of time, so that the test is Diebold and Mariano's; None: where a
+            formula of these has lag(...) in it, and the rows are in no groups. horizon: periods ahead of the forecasts.
+        draws: fresh draws that runs of one simulated problem are compared on; 0: none. draw_seed: their seed.
+        step, data, missing: as in `evaluate`.
+
+    Raises:
+        ConfigError: the baseline is not among the runs, or the horizon does not fit. As `evaluate` otherwise.
+    """
+    if not runs:
+        raise ConfigError("--compare needs runs; name some, such as `econml eval runs/ols runs/mlp --compare`.")
+    base = _place(runs, baseline)
+    evaluations = [
+        evaluate(run, data=data, missing=missing, step=step, bootstrap=bootstrap, bootstrap_seed=bootstrap_seed)
+        for run in runs
+    ]
+    tested = [
+        _tested(run, evaluation.reported, step, data, missing)
+        for run, evaluation in zip(runs, evaluations, strict=True)
+    ]
+    in_time = series if series is not None else any(map(paired.has_lag, runs)) and tested[base].groups is None
+    if horizon != 1 and not in_time:
+        raise ConfigError(f"--horizon {horizon} is that of Diebold and Mariano's test; add --dm, or leave it out.")
+
+    def test(differential: np.ndarray, groups: np.ndarray | None) -> Difference:
+        if in_time:
+            return diebold_mariano(differential, horizon=horizon)
+        return paired_bootstrap(differential, replications=bootstrap, seed=bootstrap_seed, groups=groups)
+
+    against, notes = _against(tested, base, test, draws, draw_seed, data is not None)
+    if in_time and horizon > 1:
+        notes += _gaps(tested[base])
+    options = differing_options([one.config for one in tested], [e.status == "solved" for e in evaluations])
+    columns = tuple(map(_column, evaluations, tested, options, against))
+    columns = tuple(dataclasses.replace(column, label=_label(i)) for i, column in enumerate(columns))
+    said = dict.fromkeys(note for evaluation in evaluations for note in evaluation.notes)
+    return Comparison(columns, base, stars, bootstrap, bootstrap_seed, (*notes, *said))
+
+
+def _label(i: int) -> str:
+    return f"({i + 1})"
+
+
+def _place(runs: Sequence[Run], baseline: str | None) -> int:
+    """Which of the runs the baseline is."""
+    if baseline is None:
+        return 0
+    for match in (
+        [i for i, run in enumerate(runs) if baseline in (run.name, str(run.path), _label(i))],
+        [i for i, run in enumerate(runs) if run.name.startswith(baseline)],
+    ):
+        if match:
+            return match[0]
+    raise ConfigError(
+        f"--baseline {baseline} is none of the runs that are compared.{suggest(baseline, [run.name for run in runs])} "
+        "Name it among them."
+    )
+
+
+def _tested(run: Run, split: str, step: int | None, data: str | None, missing: str | None) -> Tested:
+    """A run's losses on one split, by member."""
+    config = run.config()
+    dtype = config.trainer.precision
+    with precision(dtype):
+        models = ensemble.members(run, step).models
+        samples = changing.samples_of(run, config, models[0], data=data, missing=missing)
+        score = scorer(samples.problem, models[0], dtype)
+        scored = [score(samples.parts[split], model) for model in models]
+    return Tested(
+        run=run, config=config, problem=samples.problem, split=split, models=models, batch=samples.parts[split],
+        loss=np.stack([np.asarray(s.loss, np.float64) for s in scored]), observed=scored[0].y,
+        positions=paired.positions_of(samples, split),
+    )  # fmt: skip
+
+
+def _against(
+    tested: Sequence[Tested],
+    base: int,
+    test: Test,
+    draws: int,
+    draw_seed: int,
+    on_file: bool,
+) -> tuple[list[Difference | None], list[str]]:
+    """For each run its test against the baseline, or None, and what there is to say of it."""
+    found, notes = list[Difference | None](), list[str]()
+    for i, one in enumerate(tested):
+        if i == base:
+            found.append(None)
+            continue
+        reason = paired.why_not(one, tested[base], on_file)
+        if reason is None:
+            found.append(paired.difference(one, tested[base], test))
+            continue
+        on_fresh = _on_fresh(one, tested[base], test, draws, draw_seed)
+        found.append(on_fresh)
+        if on_fresh is None:
+            notes.append(f"{_label(i)} is not tested against {_label(base)}: {reason}.")
+        else:
+            notes.append(
+                f"The {one.split} samples of {_label(i)} and {_label(base)} are other draws of one problem, so these "
+                f"are compared on {draws:,} fresh draws."
+            )
+    return found, notes
+
+
+def _on_fresh(one: Tested, base: Tested, test: Test, draws: int, seed: int) -> Difference | None:
+    """The test on fresh draws of the problem that both were fitted to; None where there is no such thing."""
+    if not draws or not paired.same_population(one, base):
+        return None
+    try:
+        return paired.difference(one, base, test, draws, seed)
+    except ConfigError:  # nothing of it is drawn
+        return None
+
+
+def _gaps(tested: Tested) -> list[str]:
+    """A note where the rows in the order of time have others between them."""
+    if tested.positions is None or np.all(np.diff(tested.positions) == 1):
+        return []
+    return [
+        f"Autocovariances are those of successive {tested.split} rows, which are not adjacent in the file; --data FILE "
+        "compares on a file of later periods."
+    ]
+
+
+def _column(evaluation: Evaluation, tested: Tested, options: dict[str, Any], against: Difference | None) -> Column:
+    manifest, summary, about = tested.run.manifest(), tested.run.summary(), tested.problem.describe()
+    return Column(
+        label="", evaluation=evaluation, target=about.get("target"),
+        features=len(about["features"]) if isinstance(about.get("features"), list) else int(tested.problem.din),
+        n_train=evaluation.n.get("train") or manifest.get("shapes", {}).get("n_train"),
+        options=options, num_params=manifest.get("num_params"), seconds=summary.get("seconds_training"),
+        against=against,
+    )  # fmt: skip

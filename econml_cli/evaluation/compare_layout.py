@@ -1,0 +1,240 @@
+"""A comparison of runs as a regression table: models in columns, statistics in rows."""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from econml_cli.evaluation import blocks
+from econml_cli.evaluation.accuracy_tests import Difference
+from econml_cli.evaluation.blocks import Block, Row, Table
+from econml_cli.evaluation.comparison import Column, Comparison
+from econml_cli.evaluation.estimate import Estimate
+from econml_cli.evaluation.render import cell
+
+#: a name of a run, or a value of an option, that is longer stands in the notes, or is cut
+LONG = 16
+#: significant digits of the ends of an interval: fewer where the table would not fit otherwise
+DIGITS = (3, 2)
+WORDS = {"rmse": "RMSE", "mae": "MAE", "r2": "R2", "auc": "AUC"}
+SPLITS = ("data", "test", "train", "val")
+#: the start of the name of an estimate that is of the averaged prediction of an ensemble
+AVERAGED = "averaged_"
+STARS = ((0.01, "***"), (0.05, "**"), (0.10, "*"))
+LEGEND = "* p < 0.10, ** p < 0.05, *** p < 0.01."
+
+
+def text(comparison: Comparison, width: int) -> str:
+    """Panels of at most `width` characters; with fewer digits where one panel is then enough."""
+    tables = [table(comparison, digits) for digits in DIGITS]
+    return blocks.text(next((one for one in tables if one.width <= width), tables[0]), width)
+
+
+def table(comparison: Comparison, digits: int = DIGITS[0]) -> Table:
+    """The comparison in blocks: head, coefficients, accuracy, truth, verdicts, tests against the baseline, sizes."""
+    columns = comparison.columns
+    long = any(len(column.name) > LONG for column in columns)
+    found = (
+        _head(columns, long),
+        _coefficients(columns),
+        _estimates(columns, _accuracy(columns), digits),
+        _estimates(columns, _truths(columns), digits),
+        _verdicts(columns),
+        _tests(comparison, digits),
+        _sizes(columns),
+    )
+    return Table(tuple(block for block in found if block), _notes(comparison, long))
+
+
+def _row(label: str, columns: Sequence[Column], show: Callable[[Column], str]) -> Row:
+    return (label, *map(show, columns))
+
+
+def _rows(columns: Sequence[Column], shows: dict[str, Callable[[Column], str]]) -> Block:
+    """A row for each label but those that no column has anything for."""
+    found = (_row(label, columns, show) for label, show in shows.items())
+    return tuple(row for row in found if any(row[1:]))
+
+
+def _head(columns: Sequence[Column], long: bool) -> Block:
+    """Numbers and names of the columns, what each was fitted to, and in which options they differ."""
+    shows: dict[str, Callable[[Column], str]] = {
+        "": lambda c: c.label,
+        "model": lambda c: _short(c.evaluation.model),
+        "run": lambda c: "" if long else c.name,
+        "problem": lambda c: _short(c.evaluation.problem),
+        "target": lambda c: _short(c.target or ""),
+        "features": lambda c: f"{c.features:,}",
+    }
+    for name in dict.fromkeys(name for column in columns for name in column.options):
+        shows[name.replace("_", " ")] = lambda c, name=name: _option(c.options.get(name))  # type: ignore[misc]
+    return _rows(columns, shows)
+
+
+def _option(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return _short(f"{value:g}" if isinstance(value, float) else str(value).strip("[]"))
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= LONG else text[: LONG - 3] + "..."
+
+
+def _coefficients(columns: Sequence[Column]) -> Block:
+    """The coefficients of linear models by feature, the constant last."""
+    given = [column.evaluation.coefficients or {} for column in columns]
+    names = list(dict.fromkeys(name for one in given for name in one))
+    names.sort(key=lambda name: name == "Intercept")
+    return tuple((" ".join(name.split()), *(cell(one[name]) if name in one else "" for one in given)) for name in names)
+
+
+def _accuracy(columns: Sequence[Column]) -> list[str]:
+    """What is reported of the splits: all of the reported one, then the loss of the training split."""
+    reported = [split for split in SPLITS if any(c.evaluation.reported == split for c in columns)]
+    names = dict.fromkeys(name for column in columns for name in column.evaluation.estimates)
+    own = [name for split in reported for name in names if name.startswith((f"{split}_", f"{AVERAGED}{split}_"))]
+    return own + [name for name in ("train_loss",) if name in names and name not in own]
+
+
+def _truths(columns: Sequence[Column]) -> list[str]:
+    """Errors against the truth, of equations, and all else that is of no split."""
+    names = dict.fromkeys(name for column in columns for name in column.evaluation.estimates)
+    return [name for name in names if not name.removeprefix(AVERAGED).startswith(tuple(f"{s}_" for s in SPLITS))]
+
+
+def _estimates(columns: Sequence[Column], names: Sequence[str], digits: int) -> Block:
+    """Two rows an estimate: values, and below them intervals in brackets or standard deviations in parentheses."""
+    rows = list[Row]()
+    for name in names:
+        found = [column.evaluation.estimates.get(name) for column in columns]
+        rows.append((_label(name), *("" if one is None else cell(one.value) for one in found)))
+        below = [_below(one, digits) for one in found]
+        rows += [("", *below)] if any(below) else []
+    return tuple(rows)
+
+
+def _label(name: str) -> str:
+    """test_r2 -> "test R2"; averaged_test_r2 -> "averaged R2", since it is of the reported split alone."""
+    words = name.split("_")
+    kept = words[:1] + words[2:] if name.startswith(AVERAGED) else words
+    return " ".join(WORDS.get(word, word) for word in kept)
+
+
+def _below(estimate: Estimate | None, digits: int) -> str:
+    if estimate is None:
+        return ""
+    return interval(estimate.low, estimate.high, digits) if estimate.sd is None else f"({cell(estimate.sd)})"
+
+
+def interval(low: float | None, high: float | None, digits: int) -> str:
+    """ "[0.164, 0.225]", or "[1.64, 2.25]e-05" of small and large numbers: both ends with the decimals that the larger
+    one needs for so many significant digits; "" where there is none."""
+    if low is None or high is None or not (math.isfinite(low) and math.isfinite(high)):
+        return ""
+    largest = max(abs(low), abs(high))
+    exponent = math.floor(math.log10(largest)) if largest else 0
+    power = "" if -3 <= exponent < 4 else f"e{exponent:+03d}"
+    scale = 10.0**exponent if power else 1.0
+    decimals = max(digits - 1 - (0 if power else exponent), 0)
+    return f"[{low / scale:.{decimals}f}, {high / scale:.{decimals}f}]{power}"
+
+
+def _verdicts(columns: Sequence[Column]) -> Block:
+    names = dict.fromkeys(
+        name for column in columns for name in column.evaluation.verdicts if name.startswith("verdict_")
+    )
+    return tuple(
+        _row(f"{name.removeprefix('verdict_')} verdict", columns, lambda c, n=name: c.evaluation.verdicts.get(n, ""))  # type: ignore[misc]
+        for name in names
+    )
+
+
+def _tests(comparison: Comparison, digits: int) -> Block:
+    """The block "against (1)"; () for one run."""
+    columns, base = comparison.columns, comparison.columns[comparison.baseline]
+    if len(columns) == 1:
+        return ()
+
+    def told(show: Callable[[Difference], str], missing: str = "-") -> Callable[[Column], str]:
+        return lambda c: "" if c is base else missing if c.against is None else show(c.against)
+
+    shows = {
+        "difference": told(lambda d: cell(d.value) + (_stars(d.p_value) if comparison.stars else "")),
+        " ": told(lambda d: interval(d.low, d.high, digits), missing=""),
+        "statistic": told(lambda d: "" if d.statistic is None else cell(d.statistic), missing=""),
+        "p-value": told(lambda d: _p_value(d, comparison.bootstrap)),
+    }
+    rows = [("" if row[0] == " " else row[0], *row[1:]) for row in _rows(columns, shows)]
+    return (_row(f"against {base.label}", columns, lambda c: ""), *rows)
+
+
+def _stars(p_value: float | None) -> str:
+    return next((stars for bar, stars in STARS if p_value is not None and p_value < bar), "")
+
+
+def _p_value(difference: Difference, replications: int) -> str:
+    """Three decimals; "< 0.002" where it is as small as the bootstrap can make it."""
+    p = difference.p_value
+    if p is None:
+        return "-"
+    least = 2 / (replications + 1) if difference.statistic is None else 0.001
+    smallest = math.ceil(1000 * least - 1e-9) / 1000
+    return f"< {smallest:.3f}" if p < 0.001 or p <= least * (1 + 1e-9) else f"{p:.3f}"
+
+
+def _sizes(columns: Sequence[Column]) -> Block:
+    """Observations by split, parameters, members, epochs, seconds of training."""
+    shows: dict[str, Callable[[Column], str]] = {"N train": lambda c: _count(c.n_train)}
+    shows |= {
+        f"N {split}": lambda c, split=split: _count(c.evaluation.n.get(split))  # type: ignore[misc]
+        for split in ("val", "test", "data")
+    }
+    shows |= {
+        "parameters": lambda c: _count(c.num_params),
+        "members": lambda c: _count(c.evaluation.members) if _ensembles(columns) else "",
+        "epochs": lambda c: _count(c.epochs),
+        "seconds": lambda c: "" if c.seconds is None else f"{c.seconds:.1f}",
+    }
+    return _rows(columns, shows)
+
+
+def _ensembles(columns: Sequence[Column]) -> bool:
+    return any(column.evaluation.members > 1 for column in columns)
+
+
+def _count(number: int | None) -> str:
+    return f"{number:,}" if number else ""
+
+
+def _notes(comparison: Comparison, long: bool) -> tuple[str, ...]:
+    """What names, brackets, parentheses and p-values mean, and what the comparison itself has to say."""
+    columns, notes = comparison.columns, []
+    if long:
+        notes.append("Runs: " + ", ".join(f"{c.label} {c.name}" for c in columns) + ".")
+    if any(one.low is not None for c in columns for one in c.evaluation.estimates.values()):
+        notes.append(f"Brackets: 95 % bootstrap intervals of {comparison.bootstrap:,} replications.")
+    if _ensembles(columns):
+        notes.append("Ensembles: means over members, standard deviations in parentheses.")
+    tests = [c.against for c in columns if c.against is not None]
+    if tests:
+        notes.append(_of_tests(tests, comparison.columns[comparison.baseline]))
+    if comparison.stars and tests:
+        notes.append(LEGEND)
+    return (*notes, *comparison.notes)
+
+
+def _of_tests(tests: Sequence[Difference], base: Column) -> str:
+    """How the differences and their p-values came about."""
+    where = base.evaluation.reported
+    first = f"Difference: {where} loss less that of {base.label}, observation by observation"
+    if all(one.p_value is None for one in tests):
+        return f"{first}."
+    if tests[0].horizon is None:
+        return f"{first}; p-values are two-sided, from the paired bootstrap."
+    kernels = " or ".join(sorted({"Bartlett" if one.kernel == "bartlett" else "rectangular" for one in tests}))
+    return (
+        f"{first}; statistic and two-sided p-value are those of Diebold and Mariano's test for horizon "
+        f"{tests[0].horizon} ({kernels} long-run variance) as corrected by Harvey, Leybourne and Newbold."
+    )

@@ -1,0 +1,240 @@
+"""What a cross-validation is worth: each fold on the rows that it has not seen, and all of these rows together."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from econml_cli import disk
+from econml_cli.errors import RunError
+from econml_cli.evaluation import bootstrap as boot
+from econml_cli.evaluation import metrics, predictions, spread
+from econml_cli.evaluation.evaluate import Estimate
+from econml_cli.evaluation.render import Grid, cell, interval
+from econml_cli.evaluation.samples import Scored, own_samples, scorer, size
+from econml_cli.runs import Run
+from econml_cli.training.folds_directory import Folds
+from econml_cli.training.position import load_model
+from econml_cli.training.precision import precision
+
+if TYPE_CHECKING:  # importing it takes as long as reading a run
+    import pandas as pd
+
+#: the file of the out-of-fold predictions, in the directory of the cross-validation
+PREDICTIONS = "predictions.csv"
+_SPLITS = ("train", "val", "test")
+#: what is shown of a fold beside its losses
+_SHOWN = {"regression": ("rmse", "r2"), "reconstruction": ("r2",)}
+_SHOWN |= dict.fromkeys(("binary", "multiclass"), ("accuracy", "auc"))
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One fold: its run, how that ended, observations by split, and metrics (test_loss, test_r2, ...) as `econml eval`
+    gives them."""
+
+    number: int
+    run: str
+    status: str
+    epoch: int
+    n: dict[str, int]
+    metrics: dict[str, float]
+
+    def to_dict(self) -> dict[str, Any]:
+        """One flat JSON object; undefined numbers are null."""
+        head = {"fold": self.number, "run": self.run, "status": self.status, "epoch": self.epoch}
+        return disk.finite(head | {f"n_{split}": n for split, n in self.n.items()} | self.metrics)
+
+
+@dataclass(frozen=True)
+class CrossValidation:
+    """The folds, and what they say together.
+
+    Attributes:
+        count: how many folds there are; `folds` are those that could be fitted, `failed` why the others could not.
+        over: of each metric the mean over folds, with Student's interval of K - 1 degrees of freedom.
+        sd: its standard deviation over folds. The training samples of two folds overlap, so that no estimate of the
+            variance of the mean is unbiased. Source: Bengio and Grandvalet (2004), Journal of Machine Learning Research
+            5, 1089-1105.
+        pooled: metrics of the out-of-fold predictions of all rows together, with bootstrap intervals.
+    """
+
+    path: str
+    model: str
+    problem: str
+    task: str
+    count: int
+    folds: tuple[Fold, ...]
+    failed: dict[int, str]
+    over: dict[str, Estimate]
+    sd: dict[str, float]
+    pooled: dict[str, Estimate]
+
+    @property
+    def diverged(self) -> list[int]:
+        """The folds that diverged; their numbers are those of the last finite weights."""
+        return [fold.number for fold in self.folds if fold.status == "diverged"]
+
+    @property
+    def rows_predicted(self) -> int:
+        return sum(fold.n["test"] for fold in self.folds)
+
+    def grids(self) -> list[Grid]:
+        """The folds; means over them; the out-of-fold predictions."""
+        names = [name for name in self.over if name.endswith("_loss") and not name.endswith("log_loss")]
+        names += [f"test_{name}" for name in _SHOWN[self.task]]
+        rows = []
+        for fold in self.folds:
+            label = f"{fold.number} diverged" if fold.status == "diverged" else str(fold.number)
+            numbers = [cell(fold.metrics.get(name)) for name in names]
+            rows.append((label, cell(fold.n["train"]), cell(fold.n["test"]), *numbers))
+        headers = ("fold", "n_train", "n_test", *map(_short, names))
+        title = f"{self.model} on {self.problem}, cross-validated in {self.count} folds"
+        means = [
+            (_short(name), cell(over.value), cell(self.sd[name]), cell(over.standard_error), _interval(over))
+            for name, over in self.over.items()
+            if name in names
+        ]
+        pooled = [
+            (name.replace("_", " "), cell(estimate.value), _interval(estimate))
+            for name, estimate in self.pooled.items()
+        ]
+        over_title = f"Over {len(self.folds)} folds"
+        return [
+            Grid(headers, tuple(rows), title),
+            Grid(("", "mean", "std. dev.", "std. error", "95 % interval"), tuple(means), over_title),
+            Grid(("", "", "95 % interval"), tuple(pooled), f"Out of fold, {self.rows_predicted:,} rows together"),
+        ]
+
+    def to_dict(self) -> dict[str, Any]:
+        """One JSON object: the folds, each metric over them, and `pooled`; undefined numbers are null."""
+        over = {name: _json(estimate) | {"sd": self.sd[name]} for name, estimate in self.over.items()}
+        head = {name: getattr(self, name) for name in ("path", "model", "problem", "task")}
+        found = head | {
+            "folds": self.count,
+            "fold": [fold.to_dict() for fold in self.folds],
+            "failed": self.failed,
+            **over,
+            "pooled": {name: _json(estimate) for name, estimate in self.pooled.items()},
+            "predictions": f"{self.path}/{PREDICTIONS}",
+        }
+        return dict(disk.finite(found))
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One flat dict a fold, all digits."""
+        return [fold.to_dict() for fold in self.folds]
+
+
+def cross_validation(folds: Folds, *, bootstrap: int = 1000, bootstrap_seed: int = 0) -> CrossValidation:
+    """Evaluate the folds that have been fitted; write PREDICTIONS, and the results into CROSS_VALIDATION.
+
+    PREDICTIONS has every row of the data file once, in its order: `row` (from 0), the `fold` whose test rows it is
+    among, the `target` in the units of `predict`, and the prediction by that fold, which has not seen the row, in the
+    columns of `predict`. Rows that --missing drops are in no fold: they, and those of a fold that failed, have empty
+    cells.
+
+    Args:
+        bootstrap: replications of the intervals of the pooled metrics; 0: no intervals. bootstrap_seed: their seed.
+
+    Raises:
+        RunError: no fold could be fitted. RunError, CheckpointError, DataError: a run, or the data file, is damaged.
+    """
+    found = [_fold(folds.run(fold), fold) for fold in range(1, folds.count + 1) if fold not in folds.failed]
+    if not found:
+        raise RunError(f"No fold of {folds.path} could be fitted: {next(iter(folds.failed.values()), 'there is none')}")
+    names = found[0].fold.metrics
+    columns = {name: np.array([each.fold.metrics.get(name, np.nan) for each in found]) for name in names}
+    result = CrossValidation(
+        path=str(folds.path), model=folds.config.model, problem=folds.config.problem,
+        task=found[0].problem.task, count=folds.count,
+        folds=tuple(each.fold for each in found), failed=dict(folds.failed),
+        over={name: _over(values) for name, values in columns.items()},
+        sd={name: float(np.std(values, ddof=1)) if len(values) > 1 else np.nan for name, values in columns.items()},
+        pooled=_pooled(found, bootstrap, bootstrap_seed),
+    )  # fmt: skip
+    predictions.write(_out_of_fold(found), folds.path / PREDICTIONS)
+    folds.note("failed" if folds.failed else "complete", results=result.to_dict())
+    return result
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A fold with its test rows: where they stand in the file, and what is predicted for them."""
+
+    fold: Fold
+    problem: Any
+    scored: Scored
+
+    @property
+    def rows(self) -> np.ndarray:
+        return np.asarray(self.problem.file_rows["test"])
+
+
+def _fold(run: Run, number: int) -> _Found:
+    config = run.config()
+    with precision(config.trainer.precision):
+        model, epoch = load_model(run)
+        samples = own_samples(run, config)
+        score = scorer(samples.problem, model, config.trainer.precision)
+        scored = {split: score(batch) for split, batch in samples.parts.items()}
+    values: dict[str, float] = {}
+    for split, part in scored.items():
+        measured = metrics.moments(samples.problem.task, part.loss, part.y, part.yhat).values()
+        values |= {f"{split}_{name}": value for name, value in measured.items()}
+    sizes = dict.fromkeys(_SPLITS, 0) | {split: size(batch) for split, batch in samples.parts.items()}
+    fold = Fold(number, str(run.path), run.status(), epoch, sizes, values)
+    return _Found(fold, samples.problem, scored["test"])
+
+
+def _over(values: np.ndarray) -> Estimate:
+    return spread.around(float(np.mean(values)), spread.standard_error(values), len(values))
+
+
+def _pooled(found: Sequence[_Found], replications: int, seed: int) -> dict[str, Estimate]:
+    """The metrics of all test rows together, as if one model had predicted them."""
+    loss, y, yhat = (np.concatenate([getattr(each.scored, name) for each in found]) for name in ("loss", "y", "yhat"))
+    groups = [each.problem.groups["test"] for each in found if "test" in each.problem.groups]
+    moments = metrics.moments(found[0].problem.task, loss, y, yhat)
+    around = boot.intervals(
+        moments, replications=replications, seed=seed, groups=np.concatenate(groups) if groups else None
+    )
+    return {name: Estimate(value, *around.get(name, ())) for name, value in moments.values().items()}
+
+
+def _out_of_fold(found: Sequence[_Found]) -> "pd.DataFrame":
+    import pandas as pd
+
+    parts = []
+    for each in found:
+        yhat = each.scored.yhat
+        assert yhat is not None  # a table always says what it compares
+        columns = {"fold": np.full(len(yhat), each.fold.number)} | _target(each.problem)
+        parts.append(pd.DataFrame(columns | predictions.columns(each.problem, yhat), index=each.rows))
+    rows = pd.RangeIndex(found[0].problem.describe()["rows"], name="row")
+    whole = pd.concat(parts)
+    # dtypes that keep integers and booleans as they are where some are missing
+    nullable = {name: {"i": "Int64", "b": "boolean"}.get(kind.kind, kind) for name, kind in whole.dtypes.items()}
+    return whole.astype(nullable).reindex(rows).reset_index()
+
+
+def _target(problem: Any) -> dict[str, np.ndarray]:
+    """The target of the test rows, in float64; classes by name. A reconstruction has none."""
+    if problem.task == "reconstruction":
+        return {}
+    y = np.asarray(problem.observed(problem.sample(None, "test"))).reshape(-1)
+    return {"target": y if problem.task == "regression" else np.asarray(problem.classes)[y.astype(int)]}
+
+
+def _short(name: str) -> str:
+    """ "train_loss" as it is, "test_rmse" as "rmse"."""
+    return name if name.endswith("_loss") else name.removeprefix("test_")
+
+
+def _interval(estimate: Estimate) -> str:
+    return interval(estimate.low, estimate.high)
+
+
+def _json(estimate: Estimate) -> dict[str, Any]:
+    names = ("value", "standard_error", "low", "high")
+    return {name: getattr(estimate, name) for name in names if getattr(estimate, name) is not None}

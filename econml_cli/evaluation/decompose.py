@@ -1,0 +1,199 @@
+"""The risk of one fitted model in parts: empirical and population risk, generalisation and approximation error."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from econml_cli.config import FitConfig
+from econml_cli.errors import ConfigError
+from econml_cli.evaluation import refits
+from econml_cli.evaluation.bayes import bayes_risk, excess_loss, loss
+from econml_cli.evaluation.estimate import Estimate
+from econml_cli.evaluation.fresh import Block, Fresh, HeldOut, Meter
+from econml_cli.evaluation.render import Grid, cell, interval
+from econml_cli.evaluation.samples import Samples, own_samples, size
+from econml_cli.evaluation.spread import around, estimate, flat, groups_of, standard_error
+from econml_cli.models import registry as models
+from econml_cli.runs import Run
+from econml_cli.signature import accepted
+from econml_cli.training.position import load_model
+from econml_cli.training.precision import precision
+
+#: the sample that the best in class is estimated from is so many times the run's own, and has at most so many
+#: observations; fewer where the model keeps them all (a kernel), which takes time in their cube
+LARGER, LARGEST, LARGEST_KEPT = 10, 100_000, 4000
+
+
+@dataclass(frozen=True)
+class Decomposition:
+    """The risk of a fitted model f_hat in parts, in reported units.
+
+    Attributes:
+        over: what the population risk is taken over, "fresh draws" or "test split"; draws: how many observations.
+        empirical: R_hat(f_hat, D) on the n training observations. population: R(f_hat).
+        generalisation: R_hat - R, with the errors of both samples; generalisation_here: with that of the second alone.
+        bayes_risk: R(f*). excess: R(f_hat) - R(f*). None where R(f*) is not known.
+        proxy_n: the training sample of f_n, a stand-in for the best in class; None where there is none.
+        best_in_class: R(f_n). approximation: R(f_n) - R(f*). estimation: R(f_hat) - R(f_n).
+    """
+
+    run: str
+    model: str
+    problem: str
+    epoch: int
+    n: int
+    over: str
+    draws: int
+    empirical: Estimate
+    population: Estimate
+    generalisation: Estimate
+    generalisation_here: Estimate
+    bayes_risk: float | None
+    excess: Estimate | None
+    proxy_n: int | None = None
+    best_in_class: Estimate | None = None
+    approximation: Estimate | None = None
+    estimation: Estimate | None = None
+    notes: tuple[str, ...] = ()
+
+    def _estimates(self) -> dict[str, tuple[str, Estimate | None]]:
+        """{name: (label, estimate)} in the order in which they are shown."""
+        return {
+            "empirical_risk": ("empirical risk", self.empirical),
+            "population_risk": ("population risk", self.population),
+            "generalisation_error": ("generalisation error", self.generalisation),
+            "generalisation_error_here": ("  of this training sample", self.generalisation_here),
+            "bayes_risk": ("Bayes risk", None if self.bayes_risk is None else Estimate(self.bayes_risk)),
+            "excess_risk": ("excess risk", self.excess),
+            "best_in_class_risk": ("best in class (proxy)", self.best_in_class),
+            "approximation_error": ("approximation error (proxy)", self.approximation),
+            "estimation_error": ("estimation error (proxy)", self.estimation),
+        }
+
+    def grids(self) -> list[Grid]:
+        """One table: the parts with their standard errors and 95 % intervals."""
+        lines = tuple(
+            (label, cell(e.value), "" if e.low is None else cell(e.standard_error), interval(e.low, e.high))
+            if e is not None
+            else (label, "not available", "", "")
+            for label, e in self._estimates().values()
+        )
+        over = f"{self.draws:,} {'fresh draws' if self.over == 'fresh draws' else 'test rows'}"
+        proxy = "" if self.proxy_n is None else f"\nproxy: the same recipe fitted to {self.proxy_n:,} observations"
+        title = f"{self.run}: risk of {self.model} on {self.problem}, epoch {self.epoch:,}"
+        return [
+            Grid(("", "", "s.e.", "95 % interval"), lines, f"{title}\n{self.n:,} training observations, {over}{proxy}")
+        ]
+
+    def to_dict(self) -> dict[str, Any]:
+        """One JSON object; what is not available is null."""
+        head = ("run", "model", "problem", "epoch", "n", "over", "draws", "proxy_n")
+        found: dict[str, Any] = {name: getattr(self, name) for name in head}
+        found |= {name: None if e is None else e.to_json() for name, (_, e) in self._estimates().items()}
+        return {**found, "notes": list(self.notes)}
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One flat dict: empirical_risk, empirical_risk_low, ..."""
+        return [flat({key: value for key, value in self.to_dict().items() if key != "notes"})]
+
+
+def decompose(
+    run: Run,
+    *,
+    draws: int = 10_000,
+    draw_seed: int = 0,
+    step: int | None = None,
+    larger: int = LARGER,
+) -> Decomposition:
+    """Take the risk of a fitted model apart.
+
+    The population risk R is a mean over fresh draws (simulated problems) or over the test split (files; clustered where
+    they have groups), which is independent of the training sample D. Conditional on D, and so on the fitted f_hat, only
+    R is uncertain: the interval of `generalisation_here`. That of `generalisation` adds the spread of the losses on D,
+    as if D were drawn again, and to first order (few parameters for the observations) covers E_D[R_hat - R].
+
+    The excess risk is taken pair by pair against f* where that is known. For the best in class stands a proxy: the same
+    model and recipe fitted to a larger sample (simulated problems). It includes what that fit still lacks.
+
+    Source: lecture "Machine Learning Fundamentals for Economists", approximation and generalisation error; standard
+    errors of the mean by the central limit theorem.
+
+    Args:
+        draws: fresh draws, at least 2; draw_seed: theirs, and that of the larger sample.
+        step: the epoch of the checkpoint (default: the best or newest).
+        larger: times the run's own sample that the proxy is fitted to; 0: no proxy.
+
+    Raises:
+        ConfigError: there are neither draws nor a test split, or the run is an ensemble of which no member is chosen
+            (`run.of_member(0)`). DataError, RunError, CheckpointError: as `evaluate`.
+    """
+    config = run.config()
+    if draws < 2:
+        raise ConfigError(f"--draws must be at least 2 (a standard error needs two), got {draws}.")
+    if larger < 0 or larger == 1:
+        raise ConfigError(f"larger must be 0 or at least 2, got {larger}.")
+    with precision(config.trainer.precision):
+        model, epoch = load_model(run, step)
+        own = own_samples(run, config)
+        problem, train = own.problem, own.parts["train"]
+        population, excess = _population(run, config, own, draws, draw_seed), excess_loss(problem)
+        of_loss = Meter({"loss": loss(problem)})
+        meter = of_loss if excess is None else Meter({"loss": loss(problem), "excess": excess})
+        fitted = of_loss.whole([model], HeldOut(train, config.trainer.precision))
+        found = meter.whole([model], population)  # before the proxy is fitted: it may be refused
+        best, proxy_n, notes = _best_in_class(run, config, own, larger, draw_seed)
+        if best is not None:  # on the same draws
+            found |= {f"best_{name}": values for name, values in meter.whole([best], population).items()}
+    values = {name: each[0] for name, each in found.items()}
+    pair = "loss" if excess is None else "excess"  # the same difference, with less noise
+    groups = groups_of(problem, "population" if problem.simulated else "test", len(values["loss"]))
+    parts = {name: estimate(each, groups) for name, each in values.items()}
+    seen, seen_groups = fitted["loss"][0], groups_of(problem, "train", size(train))
+    empirical, error = estimate(seen, seen_groups), standard_error(values["loss"], groups)
+    gap = empirical.value - parts["loss"].value
+    return Decomposition(
+        run=run.name, model=config.model, problem=config.problem, epoch=epoch,
+        n=size(train), over="fresh draws" if problem.simulated else "test split", draws=len(values["loss"]),
+        empirical=empirical, population=parts["loss"],
+        generalisation=around(gap, math.hypot(standard_error(seen, seen_groups), error)),
+        generalisation_here=around(gap, error),
+        bayes_risk=bayes_risk(problem), excess=parts.get("excess"),
+        proxy_n=proxy_n, best_in_class=parts.get("best_loss"), approximation=parts.get("best_excess"),
+        estimation=None if best is None else estimate(values[pair] - values[f"best_{pair}"], groups),
+        notes=(*own.notes, *notes),
+    )  # fmt: skip
+
+
+def _population(run: Run, config: FitConfig, own: Samples, draws: int, seed: int) -> Iterable[Block]:
+    """The observations that the population risk is taken over."""
+    if own.problem.simulated:
+        return Fresh(own.problem, config.problem, draws, seed)
+    if "test" not in own.parts:
+        raise ConfigError(
+            f"{run.name} has no test split, which takes the place of the population; fit again with --test-fraction .2."
+        )
+    return HeldOut(own.parts["test"], config.trainer.precision)
+
+
+def _best_in_class(
+    run: Run, config: FitConfig, own: Samples, larger: int, seed: int
+) -> tuple[Any | None, int | None, tuple[str, ...]]:
+    """(a model fitted to a larger sample, of which size, ()); (None, None, why not) where there is none."""
+    n, most = size(own.parts["train"]), LARGEST_KEPT if "n" in accepted(models.load(config.model)) else LARGEST
+    wanted = min(larger * n, most)
+    if larger == 0:
+        return None, None, ()
+    try:
+        if not own.problem.simulated:
+            raise ConfigError("it takes more data than the file has.")
+        if wanted <= n:
+            raise ConfigError(f"its sample would be no larger than the {n:,} observations of the run.")
+        samples = refits.new_samples(config, own.problem, wanted, 1, seed)
+        found = refits.refit(config, own.problem, own.parts.get("val"), samples, seed)
+        if not found.models:
+            raise ConfigError(f"its fit to {wanted:,} observations diverged.")
+    except ConfigError as error:
+        why = f"{run.name}: there is no proxy for the best in class, and no approximation error: {error}"
+        return None, None, (why,)
+    return found.models[0], wanted, ()

@@ -1,0 +1,190 @@
+"""Average partial effects: by how much the prediction changes with each column of the data, on average over rows."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from econml_cli.evaluation import averages, classical, derivatives, ensemble
+from econml_cli.evaluation.estimate import Estimate
+from econml_cli.evaluation.moving import Rows, sample
+from econml_cli.evaluation.render import Grid, cell, interval
+from econml_cli.evaluation.slopes import compared
+from econml_cli.runs import Run
+from econml_cli.training.precision import precision
+
+
+@dataclass(frozen=True)
+class Effect:
+    """The effect of one column on one output.
+
+    Attributes:
+        change: None for a derivative, per unit of the column; "0 -> 1" or "base -> level" for a discrete change.
+        estimate: the effect, a mean over rows. beside: the same of OLS or a logit, with its own standard error.
+    """
+
+    column: str
+    change: str | None
+    output: str
+    estimate: Estimate
+    beside: Estimate | None = None
+
+    @property
+    def label(self) -> str:
+        return self.column if self.change is None else f"{self.column}: {self.change}"
+
+
+@dataclass(frozen=True)
+class Effects:
+    """The average partial effects of a fitted run, over the `n` rows of a `split`.
+
+    `members` models were averaged; `beside` is what stands in the last columns: "OLS", "logit", or None.
+    """
+
+    run: str
+    model: str
+    problem: str
+    split: str
+    n: int
+    members: int
+    effects: tuple[Effect, ...]
+    beside: str | None
+    bootstrap: int
+    bootstrap_seed: int
+    notes: tuple[str, ...]
+
+    def grids(self) -> list[Grid]:
+        """A table for each output."""
+        return [self._grid(output) for output in dict.fromkeys(effect.output for effect in self.effects)]
+
+    def _grid(self, output: str) -> Grid:
+        errors = any(effect.estimate.standard_error is not None for effect in self.effects)
+        headers = ("", "effect", *(("s.e.", "95 % interval") if errors else ()))
+        headers += (self.beside, "s.e.") if self.beside else ()
+        rows = []
+        for effect in (effect for effect in self.effects if effect.output == output):
+            own, other = effect.estimate, effect.beside
+            row = [effect.label, cell(own.value)]
+            row += [cell(own.standard_error), interval(own.low, own.high)] if errors else []
+            if self.beside:
+                row += [cell(other and other.value), cell(other and other.standard_error)]
+            rows.append(tuple(row))
+        where = f"{self.n:,} rows of {self.split}"
+        if errors:
+            where += "; s.e. given the fit" if self.members == 1 else f"; s.e. over rows and {self.members} members"
+        return Grid(headers, tuple(rows), f"Average partial effects on {output} ({where})")
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON values; `effects` are in the order of the table."""
+        head = ("run", "model", "problem", "split", "n", "members", "bootstrap", "bootstrap_seed")
+        found: dict[str, Any] = {name: getattr(self, name) for name in head}
+        found["effects"] = [
+            {"column": e.column, "change": e.change, "output": e.output, "effect": e.estimate.to_json()}
+            | ({} if e.beside is None else {str(self.beside).lower(): e.beside.to_json()})
+            for e in self.effects
+        ]
+        return found | {"notes": list(self.notes)}
+
+    def rows(self) -> list[dict[str, Any]]:
+        """A flat dict an effect: run, column, change, output, effect, effect_standard_error, ..., ols, ..."""
+        head = {"run": self.run, "split": self.split, "n": self.n}
+        return [
+            head
+            | {"column": e.column, "change": e.change, "output": e.output}
+            | averages.flat("effect", e.estimate)
+            | ({} if e.beside is None else averages.flat(str(self.beside).lower(), e.beside))
+            for e in self.effects
+        ]
+
+
+def effects(
+    run: Run,
+    *,
+    bootstrap: int = 1000,
+    bootstrap_seed: int = 0,
+    step: int | None = None,
+    models: Sequence[Any] | None = None,
+    split: str = "train",
+    data: str | None = None,
+    missing: str | None = None,
+    changes: Mapping[str, Any] | None = None,
+    beside: bool = True,
+) -> Effects:
+    """The average partial effect of each column on the prediction, in the units of the file.
+
+    Of a continuous column the mean over rows of d E[y|x] / d column: the model's gradient by automatic differentiation,
+    times how its inputs change with the column, so that all a formula makes of a column counts. Of labels, and of
+    columns of zeros and ones, the mean change of the prediction from the base level to each other. Of a binary target
+    they are effects on the probability, of a multiclass one on that of each class. Simulated problems: the gradient
+    with respect to the inputs. Other columns stay as they are in each row.
+
+    The standard errors are those of a mean over a sample of rows *given the fitted model*, as in `averages.averages`:
+    another sample to fit to is not in them. Beside them stand OLS, or a logit, on the same inputs, with classical
+    standard errors (clustered with --group) by the delta method.
+
+    Args:
+        step, data, missing, changes: as in `evaluate`. models: the members of an ensemble (default: those of the run).
+        split: the rows averaged over: by default the estimation sample, "train".
+        beside: whether to fit OLS or a logit (problem tabular; needs statsmodels).
+
+    Raises:
+        ConfigError: the inputs have no names, or there is no outcome. As `evaluate` otherwise.
+
+    Source: Wooldridge (2010), Econometric Analysis of Cross Section and Panel Data, sections 2.2 and 15.6; the
+    averages are those of Stata's `margins, dydx(*)`.
+    """
+    config = run.config()
+    with precision(config.trainer.precision):
+        members = ensemble.members(run, step).models if models is None else tuple(models)
+        here = sample(run, config, members[0], split=split, data=data, missing=missing, changes=changes)
+        found = derivatives.per_row(here, members, config.trainer.precision)
+        means = averages.averages(
+            np.concatenate([one.together for one in found], axis=1),
+            np.concatenate([one.by_member for one in found], axis=1),
+            replications=bootstrap, seed=bootstrap_seed, groups=here.groups,
+            rounding=np.repeat([one.rounding for one in found], len(here.outputs)),
+        )  # fmt: skip
+        rival, why = classical.fit(here) if beside else (None, ())
+        others = [None] * len(found) if rival is None else _beside(here.rows, rival)
+    cells = [(one, output, other) for one, other in zip(found, others, strict=True) for output in here.outputs]
+    together = [
+        Effect(one.column, one.change, output, mean, other)
+        for (one, output, other), mean in zip(cells, means, strict=True)
+    ]
+    return Effects(
+        run=run.name, model=config.model, problem=config.problem, split=here.split, n=here.n,
+        members=len(members), effects=tuple(together), beside=None if rival is None else rival.name,
+        bootstrap=bootstrap, bootstrap_seed=bootstrap_seed, notes=(*here.notes, *_notes(here.rows, together), *why),
+    )  # fmt: skip
+
+
+def _beside(rows: Rows, rival: "classical.Classical") -> list[Estimate | None]:
+    """The same effects of a linear regression or a logit."""
+    x, found = rows.x(), list[Estimate | None]()
+    for name in rows.names:
+        levels = rows.levels(name)
+        if levels is None:
+            found.append(rival.derivative(x, rows.slope(name)))
+        else:
+            base = rows.placed(name, levels[0])
+            found += [rival.change(base, rows.placed(name, level)) for level in levels[1:]]
+    return found
+
+
+def _notes(rows: Rows, found: Sequence[Effect]) -> tuple[str, ...]:
+    notes = []
+    if any(effect.estimate.standard_error == 0 for effect in found):
+        notes.append("Where an effect is the same in every row, its standard error given the fit is 0.")
+    notes += [
+        f"{effect.column} has no effect to average: its derivative is not defined in some of the rows (see --pdp)."
+        for effect in {e.column: e for e in found if np.isnan(e.estimate.value)}.values()
+    ]
+    formula = getattr(getattr(rows, "preprocessing", None), "formula", None)
+    if formula is not None:
+        jumps = [e.column for e in found if e.change is None and compared(formula, e.column)]
+        notes += [
+            f"{name} stands in a comparison in the formula, whose jump its effect leaves out (--pdp {name} shows it)."
+            for name in dict.fromkeys(jumps)
+        ]
+    return tuple(notes)

@@ -1,0 +1,161 @@
+"""Risks against the size of the training sample: the lecture's E_D, by fitting again to many samples."""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from econml_cli.errors import ConfigError
+from econml_cli.evaluation import refits
+from econml_cli.evaluation.bayes import bayes_risk, excess_loss, loss
+from econml_cli.evaluation.estimate import Estimate
+from econml_cli.evaluation.fresh import Fresh, HeldOut, Meter
+from econml_cli.evaluation.refits import Refits
+from econml_cli.evaluation.risk_curve import LearningCurve, Point
+from econml_cli.evaluation.samples import Samples, own_samples, size
+from econml_cli.evaluation.spread import around, groups_of, standard_error
+from econml_cli.runs import Run
+from econml_cli.training.precision import precision
+
+#: sizes of the training sample, and samples of each, that are fitted where nothing else is asked for
+SAMPLES, REPLICATIONS = (100, 300, 1000, 3000), 20
+
+
+def learning_curve(
+    run: Run,
+    samples: Sequence[int] = SAMPLES,
+    replications: int = REPLICATIONS,
+    *,
+    draws: int = 10_000,
+    seed: int = 0,
+    say: Callable[[str], None] | None = None,
+) -> LearningCurve:
+    """Fit the model and recipe of a run to `replications` new data sets of each size, and take their risks.
+
+    Of a simulated problem each data set is drawn anew from the same truth, and all refits meet the same fresh draws.
+    Of a file each is a set of its training rows, drawn without replacement, so that the sets overlap, and the test
+    split takes the place of the population. Weights are new in each. The bands are Student's over data sets; the
+    variance that comes from the draws or test rows, which all refits share, is added to theirs. Where the Bayes risk is
+    known, R is that risk and the excess over it, which has a much smaller error.
+
+    Source: lecture "Machine Learning Fundamentals for Economists", empirical and population risk.
+
+    Args:
+        draws: fresh draws of the population (simulated problems). seed: of data sets, weights, and fresh draws.
+        say: told after each size, in a sentence.
+
+    Raises:
+        ConfigError: sizes or numbers that make no sense, more rows than the file has, or neither draws nor a test
+            split.
+        DataError, RunError: as `own_samples`.
+    """
+    config = run.config()
+    check_curve(samples, replications, draws)
+    with precision(config.trainer.precision):
+        own, points = own_samples(run, config), list[Point]()
+        simulated, dtype = own.problem.simulated, config.trainer.precision
+        _check_data(run, own, samples)
+        population = Fresh(own.problem, config.problem, draws, seed) if simulated else HeldOut(own.parts["test"], dtype)
+        meter = Meter({"risk": excess_loss(own.problem) or loss(own.problem)})
+        for n in sorted(samples):
+            if simulated:
+                data = refits.new_samples(config, own.problem, n, replications, seed)
+            else:
+                data = refits.subsamples(config, own.parts["train"], n, replications, seed)
+            found = refits.refit(config, own.problem, own.parts.get("val"), data, seed)
+            points.append(_point(own.problem, n, found, meter.blocks(found.models, population)))
+            if say is not None:
+                say(f"n = {n:,}: {len(found.models)} of {replications} refits")
+        least = bayes_risk(own.problem)
+    return LearningCurve(
+        run=run.name, model=config.model, problem=config.problem,
+        over="fresh draws" if simulated else "test split",
+        draws=draws if simulated else size(own.parts["test"]),
+        seed=seed, replications=replications, bayes_risk=least, points=tuple(points), notes=_notes(run, own, points),
+    )  # fmt: skip
+
+
+def check_curve(samples: Sequence[int], replications: int, draws: int) -> None:
+    """Refuse sizes and numbers that make no sense, before anything is fitted.
+
+    Raises:
+        ConfigError: no size, one below 1, or one twice; fewer than two replications or draws.
+    """
+    said = ",".join(map(str, samples))
+    if not samples or min(samples) < 1 or len(set(samples)) < len(samples):
+        raise ConfigError(f"--samples {said} must be different sizes of 1 or more, such as --samples 100,300,1000.")
+    if replications < 2:
+        raise ConfigError(f"--replications must be at least 2 (a standard error needs two), got {replications}.")
+    if draws < 2:
+        raise ConfigError(f"--draws must be at least 2 (a standard error needs two), got {draws}.")
+
+
+def _check_data(run: Run, own: Samples, samples: Sequence[int]) -> None:
+    """Refuse a file without the rows that are asked for."""
+    if own.problem.simulated:
+        return
+    if "test" not in own.parts:
+        raise ConfigError(
+            f"{run.name} has no test split, which takes the place of the population; fit again with --test-fraction .2."
+        )
+    most = size(own.parts["train"])
+    if max(samples) > most:
+        raise ConfigError(
+            f"--samples {max(samples)}: {run.name} has {most:,} training rows, so that {most} is the largest n."
+        )
+
+
+def _point(problem: Any, n: int, found: Refits, blocks: Iterator[dict[str, np.ndarray]]) -> Point:
+    """Means, bands and quantiles over the data sets of one size."""
+    least = bayes_risk(problem)
+    if not found.models:
+        none = Estimate(math.nan)
+        lost = (math.nan, math.nan)
+        return Point(n, 0, found.diverged, none, none, none, None if least is None else none, lost, lost)
+    above, shared = _means(problem, blocks)
+    risk, empirical = above + (least or 0.0), found.empirical
+    return Point(
+        n=n, refits=len(risk), diverged=found.diverged,
+        empirical=_over(empirical),
+        population=_over(risk, shared),
+        generalisation=_over(empirical - risk, shared),
+        excess=None if least is None else _over(above, shared),
+        empirical_quantiles=_quantiles(empirical), population_quantiles=_quantiles(risk),
+    )  # fmt: skip
+
+
+def _means(problem: Any, blocks: Iterator[dict[str, np.ndarray]]) -> tuple[np.ndarray, float]:
+    """The mean of each model over all observations [models], and the standard error, over observations, of the mean of
+    the models' mean."""
+    total, columns = np.zeros(()), []
+    for block in blocks:
+        total = total + block["risk"].sum(axis=1)
+        columns.append(block["risk"].mean(axis=0))
+    column = np.concatenate(columns)
+    return total / len(column), standard_error(
+        column, groups_of(problem, "population" if problem.simulated else "test", len(column))
+    )
+
+
+def _over(values: np.ndarray, shared: float = 0.0) -> Estimate:
+    """The mean over data sets, where `shared` is the standard error of what all of them were measured on."""
+    return around(float(values.mean()), math.hypot(standard_error(values), shared), len(values))
+
+
+def _quantiles(values: np.ndarray) -> tuple[float, float]:
+    low, high = np.quantile(values, [0.1, 0.9])
+    return float(low), float(high)
+
+
+def _notes(run: Run, own: Samples, points: Sequence[Point]) -> tuple[str, ...]:
+    notes = list(own.notes)
+    if not own.problem.simulated:
+        notes.append(
+            f"{run.name}: the data sets are subsamples of the same {size(own.parts['train']):,} training rows and "
+            "overlap, so that the bands are too narrow where n is near that."
+        )
+    if lost := [point for point in points if point.diverged]:
+        said = ", ".join(f"{point.diverged} at n = {point.n:,}" for point in lost)
+        notes.append(f"{run.name}: refits that diverged are left out ({said}).")
+    return tuple(notes)

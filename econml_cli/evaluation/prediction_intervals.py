@@ -1,0 +1,121 @@
+"""Intervals around predictions: across the seeds of an ensemble, or by split conformal prediction."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from econml_cli.config import FitConfig
+from econml_cli.errors import ConfigError
+from econml_cli.evaluation.samples import own_samples, predicted
+from econml_cli.runs import Run
+
+#: the level of an interval where none is asked for, in percent
+LEVEL = 95.0
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Which intervals predictions get: at `level` percent, by split conformal prediction or across members."""
+
+    level: float = LEVEL
+    conformal: bool = False
+
+
+@dataclass(frozen=True)
+class Spread:
+    """What stands beside a prediction [n, dout]: standard deviation across members (None without them), low, high."""
+
+    sd: np.ndarray | None
+    low: np.ndarray
+    high: np.ndarray
+
+
+def across(yhat: Sequence[np.ndarray], level: float) -> Spread:
+    """Standard deviation and central `level` percent quantiles of the members' predictions, each [n, dout].
+
+    They say how far the fits of several seeds lie apart, not how far the outcome does: noise in y is not in them.
+    """
+    stacked = np.stack(yhat).astype(np.float64)
+    tail = (1 - level / 100) / 2
+    low, high = np.quantile(stacked, [tail, 1 - tail], axis=0)
+    return Spread(_sd(stacked), low, high)
+
+
+def _sd(stacked: np.ndarray) -> np.ndarray | None:
+    return stacked.std(axis=0, ddof=1) if len(stacked) > 1 else None
+
+
+@dataclass(frozen=True)
+class Conformal:
+    """Split conformal prediction: a new outcome lies within `radius` [dout] of its prediction with at least the
+    probability asked for, if it is exchangeable with the `n` outcomes of the validation split.
+
+    Source: Lei, G'Sell, Rinaldo, Tibshirani and Wasserman (2018), JASA 113, algorithm 2.
+    """
+
+    radius: np.ndarray
+    n: int
+
+    def around(self, yhat: np.ndarray, members: Sequence[np.ndarray]) -> Spread:
+        """The interval around predictions [n, dout], and the standard deviation across members."""
+        return Spread(_sd(np.stack(members).astype(np.float64)), yhat - self.radius, yhat + self.radius)
+
+
+def calibrate(run: Run, config: FitConfig, models: Sequence[Any], level: float) -> Conformal:
+    """The radius that the residuals of the validation split give; of several models for their averaged prediction.
+
+    Call it inside `precision(...)`.
+
+    Raises:
+        ConfigError: the run predicts no number, or has too few validation rows for the level.
+        DataError, RunError: its data are gone or have changed.
+    """
+    samples = own_samples(run, config)
+    if samples.problem.task != "regression":
+        raise ConfigError(f"--conformal gives intervals around a number, and {run.name} predicts none; leave it out.")
+    batch = samples.parts.get("val")
+    if batch is None:
+        raise ConfigError(
+            f"--conformal learns from the validation split, and {run.name} has none; fit it with --val-fraction "
+            "(or --N-val)."
+        )
+    dtype = config.trainer.precision
+    yhat = np.mean([predicted(samples.problem, model, batch.x, dtype) for model in models], axis=0, dtype=np.float64)
+    scores = np.abs(np.asarray(samples.problem.observed(batch), np.float64).reshape(yhat.shape) - yhat)
+    return Conformal(radius_of(scores, level), len(scores))
+
+
+def radius_of(scores: np.ndarray, level: float) -> np.ndarray:
+    """The ceil((n + 1) level)-th smallest of scores [n, dout], for each output.
+
+    Raises:
+        ConfigError: n is too small for it to exist.
+    """
+    n, share = len(scores), level / 100
+    place = math.ceil((n + 1) * share - 1e-9)  # 20 * .95 is 19, whatever binary fractions make of it
+    if place > n:
+        needed = math.ceil(share / (1 - share) - 1e-9)
+        raise ConfigError(
+            f"--conformal at --interval {level:g} needs {needed} validation rows, and there are {n}; ask for a lower "
+            "level, or fit with a larger validation split."
+        )
+    return np.sort(scores, axis=0)[place - 1]
+
+
+def notes(run: Run, asked: Asked | None) -> list[str]:
+    """What the columns lo and hi of a run's predictions are, in a sentence each."""
+    trainer = run.config().trainer
+    level = asked.level if asked is not None else LEVEL
+    if asked is not None and asked.conformal:
+        told = [f"lo, hi: {level:g} % by split conformal prediction, from the validation split"]
+        if trainer.patience:
+            told.append("the validation split chose the epoch too (--patience), so that their level is approximate")
+        return told
+    if trainer.members > 1 and run.member is None:
+        return [
+            f"lo, hi: {level:g} % across seeds, of {trainer.members} members; the noise of an outcome is not in them"
+        ]
+    return []

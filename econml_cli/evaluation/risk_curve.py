@@ -1,0 +1,152 @@
+"""A learning curve: what it holds, its tables, and its figure."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from econml_cli.evaluation.estimate import Estimate
+from econml_cli.evaluation.panels import FITTED, OTHER, TRUE
+from econml_cli.evaluation.render import Grid, cell, interval
+from econml_cli.evaluation.spread import flat
+
+#: what the estimates of a point are called outside
+NAMES = {
+    "empirical": "empirical_risk",
+    "population": "population_risk",
+    "generalisation": "generalisation_error",
+    "excess": "excess_risk",
+}
+
+
+@dataclass(frozen=True)
+class Point:
+    """What is found over the data sets of one size n: means over D with 95 % bands, and their spread.
+
+    Attributes:
+        refits: that did not diverge, and so are behind the numbers. diverged: those that did.
+        empirical, population, generalisation: E_D of R_hat, of R, and of R_hat - R. excess: E_D[R] - R(f*), or None.
+        empirical_quantiles, population_quantiles: of 10 % and 90 % of the data sets.
+    """
+
+    n: int
+    refits: int
+    diverged: int
+    empirical: Estimate
+    population: Estimate
+    generalisation: Estimate
+    excess: Estimate | None
+    empirical_quantiles: tuple[float, float]
+    population_quantiles: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class LearningCurve:
+    """Train and population risk of a recipe against the size of its training sample, in reported units.
+
+    Attributes:
+        over: what the population risk is taken over, "fresh draws" or "test split"; draws: how many observations.
+        bayes_risk: R(f*); None where it is not known. seed: of the data sets and the weights.
+    """
+
+    run: str
+    model: str
+    problem: str
+    over: str
+    draws: int
+    seed: int
+    replications: int
+    bayes_risk: float | None
+    points: tuple[Point, ...]
+    notes: tuple[str, ...] = ()
+
+    def grids(self) -> list[Grid]:
+        """Means with bands; the generalisation error; the spread over data sets."""
+        means = tuple((f"{p.n:,}", *_banded(p.empirical), *_banded(p.population)) for p in self.points)
+        gaps = tuple((f"{p.n:,}", *_banded(p.generalisation), *self._excess(p)) for p in self.points)
+        spread = tuple(
+            (f"{p.n:,}", interval(*p.empirical_quantiles), interval(*p.population_quantiles), cell(p.diverged))
+            for p in self.points
+        )
+        known = ("excess risk", "s.e.") if self.bayes_risk is not None else ()
+        what = f"Means over {self.replications} data sets; population risk over {self.draws:,} {_noun(self.over)}"
+        least = "" if self.bayes_risk is None else f", Bayes risk {cell(self.bayes_risk)}"
+        return [
+            Grid(
+                ("n", "train risk", "95 % band", "population risk", "95 % band"),
+                means,
+                f"{self.run}: learning curve of {self.model} on {self.problem}{least}\n{what}",
+            ),
+            Grid(("n", "train - population", "95 % band", *known), gaps, "Generalisation error"),
+            Grid(("n", "train risk", "population risk", "diverged"), spread, "10 % and 90 % quantiles over data sets"),
+        ]
+
+    def _excess(self, point: Point) -> tuple[str, ...]:
+        return () if point.excess is None else (cell(point.excess.value), cell(point.excess.standard_error))
+
+    def to_dict(self) -> dict[str, Any]:
+        """One JSON object; `points` has one for each n."""
+        names = ("run", "model", "problem", "over", "draws", "seed", "replications", "bayes_risk")
+        found = {name: getattr(self, name) for name in names}
+        return {**found, "points": [_json(point) for point in self.points], "notes": list(self.notes)}
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One flat dict for each n."""
+        head = {"run": self.run, "bayes_risk": self.bayes_risk, "replications": self.replications}
+        return [{**head, **flat(_json(point))} for point in self.points]
+
+
+def _noun(over: str) -> str:
+    return over if over == "fresh draws" else "test rows"
+
+
+def _banded(estimate: Estimate) -> tuple[str, str]:
+    return cell(estimate.value), interval(estimate.low, estimate.high)
+
+
+def _json(point: Point) -> dict[str, Any]:
+    estimates = {name: getattr(point, name) for name in NAMES}
+    quantiles = {name: getattr(point, f"{name}_quantiles") for name in ("empirical", "population")}
+    return {
+        "n": point.n,
+        "refits": point.refits,
+        "diverged": point.diverged,
+        **{NAMES[name]: None if found is None else found.to_json() for name, found in estimates.items()},
+        **{f"{name}_quantiles": {"q10": low, "q90": high} for name, (low, high) in quantiles.items()},
+    }
+
+
+def plot(curve: LearningCurve) -> Any:
+    """Train and population risk against n on log axes, with 95 % bands and the Bayes risk, as a
+    `matplotlib.figure.Figure`. What is not positive is not drawn."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(5.6, 3.8), layout="constrained")
+    axis = figure.subplots()
+    figure.suptitle(f"{curve.run}: {curve.model} on {curve.problem}, {curve.replications} data sets of each n")
+    sizes = np.array([point.n for point in curve.points])
+    for label, colour, name in (("train", FITTED, "empirical"), ("population", OTHER, "population")):
+        found = [getattr(point, name) for point in curve.points]
+        mean, low, high = (_positive([getattr(e, part) for e in found]) for part in ("value", "low", "high"))
+        axis.plot(sizes, mean, color=colour, marker="o", markersize=4, linewidth=1.5, label=f"{label} risk")
+        # a band that reaches below zero ends a little below its mean, where a log axis has no zero
+        axis.fill_between(
+            sizes, np.where(np.isfinite(low), low, mean / 10), high, color=colour, alpha=0.25, linewidth=0
+        )
+    if curve.bayes_risk:
+        axis.axhline(curve.bayes_risk, color=TRUE, linewidth=1, linestyle="--", label="Bayes risk")
+    axis.set(xscale="log", xlabel="observations in the training sample", ylabel="risk")
+    if any(np.any(np.isfinite(line.get_ydata())) for line in axis.lines):
+        axis.set_yscale("log")
+    axis.set_xticks(sizes, [f"{n:,}" for n in sizes])
+    axis.xaxis.minorticks_off()
+    axis.spines[["top", "right"]].set_visible(False)
+    axis.tick_params(labelsize="small")
+    axis.legend(frameon=False, fontsize="small")
+    return figure
+
+
+def _positive(values: list[float | None]) -> np.ndarray:
+    """What a log axis can show; NaN for the rest."""
+    found = np.array([np.nan if value is None else value for value in values], np.float64)
+    return np.where(found > 0, found, np.nan)

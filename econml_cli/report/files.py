@@ -1,0 +1,49 @@
+"""Where a report may be written: a new file, or in place of a report. Imports nothing heavy: it is asked first."""
+
+from pathlib import Path
+
+from econml_cli import disk
+from econml_cli.errors import ConfigError, RunError
+
+#: in the head of every page, so that we know our own
+MARK = b'<meta name="generator" content="econml report">'
+#: bytes at the beginning or the end of a file in which a mark is looked for
+NEAR = 1000
+
+
+def check(path: Path, option: str, suffixes: tuple[str, ...], mark: bytes, force: bool) -> None:
+    """Refuse a file that is not to be written, before anything is computed.
+
+    Args:
+        mark: what a report of ours has near its beginning or end. force: replace another file, too.
+
+    Raises:
+        ConfigError: another suffix, a directory, or none to write to. RunError: a file that is no report is there.
+    """
+    if path.suffix.lower() not in suffixes:
+        raise ConfigError(f"{option} {path} must end in {' or '.join(suffixes)}.")
+    if path.is_dir():
+        raise ConfigError(f"{option} {path} is a directory; name a file in it.")
+    if not path.absolute().parent.is_dir():
+        raise ConfigError(f"{option} {path}: there is no directory {path.parent}; make it first.")
+    if path.exists() and not force and mark not in _ends(path):
+        raise RunError(
+            f"{path} exists and is no report of econml, so it is left alone; choose another {option}, or add --force."
+        )
+
+
+def write(html: str, path: Path) -> None:
+    """Write a page, atomically.
+
+    Raises:
+        RunError: the disk refuses.
+    """
+    try:
+        disk.write_text(path, html)
+    except OSError as error:
+        raise RunError(f"{path} cannot be written: {error.strerror or error}; choose another --out.") from error
+
+
+def _ends(path: Path) -> bytes:
+    data = path.read_bytes()
+    return data[:NEAR] + data[-NEAR:]

@@ -1,0 +1,217 @@
+"""The sections of the account of one run, each made by a function and listed in `PARTS`."""
+
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from econml_cli.display import number
+from econml_cli.errors import ConfigError, EconmlError
+from econml_cli.evaluation import curves, evaluate, tables
+from econml_cli.evaluation.ensemble import members
+from econml_cli.evaluation.evaluate import Evaluation
+from econml_cli.evaluation.render import cell, interval
+from econml_cli.report import data, images, origin
+from econml_cli.report.elements import Section, code, definitions, paragraph, table, verdicts
+from econml_cli.runs import Run
+from econml_cli.training.precision import precision
+
+#: columns of the text of a model
+TREE_WIDTH = 110
+#: what the verdicts on an economic model ask
+MEANINGS = {
+    "loss": "whether the equations hold, within their bars",
+    "truth": "whether the policy is the exact one, within its bars",
+    "stability": "whether the economy goes where a solution goes",
+}
+
+
+@dataclass(frozen=True)
+class Options:
+    """How numbers are found: replications of the bootstrap (0: no intervals), fresh draws of the decomposition of the
+    risk (None: as many as it takes by itself), and the seeds of both."""
+
+    bootstrap: int = 1000
+    bootstrap_seed: int = 0
+    draws: int | None = None
+    draw_seed: int = 0
+
+
+@dataclass(frozen=True)
+class Account:
+    """What the page says of one run. `evaluation` is None where it could not be made; `failed` are the errors, one
+    for each section that could not be made, and these sections say so themselves."""
+
+    run: Run
+    evaluation: Evaluation | None
+    sections: tuple[Section, ...]
+    failed: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What a section is made of: a run, its evaluation (or why there is none), and how numbers are found."""
+
+    run: Run
+    options: Options
+    evaluated: Evaluation | EconmlError
+
+
+def account(run: Run, options: Options) -> Account:
+    """All sections of one run. What cannot be made (a data file that is gone) is said in its place.
+
+    Raises:
+        RunError: the directory is no run, or its config cannot be read: there is nothing to tell.
+    """
+    run.config()
+    subject, sections, failed = Subject(run, options, _evaluated(run, options)), list[Section](), list[str]()
+    for name, title, make in PARTS:
+        try:
+            body = make(subject)
+        except EconmlError as error:
+            failed.append(f"{run.name}, {title.lower()}: {error}")
+            body = paragraph(str(error), "missing")
+        if body:
+            sections.append(Section(name, title, body))
+    found = subject.evaluated
+    return Account(run, None if isinstance(found, EconmlError) else found, tuple(sections), tuple(failed))
+
+
+def _evaluated(run: Run, options: Options) -> Evaluation | EconmlError:
+    try:
+        return evaluate(run, bootstrap=options.bootstrap, bootstrap_seed=options.bootstrap_seed)
+    except EconmlError as error:
+        return error
+
+
+def _results(subject: Subject) -> str:
+    """Headline numbers, verdicts, and the tables of `econml eval`."""
+    if isinstance(subject.evaluated, EconmlError):
+        raise subject.evaluated
+    e = subject.evaluated
+    parts = [definitions(_headline(subject.run, e), "headline"), *(paragraph(note, "missing") for note in e.notes)]
+    told = {name.removeprefix("verdict_"): word for name, word in e.verdicts.items() if name.startswith("verdict_")}
+    if told:
+        parts.append(verdicts((name, word, MEANINGS.get(name, "")) for name, word in told.items()))
+    if failed := e.verdicts.get("failed"):
+        parts.append(paragraph(f"Not passed: {failed}.", "note"))
+    first, *others = [grid for grid in tables.single(e) if grid.title != "Verdicts"]
+    parts += [table(first, caption=f"Losses and metrics, weights of epoch {e.epoch:,}"), *map(table, others)]
+    if e.bootstrap:
+        parts.append(
+            paragraph(f"95 % bootstrap intervals, {e.bootstrap:,} replications, seed {e.bootstrap_seed}.", "note")
+        )
+    return "".join(parts)
+
+
+def _headline(run: Run, e: Evaluation) -> list[tuple[str, str]]:
+    """The numbers of the reported split with their intervals, then sizes."""
+    rows = []
+    for name in [name for name in e.estimates if name.startswith(f"{e.reported}_")][:4]:
+        found = e.estimates[name]
+        spread = f" (sd {cell(found.sd)})" if found.sd is not None else ""
+        told = f"{cell(found.value)}{spread} {interval(found.low, found.high)}".strip()
+        rows.append((("mean " if spread else "") + name.replace("_", " "), told))
+    summary = run.summary()
+    sizes = (("num_params", "parameters"), ("epochs", "epochs"), ("seconds_training", "seconds of training"))
+    rows += [(label, number(summary[key])) for key, label in sizes if summary.get(key) is not None]
+    if e.members > 1:
+        rows.append(("members", f"{e.members:,}, {e.diverged:,} diverged"))
+    return [*rows, ("ended", e.status.replace("_", " "))]
+
+
+def _one(run: Run) -> tuple[Run, str]:
+    """(the run, or of an ensemble its first member that has not diverged; which one, in words)."""
+    config = run.config()
+    if config.trainer.members == 1 or run.member is not None:
+        return run, ""
+    with precision(config.trainer.precision):
+        number = members(run).numbers[0]
+    return run.of_member(number), paragraph(f"Of the ensemble this is member {number}.", "note")
+
+
+def _data(subject: Subject) -> str:
+    run = subject.run
+    about, found = data.known(run), data.described(run)
+    simulated = run.preprocessing() is None
+    units = "in the units that the model reads" if simulated else "in the units of the file"
+    return "".join(
+        [definitions(about) if about else "", *map(table, found), paragraph(f"sd: over n - 1; {units}.", "note")]
+    )
+
+
+def _curves(subject: Subject) -> str:
+    run = subject.run
+    found = curves.read(run)
+    if why := curves.absent(run, found):
+        return paragraph(why)
+    ends = [f"{name} loss {number(float(values[-1]))}" for name, values in found.losses.items()]
+    last = int(found.epochs[-1])
+    alt = f"Losses by epoch on a log axis; at epoch {last:,}: {', '.join(ends)}."
+    caption = f"{alt} {found.said().capitalize()}." if found.said() else alt
+    return images.whole(curves.figure(found, ""), alt, caption)
+
+
+def _fit(subject: Subject) -> str:
+    from econml_cli.evaluation import figures
+
+    one, said = _one(subject.run)
+    return said + images.by_panel(figures.figure(one), leave_out="Convergence")
+
+
+def _risk(subject: Subject) -> str:
+    """The decomposition of the risk; "" where the run has none."""
+    from econml_cli.evaluation.decompose import decompose
+
+    one, said = _one(subject.run)
+    options = subject.options
+    given: dict[str, Any] = {} if options.draws is None else {"draws": options.draws}
+    try:  # no proxy for the best in class: a report fits nothing
+        found = decompose(one, draw_seed=options.draw_seed, larger=0, **given)
+    except ConfigError:  # neither fresh draws nor a test split
+        return ""
+    grids = [replace(grid, rows=tuple(r for r in grid.rows if r[1] != "not available")) for grid in found.grids()]
+    over = "fresh draws" if found.over == "fresh draws" else f"observations of the {found.over}"
+    told = f"In reported units; the population risk is a mean over {found.draws:,} {over}."
+    return "".join([said, *(table(grid, caption="The risk in parts") for grid in grids), paragraph(told, "note")])
+
+
+def _model(subject: Subject) -> str:
+    from econml_cli.inspection import text
+    from econml_cli.inspection.checkpoints import describe_checkpoint
+
+    one, said = _one(subject.run)
+    found = describe_checkpoint(one)
+    return (
+        said
+        + code(_plain(text.graph(found.graph)), "graphdef of the model")
+        + code(_plain(text.state(found.leaves)), "state of the model")
+    )
+
+
+def _plain(renderable: Any) -> str:
+    """Something rich as text without colours."""
+    from rich.console import Console
+
+    out = io.StringIO()
+    Console(file=out, width=TREE_WIDTH, color_system=None, force_terminal=False).print(renderable)
+    return "\n".join(line.rstrip() for line in out.getvalue().rstrip().splitlines())
+
+
+Part = Callable[[Subject], str]
+#: in the order of the page: (anchor, title, what makes its HTML, "" where there is nothing to say)
+PARTS: Sequence[tuple[str, str, Part]] = (
+    ("results", "Results", _results),
+    ("data", "Data", _data),
+    ("curves", "Learning curves", _curves),
+    ("fit", "Fit", _fit),
+    ("risk", "Risk", _risk),
+    ("model", "Model", _model),
+    ("repeat", "How to repeat it", lambda subject: origin.repeat(subject.run)),
+    ("provenance", "Where it comes from", lambda subject: origin.provenance(subject.run)),
+)
+
+
+def anchored(account: Account, prefix: str) -> Account:
+    """The same with the number of the run in front of its anchors, which are to be unique in the page."""
+    return replace(account, sections=tuple(replace(s, name=f"{prefix}-{s.name}") for s in account.sections))
