@@ -56,10 +56,22 @@ def weights(leaves: Sequence[Any], title: str) -> Any:
 
 def save(figure: Any, path: Path) -> None:
     """Write a figure in the format of the file's suffix, atomically."""
+    as_written(figure)
     # no date: what is drawn does not depend on when
     metadata = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(path.suffix.lower())
     with disk.replacing(path) as temporary:
         figure.savefig(temporary, dpi=100, metadata=metadata)
+
+
+def as_written(figure: Any) -> None:
+    """Names of columns, classes and runs as they are: dollar signs in them are no formulas."""
+    texts = list(figure.texts)
+    for axis in figure.axes:
+        legend = axis.get_legend()
+        texts += [axis.title, axis.xaxis.label, axis.yaxis.label]
+        texts += legend.get_texts() if legend else []
+    for text in texts:
+        text.set_parse_math(False)
 
 
 def _by_layer(leaves: Sequence[Any]) -> dict[str, list[Any]]:

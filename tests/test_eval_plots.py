@@ -213,3 +213,15 @@ def test_the_test_stands_in_the_result_with_what_it_is_to_be_compared_with(econm
     assert "dhm statistic" in econml("eval", made / "savings", *options).stdout
     again = json.loads(econml("eval", made / "savings", *options, "--json", "--draw-seed", 1).stdout)
     assert again["dhm_statistic"] != found["dhm_statistic"]
+
+
+def test_a_column_whose_name_is_no_formula_is_drawn_as_it_is_written(econml, isolated):
+    rows = "\n".join(f"{i % 7},{i % 5},{i % 7 - i % 5}" for i in range(60))
+    (isolated / "money.csv").write_text("cost $a_{,price $b,$profit_$\n" + rows + "\n")
+    fitted = econml(
+        "fit", "linear", "--data", "money.csv", "--target", "$profit_$", "--solver", "lstsq", "--out", "run"
+    )
+    assert fitted.code == 0, fitted.stderr
+    drawn = econml("eval", "run", "--plot", "fit.png")
+    assert drawn.code == 0, drawn.stderr
+    assert (isolated / "fit.png").read_bytes().startswith(b"\x89PNG")

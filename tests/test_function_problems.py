@@ -15,8 +15,8 @@ from econml_cli.errors import ConfigError, DataError
 from econml_cli.problems import expression, known
 from econml_cli.problems.function import Function
 from econml_cli.problems.runge import Runge, runge
+from econml_cli.training.outcome import losses
 from econml_cli.training.precision import precision
-from econml_cli.training.recording import losses
 from econml_cli.training.setup import assemble
 from econml_cli.training.trainer import Trainer
 

@@ -7,8 +7,8 @@ import pytest
 from flax import nnx
 
 from econml_cli.config import build
+from econml_cli.training.outcome import losses
 from econml_cli.training.precision import precision
-from econml_cli.training.recording import losses
 from econml_cli.training.setup import assemble, num_params
 from econml_cli.training.trainer import Trainer
 

@@ -18,9 +18,9 @@ from econml_cli.models.registry import MODELS
 from econml_cli.problems.known import residual
 from econml_cli.training.epoch import CONVERGED, DIVERGED
 from econml_cli.training.least_squares import memory, stacked
+from econml_cli.training.outcome import losses
 from econml_cli.training.precision import precision
 from econml_cli.training.programs import Programs
-from econml_cli.training.recording import losses
 from econml_cli.training.second_order import SHARE, WAIT
 from econml_cli.training.setup import Workshop, assemble
 from econml_cli.training.stack import Stack

@@ -18,8 +18,8 @@ from econml_cli.problems.growth import Growth
 from econml_cli.problems.growth_policy import GrowthPolicy
 from econml_cli.problems.neoclassical import Neoclassical
 from econml_cli.problems.simulation import simulate
+from econml_cli.training.outcome import losses
 from econml_cli.training.precision import precision
-from econml_cli.training.recording import losses
 from econml_cli.training.setup import assemble
 from econml_cli.training.trainer import Trainer
 

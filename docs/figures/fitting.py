@@ -8,9 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from econml_cli.config import build
+from econml_cli.training.outcome import losses
 from econml_cli.training.precision import precision
 from econml_cli.training.programs import Programs
-from econml_cli.training.recording import losses
 from econml_cli.training.setup import Workshop
 from econml_cli.training.trainer import Trainer
 

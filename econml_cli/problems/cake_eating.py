@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 
 from econml_cli.problems import economics
@@ -104,7 +105,8 @@ class CakeEating:
         c = economics.rest(self, model, self.start(1), periods, "c")
         half, last = periods // 2, periods - 1
         between = max(last - half, 1)
-        value = (c[half] / c[last]) ** self.p.gamma * a[last] / a[half]
+        with np.errstate(divide="ignore", invalid="ignore"):  # of a cake that is gone: no number, a failed verdict
+            value = (c[half] / c[last]) ** self.p.gamma * a[last] / a[half]
         factor = self.p.beta * float(value) ** (1 / between) if last > half else self.p.beta
         return {"transversality": factor, "wealth_error": abs(float(a[last] / a[0]) / self.growth**last - 1)}
 

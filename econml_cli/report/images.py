@@ -3,6 +3,7 @@
 import io
 from typing import Any
 
+from econml_cli import plots
 from econml_cli.report.elements import image
 
 #: bytes beyond which a picture of lines becomes one of dots: a cloud of points is ten times as large in SVG
@@ -26,8 +27,7 @@ def by_panel(figure: Any, leave_out: str) -> str:
         leave_out: the title of panels that are not shown.
     """
     figure.suptitle("")
-    for axis in figure.axes:
-        _as_written(axis)
+    plots.as_written(figure)
     figure.draw_without_rendering()  # the layout is made here, and kept
     figure.set_layout_engine("none")
     found = []
@@ -41,13 +41,6 @@ def by_panel(figure: Any, leave_out: str) -> str:
         alt = f"{axis.get_title()}: {axis.get_ylabel()} against {axis.get_xlabel()}"
         found.append(image(data, kind, alt, "", round(box.width * PIXELS)))
     return f'<div class="panels">{"".join(found)}</div>' if found else ""
-
-
-def _as_written(axis: Any) -> None:
-    """Names of columns and classes as they are: dollar signs in them are no formulas."""
-    legend = axis.get_legend()
-    for text in (axis.title, axis.xaxis.label, axis.yaxis.label, *(legend.get_texts() if legend else ())):
-        text.set_parse_math(False)
 
 
 def _picture(figure: Any, box: Any) -> tuple[bytes, str]:

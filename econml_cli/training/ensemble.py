@@ -2,8 +2,7 @@
 
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
 
 import jax
 import numpy as np
@@ -99,14 +98,14 @@ def spread(values: np.ndarray) -> dict[str, np.ndarray]:
     """Over the last axis of values [..., members], without what is not finite: "" the mean, "_sd" the standard
     deviation (NaN for one member), "_min" and "_max"."""
     values = np.where(np.isfinite(values), values, np.nan)
-    of = {"": np.nanmean, "_sd": lambda v, axis: np.nanstd(v, axis=axis, ddof=1), "_min": np.nanmin, "_max": np.nanmax}
-    return {end: _over(function, values) for end, function in of.items()}
-
-
-def _over(function: Callable[..., Any], values: np.ndarray) -> np.ndarray:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # of rows in which nothing is finite: NaN is what they get
-        return function(values, axis=-1)
+        warnings.simplefilter("ignore", RuntimeWarning)  # where nothing is finite: NaN is what they get
+        return {
+            "": np.nanmean(values, axis=-1),
+            "_sd": np.nanstd(values, axis=-1, ddof=1),
+            "_min": np.nanmin(values, axis=-1),
+            "_max": np.nanmax(values, axis=-1),
+        }
 
 
 def member(whole: Carry, k: int) -> Carry:
