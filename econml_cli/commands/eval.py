@@ -56,7 +56,7 @@ def eval_command(
         decompose, samples, replications, effects, tuple(pdp or ()), compare, baseline, stars, dm, horizon
     )
     _refuse(len(chosen), asked, predictions, plot, changes, den_haan_marcet, (periods, paths))
-    asked.check(len(chosen), "json" if json else format)
+    asked.check(len(chosen), "json" if json else format, plot is not None)
     if plot is not None:
         plots.check_file(plot)
 

@@ -49,7 +49,7 @@ class Asked:
                 f"--samples {self.samples} must be numbers of observations, such as --samples 100,300,1000."
             ) from None
 
-    def check(self, runs: int, form: str) -> None:
+    def check(self, runs: int, form: str, plot: bool) -> None:
         """Refuse what does not go together, before seconds go into importing jax.
 
         Raises:
@@ -66,6 +66,10 @@ class Asked:
             raise ConfigError(f"--compare makes a table of its own; ask {self.names[0]} by itself.")
         if self.any and not self.compare and runs > 1:
             raise ConfigError(f"{self.names[0]} looks at one run, but {runs} are named; name one, or add --compare.")
+        if plot and self.any and (self.samples is None) == (not self.pdp):
+            raise ConfigError(
+                "--plot draws one thing: with --samples the learning curve, with --pdp the partial dependence."
+            )
         if form == "csv" and len(self.names) > 1:
             raise ConfigError(
                 f"--format csv writes one table, but {' and '.join(self.names)} make several; ask for one."
@@ -89,7 +93,7 @@ def show(
         form: table, json, csv, markdown or latex. plot: where the curve, or the partial dependence, is drawn.
     """
     if asked.compare:
-        _compare(runs, asked, sample, seeds, form, width, plot, say)
+        _compare(runs, asked, sample, seeds, form, width, say)
         return
     from econml_cli.evaluation import parts
 
@@ -129,17 +133,10 @@ def _found(run: Any, asked: Asked, sample: Mapping[str, Any], seeds: Mapping[str
 
 
 def _plot(found: Mapping[str, Any], plot: Path, say: Callable[[str], None]) -> None:
-    """Draw the one part that can be drawn.
-
-    Raises:
-        ConfigError: there is none, or more than one.
-    """
+    """Draw the one part that can be drawn."""
     from econml_cli import plots
 
-    drawn = [name for name in ("learning_curve", "partial_dependence") if name in found]
-    if len(drawn) != 1:
-        raise ConfigError("--plot draws one thing: with --samples the learning curve, with --pdp those of the columns.")
-    if drawn == ["learning_curve"]:
+    if "learning_curve" in found:
         from econml_cli.evaluation.risk_curve import plot as curve
 
         figure = curve(found["learning_curve"])
@@ -158,13 +155,12 @@ def _compare(
     seeds: Mapping[str, Any],
     form: str,
     width: int | None,
-    plot: Path | None,
     say: Callable[[str], None],
 ) -> None:
     from econml_cli.evaluation.compare import compare
 
-    if plot is not None or sample["changes"]:
-        raise ConfigError("--compare makes a table of the runs' own data; leave --plot and --with out.")
+    if sample["changes"]:
+        raise ConfigError("--compare makes a table of the runs' own data; leave --with out.")
     found = compare(
         runs,
         baseline=asked.baseline,

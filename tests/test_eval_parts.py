@@ -1,0 +1,84 @@
+"""`econml eval` with a question of its own: what is printed in each form, and what is refused."""
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+OLS = ["--problem", "linear", "--solver", "lstsq", "--N", 60, "--M", 3, "--sigma", 0.5, "--quiet"]
+
+
+@pytest.fixture
+def ols(econml):
+    assert econml("fit", "linear", *OLS, "--name", "ols").code == 0
+
+
+def test_a_question_is_answered_in_place_of_the_evaluation(econml, ols):
+    ran = econml("eval", "ols", "--decompose", "--draws", 500)
+    assert ran.code == 0, ran.stderr
+    assert "population risk" in ran.stdout and "500 fresh draws" in ran.stdout
+    assert "rmse" not in ran.stdout
+
+
+def test_several_questions_make_one_json_document(econml, ols):
+    ran = econml("eval", "ols", "--decompose", "--draws", 500, "--effects", "--pdp", "x1", "--pdp", "x3", "--json")
+    assert ran.code == 0, ran.stderr
+    found = json.loads(ran.stdout)
+    assert list(found) == ["decomposition", "effects", "partial_dependence"]
+    assert [part["column"] for part in found["partial_dependence"]] == ["x1", "x3"]
+    assert found["decomposition"]["draws"] == 500
+    slopes = {row["column"]: row["effect"]["value"] for row in found["effects"]["effects"]}
+    theta = json.loads(Path("runs/ols/manifest.json").read_text())["data"]["theta"]
+    assert [slopes[f"x{i + 1}"] for i in range(3)] == pytest.approx(theta, abs=0.3)
+
+
+def test_one_question_makes_a_csv_file_with_all_digits(econml, ols):
+    ran = econml("eval", "ols", "--samples", "20,40", "--replications", 3, "--draws", 200, "--format", "csv")
+    assert ran.code == 0, ran.stderr
+    rows = list(csv.DictReader(io.StringIO(ran.stdout)))
+    assert [row["n"] for row in rows] == ["20", "40"]
+    assert float(rows[1]["population_risk"]) > 0.25
+
+
+def test_the_curve_and_the_partial_dependence_are_drawn(econml, ols, isolated):
+    ran = econml("eval", "ols", "--samples", "20,40", "--replications", 3, "--draws", 200, "--plot", "curve.png")
+    assert ran.code == 0 and "drawn in curve.png" in ran.stderr
+    assert econml("eval", "ols", "--pdp", "x1", "--plot", "x1.svg").code == 0
+    assert (isolated / "curve.png").stat().st_size > 5000 and (isolated / "x1.svg").stat().st_size > 5000
+
+
+def test_runs_are_compared_as_columns(econml, ols):
+    assert econml("fit", "linear", *OLS, "--no-bias", "--name", "through-0").code == 0
+    ran = econml("eval", "ols", "through-0", "--compare", "--draws", 500, "--format", "latex")
+    assert ran.code == 0, ran.stderr
+    assert "(1) & (2)" in ran.stdout and "through-0" in ran.stdout and r"\toprule" in ran.stdout
+    told = json.loads(econml("eval", "ols", "through-0", "--compare", "--baseline", "through-0", "--json").stdout)
+    assert told["baseline"] == "through-0"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--replications", 5], "--replications is the number of data sets of --samples"),
+        (["--samples", "many"], "must be numbers of observations"),
+        (["--stars"], "--stars belongs to --compare"),
+        (["--horizon", 2], "--horizon belongs to --compare"),
+        (["--compare", "--effects"], "--compare makes a table of its own"),
+        (["ols", "--decompose"], "--decompose looks at one run, but 2 are named"),
+        (["--decompose", "--effects", "--format", "csv"], "--format csv writes one table"),
+        (["--effects", "--plot", "e.png"], "--plot draws one thing"),
+        (["--effects", "--den-haan-marcet"], "ask --effects by itself"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(words, said, econml, ols):
+    ran = econml("eval", "ols", *words)
+    assert ran.code == 2 and said in ran.stderr, ran.stderr
+
+
+def test_a_file_is_no_population(econml, isolated):
+    (isolated / "t.csv").write_text("x,y\n" + "\n".join(f"{i % 9},{i % 5}" for i in range(50)) + "\n")
+    assert econml("fit", "linear", "--data", "t.csv", "--target", "y", "--solver", "lstsq", "--name", "t").code == 0
+    ran = econml("eval", "t", "--decompose", "--data", "t.csv")
+    assert ran.code == 2 and "leave --data and --with out" in ran.stderr
