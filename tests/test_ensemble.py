@@ -254,3 +254,28 @@ def test_a_damaged_config_with_another_number_of_members_is_an_error(three, tmp_
     (broken.path / "config.yaml").write_text(text)
     with pytest.raises(CheckpointError, match="4 members that its config says"):
         evaluate(broken)
+
+
+def test_many_members_are_trained_in_several_stacks_and_stay_the_fits_of_their_seeds(table, tmp_path, monkeypatch):
+    from econml_cli.training import ensemble
+
+    monkeypatch.setattr(ensemble, "parts", lambda members: 2)
+    config = of_table(table, members=6, checkpoint_every=5)
+    whole = fit(config, tmp_path / "whole")
+    alone = leaves(fit(of_table(table, seed=42 + 4), tmp_path / "seed4").run)
+    for name, value in alone.items():
+        np.testing.assert_allclose(leaves(whole.run)[name][4], value, atol=2e-6, err_msg=name)
+    assert [row["members"] for row in whole.run.metrics()] == [6] * 15
+    asked = iter([None, None, 15])
+    stopped = fit(config, tmp_path / "part", stop_signal=lambda: next(asked))
+    assert stopped.stop_reason == "interrupted"
+    assert resume(stopped.run).summary["state_sha256"] == whole.summary["state_sha256"]
+
+
+def test_stacks_are_of_one_size_and_as_many_as_there_are_cores_for(monkeypatch):
+    import os
+
+    from econml_cli.training.ensemble import parts
+
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(4), raising=False)
+    assert [parts(members) for members in (2, 8, 15, 16, 17, 24, 32, 33, 64)] == [1, 1, 1, 2, 1, 3, 4, 3, 4]

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 import warnings
+from collections.abc import Iterator
 from html import escape
 from pathlib import Path
 
@@ -261,7 +262,15 @@ def test_a_resumed_run_is_the_longer_run_and_forgets_the_shorter_ones_model():
         run.resume(num_epochs=0)
 
 
-def test_an_interrupt_leaves_a_run_that_can_be_resumed_and_is_raised():
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """SIGINT is a KeyboardInterrupt, also where this process was started in the background, which ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_an_interrupt_leaves_a_run_that_can_be_resumed_and_is_raised(ctrl_c):
     handler, main = signal.getsignal(signal.SIGINT), threading.main_thread().ident
     whole = econml_cli.fit("mlp", name="whole", **{**SMALL, "num_epochs": 300})
 
@@ -272,7 +281,7 @@ def test_an_interrupt_leaves_a_run_that_can_be_resumed_and_is_raised():
 
     threading.Thread(target=interrupt, daemon=True).start()
     with pytest.raises(KeyboardInterrupt) as raised:
-        econml_cli.fit("mlp", name="part", **{**SMALL, "num_epochs": 50_000_000})
+        econml_cli.fit("mlp", name="part", **{**SMALL, "num_epochs": 2_000_000})
     run = econml_cli.load("part")
     assert run.status == "interrupted"
     assert re.search(r"Saved after epoch .*econml_cli.load\('runs/part'\).resume\(\)", raised.value.__notes__[0])

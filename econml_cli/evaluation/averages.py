@@ -10,7 +10,7 @@ from flax import nnx
 
 from econml_cli.evaluation.bootstrap import resampled_means
 from econml_cli.evaluation.estimate import Estimate
-from econml_cli.evaluation.samples import _blocks
+from econml_cli.evaluation.samples import blocks
 from econml_cli.problems.base import Batch
 
 #: the 97.5 % quantile of the normal distribution
@@ -37,7 +37,7 @@ def compiled(function: Callable[[Any, Any], jax.Array], models: Sequence[Any], d
 
     def of(state: Any) -> OfRows:
         return lambda x: np.concatenate(
-            [jax.device_get(compute(state, block.x)) for block in _blocks(Batch(x, None), dtype)]
+            [jax.device_get(compute(state, block.x)) for block in blocks(Batch(x, None), dtype)]
         )
 
     return [of(nnx.state(model)) for model in models]

@@ -92,7 +92,7 @@ def size(batch: Batch) -> int:
     return int(jax.tree.leaves(batch.x)[0].shape[0])
 
 
-def _blocks(batch: Batch, dtype: str) -> Iterator[Batch]:
+def blocks(batch: Batch, dtype: str) -> Iterator[Batch]:
     """The batch in blocks of rows, on the device."""
     row = sum(math.prod(leaf.shape[1:]) for leaf in jax.tree.leaves(batch.x))
     n, step = size(batch), min(MAX_BLOCK, max(1, BLOCK_NUMBERS // max(row, 1)))
@@ -120,7 +120,7 @@ def scorer(problem: Any, model: Any, dtype: str) -> Callable[..., Scored]:
 
     def score(batch: Batch, another: Any = None) -> Scored:
         state = own if another is None else nnx.state(another)
-        found = [jax.device_get(measure(state, part)) for part in _blocks(batch, dtype)]
+        found = [jax.device_get(measure(state, part)) for part in blocks(batch, dtype)]
         columns = [np.concatenate(column) for column in zip(*found, strict=True)]
         return Scored(columns[0], *(columns[1:] if compares else (None, None)))
 
@@ -136,4 +136,4 @@ def computed(function: Callable[[Any, Any], jax.Array], model: Any, x: Any, dtyp
     """`function(model, x)` at x [n, ...], computed in blocks, on the host. Call it inside `precision(...)`."""
     graphdef, state = nnx.split(model)
     compute = jax.jit(lambda state, x: function(nnx.merge(graphdef, state), x))
-    return np.concatenate([jax.device_get(compute(state, part.x)) for part in _blocks(Batch(x, None), dtype)])
+    return np.concatenate([jax.device_get(compute(state, part.x)) for part in blocks(Batch(x, None), dtype)])

@@ -1,23 +1,30 @@
 """An ensemble: several seeds trained side by side as one fit, with one position and one row an epoch."""
 
+import os
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from econml_cli.tracking.rows import Rows
 from econml_cli.training import solving
 from econml_cli.training.epoch import DIVERGED, RUNNING, Carry, inputs_of
+from econml_cli.training.precision import precision
 from econml_cli.training.programs import Programs
 from econml_cli.training.setup import Setup
 from econml_cli.training.stack import Stack, stacked
-from econml_cli.training.trainer import Chunk
+from econml_cli.training.trainer import Chunk, next_length
+
+#: members that a thread of its own pays for
+LEAST = 8
 
 
 class Ensemble:
-    """Trains the members of one run, as `Trainer` trains one model.
+    """Trains the members of one run, as `Trainer` trains one model: in stacks, one for each core.
 
     `carry` is their position, stacked: every leaf is [members, ...].
     """
@@ -28,23 +35,29 @@ class Ensemble:
         self._setups, programs = list(setups), programs or Programs()
         self.program = programs.get(self.setup)
         self._solved: Carry | None = None
+        self._stacks: list[Stack] = []
+        self._size = len(setups) // parts(len(setups))
         if self.setup.solved:
-            begun = [self.program.begin(setup, inputs_of(setup)) for setup in setups]
-            self._solved = stacked(begun)
-        else:
-            self._stack = Stack(setups, programs, shared=False)
+            self._solved = stacked([self.program.begin(setup, inputs_of(setup)) for setup in setups])
+            return
+        for first in range(0, len(setups), self._size):
+            self._stacks.append(Stack(setups[first : first + self._size], programs, shared=False))
 
     @property
     def carry(self) -> Carry:
         """Where the members are."""
-        return self._stack.whole() if self._solved is None else self._solved
+        if self._solved is not None:
+            return self._solved
+        wholes = [stack.whole() for stack in self._stacks]
+        return wholes[0] if len(wholes) == 1 else jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *wholes)
 
     @carry.setter
     def carry(self, position: Carry) -> None:
-        if self._solved is None:
-            self._stack.restore(position)
-        else:
+        if self._solved is not None:
             self._solved = position
+        for i, stack in enumerate(self._stacks):
+            own = slice(i * self._size, (i + 1) * self._size)
+            stack.restore(jax.tree.map(lambda leaf: leaf[own], position))  # noqa: B023
 
     def run(self, start_after: int = 0, every: int = 0) -> Iterator[Chunk]:
         """Train to `num_epochs`; a chunk ends at every multiple of `every` epochs.
@@ -57,11 +70,20 @@ class Ensemble:
             if np.all(jax.device_get(self._solved.status) == RUNNING):
                 yield self._solve()
             return
-        last, stack = self.options.num_epochs, self._stack
-        while stack.epoch < last and stack.running():
-            until = min(last, (stack.epoch // every + 1) * every) if every else last
-            for chunks in stack.run(until):
-                yield together(chunks)
+        length, last = 1, self.options.num_epochs
+        epoch = max(stack.epoch for stack in self._stacks)
+        with ThreadPoolExecutor(len(self._stacks)) as pool:
+            while epoch < last and any(stack.running() for stack in self._stacks):
+                stop = min(epoch + length, last, (epoch // every + 1) * every if every else last)
+                found = pool.map(lambda stack: self._advance(stack, stop), self._stacks)  # noqa: B023
+                whole = together({i * self._size + k: c for i, part in enumerate(found) for k, c in part.items()})
+                yield whole
+                epoch, length = whole.epoch, next_length(length, len(whole.rows), whole.seconds)
+
+    def _advance(self, stack: Stack, stop: int) -> dict[int, Chunk]:
+        """One chunk of a stack, in a thread, which has no precision of its own yet."""
+        with precision(self.options.precision):
+            return stack.advance(stop, self.options.num_epochs) if stack.running() else {}
 
     def _solve(self) -> Chunk:
         start, solutions = time.perf_counter(), []
@@ -73,6 +95,14 @@ class Ensemble:
         report = {name: float(np.mean([s.report[name] for s in solutions])) for name in solutions[0].report}
         whole = together(chunks)
         return Chunk(whole.rows, whole.epoch, whole.status, time.perf_counter() - start, report)
+
+
+def parts(members: int) -> int:
+    """How many stacks the members are trained in. On a CPU XLA runs small programs on one core each, so that stacks in
+    threads keep all cores busy; all are of one size, to share one compiled program."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    most = min(cores, members // LEAST) if jax.default_backend() == "cpu" else 1
+    return next(count for count in range(max(most, 1), 0, -1) if members % count == 0)
 
 
 def together(chunks: Mapping[int, Chunk]) -> Chunk:

@@ -97,15 +97,20 @@ class Stack:
         """
         length, last = 1, self.last if until is None else until
         while self.epoch < last and self.running():
-            self._compact(last)
-            stop = min(self.epoch + length, last)
-            start = time.perf_counter()
-            self._carry, buffers = self._run(self._carry, self._inputs, jnp.int32(self.epoch), jnp.int32(stop))
-            chunks = self._report(buffers, start)
-            self.epoch = max(chunk.epoch for chunk in chunks.values())
+            chunks = self.advance(min(self.epoch + length, last), last)
             yield chunks
             rows, seconds = max(len(c.rows) for c in chunks.values()), max(c.seconds for c in chunks.values())
             length = next_length(length, rows, seconds)
+
+    def advance(self, stop: int, last: int) -> dict[int, Chunk]:
+        """One chunk of epochs, to `stop` (at most CAPACITY further on) on the way to `last`: {member: its chunk} for
+        those that were running, of which there is one at least."""
+        self._compact(last)
+        start = time.perf_counter()
+        self._carry, buffers = self._run(self._carry, self._inputs, jnp.int32(self.epoch), jnp.int32(stop))
+        chunks = self._report(buffers, start)
+        self.epoch = max(chunk.epoch for chunk in chunks.values())
+        return chunks
 
     def _report(self, buffers: Any, start: float) -> dict[int, Chunk]:
         values, epochs, status = jax.device_get((buffers, self._carry.epoch, self._carry.status))
