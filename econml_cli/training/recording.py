@@ -115,4 +115,5 @@ class Recording:
             "seconds_training": round(self._training, 3),
             "seconds_total": round(time.perf_counter() - self._started, 3),
         }
-        return {**found, **times}
+        digest = found.pop("state_sha256")  # what nobody reads stands last
+        return {**found, **times, "state_sha256": digest}
