@@ -84,6 +84,7 @@ def training(members: int, rounds: int) -> list[tuple[float, float]]:
     """(seconds of the ensemble, seconds of all fits) of each round, of training alone."""
     from econml_cli.config import build
     from econml_cli.training.ensemble import Ensemble
+    from econml_cli.training.precision import precision
     from econml_cli.training.programs import Programs
     from econml_cli.training.setup import Workshop
     from econml_cli.training.trainer import Trainer
@@ -97,8 +98,9 @@ def training(members: int, rounds: int) -> list[tuple[float, float]]:
     def one_by_one() -> float:
         return trained([Trainer(setup, programs) for setup in setups])
 
-    one_by_one(), together()
-    return [(together(), one_by_one()) for _ in range(rounds)]
+    with precision("float32"):  # as `econml fit` trains
+        one_by_one(), together()
+        return [(together(), one_by_one()) for _ in range(rounds)]
 
 
 def trained(trainers: list[Any]) -> float:
