@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from wandb_server import KEY, serving
 from econml_cli.config import build
 from econml_cli.runs import Run
 from econml_cli.tracking.wandb_replay import Replay, open_replay
+from econml_cli.tracking.wandb_sink import open_sink
 
 
 @pytest.fixture(autouse=True)
@@ -164,3 +166,38 @@ def test_a_disabled_mode_is_no_replay_and_a_bad_one_says_so(monkeypatch):
     monkeypatch.setenv("WANDB_MODE", "oflline")
     replay, warning = open_replay(given_mode=None)
     assert replay is None and "Did you mean 'offline'?" in warning
+
+
+def test_what_nobody_waited_for_leaves_the_next_run_alone(monkeypatch):
+    """The thread that is left ends while another run is open: it must not end wandb-core, which is that run's."""
+
+    class Slow(Broken):
+        def init(self, **arguments):
+            time.sleep(2)
+            return self
+
+    slow = Slow("nowhere")
+    with monkeypatch.context() as patched:
+        patched.setitem(sys.modules, "wandb", slow)
+        late = Replay(given_mode="offline")
+        late.add(finished(0), "small")
+        wait_until(lambda: late._client._session is not None)
+        assert late.finish(timeout=0.1).startswith("W&B was not done after 0.1 s")
+    run = open_sink(given_mode="offline", project=None, name="next", config={}, directory=Path("r"), warn=pytest.fail)
+    run.log([{"epoch": 1, "train_loss": 0.5}])
+    wait_until(
+        lambda: run._client.kept is not None and not any(t.name == "wandb-replay" for t in threading.enumerate())
+    )
+    run.finish({"test_loss": 1.0})
+    assert slow.torn_down == 0 and list(kept()) == ["next"]
+
+
+def test_after_a_run_that_was_given_up_the_next_has_a_wandb_core_of_its_own():
+    first = open_sink(given_mode="offline", project=None, name="one", config={}, directory=Path("1"), warn=list)
+    wait_until(lambda: first._client.kept is not None)
+    first._client.abandon()
+    run = open_sink(given_mode="offline", project=None, name="two", config={}, directory=Path("2"), warn=pytest.fail)
+    run.log([{"epoch": 1, "train_loss": 0.5}])
+    run.finish({"test_loss": 1.0})
+    [path] = Path(run._client.kept).glob("*.wandb")
+    assert sum(r.HasField("history") for r in records(path)) == 1

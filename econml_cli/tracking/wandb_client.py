@@ -75,7 +75,10 @@ class Client:
         settings = wandb.Settings(**{k: v for k, v in wanted.items() if k in known})
         hooks = sys.exit, sys.excepthook
         try:
-            self._session = wandb.setup(settings=wandb.Settings(silent=True))
+            session = wandb.setup(settings=wandb.Settings(silent=True))
+            if self._abandoned:  # meanwhile; and the session may be another run's
+                raise TimeoutError("nobody waits for W&B any more")
+            self._session = session
             run = wandb.init(mode=self._mode, settings=settings, **arguments)
         finally:
             sys.exit, sys.excepthook = hooks  # wandb replaces them to learn the exit code, which `finish` tells it
@@ -84,20 +87,28 @@ class Client:
 
     def tear_down(self) -> None:
         """End wandb-core now: at exit nothing would bound that."""
+        if self._abandoned:  # `abandon` has ended it, and wandb's session may be another run's by now
+            return
         with contextlib.suppress(BaseException):  # older wandb exits with the code of a core that was killed
             sys.modules["wandb"].teardown()
 
     def abandon(self) -> None:
-        """Let nothing wait for a wandb-core that hangs: neither its thread, nor the hook that wandb runs at exit."""
+        """Let nothing wait for a wandb-core that hangs: neither its thread, nor the hook that wandb runs at exit, nor
+        the next run of this process, which gets a session of its own."""
         self._abandoned = True
         with contextlib.suppress(Exception):
             self._session._connection._cleanup()
         self._kill_core()
 
     def _kill_core(self) -> None:
+        """Kill this client's wandb-core, and make wandb forget a session with it."""
         with contextlib.suppress(Exception):  # private names, which may change: then wandb's own timeouts are left
             self._session._connection._proc._process.kill()
-            os.environ.pop("WANDB_SERVICE", None)  # the next run in this process would look for it
+            setup: Any = sys.modules["wandb.sdk.wandb_setup"]
+            if setup._singleton is self._session:
+                os.environ.pop("WANDB_SERVICE", None)  # the next run in this process would look for it
+                if self._abandoned:
+                    setup._singleton = None
 
 
 def explain(error: BaseException) -> str:
