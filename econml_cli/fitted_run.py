@@ -187,10 +187,10 @@ class FittedRun:
         self, *, periods: int = 200, paths: int = 1000, seed: int = 0, step: int | None = None
     ) -> "pd.DataFrame":
         """Series of an economic model under the fitted policy as one long table (path, period, a column a series): what
-        `econml simulate --out` writes. `econml_cli.evaluation.simulated.simulate(run.run)` has the exact policy and the
-        impulse responses too."""
-        from econml_cli.evaluation.series import frame
-        from econml_cli.evaluation.simulated import simulate
+        `econml simulate --out` writes. The exact policy and the impulse responses too:
+        `econml_cli.evaluation.simulation.simulated.simulate(run.run)`."""
+        from econml_cli.evaluation.simulation.series import frame
+        from econml_cli.evaluation.simulation.simulated import simulate
 
         return frame(simulate(self.run, periods=periods, paths=paths, seed=seed, step=step))
 
@@ -204,7 +204,7 @@ class FittedRun:
     ) -> Any:
         """The figure of `econml eval --plot`, a `matplotlib.figure.Figure`: the fit against the truth or the data, its
         residuals, the losses by epoch. The arguments are those of `evaluate`."""
-        from econml_cli.evaluation.figures import figure
+        from econml_cli.evaluation.drawing.figures import figure
 
         with frames.as_file(data) as path:
             return reprs.shown(figure(self.run, data=path, missing=missing, step=step, changes=changes))

@@ -14,16 +14,17 @@ from scipy import stats
 
 from econml_cli.config import build
 from econml_cli.errors import ConfigError
-from econml_cli.evaluation import blocks, evaluate
-from econml_cli.evaluation.accuracy_tests import (
+from econml_cli.evaluation import evaluate
+from econml_cli.evaluation.comparing.accuracy_tests import (
     diebold_mariano,
     long_run_variance,
     paired_bootstrap,
     small_sample_factor,
 )
-from econml_cli.evaluation.blocks import Table
-from econml_cli.evaluation.compare import compare
-from econml_cli.evaluation.compare_layout import interval, table
+from econml_cli.evaluation.comparing.compare import compare
+from econml_cli.evaluation.comparing.compare_layout import interval, table
+from econml_cli.evaluation.layout import blocks
+from econml_cli.evaluation.layout.blocks import Table
 from econml_cli.runs import Run
 from econml_cli.training.fit import fit
 from econml_cli.training.position import load_model

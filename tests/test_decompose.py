@@ -13,14 +13,16 @@ from flax import nnx
 from econml_cli import disk, plots
 from econml_cli.config import build
 from econml_cli.errors import ConfigError
-from econml_cli.evaluation import evaluate, refits, render
-from econml_cli.evaluation.bayes import bayes_risk, excess_loss, loss
-from econml_cli.evaluation.decompose import decompose
-from econml_cli.evaluation.fresh import Fresh, HeldOut, Meter
-from econml_cli.evaluation.learning_curve import learning_curve
-from econml_cli.evaluation.risk_curve import plot
+from econml_cli.evaluation import evaluate
+from econml_cli.evaluation.layout import render
+from econml_cli.evaluation.risk import refits
+from econml_cli.evaluation.risk.bayes import bayes_risk, excess_loss, loss
+from econml_cli.evaluation.risk.decompose import decompose
+from econml_cli.evaluation.risk.fresh import Fresh, HeldOut, Meter
+from econml_cli.evaluation.risk.learning_curve import learning_curve
+from econml_cli.evaluation.risk.risk_curve import plot
+from econml_cli.evaluation.risk.spread import around, estimate, groups_of, standard_error
 from econml_cli.evaluation.samples import own_samples
-from econml_cli.evaluation.spread import around, estimate, groups_of, standard_error
 from econml_cli.problems.base import Batch
 from econml_cli.runs import Run
 from econml_cli.training.fit import fit

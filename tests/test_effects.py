@@ -16,10 +16,11 @@ from econml_cli.data import design, formula
 from econml_cli.data.read import read_table
 from econml_cli.disk import finite
 from econml_cli.errors import ConfigError
-from econml_cli.evaluation import averages, classical, evaluate, predict, slopes
-from econml_cli.evaluation.effects import Effects, effects
-from econml_cli.evaluation.partial_dependence import figure, partial_dependence, partial_dependences
-from econml_cli.evaluation.render import text
+from econml_cli.evaluation import evaluate, predict
+from econml_cli.evaluation.layout.render import text
+from econml_cli.evaluation.marginal import averages, classical, slopes
+from econml_cli.evaluation.marginal.effects import Effects, effects
+from econml_cli.evaluation.marginal.partial_dependence import figure, partial_dependence, partial_dependences
 from econml_cli.evaluation.samples import own_samples
 from econml_cli.problems.function import Function
 from econml_cli.runs import Run

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from econml_cli.config import build
-from econml_cli.evaluation import Estimate, Evaluation, render, tables
+from econml_cli.evaluation import Estimate, Evaluation
+from econml_cli.evaluation.layout import render, tables
 from econml_cli.runs import Run
 from econml_cli.training.fit import fit
 

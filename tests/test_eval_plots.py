@@ -11,8 +11,9 @@ from scipy import special
 
 from econml_cli.config import build
 from econml_cli.errors import ConfigError
-from econml_cli.evaluation import changed, figures
+from econml_cli.evaluation import changed
 from econml_cli.evaluation.accuracy import Paths, _statistics, den_haan_marcet
+from econml_cli.evaluation.drawing import figures
 from econml_cli.problems.brock_mirman import BrockMirman
 from econml_cli.problems.investment import Investment
 from econml_cli.runs import Run

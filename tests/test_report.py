@@ -17,8 +17,9 @@ from matplotlib.figure import Figure
 
 from econml_cli.config import build
 from econml_cli.errors import RunError
-from econml_cli.evaluation import curves, evaluate, terminal
-from econml_cli.evaluation.render import cell
+from econml_cli.evaluation import evaluate
+from econml_cli.evaluation.drawing import curves, terminal
+from econml_cli.evaluation.layout.render import cell
 from econml_cli.report import files, images, pdf
 from econml_cli.report.page import compose, page
 from econml_cli.report.sections import PARTS, Options, account

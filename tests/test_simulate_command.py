@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from econml_cli.config import build
-from econml_cli.evaluation import fan, series
-from econml_cli.evaluation.simulated import at_truth, simulate
+from econml_cli.evaluation.simulation import fan, series
+from econml_cli.evaluation.simulation.simulated import at_truth, simulate
 from econml_cli.problems.brock_mirman import BrockMirman
 from econml_cli.runs import Run
 from econml_cli.training.fit import fit
@@ -144,7 +144,7 @@ def test_the_fan_shows_bands_median_truth_and_the_response(econml, made):
 def test_values_that_are_not_finite_are_told_of_and_neither_stop_the_table_nor_the_figure(made):
     from dataclasses import replace
 
-    from econml_cli.evaluation.simulated import _warnings
+    from econml_cli.evaluation.simulation.simulated import _warnings
 
     found = simulate(Run(made / "stochastic"), periods=4, paths=2)
     found.series["k"] = np.where(np.arange(4)[:, None] > 2, np.inf, found.series["k"])

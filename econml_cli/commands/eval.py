@@ -82,7 +82,7 @@ def eval_command(
         given = {name: n for name, n in (("periods", periods), ("paths", paths)) if n is not None}
         seeds["paths"] = accuracy.Paths(**given, seed=draw_seed)
     if plot is not None:
-        from econml_cli.evaluation import figures
+        from econml_cli.evaluation.drawing import figures
 
         plots.save(figures.figure(chosen[0], **sample), plot)
         _say(f"drawn in {plot}")
@@ -127,7 +127,8 @@ def _write(run: Any, sample: dict[str, Any], path: Path) -> None:
 
 def _evaluate(chosen: Sequence[Any], options: dict[str, Any], sort: str | None, form: str, width: int | None) -> None:
     """Evaluate runs and print what was found; an exit code for what is wrong."""
-    from econml_cli.evaluation import evaluate_all, tables
+    from econml_cli.evaluation import evaluate_all
+    from econml_cli.evaluation.layout import tables
 
     found, failed = evaluate_all(chosen, **options)
     found = tables.ordered(found, sort) if found else found

@@ -113,20 +113,20 @@ def _found(run: Any, asked: Asked, sample: Mapping[str, Any], seeds: Mapping[str
     if (asked.decompose or asked.samples) and (sample["data"] or sample["changes"]):
         raise ConfigError("--decompose and --samples are of the run's own problem; leave --data and --with out.")
     if asked.decompose:
-        from econml_cli.evaluation.decompose import decompose
+        from econml_cli.evaluation.risk.decompose import decompose
 
         found["decomposition"] = decompose(run, draws=draws, draw_seed=seed, step=sample["step"])
     if asked.samples is not None:
-        from econml_cli.evaluation.learning_curve import REPLICATIONS, learning_curve
+        from econml_cli.evaluation.risk.learning_curve import REPLICATIONS, learning_curve
 
         replications = asked.replications or REPLICATIONS
         found["learning_curve"] = learning_curve(run, asked.sizes(), replications, draws=draws, seed=seed, say=say)
     if asked.effects:
-        from econml_cli.evaluation.effects import effects
+        from econml_cli.evaluation.marginal.effects import effects
 
         found["effects"] = effects(run, **sample, **around)
     if asked.pdp:
-        from econml_cli.evaluation.partial_dependence import partial_dependences
+        from econml_cli.evaluation.marginal.partial_dependence import partial_dependences
 
         found["partial_dependence"] = partial_dependences(run, asked.pdp, **sample, **around)
     return found
@@ -137,11 +137,11 @@ def _plot(found: Mapping[str, Any], plot: Path, say: Callable[[str], None]) -> N
     from econml_cli import plots
 
     if "learning_curve" in found:
-        from econml_cli.evaluation.risk_curve import plot as curve
+        from econml_cli.evaluation.risk.risk_curve import plot as curve
 
         figure = curve(found["learning_curve"])
     else:
-        from econml_cli.evaluation.partial_dependence import figure as panels
+        from econml_cli.evaluation.marginal.partial_dependence import figure as panels
 
         figure = panels(found["partial_dependence"])
     plots.save(figure, plot)
@@ -157,7 +157,7 @@ def _compare(
     width: int | None,
     say: Callable[[str], None],
 ) -> None:
-    from econml_cli.evaluation.compare import compare
+    from econml_cli.evaluation.comparing.compare import compare
 
     if sample["changes"]:
         raise ConfigError("--compare makes a table of the runs' own data; leave --with out.")

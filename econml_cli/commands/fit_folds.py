@@ -100,7 +100,7 @@ class _Progress:
 
 
 def _text(found: Any) -> str:
-    from econml_cli.evaluation import render
+    from econml_cli.evaluation.layout import render
 
     path = shlex.quote(found.path)
     tables = "\n\n".join(render.text(grid) for grid in found.grids())

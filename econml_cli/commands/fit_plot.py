@@ -8,7 +8,7 @@ from typing import Any
 def plot(run: Any, *, show: bool, say: Callable[[str], None]) -> None:
     """Save learning_curve.png in the run; print the curves below the summary where there is one (`show`)."""
     from econml_cli import display, plots
-    from econml_cli.evaluation import curves, terminal
+    from econml_cli.evaluation.drawing import curves, terminal
 
     found = curves.read(run)
     if why := curves.absent(run, found):

@@ -64,7 +64,8 @@ def simulate_command(
     chosen = runs.find(run, runs_dir).of_member(member)
 
     from econml_cli import display
-    from econml_cli.evaluation import predictions, series, simulated
+    from econml_cli.evaluation import predictions
+    from econml_cli.evaluation.simulation import series, simulated
     from econml_cli.training import compilation_cache
 
     if out not in (None, "-"):
@@ -76,7 +77,7 @@ def simulate_command(
     if out is not None:
         _write(series.frame(found), out)
     if plot is not None:
-        from econml_cli.evaluation import fan
+        from econml_cli.evaluation.simulation import fan
 
         plots.save(fan.figure(found), plot)
         _say(f"drawn in {plot}")

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from econml_cli import disk
-from econml_cli.evaluation.render import RENDERERS, Grid, csv_lines
+from econml_cli.evaluation.layout.render import RENDERERS, Grid, csv_lines
 
 
 class Part(Protocol):

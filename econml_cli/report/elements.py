@@ -5,7 +5,7 @@ import html
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from econml_cli.evaluation.render import Grid
+from econml_cli.evaluation.layout.render import Grid
 from econml_cli.problems.economics import FAILED, PASSED
 
 

@@ -2,7 +2,7 @@
 
 import shlex
 
-from econml_cli.evaluation.render import Grid
+from econml_cli.evaluation.layout.render import Grid
 from econml_cli.report.elements import code, paragraph, table
 from econml_cli.runs import Run
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from importlib import resources
 
 from econml_cli import __version__
-from econml_cli.evaluation import tables
 from econml_cli.evaluation.evaluate import REPORTED
-from econml_cli.evaluation.render import Grid
+from econml_cli.evaluation.layout import tables
+from econml_cli.evaluation.layout.render import Grid
 from econml_cli.report.elements import Section, escape, table
 from econml_cli.report.sections import Account, Options, account, anchored
 from econml_cli.runs import Run

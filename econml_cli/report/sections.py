@@ -7,10 +7,12 @@ from typing import Any
 
 from econml_cli.display import number
 from econml_cli.errors import ConfigError, EconmlError
-from econml_cli.evaluation import curves, evaluate, tables
+from econml_cli.evaluation import evaluate
+from econml_cli.evaluation.drawing import curves
 from econml_cli.evaluation.ensemble import members
 from econml_cli.evaluation.evaluate import Evaluation
-from econml_cli.evaluation.render import cell, interval
+from econml_cli.evaluation.layout import tables
+from econml_cli.evaluation.layout.render import cell, interval
 from econml_cli.report import data, images, origin
 from econml_cli.report.elements import Section, code, definitions, paragraph, table, verdicts
 from econml_cli.runs import Run
@@ -153,7 +155,7 @@ def _curves(subject: Subject) -> str:
 
 
 def _fit(subject: Subject) -> str:
-    from econml_cli.evaluation import figures
+    from econml_cli.evaluation.drawing import figures
 
     one, said = _one(subject.run)
     return said + images.by_panel(figures.figure(one), leave_out="Convergence")
@@ -161,7 +163,7 @@ def _fit(subject: Subject) -> str:
 
 def _risk(subject: Subject) -> str:
     """The decomposition of the risk; "" where the run has none."""
-    from econml_cli.evaluation.decompose import decompose
+    from econml_cli.evaluation.risk.decompose import decompose
 
     one, said = _one(subject.run)
     options = subject.options

@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 
 from econml_cli.errors import ConfigError, suggest
-from econml_cli.evaluation import averages, ensemble, panels
+from econml_cli.evaluation import ensemble
+from econml_cli.evaluation.drawing import panels
 from econml_cli.evaluation.estimate import Estimate
-from econml_cli.evaluation.moving import Rows, Sample, sample
-from econml_cli.evaluation.render import Grid, cell, interval
+from econml_cli.evaluation.layout.render import Grid, cell, interval
+from econml_cli.evaluation.marginal import averages
+from econml_cli.evaluation.marginal.moving import Rows, Sample, sample
 from econml_cli.runs import Run
 from econml_cli.training.precision import precision
 

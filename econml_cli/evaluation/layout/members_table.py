@@ -2,7 +2,7 @@
 
 from econml_cli.evaluation.estimate import Estimate
 from econml_cli.evaluation.evaluate import Evaluation
-from econml_cli.evaluation.render import Grid, cell, interval
+from econml_cli.evaluation.layout.render import Grid, cell, interval
 
 AVERAGED = "averaged_"
 

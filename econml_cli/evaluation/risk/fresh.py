@@ -8,8 +8,8 @@ import numpy as np
 from flax import nnx
 
 from econml_cli.errors import ConfigError
-from econml_cli.evaluation.bayes import Measure
 from econml_cli.evaluation.population import BLOCK, FRESH
+from econml_cli.evaluation.risk.bayes import Measure
 from econml_cli.evaluation.samples import size
 from econml_cli.problems.base import Batch
 from econml_cli.training.precision import to_device

@@ -7,7 +7,7 @@ import re
 import textwrap
 from dataclasses import dataclass
 
-from econml_cli.evaluation.render import escape_latex
+from econml_cli.evaluation.layout.render import escape_latex
 
 Row = tuple[str, ...]
 Block = tuple[Row, ...]

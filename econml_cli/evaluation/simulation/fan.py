@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from econml_cli.evaluation.simulated import Simulated
+from econml_cli.evaluation.simulation.simulated import Simulated
 
 #: central bands of the fan, outer first: (low, high, colour)
 BANDS = ((0.05, 0.95, "#d5e4f1"), (0.25, 0.75, "#a2c4de"))

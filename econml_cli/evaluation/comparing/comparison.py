@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from econml_cli import disk
-from econml_cli.evaluation import tables
-from econml_cli.evaluation.accuracy_tests import Difference
+from econml_cli.evaluation.comparing.accuracy_tests import Difference
 from econml_cli.evaluation.evaluate import Evaluation
-from econml_cli.evaluation.render import csv_lines
+from econml_cli.evaluation.layout import tables
+from econml_cli.evaluation.layout.render import csv_lines
 
 #: characters of a line where nothing tells how many there are
 WIDTH = 80
@@ -107,7 +107,8 @@ class Comparison:
 
     def render(self, form: str, width: int | None = None) -> str:
         """As "table" (in panels of `width` characters; None: 80), "markdown", "latex", "csv" or "json"."""
-        from econml_cli.evaluation import blocks, compare_layout
+        from econml_cli.evaluation.comparing import compare_layout
+        from econml_cli.evaluation.layout import blocks
 
         if form == "json":
             return json.dumps(self.to_dict(), indent=2, ensure_ascii=False, allow_nan=False)

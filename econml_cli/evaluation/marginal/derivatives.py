@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from econml_cli.evaluation import averages
-from econml_cli.evaluation.moving import Rows, Sample
+from econml_cli.evaluation.marginal import averages
+from econml_cli.evaluation.marginal.moving import Rows, Sample
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from econml_cli.data import design
 from econml_cli.data.preprocessing import Preprocessing
 from econml_cli.data.read import read_table
 from econml_cli.errors import ConfigError
-from econml_cli.evaluation import slopes
 from econml_cli.evaluation.changed import samples_of
+from econml_cli.evaluation.marginal import slopes
 from econml_cli.evaluation.samples import Samples, new_samples, size
 from econml_cli.problems.tabular import Tabular
 from econml_cli.runs import Run

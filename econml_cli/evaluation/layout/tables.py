@@ -7,8 +7,8 @@ from typing import Any
 from econml_cli.errors import ConfigError, suggest
 from econml_cli.evaluation.estimate import Estimate
 from econml_cli.evaluation.evaluate import REPORTED, Evaluation
-from econml_cli.evaluation.members_table import across
-from econml_cli.evaluation.render import RENDERERS, Grid, cell, csv_lines, fitting, interval
+from econml_cli.evaluation.layout.members_table import across
+from econml_cli.evaluation.layout.render import RENDERERS, Grid, cell, csv_lines, fitting, interval
 from econml_cli.problems.economics import PASSED
 
 _SPLITS = ("train", "val", "test", "data")

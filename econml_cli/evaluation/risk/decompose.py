@@ -7,13 +7,13 @@ from typing import Any
 
 from econml_cli.config import FitConfig
 from econml_cli.errors import ConfigError
-from econml_cli.evaluation import refits
-from econml_cli.evaluation.bayes import bayes_risk, excess_loss, loss
 from econml_cli.evaluation.estimate import Estimate
-from econml_cli.evaluation.fresh import Block, Fresh, HeldOut, Meter
-from econml_cli.evaluation.render import Grid, cell, interval
+from econml_cli.evaluation.layout.render import Grid, cell, interval
+from econml_cli.evaluation.risk import refits
+from econml_cli.evaluation.risk.bayes import bayes_risk, excess_loss, loss
+from econml_cli.evaluation.risk.fresh import Block, Fresh, HeldOut, Meter
+from econml_cli.evaluation.risk.spread import around, estimate, flat, groups_of, standard_error
 from econml_cli.evaluation.samples import Samples, own_samples, size
-from econml_cli.evaluation.spread import around, estimate, flat, groups_of, standard_error
 from econml_cli.models import registry as models
 from econml_cli.runs import Run
 from econml_cli.signature import accepted

@@ -7,8 +7,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from econml_cli.evaluation import panels
 from econml_cli.evaluation.changed import samples_of
+from econml_cli.evaluation.drawing import panels
 from econml_cli.evaluation.evaluate import REPORTED
 from econml_cli.evaluation.samples import Scored, computed, predicted, scorer
 from econml_cli.problems import economics

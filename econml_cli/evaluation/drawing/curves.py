@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from econml_cli.evaluation import panels
+from econml_cli.evaluation.drawing import panels
 from econml_cli.runs import Run
 
 #: the file in a run directory that `econml fit --plot` writes

@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 
 from econml_cli.errors import ConfigError
-from econml_cli.evaluation import refits
-from econml_cli.evaluation.bayes import bayes_risk, excess_loss, loss
 from econml_cli.evaluation.estimate import Estimate
-from econml_cli.evaluation.fresh import Fresh, HeldOut, Meter
-from econml_cli.evaluation.refits import Refits
-from econml_cli.evaluation.risk_curve import LearningCurve, Point
+from econml_cli.evaluation.risk import refits
+from econml_cli.evaluation.risk.bayes import bayes_risk, excess_loss, loss
+from econml_cli.evaluation.risk.fresh import Fresh, HeldOut, Meter
+from econml_cli.evaluation.risk.refits import Refits
+from econml_cli.evaluation.risk.risk_curve import LearningCurve, Point
+from econml_cli.evaluation.risk.spread import around, groups_of, standard_error
 from econml_cli.evaluation.samples import Samples, own_samples, size
-from econml_cli.evaluation.spread import around, groups_of, standard_error
 from econml_cli.runs import Run
 from econml_cli.training.precision import precision
 

@@ -4,12 +4,12 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from econml_cli.evaluation import blocks
-from econml_cli.evaluation.accuracy_tests import Difference
-from econml_cli.evaluation.blocks import Block, Row, Table
-from econml_cli.evaluation.comparison import Column, Comparison
+from econml_cli.evaluation.comparing.accuracy_tests import Difference
+from econml_cli.evaluation.comparing.comparison import Column, Comparison
 from econml_cli.evaluation.estimate import Estimate
-from econml_cli.evaluation.render import cell
+from econml_cli.evaluation.layout import blocks
+from econml_cli.evaluation.layout.blocks import Block, Row, Table
+from econml_cli.evaluation.layout.render import cell
 
 #: a name of a run, or a value of an option, that is longer stands in the notes, or is cut
 LONG = 16

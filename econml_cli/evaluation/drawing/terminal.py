@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from rich.text import Text
 
-from econml_cli.evaluation.curves import Curves
+from econml_cli.evaluation.drawing.curves import Curves
 
 #: dots of a Braille character, across and down, and the bit of each (row by row)
 ACROSS, DOWN = 2, 4

@@ -1,0 +1,1 @@
+"""Numbers as text, Markdown, LaTeX and CSV. Returns strings, prints nothing."""

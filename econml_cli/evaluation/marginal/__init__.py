@@ -1,0 +1,1 @@
+"""What moving one column does to the predictions: average partial effects, partial dependence."""

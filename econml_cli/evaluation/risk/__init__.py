@@ -1,0 +1,1 @@
+"""Risks: their parts, and how they fall with the sample."""
