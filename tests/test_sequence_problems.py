@@ -222,7 +222,7 @@ def test_capital_that_is_never_eaten_has_no_residual_and_is_failed(share):
     assert found["test_loss"] < 1e-20 and found["infeasible"] == 0
     assert found["verdict_loss"] == "passed" and found["verdict_stability"] == "FAILED"
     assert found["steady_state_error"] > 5
-    assert found["failed"].startswith("stability (steady_state_error")
+    assert found["failed"].startswith("stability (saddle_error")
 
 
 def test_consumption_below_zero_is_penalised_reported_and_finite():

@@ -41,4 +41,4 @@ def draw(numbers: dict[str, Any]) -> Any:
 
 def table(numbers: dict[str, Any]) -> str:
     """Errors at three seeds against the source's figures."""
-    return compared(numbers, SOURCE, ("steady_state_error",))
+    return compared(numbers, SOURCE, ("saddle_error",))

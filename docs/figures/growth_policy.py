@@ -17,7 +17,7 @@ PAGE = "economics/growth_policy.md"
 SEEDS = (42, 43, 44)
 #: how often a network finds the solution: of six draws that can be all or half by chance
 MANY_SEEDS = range(12)
-SOURCE = {"policy_error_mean": "bar: 2e-3", "path_error_mean": "", "steady_state_error": ""}
+SOURCE = {"policy_error_mean": "bar: 2e-3", "path_error_mean": "", "saddle_error": ""}
 #: depth, width and learning rate; the last is the recipe
 NETWORKS = ((2, 32, 1e-2), (2, 64, 3e-3), (2, 128, 1e-3), (4, 128, 1e-3))
 

@@ -11,7 +11,7 @@ from econml_cli.evaluation.samples import Samples, new_samples, own_samples
 from econml_cli.fields import coerce, options_of
 from econml_cli.problems import registry as problems
 from econml_cli.runs import Run
-from econml_cli.training.setup import assemble
+from econml_cli.training.setup import assemble, units_of
 from econml_cli.training.shapes import check_shapes
 
 #: a comma separates two changes only where a name and = follow it: a value may be a list
@@ -93,7 +93,7 @@ def changed_samples(run: Run, config: FitConfig, model: Any, changes: Mapping[st
         ConfigError: as `changed_config`. ShapeError: the model cannot read the observations of the changed problem.
     """
     changed = changed_config(config, changes)
-    setup = assemble(changed)
+    setup = assemble(changed, units=units_of(config))  # the policy is a function of states in the units of its fit
     _check_reads(run, changed, model, setup.problem, setup.train, changes)
     parts = {"train": setup.train, "val": setup.val, "test": setup.test}
     said = ", ".join(f"{name}={value}" for name, value in values_of(changed, changes).items())

@@ -89,15 +89,15 @@ class AssetPricing:
         return state + 1, {"p": self.predict(model, x)[:, 0], "y": self.dividend(state)}
 
     def stability(self, model: Any, batch: Batch) -> dict[str, float]:
-        """`bubble`: |zeta| beta^-T as a share of the fundamental price at the last period T, where zeta is the slope of
-        p(t) - H x_t on beta^-t over the batch; `transversality`, beta^T p(T)."""
+        """`bubble`: |zeta| beta^-T, T the last period, as a share of the largest fundamental price, where zeta is the
+        slope of p(t) - H x_t on beta^-t over the batch; `transversality`, beta^T p(T)."""
         t = np.asarray(batch.x, np.float64)[:, 0]
         p, fundamental = (np.asarray(at, np.float64)[:, 0] for at in _prices(self, model, batch.x))
         end = int(t.argmax())
         growth = self.p.beta ** (t[end] - t)  # 1 at T: beta^-t itself overflows on a long horizon
         at_end = growth @ (p - fundamental) / (growth @ growth)
         return {
-            "bubble": float(abs(at_end) / fundamental[end]),
+            "bubble": float(abs(at_end) / fundamental.max()),
             "transversality": float(self.p.beta ** t[end] * p[end]),
         }
 

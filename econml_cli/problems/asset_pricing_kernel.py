@@ -51,7 +51,7 @@ class AssetPricingKernel:
     def __init__(self, **parameters: Any):
         self.p = p = AssetPricingKernelOptions(**parameters)
         self.points = np.linspace(0.0, p.horizon, p.points)
-        self.path = (int(p.horizon_test), 1)
+        self.path = (max(1, int(p.horizon_test)), 1)
         self._nodes, weights = np.polynomial.legendre.leggauss(QUADRATURE)
         self._weights = 0.5 * weights
 
@@ -69,9 +69,8 @@ class AssetPricingKernel:
     def dividend(self, t: Any) -> Any:
         """x(t), the solution of x' = c + g x from x_0."""
         p = self.p
-        if p.g == 0:
-            return p.x0 + p.c * t
-        return (p.x0 + p.c / p.g) * jnp.exp(p.g * t) - p.c / p.g
+        summed = jnp.expm1(p.g * t) / p.g if p.g else t
+        return p.x0 * jnp.exp(p.g * t) + p.c * summed
 
     def truth(self, x: jax.Array) -> jax.Array:
         """mu(t) = (x(t) + c/r) / (r - g), [n, 1]."""
@@ -172,9 +171,9 @@ class AssetPricingKernel:
         return state + 1, {name: values[:, 0] for name, values in series.items()}
 
     def stability(self, model: Any, batch: Batch) -> dict[str, float]:
-        """`mu_0`, the price at t = 0. On [0, T], T the horizon of the test: `bubble`, the least-squares zeta of
-        mu - truth = zeta e^(r t), as the share |zeta| e^(r T) / truth(T); `transversality`, e^(-r T) mu(T) as a share
-        of mu_0, which is to go to 0."""
+        """`mu_0`, the price at t = 0. On [0, T], T the horizon of the test: `bubble`, |zeta| e^(r T), zeta by least
+        squares of mu - truth = zeta e^(r t), as a share of the largest truth(t); `transversality`, e^(-r T) mu(T) as a
+        share of mu_0, which is to go to 0."""
         t = np.linspace(0.0, self.p.horizon_test, 201)
         x = jnp.asarray(t[:, None], batch.x.dtype)
         mu = np.asarray(nnx.jit(self.predict)(model, x), np.float64)[:, 0]
@@ -183,7 +182,7 @@ class AssetPricingKernel:
         bubble = np.exp(self.p.r * (t - t[-1]))
         zeta = float((mu - truth) @ bubble / (bubble @ bubble))
         fading = float(np.exp(-self.p.r * t[-1]) * abs(mu[-1]))
-        return {"mu_0": float(mu[0]), "bubble": abs(zeta) / float(truth[-1]), "transversality": fading / abs(mu[0])}
+        return {"mu_0": float(mu[0]), "bubble": abs(zeta) / float(truth.max()), "transversality": fading / abs(mu[0])}
 
     def describe(self) -> dict[str, Any]:
         """What is read, the truth at t = 0, and in the limit where there is one."""

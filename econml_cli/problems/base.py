@@ -92,6 +92,9 @@ class Economy(Problem, Protocol):
     impulses: Mapping[str, int]
     #: periods and paths of the simulation that the verdicts are computed on
     path: tuple[int, int]
+    #: optional: what `sample` and `observe` measure the states in, where that follows from the parameters; the same
+    #: policy in another economy (`--with`) goes on reading states in these units
+    units: Any
 
     def residual(self, model: nnx.Module, batch: Batch) -> jax.Array:
         """The residual of each equation at each state, [n, equations]. The loss is its mean square over equations."""

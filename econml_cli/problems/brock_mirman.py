@@ -21,9 +21,9 @@ class BrockMirman:
     Unknown is the savings rate s(k, z) = k'/y. The Euler equation is 1/c = beta E[alpha y'/(k' c')], whose residual is
     1 - beta c E[alpha y'/(k' c')]: the error as a share of marginal utility, and with log utility of consumption.
 
-    The network reads (log(k/kbar), z/.05) and its output passes through a sigmoid, so that 0 < s < 1: consumption and
-    capital are positive whatever the weights. The truth is s = alpha beta in every state, and kbar = (alpha
-    beta)^(1/(1-alpha)) the steady state at z = 0.
+    The network reads (log(k/units), z/.05), where units is kbar, and its output passes through a sigmoid, so that 0 < s
+    < 1: consumption and capital are positive whatever the weights. The truth is s = alpha beta in every state, and kbar
+    = (alpha beta)^(1/(1-alpha)) the steady state at z = 0.
 
     Source: Brock and Mirman (1972), Optimal Economic Growth and Uncertainty; Stokey, Lucas and Prescott (1989), 2.2.
     """
@@ -45,16 +45,17 @@ class BrockMirman:
         self.p = p = BrockMirmanOptions(**parameters)
         self.sizes = {"train": p.N, "test": p.N_test, "val": p.N_val, "population": p.N_test}
         self.savings_rate = p.alpha * p.beta
-        self.kbar = self.savings_rate ** (1 / (1 - p.alpha))
+        self.kbar = self.units = self.savings_rate ** (1 / (1 - p.alpha))
         self._nodes, self._weights = economics.gauss_hermite(p.quadrature)
 
     def sample(self, rngs: nnx.Rngs, split: Split, n: int | None = None) -> Batch | None:
-        """x = (log(k/kbar), z/.05), [n, 2], uniform on the box of states; None where n is 0."""
+        """x = (log(k/units), z/.05), [n, 2], uniform on the box of states about kbar; None where n is 0."""
         n = self.sizes[split] if n is None else n
         if n == 0:
             return None
         box = jnp.array([self.p.k_range, self.p.z_range / Z_SCALE])
-        return economics.at(jax.random.uniform(rngs(), (n, 2), minval=-box, maxval=box))
+        middle = jnp.array([np.log(self.kbar / self.units), 0.0])
+        return economics.at(middle + jax.random.uniform(rngs(), (n, 2), minval=-box, maxval=box))
 
     def predict(self, model: Any, x: jax.Array) -> jax.Array:
         """The savings rate s(k, z), [n, 1]."""
@@ -70,7 +71,7 @@ class BrockMirman:
         k_next = s * y
         z_next = self.p.rho * z + self.p.sigma * shocks  # [n, q]
         n, q = z_next.shape[0], z_next.shape[1]
-        log_k = jnp.broadcast_to(jnp.log(k_next / self.kbar), (n, q))
+        log_k = jnp.broadcast_to(jnp.log(k_next / self.units), (n, q))
         s_next, y_next, _ = self._output(model, jnp.stack([log_k.ravel(), z_next.ravel() / Z_SCALE], axis=1))
         c_next = ((1 - s_next) * y_next).reshape(n, q)
         marginal = self.p.alpha * y_next.reshape(n, q) / (k_next * c_next)
@@ -83,7 +84,7 @@ class BrockMirman:
     def _output(self, model: Any, x: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
         """(savings rate, output y, z) at x [n, 2], each [n, 1]."""
         z = x[:, 1:] * Z_SCALE
-        return self.predict(model, x), jnp.exp(z) * (self.kbar * jnp.exp(x[:, :1])) ** self.p.alpha, z
+        return self.predict(model, x), jnp.exp(z) * (self.units * jnp.exp(x[:, :1])) ** self.p.alpha, z
 
     def truth(self, x: jax.Array) -> jax.Array:
         """alpha beta, [n, 1]."""
@@ -94,8 +95,8 @@ class BrockMirman:
         return {"k": jnp.full(paths, self.kbar), "z": jnp.zeros(paths)}
 
     def observe(self, state: Any) -> jax.Array:
-        """(log(k/kbar), z/.05), [paths, 2]."""
-        return jnp.stack([jnp.log(state["k"] / self.kbar), state["z"] / Z_SCALE], axis=1)
+        """(log(k/units), z/.05), [paths, 2]."""
+        return jnp.stack([jnp.log(state["k"] / self.units), state["z"] / Z_SCALE], axis=1)
 
     def step(self, model: Any, state: Any, shock: jax.Array) -> tuple[Any, dict[str, jax.Array]]:
         """k' = s y, z' = rho z + sigma eps."""

@@ -22,11 +22,12 @@ class CakeEating:
     Unknown is the share of wealth eaten, s(a) = c/a. The Euler equation is u'(c) = beta R u'(c'), whose residual in
     units of consumption is 1 - (beta R)^(-1/gamma) c'/c: the share of c by which it differs from what c' asks for.
 
-    The network reads log a over its range, and its output passes through a sigmoid, so that 0 < s < 1. The truth is s
-    = 1 - (beta R^(1-gamma))^(1/gamma) in every state. The Euler equation has other solutions. On those where too little
-    is eaten for ever, s falls to 0, wealth is never used, and the transversality condition lim beta^t u'(c_t) a_t = 0
-    fails: that is what the stability verdict is for. Near the truth they differ from it by a multiple of a power of a;
-    a wide range of wealth, over which such a power is nothing that a network comes upon, keeps training away from them.
+    The network reads log a over units, which is log(a_range), and its output passes through a sigmoid, so that 0 < s <
+    1. The truth is s = 1 - (beta R^(1-gamma))^(1/gamma) in every state. The Euler equation has other solutions. On
+    those where too little is eaten for ever, s falls to 0, wealth is never used, and the transversality condition lim
+    beta^t u'(c_t) a_t = 0 fails: that is what the stability verdict is for. Near the truth they differ from it by a
+    multiple of a power of a; a wide range of wealth, over which such a power is nothing that a network comes upon,
+    keeps training away from them.
 
     Source: Stokey, Lucas and Prescott (1989), Recursive Methods in Economic Dynamics, sections 2.1 and 4.5.
     """
@@ -46,7 +47,7 @@ class CakeEating:
         self.growth = (p.beta * p.R) ** (1 / p.gamma)
         self.factor = self.growth / p.R
         self.share = 1 - self.factor
-        self.log_range = math.log(p.a_range)
+        self.log_range = self.units = math.log(p.a_range)
         # as long as the true path from the one end of the states stays among them
         steps = 2 * self.log_range / max(abs(math.log(self.growth)), 1e-9)
         self.path = (max(2, min(LONGEST, int(steps))), 1)
@@ -57,11 +58,12 @@ class CakeEating:
         }
 
     def sample(self, rngs: nnx.Rngs, split: Split, n: int | None = None) -> Batch | None:
-        """x = log a / log(a_range), [n, 1], uniform on [-1, 1]; None where n is 0."""
+        """x = log a / units, [n, 1], uniform between the ends of the range; None where n is 0."""
         n = self.sizes[split] if n is None else n
         if n == 0:
             return None
-        return economics.at(jax.random.uniform(rngs(), (n, 1), minval=-1.0, maxval=1.0))
+        end = self.log_range / self.units
+        return economics.at(jax.random.uniform(rngs(), (n, 1), minval=-end, maxval=end))
 
     def predict(self, model: Any, x: jax.Array) -> jax.Array:
         """The share of wealth eaten, s(a), [n, 1]."""
@@ -72,7 +74,7 @@ class CakeEating:
         s = self.predict(model, x)
         # a' = R (1 - s) a, so that wealth itself cancels from c'/c
         growth = self.p.R * (1 - s)
-        s_next = self.predict(model, x + jnp.log(growth) / self.log_range)
+        s_next = self.predict(model, x + jnp.log(growth) / self.units)
         return (1 - s_next * growth / (self.growth * s))[:, 0]
 
     def residual(self, model: Any, batch: Batch) -> jax.Array:
@@ -88,8 +90,8 @@ class CakeEating:
         return jnp.full(paths, self.log_range if self.growth < 1 else -self.log_range)
 
     def observe(self, state: jax.Array) -> jax.Array:
-        """log a / log(a_range), [paths, 1]."""
-        return state[:, None] / self.log_range
+        """log a / units, [paths, 1]."""
+        return state[:, None] / self.units
 
     def step(self, model: Any, state: jax.Array, shock: jax.Array) -> tuple[jax.Array, dict[str, jax.Array]]:
         """log a' = log a + log(R (1 - s))."""

@@ -12,8 +12,8 @@ from econml_cli.problems.base import Batch, Split, Task
 from econml_cli.problems.neoclassical import Neoclassical
 from econml_cli.problems.parameters import GrowthOptions
 
-#: how far from the steady state a path may end, beyond what the exact one is away from it by then
-NEAR = 0.05
+#: how far from the exact path a path may end, as a share
+NEAR = 0.03
 
 
 class Growth:
@@ -47,12 +47,10 @@ class Growth:
         self.economy = e = Neoclassical(p.alpha, p.beta, p.delta, p.g)
         self.path = (p.periods, 1)
         self.saddle = e.path(p.k0, p.periods_test + 1)
-        k, k_next = self.saddle[p.periods_test - 1 : p.periods_test + 1]
-        away = self._away(k, e.resources(k) - (1 + p.g) * k_next)
         self.bars = {
             "loss": {"log10_euler_path_mean": -3.0, "infeasible": 1e-9},
             "truth": {"path_error_mean": 1e-3, "policy_error_mean": 3e-3},
-            "stability": {"steady_state_error": NEAR + away},
+            "stability": {"saddle_error": NEAR},
         }
 
     def sample(self, rngs: nnx.Rngs, split: Split, n: int | None = None) -> Batch | None:
@@ -113,8 +111,9 @@ class Growth:
         return state + 1, {"k": k[:, 0], "y": y[:, 0], "c": c[:, 0]}
 
     def stability(self, model: Any, batch: Batch) -> dict[str, float]:
-        """How far the end of the path, the last period T of the batch, is from the balanced one: `steady_state_error`,
-        the larger of |k/k_ss - 1| and |c/c_ss - 1|; and `infeasible`, the share of periods with c <= 0."""
+        """How far the end of the path, the last period T of the batch, is from the balanced path, `steady_state_error`,
+        and from the exact path, `saddle_error`: the larger of the relative distances of k and of c. And `infeasible`,
+        the share of periods with c <= 0."""
         graphdef, state = nnx.split(model)
 
         @jax.jit
@@ -124,12 +123,14 @@ class Growth:
             return k / z, self.consumption(k, self.predict(model, x + 1), x) / z
 
         k, c = (np.asarray(found, np.float64)[:, 0] for found in jax.device_get(run(state, batch.x)))
-        end = int(np.asarray(batch.x)[:, 0].argmax())
-        return {"steady_state_error": self._away(k[end], c[end]), "infeasible": float(np.mean(~(c > 0)))}
-
-    def _away(self, k: float, c: float) -> float:
-        """The larger relative distance of k and c, in units of z, from the steady state."""
-        return float(max(abs(k / self.economy.k_ss - 1), abs(c / self.economy.c_ss - 1)))
+        end, e = int(np.asarray(batch.x)[:, 0].argmax()), self.economy
+        last = len(self.saddle) - 2
+        exact, after = self.saddle[min(int(batch.x[end, 0]), last) + np.array([0, 1])]
+        return {
+            "steady_state_error": _apart(k[end] / e.k_ss, c[end] / e.c_ss),
+            "saddle_error": _apart(k[end] / exact, c[end] / (e.resources(exact) - (1 + self.p.g) * after)),
+            "infeasible": float(np.mean(~(c > 0))),
+        }
 
     def describe(self) -> dict[str, Any]:
         """The state, the steady state, and the fixed point that is not the solution."""
@@ -140,3 +141,8 @@ class Growth:
             "steady_state": {"k": e.k_ss, "c": e.c_ss},
             "wrong_fixed_point": {"k": e.k_max, "c": 0.0},
         }
+
+
+def _apart(*ratios: float) -> float:
+    """The largest distance of a ratio from 1."""
+    return max(abs(float(ratio) - 1) for ratio in ratios)

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
+from scipy import optimize
 
 from econml_cli.problems import economics
 from econml_cli.problems.base import Batch, Split, Task
@@ -27,7 +28,8 @@ class Investment:
     one fixed draw of N numbers, normalised to mean 0 and sd 1: with many firms one draw is as good as the mean of many.
 
     With nu = 1 the truth is u = H_0 + H_1 mean(X), whatever N, sigma and eta (`linear_policy`). A second root of the
-    same quadratic gives a zero residual, too, on a path that explodes: that is what the stability verdict is for.
+    same quadratic gives a zero residual, too, on a path that explodes: that is what the stability verdict is for. With
+    another nu these H_0 and H_1 are of the economy linearised at its steady state without shocks.
 
     Training states are trajectories simulated with the linear policy, all from one X_0 = |N(.9, .05)|.
 
@@ -48,6 +50,7 @@ class Investment:
         self.trajectories = {"train": p.trajectories, "val": p.trajectories_val, "test": p.trajectories_test}
         self.H0, self.H1 = linear_policy(p)
         self.steady_state = self.H0 / (p.delta - self.H1)
+        self.settled = settling(1 - p.delta + self.H1)
         truth = {"truth": {"policy_error_mean": 0.01, "path_error_mean": 0.01, "slope_error": 0.05}}
         self.bars: dict[str, dict[str, float]] = {
             "loss": {"log10_euler_mean": -2.0},
@@ -138,14 +141,15 @@ class Investment:
 
     def stability(self, model: Any, batch: Batch) -> dict[str, float]:
         """`slope` of u on mean(X) over the batch (least squares), `eigenvalue` = 1 - delta + slope of the law of motion
-        of the mean, `slope_error` relative to H_1 (nu = 1), `steady_state`, the mean capital after 300 periods without
-        shocks, and its `drift`, how much it still changes in a period, as a share."""
+        of the mean, `slope_error` relative to H_1 (nu = 1, delta < 1), `steady_state`, the mean capital after 300
+        periods without shocks, or more where the linear policy takes longer to settle, and its `drift`, how much it
+        still changes in a period, as a share."""
         mean = np.asarray(batch.x, np.float64).mean(axis=1)
         u = np.asarray(outputs(model, batch.x), np.float64)[:, 0]
         slope = float(np.cov(mean, u, bias=True)[0, 1] / mean.var())
-        X = economics.rest(self, model, self.start(1), 300, "X_mean")
+        X = economics.rest(self, model, self.start(1), self.settled, "X_mean")
         found = {"slope": slope, "eigenvalue": 1 - self.p.delta + slope}
-        if self.p.nu == 1:
+        if self.p.nu == 1 and self.H1:
             found["slope_error"] = abs(slope / self.H1 - 1)
         return {**found, "steady_state": float(X[-1]), "drift": float(abs(X[-1] / X[-2] - 1))}
 
@@ -156,14 +160,34 @@ class Investment:
 
 
 def linear_policy(p: InvestmentOptions, *, explosive: bool = False) -> tuple[float, float]:
-    """(H_0, H_1) of u = H_0 + H_1 mean(X), which solves the Euler equation exactly where nu = 1.
+    """(H_0, H_1) of u = H_0 + H_1 mean(X), which solves the Euler equation exactly where nu = 1; with another nu, that
+    of the tangent to inverse demand at the steady state without shocks.
 
     H_1 is a root of a H^2 + b H + c with a = beta gamma (1-delta), b = beta gamma (1-delta)^2 - beta alpha1 - gamma and
-    c = -beta alpha1 (1-delta). The smaller one is the solution; the larger (`explosive`) makes 1 - delta + H_1 > 1.
+    c = -beta alpha1 (1-delta). The smaller one is the solution; the larger (`explosive`) makes 1 - delta + H_1 > 1, and
+    there is none where delta = 1.
     """
+    alpha0, alpha1 = _demand(p)
     a = p.beta * p.gamma * (1 - p.delta)
-    b = a * (1 - p.delta) - p.beta * p.alpha1 - p.gamma
-    c = -p.beta * p.alpha1 * (1 - p.delta)
-    H1 = (-b + (1 if explosive else -1) * (b * b - 4 * a * c) ** 0.5) / (2 * a)
-    H0 = p.beta * p.alpha0 / (p.gamma - p.beta * (p.gamma * (1 - p.delta) * H1 - p.alpha1) - a)
+    b = a * (1 - p.delta) - p.beta * alpha1 - p.gamma
+    c = -p.beta * alpha1 * (1 - p.delta)
+    between = -b + (b * b - 4 * a * c) ** 0.5  # b < 0: nothing cancels
+    H1 = between / (2 * a) if explosive else 2 * c / between
+    H0 = p.beta * alpha0 / (p.gamma - p.beta * (p.gamma * (1 - p.delta) * H1 - alpha1) - a)
     return H0, H1
+
+
+def _demand(p: InvestmentOptions) -> tuple[float, float]:
+    """Intercept and slope of inverse demand in the steady state X, where
+    gamma delta X (1 - beta (1-delta)) = beta (alpha0 - alpha1 X^nu)."""
+    if p.nu == 1:
+        return p.alpha0, p.alpha1
+    cost = p.gamma * p.delta * (1 - p.beta * (1 - p.delta))
+    X = optimize.brentq(lambda X: cost * X - p.beta * (p.alpha0 - p.alpha1 * X**p.nu), 0.0, p.beta * p.alpha0 / cost)
+    slope = p.alpha1 * p.nu * X ** (p.nu - 1)
+    return p.alpha0 - p.alpha1 * X**p.nu + slope * X, slope
+
+
+def settling(eigenvalue: float) -> int:
+    """How many periods to look at until capital has come to rest under this root: 300, or more, up to 5,000."""
+    return int(np.clip(np.log(1e-5) / np.log(abs(eigenvalue)), 300, 5000)) if eigenvalue else 300

@@ -26,9 +26,9 @@ class OLG:
     saved at the ages 1 to A-1. The Euler equations are 1 = beta E[R' c_h / c'_(h+1)]: errors as a share of marginal
     utility, and with log utility of consumption. The expectation is the exact mean over the four pairs.
 
-    The network reads log(a_h / abar_h), where abar is the steady state at mean shocks, and both shocks as -1 or 1; its
-    outputs pass through sigmoids, so that all consume and save. The truth: age h saves the share
-    beta (1 - beta^(A-h)) / (1 - beta^(A-h+1)) in every state.
+    The network reads log(a_h / units_h), where units is the steady state at mean shocks, and both shocks as -1 or 1;
+    its outputs pass through sigmoids, so that all consume and save. The truth: age h saves the share beta (1 -
+    beta^(A-h)) / (1 - beta^(A-h+1)) in every state.
 
     Training states are where simulated paths of the true economy are after 40 periods, with noise of 10 % added to
     assets so that they surround the ergodic set. Their own shocks are -1, 0 or 1: paths without shocks, and impulse
@@ -56,7 +56,7 @@ class OLG:
         self.sizes = {"train": p.N, "test": p.N_test, "val": p.N_val, "population": p.N_test}
         self.din, self.dout = p.ages + 1, p.ages - 1
         self.saved = saving_shares(p.ages, p.beta)
-        self.steady_state = self._rest()
+        self.steady_state = self.units = self._rest()
 
     def _rest(self) -> np.ndarray:
         """Assets [A-1] of the true economy at mean shocks, float64."""
@@ -77,7 +77,7 @@ class OLG:
         return R, module.concatenate([wage[:, None], R[:, None] * a], axis=1), K
 
     def sample(self, rngs: nnx.Rngs, split: Split, n: int | None = None) -> Batch | None:
-        """x = (log(a_2/abar_2), ..., log(a_A/abar_A), shock to delta, shock to eta), [n, A+1]; None where n is 0."""
+        """x = (log(a_2/units_2), ..., log(a_A/units_A), shock to delta, shock to eta), [n, A+1]; None where n is 0."""
         n = self.sizes[split] if n is None else n
         if n == 0:
             return None
@@ -127,13 +127,13 @@ class OLG:
         }
 
     def observe(self, state: Any) -> jax.Array:
-        """(log(a_h/abar_h), shocks), [paths, A+1]."""
-        a = jnp.log(state["a"] / jnp.asarray(self.steady_state, state["a"].dtype))
+        """(log(a_h/units_h), shocks), [paths, A+1]."""
+        a = jnp.log(state["a"] / jnp.asarray(self.units, state["a"].dtype))
         return jnp.concatenate([a, state["d"][:, None], state["e"][:, None]], axis=1)
 
     def _state(self, x: jax.Array) -> Any:
         """The state that is observed as x [n, A+1]."""
-        a = jnp.asarray(self.steady_state, x.dtype) * jnp.exp(x[:, : self.dout])
+        a = jnp.asarray(self.units, x.dtype) * jnp.exp(x[:, : self.dout])
         return {"a": a, "d": x[:, self.dout], "e": x[:, self.dout + 1]}
 
     def _next(self, saved: Any, state: Any, shock: jax.Array) -> tuple[Any, tuple[Any, Any, Any]]:

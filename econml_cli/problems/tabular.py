@@ -1,5 +1,6 @@
 """A table in a file: a target explained by features, or (reconstruction) the features by themselves."""
 
+from functools import partial
 from typing import Any, ClassVar, Literal
 
 import jax
@@ -67,8 +68,9 @@ class Tabular:
         specification = specify(table.frame, data, target, features, formula, group)
         specification.formula()  # a formula that is not admitted is an error before anything of the data is
         groups = None if group is None else table.frame[group]
-        parts = splits.split_rows(len(table.frame), val_fraction, test_fraction, split_seed, groups, folds, fold)
-        preprocessing, usable, kept = learn(table.frame, data, specification, missing, loss, parts, group)
+        n = len(table.frame)
+        split = partial(splits.split_rows, n, val_fraction, test_fraction, split_seed, groups, folds, fold)
+        preprocessing, usable, kept = learn(table.frame, data, specification, missing, loss, split, group)
         self._set(preprocessing)
         _, x, y = preprocessing.encode(table.frame, data, need_target=True)
         assert y is not None

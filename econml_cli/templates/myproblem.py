@@ -32,7 +32,7 @@ class MyEuler:
     # What every problem says of itself.
     simulated = True  # its samples are drawn, not read from a file, so there can always be more of them
     task = None  # nothing is observed that f could be compared with; "regression" if y were
-    din = 1  # numbers that the model reads: x = log(k / kbar)
+    din = 1  # numbers that the model reads: x = log(k / units)
     dout = 1  # numbers that it gives: f, and so s
     loss_scale = 1.0  # losses are reported as they are
 
@@ -62,25 +62,27 @@ class MyEuler:
         self.alpha, self.beta, self.k_range = alpha, beta, k_range
         self.sizes = {"train": N, "val": N_val, "test": N_test, "population": N_test}
         self.kbar = (alpha * beta) ** (1 / (1 - alpha))  # the steady state: k' = k
+        self.units = self.kbar  # what the model reads k in; `eval --with beta=.9` keeps those of the fit
 
     def sample(self, rngs: nnx.Rngs, split: Split, n: int | None = None) -> Batch | None:
         """States of a split ("train", "val", "test", "population"), or None where it is empty; n is another size."""
         n = self.sizes[split] if n is None else n
         if n == 0:
             return None
-        return economics.at(jax.random.uniform(rngs(), (n, 1), minval=-self.k_range, maxval=self.k_range))
+        log_k = jax.random.uniform(rngs(), (n, 1), minval=-self.k_range, maxval=self.k_range)  # about kbar
+        return economics.at(log_k + jnp.log(self.kbar / self.units))
 
     def predict(self, model: Any, x: jax.Array) -> jax.Array:
-        """The policy, s(k) at x = log(k / kbar), [n, 1]: what `econml predict` writes."""
+        """The policy, s(k) at x = log(k / units), [n, 1]: what `econml predict` writes."""
         return jax.nn.sigmoid(model(x))
 
     def residual(self, model: Any, batch: Batch) -> jax.Array:
         """1 - beta alpha (y' / k') (c / c'), [n, 1], a column an equation: 0.01 is one per cent of consumption."""
-        k = self.kbar * jnp.exp(batch.x)
+        k = self.units * jnp.exp(batch.x)
         s = self.predict(model, batch.x)
         y = k**self.alpha
         k_next = s * y
-        s_next = self.predict(model, jnp.log(k_next / self.kbar))
+        s_next = self.predict(model, jnp.log(k_next / self.units))
         y_next = k_next**self.alpha
         return 1 - self.beta * self.alpha * y_next / k_next * (1 - s) * y / ((1 - s_next) * y_next)
 
@@ -100,7 +102,7 @@ class MyEuler:
 
     def observe(self, k: jax.Array) -> jax.Array:
         """What the model reads in that state, x [paths, 1]."""
-        return jnp.log(k / self.kbar)[:, None]
+        return jnp.log(k / self.units)[:, None]
 
     def step(self, model: Any, k: jax.Array, shock: jax.Array) -> tuple[jax.Array, dict[str, jax.Array]]:
         """(the next state, the series of this period): what `econml simulate` writes; `shock` is [paths, 0] here."""

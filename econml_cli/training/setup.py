@@ -72,16 +72,27 @@ def abstract_model(config: FitConfig, shapes: Shapes) -> Any:
     return nnx.eval_shape(lambda: build(recipe_of(config), shapes, nnx.Rngs(0)))
 
 
-def assemble(config: FitConfig) -> Setup:
-    """The setup of one fit; see `Workshop.assemble`."""
-    return Workshop().assemble(config)
+def assemble(config: FitConfig, *, units: Any = None) -> Setup:
+    """The setup of one fit; see `Workshop`."""
+    return Workshop(units=units).assemble(config)
+
+
+def units_of(config: FitConfig) -> Any:
+    """What the problem of a config measures states in (`problems.base.Economy.units`); None where it does not say."""
+    return getattr(problems.build(config.problem, config.problem_options, nnx.Rngs(config.trainer.seed)), "units", None)
 
 
 class Workshop:
     """Makes setups. One that makes many compiles each drawing and each initialisation once, reads a data file once, and
     hands fits of one seed the same samples. Several threads may use it."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, units: Any = None) -> None:
+        """Nothing is made yet.
+
+        Args:
+            units: what the problems measure states in, in place of their own `units`.
+        """
+        self._units = units
         self._compiled: dict[Hashable, Any] = {}
         self._checked: set[Hashable] = set()
         # another seed has other samples, which may be large: those of the last few seeds and problems are kept
@@ -156,7 +167,10 @@ class Workshop:
         return value
 
     def _problem(self, config: FitConfig, rngs: nnx.Rngs) -> Any:
-        return problems.build(config.problem, config.problem_options, rngs)
+        problem = problems.build(config.problem, config.problem_options, rngs)
+        if self._units is not None:
+            problem.units = self._units
+        return problem
 
     def _sample(self, config: FitConfig, problem: Any, rngs: nnx.Rngs, split: Any) -> Batch | None:
         dtype = config.trainer.precision
