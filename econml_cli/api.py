@@ -7,6 +7,7 @@ variable is an option here.
 import dataclasses
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -72,9 +73,11 @@ def fit(
     from econml_cli.tracking.notebook import log, sinks
     from econml_cli.training.retrying import fit_until_passed
 
+    naming: AbstractContextManager[None] = nullcontext()
     if frames.is_frame(data):
-        kept = str(frames.keep(data, directory.parent))
-        built = dataclasses.replace(built, problem_options=dataclasses.replace(built.problem_options, data=kept))
+        kept = frames.keep(data, directory.parent)
+        built = dataclasses.replace(built, problem_options=dataclasses.replace(built.problem_options, data=str(kept)))
+        naming = frames.called_dataframe(kept)
 
     def work(stop_signal: StopSignal) -> Any:
         return fit_until_passed(
@@ -82,7 +85,8 @@ def fit(
             say=log.info, force=force, command=command, open_sinks=sinks(progress), stop_signal=stop_signal,
         )  # fmt: skip
 
-    run = FittedRun(interruptible(work).run)
+    with naming:
+        run = FittedRun(interruptible(work).run)
     trust.warn(run.failed, stacklevel=3)
     return run
 

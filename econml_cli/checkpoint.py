@@ -9,6 +9,7 @@ lets pass.
 import hashlib
 import logging
 import shutil
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,9 @@ import numpy as np
 from econml_cli.errors import CheckpointError
 
 Sections = dict[str, dict[str, np.ndarray]]
+
+#: how often the newest checkpoint is looked for again while a fit replaces it, after so many seconds each time
+ATTEMPTS, PAUSE = 10, 0.05
 
 
 def path_name(path: tuple[Any, ...]) -> str:
@@ -137,23 +141,47 @@ def steps(directory: Path) -> list[int]:
 def load(directory: Path, step: int | None = None) -> tuple[int, Sections]:
     """Read one checkpoint (default: the newest) as (step, sections), on whatever device is there.
 
+    The run may be in training: where the newest checkpoint is replaced while it is read, the one after it is read.
+
     Raises:
-        CheckpointError: there is none, or it is damaged; names the other steps that could be tried.
+        CheckpointError: there is none, it is damaged (names the other steps that could be tried), or a fit that is
+            running has replaced it.
     """
-    there = steps(directory)
-    if not there:
-        raise CheckpointError(f"{directory} holds no finished checkpoint; the run ended before its first one.")
-    if step is not None and step not in there:
-        raise CheckpointError(f"{directory} has no checkpoint of epoch {step}; it has {', '.join(map(str, there))}.")
-    step = there[-1] if step is None else step
-    sections = _read(directory, step, there)
-    stored = sections.pop("digest", {}).get("sha256")
-    if stored is None or bytes(stored).hex() != digest(sections):
-        raise _damaged(directory, step, there, "its digest does not match its contents")
-    return step, sections
+    _orbax()  # before the steps are listed: importing it takes long enough for a fit to replace them all
+    for _ in range(ATTEMPTS):
+        there = steps(directory)
+        if not there:
+            raise CheckpointError(f"{directory} holds no finished checkpoint; the run ended before its first one.")
+        if step is not None and step not in there:
+            kept = " (--keep says how many of the newest are kept)" if step < there[0] else ""
+            epochs = ", ".join(map(str, there))
+            raise CheckpointError(f"{directory} has no checkpoint of epoch {step}; it has {epochs}{kept}.")
+        chosen = there[-1] if step is None else step
+        try:
+            return chosen, _read(directory, chosen, there)
+        except CheckpointError:
+            time.sleep(PAUSE)  # a deletion that was under way has ended then
+            now = steps(directory)
+            if now == there:
+                raise
+        if step is not None and step not in now:
+            break
+    raise CheckpointError(
+        f"The checkpoint of epoch {chosen} in {directory} has been replaced by newer ones: the run is being trained; "
+        "leave --step out, or wait until it has ended."
+    )
 
 
 def _read(directory: Path, step: int, there: list[int]) -> Sections:
+    """The sections of one checkpoint without their digest, which they must match."""
+    sections = _restored(directory, step, there)
+    stored = sections.pop("digest", {}).get("sha256")
+    if stored is None or bytes(stored).hex() != digest(sections):
+        raise _damaged(directory, step, there, "its digest does not match its contents")
+    return sections
+
+
+def _restored(directory: Path, step: int, there: list[int]) -> Sections:
     ocp = _orbax()
     try:
         with ocp.CheckpointManager(

@@ -117,6 +117,7 @@ def _explain(error: BaseException, args: list[str]) -> int:
         code, message = error.exit_code, str(error)
     elif isinstance(error, ClickError):
         code, message = error.exit_code, error.format_message()  # type: ignore[attr-defined]
+        message = message.replace("Value error, ", "")  # pydantic's, with which Typer reads values
         if not message:  # no arguments: the help has been shown
             return code
         message = (

@@ -65,3 +65,8 @@ def suggest(word: str, known: Iterable[str]) -> str:
     """Return " Did you mean 'x'?" for the known word nearest to `word`, or "" where none is near."""
     near = get_close_matches(word, list(known), n=1, cutoff=0.6)
     return f" Did you mean '{near[0]}'?" if near else ""
+
+
+def plural(count: int, noun: str) -> str:
+    """(1, "row") -> "1 row", (2000, "row") -> "2,000 rows"."""
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")

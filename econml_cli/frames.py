@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
 from econml_cli import disk
-from econml_cli.errors import ConfigError, DataError, EconmlError
+from econml_cli.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -74,10 +74,17 @@ def as_file(data: Any) -> Iterator[str | None]:
     with tempfile.TemporaryDirectory(prefix="econml-") as directory:
         path = Path(directory) / "DataFrame.parquet"
         path.write_bytes(_parquet(data))
-        try:
+        with called_dataframe(path):
             yield str(path)
-        except EconmlError as error:
-            raise type(error)(str(error).replace(str(path), "the DataFrame")) from error
+
+
+@contextlib.contextmanager
+def called_dataframe(path: Path) -> Iterator[None]:
+    """In the context, a ConfigError or a DataError that names the file of a DataFrame says "the DataFrame" instead."""
+    try:
+        yield
+    except (ConfigError, DataError) as error:
+        raise type(error)(str(error).replace(str(path), "the DataFrame")) from error
 
 
 def _parquet(frame: "pd.DataFrame") -> bytes:

@@ -65,11 +65,15 @@ def save(figure: Any, path: Path) -> None:
 
 def as_written(figure: Any) -> None:
     """Names of columns, classes and runs as they are: dollar signs in them are no formulas."""
+    from matplotlib.category import StrCategoryFormatter
+
     texts = list(figure.texts)
     for axis in figure.axes:
         legend = axis.get_legend()
         texts += [axis.title, axis.xaxis.label, axis.yaxis.label]
         texts += legend.get_texts() if legend else []
+        for side in (axis.xaxis, axis.yaxis):  # of an axis of labels; the powers of ten of others are formulas
+            texts += side.get_ticklabels() if isinstance(side.get_major_formatter(), StrCategoryFormatter) else []
     for text in texts:
         text.set_parse_math(False)
 

@@ -9,7 +9,7 @@ from econml_cli.display import number, size
 
 _HEADLINES = {
     "max_epochs": "{model} on {problem}: {epochs:,} epochs in {seconds_training:.1f} s",
-    "early_stopping": "{model} on {problem}: stopped early after {epochs:,} epochs, best at {best_epoch:,}",
+    "early_stopping": "{model} on {problem}: stopped early after {epochs:,} epochs",
     "converged": "{model} on {problem}: converged after {epochs:,} epochs in {seconds_training:.1f} s",
     "solved": "{model} on {problem}: solved exactly in {seconds_training:.1f} s",
     "diverged": "{model} on {problem}: DIVERGED in epoch {diverged_epoch:,}",
@@ -48,6 +48,8 @@ def as_text(result: Any) -> str:
     rows = [(key.replace("_", " "), _value(summary, key)) for key in summary if _listed(summary, key)]
     rows.append(("run", path))
     headline = _HEADLINES[result.stop_reason].format(**{**summary, "model": _several(summary)})
+    if result.stop_reason == "early_stopping" and "best_epoch" in summary:  # the members of an ensemble have one each
+        headline += f", best at {summary['best_epoch']:,}"
     done = result.stop_reason in ("max_epochs", "early_stopping", "converged", "solved")
     return f"{headline}\n{_aligned(rows)}" + (f"\n\nNext: econml eval {path}" if done else "")
 

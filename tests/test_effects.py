@@ -226,6 +226,26 @@ def test_new_rows_need_no_target_and_no_data_of_the_fit(file, table, tmp_path):
     assert "not to those of --data" in found.notes[-1]
 
 
+def test_the_fit_decides_which_columns_are_zeros_and_ones(file, table, tmp_path):
+    run = fitted(tmp_path / "a", data=file, formula="y ~ log(x) + urban", **OLS)
+    assert run.preprocessing()["binary"] == ["urban"]
+    table.head(2).assign(x=1.0, urban=1).to_csv("two.csv", index=False)  # as if x were a dummy, and urban constant
+    with np.errstate(all="raise"):
+        found = effects(run, data="two.csv")
+    b = evaluate(run, bootstrap=0).coefficients
+    assert list(values(found)) == ["x", "urban: 0 -> 1"]
+    assert list(values(found).values()) == pytest.approx([b["log(x)"], b["urban"]], rel=1e-4)
+    assert len(partial_dependence(run, "urban", data="two.csv").points) == 2
+
+    saved = run.path / "preprocessing.json"  # an older econml did not write it down
+    saved.write_text(json.dumps({key: value for key, value in run.preprocessing().items() if key != "binary"}))
+    assert list(values(effects(run, data="two.csv"))) == ["x", "urban: 0 -> 1"]
+    table.to_csv("table.csv", index=False, lineterminator="\r\n")  # another file, but the same data
+    assert evaluate(run, bootstrap=0).coefficients == b
+    Path(file).unlink()
+    assert list(values(effects(run, data="two.csv"))) == ["x", "urban"]
+
+
 def test_rows_of_a_group_are_drawn_together_and_ols_is_clustered(file, table, tmp_path):
     grouped = table.assign(x=table.groupby("firm").x.transform("mean"))  # the same in a firm
     grouped.to_csv(file, index=False)
@@ -446,6 +466,16 @@ def test_partial_dependence_is_drawn_with_its_band(classes):
     plots.save(parts[0].plot(), Path("one.svg"))
     assert Path("pdp.png").stat().st_size > 5000 and Path("one.svg").stat().st_size > 5000
     assert figure(partial_dependences(classes, ["region"], bootstrap=0)).axes[0].get_ylabel() == "probability"
+
+
+def test_dollar_signs_in_levels_are_drawn_as_they_are(isolated, tmp_path):
+    levels = ["under $20k", "$20k-$40k", "$40k_$80k (5%)"]
+    pd.DataFrame({"y": np.arange(60.0), "income": levels * 20}).to_csv("income.csv", index=False)
+    found = partial_dependence(fitted(tmp_path / "a", data="income.csv", target="y", **OLS), "income", bootstrap=0)
+    found.plot().savefig("income.svg")
+    plots.save(found.plot(), Path("income.png"))
+    ticks = found.plot().axes[0].get_xticklabels()
+    assert {tick.get_text() for tick in ticks} == set(levels) and not any(tick.get_parse_math() for tick in ticks)
 
 
 def test_averages_of_one_row_and_of_no_replications_have_no_error():

@@ -1,6 +1,7 @@
 """Ensembles: several seeds as one run, what is said of them, and intervals around predictions."""
 
 import json
+import shutil
 from pathlib import Path
 
 import jax
@@ -18,12 +19,16 @@ from econml_cli.evaluation.prediction_intervals import Asked, radius_of
 from econml_cli.evaluation.predictions import predict_own
 from econml_cli.evaluation.samples import own_samples, predicted
 from econml_cli.runs import Run
-from econml_cli.training.ensemble import Ensemble
+from econml_cli.summaries import as_text
+from econml_cli.tracking.rows import Rows
+from econml_cli.training.ensemble import Ensemble, together
+from econml_cli.training.epoch import DIVERGED, RUNNING
 from econml_cli.training.fit import fit, resume
 from econml_cli.training.outcome import summary, words_over_members
 from econml_cli.training.position import load_model
 from econml_cli.training.precision import precision
 from econml_cli.training.setup import Workshop
+from econml_cli.training.trainer import Chunk
 
 SMALL = {"width": "8", "num_epochs": 15, "lr": 1e-2, "batch_size": 16, "N": 60, "N_test": 50, "N_val": 40, "sigma": 0.1}
 
@@ -46,6 +51,23 @@ def of_table(table: Path, **options):
 @pytest.fixture(scope="module")
 def three(table, tmp_path_factory: pytest.TempPathFactory) -> Run:
     return fit(of_table(table, members=3), tmp_path_factory.mktemp("runs") / "three").run
+
+
+@pytest.fixture(scope="module")
+def lost(three, tmp_path_factory: pytest.TempPathFactory):
+    """The same run with members that are marked as diverged."""
+
+    def make(*members: int) -> Run:
+        run = Run(Path(shutil.copytree(three.path, tmp_path_factory.mktemp("runs") / "lost")))
+        step, sections = checkpoint.load(run.checkpoints)
+        sections["position"]["status"] = np.where(np.isin(range(3), members), DIVERGED, RUNNING).astype(np.int32)
+        shutil.rmtree(run.checkpoints)
+        writer = checkpoint.CheckpointWriter(run.checkpoints, keep=1)
+        writer.save(step, sections)
+        writer.close()
+        return run
+
+    return make
 
 
 def leaves(run: Run) -> dict[str, np.ndarray]:
@@ -93,8 +115,16 @@ def test_members_that_stopped_early_keep_their_own_best_weights(table, tmp_path)
     for k in range(4):
         alone = fit(of_table(table, seed=42 + k, patience=3, num_epochs=300), tmp_path / f"seed{k}")
         assert int(best[k]) == alone.summary["best_epoch"]
+        assert as_text(alone).splitlines()[0].endswith(f", best at {best[k]}")
         member = evaluate(found.run.of_member(k), bootstrap=0).estimates["val_loss"].value
         assert member == pytest.approx(alone.summary["val_loss"], rel=1e-4)
+
+
+def test_the_report_of_members_that_stopped_early_names_no_best_epoch(econml, table):
+    words = ["--data", table, "--target", "y", "--width", 8, "--lr", 0.1, "--num-epochs", 300, "--patience", 3]
+    ran = econml("fit", "mlp", *words, "--members", 2, "--name", "early")
+    assert ran.code == 0, ran.stderr
+    assert "stopped early after" in ran.stdout and ran.stdout.splitlines()[0].endswith(" epochs")
 
 
 def test_eval_tells_mean_sd_and_extremes_of_what_the_members_have(three):
@@ -145,6 +175,46 @@ def test_a_member_that_diverges_is_counted_and_left_out(tmp_path):
     assert np.isfinite(told["test_loss"]) and {row["members"] for row in rows} == {2}
 
 
+def test_the_row_of_an_epoch_leaves_out_the_member_that_diverged_in_it():
+    losses = {"train_loss": np.float32([1.0, 3e37]), "lr": np.float32([0.1, 0.2])}
+    good = {"train_loss": np.float32([2.0, 4.0]), "lr": np.float32([0.1, 0.2])}
+    rows = together({0: Chunk(Rows(1, losses), 1, DIVERGED, 0.0), 1: Chunk(Rows(1, good), 2, RUNNING, 0.0)}).rows
+    assert [row["members"] for row in rows] == [2, 1]
+    assert (rows[0]["train_loss"], rows[1]["train_loss"], rows[1]["train_loss_max"]) == (1.5, 4.0, 4.0)
+    alone = together({0: Chunk(Rows(1, losses), 1, DIVERGED, 0.0)}).rows
+    assert alone[1]["members"] == 0 and np.isnan(alone[1]["train_loss"]) and alone[1]["lr"] == 0.2
+
+
+def test_a_diverged_member_is_not_presented_as_a_sound_fit(econml, lost, monkeypatch):
+    run = lost(1)
+    monkeypatch.setenv("ECONML_RUNS_DIR", str(run.path.parent))
+    said = "member 1 of lost diverged: these are its weights of epoch 15."
+    found = json.loads(econml("eval", "lost", "--member", 1, "--json").stdout)
+    assert (found["status"], found["notes"]) == ("diverged", [said])
+    sound = json.loads(econml("eval", "lost", "--member", 0, "--json").stdout)
+    assert (sound["status"], sound["notes"]) == ("max_epochs", [])
+    assert said in econml("predict", "lost", "--member", 1, "--out", "-").stderr
+    assert said in econml("export", "lost", "--member", 1, "--to", "numpy", "--out", "exported").stderr
+    shown = json.loads(econml("inspect", "checkpoint", "lost", "--member", 1, "--json").stdout)
+    assert shown["summary"]["status"] == "diverged"
+
+
+def test_predictions_say_which_members_they_are_of(econml, lost, monkeypatch):
+    two, one = lost(0), lost(0, 2)
+    monkeypatch.setenv("ECONML_RUNS_DIR", str(two.path.parent))
+    for more in ([], ["--conformal"]):
+        said = econml("predict", "lost", *more, "--out", "-").stderr
+        assert "1 of 3 members diverged and is left out" in said
+        assert ("across seeds, of 2 of 3 members;" in said) == (not more)
+    monkeypatch.setenv("ECONML_RUNS_DIR", str(one.path.parent))
+    ran = econml("predict", "lost", "--out", "-")
+    assert "only one of 3 members has not diverged: no spread across seeds" in ran.stderr and "lo, hi" not in ran.stderr
+    assert ran.stdout.splitlines()[0] == "a,b,y,yhat,split"
+    ran = econml("predict", "lost", "--interval", 90, "--out", "-")
+    assert ran.code == 2 and "only one of the 3 members of lost has not diverged: no spread" in ran.stderr
+    assert "across 1 seed " in econml("eval", "lost").stdout
+
+
 def test_an_ensemble_of_which_all_members_diverge_has_diverged(econml):
     ran = econml(
         "fit", "mlp", "--members", 2, "--optimizer", "sgd", "--lr", "1e6", "--num-epochs", 30, "--name", "wild"
@@ -172,6 +242,8 @@ def test_an_economic_model_reports_the_share_that_passed(econml, isolated):
     found = json.loads(econml("eval", "growth", "--json").stdout)
     assert found["verdict_stability"] == told["verdict_stability"]
     assert found["policy_error_mean"]["value"] == pytest.approx(told["policy_error_mean"], rel=1e-4)
+    ran = econml("predict", "growth", "--conformal", "--out", "-")
+    assert ran.code == 2 and "needs residuals, and problem brock_mirman has no observed outcome" in ran.stderr
 
 
 def test_predictions_are_the_mean_across_members_with_their_spread(table, three):
@@ -247,8 +319,6 @@ def test_a_member_can_be_shown_exported_and_resumed_with_the_others(econml, thre
 
 
 def test_a_damaged_config_with_another_number_of_members_is_an_error(three, tmp_path):
-    import shutil
-
     broken = Run(Path(shutil.copytree(three.path, tmp_path / "broken")))
     text = (broken.path / "config.yaml").read_text().replace("members: 3", "members: 4")
     (broken.path / "config.yaml").write_text(text)

@@ -1,17 +1,22 @@
 """`econml eval` and `econml predict` from the shell: streams, formats, exit codes."""
 
 import csv
+import dataclasses
 import io
 import json
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from econml_cli.config import build
-from econml_cli.evaluation import Estimate, Evaluation
+from econml_cli.evaluation import Estimate, Evaluation, comparable
 from econml_cli.evaluation.layout import render, tables
-from econml_cli.runs import Run
+from econml_cli.runs import Run, create
+from econml_cli.training import record
 from econml_cli.training.fit import fit
+from econml_cli.training.setup import assemble
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +62,67 @@ def test_several_runs_are_sorted_by_test_loss_or_by_a_column(econml, made):
     assert order() == ["good", "bad"]
     assert order("--sort=-test_loss") == ["bad", "good"]
     assert order("--sort", "epoch") == ["bad", "good"]
+
+
+def as_if_evaluated(name: str, problem: str, reported: str = "test", **options) -> Evaluation:
+    """What is said of a run in `runs` that nobody has trained."""
+    config = build("linear", problem, [("test", {"num_epochs": 1, **options})])
+    run = create(Path("runs") / name, record.files(assemble(config), None), force=False)
+    return dataclasses.replace(made_up(name), path=str(run.path), problem=problem, reported=reported)
+
+
+def test_draws_of_one_problem_are_ranked_whatever_their_seed_and_their_size():
+    first = as_if_evaluated("first", "linear", N=50)
+    assert comparable.notes([first, as_if_evaluated("seed", "linear", N=80, N_test=30, seed=1)]) == []
+    noisy = as_if_evaluated("noisy", "linear", N=50, sigma=5.0)
+    says = "noisy cannot be ranked with first by its loss: its --sigma is 5.0, not 0.0001."
+    assert comparable.notes([first, noisy]) == [says]
+    assert comparable.notes([first, dataclasses.replace(noisy, changed={"sigma": 5.0})]) == []
+
+
+def test_regressions_are_ranked_where_their_target_and_their_test_rows_are_the_same():
+    frame = pd.DataFrame(np.random.default_rng(0).normal(5.0, 0.1, (60, 3)), columns=["y", "a", "b"])
+    frame.to_csv("wide.csv", index=False)
+    frame[["y", "a"]].to_parquet("narrow.parquet", index=False)
+    frame.assign(y=frame["y"] + 1).to_csv("shifted.csv", index=False)
+
+    def run(name, data, *, reported="test", **options):
+        return as_if_evaluated(name, "tabular", reported, data=data, **options)
+
+    wide, logs = run("wide", "wide.csv", target="y"), run("logs", "wide.csv", formula="log(y) ~ a")
+    assert comparable.notes([wide, run("narrow", "narrow.parquet", target="y")]) == []
+    assert comparable.notes([wide, run("shifted", "shifted.csv", target="y")])[0].startswith(
+        "shifted cannot be ranked with wide by its loss: its data file is shifted.csv (sha256 "
+    )
+    split = run("split", "wide.csv", target="y", split_seed=1)
+    assert comparable.notes([wide, split])[0].endswith(": its --split-seed is 1, not 0.")
+    assert comparable.notes([wide, logs, split])[0].endswith(" (nor can 1 more): its target is log(y), not y.")
+    folds = [run(f"fold{k}", "wide.csv", target="y", folds=7, fold=k) for k in (1, 7)]
+    assert comparable.notes(folds) == []
+    on_a_file = [dataclasses.replace(each, reported="data") for each in (wide, split)]
+    assert comparable.notes(on_a_file) == []
+
+
+def test_what_cannot_be_ranked_is_said_on_stderr(econml, made, monkeypatch):
+    monkeypatch.setattr(comparable, "notes", lambda found: [f"{found[1].run} is of another problem."])
+    done = econml("eval", made / "bad", made / "good", "--bootstrap", 0, "--json")
+    assert done.stderr == "econml eval: bad is of another problem.\n"
+    assert len(json.loads(done.stdout)) == 2
+
+
+@pytest.mark.parametrize("arguments", [("eval", "--format"), ("export", "good", "--out", "new", "--to")])
+def test_a_word_that_is_no_choice_is_answered_in_our_words(econml, arguments):
+    done = econml(*arguments, "foo")
+    assert done.code == 2
+    assert "'foo' is not one of" in done.stderr
+    assert "Value error" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "command", ["predict", "simulate", "eval", "inspect checkpoint", "inspect model mlp", "sweep show", "sweep slurm"]
+)
+def test_the_help_of_a_command_that_replaces_a_file_says_so(econml, command):
+    assert "replaced if it exists" in " ".join(econml(*command.split(), "--help").stdout.replace("│", " ").split())
 
 
 def test_an_unknown_column_is_answered_with_the_nearest(econml, made):
@@ -152,6 +218,22 @@ def test_latex_escapes_names_and_writes_powers_of_ten():
     ]
 
 
-def test_markdown_escapes_pipes():
-    grid = render.Grid(("run", "test_loss"), (("a|b", "1"),))
-    assert render.markdown(grid).splitlines() == ["| run | test_loss |", "| :--- | ---: |", "| a\\|b | 1 |"]
+def test_latex_has_arrows_and_no_row_begins_with_an_argument_of_the_one_above():
+    rows = tuple((name, "1.2e-05") for name in ("female: 0 -> 1", "x < 3 | y > 2", "[0, 1)", "*"))
+    said = render.latex(render.Grid(("[from", "effect"), rows)).splitlines()
+    assert said[2] == r"  {}[from & effect \\"
+    assert said[4:8] == [
+        r"  female: 0 $\to$ 1 & $1.2 \times 10^{-5}$ \\",
+        r"  x $<$ 3 $|$ y $>$ 2 & $1.2 \times 10^{-5}$ \\",
+        r"  {}[0, 1) & $1.2 \times 10^{-5}$ \\",
+        r"  {}* & $1.2 \times 10^{-5}$ \\",
+    ]
+
+
+def test_markdown_shows_names_as_they_are_in_a_table_and_in_its_title():
+    grid = render.Grid(("run", "test_loss"), (("a|b", "1.2e-05"), ("<script>", "[1, 2]"), ("_x_ * __y", "`")), "of *y*")
+    assert render.markdown(grid).splitlines() == [
+        r"**of \*y\***", "",
+        "| run | test_loss |", "| :--- | ---: |",
+        r"| a\|b | 1.2e-05 |", r"| \<script> | [1, 2] |", r"| \_x\_ \* \_\_y | \` |",
+    ]  # fmt: skip

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from econml_cli.errors import RunError
+
 OLS = ["--problem", "linear", "--solver", "lstsq", "--N", 60, "--M", 3, "--sigma", 0.5, "--quiet"]
 
 
@@ -58,9 +60,19 @@ def test_runs_are_compared_as_columns(econml, ols):
     assert told["baseline"] == "through-0"
 
 
+def test_a_figure_that_fails_leaves_the_answer(econml, ols, monkeypatch):
+    def fails(figure, path):
+        raise RunError("no room on the disk")
+
+    monkeypatch.setattr("econml_cli.plots.save", fails)
+    ran = econml("eval", "ols", "--pdp", "x1", "--plot", "x1.svg")
+    assert ran.code == 1 and "no room on the disk" in ran.stderr and "Partial dependence of y on x1" in ran.stdout
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
+        (["--bootstrap", 39], "a 95 % interval needs 40 replications or more"),
         (["--replications", 5], "--replications is the number of data sets of --samples"),
         (["--samples", "many"], "must be numbers of observations"),
         (["--stars"], "--stars belongs to --compare"),
@@ -70,6 +82,8 @@ def test_runs_are_compared_as_columns(econml, ols):
         (["--decompose", "--effects", "--format", "csv"], "--format csv writes one table"),
         (["--effects", "--plot", "e.png"], "--plot draws one thing"),
         (["--effects", "--den-haan-marcet"], "ask --effects by itself"),
+        (["--samples", "20", "--step", 1], "leave --step out"),
+        (["--decompose", "--draws", 0], "leave --draws 0 out"),
     ],
 )
 def test_options_that_do_not_go_together_are_refused(words, said, econml, ols):
@@ -82,3 +96,6 @@ def test_a_file_is_no_population(econml, isolated):
     assert econml("fit", "linear", "--data", "t.csv", "--target", "y", "--solver", "lstsq", "--name", "t").code == 0
     ran = econml("eval", "t", "--decompose", "--data", "t.csv")
     assert ran.code == 2 and "leave --data and --with out" in ran.stderr
+    for words in (["--decompose", "--draws", 77], ["--samples", 10, "--draws", 77], ["--decompose", "--draw-seed", 3]):
+        ran = econml("eval", "t", *words)
+        assert ran.code == 2 and f"{words[-2]} needs a problem that can be simulated" in ran.stderr, ran.stderr

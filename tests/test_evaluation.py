@@ -4,6 +4,7 @@ import json
 import math
 from pathlib import Path
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pandas as pd
@@ -13,9 +14,10 @@ from flax import nnx
 from econml_cli.config import build
 from econml_cli.disk import write_json
 from econml_cli.errors import ConfigError, DataError, RunError
-from econml_cli.evaluation import evaluate, evaluate_all, population, predict, samples
+from econml_cli.evaluation import evaluate, evaluate_all, predict, samples
 from econml_cli.evaluation.population import population_risk
 from econml_cli.evaluation.predictions import predict_own
+from econml_cli.evaluation.risk import fresh
 from econml_cli.models.linear import Linear
 from econml_cli.problems.linear import LinearProblem
 from econml_cli.runs import Run
@@ -80,7 +82,7 @@ def test_the_population_risk_of_the_true_model_is_sigma_squared():
         problem = LinearProblem(10, 3, 0.5, 10, 0, rngs=rngs)
         model = Linear(3, 1, param_dtype=jnp.float64, rngs=rngs)
         model.linear.kernel[...], model.linear.bias[...] = problem.theta[:, None], jnp.zeros(1)
-        risk = population_risk(problem, model, 50_000, seed=1)
+        risk = population_risk(problem, "linear", model, 50_000, seed=1)
     assert risk.low <= 0.25 <= risk.high
     assert risk.standard_error == pytest.approx(0.25 * math.sqrt(2 / 50_000), rel=0.05)
     assert risk.high - risk.low == pytest.approx(2 * 1.96 * risk.standard_error, rel=1e-3)
@@ -93,13 +95,13 @@ def test_the_population_risk_in_blocks_is_that_of_all_draws_together(run, monkey
         loss_scale, drawn = 2.0, 0
 
         def sample(self, rngs, split, n):
-            return jnp.arange(n, dtype=jnp.float32)
+            return jnp.arange(n, dtype=jnp.float32) + 0 * jax.random.normal(rngs(), (n,))
 
         def loss(self, model, batch):
             return batch
 
-    monkeypatch.setattr(population, "BLOCK", 7)
-    risk = population_risk(Ramp(), Linear(1, 1, rngs=nnx.Rngs(0)), 17, seed=0)
+    monkeypatch.setattr(fresh, "BLOCK", 7)
+    risk = population_risk(Ramp(), "ramp", Linear(1, 1, rngs=nnx.Rngs(0)), 17, seed=0)
     expected = 2.0 * np.array([*range(7), *range(7), *range(3)])
     assert risk.value == pytest.approx(expected.mean())
     assert risk.standard_error == pytest.approx(expected.std(ddof=1) / math.sqrt(17))
@@ -108,7 +110,7 @@ def test_the_population_risk_in_blocks_is_that_of_all_draws_together(run, monkey
 def test_fresh_draws_repeat_with_their_seed_and_not_with_another():
     problem = LinearProblem(10, 2, 0.5, 10, 0, rngs=nnx.Rngs(0))
     model = Linear(2, 1, rngs=nnx.Rngs(1))
-    first, again, other = (population_risk(problem, model, 500, seed).value for seed in (1, 1, 2))
+    first, again, other = (population_risk(problem, "linear", model, 500, seed).value for seed in (1, 1, 2))
     assert first == again
     assert first != other
 
@@ -263,6 +265,9 @@ def test_prediction_needs_no_target_and_writes_what_can_be_read_again(regression
     table[["x", "id"]].to_csv("new.csv", index=False)
     done = econml("predict", regression.path, "--data", "new.csv", "--out", "-")
     assert done.stderr == "econml predict: 120 rows written to stdout\n"
+    table[["x", "id"]].head(1).to_csv("one.csv", index=False)
+    one = econml("predict", regression.path, "--data", "one.csv", "--out", "-")
+    assert one.stderr == "econml predict: 1 row written to stdout\n"
     assert done.stdout.splitlines()[0] == "x,id,yhat"
     assert econml("predict", regression.path, "--data", "new.csv", "--out", "out.parquet").code == 0
     written = pd.read_parquet("out.parquet")

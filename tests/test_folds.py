@@ -91,6 +91,18 @@ def test_no_row_is_a_validation_row_of_every_fold():
     assert list(times) == [1] * 100
 
 
+def test_folds_are_those_of_all_rows_unless_one_of_them_would_be_empty():
+    kept = np.arange(12) != 4
+    for fold in range(1, 5):
+        some, every = (split_rows(12, 0.1, 0.2, 0, None, 4, fold, rows) for rows in (kept, None))
+        assert all(list(some[split]) == list(every[split]) for split in some)
+    found = [split_rows(12, 0.1, 0.2, 0, None, 11, fold, kept) for fold in range(1, 12)]
+    assert sorted(row for parts in found for row in parts["test"]) == list(np.flatnonzero(kept))
+    labels = pd.Series(np.arange(12) // 2)
+    grouped = [split_rows(12, 0.0, 0.2, 0, labels, 5, fold, labels != 2) for fold in range(1, 6)]
+    assert [len(parts["test"]) for parts in grouped] == [2] * 5
+
+
 def test_without_folds_the_split_is_what_it_was():
     """Groups aside, the first rows of a random order are tested, the next ones validated."""
     found = split_rows(10, 0.2, 0.3, 7)
@@ -182,6 +194,18 @@ def test_classes_are_predicted_by_name_and_dropped_rows_stay_empty(data):
     hits = (written["predicted"] == written["target"]).sum() / 30
     assert found.pooled["accuracy"].value == pytest.approx(hits) and found.rows_predicted == 30
     assert found.grids()[0].headers[-2:] == ("accuracy", "auc")
+
+
+def test_rows_that_are_dropped_leave_no_fold_empty_when_one_is_left_out_at_a_time(data, econml):
+    data.assign(x=data["x"].mask(data.index == 3))[:6].to_csv("t.csv", index=False)
+    exact = ("fit", "linear", *ARGS[2:8], "--solver", "lstsq", "--missing", "drop", "--quiet", "--out", "cv")
+    exact += ("--val-fraction", 0)
+    ran = econml(*exact, "--folds", 6)
+    assert ran.code == 2 and "--folds 6 needs as many rows without missing values, and there are 5" in ran.stderr
+    assert not Path("cv").exists()
+    assert econml(*exact, "--folds", 5).code == 0
+    written = pd.read_csv("cv/predictions.csv")
+    assert sorted(written["fold"].dropna()) == [1, 2, 3, 4, 5] and np.isnan(written["yhat"][3])
 
 
 def test_whole_number_classes_stay_whole_beside_dropped_rows(data):
@@ -303,9 +327,9 @@ def test_folds_that_diverge_are_exit_code_3_and_kept(data, econml):
 
 
 def test_a_fold_that_cannot_be_fitted_is_said_and_the_others_are_kept(data, econml):
-    tested = data.index.isin(split_rows(31, 0.2, 0.2, 0, None, 3, 2)["test"])
-    data.assign(y=data["y"].mask(tested)).to_csv("t.csv", index=False)
-    ran = econml(*ARGS, "--folds", 3, "--out", "cv", "--missing", "drop", "--val-fraction", 0)
+    validated = data.index.isin(split_rows(31, 0.03, 0.2, 0, None, 3, 2)["val"])
+    data.assign(y=data["y"].mask(validated)).to_csv("t.csv", index=False)
+    ran = econml(*ARGS, "--folds", 3, "--out", "cv", "--missing", "drop", "--val-fraction", 0.03)
     assert ran.code == 1 and "Fold 2 could not be fitted" in ran.stderr and "too few rows" in ran.stderr
     assert sorted(path.name for path in Path("cv").glob("fold*")) == ["fold1", "fold3"]
     assert json.loads(Path("cv", CROSS_VALIDATION).read_text())["status"] == "failed"

@@ -1,5 +1,7 @@
 """Metrics against hand-computed values and independent formulas; the bootstrap against theory and brute force."""
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -108,8 +110,29 @@ def test_the_bootstrap_repeats_with_its_seed_and_not_with_another(monkeypatch):
     assert first["x"] == pytest.approx(bootstrap.intervals(sample, replications=100, seed=0)["x"], rel=1e-12)
 
 
+def test_the_interval_of_the_base_rate_holds_the_base_rate():
+    y = np.arange(120) % 3
+    p = np.full((120, 3), 1 / 3)
+    low, high = bootstrap.intervals(metrics.multiclass(y, p), replications=1000, seed=0)["base_rate"]
+    assert low < 1 / 3 < high and (low + high) / 2 == pytest.approx(1 / 3, abs=0.01)
+
+
 def test_no_replications_give_no_intervals():
     assert bootstrap.intervals(metrics.mean("x", np.ones(3)), replications=0, seed=0) == {}
+
+
+def test_a_reconstruction_of_one_row_has_no_r2_and_no_interval_and_warns_of_nothing():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = metrics.moments("reconstruction", np.ones(1), np.ones((1, 3)), np.zeros((1, 3)))
+        assert np.isnan(found.values()["r2"])
+        around = bootstrap.intervals(found, replications=50, seed=0)
+    assert np.isnan(around["loss"]).all() and np.isnan(around["r2"]).all()
+
+
+def test_one_group_has_no_bootstrap_interval():
+    found = bootstrap.intervals(metrics.mean("loss", np.arange(9)), replications=50, seed=0, groups=np.zeros(9, int))
+    assert np.isnan(found["loss"]).all()
 
 
 def test_groups_of_a_large_sample_give_the_interval_of_its_observations(monkeypatch):

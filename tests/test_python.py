@@ -245,6 +245,8 @@ def test_what_is_wrong_with_a_dataframe_is_said_of_the_dataframe(made):
         run.predict(pd.DataFrame({"educ": [1, "a", {}], "city": ["a", "b", "a"]}))
     with pytest.raises(econml_cli.DataError, match="no rows"):
         econml_cli.fit("linear", data=wages().head(0), target="wage")
+    with pytest.raises(econml_cli.DataError, match=r"^the DataFrame has no column 'z'"):
+        econml_cli.fit("linear", data=wages(), target="z")
     with pytest.raises(econml_cli.ConfigError, match="reads no file"):
         econml_cli.load(made / "first").predict(wages())
 

@@ -16,13 +16,14 @@ import pytest
 from matplotlib.figure import Figure
 
 from econml_cli.config import build
+from econml_cli.display import number
 from econml_cli.errors import RunError
 from econml_cli.evaluation import evaluate
 from econml_cli.evaluation.drawing import curves, terminal
 from econml_cli.evaluation.layout.render import cell
 from econml_cli.report import files, images, pdf
 from econml_cli.report.page import compose, page
-from econml_cli.report.sections import PARTS, Options, account
+from econml_cli.report.sections import PARTS, Options, Subject, account
 from econml_cli.runs import Run
 from econml_cli.training.fit import fit
 
@@ -369,6 +370,21 @@ def test_dollar_signs_of_a_name_are_no_formula(fitted):
 def test_losses_that_are_not_finite_leave_a_gap():
     found = logged({"train": [1.0, np.nan, 0.1], "val": [np.nan] * 3})
     assert "train" in terminal.draw(found).plain and curves.figure(found).axes
+
+
+def test_the_caption_of_the_curves_says_what_is_not_finite_and_the_losses_of_the_weights_kept(fitted, tmp_path):
+    def body():
+        make = next(make for name, _, make in PARTS if name == "curves")
+        return make(Subject(run, FEW, RunError("not looked at")))
+
+    shutil.copytree(fitted["lin"].path, tmp_path / "lost")
+    run = Run(tmp_path / "lost")
+    *rows, last = run.metrics()
+    run.metrics_path.write_text("".join(json.dumps(row) + "\n" for row in [*rows, {**last, "val_loss": None}]))
+    assert f"at epoch 30: train loss {number(last['train_loss'])}, val loss not finite. Lowest val loss:" in body()
+    (run.path / "summary.json").write_text(json.dumps({**run.summary(), "best_epoch": 5}))
+    losses = f"train loss {number(rows[4]['train_loss'])}, val loss {number(rows[4]['val_loss'])}"
+    assert f"at epoch 5: {losses}. Best weights, kept: epoch 5." in body()
 
 
 FIT = ("fit", "mlp", "--width", 4, "--num-epochs", 5, "--out", "a")

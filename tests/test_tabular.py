@@ -482,6 +482,25 @@ def test_what_was_found_in_the_data_is_a_data_error(changes, options, says):
         tabular(data="t.parquet", **options)
 
 
+@pytest.mark.parametrize(
+    ("bad", "says"),
+    [
+        ((3,), r"infinite in 1 row, observation 4 \("),
+        ((3, 5), r"infinite in 2 rows, the first of them observation 4 \("),
+    ],
+)
+def test_observations_are_counted_from_one(bad, says):
+    x = np.arange(1.0, 61.0)
+    x[list(bad)] = 0
+    saved(table().assign(x=x))
+    with pytest.raises(DataError, match=says):
+        tabular(formula="y ~ log(x)")
+    x[list(bad)] = -1
+    saved(table().assign(x=x))
+    with pytest.raises(DataError, match=says.replace("infinite", "not a number")):
+        tabular(formula="y ~ log(x)")
+
+
 def test_missing_groups_follow_the_option_too():
     frame = table()
     frame["id"] = frame["id"].astype(float).where(frame.index > 2)

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from econml_cli.commands import eval_options as options
-from econml_cli.commands.common import Member
-from econml_cli.errors import ConfigError, RunError, UnstableError
+from econml_cli.commands.common import Member, check_bootstrap
+from econml_cli.errors import ConfigError, RunError, UnstableError, plural
 
 
 def eval_command(
@@ -21,8 +21,8 @@ def eval_command(
     runs_dir: options.RunsDir = Path("runs"),
     bootstrap: options.Bootstrap = 1000,
     bootstrap_seed: options.BootstrapSeed = 0,
-    draws: options.Draws = 0,
-    draw_seed: options.DrawSeed = 0,
+    draws: options.Draws = None,
+    draw_seed: options.DrawSeed = None,
     decompose: options.Decompose = False,
     samples: options.Samples = None,
     replications: options.Replications = None,
@@ -57,6 +57,7 @@ def eval_command(
     )
     _refuse(len(chosen), asked, predictions, plot, changes, den_haan_marcet, (periods, paths))
     asked.check(len(chosen), "json" if json else format, plot is not None)
+    check_bootstrap(bootstrap)
     if plot is not None:
         plots.check_file(plot)
 
@@ -76,11 +77,12 @@ def eval_command(
     if asked.any:
         eval_parts.show(chosen, asked, sample, seeds, form, width, plot, _say)
         return
+    seeds |= {"draws": draws or 0, "draw_seed": draw_seed or 0}
     if den_haan_marcet:
         from econml_cli.evaluation import accuracy
 
         given = {name: n for name, n in (("periods", periods), ("paths", paths)) if n is not None}
-        seeds["paths"] = accuracy.Paths(**given, seed=draw_seed)
+        seeds["paths"] = accuracy.Paths(**given, seed=draw_seed or 0)
     if plot is not None:
         from econml_cli.evaluation.drawing import figures
 
@@ -122,17 +124,18 @@ def _write(run: Any, sample: dict[str, Any], path: Path) -> None:
         else predicted.predict_own(run, step=step)
     )
     predicted.write(frame, path)
-    _say(f"{len(frame):,} rows written to {path}")
+    _say(f"{plural(len(frame), 'row')} written to {path}")
 
 
 def _evaluate(chosen: Sequence[Any], options: dict[str, Any], sort: str | None, form: str, width: int | None) -> None:
     """Evaluate runs and print what was found; an exit code for what is wrong."""
-    from econml_cli.evaluation import evaluate_all
+    from econml_cli.evaluation import comparable, evaluate_all
     from econml_cli.evaluation.layout import tables
 
     found, failed = evaluate_all(chosen, **options)
     found = tables.ordered(found, sort) if found else found
-    for message in [note for evaluation in found for note in evaluation.notes] + [str(error) for error in failed]:
+    notes = [*(note for evaluation in found for note in evaluation.notes), *comparable.notes(found)]
+    for message in [*notes, *(str(error) for error in failed)]:
         _say(message)
     if found:
         print(tables.render(found, form, several=len(chosen) > 1, width=width))  # noqa: T201

@@ -31,7 +31,7 @@ Predictions = Annotated[
     typer.Option(
         metavar="FILE",
         rich_help_panel=DATA,
-        help="Also write the rows with their predictions here (.csv, .csv.gz, .tsv, .parquet).",
+        help="Also write the rows with their predictions here (.csv, .csv.gz, .tsv, .parquet), replaced if it exists.",
     ),
 ]
 Changes = Annotated[
@@ -64,29 +64,30 @@ Bootstrap = Annotated[
         min=0,
         metavar="N",
         rich_help_panel=UNCERTAINTY,
-        help="Replications of the 95 % bootstrap intervals; 0: none.",
+        help="Replications of the 95 % bootstrap intervals, at least 40; 0: none.",
     ),
 ]
 BootstrapSeed = Annotated[
     int, typer.Option(min=0, metavar="SEED", rich_help_panel=UNCERTAINTY, help="Seed of the bootstrap.")
 ]
 Draws = Annotated[
-    int,
+    int | None,
     typer.Option(
         min=0,
         metavar="N",
         rich_help_panel=UNCERTAINTY,
-        help="Fresh draws that estimate the population risk (simulated problems); 0: none.",
+        help="Fresh draws that estimate the population risk (simulated problems); 0: none (default: 0; with "
+        "--decompose, --samples or --compare 10,000).",
     ),
 ]
 DrawSeed = Annotated[
-    int,
+    int | None,
     typer.Option(
         min=0,
         max=2**32 - 1,
         metavar="SEED",
         rich_help_panel=UNCERTAINTY,
-        help="Seed of the fresh draws, and of the paths.",
+        help="Seed of the fresh draws, of the data sets of --samples, and of the paths (0).",
     ),
 ]
 Decompose = Annotated[
@@ -175,7 +176,8 @@ Plot = Annotated[
     typer.Option(
         metavar="FILE",
         rich_help_panel=OUTPUT,
-        help="Draw the fit against the truth or the data, its residuals, and convergence (.png, .pdf, .svg).",
+        help="Draw the fit against the truth or the data, its residuals, and convergence (.png, .pdf, .svg), replaced "
+        "if it exists.",
     ),
 ]
 Sort = Annotated[

@@ -89,7 +89,8 @@ def show(
     """Work out the parts and print them.
 
     Args:
-        sample: data, missing, step, changes of `evaluate`. seeds: its draws, bootstrap, and their seeds.
+        sample: data, missing, step, changes of `evaluate`. seeds: its draws and draw_seed (None where they were not
+            typed), bootstrap and bootstrap_seed.
         form: table, json, csv, markdown or latex. plot: where the curve, or the partial dependence, is drawn.
     """
     if asked.compare:
@@ -100,18 +101,18 @@ def show(
     found = _found(runs[0], asked, sample, seeds, say)
     for note in dict.fromkeys(note for part in found.values() for note in parts.notes(part)):
         say(note)
-    if plot is not None:
-        _plot(found, plot, say)
     print(parts.render(found, form))  # noqa: T201
+    if plot is not None:  # after the answer, which a figure that fails must not take with it
+        _plot(found, plot, say)
 
 
 def _found(run: Any, asked: Asked, sample: Mapping[str, Any], seeds: Mapping[str, Any], say: Any) -> dict[str, Any]:
     """The parts by name."""
-    draws, seed = seeds["draws"] or DRAWS, seeds["draw_seed"]
+    draws, seed = seeds["draws"] or DRAWS, seeds["draw_seed"] or 0
     around = {name: seeds[name] for name in ("bootstrap", "bootstrap_seed")}
     found: dict[str, Any] = {}
-    if (asked.decompose or asked.samples) and (sample["data"] or sample["changes"]):
-        raise ConfigError("--decompose and --samples are of the run's own problem; leave --data and --with out.")
+    if asked.decompose or asked.samples is not None:
+        _check_risk(run, asked, sample, seeds)
     if asked.decompose:
         from econml_cli.evaluation.risk.decompose import decompose
 
@@ -130,6 +131,24 @@ def _found(run: Any, asked: Asked, sample: Mapping[str, Any], seeds: Mapping[str
 
         found["partial_dependence"] = partial_dependences(run, asked.pdp, **sample, **around)
     return found
+
+
+def _check_risk(run: Any, asked: Asked, sample: Mapping[str, Any], seeds: Mapping[str, Any]) -> None:
+    """Refuse what the risk in parts, or a learning curve, has no use for."""
+    from econml_cli.problems import registry as problems
+
+    if sample["data"] or sample["changes"]:
+        raise ConfigError("--decompose and --samples are of the run's own problem; leave --data and --with out.")
+    if asked.samples is not None and sample["step"] is not None:
+        raise ConfigError("--samples fits the run's recipe again, from new weights; leave --step out.")
+    problem = run.config().problem
+    if problems.load(problem).simulated:
+        if seeds["draws"] == 0:
+            raise ConfigError("--decompose and --samples measure on fresh draws; leave --draws 0 out.")
+        return
+    said = "--draw-seed" if seeds["draws"] is None else "--draws"
+    if seeds["draws"] is not None or (seeds["draw_seed"] is not None and asked.samples is None):
+        raise ConfigError(f"{said} needs a problem that can be simulated; {problem} reads a file: leave {said} out.")
 
 
 def _plot(found: Mapping[str, Any], plot: Path, say: Callable[[str], None]) -> None:
@@ -172,8 +191,8 @@ def _compare(
         missing=sample["missing"],
         series=asked.dm,
         horizon=asked.horizon or 1,
-        draws=seeds["draws"] or DRAWS,
-        draw_seed=seeds["draw_seed"],
+        draws=DRAWS if seeds["draws"] is None else seeds["draws"],
+        draw_seed=seeds["draw_seed"] or 0,
     )
     if form == "json":
         for note in found.notes:

@@ -2,18 +2,22 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 from econml_cli.commands.common import Member
-from econml_cli.errors import ConfigError
+from econml_cli.errors import ConfigError, plural
 
 
 def predict_command(
     run: Annotated[str, typer.Argument(metavar="RUN", help="A run directory, or a name in --runs-dir.")],
     out: Annotated[
-        str, typer.Option(metavar="FILE", help="Where they go (.csv, .csv.gz, .tsv, .parquet); -: stdout, as CSV.")
+        str,
+        typer.Option(
+            metavar="FILE",
+            help="The file (.csv, .csv.gz, .tsv, .parquet), replaced if it exists; -: stdout, as CSV.",
+        ),
     ],
     data: Annotated[
         str | None,
@@ -74,15 +78,17 @@ def predict_command(
     compilation_cache.enable()
     level = intervals.LEVEL if interval is None else interval
     asked = intervals.Asked(level, conformal) if conformal or interval is not None else None
+    options: dict[str, Any] = {"step": step, "embed": embed, "asked": asked, "say": _say}
     if data is None:
-        frame = predictions.predict_own(chosen, step=step, embed=embed, asked=asked)
+        frame = predictions.predict_own(chosen, **options)
     else:
-        frame = predictions.predict(chosen, data, step=step, missing=missing, embed=embed, asked=asked)
+        frame = predictions.predict(chosen, data, missing=missing, **options)
     if out == "-":
         frame.to_csv(sys.stdout, index=False, lineterminator="\n")
     else:
         predictions.write(frame, Path(out))
-    for note in [] if embed else intervals.notes(chosen, asked):
-        print(f"econml predict: {note}", file=sys.stderr)  # noqa: T201
-    where = "stdout" if out == "-" else out
-    print(f"econml predict: {len(frame):,} rows written to {where}", file=sys.stderr)  # noqa: T201
+    _say(f"{plural(len(frame), 'row')} written to {'stdout' if out == '-' else out}")
+
+
+def _say(message: str) -> None:
+    print(f"econml predict: {message}", file=sys.stderr)  # noqa: T201

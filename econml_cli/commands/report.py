@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from econml_cli.commands.common import check_bootstrap
 from econml_cli.errors import ConfigError, RunError
 
 NUMBERS, OUTPUT = "Numbers", "Output"
@@ -40,7 +41,10 @@ def report_command(
     bootstrap: Annotated[
         int,
         typer.Option(
-            min=0, metavar="N", rich_help_panel=NUMBERS, help="Replications of the 95 % bootstrap intervals; 0: none."
+            min=0,
+            metavar="N",
+            rich_help_panel=NUMBERS,
+            help="Replications of the 95 % bootstrap intervals, at least 40; 0: none.",
         ),
     ] = 1000,
     bootstrap_seed: Annotated[
@@ -74,6 +78,7 @@ def report_command(
     from econml_cli.report import files
     from econml_cli.report import pdf as printed
 
+    check_bootstrap(bootstrap)
     chosen = [directory.find(name, runs_dir) for name in (runs or (None,))]
     files.check(out, "--out", (".html", ".htm"), files.MARK, force)
     if pdf is not None:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from econml_cli.commands.common import Member
-from econml_cli.errors import ConfigError
+from econml_cli.errors import ConfigError, plural
 
 
 def simulate_command(
@@ -23,13 +23,16 @@ def simulate_command(
         str | None,
         typer.Option(
             metavar="FILE",
-            help="Where the series go: path, period, a column each (.csv, .csv.gz, .tsv, .parquet); -: stdout, as CSV.",
+            help="Where the series go: path, period, a column each (.csv, .csv.gz, .tsv, .parquet), replaced if it "
+            "exists; -: stdout, as CSV.",
         ),
     ] = None,
     plot: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="Draw the series as fans, and the response to a shock, in FILE (.png, .pdf, .svg)."
+            metavar="FILE",
+            help="Draw the series as fans, and the response to a shock, in FILE (.png, .pdf, .svg), replaced if it "
+            "exists.",
         ),
     ] = None,
     impulse: Annotated[
@@ -94,7 +97,7 @@ def _write(frame: Any, out: str) -> None:
         frame.to_csv(sys.stdout, index=False, lineterminator="\n")
     else:
         predictions.write(frame, Path(out))
-    _say(f"{len(frame):,} rows written to {'stdout' if out == '-' else out}")
+    _say(f"{plural(len(frame), 'row')} written to {'stdout' if out == '-' else out}")
 
 
 def _say(message: str) -> None:

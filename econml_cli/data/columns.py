@@ -85,6 +85,11 @@ def as_numbers(column: "pd.Series", name: str) -> np.ndarray:
     )
 
 
+def zeros_and_ones(frame: "pd.DataFrame", names: Iterable[str]) -> list[str]:
+    """Those of some columns that hold zeros and ones, both of them, and nothing else but missing values."""
+    return [name for name in names if name in frame.columns and set(frame[name].dropna().unique()) == {0, 1}]
+
+
 def level_name(value: Any) -> str:
     """One spelling for a level however the file typed it: 1, 1.0 and "1" are "1"."""
     if isinstance(value, float | np.floating | Decimal) and math.isfinite(value) and value == round(value):
@@ -117,9 +122,17 @@ def levels(column: "pd.Series", name: str) -> list[str]:
 
 
 def _refuse_broken_numbers(values: Sequence[Any], name: str) -> None:
-    """A stray '.' or 'n/a' turns a column of numbers into text: hundreds of dummies would be the wrong answer."""
+    """A stray '.' or 'n/a', or 1,000, turns a column of numbers into text: hundreds of dummies would be wrong."""
     odd = [value for value in values if isinstance(value, str) and not _is_number(value)]
-    if len(values) > 20 and 0 < len(odd) <= len(values) / 10:
+    if len(values) <= 20 or not odd:
+        return
+    grouped = [value for value in odd if "," in value and _is_number(value.replace(",", ""))]
+    if grouped and len(odd) - len(grouped) <= len(values) / 10:
+        raise DataError(
+            f"Column '{name}' is numbers with thousands separators or decimal commas, such as {grouped[0]!r}, so it "
+            "was read as text; save 1,000 as 1000, and 0,5 as 0.5."
+        )
+    if len(odd) <= len(values) / 10:
         raise DataError(
             f"Column '{name}' is numbers but for {odd[0]!r}, so it was read as text; leave missing values empty."
         )

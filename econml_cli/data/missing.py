@@ -8,7 +8,7 @@ import numpy as np
 from econml_cli.data import columns, expression, transforms
 from econml_cli.data.expression import Node
 from econml_cli.data.transforms import Learnt
-from econml_cli.errors import DataError
+from econml_cli.errors import DataError, plural
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,10 +38,9 @@ def missing_by(
         _refuse_infinite(value, name, where)
         gaps = np.isnan(value).any(axis=1) & ~np.any([absent[c] for c in expression.columns(node)], axis=0)
         if gaps.any() and not expression.uses(node, "lag"):
-            first = int(np.flatnonzero(gaps)[0])
             raise DataError(
-                f"{where}: {name} is not a number in {int(gaps.sum()):,} rows, the first of them row {first} (a log or "
-                "root of a negative number?); leave those rows out, or change the formula."
+                f"{where}: {name} is not a number in {_rows(gaps)} (a log or root of a negative number?); leave such "
+                "rows out, or change the formula."
             )
         absent[name] = gaps
     return {name: gaps for name, gaps in absent.items() if gaps.any()}
@@ -58,10 +57,14 @@ def keep(absent: Mapping[str, np.ndarray], n: int, missing: Literal["error", "dr
     counts = ", ".join(f"{name} ({int(gaps.sum()):,})" for name, gaps in list(absent.items())[:20])
     counts += f" and {len(absent) - 20} more" if len(absent) > 20 else ""
     if missing == "error":
-        raise DataError(f"{where} has missing values, of {n:,} rows: {counts}; leave those rows out: --missing drop.")
+        raise DataError(
+            f"{where} has missing values, of {plural(n, 'row')}: {counts}; leave those rows out: --missing drop."
+        )
     kept = ~np.any([*absent.values()], axis=0)
     if not kept.any():
-        raise DataError(f"{where} has no row without a missing value, of {n:,} rows: {counts}; use fewer features.")
+        raise DataError(
+            f"{where} has no row without a missing value, of {plural(n, 'row')}: {counts}; use fewer features."
+        )
     return kept
 
 
@@ -69,6 +72,12 @@ def _refuse_infinite(values: np.ndarray, what: str, where: str) -> None:
     rows = np.isinf(values).reshape(len(values), -1).any(axis=1)
     if rows.any():
         raise DataError(
-            f"{where}: {what} is infinite in {int(rows.sum()):,} rows, the first of them row "
-            f"{int(np.flatnonzero(rows)[0])} (the log of 0, a division by 0?); leave them out, or change the formula."
+            f"{where}: {what} is infinite in {_rows(rows)} (the log of 0, a division by 0?); leave such rows out, or "
+            "change the formula."
         )
+
+
+def _rows(which: np.ndarray) -> str:
+    """How many rows, and the first of them as a spreadsheet or a person counts: from 1, without the header."""
+    count = int(which.sum())
+    return f"{plural(count, 'row')}, {'the first of them ' * (count > 1)}observation {int(which.argmax()) + 1:,}"

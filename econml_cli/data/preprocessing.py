@@ -1,7 +1,7 @@
 """What is learnt from a table once and applied to tables ever after; as JSON, so that reading it runs nothing."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -35,13 +35,18 @@ class Specification:
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """How to encode any table like the one of the fit."""
+    """How to encode any table like the one of the fit.
+
+    `binary` are the columns of the features that hold zeros and ones alone in the rows of the fit; None in a run that
+    an older econml wrote.
+    """
 
     specification: Specification
     formula: Formula
     missing: Literal["error", "drop"]
     features: design.Encoding
     target: target.TargetEncoding
+    binary: list[str] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """JSON values only; `from_json` gives the same again, to the last digit."""
@@ -51,6 +56,7 @@ class Preprocessing:
             "missing": self.missing,
             "features": dataclasses.asdict(self.features),
             "target": dataclasses.asdict(self.target),
+            "binary": self.binary,
         }
 
     @classmethod
@@ -69,7 +75,7 @@ class Preprocessing:
             raise DataError(f"preprocessing.json is damaged ({error} is amiss); fit again.") from None
         if version != VERSION:
             raise DataError(f"preprocessing.json is of version {version}, this is version {VERSION}; fit again.")
-        return cls(specification, specification.formula(), rule, features, aim)
+        return cls(specification, specification.formula(), rule, features, aim, saved.get("binary"))
 
     def encode(
         self, frame: "pd.DataFrame", where: str, *, need_target: bool
@@ -142,11 +148,11 @@ def learn(
     specification: Specification,
     rule: Literal["error", "drop"],
     loss: str | None,
-    parts: dict[str, np.ndarray],
+    split: Callable[..., dict[str, np.ndarray]],
     group: str | None,
 ) -> tuple[Preprocessing, dict[str, np.ndarray], np.ndarray]:
     """Learn from the training rows of a table: (preprocessing, usable positions of each split, rows that `encode` keeps
-    when it needs no target [n] bool). `parts` {split: positions} as `split.split_rows` gives them.
+    when it needs no target [n] bool). `split` gives {split: positions}; it is told the rows `kept` once they are known.
 
     Raises:
         ConfigError: the formula is not admitted. DataError: the table cannot be used; says why.
@@ -155,21 +161,29 @@ def learn(
     left = {} if read.target is None else {read.target: read.factors[read.target]}
     explained = [column for node in left.values() for column in formula.expression.columns(node)]
     columns.require([*read.feature_columns, *explained], frame, where)
-    train = np.zeros(len(frame), dtype=bool)
-    train[parts["train"]] = True
+    train = _mask(split()["train"], len(frame))
     absent = missing.missing_by(read.features, frame, {}, train, where)
     with_features = ~np.any([np.zeros(len(frame), dtype=bool), *absent.values()], axis=0)
     absent |= missing.missing_by(left, frame, {}, train, where)
     if group is not None and (gaps := frame[group].isna().to_numpy(dtype=bool)).any():
         absent[group] = gaps
     kept = missing.keep(absent, len(frame), rule, where)
-    usable = {split: rows[kept[rows]] for split, rows in parts.items()}
+    parts = split(kept=kept)
+    train = _mask(parts["train"], len(frame))
+    usable = {name: rows[kept[rows]] for name, rows in parts.items()}
     _check_sizes(parts, usable, where)
     encoding = design.learn(read, frame, kept, train & kept)
+    binary = columns.zeros_and_ones(frame[kept], read.feature_columns)
     if read.target is None:
-        return Preprocessing(specification, read, rule, encoding, target.of_features()), usable, with_features
+        return Preprocessing(specification, read, rule, encoding, target.of_features(), binary), usable, with_features
     aims = target.learn(read.target, left[read.target], frame, kept, train & kept, loss)
-    return Preprocessing(specification, read, rule, encoding, aims), usable, with_features
+    return Preprocessing(specification, read, rule, encoding, aims, binary), usable, with_features
+
+
+def _mask(rows: np.ndarray, n: int) -> np.ndarray:
+    found = np.zeros(n, dtype=bool)
+    found[rows] = True
+    return found
 
 
 def _check_sizes(parts: dict[str, np.ndarray], usable: dict[str, np.ndarray], where: str) -> None:

@@ -121,7 +121,10 @@ def _text(path: Path, separator: str, compression: Any) -> "pd.DataFrame":
             "separator."
         ) from error
     if len(names) == 1 and (other := next((mark for mark in ";\t|," if mark != separator and mark in names[0]), None)):
-        raise DataError(f"{path} seems to be separated by {other!r}, not {separator!r}; convert it, or rename it .tsv.")
+        packed = {"gzip": ".gz", "bz2": ".bz2"}.get(compression, "")
+        right = {"\t": ".tsv", ",": ".csv"}.get(other, "") + packed
+        remedy = f"rename it {right}" if right in READERS else f"save it with {separator!r} between columns"
+        raise DataError(f"{path} seems to be separated by {other!r}, not {separator!r}; {remedy}.")
     return frame
 
 

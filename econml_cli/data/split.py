@@ -18,12 +18,13 @@ def split_rows(
     groups: Any = None,
     folds: int = 0,
     fold: int = 0,
+    kept: np.ndarray | None = None,
 ) -> dict[str, np.ndarray]:
     """Part rows 0, ..., n-1 into train, val and test: {split: positions in increasing order}.
 
     The parts depend on nothing but n (or the groups), the fractions and the seed: not on the features, the target, or
-    what is missing, so that two models of one file are tested on the same rows. The test rows do not depend on
-    `val_fraction` either. A fraction of 0 gives no rows, any other at least one row (or group).
+    (with one exception below) what is missing, so that two models of one file are tested on the same rows. The test
+    rows do not depend on `val_fraction` either. A fraction of 0 gives no rows, any other at least one row (or group).
 
     `groups` [n] holds a value for each row: rows that share one stay on one side. Groups in random order then fill
     the test split until it has its share of rows or more, then the validation split; the others are for training.
@@ -31,7 +32,8 @@ def split_rows(
     With `folds` K the test rows are fold number `fold`, 1 to K, and `test_fraction` is not looked at. Each row is in
     one fold; without groups their sizes differ by one at most, with groups by no more than the largest group has rows.
     The validation rows are taken from the folds after it, the first after the last, so that no row is always among
-    them.
+    them. If a fold has none of the rows that are `kept` [n] bool, all folds are drawn from these alone: each fold has
+    something to test.
 
     Raises:
         ConfigError: the fractions leave nothing to train on, or the folds are not possible (see also `check_folds`).
@@ -47,7 +49,13 @@ def split_rows(
     order = np.random.default_rng(seed).permutation(len(sizes))
     tested = _units_that_fill(sizes[order], round(test_fraction * n)) if test_fraction > 0 else 0
     if folds:
-        numbers = _folds_of(sizes[order], folds, "rows" if groups is None else "groups")
+        what = "rows" if groups is None else "groups"
+        numbers = _folds_of(sizes[order], folds, what)
+        if kept is not None and len(np.unique(numbers[np.argsort(order)][units[kept]])) < folds:
+            _check_enough(len(np.unique(units[kept])), folds, f"{what} without missing values")
+            own = None if groups is None else groups[kept]
+            parts = split_rows(int(kept.sum()), val_fraction, test_fraction, seed, own, folds, fold)
+            return {split: np.flatnonzero(kept)[rows] for split, rows in parts.items()}
         after = (numbers - fold) % folds  # 0: the fold itself, 1: the one after it, ...
         order, tested = order[np.argsort(after, kind="stable")], int(np.count_nonzero(after == 0))
     left = sizes[order[tested:]]
@@ -78,14 +86,18 @@ def check_folds(folds: int, fold: int) -> None:
 
 def _folds_of(sizes: np.ndarray, folds: int, what: str) -> np.ndarray:
     """The fold, 1 to `folds`, of each unit, taken in this order: each goes to the fold that has fewest rows so far."""
-    if len(sizes) < folds:
-        raise ConfigError(f"--folds {folds} needs as many {what}, and there are {len(sizes):,}; use fewer folds.")
+    _check_enough(len(sizes), folds, what)
     filled = [(0, fold) for fold in range(1, folds + 1)]
     numbers = np.empty(len(sizes), dtype=int)
     for unit, size in enumerate(sizes.tolist()):
         rows, numbers[unit] = filled[0]
         heapq.heapreplace(filled, (rows + size, int(numbers[unit])))
     return numbers
+
+
+def _check_enough(units: int, folds: int, what: str) -> None:
+    if units < folds:
+        raise ConfigError(f"--folds {folds} needs as many {what}, and there are {units:,}; use fewer folds.")
 
 
 def _units(n: int, groups: Any) -> tuple[np.ndarray, np.ndarray]:

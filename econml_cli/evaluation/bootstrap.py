@@ -15,8 +15,8 @@ def intervals(
 ) -> dict[str, tuple[float, float]]:
     """The central `level` percentile bootstrap interval of every metric: {name: (low, high)}; {} for no replications.
 
-    Observations are taken as independent, or, with `groups` [n], those of different groups. Replications in which a
-    metric is not defined are left out.
+    Observations are taken as independent, or, with `groups` [n], those of different groups; a single one has no
+    interval (NaN). Replications in which a metric is not defined are left out.
     Source: Efron and Tibshirani (1993), An Introduction to the Bootstrap, ch. 13.
     """
     if replications == 0:
@@ -32,13 +32,16 @@ def _quantiles(values: np.ndarray, tails: list[float]) -> tuple[float, float]:
 
 
 def resampled_means(columns: np.ndarray, replications: int, seed: int, groups: np.ndarray | None = None) -> np.ndarray:
-    """The means [replications, k] of columns [n, k] over rows (or whole groups of rows) drawn with replacement.
+    """The means [replications, k] of columns [n, k] over rows (or whole groups of rows) drawn with replacement; NaN
+    where there is only one to draw.
 
     Beyond MAX_UNITS rows, equal groups of rows are drawn instead: the mean has the same variance, sigma^2 / n, and time
     and memory no longer grow with n.
     """
     sums, sizes = _units(columns) if groups is None else _clusters(columns, groups)
     rng, n = np.random.default_rng(seed), len(sizes)
+    if n == 1:  # every replication would be the sample itself, as if its mean had no error
+        return np.full((replications, columns.shape[1]), np.nan)
     means = np.empty((replications, columns.shape[1]))
     step = max(1, BLOCK // n)
     for start in range(0, replications, step):

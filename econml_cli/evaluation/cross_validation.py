@@ -189,7 +189,7 @@ def _fold(run: Run, number: int) -> _Found:
 
 
 def _over(values: np.ndarray) -> Estimate:
-    return spread.around(float(np.mean(values)), spread.standard_error(values), len(values))
+    return spread.around(float(np.mean(values)), spread.standard_error(values), len(values) - 1)
 
 
 def _pooled(found: Sequence[_Found], replications: int, seed: int) -> dict[str, Estimate]:

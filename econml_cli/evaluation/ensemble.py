@@ -23,18 +23,25 @@ class Members:
     Attributes:
         models: those that have not diverged (of an ordinary run its one model, whatever became of it).
         numbers: which members they are; (None,) for an ordinary run. total: how many there are in all.
-        epoch: the latest one that weights are from.
+        epoch: the latest one that weights are from. lost: whether the one model is that of a fit that diverged.
     """
 
     models: tuple[Any, ...]
     numbers: tuple[int | None, ...]
     total: int
     epoch: int
+    lost: bool = False
 
     @property
     def diverged(self) -> int:
         """How many are left out."""
         return self.total - len(self.models)
+
+    @property
+    def left_out(self) -> str:
+        """The same, in words; "" for none."""
+        verb = "is" if self.diverged == 1 else "are"
+        return f"{self.diverged} of {self.total} members diverged and {verb} left out" if self.diverged else ""
 
 
 def members(run: Run, step: int | None = None) -> Members:
@@ -53,7 +60,8 @@ def members(run: Run, step: int | None = None) -> Members:
             "again with a smaller --lr or with --grad-clip 1."
         )
     numbers = tuple(one.member for one in alive)
-    return Members(tuple(one.model for one in alive), numbers, len(loaded), max(one.epoch for one in alive))
+    models, epoch = tuple(one.model for one in alive), max(one.epoch for one in alive)
+    return Members(models, numbers, len(loaded), epoch, lost=any(one.diverged for one in alive))
 
 
 def over(values: Sequence[float]) -> Estimate:

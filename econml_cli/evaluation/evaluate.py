@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from econml_cli import disk, html_tables
+from econml_cli import disk, html_tables, trust
 from econml_cli.config import FitConfig
 from econml_cli.errors import ConfigError, EconmlError
 from econml_cli.evaluation import bootstrap as boot
@@ -17,6 +17,7 @@ from econml_cli.evaluation.accuracy import Paths, den_haan_marcet
 from econml_cli.evaluation.ensemble import Members
 from econml_cli.evaluation.estimate import Estimate
 from econml_cli.evaluation.population import population_risk
+from econml_cli.evaluation.risk.spread import groups_of, unspread
 from econml_cli.evaluation.samples import Samples, Scored, scorer, size
 from econml_cli.problems import registry as problems
 from econml_cli.problems.economics import judge
@@ -131,13 +132,13 @@ def evaluate(
         errors, verdicts = _errors(samples.problem, members, to_device(samples.parts[reported], dtype), estimates)
         estimates |= errors
         if draws:
-            estimates["population_risk"] = _population(samples.problem, members, draws, draw_seed)
+            estimates["population_risk"] = _population(samples.problem, config.problem, members, draws, draw_seed)
         if paths is not None:
             test = den_haan_marcet(samples.problem, members.models[0], config.problem, paths)
             estimates |= {name: Estimate(value) for name, value in test.numbers().items()}
             samples = dataclasses.replace(samples, notes=(*samples.notes, test.said()))
         coefficients = _coefficients(config, samples.problem, members.models[0]) if members.total == 1 else None
-    status = run.status()
+    status = trust.status(run, members.lost)
     return Evaluation(
         run=run.name, path=str(run.path), model=config.model, problem=config.problem, task=samples.problem.task,
         status=status, epoch=members.epoch, reported=reported,
@@ -158,7 +159,7 @@ def _estimates(
     task = samples.problem.task
     for split, batch in samples.parts.items():
         scored = [score(batch, model) for model in members.models]
-        of = (split, replications.get(split, 0), seed, getattr(samples.problem, "groups", {}).get(split))
+        of = (split, replications.get(split, 0), seed, groups_of(samples.problem, split, size(batch)))
         estimates |= _measure(task, scored[0], *of) if members.total == 1 else ensemble.measure(task, scored, *of)
     return estimates
 
@@ -175,8 +176,8 @@ def _errors(
     return ensemble.numbers(found), words_over_members([judge(problem, numbers) for numbers in found])
 
 
-def _population(problem: Any, members: Members, draws: int, seed: int) -> Estimate:
-    risks = [population_risk(problem, model, draws, seed) for model in members.models]
+def _population(problem: Any, name: str, members: Members, draws: int, seed: int) -> Estimate:
+    risks = [population_risk(problem, name, model, draws, seed) for model in members.models]
     if members.total == 1:
         risk = risks[0]
         return Estimate(risk.value, risk.low, risk.high, risk.standard_error, risk.draws)
@@ -220,19 +221,12 @@ def _coefficients(config: FitConfig, problem: Any, model: Any) -> dict[str, Any]
 
 
 def _notes(run: Run, status: str, members: Members, reported: str, samples: Samples) -> tuple[str, ...]:
-    notes = list(samples.notes)
-    if status not in ("max_epochs", "early_stopping", "converged", "solved"):
-        what = {
-            "diverged": "diverged",
-            "interrupted": "was interrupted",
-            "running": "has not finished",
-            "killed": "was killed",
-        }
-        notes.append(f"{run.name} {what.get(status, status)}: these are its weights of epoch {members.epoch:,}.")
+    notes = [*samples.notes, *trust.of_weights(run, status, members.epoch)]
     if members.diverged:
-        notes.append(f"{run.name}: {members.diverged} of {members.total} members diverged and are left out.")
+        notes.append(f"{run.name}: {members.left_out}.")
     if reported == "train":
         notes.append(f"{run.name} has no test split: intervals and errors are those of the training split.")
+    notes += unspread(run.name, samples.problem, reported, size(samples.parts[reported]))
     return tuple(notes)
 
 

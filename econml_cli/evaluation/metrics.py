@@ -72,7 +72,8 @@ def explained(y: np.ndarray, yhat: np.ndarray) -> Moments:
 
     def statistic(means: np.ndarray) -> Values:
         sst = means[..., k : 2 * k] - np.square(means[..., 2 * k :])
-        return {"r2": np.nanmean(1 - means[..., :k] / np.where(sst > 0, sst, np.nan), axis=-1)}
+        found = 1 - means[..., :k] / np.where(sst > 0, sst, np.nan)
+        return {"r2": np.nansum(found, axis=-1) / np.sum(~np.isnan(found), axis=-1)}  # NaN where none varies
 
     return Moments(np.column_stack([np.square(y - yhat), np.square(centred), centred]), statistic)
 
@@ -106,9 +107,11 @@ def multiclass(y: np.ndarray, p: np.ndarray) -> Moments:
 def _classes(y: np.ndarray, predicted: np.ndarray, p: np.ndarray, floor: np.ndarray, ranked: Sequence[int]) -> Moments:
     chosen = np.maximum(np.take_along_axis(p, y[:, None], axis=1)[:, 0].astype(np.float64), floor[y])
     shares = (y[:, None] == np.arange(p.shape[1])).astype(np.float64)
+    # of the class that is the most frequent one of the sample: the largest share of each resample would be biased
+    frequent = shares[:, shares.sum(axis=0).argmax()]
     own = Moments(
-        np.column_stack([predicted == y, -np.log(chosen), shares]),
-        lambda means: {"accuracy": means[..., 0], "base_rate": means[..., 2:].max(axis=-1), "log_loss": means[..., 1]},
+        np.column_stack([predicted == y, -np.log(chosen), frequent]),
+        lambda means: {"accuracy": means[..., 0], "base_rate": means[..., 2], "log_loss": means[..., 1]},
     )
     curves = [_auc(shares[:, c] == 1, p[:, c]) for c in ranked if 0 < shares[:, c].sum() < len(y)]
     return _together([own, _average("auc", curves)])

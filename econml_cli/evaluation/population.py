@@ -4,16 +4,12 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-import jax
 import numpy as np
-from flax import nnx
 
-#: draws held at once; a last block that is not full is drawn in full and cut, so that one program is compiled
-BLOCK = 2**14
-#: what the seed of fresh draws is folded with
-FRESH = 2**31 + 1
-#: the 97.5 % point of the standard normal distribution
-Z = 1.959963984540054
+from econml_cli.evaluation.estimate import Z
+from econml_cli.evaluation.risk.bayes import loss
+from econml_cli.evaluation.risk.fresh import Fresh, Meter
+from econml_cli.evaluation.risk.spread import groups_of
 
 
 @dataclass(frozen=True)
@@ -33,27 +29,34 @@ class Risk:
         return self.value + Z * self.standard_error
 
 
-def population_risk(problem: Any, model: Any, draws: int, seed: int) -> Risk:
+def population_risk(problem: Any, name: str, model: Any, draws: int, seed: int) -> Risk:
     """The mean loss over `draws` fresh observations, in reported units; memory does not grow with `draws`.
 
-    Call it inside `precision(...)`.
+    Call it inside `precision(...)`. The states of one trajectory (`problem.dependent`) count as one draw.
 
     Args:
-        problem: a simulated problem. draws: at least 2. seed: of `nnx.Rngs`, from which the blocks are drawn in turn.
+        problem: a simulated problem. name: its name, for an error. draws: at least 2, and at least two trajectories.
+        seed: of the draws.
+
+    Raises:
+        ConfigError: fewer draws, or nothing of the problem is drawn, so that it has no population.
     """
-    graphdef, state = nnx.split(model)
-    # not the keys of nnx.Rngs(seed): with the fit's own seed those would draw its samples again
-    rngs, n = nnx.Rngs(jax.random.fold_in(jax.random.key(seed), FRESH)), min(draws, BLOCK)
+    first, totals = math.nan, np.zeros(6)
+    for block in Meter({"loss": loss(problem)}).blocks([model], Fresh(problem, name, draws, seed)):
+        values = block["loss"][0]
+        # as distances from a first mean: the squares of the losses themselves would lose the digits of a small variance
+        first = float(values.mean()) if math.isnan(first) else first
+        totals += _totals(values - first, groups_of(problem, "population", len(values)))
+    groups, n, sums, squares, crossed, sizes = totals.tolist()
+    mean = sums / n
+    spread = squares - 2 * mean * crossed + mean**2 * sizes  # sum of (sum - size * mean)^2 over the groups
+    return Risk(first + mean, math.sqrt(groups / (groups - 1) * max(spread, 0.0)) / n, draws)
 
-    @nnx.jit
-    def block(rngs: nnx.Rngs, state: Any) -> jax.Array:
-        return problem.loss(nnx.merge(graphdef, state), problem.sample(rngs, "population", n)) * problem.loss_scale
 
-    count, mean, squares = 0, 0.0, 0.0
-    while count < draws:
-        loss = np.asarray(block(rngs, state), np.float64)[: draws - count]
-        # pooled as in Chan, Golub and LeVeque (1983): sums of squares would lose the digits of a small variance
-        total, step = count + len(loss), loss.mean() - mean
-        squares += float(np.square(loss - loss.mean()).sum() + step**2 * count * len(loss) / total)
-        mean, count = float(mean + step * len(loss) / total), total
-    return Risk(mean, math.sqrt(squares / (draws - 1) / draws), draws)
+def _totals(values: np.ndarray, groups: np.ndarray | None) -> np.ndarray:
+    """Of values [n] in groups, or each its own: the number of groups, n, the sum of the values; over groups the sums of
+    sum^2, of sum * size, and of size^2."""
+    sums, sizes = values, np.ones(len(values))
+    if groups is not None:
+        sums, sizes = np.bincount(groups, weights=values), np.bincount(groups).astype(np.float64)
+    return np.array([len(sums), len(values), sums.sum(), sums @ sums, sums @ sizes, sizes @ sizes])

@@ -9,6 +9,7 @@ import numpy as np
 
 from econml_cli.config import FitConfig
 from econml_cli.errors import ConfigError
+from econml_cli.evaluation.ensemble import Members
 from econml_cli.evaluation.samples import own_samples, predicted
 from econml_cli.runs import Run
 
@@ -75,7 +76,7 @@ def calibrate(run: Run, config: FitConfig, models: Sequence[Any], level: float) 
     """
     samples = own_samples(run, config)
     if samples.problem.task != "regression":
-        raise ConfigError(f"--conformal gives intervals around a number, and {run.name} predicts none; leave it out.")
+        raise ConfigError(f"--conformal {_unsuited(run, config, samples.problem.task)}; leave it out.")
     batch = samples.parts.get("val")
     if batch is None:
         raise ConfigError(
@@ -86,6 +87,14 @@ def calibrate(run: Run, config: FitConfig, models: Sequence[Any], level: float) 
     yhat = np.mean([predicted(samples.problem, model, batch.x, dtype) for model in models], axis=0, dtype=np.float64)
     scores = np.abs(np.asarray(samples.problem.observed(batch), np.float64).reshape(yhat.shape) - yhat)
     return Conformal(radius_of(scores, level), len(scores))
+
+
+def _unsuited(run: Run, config: FitConfig, task: str | None) -> str:
+    """Why predictions have no conformal intervals."""
+    if task is None:
+        return f"needs residuals, and problem {config.problem} has no observed outcome that a prediction could miss"
+    does = "reconstructs its features" if task == "reconstruction" else "predicts classes"
+    return f"gives intervals around the number that a regression predicts, and {run.name} {does}"
 
 
 def radius_of(scores: np.ndarray, level: float) -> np.ndarray:
@@ -105,17 +114,35 @@ def radius_of(scores: np.ndarray, level: float) -> np.ndarray:
     return np.sort(scores, axis=0)[place - 1]
 
 
-def notes(run: Run, asked: Asked | None) -> list[str]:
-    """What the columns lo and hi of a run's predictions are, in a sentence each."""
-    trainer = run.config().trainer
-    level = asked.level if asked is not None else LEVEL
+def check_spread(run: Run, asked: Asked | None, of: Members) -> None:
+    """Refuse intervals across members where there is one model.
+
+    Raises:
+        ConfigError: that is so; says why.
+    """
+    if asked is None or asked.conformal or len(of.models) > 1:
+        return
+    which, remedy = run.name, "fit with --members"
+    if run.member is not None:
+        which, remedy = f"member {run.member} of {run.name}", "leave out --member"
+    why = f"{which} is one fit, without a spread across seeds"
+    if of.total > 1:
+        why = f"only one of the {of.total} members of {run.name} has not diverged: no spread across seeds"
+        remedy = "fit again with a smaller --lr or with --grad-clip 1"
+    raise ConfigError(f"--interval: {why}; add --conformal, or {remedy}.")
+
+
+def notes(config: FitConfig, asked: Asked | None, of: Members) -> list[str]:
+    """What the columns lo and hi of predictions are, and which members those are of, in a sentence each."""
+    level, lost = asked.level if asked is not None else LEVEL, [of.left_out] if of.diverged else []
     if asked is not None and asked.conformal:
         told = [f"lo, hi: {level:g} % by split conformal prediction, from the validation split"]
-        if trainer.patience:
+        if config.trainer.patience:
             told.append("the validation split chose the epoch too (--patience), so that their level is approximate")
-        return told
-    if trainer.members > 1 and run.member is None:
-        return [
-            f"lo, hi: {level:g} % across seeds, of {trainer.members} members; the noise of an outcome is not in them"
-        ]
-    return []
+        return [*told, *lost]
+    if of.total == 1:
+        return []
+    if len(of.models) == 1:
+        return [f"only one of {of.total} members has not diverged: no spread across seeds"]
+    counted = f"{len(of.models)} of {of.total}" if lost else str(of.total)
+    return [f"lo, hi: {level:g} % across seeds, of {counted} members; the noise of an outcome is not in them", *lost]

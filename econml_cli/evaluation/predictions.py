@@ -1,24 +1,32 @@
 """Predictions beside the rows they are for."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from econml_cli import disk
+from econml_cli import disk, trust
 from econml_cli.config import FitConfig
 from econml_cli.errors import ConfigError, DataError
-from econml_cli.evaluation.ensemble import members
+from econml_cli.evaluation import prediction_intervals as intervals
+from econml_cli.evaluation.ensemble import Members, members
 from econml_cli.evaluation.prediction_intervals import LEVEL, Asked, Spread, across, calibrate
 from econml_cli.evaluation.samples import computed, new_samples, own_samples, predicted
 from econml_cli.runs import Run
-from econml_cli.training.position import load_model
+from econml_cli.training.position import load
 from econml_cli.training.precision import precision
 from econml_cli.training.record import own_file
 
 if TYPE_CHECKING:  # `eval` needs no pandas, and importing it takes as long as reading a run
     import pandas as pd
+
+Say = Callable[[str], None]
+
+
+def _silent(note: str) -> None:
+    """Nobody listens."""
+
 
 WRITERS = {
     ".csv": lambda frame, path: frame.to_csv(path, index=False),
@@ -36,6 +44,7 @@ def predict(
     missing: str | None = None,
     embed: bool = False,
     asked: Asked | None = None,
+    say: Say = _silent,
 ) -> "pd.DataFrame":
     """The rows of a file with the run's predictions: its columns and order, then
 
@@ -47,7 +56,8 @@ def predict(
     standard deviation and interval across members (`p_sd`, ... where there is more than one prediction). The intervals
     that are `asked` for may be conformal instead. With `embed` they are `z_1`, `z_2`, ...: the representation phi(x) of
     the model h(phi(x)).
-    The target's column need not be there. Rows that the run's own `--missing` drops are left out.
+    The target's column need not be there. Rows that the run's own `--missing` drops are left out. `say` is told, in a
+    sentence each, what is to be known of the weights and of the intervals.
 
     Raises:
         ConfigError: the problem reads no file, the model has no representation, or there is nothing to make the
@@ -58,18 +68,25 @@ def predict(
     config = run.config()
     with precision(config.trainer.precision):
         samples = new_samples(run, config, path, need_target=False, missing=missing)
-        added = _adds(run, config, samples.problem, step, embed, asked)(samples.parts["data"].x)
+        added = _adds(run, config, samples.problem, step, embed, asked, say)(samples.parts["data"].x)
     return _beside(samples.frame, added, path)
 
 
 def _adds(
-    run: Run, config: FitConfig, problem: Any, step: int | None, embed: bool, asked: Asked | None
+    run: Run, config: FitConfig, problem: Any, step: int | None, embed: bool, asked: Asked | None, say: Say
 ) -> Callable[[Any], dict[str, np.ndarray]]:
     """The function that makes the new columns from the inputs x of some rows."""
     dtype = config.trainer.precision
     if not embed:
-        return _predicts(run, config, problem, members(run, step).models, asked)
-    model, _ = load_model(run, step)
+        found = members(run, step)
+        make = _predicts(run, config, problem, found, asked)
+        for note in (*_of_weights(run, found.lost, found.epoch), *intervals.notes(config, asked, found)):
+            say(note)
+        return make
+    loaded = load(run, step)
+    model = loaded.model
+    for note in _of_weights(run, loaded.diverged, loaded.epoch):
+        say(note)
     if not hasattr(model, "embed"):
         raise ConfigError(f"--embed: model {config.model} has no representation z = phi(x) of its own; leave it out.")
 
@@ -80,14 +97,16 @@ def _adds(
     return represent
 
 
+def _of_weights(run: Run, diverged: bool, epoch: int) -> tuple[str, ...]:
+    return trust.of_weights(run, trust.status(run, diverged), epoch)
+
+
 def _predicts(
-    run: Run, config: FitConfig, problem: Any, models: Sequence[Any], asked: Asked | None
+    run: Run, config: FitConfig, problem: Any, of: Members, asked: Asked | None
 ) -> Callable[[Any], dict[str, np.ndarray]]:
     """Of several models the averaged prediction; beside it the intervals that are asked for, or those across models."""
-    if asked is not None and not asked.conformal and len(models) == 1:
-        raise ConfigError(
-            f"--interval: {run.name} is one fit, without a spread across seeds; add --conformal, or fit with --members."
-        )
+    intervals.check_spread(run, asked, of)
+    models = of.models
     level = asked.level if asked is not None else LEVEL
     conformal = calibrate(run, config, models, level) if asked is not None and asked.conformal else None
 
@@ -117,7 +136,7 @@ def _beside_each(problem: Any, yhat: np.ndarray, spread: Spread) -> dict[str, np
 
 
 def predict_own(
-    run: Run, *, step: int | None = None, embed: bool = False, asked: Asked | None = None
+    run: Run, *, step: int | None = None, embed: bool = False, asked: Asked | None = None, say: Say = _silent
 ) -> "pd.DataFrame":
     """The data that a run was fitted to with its predictions, as `predict`, and a column `split`: train, val or test.
 
@@ -130,8 +149,8 @@ def predict_own(
     with precision(config.trainer.precision):
         samples = own_samples(run, config)
         if not samples.problem.simulated:
-            return _own_file(run, config, samples.problem, step, embed, asked)
-        added = _adds(run, config, samples.problem, step, embed, asked)
+            return _own_file(run, config, samples.problem, step, embed, asked, say)
+        added = _adds(run, config, samples.problem, step, embed, asked, say)
         frames = [
             _drawn(samples.problem, batch, config).assign(**added(batch.x), split=split)
             for split, batch in samples.parts.items()
@@ -140,9 +159,9 @@ def predict_own(
 
 
 def _own_file(
-    run: Run, config: FitConfig, problem: Any, step: int | None, embed: bool, asked: Asked | None
+    run: Run, config: FitConfig, problem: Any, step: int | None, embed: bool, asked: Asked | None, say: Say
 ) -> "pd.DataFrame":
-    frame = predict(run, str(own_file(run, config)), step=step, embed=embed, asked=asked)
+    frame = predict(run, str(own_file(run, config)), step=step, embed=embed, asked=asked, say=say)
     labels = np.full(len(frame), "", dtype=object)  # "": in no split, as a row without its target
     for split, positions in problem.split_rows.items():
         labels[positions] = split

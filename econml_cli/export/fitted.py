@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from econml_cli import trust
 from econml_cli.config import FitConfig
 from econml_cli.errors import DataError, EconmlError, RunError
 from econml_cli.evaluation.predictions import columns
@@ -109,9 +110,10 @@ def read(run: Run, step: int | None = None) -> Fitted:
         )
     out = predicted(_Plain(), loaded.model, standardised, config.trainer.precision)
     outputs = _outputs(problem, preprocessing, out, y, BOUNDS[config.trainer.precision])
+    weights = trust.of_weights(run, trust.status(run, loaded.diverged), loaded.epoch)
     return Fitted(
         run, config, loaded.model, problem, loaded.epoch, inputs, outputs, raw.astype(inputs.dtype), y,
-        split or "random inputs", (*samples.notes, *notes),
+        split or "random inputs", (*samples.notes, *notes, *weights),
     )  # fmt: skip
 
 

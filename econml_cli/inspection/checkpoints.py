@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from econml_cli import checkpoint
+from econml_cli import checkpoint, trust
 from econml_cli.inspection import selection
 from econml_cli.inspection.graph import describe_graph
 from econml_cli.inspection.report import Report
@@ -69,7 +69,7 @@ def _summary(run: Run, manifest: Mapping[str, Any], loaded: position.Loaded, lea
         "run": str(run.path),
         "model": loaded.config.model,
         "problem": loaded.config.problem,
-        "status": run.status(),
+        "status": trust.status(run, loaded.diverged),
         **{key: manifest.get(key) for key in ("created", "finished", "command")},
         **_which(run, loaded),
         "parameters": _total([leaf for leaf in leaves if leaf.kind == "Param"]),

@@ -8,7 +8,8 @@ from rich.padding import Padding
 from rich.text import Text
 
 from econml_cli.display import Widest, columns, number
-from econml_cli.inspection.text import heading, plural
+from econml_cli.errors import plural
+from econml_cli.inspection.text import heading
 
 _STYLES = {"pass": "", "fail": "bold red", "not applicable": "dim"}
 

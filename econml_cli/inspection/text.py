@@ -11,6 +11,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from econml_cli.display import Widest, columns, key_values, number, pairs, size
+from econml_cli.errors import plural
 from econml_cli.fields import Option, as_text
 from econml_cli.inspection.listings import Entry, RunRow, type_name
 
@@ -60,11 +61,6 @@ def _weights(found: Mapping[str, Any]) -> str:
 def arrays(total: Mapping[str, int]) -> str:
     """A number of arrays and their size: "6 arrays, 68.1 kB"."""
     return f"{plural(total['arrays'], 'array')}, {size(total['bytes'])}"
-
-
-def plural(count: int, noun: str) -> str:
-    """(1, "array") -> "1 array", (2, "array") -> "2 arrays"."""
-    return f"{count:,} {noun}" + ("" if count == 1 else "s")
 
 
 def graph(node: Any) -> Tree:

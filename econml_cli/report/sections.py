@@ -1,6 +1,7 @@
 """The sections of the account of one run, each made by a function and listed in `PARTS`."""
 
 import io
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -147,11 +148,19 @@ def _curves(subject: Subject) -> str:
     found = curves.read(run)
     if why := curves.absent(run, found):
         return paragraph(why)
-    ends = [f"{name} loss {number(float(values[-1]))}" for name, values in found.losses.items()]
-    last = int(found.epochs[-1])
-    alt = f"Losses by epoch on a log axis; at epoch {last:,}: {', '.join(ends)}."
+    at = int(found.epochs[-1])
+    if found.kept and found.best is not None and found.best in found.epochs:  # its weights are those of this page
+        at = found.best
+    row = next(row for row in found.rows if row["epoch"] == at)
+    names = [name for name in curves.COLOURS if f"{name}_loss" in row]
+    ends = [f"{name} loss {_told(row[f'{name}_loss'])}" for name in names]
+    alt = f"Losses by epoch on a log axis; at epoch {at:,}: {', '.join(ends)}."
     caption = f"{alt} {found.said().capitalize()}." if found.said() else alt
     return images.whole(curves.figure(found, ""), alt, caption)
+
+
+def _told(loss: float | None) -> str:
+    return number(float(loss)) if loss is not None and math.isfinite(loss) else "not finite"
 
 
 def _fit(subject: Subject) -> str:

@@ -108,12 +108,15 @@ def parts(members: int) -> int:
 def together(chunks: Mapping[int, Chunk]) -> Chunk:
     """The chunks of some members as one."""
     rows = [chunk.rows for chunk in chunks.values()]
+    # the last row of one that diverged is of the epoch that was undone
+    made = [len(chunk.rows) - (chunk.status == DIVERGED) for chunk in chunks.values()]
     length = max(map(len, rows))
     columns: dict[str, np.ndarray] = {}
     for name in rows[0].columns:
         values = np.full((length, len(rows)), np.nan)
         for i, own in enumerate(rows):
-            values[: len(own), i] = own.columns[name]
+            last = len(own) if name == "lr" else made[i]
+            values[:last, i] = own.columns[name][:last]
         found = spread(values)
         ends = ("",) if name == "lr" else tuple(found)
         columns |= {f"{name}{end}": found[end].astype(rows[0].columns[name].dtype) for end in ends}

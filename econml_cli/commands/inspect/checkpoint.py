@@ -45,14 +45,18 @@ def checkpoint_command(
     values: Annotated[bool, typer.Option("--values", help="Show the numbers too (of large arrays a part).")] = False,
     html: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", rich_help_panel=FILES, help="Also write a page that unfolds the model."),
+        typer.Option(
+            metavar="FILE",
+            rich_help_panel=FILES,
+            help="Also write a page that unfolds the model, replaced if it exists.",
+        ),
     ] = None,
     plot: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
             rich_help_panel=FILES,
-            help="Also draw histograms of the weights, layer by layer (.png, .pdf, .svg).",
+            help="Also draw histograms of the weights, layer by layer (.png, .pdf, .svg), replaced if it exists.",
         ),
     ] = None,
     diff: Annotated[

@@ -35,7 +35,10 @@ def show_command(
     json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
     html: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Write one page with figures for a browser instead, and print its path."),
+        typer.Option(
+            metavar="FILE",
+            help="Write one page with figures for a browser instead, replaced if it exists, and print its path.",
+        ),
     ] = None,
     storage: Annotated[
         str | None,

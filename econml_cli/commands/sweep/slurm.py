@@ -57,7 +57,9 @@ def slurm_command(
     runs_dir: RunsDir = Path("runs"),
     out: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", rich_help_panel=OUTPUT, help="Write the script (default: print it)."),
+        typer.Option(
+            metavar="FILE", rich_help_panel=OUTPUT, help="Write the script, replaced if it exists (default: print it)."
+        ),
     ] = None,
     submit: Annotated[
         bool, typer.Option("--submit", rich_help_panel=OUTPUT, help="Hand it to sbatch; print the job's number.")

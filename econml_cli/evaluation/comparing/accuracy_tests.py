@@ -62,6 +62,8 @@ def paired_bootstrap(
     if replications == 0 or not np.isfinite(d).all():
         return Difference(value, None, None, None, None, n, name)
     drawn = resampled_means(d[:, None], replications, seed, groups)[:, 0]
+    if np.isnan(drawn).any():  # a single group
+        return Difference(value, None, None, None, None, n, name)
     low, high = np.quantile(drawn, [0.025, 0.975])
     fewer = 1 + min(np.sum(drawn <= 0), np.sum(drawn >= 0))
     p_value = min(1.0, 2 * float(fewer) / (replications + 1))

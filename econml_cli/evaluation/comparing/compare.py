@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -77,7 +78,7 @@ def compare(
 
     against, notes = _against(tested, base, test, draws, draw_seed, data is not None)
     if in_time and horizon > 1:
-        notes += _gaps(tested[base])
+        notes += _gaps(tested[base], data is not None)
     options = differing_options([one.config for one in tested], [e.status == "solved" for e in evaluations])
     columns = tuple(map(_column, evaluations, tested, options, against))
     columns = tuple(dataclasses.replace(column, label=_label(i)) for i, column in enumerate(columns))
@@ -90,13 +91,19 @@ def _label(i: int) -> str:
 
 
 def _place(runs: Sequence[Run], baseline: str | None) -> int:
-    """Which of the runs the baseline is."""
+    """Which of the runs the baseline is: by label, path, name, or the start of a name, in this order."""
     if baseline is None:
         return 0
+    path = Path(baseline).absolute().resolve()
     for match in (
-        [i for i, run in enumerate(runs) if baseline in (run.name, str(run.path), _label(i))],
+        [i for i in range(len(runs)) if baseline == _label(i)],
+        [i for i, run in enumerate(runs) if run.path.resolve() == path],
+        [i for i, run in enumerate(runs) if run.name == baseline],
         [i for i, run in enumerate(runs) if run.name.startswith(baseline)],
     ):
+        if len({(runs[i].path.resolve(), runs[i].member) for i in match}) > 1:
+            found = ", ".join(f"{_label(i)} {runs[i].path}" for i in match)
+            raise ConfigError(f"--baseline {baseline} fits {found}; name one by its label, such as {_label(match[0])}.")
         if match:
             return match[0]
     raise ConfigError(
@@ -161,14 +168,12 @@ def _on_fresh(one: Tested, base: Tested, test: Test, draws: int, seed: int) -> D
         return None
 
 
-def _gaps(tested: Tested) -> list[str]:
+def _gaps(tested: Tested, on_file: bool) -> list[str]:
     """A note where the rows in the order of time have others between them."""
     if tested.positions is None or np.all(np.diff(tested.positions) == 1):
         return []
-    return [
-        f"Autocovariances are those of successive {tested.split} rows, which are not adjacent in the file; --data FILE "
-        "compares on a file of later periods."
-    ]
+    told = "" if on_file else "; --data FILE compares on a file of later periods"
+    return [f"Autocovariances are those of successive {tested.split} rows, which are not adjacent in the file{told}."]
 
 
 def _column(evaluation: Evaluation, tested: Tested, options: dict[str, Any], against: Difference | None) -> Column:

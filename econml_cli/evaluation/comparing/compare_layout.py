@@ -175,13 +175,13 @@ def _stars(p_value: float | None) -> str:
 
 
 def _p_value(difference: Difference, replications: int) -> str:
-    """Three decimals; "< 0.002" where it is as small as the bootstrap can make it."""
+    """Three decimals; "< 0.002" where it is as small as the bootstrap can make it, which takes some replications."""
     p = difference.p_value
     if p is None:
         return "-"
     least = 2 / (replications + 1) if difference.statistic is None else 0.001
     smallest = math.ceil(1000 * least - 1e-9) / 1000
-    return f"< {smallest:.3f}" if p < 0.001 or p <= least * (1 + 1e-9) else f"{p:.3f}"
+    return f"< {smallest:.3f}" if least < 0.1 and (p < 0.001 or p <= least * (1 + 1e-9)) else f"{p:.3f}"
 
 
 def _sizes(columns: Sequence[Column]) -> Block:

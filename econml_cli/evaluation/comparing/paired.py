@@ -60,7 +60,7 @@ class Tested:
 def positions_of(samples: Samples, split: str) -> np.ndarray | None:
     """The places [n] of the observations of a split in the order of their file; None where there is no order."""
     if samples.frame is not None:
-        return np.arange(len(samples.frame))
+        return np.asarray(samples.frame.index)  # rows with missing values may be left out between them
     return getattr(samples.problem, "split_rows", {}).get(split)
 
 

@@ -7,7 +7,7 @@ import re
 import textwrap
 from dataclasses import dataclass
 
-from econml_cli.evaluation.layout.render import escape_latex
+from econml_cli.evaluation.layout.render import escape_latex, escape_markdown, latex_row
 
 Row = tuple[str, ...]
 Block = tuple[Row, ...]
@@ -84,17 +84,12 @@ def markdown(table: Table) -> str:
     rows = [row for block in table.blocks for row in block]
     lines = [_pipes(rows[0]), "| " + " | ".join([":---", *([":---:"] * (len(rows[0]) - 1))]) + " |"]
     lines += [_pipes(row) for row in rows[1:]]
-    notes = "\n".join(_plain(note) for note in table.notes)
+    notes = "\n".join(map(escape_markdown, table.notes))
     return "\n".join(lines) + (f"\n\n{notes}" if notes else "")
 
 
 def _pipes(row: Row) -> str:
-    return "| " + " | ".join(map(_plain, row)) + " |"
-
-
-def _plain(cell: str) -> str:
-    """Text that Markdown shows as it is."""
-    return re.sub(r"([\\|*_<`])", r"\\\1", cell)
+    return "| " + " | ".join(map(escape_markdown, row)) + " |"
 
 
 def latex(table: Table) -> str:
@@ -113,18 +108,13 @@ def latex(table: Table) -> str:
 
 
 def _latex_row(row: Row) -> str:
-    # \\ and \midrule read a bracket that follows as their argument, and \\ a star
-    first = "{}" if row[0].startswith(("[", "*")) else ""
-    cells = [re.sub(r"(?<=\d)\*{1,3}$", lambda m: f"$^{{{m[0]}}}$", _latex(cell)) for cell in row[1:]]
-    return "  " + first + " & ".join([re.sub(r"\bR2$", "$R^2$", _latex(row[0])), *cells]) + r" \\"
+    cells = [re.sub(r"(?<=[\d$])\*{1,3}$", lambda m: f"$^{{{m[0]}}}$", _latex(cell)) for cell in row[1:]]
+    return latex_row([re.sub(r"\bR2$", "$R^2$", _latex(row[0])), *cells])
 
 
 def _latex(cell: str) -> str:
     """Text as LaTeX; [1.2, 3.4]e-05 has a power of ten."""
-    escaped = escape_latex(cell)
-    for char in "<>|":  # in text, the usual fonts have other signs in their places
-        escaped = escaped.replace(char, f"${char}$")
-    return re.sub(r"\]e([+-]\d+)$", lambda m: f"]$ \\times 10^{{{int(m[1])}}}$", escaped)
+    return re.sub(r"\]e([+-]\d+)$", lambda m: f"]$ \\times 10^{{{int(m[1])}}}$", escape_latex(cell))
 
 
 def _latex_note(note: str) -> str:

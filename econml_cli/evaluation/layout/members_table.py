@@ -29,7 +29,7 @@ def across(evaluation: Evaluation) -> list[Grid]:
 
 def _spread(found: dict[str, Estimate], title: str, kept: int) -> Grid:
     rows = [(_label(name), *(cell(value) for value in (x.value, x.sd, x.min, x.max))) for name, x in found.items()]
-    return Grid((f"across {kept} seeds", "mean", "sd", "min", "max"), tuple(rows), title)
+    return Grid((f"across {kept} seed{'' if kept == 1 else 's'}", "mean", "sd", "min", "max"), tuple(rows), title)
 
 
 def _label(name: str) -> str:

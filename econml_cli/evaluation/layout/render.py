@@ -81,29 +81,43 @@ def markdown(grid: Grid) -> str:
     """A pipe table."""
 
     def line(cells: Sequence[str]) -> str:
-        return "| " + " | ".join(cell.replace("\\", "\\\\").replace("|", "\\|") for cell in cells) + " |"
+        return "| " + " | ".join(map(escape_markdown, cells)) + " |"
 
     rule = "| " + " | ".join([":---", *(["---:"] * (len(grid.headers) - 1))]) + " |"
     body = "\n".join([line(grid.headers), rule, *map(line, grid.rows)])
-    return f"**{grid.title}**\n\n{body}" if grid.title else body
+    return f"**{escape_markdown(grid.title)}**\n\n{body}" if grid.title else body
 
 
-_LATEX = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+def escape_markdown(cell: str) -> str:
+    """Text that Markdown shows as it is; underscores inside a word, as in test_loss, it leaves alone anyway."""
+    return re.sub(r"(?<=[^\W_])_+(?=[^\W_])|([\\|*_<`])", lambda m: "\\" + m[1] if m[1] else m[0], cell)
+
+
+_LATEX = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "->": r"$\to$"}
 _LATEX |= {char: "\\" + char for char in "&%$#_{}"}
+_LATEX |= {char: f"${char}$" for char in "<>|"}  # in text, the usual fonts have other signs in their places
+_SPECIAL = re.compile("->|[" + re.escape("\\~^&%$#_{}<>|") + "]")
 _NUMBER = re.compile(r"(-?\d\.\d+)e([+-]\d+)|(?<![\w.-])-(?=\d)")
 
 
 def escape_latex(cell: str) -> str:
     """Text as LaTeX, with 1.5e-04 as a power of ten and a minus, not a hyphen, before a number."""
-    escaped = "".join(_LATEX.get(char, char) for char in cell)
+    escaped = _SPECIAL.sub(lambda m: _LATEX[m[0]], cell)
     return _NUMBER.sub(lambda m: f"${m[1]} \\times 10^{{{int(m[2])}}}$" if m[1] else "$-$", escaped)
+
+
+def latex_row(cells: Sequence[str]) -> str:
+    """A row of a tabular, of cells that are LaTeX."""
+    # \\ and \midrule read a bracket that follows as their argument, and \\ a star
+    first = "{}" if cells[0].startswith(("[", "*")) else ""
+    return "  " + first + " & ".join(cells) + r" \\"
 
 
 def latex(grid: Grid) -> str:
     """A tabular with booktabs rules (needs `\\usepackage{booktabs}`)."""
 
     def line(cells: Sequence[str]) -> str:
-        return "  " + " & ".join(map(escape_latex, cells)) + r" \\"
+        return latex_row([escape_latex(cell) for cell in cells])
 
     title = f"% {' '.join(grid.title.split())}\n" if grid.title else ""
     parts = [r"\begin{tabular}{l" + "r" * (len(grid.headers) - 1) + "}", r"  \toprule"]

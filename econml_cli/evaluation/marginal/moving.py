@@ -1,5 +1,6 @@
 """The rows that an average is over, and what a model reads of them where one column is moved."""
 
+import contextlib
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,9 +14,10 @@ from econml_cli.data import columns as data_columns
 from econml_cli.data import design
 from econml_cli.data.preprocessing import Preprocessing
 from econml_cli.data.read import read_table
-from econml_cli.errors import ConfigError
+from econml_cli.errors import ConfigError, DataError
 from econml_cli.evaluation.changed import samples_of
 from econml_cli.evaluation.marginal import slopes
+from econml_cli.evaluation.risk.spread import groups_of, unspread
 from econml_cli.evaluation.samples import Samples, new_samples, size
 from econml_cli.problems.tabular import Tabular
 from econml_cli.runs import Run
@@ -80,13 +82,15 @@ class Filed:
     """Rows of a file: a column is moved in the units of the file and all that a formula makes of it moves with it.
 
     `frame` is the whole table, because lag(x) reads other rows than those of the sample, whose positions are `kept`. A
-    column is moved in all rows at once: the effect of x in `x + lag(x)` is that of a permanent change.
+    column is moved in all rows at once: the effect of x in `x + lag(x)` is that of a permanent change. `binary` columns
+    were zeros and ones in the fit, whatever these rows hold.
     """
 
     names: Sequence[str]
     frame: "pd.DataFrame"
     kept: np.ndarray
     preprocessing: Preprocessing
+    binary: Sequence[str]
 
     def x(self) -> np.ndarray:
         return self._encoded(self.frame)
@@ -101,8 +105,7 @@ class Filed:
         factor = self._labelled(name)
         if factor is not None:
             return list(self.preprocessing.features.levels[factor])
-        numbers = data_columns.as_numbers(self.frame[name], name)
-        return [0, 1] if set(np.unique(numbers[~np.isnan(numbers)])) <= {0.0, 1.0} else None
+        return [0, 1] if name in self.binary else None
 
     def placed(self, name: str, value: Any) -> np.ndarray:
         return self._encoded(self.frame.assign(**{name: self._as_typed(name, value)}))
@@ -178,7 +181,7 @@ def sample(
     if chosen not in samples.parts:
         raise ConfigError(f"{run.name} has no {chosen} split; take one of {', '.join(samples.parts)}.")
     problem = samples.problem
-    groups = getattr(problem, "groups", {}).get(chosen)
+    n = size(samples.parts[chosen])
     if problem.task == "reconstruction":
         raise ConfigError(
             f"{run.name} reconstructs its features, so there is no outcome for a feature to have an effect on."
@@ -187,7 +190,8 @@ def sample(
     rows = _filed(run, config, samples, chosen, data) if in_file else _drawn(config, samples, chosen)
     x = jax.tree.map(lambda leaf: leaf[:1], to_device(samples.parts[chosen].x, config.trainer.precision))
     width = jax.eval_shape(lambda x: problem.predict(model, x), x).shape[1]
-    return Sample(problem, chosen, rows, size(samples.parts[chosen]), _outputs(problem, width), groups, samples.notes)
+    groups, notes = groups_of(problem, chosen, n), (*samples.notes, *unspread(run.name, problem, chosen, n))
+    return Sample(problem, chosen, rows, n, _outputs(problem, width), groups, notes)
 
 
 def _outputs(problem: Any, width: int) -> tuple[str, ...]:
@@ -213,4 +217,14 @@ def _filed(run: Run, config: FitConfig, samples: Samples, split: str, data: str 
         frame, kept = read_table(data).frame, np.asarray(samples.frame.index)
     else:
         frame, kept = read_table(str(own_file(run, config))).frame, samples.problem.file_rows[split]
-    return Filed(preprocessing.formula.feature_columns, frame, kept, preprocessing)
+    columns = preprocessing.formula.feature_columns
+    return Filed(columns, frame, kept, preprocessing, _binary(run, config, preprocessing, frame))
+
+
+def _binary(run: Run, config: FitConfig, preprocessing: Preprocessing, frame: "pd.DataFrame") -> Sequence[str]:
+    """The columns of zeros and ones, as the run says; of an older one those of its file, where that is still there."""
+    if preprocessing.binary is not None:
+        return preprocessing.binary
+    with contextlib.suppress(DataError):
+        frame = read_table(str(own_file(run, config))).frame
+    return data_columns.zeros_and_ones(frame, preprocessing.formula.feature_columns)

@@ -208,12 +208,15 @@ def figure(parts: Sequence[PartialDependence]) -> Any:
     """One panel a column, in one `matplotlib.figure.Figure`: the mean, its band, and ticks at the column's deciles."""
     from matplotlib.figure import Figure
 
+    from econml_cli import plots
+
     drawn = Figure(figsize=(4.6 * len(parts), 3.8), layout="constrained")
     drawn.suptitle(f"{parts[0].run}: {parts[0].model} on {parts[0].problem}, partial dependence", fontsize="medium")
     for axis, part in zip(drawn.subplots(1, len(parts), squeeze=False)[0], parts, strict=True):
         _panel(axis, part)
         axis.tick_params(labelsize="small")
         axis.spines[["top", "right"]].set_visible(False)
+    plots.as_written(drawn)
     return drawn
 
 

@@ -6,9 +6,13 @@ from typing import Any
 import jax
 
 from econml_cli.problems.base import Batch
+from econml_cli.problems.known import squared_error
+from econml_cli.problems.linear import LinearProblem
 
 #: a function of (model, batch) that gives one number an observation, [n]
 Measure = Callable[[Any, Batch], jax.Array]
+#: losses that are the squared error, under which a problem of a user may have any
+SQUARED = (squared_error, LinearProblem.loss)
 
 
 def bayes_risk(problem: Any) -> float | None:
@@ -29,9 +33,9 @@ def bayes_risk(problem: Any) -> float | None:
 def excess_loss(problem: Any) -> Measure | None:
     """A function whose mean over fresh draws is R(f) - R(f*), in reported units; None where R(f*) is not known.
 
-    Under squared error, where `best` gives f*, it is the loss against f*(x) in place of y: E l(f(x), y) less E l(f*(x),
-    y) is E (f - f*)^2, without the noise of y, which would drown the difference. Under another loss it is l(f(x), y) -
-    l(f*(x), y), draw by draw; without a `best`, the loss less the Bayes risk.
+    Where the loss is known to be the squared error, and `best` gives f*, it is the loss against f*(x) in place of y:
+    E l(f(x), y) less E l(f*(x), y) is E (f - f*)^2, without the noise of y, which would drown the difference. Under
+    another loss it is l(f(x), y) - l(f*(x), y), draw by draw; without a `best`, the loss less the Bayes risk.
     """
     least = bayes_risk(problem)
     if least is None:
@@ -39,7 +43,7 @@ def excess_loss(problem: Any) -> Measure | None:
     best = _of(problem, "best")
     if best is None:
         return lambda model, batch: problem.loss(model, batch) * problem.loss_scale - least
-    if problem.task == "regression":
+    if getattr(type(problem), "loss", None) in SQUARED:
         return lambda model, batch: problem.loss(model, Batch(batch.x, best(batch.x))) * problem.loss_scale
     return lambda model, batch: (problem.loss(model, batch) - problem.loss(best, batch)) * problem.loss_scale
 

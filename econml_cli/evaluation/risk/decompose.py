@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from econml_cli import trust
 from econml_cli.config import FitConfig
 from econml_cli.errors import ConfigError
 from econml_cli.evaluation.estimate import Estimate
@@ -12,12 +13,12 @@ from econml_cli.evaluation.layout.render import Grid, cell, interval
 from econml_cli.evaluation.risk import refits
 from econml_cli.evaluation.risk.bayes import bayes_risk, excess_loss, loss
 from econml_cli.evaluation.risk.fresh import Block, Fresh, HeldOut, Meter
-from econml_cli.evaluation.risk.spread import around, estimate, flat, groups_of, standard_error
+from econml_cli.evaluation.risk.spread import around, estimate, flat, groups_of, standard_error, unspread
 from econml_cli.evaluation.samples import Samples, own_samples, size
 from econml_cli.models import registry as models
 from econml_cli.runs import Run
 from econml_cli.signature import accepted
-from econml_cli.training.position import load_model
+from econml_cli.training.position import load
 from econml_cli.training.precision import precision
 
 #: the sample that the best in class is estimated from is so many times the run's own, and has at most so many
@@ -134,7 +135,8 @@ def decompose(
     if larger < 0 or larger == 1:
         raise ConfigError(f"larger must be 0 or at least 2, got {larger}.")
     with precision(config.trainer.precision):
-        model, epoch = load_model(run, step)
+        loaded = load(run, step)
+        model = loaded.model
         own = own_samples(run, config)
         problem, train = own.problem, own.parts["train"]
         population, excess = _population(run, config, own, draws, draw_seed), excess_loss(problem)
@@ -152,8 +154,12 @@ def decompose(
     seen, seen_groups = fitted["loss"][0], groups_of(problem, "train", size(train))
     empirical, error = estimate(seen, seen_groups), standard_error(values["loss"], groups)
     gap = empirical.value - parts["loss"].value
+    lone = [
+        note for split in (("train",) if problem.simulated else ("train", "test"))
+        for note in unspread(run.name, problem, split, size(own.parts[split]))
+    ]  # fmt: skip
     return Decomposition(
-        run=run.name, model=config.model, problem=config.problem, epoch=epoch,
+        run=run.name, model=config.model, problem=config.problem, epoch=loaded.epoch,
         n=size(train), over="fresh draws" if problem.simulated else "test split", draws=len(values["loss"]),
         empirical=empirical, population=parts["loss"],
         generalisation=around(gap, math.hypot(standard_error(seen, seen_groups), error)),
@@ -161,7 +167,7 @@ def decompose(
         bayes_risk=bayes_risk(problem), excess=parts.get("excess"),
         proxy_n=proxy_n, best_in_class=parts.get("best_loss"), approximation=parts.get("best_excess"),
         estimation=None if best is None else estimate(values[pair] - values[f"best_{pair}"], groups),
-        notes=(*own.notes, *notes),
+        notes=(*own.notes, *trust.of_weights(run, trust.status(run, loaded.diverged), loaded.epoch), *lone, *notes),
     )  # fmt: skip
 
 

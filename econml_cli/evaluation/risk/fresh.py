@@ -8,25 +8,38 @@ import numpy as np
 from flax import nnx
 
 from econml_cli.errors import ConfigError
-from econml_cli.evaluation.population import BLOCK, FRESH
 from econml_cli.evaluation.risk.bayes import Measure
 from econml_cli.evaluation.samples import size
 from econml_cli.problems.base import Batch
 from econml_cli.training.precision import to_device
+
+#: draws held at once; a last block that is not full is drawn in full and cut, so that one program is compiled
+BLOCK = 2**14
+#: what the seed of fresh draws is folded with: with the fit's own seed, nnx.Rngs(seed) would draw its samples again
+FRESH = 2**31 + 1
 
 #: a block of observations, and how many of them count
 Block = tuple[Batch, int]
 
 
 class Fresh:
-    """Fresh draws of a problem, in blocks: those of `population_risk` with the same seed, the same in every iteration.
+    """Fresh draws of a problem, in blocks: with the same seed the same in every iteration, and for every question.
 
     Use it inside `precision(...)`.
     """
 
     def __init__(self, problem: Any, name: str, draws: int, seed: int):
-        """`name`: of the problem, for an error."""
+        """`name`: of the problem, for an error.
+
+        Raises:
+            ConfigError: so many draws are fewer than two trajectories, which have no standard error.
+        """
         length = int(getattr(problem, "dependent", 1))
+        if length > 1 and draws < 2 * length:
+            raise ConfigError(
+                f"--draws must be at least {2 * length:,}, two trajectories: the {length:,} states of one of problem "
+                f"{name} count as one draw, and a standard error needs two; got {draws:,}."
+            )
         n = min(draws, max(BLOCK - BLOCK % length, length))  # no trajectory is cut in two, but the last
         self._name, self._draws, self._seed, self._n = name, draws, seed, n
         self._draw = nnx.jit(lambda rngs: problem.sample(rngs, "population", n))

@@ -6,14 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from econml_cli.errors import ConfigError
+from econml_cli import trust
+from econml_cli.errors import ConfigError, DivergedError
 from econml_cli.evaluation.estimate import Estimate
 from econml_cli.evaluation.risk import refits
 from econml_cli.evaluation.risk.bayes import bayes_risk, excess_loss, loss
 from econml_cli.evaluation.risk.fresh import Fresh, HeldOut, Meter
 from econml_cli.evaluation.risk.refits import Refits
 from econml_cli.evaluation.risk.risk_curve import LearningCurve, Point
-from econml_cli.evaluation.risk.spread import around, groups_of, standard_error
+from econml_cli.evaluation.risk.spread import around, freedom_of, groups_of, standard_error, unspread
 from econml_cli.evaluation.samples import Samples, own_samples, size
 from econml_cli.runs import Run
 from econml_cli.training.precision import precision
@@ -36,10 +37,12 @@ def learning_curve(
     Of a simulated problem each data set is drawn anew from the same truth, and all refits meet the same fresh draws.
     Of a file each is a set of its training rows, drawn without replacement, so that the sets overlap, and the test
     split takes the place of the population. Weights are new in each. The bands are Student's over data sets; the
-    variance that comes from the draws or test rows, which all refits share, is added to theirs. Where the Bayes risk is
-    known, R is that risk and the excess over it, which has a much smaller error.
+    variance that comes from the draws or test rows, which all refits share, is added to theirs, and the degrees of
+    freedom are those of the sum. Where the Bayes risk is known, R is that risk and the excess over it, which has a much
+    smaller error.
 
-    Source: lecture "Machine Learning Fundamentals for Economists", empirical and population risk.
+    Source: lecture "Machine Learning Fundamentals for Economists", empirical and population risk; Welch (1947),
+    Biometrika 34, 28-35, for the degrees of freedom.
 
     Args:
         draws: fresh draws of the population (simulated problems). seed: of data sets, weights, and fresh draws.
@@ -48,7 +51,7 @@ def learning_curve(
     Raises:
         ConfigError: sizes or numbers that make no sense, more rows than the file has, or neither draws nor a test
             split.
-        DataError, RunError: as `own_samples`.
+        DivergedError: all refits of all sizes diverged. DataError, RunError: as `own_samples`.
     """
     config = run.config()
     check_curve(samples, replications, draws)
@@ -68,6 +71,11 @@ def learning_curve(
             if say is not None:
                 say(f"n = {n:,}: {len(found.models)} of {replications} refits")
         least = bayes_risk(own.problem)
+    if not any(point.refits for point in points):
+        raise DivergedError(
+            f"All {replications * len(points):,} refits of {run.name} diverged, so that there is no learning curve; "
+            "fit again with a smaller --lr or with --grad-clip 1."
+        )
     return LearningCurve(
         run=run.name, model=config.model, problem=config.problem,
         over="fresh draws" if simulated else "test split",
@@ -118,29 +126,32 @@ def _point(problem: Any, n: int, found: Refits, blocks: Iterator[dict[str, np.nd
     return Point(
         n=n, refits=len(risk), diverged=found.diverged,
         empirical=_over(empirical),
-        population=_over(risk, shared),
-        generalisation=_over(empirical - risk, shared),
-        excess=None if least is None else _over(above, shared),
+        population=_over(risk, *shared),
+        generalisation=_over(empirical - risk, *shared),
+        excess=None if least is None else _over(above, *shared),
         empirical_quantiles=_quantiles(empirical), population_quantiles=_quantiles(risk),
     )  # fmt: skip
 
 
-def _means(problem: Any, blocks: Iterator[dict[str, np.ndarray]]) -> tuple[np.ndarray, float]:
-    """The mean of each model over all observations [models], and the standard error, over observations, of the mean of
-    the models' mean."""
+def _means(problem: Any, blocks: Iterator[dict[str, np.ndarray]]) -> tuple[np.ndarray, tuple[float, int]]:
+    """The mean of each model over all observations [models]; the standard error, over observations, of the mean of the
+    models' mean, and how many observations, or groups of them, that is estimated from."""
     total, columns = np.zeros(()), []
     for block in blocks:
         total = total + block["risk"].sum(axis=1)
         columns.append(block["risk"].mean(axis=0))
     column = np.concatenate(columns)
-    return total / len(column), standard_error(
-        column, groups_of(problem, "population" if problem.simulated else "test", len(column))
-    )
+    groups = groups_of(problem, "population" if problem.simulated else "test", len(column))
+    independent = len(column) if groups is None else len(np.unique(groups))
+    return total / len(column), (standard_error(column, groups), independent)
 
 
-def _over(values: np.ndarray, shared: float = 0.0) -> Estimate:
-    """The mean over data sets, where `shared` is the standard error of what all of them were measured on."""
-    return around(float(values.mean()), math.hypot(standard_error(values), shared), len(values))
+def _over(values: np.ndarray, shared: float = 0.0, shared_n: int = 0) -> Estimate:
+    """The mean over data sets, where `shared` is the standard error of what all of them were measured on, which is
+    estimated from `shared_n` observations or groups."""
+    own = standard_error(values)
+    freedom = freedom_of(own, len(values), shared, shared_n)
+    return around(float(values.mean()), math.hypot(own, shared), freedom)
 
 
 def _quantiles(values: np.ndarray) -> tuple[float, float]:
@@ -149,8 +160,9 @@ def _quantiles(values: np.ndarray) -> tuple[float, float]:
 
 
 def _notes(run: Run, own: Samples, points: Sequence[Point]) -> tuple[str, ...]:
-    notes = list(own.notes)
+    notes = [*own.notes, *trust.of_recipe(run, run.status())]
     if not own.problem.simulated:
+        notes += unspread(run.name, own.problem, "test", size(own.parts["test"]))
         notes.append(
             f"{run.name}: the data sets are subsamples of the same {size(own.parts['train']):,} training rows and "
             "overlap, so that the bands are too narrow where n is near that."

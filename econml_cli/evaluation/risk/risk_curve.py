@@ -61,9 +61,10 @@ class LearningCurve:
     notes: tuple[str, ...] = ()
 
     def grids(self) -> list[Grid]:
-        """Means with bands; the generalisation error; the spread over data sets."""
-        means = tuple((f"{p.n:,}", *_banded(p.empirical), *_banded(p.population)) for p in self.points)
-        gaps = tuple((f"{p.n:,}", *_banded(p.generalisation), *self._excess(p)) for p in self.points)
+        """Means with bands, of each risk and of their difference; the spread over data sets."""
+        train = tuple((f"{p.n:,}", *_banded(p.empirical)) for p in self.points)
+        population = tuple((f"{p.n:,}", *_banded(p.population), *self._excess(p)) for p in self.points)
+        gaps = tuple((f"{p.n:,}", *_banded(p.generalisation)) for p in self.points)
         spread = tuple(
             (f"{p.n:,}", interval(*p.empirical_quantiles), interval(*p.population_quantiles), cell(p.diverged))
             for p in self.points
@@ -73,11 +74,12 @@ class LearningCurve:
         least = "" if self.bayes_risk is None else f", Bayes risk {cell(self.bayes_risk)}"
         return [
             Grid(
-                ("n", "train risk", "95 % band", "population risk", "95 % band"),
-                means,
+                ("n", "train risk", "95 % band"),
+                train,
                 f"{self.run}: learning curve of {self.model} on {self.problem}{least}\n{what}",
             ),
-            Grid(("n", "train - population", "95 % band", *known), gaps, "Generalisation error"),
+            Grid(("n", "population risk", "95 % band", *known), population),
+            Grid(("n", "train - population", "95 % band"), gaps, "Generalisation error"),
             Grid(("n", "train risk", "population risk", "diverged"), spread, "10 % and 90 % quantiles over data sets"),
         ]
 

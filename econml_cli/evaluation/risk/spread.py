@@ -6,15 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from econml_cli.evaluation.estimate import Estimate
-from econml_cli.evaluation.population import Z
+from econml_cli.evaluation.estimate import Estimate, Z
 
 
-def around(value: float, standard_error: float, replications: int | None = None) -> Estimate:
-    """An estimate with its 95 % interval: normal, or Student's with `replications` - 1 degrees of freedom."""
+def around(value: float, standard_error: float, freedom: float | None = None) -> Estimate:
+    """An estimate with its 95 % interval: normal, or Student's with so many degrees of freedom, at least 1."""
     from scipy.special import stdtrit
 
-    wide = Z if replications is None else float(stdtrit(max(replications - 1, 1), 0.975))
+    wide = Z if freedom is None else float(stdtrit(max(freedom, 1.0), 0.975))
     return Estimate(value, value - wide * standard_error, value + wide * standard_error, standard_error)
 
 
@@ -37,6 +36,14 @@ def estimate(values: np.ndarray, groups: np.ndarray | None = None) -> Estimate:
     return around(float(np.mean(values, dtype=np.float64)), standard_error(values, groups))
 
 
+def freedom_of(own: float, own_n: int, shared: float, shared_n: int) -> float:
+    """The degrees of freedom of the sum of two independent errors, each with its standard error and with the number of
+    observations (or groups) that this is estimated from. Source: Welch (1947), Biometrika 34, 28-35."""
+    if shared == 0:
+        return own_n - 1.0
+    return (own**2 + shared**2) ** 2 / (own**4 / max(own_n - 1, 1) + shared**4 / max(shared_n - 1, 1))
+
+
 def groups_of(problem: Any, split: str, n: int) -> np.ndarray | None:
     """The group of each of the n observations of a split; None where they are independent.
 
@@ -48,6 +55,15 @@ def groups_of(problem: Any, split: str, n: int) -> np.ndarray | None:
         return np.asarray(found)
     length = int(getattr(problem, "dependent", 1))
     return np.arange(n) // length if length > 1 else None
+
+
+def unspread(name: str, problem: Any, split: str, n: int) -> tuple[str, ...]:
+    """What to say of a run where the mean over a split, of n observations, has no standard error; () where it has."""
+    groups = groups_of(problem, split, n)
+    if (n if groups is None else len(np.unique(groups))) > 1:
+        return ()
+    what = "one observation" if n == 1 else "one trajectory" if problem.simulated else "one group"
+    return (f"{name}: the {split} split is {what}, and a standard error or an interval takes two.",)
 
 
 def flat(found: Mapping[str, Any]) -> dict[str, Any]:

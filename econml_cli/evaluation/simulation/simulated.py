@@ -9,12 +9,13 @@ import jax
 import numpy as np
 from flax import nnx
 
+from econml_cli import trust
 from econml_cli.errors import ConfigError, suggest
 from econml_cli.problems import registry as problems
 from econml_cli.problems import simulation
 from econml_cli.problems.base import Economy
 from econml_cli.runs import Run
-from econml_cli.training.position import load_model
+from econml_cli.training.position import load
 from econml_cli.training.precision import precision
 from econml_cli.training.setup import assemble, available_memory
 
@@ -80,11 +81,12 @@ def simulate(
     config = run.config()
     check_moves(problems.load(config.problem), config.problem, METHODS)
     with precision(config.trainer.precision):
-        model, epoch = load_model(run, step)
+        loaded = load(run, step)
+        model, epoch = loaded.model, loaded.epoch
         problem = assemble(config).problem
         check_moves(problem, config.problem, (*METHODS, "shock_size"))
         impulse = _impulse(problem, config.problem, impulse)
-        notes = []
+        notes = list(trust.of_weights(run, trust.status(run, loaded.diverged), epoch))
         if paths > 1 and _one_path(problem):
             notes.append(f"{config.problem} has no shocks and one start: one path in place of {paths:,}.")
             paths = 1
