@@ -5,6 +5,7 @@ import shlex
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from econml_cli import trust
 from econml_cli.display import number, size
 
 _HEADLINES = {
@@ -50,7 +51,7 @@ def as_text(result: Any) -> str:
     headline = _HEADLINES[result.stop_reason].format(**{**summary, "model": _several(summary)})
     if result.stop_reason == "early_stopping" and "best_epoch" in summary:  # the members of an ensemble have one each
         headline += f", best at {summary['best_epoch']:,}"
-    done = result.stop_reason in ("max_epochs", "early_stopping", "converged", "solved")
+    done = result.stop_reason in trust.ENDED
     return f"{headline}\n{_aligned(rows)}" + (f"\n\nNext: econml eval {path}" if done else "")
 
 

@@ -7,7 +7,8 @@ from typing import Any
 from econml_cli.problems import registry as problems
 from econml_cli.runs import Run
 
-_ENDED = ("max_epochs", "early_stopping", "converged", "solved")
+#: how a fit ends by itself, none of which is anything to worry about
+ENDED = ("max_epochs", "early_stopping", "converged", "solved")
 _BROKEN_OFF = {"interrupted": "was interrupted", "running": "has not finished", "killed": "was killed"}
 
 
@@ -57,18 +58,18 @@ def status(run: Run, diverged: bool) -> str:
     return "diverged" if diverged else run.status()
 
 
-def of_weights(run: Run, status: str, epoch: int) -> tuple[str, ...]:
+def of_weights(run: Run, diverged: bool, epoch: int) -> tuple[str, ...]:
     """What is to be said of the weights of a fit that did not end by itself, or diverged: one sentence, else none."""
-    return _of(run, status, f"these are its weights of epoch {epoch:,}")
+    return _of(run, status(run, diverged), f"these are its weights of epoch {epoch:,}")
 
 
-def of_recipe(run: Run, status: str) -> tuple[str, ...]:
+def of_recipe(run: Run) -> tuple[str, ...]:
     """The same where its recipe is fitted again, to other data, and its weights are not looked at."""
-    return _of(run, status, "here its recipe is fitted anew, to the end")
+    return _of(run, run.status(), "here its recipe is fitted anew, to the end")
 
 
 def _of(run: Run, status: str, then: str) -> tuple[str, ...]:
-    if status in _ENDED:
+    if status in ENDED:
         return ()
     which = run.name if run.member is None else f"member {run.member} of {run.name}"
     return (f"{which} {_BROKEN_OFF.get(status, status)}: {then}.",)

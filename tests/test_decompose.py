@@ -17,15 +17,15 @@ from econml_cli.evaluation import evaluate
 from econml_cli.evaluation.estimate import Estimate
 from econml_cli.evaluation.layout import render
 from econml_cli.evaluation.marginal import moving
-from econml_cli.evaluation.population import population_risk
 from econml_cli.evaluation.risk import refits
 from econml_cli.evaluation.risk.bayes import bayes_risk, excess_loss, loss
 from econml_cli.evaluation.risk.decompose import decompose
 from econml_cli.evaluation.risk.fresh import Fresh, HeldOut, Meter
 from econml_cli.evaluation.risk.learning_curve import learning_curve
+from econml_cli.evaluation.risk.population import population_risk
 from econml_cli.evaluation.risk.risk_curve import LearningCurve, Point, plot
-from econml_cli.evaluation.risk.spread import around, estimate, freedom_of, groups_of, standard_error
 from econml_cli.evaluation.samples import own_samples
+from econml_cli.evaluation.spread import around, estimate, freedom_of, groups_of, standard_error
 from econml_cli.problems.base import Batch
 from econml_cli.runs import Run
 from econml_cli.training.fit import fit

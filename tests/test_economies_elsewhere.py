@@ -6,45 +6,17 @@ import numpy as np
 import pytest
 from flax import nnx
 from scipy import optimize
+from test_sequence_problems import Apply, passed, policy, sequence, verdicts
 
 from econml_cli.config import build
 from econml_cli.problems import economics
 from econml_cli.problems.asset_pricing import AssetPricing
 from econml_cli.problems.asset_pricing_kernel import AssetPricingKernel
-from econml_cli.problems.economics import judge
 from econml_cli.problems.growth import Growth
 from econml_cli.problems.growth_policy import GrowthPolicy
 from econml_cli.problems.investment import Investment, linear_policy
 from econml_cli.training.precision import precision
 from econml_cli.training.setup import Workshop, assemble, units_of
-
-PASSED = ["passed"] * 3
-
-
-class Apply(nnx.Module):
-    """A function as a model."""
-
-    def __init__(self, f):
-        self.f = f
-
-    def __call__(self, x):
-        return self.f(x)
-
-
-def verdicts(problem, model):
-    batch = problem.sample(nnx.Rngs(0), "test")
-    found = {"test_loss": float(problem.loss(model, batch).mean()), **problem.verdicts(model, batch)}
-    return {**found, **judge(problem, found)}
-
-
-def told(found):
-    return [found[f"verdict_{name}"] for name in ("loss", "truth", "stability")]
-
-
-def sequence(values):
-    """The model whose softplus at t = 0, 1, ... are these positive values."""
-    raw = jnp.asarray(values + np.log(-np.expm1(-values)))
-    return Apply(lambda x: raw[jnp.round(x).astype(int)])
 
 
 def linear(problem):
@@ -59,10 +31,9 @@ QUARTERLY = {"beta": 0.99, "delta": 0.025}
 def test_an_exact_policy_passes_where_capital_settles_slowly():
     with precision("float64"):
         problem = GrowthPolicy(**QUARTERLY, k_low=11.0, k_high=37.0)
-        share = lambda k: problem.truth(k) / problem.economy.resources(k)  # noqa: E731
-        found = verdicts(problem, Apply(lambda k: jnp.log(share(k)) - jnp.log1p(-share(k))))
+        found = verdicts(problem, policy(lambda k: problem.truth(k) / problem.economy.resources(k)))
     assert found["steady_state_error"] > 0.05 and found["saddle_error"] < 1e-9
-    assert told(found) == PASSED
+    assert passed(found)
 
 
 def test_capital_that_is_piled_up_slowly_is_failed_though_it_passes_by_the_steady_state():
@@ -77,7 +48,7 @@ def test_capital_that_is_piled_up_slowly_is_failed_though_it_passes_by_the_stead
         wrong, right = verdicts(problem, sequence(np.array(k))), verdicts(problem, sequence(problem.saddle))
     assert wrong["steady_state_error"] < right["steady_state_error"] + 0.1  # that number does not tell them apart
     assert wrong["verdict_loss"] == "passed" and wrong["verdict_stability"] == "FAILED"
-    assert told(right) == PASSED and right["saddle_error"] < 1e-9
+    assert passed(right) and right["saddle_error"] < 1e-9
 
 
 def test_full_depreciation_has_one_root_and_passes():
@@ -85,7 +56,7 @@ def test_full_depreciation_has_one_root_and_passes():
         problem = Investment(rngs=nnx.Rngs(0), N=4, delta=1.0, trajectories_test=2)
         found = verdicts(problem, linear(problem))
     assert problem.H1 == 0 and pytest.approx(0.95 / (90 + 0.95), rel=1e-12) == problem.H0
-    assert told(found) == PASSED and "slope_error" not in found
+    assert passed(found) and "slope_error" not in found
 
 
 def test_an_industry_that_settles_slowly_is_given_the_time():
@@ -93,7 +64,7 @@ def test_an_industry_that_settles_slowly_is_given_the_time():
         problem = Investment(rngs=nnx.Rngs(0), N=4, gamma=1e4, delta=0.01, trajectories_test=2)
         found = verdicts(problem, linear(problem))
     assert found["eigenvalue"] == pytest.approx(0.98866, abs=1e-5) and problem.settled > 300
-    assert told(found) == PASSED
+    assert passed(found)
 
 
 @pytest.mark.parametrize(
@@ -166,9 +137,4 @@ def test_in_another_economy_the_same_policy_reads_the_same_state_the_same_way(pr
 
 def exact(problem):
     """The model whose sigmoid is the truth."""
-
-    def raw(x):
-        share = problem.truth(x)
-        return jnp.log(share) - jnp.log1p(-share)
-
-    return Apply(raw)
+    return policy(problem.truth)

@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 
 from econml_cli.config import build
-from econml_cli.evaluation import Estimate, Evaluation, comparable
+from econml_cli.evaluation import Estimate, Evaluation
+from econml_cli.evaluation.comparing import comparable
 from econml_cli.evaluation.layout import render, tables
 from econml_cli.runs import Run, create
 from econml_cli.training import record

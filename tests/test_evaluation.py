@@ -15,9 +15,9 @@ from econml_cli.config import build
 from econml_cli.disk import write_json
 from econml_cli.errors import ConfigError, DataError, RunError
 from econml_cli.evaluation import evaluate, evaluate_all, predict, samples
-from econml_cli.evaluation.population import population_risk
 from econml_cli.evaluation.predictions import predict_own
 from econml_cli.evaluation.risk import fresh
+from econml_cli.evaluation.risk.population import population_risk
 from econml_cli.models.linear import Linear
 from econml_cli.problems.linear import LinearProblem
 from econml_cli.runs import Run

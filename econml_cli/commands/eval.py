@@ -2,12 +2,15 @@
 
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from econml_cli.commands import eval_options as options
-from econml_cli.commands.common import Member, check_bootstrap
+from econml_cli.commands.common import Member, check_bootstrap, say
 from econml_cli.errors import ConfigError, RunError, UnstableError, plural
+
+_say = partial(say, "eval")
 
 
 def eval_command(
@@ -129,7 +132,8 @@ def _write(run: Any, sample: dict[str, Any], path: Path) -> None:
 
 def _evaluate(chosen: Sequence[Any], options: dict[str, Any], sort: str | None, form: str, width: int | None) -> None:
     """Evaluate runs and print what was found; an exit code for what is wrong."""
-    from econml_cli.evaluation import comparable, evaluate_all
+    from econml_cli.evaluation import evaluate_all
+    from econml_cli.evaluation.comparing import comparable
     from econml_cli.evaluation.layout import tables
 
     found, failed = evaluate_all(chosen, **options)
@@ -150,7 +154,3 @@ def _width() -> int | None:
     import shutil
 
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-
-
-def _say(message: str) -> None:
-    print(f"econml eval: {message}", file=sys.stderr)  # noqa: T201

@@ -1,12 +1,11 @@
 """`econml export RUN --to FORMAT --out DIR`: a fitted model for use elsewhere, run again and compared."""
 
-import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from econml_cli.commands.common import Member
+from econml_cli.commands.common import Member, say
 
 
 def export_command(
@@ -50,5 +49,5 @@ def export_command(
     compilation_cache.enable()
     done = export(chosen, to, out, step=step, force=force)
     for note in done.notes:
-        print(f"econml export: {note}", file=sys.stderr)  # noqa: T201
+        say("export", note)
     display.print_json(done.to_json()) if json else display.show(text(done))

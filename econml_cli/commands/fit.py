@@ -3,6 +3,7 @@
 import shlex
 import sys
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,12 @@ from typer.core import TyperCommand
 
 from econml_cli import config as configs
 from econml_cli.commands import fit_folds, fit_plot, late
+from econml_cli.commands.common import say
 from econml_cli.config import FitConfig, RunOptions
 from econml_cli.errors import ConfigError, DivergedError, InterruptedFitError, UnstableError
 from econml_cli.options import Section
+
+_say = partial(say, "fit")
 
 OUTPUT = Section.of("Run", RunOptions, paired=False)
 HELP = """Fit MODEL to a problem; keep everything in a run directory.
@@ -148,10 +152,6 @@ def _sinks(options: RunOptions) -> Any:
         return [sink for sink in (bar, wandb) if sink is not None]
 
     return open_sinks
-
-
-def _say(message: str) -> None:
-    print(f"econml fit: {message}", file=sys.stderr)  # noqa: T201
 
 
 def _report(result: Any, options: RunOptions) -> None:

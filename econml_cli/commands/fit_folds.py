@@ -5,12 +5,16 @@ import json
 import shlex
 import sys
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from econml_cli.commands.common import say
 from econml_cli.config import FitConfig, RunOptions
 from econml_cli.errors import ConfigError, DivergedError, InterruptedFitError, RunError
 from econml_cli.problems.options import TabularOptions
+
+_say = partial(say, "fit")
 
 
 def asked(config: FitConfig, options: RunOptions, flags: Mapping[str, Any]) -> bool:
@@ -128,7 +132,3 @@ def _refuse(found: Any) -> None:
             f"The loss or a weight became non-finite in fold {numbers} of {path}; its numbers are of the last finite "
             "weights. Try a smaller --lr, --grad-clip 1, or --schedule warmup_cosine."
         )
-
-
-def _say(message: str) -> None:
-    print(f"econml fit: {message}", file=sys.stderr)  # noqa: T201

@@ -1,13 +1,15 @@
 """`econml predict RUN [--data FILE] --out FILE`: rows with a run's predictions, or with their representation."""
 
-import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
-from econml_cli.commands.common import Member
-from econml_cli.errors import ConfigError, plural
+from econml_cli.commands.common import Member, say, write_rows
+from econml_cli.errors import ConfigError
+
+_say = partial(say, "predict")
 
 
 def predict_command(
@@ -83,12 +85,4 @@ def predict_command(
         frame = predictions.predict_own(chosen, **options)
     else:
         frame = predictions.predict(chosen, data, missing=missing, **options)
-    if out == "-":
-        frame.to_csv(sys.stdout, index=False, lineterminator="\n")
-    else:
-        predictions.write(frame, Path(out))
-    _say(f"{plural(len(frame), 'row')} written to {'stdout' if out == '-' else out}")
-
-
-def _say(message: str) -> None:
-    print(f"econml predict: {message}", file=sys.stderr)  # noqa: T201
+    write_rows(frame, out, _say)

@@ -1,12 +1,11 @@
 """`econml report [RUN]... --out FILE`: fitted runs as one page that a reader can open."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from econml_cli.commands.common import check_bootstrap
+from econml_cli.commands.common import check_bootstrap, say
 from econml_cli.errors import ConfigError, RunError
 
 NUMBERS, OUTPUT = "Numbers", "Output"
@@ -98,7 +97,7 @@ def report_command(
     if pdf is not None:
         printed.write(made.html, pdf)
     for message in made.failed:
-        print(f"econml report: {message}", file=sys.stderr)  # noqa: T201
+        say("report", message)
     written = [path for path in (out, pdf) if path is not None]
     if json:
         names = ["out", "pdf", "runs", "failed"]

@@ -1,13 +1,15 @@
 """`econml simulate RUN`: series of an economic model under the fitted policy."""
 
-import sys
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from econml_cli.commands.common import Member
-from econml_cli.errors import ConfigError, plural
+from econml_cli.commands.common import Member, say, write_rows
+from econml_cli.errors import ConfigError
+
+_say = partial(say, "simulate")
 
 
 def simulate_command(
@@ -78,7 +80,7 @@ def simulate_command(
     for note in found.notes:
         _say(note)
     if out is not None:
-        _write(series.frame(found), out)
+        write_rows(series.frame(found), out, _say)
     if plot is not None:
         from econml_cli.evaluation.simulation import fan
 
@@ -88,17 +90,3 @@ def simulate_command(
         display.print_json(series.as_dict(found))
     elif out != "-":
         print(series.text(found))  # noqa: T201
-
-
-def _write(frame: Any, out: str) -> None:
-    from econml_cli.evaluation import predictions
-
-    if out == "-":
-        frame.to_csv(sys.stdout, index=False, lineterminator="\n")
-    else:
-        predictions.write(frame, Path(out))
-    _say(f"{plural(len(frame), 'row')} written to {'stdout' if out == '-' else out}")
-
-
-def _say(message: str) -> None:
-    print(f"econml simulate: {message}", file=sys.stderr)  # noqa: T201

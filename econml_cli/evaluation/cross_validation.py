@@ -9,10 +9,9 @@ import numpy as np
 from econml_cli import disk
 from econml_cli.errors import RunError
 from econml_cli.evaluation import bootstrap as boot
-from econml_cli.evaluation import metrics, predictions
+from econml_cli.evaluation import metrics, predictions, spread
 from econml_cli.evaluation.evaluate import Estimate
 from econml_cli.evaluation.layout.render import Grid, cell, interval
-from econml_cli.evaluation.risk import spread
 from econml_cli.evaluation.samples import Scored, own_samples, scorer, size
 from econml_cli.runs import Run
 from econml_cli.training.folds_directory import Folds

@@ -4,9 +4,6 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
-#: the 97.5 % point of the standard normal distribution
-Z = 1.959963984540054
-
 
 @dataclass(frozen=True)
 class Estimate:

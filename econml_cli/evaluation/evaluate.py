@@ -16,9 +16,9 @@ from econml_cli.evaluation import ensemble, metrics
 from econml_cli.evaluation.accuracy import Paths, den_haan_marcet
 from econml_cli.evaluation.ensemble import Members
 from econml_cli.evaluation.estimate import Estimate
-from econml_cli.evaluation.population import population_risk
-from econml_cli.evaluation.risk.spread import groups_of, unspread
+from econml_cli.evaluation.risk.population import population_risk
 from econml_cli.evaluation.samples import Samples, Scored, scorer, size
+from econml_cli.evaluation.spread import groups_of, unspread
 from econml_cli.problems import registry as problems
 from econml_cli.problems.economics import judge
 from econml_cli.runs import Run
@@ -179,8 +179,7 @@ def _errors(
 def _population(problem: Any, name: str, members: Members, draws: int, seed: int) -> Estimate:
     risks = [population_risk(problem, name, model, draws, seed) for model in members.models]
     if members.total == 1:
-        risk = risks[0]
-        return Estimate(risk.value, risk.low, risk.high, risk.standard_error, risk.draws)
+        return risks[0]
     return dataclasses.replace(ensemble.over([risk.value for risk in risks]), draws=draws)
 
 
@@ -221,7 +220,7 @@ def _coefficients(config: FitConfig, problem: Any, model: Any) -> dict[str, Any]
 
 
 def _notes(run: Run, status: str, members: Members, reported: str, samples: Samples) -> tuple[str, ...]:
-    notes = [*samples.notes, *trust.of_weights(run, status, members.epoch)]
+    notes = [*samples.notes, *trust.of_weights(run, members.lost, members.epoch)]
     if members.diverged:
         notes.append(f"{run.name}: {members.left_out}.")
     if reported == "train":

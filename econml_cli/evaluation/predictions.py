@@ -80,12 +80,12 @@ def _adds(
     if not embed:
         found = members(run, step)
         make = _predicts(run, config, problem, found, asked)
-        for note in (*_of_weights(run, found.lost, found.epoch), *intervals.notes(config, asked, found)):
+        for note in (*trust.of_weights(run, found.lost, found.epoch), *intervals.notes(config, asked, found)):
             say(note)
         return make
     loaded = load(run, step)
     model = loaded.model
-    for note in _of_weights(run, loaded.diverged, loaded.epoch):
+    for note in trust.of_weights(run, loaded.diverged, loaded.epoch):
         say(note)
     if not hasattr(model, "embed"):
         raise ConfigError(f"--embed: model {config.model} has no representation z = phi(x) of its own; leave it out.")
@@ -95,10 +95,6 @@ def _adds(
         return {f"z_{i + 1}": column for i, column in enumerate(z.reshape(len(z), -1).T)}
 
     return represent
-
-
-def _of_weights(run: Run, diverged: bool, epoch: int) -> tuple[str, ...]:
-    return trust.of_weights(run, trust.status(run, diverged), epoch)
 
 
 def _predicts(

@@ -110,7 +110,7 @@ def read(run: Run, step: int | None = None) -> Fitted:
         )
     out = predicted(_Plain(), loaded.model, standardised, config.trainer.precision)
     outputs = _outputs(problem, preprocessing, out, y, BOUNDS[config.trainer.precision])
-    weights = trust.of_weights(run, trust.status(run, loaded.diverged), loaded.epoch)
+    weights = trust.of_weights(run, loaded.diverged, loaded.epoch)
     return Fitted(
         run, config, loaded.model, problem, loaded.epoch, inputs, outputs, raw.astype(inputs.dtype), y,
         split or "random inputs", (*samples.notes, *notes, *weights),

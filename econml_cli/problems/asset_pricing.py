@@ -54,9 +54,7 @@ class AssetPricing:
 
     def dividend(self, t: jax.Array) -> jax.Array:
         """y_t = (1+g)^t y_0 + c ((1+g)^t - 1) / g, of the shape of t."""
-        growth = t * np.log1p(self.p.g)
-        summed = jnp.expm1(growth) / self.p.g if self.p.g else t
-        return jnp.exp(growth) * self.p.y0 + self.p.c * summed
+        return economics.compounded(t, self.p.y0, self.p.c, self.p.g, np.log1p(self.p.g))
 
     def predict(self, model: Any, x: jax.Array) -> jax.Array:
         """The price p(t), [n, 1]."""

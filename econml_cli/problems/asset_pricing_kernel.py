@@ -69,8 +69,7 @@ class AssetPricingKernel:
     def dividend(self, t: Any) -> Any:
         """x(t), the solution of x' = c + g x from x_0."""
         p = self.p
-        summed = jnp.expm1(p.g * t) / p.g if p.g else t
-        return p.x0 * jnp.exp(p.g * t) + p.c * summed
+        return economics.compounded(t, p.x0, p.c, p.g, p.g)
 
     def truth(self, x: jax.Array) -> jax.Array:
         """mu(t) = (x(t) + c/r) / (r - g), [n, 1]."""

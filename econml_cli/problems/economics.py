@@ -42,6 +42,15 @@ def gauss_hermite(n: int) -> tuple[np.ndarray, np.ndarray]:
     return nodes, weights / weights.sum()
 
 
+def compounded(t: Any, start: float, flow: float, rate: float, log_growth: float) -> Any:
+    """What grows from `start` by a rate and has a constant flow added, of the shape of t: e^(log_growth t) start + flow
+    (e^(log_growth t) - 1) / rate, and start + flow t at the rate 0. `log_growth` is log(1 + rate) where time is
+    discrete, and the rate itself where it is continuous."""
+    growth = t * log_growth
+    summed = jnp.expm1(growth) / rate if rate else t
+    return jnp.exp(growth) * start + flow * summed
+
+
 def positive(value: jax.Array, floor: float) -> tuple[jax.Array, jax.Array]:
     """(the value, kept positive; how far it was short of the floor), of the shape of `value`.
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from econml_cli.commands.common import Member
+from econml_cli.commands.common import Member, say
 from econml_cli.commands.inspect import shared
 from econml_cli.commands.inspect.shared import Json, RunsDir, View
 from econml_cli.errors import ConfigError
@@ -130,7 +130,7 @@ def _show(
     report = shared.with_torch_names(describe_checkpoint(run, step, views=views, path=path), path)
     if plot is not None:
         plots.save(plots.weights(report.leaves, f"{run.name}, epoch {report.summary['epoch']:,}"), plot)
-        shared.say(f"{plot} written")
+        say("inspect", f"{plot} written")
     shared.write_html(report, html, path)
     display.print_json(report.to_json(values)) if json else display.show(shown.report(report, values))
 

@@ -1,11 +1,11 @@
 """Options that the commands of `econml inspect` share, and where the files that they write go."""
 
-import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
+from econml_cli.commands.common import say
 from econml_cli.errors import ConfigError
 
 #: of an untrained model; a checkpoint has also "grad", which needs weights and data
@@ -41,7 +41,7 @@ def write_html(report: Any, file: Path | None, path: str | None) -> None:
     from econml_cli.inspection import html
 
     disk.write_text(file, html.page(report, path))
-    say(f"{file} written; open it in a browser")
+    say("inspect", f"{file} written; open it in a browser")
 
 
 def with_torch_names(report: Any, path: str | None) -> Any:
@@ -54,8 +54,3 @@ def with_torch_names(report: Any, path: str | None) -> Any:
     from econml_cli.inspection import selection
 
     return dataclasses.replace(report, torch=selection.rows(path, named_parameters(report.model)))
-
-
-def say(message: str) -> None:
-    """One line on stderr."""
-    print(f"econml inspect: {message}", file=sys.stderr)  # noqa: T201

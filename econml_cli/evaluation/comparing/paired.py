@@ -14,8 +14,8 @@ from econml_cli.data.preprocessing import Preprocessing
 from econml_cli.evaluation.comparing.accuracy_tests import Difference
 from econml_cli.evaluation.risk.bayes import loss
 from econml_cli.evaluation.risk.fresh import Fresh, Meter
-from econml_cli.evaluation.risk.spread import groups_of
 from econml_cli.evaluation.samples import Samples
+from econml_cli.evaluation.spread import groups_of
 from econml_cli.problems.base import Batch
 from econml_cli.runs import Run
 from econml_cli.training.precision import precision

@@ -1,5 +1,6 @@
 """The evaluation of an ensemble as tables: each number across members, and what their averaged prediction is worth."""
 
+from econml_cli.errors import plural
 from econml_cli.evaluation.estimate import Estimate
 from econml_cli.evaluation.evaluate import Evaluation
 from econml_cli.evaluation.layout.render import Grid, cell, interval
@@ -29,7 +30,7 @@ def across(evaluation: Evaluation) -> list[Grid]:
 
 def _spread(found: dict[str, Estimate], title: str, kept: int) -> Grid:
     rows = [(_label(name), *(cell(value) for value in (x.value, x.sd, x.min, x.max))) for name, x in found.items()]
-    return Grid((f"across {kept} seed{'' if kept == 1 else 's'}", "mean", "sd", "min", "max"), tuple(rows), title)
+    return Grid((f"across {plural(kept, 'seed')}", "mean", "sd", "min", "max"), tuple(rows), title)
 
 
 def _label(name: str) -> str:

@@ -17,8 +17,8 @@ from econml_cli.data.read import read_table
 from econml_cli.errors import ConfigError, DataError
 from econml_cli.evaluation.changed import samples_of
 from econml_cli.evaluation.marginal import slopes
-from econml_cli.evaluation.risk.spread import groups_of, unspread
 from econml_cli.evaluation.samples import Samples, new_samples, size
+from econml_cli.evaluation.spread import groups_of, unspread
 from econml_cli.problems.tabular import Tabular
 from econml_cli.runs import Run
 from econml_cli.training.precision import to_device

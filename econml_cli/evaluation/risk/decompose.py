@@ -1,7 +1,6 @@
 """The risk of one fitted model in parts: empirical and population risk, generalisation and approximation error."""
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,9 +11,9 @@ from econml_cli.evaluation.estimate import Estimate
 from econml_cli.evaluation.layout.render import Grid, cell, interval
 from econml_cli.evaluation.risk import refits
 from econml_cli.evaluation.risk.bayes import bayes_risk, excess_loss, loss
-from econml_cli.evaluation.risk.fresh import Block, Fresh, HeldOut, Meter
-from econml_cli.evaluation.risk.spread import around, estimate, flat, groups_of, standard_error, unspread
+from econml_cli.evaluation.risk.fresh import HeldOut, Meter, population_of
 from econml_cli.evaluation.samples import Samples, own_samples, size
+from econml_cli.evaluation.spread import around, estimate, flat, groups_of, standard_error, unspread
 from econml_cli.models import registry as models
 from econml_cli.runs import Run
 from econml_cli.signature import accepted
@@ -139,7 +138,7 @@ def decompose(
         model = loaded.model
         own = own_samples(run, config)
         problem, train = own.problem, own.parts["train"]
-        population, excess = _population(run, config, own, draws, draw_seed), excess_loss(problem)
+        population, excess = population_of(run, config, own, draws, draw_seed), excess_loss(problem)
         of_loss = Meter({"loss": loss(problem)})
         meter = of_loss if excess is None else Meter({"loss": loss(problem), "excess": excess})
         fitted = of_loss.whole([model], HeldOut(train, config.trainer.precision))
@@ -167,19 +166,8 @@ def decompose(
         bayes_risk=bayes_risk(problem), excess=parts.get("excess"),
         proxy_n=proxy_n, best_in_class=parts.get("best_loss"), approximation=parts.get("best_excess"),
         estimation=None if best is None else estimate(values[pair] - values[f"best_{pair}"], groups),
-        notes=(*own.notes, *trust.of_weights(run, trust.status(run, loaded.diverged), loaded.epoch), *lone, *notes),
+        notes=(*own.notes, *trust.of_weights(run, loaded.diverged, loaded.epoch), *lone, *notes),
     )  # fmt: skip
-
-
-def _population(run: Run, config: FitConfig, own: Samples, draws: int, seed: int) -> Iterable[Block]:
-    """The observations that the population risk is taken over."""
-    if own.problem.simulated:
-        return Fresh(own.problem, config.problem, draws, seed)
-    if "test" not in own.parts:
-        raise ConfigError(
-            f"{run.name} has no test split, which takes the place of the population; fit again with --test-fraction .2."
-        )
-    return HeldOut(own.parts["test"], config.trainer.precision)
 
 
 def _best_in_class(

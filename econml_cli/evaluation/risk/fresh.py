@@ -7,10 +7,12 @@ import jax
 import numpy as np
 from flax import nnx
 
+from econml_cli.config import FitConfig
 from econml_cli.errors import ConfigError
 from econml_cli.evaluation.risk.bayes import Measure
-from econml_cli.evaluation.samples import size
+from econml_cli.evaluation.samples import Samples, size
 from econml_cli.problems.base import Batch
+from econml_cli.runs import Run
 from econml_cli.training.precision import to_device
 
 #: draws held at once; a last block that is not full is drawn in full and cut, so that one program is compiled
@@ -73,6 +75,23 @@ class HeldOut:
             rows = slice(start, start + BLOCK)
             block = to_device(jax.tree.map(lambda leaf: leaf[rows], self._batch), self._dtype)  # noqa: B023
             yield block, size(block)
+
+
+def population_of(run: Run, config: FitConfig, own: Samples, draws: int, seed: int) -> Iterable[Block]:
+    """What the population risk of a run is taken over: fresh draws, or the test split of a file.
+
+    Use it inside `precision(...)`.
+
+    Raises:
+        ConfigError: there is no test split, or there are too few draws.
+    """
+    if own.problem.simulated:
+        return Fresh(own.problem, config.problem, draws, seed)
+    if "test" not in own.parts:
+        raise ConfigError(
+            f"{run.name} has no test split, which takes the place of the population; fit again with --test-fraction .2."
+        )
+    return HeldOut(own.parts["test"], config.trainer.precision)
 
 
 class Meter:

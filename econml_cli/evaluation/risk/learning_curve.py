@@ -11,11 +11,11 @@ from econml_cli.errors import ConfigError, DivergedError
 from econml_cli.evaluation.estimate import Estimate
 from econml_cli.evaluation.risk import refits
 from econml_cli.evaluation.risk.bayes import bayes_risk, excess_loss, loss
-from econml_cli.evaluation.risk.fresh import Fresh, HeldOut, Meter
+from econml_cli.evaluation.risk.fresh import Meter, population_of
 from econml_cli.evaluation.risk.refits import Refits
 from econml_cli.evaluation.risk.risk_curve import LearningCurve, Point
-from econml_cli.evaluation.risk.spread import around, freedom_of, groups_of, standard_error, unspread
 from econml_cli.evaluation.samples import Samples, own_samples, size
+from econml_cli.evaluation.spread import around, freedom_of, groups_of, independent, standard_error, unspread
 from econml_cli.runs import Run
 from econml_cli.training.precision import precision
 
@@ -57,9 +57,8 @@ def learning_curve(
     check_curve(samples, replications, draws)
     with precision(config.trainer.precision):
         own, points = own_samples(run, config), list[Point]()
-        simulated, dtype = own.problem.simulated, config.trainer.precision
+        simulated, population = own.problem.simulated, population_of(run, config, own, draws, seed)
         _check_data(run, own, samples)
-        population = Fresh(own.problem, config.problem, draws, seed) if simulated else HeldOut(own.parts["test"], dtype)
         meter = Meter({"risk": excess_loss(own.problem) or loss(own.problem)})
         for n in sorted(samples):
             if simulated:
@@ -103,10 +102,6 @@ def _check_data(run: Run, own: Samples, samples: Sequence[int]) -> None:
     """Refuse a file without the rows that are asked for."""
     if own.problem.simulated:
         return
-    if "test" not in own.parts:
-        raise ConfigError(
-            f"{run.name} has no test split, which takes the place of the population; fit again with --test-fraction .2."
-        )
     most = size(own.parts["train"])
     if max(samples) > most:
         raise ConfigError(
@@ -142,8 +137,7 @@ def _means(problem: Any, blocks: Iterator[dict[str, np.ndarray]]) -> tuple[np.nd
         columns.append(block["risk"].mean(axis=0))
     column = np.concatenate(columns)
     groups = groups_of(problem, "population" if problem.simulated else "test", len(column))
-    independent = len(column) if groups is None else len(np.unique(groups))
-    return total / len(column), (standard_error(column, groups), independent)
+    return total / len(column), (standard_error(column, groups), independent(len(column), groups))
 
 
 def _over(values: np.ndarray, shared: float = 0.0, shared_n: int = 0) -> Estimate:
@@ -160,7 +154,7 @@ def _quantiles(values: np.ndarray) -> tuple[float, float]:
 
 
 def _notes(run: Run, own: Samples, points: Sequence[Point]) -> tuple[str, ...]:
-    notes = [*own.notes, *trust.of_recipe(run, run.status())]
+    notes = [*own.notes, *trust.of_recipe(run)]
     if not own.problem.simulated:
         notes += unspread(run.name, own.problem, "test", size(own.parts["test"]))
         notes.append(

@@ -8,7 +8,7 @@ import numpy as np
 from econml_cli.evaluation.drawing.panels import FITTED, OTHER, TRUE
 from econml_cli.evaluation.estimate import Estimate
 from econml_cli.evaluation.layout.render import Grid, cell, interval
-from econml_cli.evaluation.risk.spread import flat
+from econml_cli.evaluation.spread import flat
 
 #: what the estimates of a point are called outside
 NAMES = {

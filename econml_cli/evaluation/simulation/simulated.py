@@ -86,7 +86,7 @@ def simulate(
         problem = assemble(config).problem
         check_moves(problem, config.problem, (*METHODS, "shock_size"))
         impulse = _impulse(problem, config.problem, impulse)
-        notes = list(trust.of_weights(run, trust.status(run, loaded.diverged), epoch))
+        notes = list(trust.of_weights(run, loaded.diverged, epoch))
         if paths > 1 and _one_path(problem):
             notes.append(f"{config.problem} has no shocks and one start: one path in place of {paths:,}.")
             paths = 1

@@ -1,35 +1,18 @@
 """The population risk of a simulated problem, by fresh draws."""
 
+import dataclasses
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from econml_cli.evaluation.estimate import Z
+from econml_cli.evaluation import spread
+from econml_cli.evaluation.estimate import Estimate
 from econml_cli.evaluation.risk.bayes import loss
 from econml_cli.evaluation.risk.fresh import Fresh, Meter
-from econml_cli.evaluation.risk.spread import groups_of
 
 
-@dataclass(frozen=True)
-class Risk:
-    """A Monte Carlo mean with its standard error and normal 95 % interval."""
-
-    value: float
-    standard_error: float
-    draws: int
-
-    @property
-    def low(self) -> float:
-        return self.value - Z * self.standard_error
-
-    @property
-    def high(self) -> float:
-        return self.value + Z * self.standard_error
-
-
-def population_risk(problem: Any, name: str, model: Any, draws: int, seed: int) -> Risk:
+def population_risk(problem: Any, name: str, model: Any, draws: int, seed: int) -> Estimate:
     """The mean loss over `draws` fresh observations, in reported units; memory does not grow with `draws`.
 
     Call it inside `precision(...)`. The states of one trajectory (`problem.dependent`) count as one draw.
@@ -46,11 +29,12 @@ def population_risk(problem: Any, name: str, model: Any, draws: int, seed: int) 
         values = block["loss"][0]
         # as distances from a first mean: the squares of the losses themselves would lose the digits of a small variance
         first = float(values.mean()) if math.isnan(first) else first
-        totals += _totals(values - first, groups_of(problem, "population", len(values)))
+        totals += _totals(values - first, spread.groups_of(problem, "population", len(values)))
     groups, n, sums, squares, crossed, sizes = totals.tolist()
     mean = sums / n
-    spread = squares - 2 * mean * crossed + mean**2 * sizes  # sum of (sum - size * mean)^2 over the groups
-    return Risk(first + mean, math.sqrt(groups / (groups - 1) * max(spread, 0.0)) / n, draws)
+    squared = squares - 2 * mean * crossed + mean**2 * sizes  # sum of (sum - size * mean)^2 over the groups
+    error = math.sqrt(groups / (groups - 1) * max(squared, 0.0)) / n
+    return dataclasses.replace(spread.around(first + mean, error), draws=draws)
 
 
 def _totals(values: np.ndarray, groups: np.ndarray | None) -> np.ndarray:

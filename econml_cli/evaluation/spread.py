@@ -6,7 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from econml_cli.evaluation.estimate import Estimate, Z
+from econml_cli.evaluation.estimate import Estimate
+
+#: the 97.5 % point of the standard normal distribution
+Z = 1.959963984540054
 
 
 def around(value: float, standard_error: float, freedom: float | None = None) -> Estimate:
@@ -57,10 +60,14 @@ def groups_of(problem: Any, split: str, n: int) -> np.ndarray | None:
     return np.arange(n) // length if length > 1 else None
 
 
+def independent(n: int, groups: np.ndarray | None) -> int:
+    """How many of n observations, or groups of them, are independent of each other."""
+    return n if groups is None else len(np.unique(groups))
+
+
 def unspread(name: str, problem: Any, split: str, n: int) -> tuple[str, ...]:
     """What to say of a run where the mean over a split, of n observations, has no standard error; () where it has."""
-    groups = groups_of(problem, split, n)
-    if (n if groups is None else len(np.unique(groups))) > 1:
+    if independent(n, groups_of(problem, split, n)) > 1:
         return ()
     what = "one observation" if n == 1 else "one trajectory" if problem.simulated else "one group"
     return (f"{name}: the {split} split is {what}, and a standard error or an interval takes two.",)
