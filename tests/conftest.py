@@ -1,40 +1,47 @@
 """Every test has its own directory, environment and terminal; none touches the network, $HOME or a W&B account."""
 
 import os
-import shutil
-import signal
 import socket
-import subprocess
-import sys
-import tempfile
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.support import caches, running, sharing
+from tests.support.running import Ran
+from tests.support.scheduling import scheduler
+
+#: what the compiled programs of one worker may take before they are dropped
+MOST_BYTES = 1_500_000_000
+
 # the machines that run this are shared: how long an example takes says nothing about the code
-settings.register_profile("econml", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("econml")
+SLOW_MACHINE = {
+    "deadline": None,
+    "suppress_health_check": [HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+}
+settings.register_profile("few", max_examples=25, **SLOW_MACHINE)
+settings.register_profile("ci", max_examples=200, **SLOW_MACHINE)
+settings.load_profile("few")
 
 
-@dataclass(frozen=True)
-class Ran:
-    """What a command did."""
-
-    code: int
-    stdout: str
-    stderr: str
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--run-all`, as CI does."""
+    words = "also run pages of the docs and figures where nothing has changed since they last passed"
+    parser.addoption("--run-all", action="store_true", help=words)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """One compilation cache for the session, set before jax is imported: tests compile the same programs often."""
-    directory = tempfile.mkdtemp(prefix="econml-tests-")
-    config.add_cleanup(lambda: shutil.rmtree(directory, ignore_errors=True))
-    os.environ["JAX_COMPILATION_CACHE_DIR"] = directory
-    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+    """One cache of compiled programs for all workers, set before any of them imports jax."""
+    if not hasattr(config, "workerinput"):
+        caches.use(os.environ)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Tests of one file go to one worker."""
+    return scheduler(config, log)
 
 
 @pytest.fixture(autouse=True)
@@ -54,13 +61,23 @@ def isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return work
 
 
+@pytest.fixture(autouse=True, scope="session")
+def compiled() -> Iterator[dict[Hashable, Any]]:
+    """What the tests of this worker have compiled of the package's own models and problems."""
+    common: dict[Hashable, Any] = {}
+    with pytest.MonkeyPatch.context() as patch:
+        sharing.share(patch, common)
+        yield common
+
+
 @pytest.fixture(autouse=True, scope="module")
-def compiled_programs_are_dropped() -> Iterator[None]:
-    """The programs that one file of tests compiled are not kept in memory while the others run."""
+def memory_is_bounded(compiled: dict[Hashable, Any]) -> Iterator[None]:
+    """Programs are dropped after a file of tests where they have come to fill the memory."""
     yield
-    if "jax" in sys.modules:
+    if psutil.Process().memory_info().rss > MOST_BYTES:
         import jax
 
+        compiled.clear()
         jax.clear_caches()
 
 
@@ -76,36 +93,18 @@ def _only_here(connect: Callable[..., None]) -> Callable[..., None]:
 
 
 @pytest.fixture
-def econml(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
+def econml(capfd: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
     """Run a command line in this process: `econml("fit", "mlp")` -> Ran(code, stdout, stderr)."""
 
     def run(*args: Any) -> Ran:
-        from econml_cli.cli import main
-
-        monkeypatch.setattr(sys, "argv", ["econml", *map(str, args)])
         capfd.readouterr()
-        interrupt = signal.getsignal(signal.SIGINT)
-        with pytest.raises(SystemExit) as ended:
-            main()
-        signal.signal(signal.SIGINT, interrupt)
-        out, err = capfd.readouterr()
-        return Ran(int(ended.value.code or 0), out, err)
+        code = running.here(*args)
+        return Ran(code, *capfd.readouterr())
 
     return run
 
 
 @pytest.fixture
 def shell(isolated: Path) -> Callable[..., Ran]:
-    """Run a command line in a process of its own."""
-
-    def run(*args: Any, **options: Any) -> Ran:
-        done = subprocess.run(
-            [sys.executable, "-m", "econml_cli", *map(str, args)],
-            capture_output=True,
-            text=True,
-            timeout=120,
-            **options,
-        )
-        return Ran(done.returncode, done.stdout, done.stderr)
-
-    return run
+    """Run a command line in a process of its own: for what only a process has (imports, signals, a terminal)."""
+    return running.alone

@@ -5,8 +5,6 @@ import os
 import platform
 from pathlib import Path
 
-import jax
-
 
 def enable() -> None:
     """Keep compiled programs in the user's private cache directory; JAX_COMPILATION_CACHE_DIR moves it.
@@ -14,10 +12,12 @@ def enable() -> None:
     Called by commands, not by the library: it changes the configuration of the whole process. A cache that cannot be
     made is done without.
     """
+    import jax
+
     if os.environ.get("JAX_COMPILATION_CACHE_DIR") is None:
         import platformdirs
 
-        directory = platformdirs.user_cache_path("econml-cli") / "xla" / _machine()
+        directory = platformdirs.user_cache_path("econml-cli") / "xla" / machine()
         try:
             directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError:
@@ -27,7 +27,7 @@ def enable() -> None:
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
 
 
-def _machine() -> str:
+def machine() -> str:
     """A name for this kind of processor: code compiled for one may not run on another with the same home directory."""
     cpuinfo = Path("/proc/cpuinfo")
     text = platform.machine() + platform.processor()

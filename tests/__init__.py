@@ -1,0 +1,1 @@
+"""The tests of econml, a folder for each part of the package; what several of them use is in `tests.support`."""

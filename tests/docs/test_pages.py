@@ -1,0 +1,25 @@
+"""The commands of the pages print what the pages show."""
+
+import re
+
+import pytest
+
+from tests.support import ROOT
+from tests.support.docs import ECONOMY_PAGES, GUIDES, MODEL_PAGES, run_here, script
+from tests.support.passed_before import unless_passed_before
+
+
+def shape(text):
+    """The text with every number, hash and run of blanks made alike: what is left does not vary between machines."""
+    text = re.sub(r"\b[0-9a-f]{64}\b", "HASH", text)
+    text = re.sub(r".*[│┤└].*", "a line of a plot", text)
+    text = re.sub(r"-?\d[\d,.:]*(e[+-]\d+)?", "0", text)
+    return [" ".join(line.split()) for line in text.splitlines()]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", ["README.md", *GUIDES, *MODEL_PAGES, *ECONOMY_PAGES])
+def test_the_commands_of_a_page_print_what_it_shows(page, isolated, pytestconfig):
+    text = (ROOT / page).read_text()
+    with unless_passed_before(pytestconfig, ROOT / page):
+        assert shape(script("run_console_blocks").run_page(text, isolated, run_here)) == shape(text)

@@ -1,0 +1,219 @@
+"""`econml eval --plot`, `--with` and `--den-haan-marcet`: what they say, what they draw, what they refuse."""
+
+import json
+from pathlib import Path
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+from scipy import special
+
+from econml_cli.config import build
+from econml_cli.errors import ConfigError
+from econml_cli.evaluation import changed
+from econml_cli.evaluation.accuracy import Paths, _statistics, den_haan_marcet
+from econml_cli.evaluation.drawing import figures
+from econml_cli.problems.brock_mirman import BrockMirman
+from econml_cli.problems.investment import Investment
+from econml_cli.runs import Run
+from econml_cli.training.fit import fit
+from tests.support.models import Apply
+
+SMALL = {"N": 32, "N_test": 32, "N_val": 8, "num_epochs": 3, "width": 4, "depth": 1}
+FIRMS = {"N": 8, "trajectories": 2, "trajectories_val": 1, "trajectories_test": 1, "periods": 9, "num_epochs": 2}
+TINY = {"phi_width": 4, "rho_width": 4, "rho_depth": 1}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny run for each kind of figure."""
+    directory = tmp_path_factory.mktemp("runs")
+
+    def one(name, model, problem, **options):
+        fit(build(model, problem, [("test", options)]), directory / name)
+
+    one("savings", "mlp", "brock_mirman", **SMALL)
+    one("firms", "deep_set", "investment", **FIRMS, **TINY)
+    one("many", "mlp", "investment", **FIRMS, width=4)
+    one("sine", "mlp", "function", expr="sin(2*pi*x)", **SMALL)
+    one("line", "linear", "linear", N=20, N_test=8, N_val=0, num_epochs=2)
+    one("interpolated", "kernel", "function", expr="x^2", N=20, N_test=8, N_val=0)
+    one("classes", "mlp", "xor", num_epochs=2)
+    return directory
+
+
+def drawn(run: Path, **options):
+    """The three axes of a figure."""
+    policy, residuals, convergence = figures.figure(Run(run), **options).axes
+    return policy, residuals, convergence
+
+
+def test_a_policy_is_drawn_beside_its_truth_with_residuals_and_losses(econml, made):
+    for end in ("png", "pdf", "svg"):
+        done = econml("eval", made / "savings", "--bootstrap", 0, "--plot", f"s.{end}")
+        assert f"drawn in s.{end}" in done.stderr and Path(f"s.{end}").stat().st_size > 5000
+    policy, residuals, convergence = drawn(made / "savings")
+    _, exact = policy.get_lines()
+    assert np.allclose(exact.get_ydata(), 0.36 * 0.96) and len(exact.get_ydata()) == 32
+    assert sum(bar.get_height() for bar in residuals.patches) == 32
+    rows = Run(made / "savings").metrics()
+    losses = {line.get_label(): line.get_ydata() for line in convergence.get_lines()}
+    assert np.allclose(losses["train loss"], [row["train_loss"] for row in rows])
+    assert np.allclose(losses["val loss"], [row["val_loss"] for row in rows])
+
+
+def test_a_policy_of_many_states_is_drawn_against_its_truth(made):
+    policy, *_ = drawn(made / "firms")
+    points, diagonal = policy.get_lines()
+    assert len(points.get_xdata()) == 10 and np.array_equal(*diagonal.get_data())
+    assert policy.get_xlabel() == "u, exact"
+
+
+def test_a_function_of_one_input_is_a_curve_beside_the_truth_and_the_observations(made):
+    curve, residuals, _ = drawn(made / "sine")
+    observed, fitted, truth = curve.get_lines()
+    assert len(observed.get_xdata()) == 32 and len(fitted.get_xdata()) == 400
+    assert np.allclose(truth.get_ydata(), np.sin(2 * np.pi * truth.get_xdata()), atol=1e-5)
+    assert sum(bar.get_height() for bar in residuals.patches) == 32
+
+
+def test_other_problems_are_drawn_too(made):
+    against, *_ = drawn(made / "line")
+    assert against.get_xlabel() == "y, truth" and len(against.get_lines()[0].get_xdata()) == 8
+    curve, _, convergence = drawn(made / "interpolated")
+    assert len(curve.get_lines()) == 3 and convergence.get_lines()[0].get_marker() == "o"
+    probabilities, losses, _ = drawn(made / "classes")
+    assert "probability" in probabilities.get_xlabel() and "Losses" in losses.get_title()
+
+
+def test_the_plot_is_of_one_run_and_of_a_known_format(econml, made):
+    assert "draws one run, but 2 are named" in econml("eval", made / "line", made / "sine", "--plot", "s.png").stderr
+    assert "must end in .png" in econml("eval", made / "line", "--plot", "s.jpg").stderr
+
+
+def test_with_evaluates_the_same_model_on_another_size(econml, made):
+    def said(*options):
+        done = econml("eval", made / "firms", "--bootstrap", 0, "--json", *options)
+        return json.loads(done.stdout), done.stderr
+
+    own, _ = said()
+    assert "with" not in own
+    other, notes = said("--with", "N=32", "--with", "trajectories-test=3,periods=4")
+    assert other["with"] == {"N": 32, "trajectories_test": 3, "periods": 4}
+    assert "was fitted with N=8" in notes and "with N=32, trajectories_test=3, periods=4" in other["notes"][0]
+    assert (own["n_test"], other["n_test"]) == (10, 15) and other["test_loss"] != own["test_loss"]
+    assert drawn(made / "firms", changes={"N": "32"})[0].get_lines()[0].get_xdata().shape == (10,)
+
+
+def test_with_other_parameters_the_truth_is_theirs(econml, made):
+    done = econml("eval", made / "savings", "--with", "alpha=.5", "--bootstrap", 0, "--plot", "s.png", "--json")
+    assert json.loads(done.stdout)["with"] == {"alpha": 0.5}
+    _, exact = drawn(made / "savings", changes={"alpha": ".5"})[0].get_lines()
+    assert np.allclose(exact.get_ydata(), 0.5 * 0.96)
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "said"),
+    [
+        (("many", "--with", "N=16"), 1, "was fitted to x[n, 8] -> [n, 1], the changed problem has x[n, 16] -> [n, 1]"),
+        (("firms", "--with", "sigmma=1"), 2, "has no option 'sigmma'. Did you mean 'sigma'?"),
+        (("firms", "--with", "N=none"), 2, "--N must be an integer"),
+        (("firms", "--with", "beta=1.2"), 2, "--beta must be > 0 and < 1"),
+        (("firms", "--with", "N"), 2, "must be NAME=VALUE"),
+        (("firms", "--with", "N=4,N=8"), 2, "names N twice"),
+        (("firms", "--with", "N=16", "--predictions", "p.csv"), 2, "leave one of them out"),
+        (("line", "--with", "N=16", "--data", "f.csv"), 2, "leave one of them out"),
+        (("interpolated", "--with", "expr=x1*x2"), 1, "keeps what it learnt from inputs of the one shape"),
+        (("line", "--den-haan-marcet"), 2, "problem linear has no Euler error that a shock realises"),
+        (("savings", "--den-haan-marcet", "--periods", 5), 2, "at least 90 periods"),
+        (("savings", "--periods", 500), 2, "are those of --den-haan-marcet"),
+    ],
+)
+def test_what_cannot_be_evaluated_is_refused_in_a_sentence(econml, made, options, code, said):
+    done = econml("eval", made / options[0], *options[1:])
+    assert done.code == code and said in done.stderr and done.stderr.count("\n") == 1 and done.stdout == ""
+
+
+def test_a_comma_separates_changes_only_before_a_name():
+    assert changed.parse(["a=1,b-c=x,y", "d=f(1,2)"]) == {"a": "1", "b_c": "x,y", "d": "f(1,2)"}
+
+
+def test_changes_are_for_problems_that_are_simulated():
+    config = build("linear", "tabular", [("test", {"data": "f.csv", "target": "y"})])
+    with pytest.raises(ConfigError, match="tabular reads a file"):
+        changed.changed_config(config, {"target": "z"})
+
+
+def test_the_statistic_of_errors_that_nothing_predicts_is_chi_square():
+    rng = np.random.default_rng(0)
+    h, u = rng.normal(5, 2, (400, 2000, 2)), rng.standard_t(8, (400, 2000))
+    found, degrees = _statistics(u * (1 + 0.2 * np.abs(h[..., 0])), h, 0.0)
+    assert degrees == 3
+    ranks = np.sort(special.chdtr(3, found))
+    assert np.abs(ranks - np.linspace(0, 1, 2000)).max() < 1.63 / np.sqrt(2000)  # Kolmogorov-Smirnov at 1 %
+    found, _ = _statistics(u + 0.2 * (h[..., 1] - 5), h, 0.0)
+    assert np.mean(special.chdtr(3, found) > 0.95) > 0.9
+    assert _statistics(u, h[..., [0, 0]], 0.0)[1] == 2  # an instrument twice is one
+
+
+def firms(slope: float = 1.0):
+    """(investment of few firms, its exact policy, with u times `slope`)."""
+    problem = Investment(N=16, rngs=nnx.Rngs(0))
+    return problem, Apply(lambda x: slope * (problem.H0 + problem.H1 * x.mean(axis=1, keepdims=True)))
+
+
+def test_den_haan_and_marcet_accept_the_exact_policy_and_reject_another():
+    paths = Paths(periods=800, paths=200, burn_in=50)
+    exact = den_haan_marcet(*firms(), "investment", paths)
+    assert exact.degrees == 3
+    found = exact.numbers()
+    # 200 draws of a share of .05 have a standard deviation of .015
+    assert abs(found["dhm_below_5"] - 0.05) < 0.05 and abs(found["dhm_above_95"] - 0.05) < 0.05
+    assert 0.2 < found["dhm_p_value"] < 0.8
+    wrong = den_haan_marcet(*firms(1.1), "investment", paths).numbers()
+    assert wrong["dhm_above_95"] == 1 and wrong["dhm_p_value"] < 1e-6
+
+
+def test_rounding_is_no_error_where_the_exact_policy_realises_none():
+    def constant(share):
+        return Apply(lambda x: jnp.full((len(x), 1), float(np.log(share / (1 - share))), x.dtype))
+
+    problem, paths = BrockMirman(), Paths(periods=200, paths=20, burn_in=20)
+    exact = den_haan_marcet(problem, constant(0.36 * 0.96), "brock_mirman", paths).numbers()
+    assert exact["dhm_above_95"] == 0 and exact["dhm_p_value"] > 0.5
+    assert den_haan_marcet(problem, constant(0.9 * 0.36 * 0.96), "brock_mirman", paths).numbers()["dhm_above_95"] == 1
+
+
+def test_a_path_that_explodes_is_rejected():
+    class Explosive(BrockMirman):
+        def step(self, model, state, shock):
+            return {"k": state["k"] * 1e9, "z": state["z"]}, {}
+
+    model = Apply(lambda x: jnp.zeros((len(x), 1), x.dtype))
+    found = den_haan_marcet(Explosive(), model, "brock_mirman", Paths(periods=100, paths=3, burn_in=0)).numbers()
+    assert found["dhm_above_95"] == 1
+
+
+def test_the_test_stands_in_the_result_with_what_it_is_to_be_compared_with(econml, made):
+    options = ("--den-haan-marcet", "--periods", 120, "--paths", 8, "--bootstrap", 0)
+    done = econml("eval", made / "savings", *options, "--json")
+    found = json.loads(done.stdout)
+    assert (
+        found["dhm_above_95"] == 1 and "chi-square(3)" in found["notes"][0] and "8 paths of 120 periods" in done.stderr
+    )
+    assert "dhm statistic" in econml("eval", made / "savings", *options).stdout
+    again = json.loads(econml("eval", made / "savings", *options, "--json", "--draw-seed", 1).stdout)
+    assert again["dhm_statistic"] != found["dhm_statistic"]
+
+
+def test_a_column_whose_name_is_no_formula_is_drawn_as_it_is_written(econml, isolated):
+    rows = "\n".join(f"{i % 7},{i % 5},{i % 7 - i % 5}" for i in range(60))
+    (isolated / "money.csv").write_text("cost $a_{,price $b,$profit_$\n" + rows + "\n")
+    fitted = econml(
+        "fit", "linear", "--data", "money.csv", "--target", "$profit_$", "--solver", "lstsq", "--out", "run"
+    )
+    assert fitted.code == 0, fitted.stderr
+    drawn = econml("eval", "run", "--plot", "fit.png")
+    assert drawn.code == 0, drawn.stderr
+    assert (isolated / "fit.png").read_bytes().startswith(b"\x89PNG")

@@ -1,0 +1,141 @@
+"""Economic models away from their default parameters: verdicts of exact and of wrong solutions, and fits in other
+economies."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+from scipy import optimize
+
+from econml_cli.config import build
+from econml_cli.problems import economics
+from econml_cli.problems.asset_pricing import AssetPricing
+from econml_cli.problems.asset_pricing_kernel import AssetPricingKernel
+from econml_cli.problems.growth import Growth
+from econml_cli.problems.growth_policy import GrowthPolicy
+from econml_cli.problems.investment import Investment, linear_policy
+from econml_cli.training.precision import precision
+from econml_cli.training.setup import Workshop, assemble, units_of
+from tests.support.economies import passed, policy, sequence, verdicts
+from tests.support.models import Apply
+
+
+def linear(problem):
+    H0, H1 = linear_policy(problem.p)
+    return Apply(lambda x: H0 + H1 * x.mean(axis=1, keepdims=True))
+
+
+#: a quarterly calibration, in which half of a distance to the steady state is left after some 15 periods
+QUARTERLY = {"beta": 0.99, "delta": 0.025}
+
+
+def test_an_exact_policy_passes_where_capital_settles_slowly():
+    with precision("float64"):
+        problem = GrowthPolicy(**QUARTERLY, k_low=11.0, k_high=37.0)
+        found = verdicts(problem, policy(lambda k: problem.truth(k) / problem.economy.resources(k)))
+    assert found["steady_state_error"] > 0.05 and found["saddle_error"] < 1e-9
+    assert passed(found)
+
+
+def test_capital_that_is_piled_up_slowly_is_failed_though_it_passes_by_the_steady_state():
+    """Too little is eaten by 1.2 %: on its way to where nothing is left, the path is as near k_ss as the exact one."""
+    with precision("float64"):
+        problem = Growth(**QUARTERLY, alpha=0.36, k0=10.0)
+        e, k = problem.economy, [10.0]
+        c = 0.988 * (e.resources(k[0]) - problem.saddle[1])
+        for _ in range(problem.p.periods_test + 2):
+            k.append(e.resources(k[-1]) - c)
+            c *= e.beta * e.gross_return(k[-1])
+        wrong, right = verdicts(problem, sequence(np.array(k))), verdicts(problem, sequence(problem.saddle))
+    assert wrong["steady_state_error"] < right["steady_state_error"] + 0.1  # that number does not tell them apart
+    assert wrong["verdict_loss"] == "passed" and wrong["verdict_stability"] == "FAILED"
+    assert passed(right) and right["saddle_error"] < 1e-9
+
+
+def test_full_depreciation_has_one_root_and_passes():
+    with precision("float64"):
+        problem = Investment(rngs=nnx.Rngs(0), N=4, delta=1.0, trajectories_test=2)
+        found = verdicts(problem, linear(problem))
+    assert problem.H1 == 0 and pytest.approx(0.95 / (90 + 0.95), rel=1e-12) == problem.H0
+    assert passed(found) and "slope_error" not in found
+
+
+def test_an_industry_that_settles_slowly_is_given_the_time():
+    with precision("float64"):
+        problem = Investment(rngs=nnx.Rngs(0), N=4, gamma=1e4, delta=0.01, trajectories_test=2)
+        found = verdicts(problem, linear(problem))
+    assert found["eigenvalue"] == pytest.approx(0.98866, abs=1e-5) and problem.settled > 300
+    assert passed(found)
+
+
+@pytest.mark.parametrize(
+    "options", [{"nu": 3.0, "alpha1": 0.2, "gamma": 9.0}, {"nu": 0.5, "alpha1": 2.0, "gamma": 9.0}]
+)
+def test_another_curvature_of_demand_has_its_own_steady_state(options):
+    """In units of its cost there, and with trajectories that go there: the steady state by brentq on the residual."""
+    with precision("float64"):
+        problem = Investment(rngs=nnx.Rngs(0), N=2, sigma=0.0, eta=0.0, **options)
+
+        def residual(X):
+            stays = Apply(lambda x: jnp.full((len(x), 1), problem.p.delta * X))
+            return float(problem.residual(stays, economics.at(jnp.full((1, 2), X)))[0, 0])
+
+        steady = optimize.brentq(residual, 0.05, 5.0)
+        assert problem.steady_state == pytest.approx(steady, rel=1e-9)
+        X = np.asarray(problem.sample(nnx.Rngs(0), "train").x).mean(axis=1).reshape(-1, 64)
+        assert abs(X[0, -1] - steady) < 0.05 * abs(X[0, 0] - steady)
+
+
+def test_a_slope_that_is_nearly_none_does_not_cost_the_dividend_its_digits():
+    t = jnp.linspace(0.0, 30.0, 7)[:, None]
+    with precision("float64"):
+        exact = np.asarray(AssetPricingKernel(g=1e-6).dividend(np.asarray(t, np.float64)))
+    rounded = np.asarray(AssetPricingKernel(g=1e-6).dividend(t))
+    np.testing.assert_allclose(rounded, exact, rtol=1e-6)
+
+
+def test_a_horizon_of_less_than_a_period_is_a_path_of_one():
+    problem = AssetPricingKernel(horizon_test=0.5)
+    assert problem.path == (1, 1)
+
+
+def test_a_price_that_only_flattens_has_no_bubble():
+    """Dividends that vanish: .01 too much at the end is much of what is left, and no bubble."""
+    with precision("float64"):
+        problem = AssetPricing(c=0.0)
+        truth = np.asarray(problem.truth(jnp.arange(60.0)[:, None]))[:, 0]
+        flat = verdicts(problem, sequence(np.maximum(truth, 0.01)))
+        bubble = verdicts(problem, sequence(truth + 1e-3 * problem.p.beta ** -np.arange(60.0)))
+    assert flat["verdict_stability"] == "passed" and flat["verdict_truth"] == "FAILED"
+    assert bubble["verdict_stability"] == "FAILED"
+
+
+@pytest.mark.parametrize(
+    ("problem", "changed", "state"),
+    [
+        ("brock_mirman", {"beta": 0.8}, {"k": jnp.array([0.2]), "z": jnp.array([0.01])}),
+        ("cake_eating", {"a_range": 1e6}, jnp.array([1.5])),
+        ("olg", {"beta": 0.8}, {"a": jnp.full((1, 5), 0.05), "d": jnp.zeros(1), "e": jnp.zeros(1)}),
+    ],
+)
+def test_in_another_economy_the_same_policy_reads_the_same_state_the_same_way(problem, changed, state):
+    config = build("mlp", problem, [("test", {"N": 64})])
+    other = build("mlp", problem, [("test", {"N": 64, **changed})])
+    own, fitted = assemble(other), assemble(config).problem
+    there = Workshop(units=units_of(config)).assemble(other)
+    np.testing.assert_array_equal(there.problem.observe(state), fitted.observe(state))
+    assert not np.allclose(own.problem.observe(state), fitted.observe(state), rtol=1e-3)
+    # the states are those of the other economy, read in the units of the fit, and its truth still solves it there
+    model = exact(there.problem)
+    assert float(there.problem.loss(model, there.test).max()) < 1e-8
+    back = np.asarray(own.problem.units) / np.asarray(there.problem.units)
+    moved = np.log(back) if problem != "cake_eating" else 0.0
+    scale = back if problem == "cake_eating" else 1.0
+    width = np.size(moved)
+    expected = scale * np.asarray(own.train.x)[:, :width] + moved
+    np.testing.assert_allclose(np.asarray(there.train.x)[:, :width], expected, rtol=1e-4, atol=1e-5)
+
+
+def exact(problem):
+    """The model whose sigmoid is the truth."""
+    return policy(problem.truth)

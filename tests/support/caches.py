@@ -1,0 +1,55 @@
+"""What is kept between two runs of the tests, in the user's cache directory: compiled programs and bytecode.
+
+Most of a test's time would be XLA compiling the same small programs again, and most of a process's start Python
+compiling the same modules.
+"""
+
+import hashlib
+import os
+import shutil
+import sys
+from collections.abc import MutableMapping
+from importlib.metadata import version
+from pathlib import Path
+
+import platformdirs
+
+from econml_cli.training.compilation_cache import machine
+
+#: a cache that has grown beyond this is begun anew: what older code compiled is of no use
+MOST_BYTES = 2_000_000_000
+#: what a compiled program depends on besides itself
+VERSIONS = ("jax", "jaxlib", "flax", "optax", "numpy")
+
+
+def directory() -> Path:
+    """Where this machine, with these versions, keeps what tests have compiled."""
+    text = "".join([sys.version, machine(), *(f"{name} {version(name)}" for name in VERSIONS)])
+    return platformdirs.user_cache_path("econml-cli-tests") / hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def use(environment: MutableMapping[str, str]) -> None:
+    """Let this process, the workers of pytest-xdist and what they start compile once what they share.
+
+    Set before jax is imported. Programs are compiled without most optimisations: they run for milliseconds.
+    """
+    where = directory()
+    if _bytes_of(where) > MOST_BYTES:
+        shutil.rmtree(where, ignore_errors=True)
+    environment["JAX_COMPILATION_CACHE_DIR"] = str(where / "xla")
+    environment["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+    environment["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"
+    if environment.pop("PYTHONDONTWRITEBYTECODE", ""):  # an empty one counts as none
+        environment["PYTHONPYCACHEPREFIX"] = str(where / "bytecode")
+
+
+def read_only(environment: MutableMapping[str, str]) -> None:
+    """Let a process that is to be killed read the cache of programs but not write to it, lest half a file be left."""
+    environment["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "1e9"
+
+
+def _bytes_of(where: Path) -> int:
+    total = 0
+    for folder, _, names in os.walk(where):
+        total += sum(os.path.getsize(os.path.join(folder, name)) for name in names)  # noqa: PTH118, PTH202
+    return total

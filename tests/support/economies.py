@@ -1,0 +1,44 @@
+"""Policies that are known, and what an economic model says of them."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+from econml_cli.problems.economics import judge
+from tests.support.models import Apply
+
+
+def verdicts(problem: Any, model: Any) -> dict[str, Any]:
+    """The numbers of a model, its mean loss on the test sample as in a summary, and what they amount to."""
+    batch = problem.sample(nnx.Rngs(0), "test")
+    found = {"test_loss": float(problem.loss(model, batch).mean()), **problem.verdicts(model, batch)}
+    return {**found, **judge(problem, found)}
+
+
+def told(found: dict[str, Any]) -> dict[str, str]:
+    """The verdicts among the numbers."""
+    return {name: word for name, word in found.items() if name.startswith("verdict_")}
+
+
+def passed(found: dict[str, Any]) -> bool:
+    """Whether all three verdicts were given, and all pass."""
+    return told(found) == {f"verdict_{name}": "passed" for name in ("loss", "truth", "stability")}
+
+
+def sequence(values: np.ndarray) -> Apply:
+    """The model whose softplus at t = 0, 1, ... are these positive values [periods]."""
+    raw = jnp.asarray(values + np.log(-np.expm1(-values)))  # the inverse of softplus, without overflow
+    return Apply(lambda x: raw[jnp.round(x).astype(int)])
+
+
+def policy(keep: Callable[[Any], Any]) -> Apply:
+    """The model that keeps this share of the resources at each k."""
+    return Apply(lambda k: jnp.log(keep(k)) - jnp.log1p(-keep(k)))
+
+
+def affine(H: tuple[float, float]) -> Apply:
+    """u = H0 + H1 mean(X)."""
+    return Apply(lambda x: H[0] + H[1] * x.mean(axis=1, keepdims=True))

@@ -1,0 +1,297 @@
+"""Several processes on one study: in a journal file, and on a PostgreSQL server of the tests' own."""
+
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from econml_cli.errors import RunError
+from econml_cli.sweeps import schema
+from econml_cli.sweeps.sample import sample
+from econml_cli.sweeps.study import Study, read
+from econml_cli.sweeps.trials import Results, Trial
+from tests.support import postgres
+
+YAML = """
+method: {method}
+metric: {{name: val_loss}}
+parameters:
+  lr: {{distribution: log_uniform_values, min: 0.0001, max: 0.1}}
+  width: {{values: [16, 32, 64]}}
+  num_epochs: {{value: 30}}
+command: ["${{env}}", econml, fit, mlp, "${{args}}"]
+"""
+GRID = """
+method: grid
+metric: {name: val_loss}
+parameters:
+  width: {values: [16, 32, 64]}
+  seed: {distribution: int_uniform, min: 0, max: 9}
+command: ["${env}", econml, fit, mlp, "${args}"]
+"""
+#: a worker: YAML, storage, how many points, grace, its name, seconds a trial, and the trial in which it hangs
+WORKER = """
+import sys, threading, time
+from pathlib import Path
+from econml_cli.sweeps import schema
+from econml_cli.sweeps.study import Study
+
+text, storage, count, grace, name, seconds, hang = sys.argv[1:]
+study = Study.open(schema.parse(text, Path("s.yaml")), storage, name="s", seed=7, count=int(count), batch=4,
+                   alone=False, worker=name, grace=float(grace))
+
+def live():
+    while True:
+        study.beat()
+        time.sleep(float(grace) / 8)
+
+threading.Thread(target=live, daemon=True).start()
+taken = 0
+while not study.done():
+    for trial in study.take(1):
+        taken += 1
+        print(trial.number, trial.index, flush=True)
+        time.sleep(3600 if taken == int(hang) else float(seconds))
+        study.complete(trial.number, float(trial.index), run=name)
+    else:
+        time.sleep(0.02)
+"""
+
+
+def sweep_of(method: str) -> schema.Sweep:
+    return schema.parse(text_of(method), Path("s.yaml"))
+
+
+def text_of(method: str) -> str:
+    return GRID if method == "grid" else YAML.format(method=method)
+
+
+def open_study(method: str, storage: str, **options: Any) -> Study:
+    given = {"name": "s", "seed": 7, "count": None, "batch": 4, "alone": False, "worker": "w", **options}
+    return Study.open(sweep_of(method), storage, **given)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[postgres.Server]:
+    if why := postgres.missing():
+        pytest.skip(why)
+    with postgres.serve() as server:
+        yield server
+
+
+@pytest.fixture(params=["journal", "postgresql"])
+def storage(request: pytest.FixtureRequest, isolated: Path) -> str:
+    """A place of the test's own for a study."""
+    if request.param == "journal":
+        return str(isolated / "s.journal")
+    server: postgres.Server = request.getfixturevalue("server")
+    return server.create()
+
+
+Start = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Start a worker process, which does not outlive the test."""
+    started: list[subprocess.Popen[str]] = []
+
+    def begin(
+        method: str, storage: str, count: int, name: str, grace: float = 60, seconds: float = 0.01, hang: int = 0
+    ) -> "subprocess.Popen[str]":
+        words = [text_of(method), storage, count, grace, name, seconds, hang]
+        started.append(
+            subprocess.Popen(
+                [sys.executable, "-c", WORKER, *map(str, words)],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+        )
+        return started[-1]
+
+    yield begin
+    for worker in started:
+        worker.kill()
+        worker.wait()
+
+
+def end(*workers: "subprocess.Popen[str]") -> None:
+    for worker in workers:
+        _, stderr = worker.communicate(timeout=100)
+        assert worker.returncode == 0 and stderr == "", stderr
+
+
+def settled(results: Results) -> list[Trial]:
+    """The complete trials by index."""
+    return sorted((t for t in results.trials if t.state == "complete"), key=lambda t: t.index)
+
+
+@pytest.mark.parametrize(("method", "count"), [("random", 32), ("grid", 30), ("bayes", 20)])
+def test_workers_that_start_at_once_try_every_point_once(storage: str, start: Start, method: str, count: int):
+    end(*[start(method, storage, count, name) for name in "abc"])
+    results = read(storage, "s", None)
+    assert [t.index for t in settled(results)] == list(range(count))
+    assert Counter(t.state for t in results.trials) == {"complete": count}
+    assert len({t.worker for t in results.trials}) > 1
+    assert all(t.run == t.worker and t.value == t.index for t in results.trials)
+    if method != "bayes":
+        assert [dict(t.params) for t in settled(results)] == sample(sweep_of(method), count, seed=7)
+
+
+@pytest.mark.parametrize("method", ["random", "bayes"])
+def test_trials_of_a_worker_killed_in_mid_trial_are_tried_by_the_others(storage: str, start: Start, method: str):
+    victim = start(method, storage, 20, "victim", grace=2, hang=2)
+    assert victim.stdout is not None
+    lines = [victim.stdout.readline().split() for _ in range(2)]
+    others = [start(method, storage, 20, name, grace=2) for name in "ab"]
+    victim.send_signal(signal.SIGKILL)
+    end(*others)
+    results = read(storage, "s", None)
+    assert [t.index for t in settled(results)] == list(range(20))
+    lost = [t for t in results.trials if t.state == "failed"]
+    assert [(t.number, t.index) for t in lost] == [tuple(map(int, lines[1]))]
+    assert (lost[0].worker, lost[0].reason) == ("victim", "its worker was killed")
+    again = settled(results)[lost[0].index]
+    assert again.number > lost[0].number and again.params == lost[0].params and again.worker in ("a", "b")
+    if method == "random":
+        assert [dict(t.params) for t in settled(results)] == sample(sweep_of(method), 20, seed=7)
+
+
+@pytest.mark.slow
+def test_workers_killed_at_random_moments_lose_no_point(storage: str, start: Start):
+    """At any instant. One killed while it writes to a journal leaves a lock that the others break after 30 s."""
+    for i in range(3):
+        pair = [start("random", storage, 60, f"doomed{i}{j}", grace=3, seconds=(0.02, 0.05)[j]) for j in range(2)]
+        for doomed in pair:
+            assert doomed.stdout is not None and doomed.stdout.readline()
+            time.sleep(i * 0.0137)
+            doomed.kill()
+    end(*[start("random", storage, 60, name, grace=3) for name in "ab"])
+    results = read(storage, "s", None)
+    last = {t.index: t for t in sorted(results.trials, key=lambda t: t.number)}
+    assert [dict(last[i].params) for i in sorted(last)] == sample(sweep_of("random"), 60, seed=7)
+    # while they wait for such a lock the living cannot say that they live, so a point may be given up, but not silently
+    assert all(t.state == "complete" or "was killed 3 times" in (t.reason or "") for t in last.values())
+    assert len({t.number for t in results.trials}) == len(results.trials)
+
+
+def test_a_worker_taken_for_dead_cannot_end_its_trial(storage: str):
+    slow = open_study("random", storage, count=1, grace=1.5, worker="slow")
+    other = open_study("random", storage, grace=1.5, worker="other")
+    trial = slow.take(1)[0]
+    assert other.take(1) == [] and not other.done()
+    time.sleep(2.0)
+    again = other.take(1)[0]
+    assert (again.number, again.index, again.params) == (1, 0, trial.params)
+    assert slow.complete(trial.number, 1.0) is False
+    assert other.complete(again.number, 2.0) is True
+    slow.release(trial.number)
+    assert [(t.state, t.value) for t in other.results().trials] == [("failed", None), ("complete", 2.0)]
+
+
+def test_a_point_that_kills_its_workers_is_given_up(isolated: Path):
+    storage = str(isolated / "s.journal")
+    for i in range(3):
+        assert [t.number for t in open_study("random", storage, count=1, grace=1.0, worker=f"w{i}").take(1)] == [i]
+        watcher = open_study("random", storage, grace=1.0)
+        assert not watcher.done()
+        time.sleep(1.3)
+        assert watcher.done() is (i == 2)
+    assert watcher.take(1) == []
+    reasons = [t.reason for t in watcher.results().trials]
+    assert reasons[:2] == ["its worker was killed"] * 2
+    assert (reasons[2] or "").startswith("its worker was killed 3 times")
+    assert watcher.retry_failed() == 1 and len(watcher.take(1)) == 1
+
+
+def test_a_living_worker_keeps_its_trial_however_long_it_takes(storage: str):
+    slow = open_study("random", storage, count=1, grace=2.0, worker="slow")
+    other = open_study("random", storage, grace=2.0, worker="other")
+    trial = slow.take(1)[0]
+    for _ in range(24):
+        slow.beat()
+        time.sleep(0.1)
+        assert other.take(1) == []
+    assert slow.complete(trial.number, 1.0) and other.done()
+
+
+def test_surplus_trials_of_races_are_hidden_and_their_points_tried_once(storage: str, monkeypatch: pytest.MonkeyPatch):
+    """The two see the same ledger, so both make the last trial; then both make the retry of a lost one."""
+    one, two = (open_study("random", storage, count=3, worker=name, grace=60) for name in ("one", "two"))
+    one.take(2)
+    stale = two._book()
+    assert [t.index for t in one.take(1)] == [2]
+    with monkeypatch.context() as patch:
+        books = iter([stale])
+        patch.setattr(two, "_book", lambda: next(books, None) or Study._book(two))
+        assert two.take(1) == []
+    assert [t.index for t in two.results().trials] == [0, 1, 2]
+    # and when there are to be more points, those that were surplus are tried
+    more = open_study("random", storage, count=5, grace=60)
+    taken = more.take(5)
+    assert [t.index for t in taken] == [3, 4]
+    assert [dict(t.params) for t in taken] == sample(sweep_of("random"), 5, seed=7)[3:]
+
+
+def test_two_that_retry_the_same_point_end_with_one_trial_of_it(isolated: Path, monkeypatch: pytest.MonkeyPatch):
+    storage = str(isolated / "s.journal")
+    one, two, dead = (open_study("random", storage, count=1, worker=n, grace=1.0) for n in ("one", "two", "dead"))
+    dead.take(1)
+    assert one.take(1) == two.take(1) == []
+    time.sleep(1.5)
+    stale = two._book()
+    assert [t.number for t in one.take(1)] == [1]
+    books = iter([stale])
+    monkeypatch.setattr(two, "_book", lambda: next(books, None) or two._desk.read())
+    assert two.take(1) == []
+    assert [t.number for t in two.results().trials] == [0, 1]
+    one.complete(1, 1.0)
+    assert two.done()
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("wrong password", "password authentication failed"),
+        ("no database", 'database "nowhere" does not exist'),
+        ("no server", "refused"),
+    ],
+)
+def test_what_is_wrong_with_a_server_is_said_in_one_sentence(server: postgres.Server, url: str, words: str):
+    address = {
+        "wrong password": server.url(password="swordfish"),
+        "no database": server.url("nowhere"),
+        "no server": "postgresql://me:swordfish@127.0.0.1:1/db",
+    }[url]
+    for use in (lambda: open_study("random", address), lambda: read(address, None, None)):
+        with pytest.raises(RunError) as refused:
+            use()
+        message = str(refused.value)
+        assert words in message and "***" in message and "\n" not in message
+        assert "swordfish" not in message and postgres.PASSWORD not in message
+
+
+def test_an_empty_database_has_no_study_and_is_left_empty(server: postgres.Server):
+    address = server.create()
+    for _ in range(2):
+        with pytest.raises(RunError):
+            read(address, None, None)
+
+
+def test_a_server_that_stops_answers_in_one_sentence(isolated: Path):
+    if why := postgres.missing():
+        pytest.skip(why)
+    with postgres.serve() as short:
+        study = open_study("random", short.url(), count=2)
+        assert len(study.take(1)) == 1
+    with pytest.raises(RunError, match="cannot be used"):
+        study.take(1)
+    with pytest.raises(RunError, match="cannot be used"):
+        study.complete(0, 1.0)
