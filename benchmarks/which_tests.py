@@ -38,10 +38,9 @@ disable_warnings = no-data-collected,module-not-imported,dynamic-conflict,module
 @pytest.hookimpl(hookwrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item, nextitem):
     """What is executed from here on is executed by this test."""
-    import coverage
-
-    measured = coverage.Coverage.current()
-    if measured is not None:
+    coverage = sys.modules.get("coverage")  # without it, only the costs are written
+    measured = coverage and coverage.Coverage.current()
+    if measured:
         measured.switch_context(item.nodeid)
     begun, before = time.time(), _cpu()
     yield
@@ -52,7 +51,7 @@ def pytest_runtest_protocol(item, nextitem):
     }  # fmt: skip
     with Path(f"{os.environ[COSTS]}.{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}").open("a") as file:
         file.write(json.dumps(row) + "\n")
-    if measured is not None:
+    if measured:
         measured.switch_context("")
 
 

@@ -2,6 +2,7 @@
 
 import os
 import socket
+import sys
 from collections.abc import Callable, Hashable, Iterator
 from pathlib import Path
 from typing import Any
@@ -63,10 +64,14 @@ def isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(autouse=True, scope="session")
 def compiled() -> Iterator[dict[Hashable, Any]]:
-    """What the tests of this worker have compiled of the package's own models and problems."""
+    """What the tests of this worker have compiled of the package's own models and problems.
+
+    Under coverage.py each test traces its own programs, so that it is seen which tests execute which lines.
+    """
     common: dict[Hashable, Any] = {}
     with pytest.MonkeyPatch.context() as patch:
-        sharing.share(patch, common)
+        if "coverage" not in sys.modules:
+            sharing.share(patch, common)
         yield common
 
 

@@ -14,7 +14,7 @@ from econml_cli.inspection.layers import describe_layers
 from econml_cli.inspection.report import Report
 from econml_cli.inspection.state import Leaf, describe_state
 from econml_cli.models.building import Shapes
-from econml_cli.problems import registry as problems
+from econml_cli.problems import building as problems
 from econml_cli.training.precision import precision
 from econml_cli.training.setup import abstract_model, shapes_of
 
@@ -60,7 +60,7 @@ def describe_model(
 def _shapes(config: FitConfig, din: int | None, dout: int | None) -> Shapes:
     """What the model must know of the data: of the problem, but for what is given."""
     rngs = nnx.Rngs(config.trainer.seed)
-    problem = problems.load(config.problem)(**vars(config.problem_options), rngs=rngs)
+    problem = problems.build(config.problem, config.problem_options, rngs)
     # the sample of a simulated problem is drawn as shapes; that of a file has been read
     draw: Any = nnx.eval_shape if problem.simulated else lambda function, rngs: function(rngs)
     train = draw(lambda rngs: problem.sample(rngs, "train"), rngs)

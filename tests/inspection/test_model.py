@@ -11,6 +11,8 @@ from econml_cli.config import build
 from econml_cli.errors import ConfigError
 from econml_cli.inspection.untrained import describe_model
 from econml_cli.models.registry import MODELS
+from econml_cli.problems import registry
+from econml_cli.problems.economies import ECONOMIES
 
 
 def test_an_untrained_model_has_the_views_of_a_checkpoint_without_numbers(econml):
@@ -51,6 +53,13 @@ def test_a_config_file_gives_options_that_flags_override(econml, isolated):
     Path("run.yaml").write_text("model: mlp\nproblem: linear\nwidth: 4\ndepth: 1\nlr: 0.5\n")
     ran = econml("inspect", "model", "--config", "run.yaml", "--depth", "2", "--view", "graphdef")
     assert ran.stdout.startswith("MLP  activation=relu, depth=2  37 parameters")
+
+
+@pytest.mark.parametrize("problem", list(ECONOMIES))
+def test_a_model_is_described_for_every_economic_model(problem):
+    """Most of them draw nothing when they are made: their constructors take no rngs."""
+    report = describe_model(build(registry.get(problem).model, problem, []), views=("summary",))
+    assert report.summary["problem"] == problem and report.summary["parameters"]["count"] > 0
 
 
 @pytest.mark.parametrize("name", list(MODELS))
