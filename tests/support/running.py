@@ -79,7 +79,9 @@ def one_stream() -> Iterator[io.BufferedRandom]:
 
 
 def _text(descriptor: int) -> io.TextIOWrapper:
-    return io.TextIOWrapper(open(descriptor, "wb", closefd=False), encoding="utf-8", write_through=True)
+    """A text stream without a buffer, so that what goes to both stays in order."""
+    raw = open(descriptor, "wb", buffering=0, closefd=False)  # noqa: SIM115
+    return io.TextIOWrapper(raw, encoding="utf-8", write_through=True)
 
 
 @contextmanager
