@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from econml_cli import config
@@ -99,7 +99,6 @@ def test_an_earlier_layer_beats_a_later_one():
     assert (built.trainer.lr, built.model_options.width) == (0.5, (7,))
 
 
-@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     lr=st.floats(1e-12, 1e12),
     sigma=st.floats(0, 1e6),

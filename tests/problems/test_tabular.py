@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from flax import nnx
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from econml_cli.data.split import split_rows
@@ -110,7 +110,6 @@ def test_missing_wages_are_counted_and_dropped_only_on_demand():
 # -- splits
 
 
-@settings(max_examples=200, deadline=None)
 @given(
     n=st.integers(4, 80),
     val=st.sampled_from([0.0, 0.1, 0.25, 0.4]),

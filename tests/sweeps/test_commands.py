@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
@@ -270,9 +270,6 @@ def test_sampling_commands_imports_neither_jax_nor_numpy_nor_scipy():
 ranges = st.tuples(st.floats(1e-6, 1), st.floats(1e-6, 1)).filter(lambda ends: ends[0] < ends[1])
 
 
-@settings(
-    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
 @given(ranges, st.booleans(), st.lists(st.integers(1, 4096), min_size=2, max_size=4))
 def test_whatever_create_writes_passes_check_and_stays_in_its_ranges(ends, log, widths):
     low, high = ends

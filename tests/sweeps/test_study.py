@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from econml_cli.errors import ConfigError, RunError
@@ -392,7 +392,6 @@ LAWS = st.one_of(
 )
 
 
-@settings(max_examples=40)
 @given(st.lists(LAWS, min_size=1, max_size=4), st.sampled_from(["random", "bayes"]))
 def test_whatever_is_taken_lies_in_the_support_of_its_law(tmp_path_factory: Any, some: list[laws.Law], method: str):
     space = Space(tuple(Parameter((f"p{i}",), "d", law) for i, law in enumerate(some)))

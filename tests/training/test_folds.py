@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from econml_cli import runs
@@ -57,7 +57,6 @@ def fold_rows(n, folds, **options):
 # -- the split
 
 
-@settings(max_examples=100, deadline=None)
 @given(
     folds=st.integers(2, 9),
     n=st.integers(9, 60),

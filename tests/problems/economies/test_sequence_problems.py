@@ -256,7 +256,7 @@ def test_growth_policy_is_solved_to_its_bars_by_its_recipe():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [0, 1, 2, 3, 4, 42])
+@pytest.mark.parametrize("seed", [0, 42])
 @pytest.mark.parametrize("problem", ["asset_pricing", "growth", "growth_policy"])
 def test_every_recipe_reaches_its_bars_at_every_seed(problem, seed):
     reaches_its_bars(problem, seed)
