@@ -8,12 +8,13 @@ import time
 from pathlib import Path
 
 import pytest
-from test_wandb_sink import Broken, records, wait_until
 
 from econml_cli.config import build
 from econml_cli.runs import Run
 from econml_cli.tracking.wandb_replay import Replay, open_replay
 from econml_cli.tracking.wandb_sink import open_sink
+from tests.support.waiting import wait_until
+from tests.support.wandb_client import Broken, records
 from tests.support.wandb_server import KEY, serving
 
 

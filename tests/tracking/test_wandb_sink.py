@@ -8,13 +8,14 @@ import sys
 import textwrap
 import time
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
 from econml_cli.tracking import wandb_client, wandb_sink
 from econml_cli.tracking.wandb_sink import WandbSink, open_sink, resolve_mode
 from tests.support import ROOT
+from tests.support.waiting import wait_until
+from tests.support.wandb_client import Broken, records
 
 KEY = "a" * 40
 
@@ -48,31 +49,6 @@ def rows(n, start=1):
 def sink(mode, warn, directory=Path("run"), **more):
     arguments = {"project": None, "name": "mlp-linear", "config": {"lr": 0.1, "width": 64}, "directory": directory}
     return open_sink(given_mode=mode, warn=warn, **arguments | more)
-
-
-def wait_until(condition, seconds=15.0):
-    end = time.monotonic() + seconds
-    while not condition() and time.monotonic() < end:
-        time.sleep(0.05)
-    assert condition()
-
-
-def records(path):
-    """The protobuf records of a .wandb file: a LevelDB log after a header of 7 bytes."""
-    from wandb.proto.wandb_internal_pb2 import Record
-
-    data, at, whole, found = path.read_bytes(), 7, b"", []
-    while at + 7 <= len(data):
-        if (left := 32768 - at % 32768) < 7:  # the rest of a block that holds no record header
-            at += left
-            continue
-        length, kind = int.from_bytes(data[at + 4 : at + 6], "little"), data[at + 6]
-        whole += data[at + 7 : at + 7 + length]
-        at += 7 + length
-        if kind in (1, 4):  # whole, or the last part of one
-            found.append(Record.FromString(whole))
-            whole = b""
-    return found
 
 
 def offline_file():
@@ -244,32 +220,6 @@ def test_wandb_that_cannot_be_imported_is_one_warning(monkeypatch):
     run.finish({})
     [warning] = warnings
     assert warning.startswith("W&B logging is off: wandb cannot be imported (") and "pip install wandb" in warning
-
-
-class Broken:
-    """A wandb whose run breaks where it is told to."""
-
-    def __init__(self, where):
-        self.where, self.errors = where, SimpleNamespace(CommError=ConnectionError)
-        self.summary, self.settings, self.url = {}, SimpleNamespace(), None
-        self.torn_down = 0
-
-    class Settings:
-        model_fields = ()
-
-        def __init__(self, **settings):
-            pass
-
-    def __getattr__(self, name):  # setup, init, log, finish
-        def call(*args, **kwargs):
-            if name == self.where:
-                raise RuntimeError(f"{name} broke.\n Badly.")
-            return self
-
-        return call
-
-    def teardown(self):
-        self.torn_down += 1
 
 
 @pytest.mark.parametrize("where", ["setup", "init", "log", "finish"])
