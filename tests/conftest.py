@@ -1,8 +1,10 @@
 """Every test has its own directory, environment and terminal; none touches the network, $HOME or a W&B account."""
 
 import os
+import shutil
 import socket
 import sys
+import tempfile
 from collections.abc import Callable, Hashable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,7 @@ import psutil
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.support import caches, running, sharing
+from tests.support import SESSION, caches, postgres, running, sharing
 from tests.support.running import Ran
 from tests.support.scheduling import scheduler
 
@@ -35,9 +37,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """One cache of compiled programs for all workers, set before any of them imports jax."""
+    """One cache of compiled programs and one directory for all workers, known before any of them imports jax."""
     if not hasattr(config, "workerinput"):
         caches.use(os.environ)
+        session = Path(tempfile.mkdtemp(prefix="econml-tests-"))
+        os.environ[SESSION] = str(session)
+        config.add_cleanup(lambda: (postgres.stop(session), shutil.rmtree(session, ignore_errors=True)))
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:

@@ -4,3 +4,5 @@ from pathlib import Path
 
 #: the repository
 ROOT = Path(__file__).parents[2]
+#: the variable that names a directory of this run of the tests, which all its workers know
+SESSION = "TESTS_SESSION"

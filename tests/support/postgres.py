@@ -1,5 +1,7 @@
 """A PostgreSQL server of the tests' own, in a temporary directory, from whatever package is installed."""
 
+import fcntl
+import json
 import os
 import secrets
 import shutil
@@ -59,19 +61,51 @@ def serve() -> Iterator[Server]:
     """A server that lives as long as the context, on a free port of 127.0.0.1."""
     # not below pytest's directories, which only their owner may enter
     directory = Path(tempfile.mkdtemp(prefix="econml-postgres-"))
+    try:
+        yield _started(directory)
+    finally:
+        _stopped(directory)
+
+
+def shared(session: Path) -> Server:
+    """The server of this run of the tests, which the first of its workers that asks for it starts.
+
+    Args:
+        session: a directory of this run; whoever made it calls `stop` with it at the end.
+    """
+    with (session / "postgres.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        known = session / "postgres.json"
+        if not known.exists():
+            directory = Path(tempfile.mkdtemp(prefix="econml-postgres-"))
+            server = _started(directory)
+            known.write_text(json.dumps({"port": server.port, "directory": str(directory)}))
+        return Server(json.loads(known.read_text())["port"])
+
+
+def stop(session: Path) -> None:
+    """Stop the server of this run of the tests, where there is one."""
+    known = session / "postgres.json"
+    if known.exists():
+        _stopped(Path(json.loads(known.read_text())["directory"]))
+
+
+def _started(directory: Path) -> Server:
     data, password = directory / "data", directory / "password"
     password.write_text(PASSWORD)
     server = Server(_free_port())
     _give_to_server(directory, password)
+    _run("initdb", "--pgdata", data, "--username", server.user, "--pwfile", password, "--auth", "scram-sha-256",
+         "--no-sync", "--no-locale", "--encoding", "UTF8")  # fmt: skip
+    options = f"-p {server.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off"
+    _run("pg_ctl", "--pgdata", data, "--log", directory / "log", "--options", options, "--wait", "start")
+    return server
+
+
+def _stopped(directory: Path) -> None:
     try:
-        _run("initdb", "--pgdata", data, "--username", server.user, "--pwfile", password, "--auth", "scram-sha-256",
-             "--no-sync", "--no-locale", "--encoding", "UTF8")  # fmt: skip
-        options = f"-p {server.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off"
-        _run("pg_ctl", "--pgdata", data, "--log", directory / "log", "--options", options, "--wait", "start")
-        try:
-            yield server
-        finally:
-            _run("pg_ctl", "--pgdata", data, "--mode", "immediate", "--wait", "stop")
+        if (directory / "data/postmaster.pid").exists():
+            _run("pg_ctl", "--pgdata", directory / "data", "--mode", "immediate", "--wait", "stop")
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 

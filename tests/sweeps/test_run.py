@@ -381,18 +381,6 @@ def test_a_worker_process_that_dies_fails_its_trials_and_the_others_go_on(econml
     assert "its process ended (signal 9)" in next(row["reason"] for row in rows if row["state"] == "failed")
 
 
-@pytest.fixture(params=["journal", "postgresql"])
-def storage(request):
-    """A storage that several workers can share."""
-    if request.param == "journal":
-        yield str(Path("shared.journal").absolute())
-    elif why := postgres.missing():
-        pytest.skip(why)
-    else:
-        with postgres.serve() as server:
-            yield server.create()
-
-
 @pytest.mark.slow
 def test_two_workers_share_a_study_and_every_trial_is_run_once(econml, storage):
     parameters = {"lr": {"min": 0.001, "max": 0.01}, "num_epochs": {"value": 100}}

@@ -77,23 +77,6 @@ def open_study(method: str, storage: str, **options: Any) -> Study:
     return Study.open(sweep_of(method), storage, **given)
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[postgres.Server]:
-    if why := postgres.missing():
-        pytest.skip(why)
-    with postgres.serve() as server:
-        yield server
-
-
-@pytest.fixture(params=["journal", "postgresql"])
-def storage(request: pytest.FixtureRequest, isolated: Path) -> str:
-    """A place of the test's own for a study."""
-    if request.param == "journal":
-        return str(isolated / "s.journal")
-    server: postgres.Server = request.getfixturevalue("server")
-    return server.create()
-
-
 Start = Callable[..., "subprocess.Popen[str]"]
 
 
