@@ -10,37 +10,63 @@ import yaml
 HEAVY = ("jax", "flax", "optax", "orbax", "wandb", "optuna", "pandas", "matplotlib", "numpy", "scipy")
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
-        "--help",
-        "--version",
-        "fit --help",
-        "fit mlp --help",
-        "fit mlp --problem tabular --help",
-        "fit mlp --lrr 1",
-        "fit mlp --lr -1",
-        "fit mlp --print-config",
-        "eval --help",
-        "predict --help",
-        "inspect --help",
-        "inspect checkpoint --help",
-        "inspect models",
-        "inspect problems",
-        "inspect model mlp --help",
-        "inspect model mlp --widht 3",
-        "inspect models --template",
-    ],
+LINES = (
+    "--help",
+    "--version",
+    "fit --help",
+    "fit mlp --help",
+    "fit mlp --problem tabular --help",
+    "fit mlp --lrr 1",
+    "fit mlp --lr -1",
+    "fit mlp --print-config",
+    "eval --help",
+    "predict --help",
+    "inspect --help",
+    "inspect checkpoint --help",
+    "inspect models",
+    "inspect problems",
+    "inspect model mlp --help",
+    "inspect model mlp --widht 3",
+    "inspect models --template",
 )
-def test_help_and_usage_errors_import_nothing_heavy(line, isolated):
-    code = (
-        "import sys\nfrom econml_cli.cli import main\n"
-        f"sys.argv = ['econml', *{line.split()!r}]\n"
-        "try:\n    main()\nexcept SystemExit:\n    pass\n"
-        f"print('HEAVY', [m for m in {HEAVY!r} if m in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
-    assert "HEAVY []" in done.stdout, done.stdout + done.stderr
+#: each line in a fork of a process that has imported nothing but our program: what it has imported after it
+PROGRAM = f"""
+import json, os, sys
+from econml_cli.cli import main
+
+def imported():
+    return [name for name in {HEAVY!r} if name in sys.modules]
+
+assert not imported(), imported()
+for line in {LINES!r}:
+    if os.fork():
+        os.wait()
+        continue
+    sys.argv = ["econml", *line.split()]
+    try:
+        try:
+            main()
+        except SystemExit:
+            pass
+        print("HEAVY", json.dumps([line, imported()]))
+    finally:
+        sys.stdout.flush()
+        os._exit(0)
+"""
+
+
+@pytest.fixture(scope="module")
+def heavy(tmp_path_factory):
+    """{line: what is heavy among its imports}."""
+    line, there = [sys.executable, "-c", PROGRAM], tmp_path_factory.mktemp("light")
+    done = subprocess.run(line, capture_output=True, text=True, timeout=120, cwd=there)
+    assert done.returncode == 0, done.stderr
+    return dict(json.loads(row.removeprefix("HEAVY ")) for row in done.stdout.splitlines() if row.startswith("HEAVY "))
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_help_and_usage_errors_import_nothing_heavy(line, heavy):
+    assert heavy[line] == []
 
 
 @pytest.mark.parametrize(
@@ -126,18 +152,16 @@ def test_help_offers_the_chosen_models_and_problems_options_only(econml):
     assert "--width" not in linear and "--formula" in linear and "Problem: tabular" in linear
 
 
-def test_help_fits_80_columns(shell):
-    import os
-
-    ran = shell("fit", "mlp", "--help", env={**os.environ, "COLUMNS": "80"})
+def test_help_fits_80_columns(econml, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    ran = econml("fit", "mlp", "--help")
     assert max(map(len, ran.stdout.splitlines())) <= 80
 
 
-def test_no_color_leaves_no_escape_codes(shell):
-    import os
-
-    ran = shell("fit", "mlp", "--help", env={**os.environ, "NO_COLOR": "1"})
-    assert "\x1b[" not in ran.stdout
+def test_no_color_leaves_no_escape_codes(econml, monkeypatch):
+    monkeypatch.setenv("NO_COLOR", "1")
+    ran = econml("fit", "mlp", "--help")
+    assert "--width" in ran.stdout and "\x1b[" not in ran.stdout
 
 
 def test_a_printed_config_repeats_itself(econml, isolated):

@@ -9,17 +9,36 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
+import threading
 from pathlib import Path
 
 import pytest
 import yaml
 
-SMALL = ("--width", "8", "--N", "60", "--num-epochs", "6", "--batch-size", "16")
+from tests.support.fits import fitted
+from tests.support.running import to_be_killed
+from tests.support.waiting import wait_until
+
+OPTIONS = {"width": 4, "depth": 1, "N": 40, "N_test": 20, "N_val": 20, "batch_size": 16}
+SHAPE = tuple(f"--{name.replace('_', '-')}={value}" for name, value in OPTIONS.items())
+SMALL = (*SHAPE, "--num-epochs", "6")
+LONG = ("fit", "mlp", *SHAPE, "--checkpoint-every", "500", "--num-epochs")
 
 
 def summary(path):
     return json.loads((Path(path) / "summary.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """The run of `econml fit mlp` with SMALL."""
+    return fitted(tmp_path_factory.mktemp("made") / "r", "mlp", **OPTIONS, num_epochs=6).path
+
+
+@pytest.fixture
+def run(made):
+    """A copy of it, r, that the test may change."""
+    return Path(shutil.copytree(made, "r"))
 
 
 def test_a_fit_leaves_a_complete_run_and_says_what_to_type_next(econml):
@@ -33,7 +52,7 @@ def test_a_fit_leaves_a_complete_run_and_says_what_to_type_next(econml):
     assert set(lines[0]) == {"epoch", "train_loss", "val_loss", "lr"} and lines[0]["lr"] == 0.001
     manifest = json.loads(Path("r/manifest.json").read_text())
     assert manifest["status"] == "max_epochs" and manifest["command"].startswith("econml fit mlp")
-    assert manifest["shapes"] == {"din": 2, "dout": 1, "n_train": 60, "x": [2]}
+    assert manifest["shapes"] == {"din": 2, "dout": 1, "n_train": 40, "x": [2]}
     assert len(manifest["data"]["fingerprint"]) == 64
     assert summary("r")["val_loss"] == pytest.approx(lines[-1]["val_loss"], rel=1e-5)
 
@@ -56,9 +75,17 @@ def test_the_saved_config_repeats_the_run_exactly(econml):
     assert yaml.safe_load(Path("a/config.yaml").read_text()) == yaml.safe_load(Path("b/config.yaml").read_text())
 
 
-@pytest.mark.parametrize("options", [(), ("--patience", "30"), ("--precision", "float64"), ("--optimizer", "sgd")])
+@pytest.mark.parametrize(
+    "options",
+    [
+        (),
+        pytest.param(("--patience", "30"), marks=pytest.mark.slow),
+        pytest.param(("--precision", "float64"), marks=pytest.mark.slow),
+        pytest.param(("--optimizer", "sgd"), marks=pytest.mark.slow),
+    ],
+)
 def test_20_epochs_and_20_more_are_40_epochs_bit_for_bit(econml, options):
-    base = ("fit", "mlp", *SMALL[:4], "--batch-size", "16", *options)
+    base = ("fit", "mlp", *SHAPE, *options)
     econml(*base, "--num-epochs", "40", "--out", "whole")
     econml(*base, "--num-epochs", "20", "--out", "parts")
     ran = econml("fit", "--resume", "parts", "--num-epochs", "40")
@@ -67,8 +94,7 @@ def test_20_epochs_and_20_more_are_40_epochs_bit_for_bit(econml, options):
     assert Path("whole/metrics.jsonl").read_text() == Path("parts/metrics.jsonl").read_text()
 
 
-def test_resume_changes_nothing_but_the_length(econml):
-    econml("fit", "mlp", *SMALL, "--out", "r")
+def test_resume_changes_nothing_but_the_length(econml, run):
     ran = econml("fit", "--resume", "r", "--lr", "0.5")
     assert ran.code == 2 and "--lr cannot change" in ran.stderr
     ran = econml("fit", "--resume", "r")
@@ -76,7 +102,7 @@ def test_resume_changes_nothing_but_the_length(econml):
 
 
 def test_resume_passes_over_a_damaged_newest_checkpoint(econml):
-    base = ("fit", "mlp", *SMALL[:4], "--batch-size", "16", "--num-epochs", "9", "--checkpoint-every", "3")
+    base = ("fit", "mlp", *SHAPE, "--num-epochs", "9", "--checkpoint-every", "3")
     econml(*base, "--out", "a")
     before = summary("a")["state_sha256"]
     for path in Path("a/checkpoints/9").rglob("*"):
@@ -99,8 +125,7 @@ def test_resume_passes_over_a_damaged_newest_checkpoint(econml):
         (("--num-epochs", "3"), 2, "6 epochs"),
     ],
 )
-def test_resume_refuses_what_would_make_it_another_run(econml, more, code, says):
-    econml("fit", "mlp", *SMALL, "--out", "r")
+def test_resume_refuses_what_would_make_it_another_run(econml, run, more, code, says):
     before = Path("r/config.yaml").read_text()
     ran = econml("fit", *more, "--resume", "r")
     assert ran.code == code and says in ran.stderr
@@ -113,12 +138,14 @@ def test_resume_refuses_another_length_where_the_schedule_depends_on_it(econml):
     assert ran.code == 2 and "--schedule cosine" in ran.stderr
 
 
+@pytest.mark.slow
 def test_a_run_in_training_is_neither_resumed_nor_replaced(econml):
-    process = start(*LONG, "1000000", "--out", "r")
-    wait_for(lambda: Path("r/checkpoints/500").exists())
+    process = to_be_killed(*LONG, "1000000", "--out", "r")
+    wait_until(lambda: Path("r/checkpoints/500").exists(), 60)
     resumed, forced = econml("fit", "--resume", "r"), econml("fit", "mlp", *SMALL, "--out", "r", "--force")
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=60)
+    assert process.returncode == 143
     for ran in (resumed, forced):
         assert ran.code == 1 and "another process" in ran.stderr
     assert summary("r")["stop_reason"] == "interrupted"
@@ -134,8 +161,7 @@ def test_a_relative_data_file_is_found_from_elsewhere(econml, isolated, monkeypa
 
 
 @pytest.mark.parametrize("text", ["lr: [", "lr: -1\nmodel: mlp\nproblem: linear\n", "problem: linear\n"])
-def test_a_damaged_config_in_a_run_is_found_not_typed(econml, text):
-    econml("fit", "mlp", *SMALL, "--out", "r")
+def test_a_damaged_config_in_a_run_is_found_not_typed(econml, run, text):
     Path("r/config.yaml").write_text(text)
     for line in (("fit", "--resume", "r"), ("eval", "r"), ("inspect", "checkpoint", "r")):
         ran = econml(*line)
@@ -171,9 +197,10 @@ def test_wandb_gets_the_config_the_metrics_and_the_summary(econml, monkeypatch):
     assert (seen["given_mode"], seen["project"], seen["name"]) == ("offline", "thesis", "r")
     assert seen["config"] == yaml.safe_load(Path("r/config.yaml").read_text())
     assert [set(row) for row in seen["rows"]] == [{"epoch", "train_loss", "val_loss", "lr"}] * 6
-    assert seen["summary"]["test_loss"] > 0 and seen["summary"]["num_params"] == 105 and seen["exit_code"] == 0
+    assert seen["summary"]["test_loss"] > 0 and seen["summary"]["num_params"] == 17 and seen["exit_code"] == 0
 
 
+@pytest.mark.slow
 def test_a_dead_wandb_server_costs_a_warning_not_the_fit(shell):
     dead = {**os.environ, "WANDB_BASE_URL": "http://127.0.0.1:9", "WANDB_API_KEY": "0" * 40, "WANDB_MODE": "online"}
     ran = shell("fit", "mlp", *SMALL, "--out", "r", env=dead)
@@ -182,50 +209,45 @@ def test_a_dead_wandb_server_costs_a_warning_not_the_fit(shell):
 
 
 @pytest.mark.parametrize("quiet", [False, True])
-def test_the_progress_bar_is_for_terminals_only(quiet, isolated):
-    line = [sys.executable, "-m", "econml_cli", *LONG, "3000", "--out", "r", *(["--quiet"] if quiet else [])]
+def test_the_progress_bar_is_for_terminals_only(quiet, econml, monkeypatch):
     parent, child = pty.openpty()
-    process = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=child, env={**os.environ, "TERM": "xterm"})
-    os.close(child)
-    shown = b""
-    with contextlib.suppress(OSError):  # the terminal closes with the process
-        while block := os.read(parent, 65536):
-            shown += block
-    out = process.communicate()[0]
-    assert (b"epoch" in shown and b"/3000" in shown and b"train" in shown) is not quiet
-    assert b"epoch " not in out.replace(b"3,000 epochs", b"")
+    shown = []
+
+    def read():
+        with contextlib.suppress(OSError):  # it is closed below
+            while block := os.read(parent, 65536):
+                shown.append(block)
+
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
+    monkeypatch.setenv("TERM", "xterm")
+    with os.fdopen(child, "w") as terminal, monkeypatch.context() as patch:
+        patch.setattr(sys, "stderr", terminal)
+        ran = econml(*LONG, "3000", "--out", "r", *(["--quiet"] if quiet else []))
+    reader.join(15)
+    os.close(parent)
+    bar = b"".join(shown)
+    assert ran.code == 0 and (b"epoch" in bar and b"/3000" in bar and b"train" in bar) is not quiet
+    assert "epoch " not in ran.stdout.replace("3,000 epochs", "")
 
 
+@pytest.mark.slow
 def test_compiled_programs_go_to_the_private_cache_or_where_jax_is_told(shell, isolated):
+    least = ("fit", "linear", "--solver", "lstsq", "--N", "10", "--N-test", "5", "--N-val", "0")
     environment = {k: v for k, v in os.environ.items() if not k.startswith("JAX_")}
-    assert shell("fit", "mlp", *SMALL, "--out", "a", env=environment).code == 0
+    assert shell(*least, "--out", "a", env=environment).code == 0
     private = isolated.parent / "home" / ".cache" / "econml-cli"
     machine = next((private / "xla").iterdir())
     assert any(machine.iterdir()) and machine.stat().st_mode & 0o077 == 0
     told = {**environment, "JAX_COMPILATION_CACHE_DIR": str(isolated / "there")}
-    assert shell("fit", "mlp", *SMALL, "--width", "9", "--out", "b", env=told).code == 0
+    assert shell(*least, "--dry-run", env=told).code == 0
     assert (isolated / "there").is_dir()
 
 
-def start(*args):
-    return subprocess.Popen(
-        [sys.executable, "-m", "econml_cli", *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-
-
-def wait_for(condition, seconds=60):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it never came"
-        time.sleep(0.02)
-
-
-LONG = ("fit", "mlp", "--width", "8", "--N", "60", "--batch-size", "16", "--checkpoint-every", "500", "--num-epochs")
-
-
+@pytest.mark.slow
 def test_a_killed_fit_resumes_bit_for_bit_and_loses_no_line(econml):
-    victim = start(*LONG, "200000", "--out", "killed")
-    wait_for(lambda: Path("killed/checkpoints/500").exists())
+    victim = to_be_killed(*LONG, "200000", "--out", "killed")
+    wait_until(lambda: Path("killed/checkpoints/500").exists(), 60)
     victim.send_signal(signal.SIGKILL)
     victim.communicate()
     lines = Path("killed/metrics.jsonl").read_text().splitlines(keepends=True)
@@ -239,13 +261,29 @@ def test_a_killed_fit_resumes_bit_for_bit_and_loses_no_line(econml):
     assert text == Path("whole/metrics.jsonl").read_text() and text.startswith("".join(reported))
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGUSR1, 143)])
+def send_here(number, condition):
+    """Signal this process once the condition holds."""
+    wait_until(condition)
+    os.kill(os.getpid(), number)
+
+
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [pytest.param(signal.SIGINT, 130, marks=pytest.mark.slow), (signal.SIGTERM, 143), (signal.SIGUSR1, 143)],
+)
 def test_a_signal_saves_and_says_how_to_go_on(econml, number, code):
-    process = start(*LONG, "1000000", "--out", "r")
-    wait_for(lambda: Path("r/metrics.jsonl").exists())
-    process.send_signal(number)
-    _, err = process.communicate(timeout=60)
-    assert process.returncode == code, err
+    line, begun = (*LONG, "1000000", "--out", "r"), Path("r/metrics.jsonl").absolute()
+    if number == signal.SIGINT:  # in a process of its own; SIGTERM ends one where a run in training is resumed
+        process = to_be_killed(*line)
+        wait_until(begun.exists, 60)
+        process.send_signal(number)
+        _, err = process.communicate(timeout=60)
+        ended = process.returncode
+    else:
+        threading.Thread(target=send_here, args=(number, begun.exists), daemon=True).start()
+        ran = econml(*line)
+        ended, err = ran.code, ran.stderr
+    assert ended == code, err
     assert "econml fit --resume r" in err and "Traceback" not in err
     stopped = summary("r")
     assert stopped["stop_reason"] == "interrupted" and 0 < stopped["epochs"] < 1_000_000
@@ -263,8 +301,7 @@ def test_divergence_exits_3_and_keeps_a_checkpoint_that_loads(econml):
     assert ran.code == 1 and "diverged" in ran.stderr
 
 
-def test_an_existing_run_needs_force(econml):
-    econml("fit", "mlp", *SMALL, "--out", "r")
+def test_an_existing_run_needs_force(econml, run):
     old = summary("r")["state_sha256"]
     assert econml("fit", "mlp", *SMALL, "--out", "r").code == 1
     assert summary("r")["state_sha256"] == old
@@ -311,24 +348,23 @@ def test_a_model_beyond_the_memory_is_refused_before_anything_is_made(econml, is
     assert list(isolated.iterdir()) == []
 
 
-def test_checkpoints_of_another_run_are_refused(econml):
-    econml("fit", "mlp", *SMALL, "--out", "relu")
-    econml("fit", "mlp", *SMALL, "--activation", "tanh", "--out", "tanh")
-    shutil.rmtree("relu/checkpoints")
-    shutil.copytree("tanh/checkpoints", "relu/checkpoints")
-    for line in (("eval", "relu"), ("inspect", "checkpoint", "relu"), ("fit", "--resume", "relu", "--num-epochs", "9")):
+def test_checkpoints_of_another_run_are_refused(econml, run):
+    econml("fit", "mlp", *SMALL, "--seed", "1", "--out", "other")
+    shutil.rmtree("r/checkpoints")
+    shutil.copytree("other/checkpoints", "r/checkpoints")
+    for line in (("eval", "r"), ("inspect", "checkpoint", "r"), ("fit", "--resume", "r", "--num-epochs", "9")):
         ran = econml(*line)
         assert ran.code == 1 and "another run" in ran.stderr and len(ran.stderr.splitlines()) == 1, (line, ran)
 
 
-def test_a_damaged_line_of_metrics_is_named(econml):
-    econml("fit", "mlp", *SMALL, "--out", "r")
+def test_a_damaged_line_of_metrics_is_named(econml, run):
     with Path("r/metrics.jsonl").open("a") as file:
         file.write('{"epoch": 7, "tr\n')
     ran = econml("fit", "--resume", "r", "--num-epochs", "9")
     assert ran.code == 1 and "metrics.jsonl is damaged in line 7" in ran.stderr
 
 
+@pytest.mark.slow
 def test_without_a_stdout_a_fit_is_still_a_fit(isolated):
     line = f"{sys.executable} -m econml_cli fit mlp {' '.join(SMALL)} --out r >&-"
     done = subprocess.run(line, shell=True, capture_output=True, text=True, timeout=120)
@@ -380,9 +416,8 @@ def test_an_environment_variable_is_named_and_an_empty_one_is_unset(econml, monk
         ("econml fit mlp --wid", "--width"),
     ],
 )
-def test_the_shell_completes_models_options_and_their_values(words, offered):
-    count = str(len(words.split()) - 1)
-    environment = {**os.environ, "_ECONML_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": count}
-    program = [sys.executable, "-c", "from econml_cli.cli import main; main()"]
-    done = subprocess.run(program, capture_output=True, text=True, env=environment, timeout=60)
-    assert offered in done.stdout.split(), done
+def test_the_shell_completes_models_options_and_their_values(econml, monkeypatch, words, offered):
+    monkeypatch.setenv("_ECONML_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", words)
+    monkeypatch.setenv("COMP_CWORD", str(len(words.split()) - 1))
+    assert offered in econml().stdout.split()

@@ -16,7 +16,7 @@ from econml_cli.training.fit import fit
 def fitted(tmp_path_factory):
     """A directory of two runs: early (best weights kept, named first) and plain (checkpoints of epochs 2, 4, 6)."""
     runs = tmp_path_factory.mktemp("fitted") / "runs"
-    common = {"num_epochs": "6", "width": "4", "N": "40", "N_test": "10", "N_val": "10"}
+    common = {"num_epochs": "6", "width": "4", "N": "40", "N_test": "20", "N_val": "20"}
     for name, extra in (("early", {"patience": "50"}), ("plain", {"checkpoint_every": "2", "keep": "3"})):
         command = f"econml fit mlp --name {name}"
         fit(build("mlp", "linear", [("test", {**common, **extra})]), runs / name, command=command)

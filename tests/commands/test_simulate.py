@@ -27,6 +27,8 @@ class Constant(nnx.Module):
         return jnp.broadcast_to(self.logit[...], (len(x), 1))
 """
 SMALL = {"N": 32, "N_test": 32, "N_val": 0, "num_epochs": 3, "width": 4}
+MUCH = {"periods": 9, "paths": 20}
+FLAGS = ("--periods", 9, "--paths", 20)
 
 
 @pytest.fixture(scope="module")
@@ -36,28 +38,36 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     fit(build("mlp", "brock_mirman", [("test", SMALL)]), directory / "stochastic")
     fit(build("mlp", "asset_pricing", [("test", {"num_epochs": 3, "width": 4, "depth": 1})]), directory / "sequence")
     fit(
-        build("linear", "linear", [("test", {"N": 20, "N_test": 5, "N_val": 0, "num_epochs": 1})]), directory / "linear"
+        build("linear", "linear", [("test", {"N": 40, "N_test": 20, "N_val": 20, "num_epochs": 1})]),
+        directory / "linear",
     )
     return directory
 
 
+@pytest.fixture(scope="module")
+def simulated(made):
+    """Series of `stochastic`, not to be changed: 9 periods of 20 paths."""
+    return simulate(Run(made / "stochastic"), **MUCH)
+
+
 def test_the_table_has_path_and_period_then_the_series_in_the_order_of_the_problem(econml, made):
-    done = econml("simulate", made / "stochastic", "--periods", 5, "--paths", 3, "--out", "s.csv")
+    done = econml("simulate", made / "stochastic", *FLAGS, "--out", "s.csv")
     said, written = done.stderr.splitlines()
-    assert done.code == 0 and written == "econml simulate: 15 rows written to s.csv"
+    assert done.code == 0 and written == "econml simulate: 180 rows written to s.csv"
     assert "stochastic is FAILED: stability" in said and "paths are those of no solution" in said
     found = pd.read_csv("s.csv")
     assert list(found) == ["path", "period", "k", "z", "y", "c", "savings_rate"]
-    assert found["path"].tolist() == [0] * 5 + [1] * 5 + [2] * 5 and found["period"].tolist() == [*range(5)] * 3
+    assert found["path"].tolist() == np.repeat(range(20), 9).tolist() and found["period"].tolist() == [*range(9)] * 20
     first = found[found["period"] == 0]
     assert first["k"].to_numpy() == pytest.approx(BrockMirman().kbar) and (first["z"] == 0).all()
     assert np.allclose(found["c"] + found["savings_rate"] * found["y"], found["y"], rtol=1e-6)
-    last = found[found["period"] == 4]["y"]
-    assert f"{last.mean():.4g}" in done.stdout and "Period 4, over 3 paths" in done.stdout
+    last = found[found["period"] == 8]["y"]
+    assert f"{last.mean():.4g}" in done.stdout and "Period 8, over 20 paths" in done.stdout
 
 
+@pytest.mark.slow
 def test_parquet_and_stdout_hold_the_same_numbers_and_a_seed_gives_the_same_paths(econml, made):
-    few = ("simulate", made / "stochastic", "--periods", 4, "--paths", 2)
+    few = ("simulate", made / "stochastic", *FLAGS)
     econml(*few, "--out", "s.parquet")
     done = econml(*few, "--out", "-")
     Path("again.csv").write_text(done.stdout)
@@ -65,17 +75,17 @@ def test_parquet_and_stdout_hold_the_same_numbers_and_a_seed_gives_the_same_path
     assert econml(*few, "--out", "-").stdout == done.stdout != econml(*few, "--out", "-", "--seed", 1).stdout
 
 
-def test_the_next_state_is_that_of_the_equations(made):
-    found = simulate(Run(made / "stochastic"), periods=6, paths=4).series
+def test_the_next_state_is_that_of_the_equations(simulated):
+    found = simulated.series
     assert np.allclose(found["k"][1:], (found["savings_rate"] * found["y"])[:-1], rtol=1e-6)
     assert np.allclose(found["y"], np.exp(found["z"]) * found["k"] ** 0.36, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_model_that_is_the_truth_has_the_moments_of_the_closed_form(econml):
     Path("constant.py").write_text(CONSTANT)
-    econml(
-        "fit", "./constant.py:Constant", "--problem", "brock_mirman", "--lr", 1e-12, "--num-epochs", 1, "--out", "run"
-    )
+    few = ("--N", 32, "--N-test", 32, "--N-val", 0, "--num-epochs", 1)
+    econml("fit", "./constant.py:Constant", "--problem", "brock_mirman", "--lr", 1e-12, *few, "--out", "run")
     found = simulate(Run(Path("run")), periods=120, paths=4000)
     alpha, rho, sigma = 0.36, 0.9, 0.02
     # log k' = const + alpha log k + z: with z an AR(1), an AR(2) with these roots, whose variance is known
@@ -115,11 +125,11 @@ def test_a_truth_that_the_steps_do_not_read_is_not_drawn_as_one():
     assert at_truth(Other(), lambda x: x[:, :1]) is None
 
 
-def test_json_is_one_document_with_the_summary_and_the_response(econml, made):
-    done = econml("simulate", made / "stochastic", "--periods", 9, "--paths", 50, "--json")
+def test_json_is_one_document_with_the_summary_and_the_response(econml, made, simulated):
+    done = econml("simulate", made / "stochastic", *FLAGS, "--json")
     found = json.loads(done.stdout)
-    values = simulate(Run(made / "stochastic"), periods=9, paths=50).series["k"].astype(np.float64)
-    assert found["paths"] == 50 and found["series"]["k"]["last"]["q95"] == pytest.approx(np.quantile(values[-1], 0.95))
+    values = simulated.series["k"].astype(np.float64)
+    assert found["paths"] == 20 and found["series"]["k"]["last"]["q95"] == pytest.approx(np.quantile(values[-1], 0.95))
     assert found["series"]["k"]["all"]["sd"] == pytest.approx(values.std())
     assert (
         found["impulse"] == "z"
@@ -128,10 +138,11 @@ def test_json_is_one_document_with_the_summary_and_the_response(econml, made):
     )
 
 
-def test_the_fan_shows_bands_median_truth_and_the_response(econml, made):
-    done = econml("simulate", made / "stochastic", "--periods", 9, "--paths", 20, "--plot", "fan.svg", "--impulse", "z")
+@pytest.mark.slow
+def test_the_fan_shows_bands_median_truth_and_the_response(econml, made, simulated):
+    done = econml("simulate", made / "stochastic", *FLAGS, "--plot", "fan.svg", "--impulse", "z")
     assert done.code == 0 and "drawn in fan.svg" in done.stderr and "<svg" in Path("fan.svg").read_text()
-    found = simulate(Run(made / "stochastic"), periods=9, paths=20)
+    found = simulated
     axes = fan.figure(found).axes
     assert len(axes) == 2 * len(found.series)
     median, exact = axes[0].get_lines()
@@ -141,14 +152,14 @@ def test_the_fan_shows_bands_median_truth_and_the_response(econml, made):
     assert np.allclose(axes[1].get_lines()[1].get_ydata(), found.response["k"])
 
 
-def test_values_that_are_not_finite_are_told_of_and_neither_stop_the_table_nor_the_figure(made):
+def test_values_that_are_not_finite_are_told_of_and_neither_stop_the_table_nor_the_figure(made, simulated):
     from dataclasses import replace
 
     from econml_cli.evaluation.simulation.simulated import _warnings
 
-    found = simulate(Run(made / "stochastic"), periods=4, paths=2)
-    found.series["k"] = np.where(np.arange(4)[:, None] > 2, np.inf, found.series["k"])
-    assert _warnings(Run(made / "stochastic"), found.series)[-1].startswith("2 of 40 values are not finite")
+    k = np.where(np.arange(9)[:, None] > 7, np.inf, simulated.series["k"])
+    found = replace(simulated, series={**simulated.series, "k": k})
+    assert _warnings(Run(made / "stochastic"), found.series)[-1].startswith("20 of 900 values are not finite")
     assert "inf" in series.text(found) and len(fan.figure(replace(found, truth={})).axes) == 10
 
 

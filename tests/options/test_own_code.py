@@ -20,7 +20,8 @@ from econml_cli.inspection.templates import template
 from econml_cli.problems import economics
 from econml_cli.runs import Run
 
-SMALL = ("--N", 20, "--N-test", 10, "--N-val", 10, "--num-epochs", 2)
+SMALL = ("--N", 40, "--N-test", 20, "--N-val", 20, "--num-epochs", 2)
+NARROW = ("--width", 4, "--depth", 1, "--num-epochs", 1)
 HEAD = """
 from typing import Annotated, Literal
 import jax, jax.numpy as jnp
@@ -194,6 +195,7 @@ def test_a_config_file_repeats_the_fit(econml, fitted):
     assert Path("again/config.yaml").read_text() == Path("r/config.yaml").read_text()
 
 
+@pytest.mark.slow
 def test_a_resumed_fit_of_an_own_model_is_the_same_bit_for_bit(econml, fitted, monkeypatch):
     whole = fitted("--num-epochs", 5, out="whole")
     run = fitted("--num-epochs", 2)
@@ -203,6 +205,7 @@ def test_a_resumed_fit_of_an_own_model_is_the_same_bit_for_bit(econml, fitted, m
     assert run.name == whole.name.replace("whole", "r")
 
 
+@pytest.mark.slow
 def test_float64_reaches_a_module_that_does_not_know_of_it(fitted, econml):
     fitted("--precision", "float64")
     leaves = json.loads(econml("inspect", "checkpoint", "r", "--view", "state", "--json").stdout)
@@ -234,6 +237,7 @@ def test_a_file_that_has_moved_or_changed_is_named_with_the_runs_own_copy(econml
     says(econml("eval", "r"), 1, "has changed", "put it back.")
 
 
+@pytest.mark.slow
 def test_model_and_problem_files_of_one_name_are_both_kept(econml):
     Path("a").mkdir(), Path("b").mkdir()
     write("a/mine.py"), write("b/mine.py", EULER)
@@ -332,15 +336,15 @@ def test_a_sweep_file_that_somebody_sent_runs_no_code(econml, become_another_use
 
 @pytest.mark.parametrize("engine", ["auto", pytest.param("process", marks=pytest.mark.slow)])
 def test_the_options_of_an_own_model_can_be_swept(econml, engine):
-    fix = [word for pair in ("N=20", "N_test=10", "N_val=10", "num_epochs=2") for word in ("--fix", pair)]
-    create = ["sweep", "create", "x", "--model", write(), "--method", "grid", "--param", "my_width=8,16", *fix]
+    fix = [word for pair in ("N=40", "N_test=20", "N_val=20", "num_epochs=2") for word in ("--fix", pair)]
+    create = ["sweep", "create", "x", "--model", write(), "--method", "grid", "--param", "my_width=4,5", *fix]
     assert econml(*create, "--out", "x.yaml").code == 0
     bad = econml(*create, "--param", "my_widht=3")
     assert bad.code == 2 and "my_width" in bad.stderr
     ran = econml("sweep", "run", "x.yaml", "--engine", engine, "--quiet", "--jobs", 1)
     assert ran.code == 0, ran.stderr
     widths = {Run(path).config().model_options.my_width for path in Path("runs/x").glob("0*")}
-    assert widths == {8, 16}
+    assert widths == {4, 5}
     assert econml("eval", "runs/x/0001").code == 0
 
 
@@ -379,9 +383,9 @@ def test_a_model_that_is_not_there_is_answered_with_how_to_write_one(econml):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (("return self.b(jnp.tanh(self.a(x)))", "return self.a(x)"), ["x[20, 2] to [20, 4]", "expects [20, 1]"]),
-        (("return self.b(jnp.tanh(self.a(x)))", "return self.b(jnp.tanh(self.a(x)))[:, 0]"), ["[20]", "[20, 1]"]),
-        (("nnx.Linear(din, my_width", "nnx.Linear(5, my_width"), ["cannot read x[20, 2]", "in line 16 of"]),
+        (("return self.b(jnp.tanh(self.a(x)))", "return self.a(x)"), ["x[40, 2] to [40, 4]", "expects [40, 1]"]),
+        (("return self.b(jnp.tanh(self.a(x)))", "return self.b(jnp.tanh(self.a(x)))[:, 0]"), ["[40]", "[40, 1]"]),
+        (("nnx.Linear(din, my_width", "nnx.Linear(5, my_width"), ["cannot read x[40, 2]", "in line 16 of"]),
     ],
 )
 def test_wrong_shapes_of_a_model_are_named_before_anything_is_made(econml, change, words):
@@ -414,13 +418,13 @@ def test_what_is_wrong_with_a_problem_is_said_in_one_sentence(econml, change, co
         text = text.replace("True, None, 1, 1, 1.0", "True, None, 1, 1.0").replace("def loss", "def lossy")
         words = [*words, "lacks din, loss;", "inspect problems --template"]
     write("mine.py", text)
-    says(econml("fit", "--problem", "./mine.py:MyEuler", "--num-epochs", 1, "--out", "r"), code, *words)
+    says(econml("fit", "--problem", "./mine.py:MyEuler", *NARROW, "--out", "r"), code, *words)
     assert not Path("r").exists()
 
 
 def test_a_problem_that_fails_later_is_answered_with_its_line(econml):
     write("mine.py", EULER.replace("* (1 - self.rate)", "* (1 - self.rat)"))
-    ran = econml("fit", "--problem", "./mine.py:MyEuler", "--num-epochs", 1, "--out", "r", "--quiet")
+    ran = econml("fit", "--problem", "./mine.py:MyEuler", *NARROW, "--out", "r", "--quiet")
     says(ran, 1, "It fails in line 21 of", "mine.py: AttributeError", "--debug")
 
 
@@ -429,7 +433,7 @@ def test_a_problem_that_fails_later_is_answered_with_its_line(econml):
 
 def test_an_own_problem_is_fitted_evaluated_and_found_again(econml, monkeypatch):
     write("mine.py", EULER)
-    fit = ["fit", "mlp", "--problem", "./mine.py:MyEuler", "--rate", "0.25", "--width", 8, "--num-epochs", 2]
+    fit = ["fit", "mlp", "--problem", "./mine.py:MyEuler", "--rate", "0.25", *NARROW]
     assert econml(*fit, "--out", "r").code == 0
     assert Run(Path("r")).manifest()["own_code"]["problem"]["reference"] == "./mine.py:MyEuler"
     monkeypatch.chdir("..")
@@ -458,6 +462,7 @@ def test_templates_are_printed_whole(econml, kind):
     assert as_json == {"file": f"my{kind}.py", "text": found.text}
 
 
+@pytest.mark.slow
 def test_the_template_of_a_model_works_as_it_is(econml):
     Path("mymodel.py").write_text(template("model").text)
     fit = ["fit", "./mymodel.py:MyNet", "--width", 16, "--num-epochs", 200, "--out", "r", "--json"]

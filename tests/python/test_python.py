@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 import warnings
 from collections.abc import Iterator
 from html import escape
@@ -20,8 +19,10 @@ import econml_cli
 import econml_cli.api
 from econml_cli import html_tables
 from tests.support import ROOT
+from tests.support.waiting import wait_until
 
-SMALL = {"N": 40, "N_val": 20, "N_test": 20, "num_epochs": 4, "width": (4, 3)}
+SMALL = {"N": 40, "N_val": 20, "N_test": 20, "num_epochs": 4, "width": (4, 4)}
+ECONOMY = {"problem": "brock_mirman", "N": 32, "N_val": 0, "N_test": 32, "num_epochs": 2, "width": 4}
 
 
 def flags(options):
@@ -161,7 +162,7 @@ def test_a_fit_that_diverges_warns_at_the_line_that_asked_for_it():
 
 def test_a_verdict_that_failed_is_warned_of_when_fitted_and_when_evaluated():
     with pytest.warns(econml_cli.FitWarning, match="FAILED: .*Try another seed"):
-        run = econml_cli.fit(problem="brock_mirman", N=16, N_val=0, N_test=16, num_epochs=2, width=3)
+        run = econml_cli.fit(**ECONOMY)
     assert repr(run).endswith(", FAILED: loss, truth, stability)")
     with pytest.warns(econml_cli.FitWarning, match="FAILED"):
         found = run.evaluate(bootstrap=0)
@@ -171,9 +172,10 @@ def test_a_verdict_that_failed_is_warned_of_when_fitted_and_when_evaluated():
         run.evaluate(periods=10)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::econml_cli.trust.FitWarning")
 def test_an_economy_is_simulated_as_by_the_command(econml):
-    run = econml_cli.fit(problem="brock_mirman", N=16, N_val=0, N_test=16, num_epochs=2, width=3, name="savings")
+    run = econml_cli.fit(**ECONOMY, name="savings")
     series = run.simulate(periods=3, paths=2)
     assert econml("simulate", "savings", "--periods=3", "--paths=2", "--out=series.csv").code == 0
     there = pd.read_csv("series.csv")
@@ -195,7 +197,7 @@ def test_the_model_is_split_into_graphdef_and_state_as_in_the_lecture(made):
 def test_float64_is_of_the_fit_alone():
     import jax.numpy as jnp
 
-    run = econml_cli.fit("linear", solver="lstsq", precision="float64", N=40, N_test=10, N_val=0)
+    run = econml_cli.fit("linear", solver="lstsq", precision="float64", N=40, N_test=20, N_val=20)
     kernel = run.model.linear.kernel[...]
     assert kernel.dtype == np.float64
     assert jnp.ones(1).dtype == jnp.float32
@@ -274,11 +276,11 @@ def ctrl_c() -> Iterator[None]:
 
 def test_an_interrupt_leaves_a_run_that_can_be_resumed_and_is_raised(ctrl_c):
     handler, main = signal.getsignal(signal.SIGINT), threading.main_thread().ident
+    begun = Path("runs/part/metrics.jsonl").absolute()
     whole = econml_cli.fit("mlp", name="whole", **{**SMALL, "num_epochs": 300})
 
     def interrupt():
-        while not (Path("runs/part/metrics.jsonl").exists() and Path("runs/part/metrics.jsonl").stat().st_size):
-            time.sleep(0.01)
+        wait_until(lambda: begun.exists() and begun.stat().st_size)
         signal.pthread_kill(main, signal.SIGINT)
 
     threading.Thread(target=interrupt, daemon=True).start()
@@ -323,6 +325,7 @@ def test_progress_is_shown_on_stderr_if_it_is_asked_for(capfd):
     assert re.search(r"\repoch 4 of 4  train \d\.\d+e[-+]\d+  val .*\n$", err)
 
 
+@pytest.mark.slow
 def test_an_ensemble_has_members_that_are_models():
     run = econml_cli.fit("mlp", members=3, **SMALL)
     assert [one.run.member for one in run.members] == [0, 1, 2]
@@ -339,6 +342,7 @@ def test_an_ensemble_has_members_that_are_models():
     assert run.failed.startswith(f"1 of the 3 members of {run.name} diverged")
 
 
+@pytest.mark.slow
 def test_views_exports_and_figures_are_those_of_the_commands(made, econml):
     run = econml_cli.load(made / "first")
     shown = run.inspect("state")

@@ -16,7 +16,7 @@ from econml_cli.training.trainer import Trainer
 
 
 def trainer_of(**options):
-    defaults = {"width": 8, "N": 50, "num_epochs": 3, "batch_size": 16}
+    defaults = {"width": 4, "N": 40, "N_test": 20, "N_val": 20, "num_epochs": 3, "batch_size": 16}
     return Trainer(assemble(build("mlp", "linear", [("test", defaults | options)])))
 
 
@@ -116,7 +116,7 @@ def test_a_step_that_a_fit_deletes_while_it_is_read_is_not_called_damaged(saved,
         checkpoint.load(saved[1], 3)
 
 
-@pytest.mark.parametrize("damage", ["truncate", "flip", "delete"])
+@pytest.mark.parametrize("damage", ["truncate", "flip", pytest.param("delete", marks=pytest.mark.slow)])
 def test_damage_to_any_file_is_noticed_or_harmless(saved, damage):
     _, directory = saved
     good = checkpoint.digest(checkpoint.load(directory)[1])
