@@ -13,8 +13,8 @@ import time
 
 #: `uv run pytest` on two idle cores takes at most so many seconds ...
 SUITE = 600.0
-#: ... where the work below takes so many
-WORK = 13.0
+#: ... where the work below takes so many (provisional: not yet measured on an idle machine)
+WORK = 10.0
 #: what is too much: shared machines are not the same from one minute to the next
 TOO_MUCH = 1.5
 PROGRAMS = """

@@ -14,6 +14,7 @@ def shape(text):
     text = re.sub(r"\b[0-9a-f]{64}\b", "HASH", text)
     text = re.sub(r".*[│┤└].*", "a line of a plot", text)
     text = re.sub(r"-?\d[\d,.:]*(e[+-]\d+)?", "0", text)
+    text = re.sub(r"0 +\]", "0]", text)  # NumPy pads a number that happens to have fewer digits than its neighbours
     return [" ".join(line.split()) for line in text.splitlines()]
 
 
