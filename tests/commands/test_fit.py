@@ -208,6 +208,7 @@ def test_a_dead_wandb_server_costs_a_warning_not_the_fit(shell):
     assert "W&B" in ran.stderr and "Traceback" not in ran.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("quiet", [False, True])
 def test_the_progress_bar_is_for_terminals_only(quiet, econml, monkeypatch):
     parent, child = pty.openpty()

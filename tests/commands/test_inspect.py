@@ -30,6 +30,7 @@ def runs(fitted):
     return Path("runs")
 
 
+@pytest.mark.slow
 def test_the_newest_run_is_shown_by_default_with_all_three_views(econml, runs):
     ran = econml("inspect", "checkpoint")
     assert ran.code == 0, ran.stderr

@@ -50,6 +50,7 @@ def simulated(made):
     return simulate(Run(made / "stochastic"), **MUCH)
 
 
+@pytest.mark.slow
 def test_the_table_has_path_and_period_then_the_series_in_the_order_of_the_problem(econml, made):
     done = econml("simulate", made / "stochastic", *FLAGS, "--out", "s.csv")
     said, written = done.stderr.splitlines()

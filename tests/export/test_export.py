@@ -88,6 +88,7 @@ def test_the_nonlinearities_are_those_of_jax_far_from_zero_too(activation, tmp_p
     assert relative(twin(model, "numpy", tmp_path).load()(x), np.asarray(model(x))) < 1e-6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("to", ["safetensors", "numpy", pytest.param("stablehlo", marks=stablehlo)])
 def test_a_directory_holds_the_model_what_it_is_and_a_sample(to, runs, tmp_path):
     done = export(Run(runs / "regression"), to, tmp_path / "out")
@@ -338,6 +339,7 @@ def test_the_tensors_have_the_names_and_shapes_of_pytorch():
     assert named_buffers(model) == []
 
 
+@pytest.mark.slow
 def test_tensors_in_lists_are_named_by_number_and_shared_ones_once():
     class Net(nnx.Module):
         def __init__(self):

@@ -111,6 +111,7 @@ def test_features_is_another_way_to_write_phi_and_comes_back_from_the_config(eco
     assert econml("fit", "--config", "c.yaml", "--print-config").stdout == typed
 
 
+@pytest.mark.slow
 def test_a_composed_fit_is_repeated_resumed_evaluated_and_embedded(econml):
     fit = ["fit", "mlp", "--width", 8, "--phi", "random_features:num_features=5", *SMALL]
     assert econml(*fit, "--num-epochs", 4, "--out", "whole").code == 0
@@ -125,6 +126,7 @@ def test_a_composed_fit_is_repeated_resumed_evaluated_and_embedded(econml):
     assert rows[0] == "x1,x2,y,z_1,z_2,z_3,z_4,z_5,split" and len(rows) == 71
 
 
+@pytest.mark.slow
 def test_a_table_can_have_columns_and_a_representation(econml):
     data = ["--data", table(), "--target", "y", "--num-epochs", 2]
     named = econml("fit", "linear", *data, "--features", "a,b", "--phi", "polynomial:degree=2", "--out", "r")
@@ -140,6 +142,7 @@ def test_a_table_can_have_columns_and_a_representation(econml):
     assert "phi: polynomial:degree=2" in config and "features" not in config
 
 
+@pytest.mark.slow
 def test_an_own_model_can_stand_behind_a_representation(econml):
     from econml_cli.inspection.templates import template
 
@@ -154,6 +157,7 @@ def test_a_model_without_a_representation_has_nothing_to_embed(econml):
     says(econml("predict", "r", "--embed", "--out", "-"), "--embed", "linear has no representation")
 
 
+@pytest.mark.slow
 def test_a_representation_can_be_swept(econml):
     values = "phi=['polynomial:degree=1', 'polynomial:degree=2']"
     fix = [word for pair in ("N=20", "N_test=10", "N_val=10", "num_epochs=2") for word in ("--fix", pair)]

@@ -121,6 +121,7 @@ def test_an_mlp_is_the_formula_it_stands_for(name):
     np.testing.assert_allclose(model(x), 1 / (1 + jnp.exp(-model.linear3(h))), rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_dropout_drops_in_training_and_is_nothing_in_evaluation():
     model, x = MLP(3, 1, 64, dropout=0.5, rngs=nnx.Rngs(0)), normal(10, 3)
     first, second = model(x), model(x)
@@ -204,6 +205,7 @@ def test_the_pool_is_what_its_name_says():
         np.testing.assert_allclose(model.embed(x), function(each, axis=1), rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_large_sets_in_blocks_have_the_same_values_and_gradients(monkeypatch):
     model, x = DeepSet(50, 1, phi_width=8, rho_width=8, rngs=nnx.Rngs(0)), normal(7, 50)
 
@@ -217,6 +219,7 @@ def test_large_sets_in_blocks_have_the_same_values_and_gradients(monkeypatch):
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6), grads, grads_in_blocks)
 
 
+@pytest.mark.slow
 def test_the_memory_of_a_step_on_large_sets_hardly_grows_with_the_batch():
     graphdef, state = nnx.split(DeepSet(10_000, 1, rngs=nnx.Rngs(0)))
     at_once = deep_set.BLOCK // 10_000
@@ -239,6 +242,7 @@ def test_a_set_of_matrices_is_refused():
 # ---------------------------------------------------------------- autoencoder
 
 
+@pytest.mark.slow
 def test_an_autoencoder_maps_x_to_x_through_its_latent_numbers():
     model, x = Autoencoder(10, 10, latent=3, width=(8, 6), rngs=nnx.Rngs(0)), normal(4, 10)
     assert (model.embed(x).shape, model(x).shape) == ((4, 3), (4, 10))
@@ -261,6 +265,7 @@ def regularized(name, **more):
     return Autoencoder(10, 10, **arguments | more)
 
 
+@pytest.mark.slow
 def test_the_contractive_penalty_of_a_linear_encoder_is_the_norm_of_its_matrix():
     model = regularized("contractive", linear=True)
     assert float(model.penalty(normal(20, 10))) == pytest.approx(
@@ -268,6 +273,7 @@ def test_the_contractive_penalty_of_a_linear_encoder_is_the_norm_of_its_matrix()
     )
 
 
+@pytest.mark.slow
 def test_the_contractive_penalty_of_one_hidden_layer_is_its_closed_form():
     # z = W2' tanh(W1' x + b1) + b2, so dz/dx = W2' diag(1 - tanh^2) W1'
     model, x = regularized("contractive", width=(6,), depth=1, activation="tanh"), normal(20, 10)
@@ -277,6 +283,7 @@ def test_the_contractive_penalty_of_one_hidden_layer_is_its_closed_form():
     assert float(model.penalty(x)) == pytest.approx(0.5 * float(expected), rel=1e-5)
 
 
+@pytest.mark.slow
 def test_the_other_penalties_are_their_formulas():
     x = normal(20, 10)
     l2, l1, none = (regularized(name) for name in ("l2", "l1", "none"))
@@ -324,6 +331,7 @@ def rows(trainer):
     return [row for chunk in trainer.run() for row in chunk.rows]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "dtype"), [("mlp", "float32"), ("mlp", "float64"), ("resnet", "float64")])
 def test_dropout_trains_in_either_precision_and_draws_anew_each_step(name, dtype):
     with precision(dtype):
@@ -338,6 +346,7 @@ def test_dropout_trains_in_either_precision_and_draws_anew_each_step(name, dtype
         np.testing.assert_array_equal(trainer.fitted()(x), trainer.fitted()(x))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [("--width", "16,8", "--dropout", "0.3", "--layer-norm"), ("--width", "4,4")])
 def test_half_a_fit_and_the_other_half_are_the_whole_bit_for_bit(econml, options):
     base = ("fit", "mlp", "--N", "60", "--batch-size", "16", *options)
@@ -350,6 +359,7 @@ def test_half_a_fit_and_the_other_half_are_the_whole_bit_for_bit(econml, options
     assert Path("whole/metrics.jsonl").read_text() == Path("parts/metrics.jsonl").read_text()
 
 
+@pytest.mark.slow
 def test_dropout_side_by_side_is_dropout_alone():
     programs, workshop = Programs(), Workshop()
     setups = [workshop.assemble(build("mlp", "linear", [("t", SMALL | DROPOUT["mlp"] | {"seed": s})])) for s in (1, 2)]

@@ -172,6 +172,7 @@ def test_defaults_are_read_as_values_are():
 # ---------------------------------------------------------------- a run and its file
 
 
+@pytest.mark.slow
 def test_a_fit_keeps_the_file_with_its_hash_and_everything_reads_the_run(econml, fitted):
     run = fitted("--my-width", 5)
     origin = run.manifest()["own_code"]["model"]
@@ -431,6 +432,7 @@ def test_a_problem_that_fails_later_is_answered_with_its_line(econml):
 # ---------------------------------------------------------------- problems
 
 
+@pytest.mark.slow
 def test_an_own_problem_is_fitted_evaluated_and_found_again(econml, monkeypatch):
     write("mine.py", EULER)
     fit = ["fit", "mlp", "--problem", "./mine.py:MyEuler", "--rate", "0.25", *NARROW]
@@ -474,6 +476,7 @@ def test_the_template_of_a_model_works_as_it_is(econml):
     assert econml("fit", "./mymodel.py:MyNet", "--data", "d.csv", "--target", "y", "--num-epochs", 2).code == 0
 
 
+@pytest.mark.slow
 def test_the_template_of_a_problem_solves_its_model(econml):
     Path("myproblem.py").write_text(template("problem").text)
     ran = econml("fit", "--problem", "./myproblem.py:MyEuler", "--out", "r", "--json")

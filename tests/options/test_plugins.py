@@ -73,6 +73,7 @@ def their_package(tmp_path, monkeypatch):
         sys.modules.pop(name, None)
 
 
+@pytest.mark.slow
 def test_a_model_of_a_package_has_flags_a_run_and_every_command(econml):
     ran = econml("fit", "theirs", "--their-width", 5, *SMALL)
     assert ran.code == 0, ran.stderr

@@ -310,6 +310,7 @@ def test_options_that_contradict_the_expression_are_refused(options, says):
         function(**options)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["float32", "float64"])
 def test_a_function_is_fitted_evaluated_and_listed_from_the_shell(econml, kind):
     words = ["--problem", "function", "--expr", "sin(2*pi*x)", "--low", 0, "--high", 1, "--noise", 0.1]
@@ -327,6 +328,7 @@ def test_a_function_is_fitted_evaluated_and_listed_from_the_shell(econml, kind):
     assert listed.code == 0 and "--expr" in listed.stdout and "--noise" in listed.stdout
 
 
+@pytest.mark.slow
 def test_an_expression_may_begin_with_a_minus(econml):
     words = ("fit", "linear", "--problem", "function", "--num-epochs", 1, "--expr", "-x1 + x2")
     assert econml(*words, "--out", "run").code == 0

@@ -47,6 +47,7 @@ def test_the_validation_sample_is_drawn_last_and_disturbs_nothing():
     assert not np.array_equal(with_val.val.x, with_val.test.x)
 
 
+@pytest.mark.slow
 def test_sgd_at_the_defaults_gives_the_lectures_losses():
     trainer = Trainer(setup_of(optimizer="sgd"))
     rows = [row for chunk in trainer.run() for row in chunk.rows]
@@ -56,6 +57,7 @@ def test_sgd_at_the_defaults_gives_the_lectures_losses():
     assert found["test_loss"] == pytest.approx(2.7243e-4, rel=0.10)
 
 
+@pytest.mark.slow
 def test_adam_at_the_defaults_reaches_1e_5():
     trainer = Trainer(setup_of())
     list(trainer.run())

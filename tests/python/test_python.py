@@ -56,6 +56,7 @@ def test_importing_the_package_imports_nothing_heavy_and_lists_what_it_offers():
     assert done.stdout == "[] 1 load\n", done.stderr
 
 
+@pytest.mark.slow
 def test_runs_are_found_and_listed_without_jax(made):
     code = (
         f"import sys, econml_cli\nruns = econml_cli.runs_in({str(made)!r})\n"
@@ -160,6 +161,7 @@ def test_a_fit_that_diverges_warns_at_the_line_that_asked_for_it():
         econml_cli.fit("linear", lr=1e30, optimizer="sgd", num_epochs=30, name="lost", force=True)
 
 
+@pytest.mark.slow
 def test_a_verdict_that_failed_is_warned_of_when_fitted_and_when_evaluated():
     with pytest.warns(econml_cli.FitWarning, match="FAILED: .*Try another seed"):
         run = econml_cli.fit(**ECONOMY)

@@ -40,6 +40,7 @@ def saved(written, isolated):
     return trainer, Path(shutil.copytree(directory, isolated / "ck"))
 
 
+@pytest.mark.slow
 def test_only_the_newest_are_kept(saved):
     assert checkpoint.steps(saved[1]) == [2, 3]
 

@@ -238,6 +238,7 @@ def test_a_program_of_others_is_started_as_an_agent_would():
     assert words == ["run", "--a", "--b=2", "--a", "True", "--b", "2", '{"a": true, "b": 2}']
 
 
+@pytest.mark.slow
 def test_the_arguments_are_those_of_wandbs_own_agent():
     utils = pytest.importorskip("wandb.sdk.launch.sweeps.utils")
     found = schema.load(ROOT / "sweeps/wage.yaml")
@@ -270,6 +271,7 @@ def test_sampling_commands_imports_neither_jax_nor_numpy_nor_scipy():
 ranges = st.tuples(st.floats(1e-6, 1), st.floats(1e-6, 1)).filter(lambda ends: ends[0] < ends[1])
 
 
+@pytest.mark.slow
 @given(ranges, st.booleans(), st.lists(st.integers(1, 4096), min_size=2, max_size=4))
 def test_whatever_create_writes_passes_check_and_stays_in_its_ranges(ends, log, widths):
     low, high = ends

@@ -124,6 +124,7 @@ def settings_of(draw):
     return out
 
 
+@pytest.mark.slow
 @given(settings_of(), UNIT)
 def test_every_draw_lies_in_its_support(settings, u):
     found = parameter(**settings)

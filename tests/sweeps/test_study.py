@@ -195,6 +195,7 @@ def kills(path: Path) -> Iterator[bytes]:
     yield from (text[: end + 7] for end in ends[:-1:9])
 
 
+@pytest.mark.slow
 def test_a_journal_cut_at_any_write_goes_on_to_the_same_trials(isolated: Path):
     whole = run(open_study(sweep_of("bayes"), count=13))
     for left in kills(Path("s.journal")):
@@ -299,6 +300,7 @@ def test_reading_makes_nothing(isolated: Path, storage: str):
     assert list(isolated.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_sqlite_keeps_a_study_too(isolated: Path):
     study = open_study(sweep_of("bayes"), "sqlite:///s.db", count=16)
     trials = run(study)

@@ -49,6 +49,7 @@ def values(items):
     return {(item.key or item.nested_key[0]): json.loads(item.value_json) for item in items}
 
 
+@pytest.mark.slow
 def test_finished_runs_are_offline_runs_of_one_group_with_their_metrics_and_options(capfd):
     replay = Replay(given_mode="offline", project="lectures")
     for number in range(3):

@@ -74,6 +74,7 @@ def leaves(run: Run) -> dict[str, np.ndarray]:
     return checkpoint.load(run.checkpoints)[1]["model"]
 
 
+@pytest.mark.slow
 def test_a_member_is_the_fit_of_its_seed_on_the_same_rows(table, three, tmp_path):
     stacked = leaves(three)
     for k in range(3):
@@ -82,6 +83,7 @@ def test_a_member_is_the_fit_of_its_seed_on_the_same_rows(table, three, tmp_path
             np.testing.assert_allclose(stacked[name][k], value, atol=2e-6, err_msg=name)
 
 
+@pytest.mark.slow
 def test_the_first_member_of_a_simulated_problem_is_the_fit_without_members(tmp_path):
     ensemble = fit(build("mlp", "linear", [("test", {**SMALL, "members": 2})]), tmp_path / "two")
     alone = fit(build("mlp", "linear", [("test", SMALL)]), tmp_path / "one")
@@ -92,11 +94,13 @@ def test_the_first_member_of_a_simulated_problem_is_the_fit_without_members(tmp_
     assert [data[0][key] for key in same] == [data[1][key] for key in same]
 
 
+@pytest.mark.slow
 def test_members_of_float64_are_float64(table, tmp_path):
     run = fit(of_table(table, members=2, precision="float64"), tmp_path / "run").run
     assert {value.dtype for value in leaves(run).values()} == {np.dtype("float64")}
 
 
+@pytest.mark.slow
 def test_a_resumed_ensemble_is_the_same_bit_for_bit(table, three, tmp_path):
     asked = iter([None, None, 15])
     config = of_table(table, members=3, checkpoint_every=3)
@@ -107,6 +111,7 @@ def test_a_resumed_ensemble_is_the_same_bit_for_bit(table, three, tmp_path):
     assert resumed.run.metrics() == three.metrics()
 
 
+@pytest.mark.slow
 def test_members_that_stopped_early_keep_their_own_best_weights(table, tmp_path):
     found = fit(of_table(table, members=4, patience=3, num_epochs=300), tmp_path / "run")
     assert found.stop_reason == "early_stopping"
@@ -185,6 +190,7 @@ def test_the_row_of_an_epoch_leaves_out_the_member_that_diverged_in_it():
     assert alone[1]["members"] == 0 and np.isnan(alone[1]["train_loss"]) and alone[1]["lr"] == 0.2
 
 
+@pytest.mark.slow
 def test_a_diverged_member_is_not_presented_as_a_sound_fit(econml, lost, monkeypatch):
     run = lost(1)
     monkeypatch.setenv("ECONML_RUNS_DIR", str(run.path.parent))
@@ -199,6 +205,7 @@ def test_a_diverged_member_is_not_presented_as_a_sound_fit(econml, lost, monkeyp
     assert shown["summary"]["status"] == "diverged"
 
 
+@pytest.mark.slow
 def test_predictions_say_which_members_they_are_of(econml, lost, monkeypatch):
     two, one = lost(0), lost(0, 2)
     monkeypatch.setenv("ECONML_RUNS_DIR", str(two.path.parent))
@@ -215,6 +222,7 @@ def test_predictions_say_which_members_they_are_of(econml, lost, monkeypatch):
     assert "across 1 seed " in econml("eval", "lost").stdout
 
 
+@pytest.mark.slow
 def test_an_ensemble_of_which_all_members_diverge_has_diverged(econml):
     ran = econml(
         "fit", "mlp", "--members", 2, "--optimizer", "sgd", "--lr", "1e6", "--num-epochs", 30, "--name", "wild"
@@ -235,6 +243,7 @@ def test_verdicts_say_how_many_members_passed():
     }
 
 
+@pytest.mark.slow
 def test_an_economic_model_reports_the_share_that_passed(econml, isolated):
     options = ["--problem", "brock_mirman", "--members", 2, "--num-epochs", 400]
     told = json.loads(econml("fit", *options, "--name", "growth", "--json").stdout)
@@ -326,6 +335,7 @@ def test_a_damaged_config_with_another_number_of_members_is_an_error(three, tmp_
         evaluate(broken)
 
 
+@pytest.mark.slow
 def test_many_members_are_trained_in_several_stacks_and_stay_the_fits_of_their_seeds(table, tmp_path, monkeypatch):
     from econml_cli.training import ensemble
 

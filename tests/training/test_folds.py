@@ -157,6 +157,7 @@ def test_means_and_intervals_over_folds_are_students(data):
     assert over.high - over.value == pytest.approx(4.302653 * over.standard_error, rel=1e-6)  # t(2), 97.5 %
 
 
+@pytest.mark.slow
 def test_the_numbers_of_a_fold_are_those_of_eval_and_its_config_repeats_it_bit_for_bit(data):
     folds = fit_folds(config("mlp", num_epochs=20, val_fraction=0.2, batch_size=8, width=8), Path("cv"))
     found = cross_validation(folds)
@@ -170,6 +171,7 @@ def test_the_numbers_of_a_fold_are_those_of_eval_and_its_config_repeats_it_bit_f
     assert folds.run(2).config() == of_fold(folds.config, 2)
 
 
+@pytest.mark.slow
 def test_folds_trained_as_one_program_are_those_trained_alone(data):
     data.head(6).to_csv("t.csv", index=False)
     some = config("mlp", folds=6, num_epochs=30, width=4)  # leaving one out: all of one shape
@@ -180,6 +182,7 @@ def test_folds_trained_as_one_program_are_those_trained_alone(data):
     assert np.isnan(stacked.over["test_r2"].value) and stacked.pooled["r2"].value < 1  # of one row there is none
 
 
+@pytest.mark.slow
 def test_classes_are_predicted_by_name_and_dropped_rows_stay_empty(data):
     gaps = data.assign(x=data["x"].mask(data.index == 4), group=data["id"])
     gaps.to_csv("t.csv", index=False)
@@ -216,6 +219,7 @@ def test_whole_number_classes_stay_whole_beside_dropped_rows(data):
     assert fold in "123" and {target, predicted} <= {"0", "1"}
 
 
+@pytest.mark.slow
 def test_a_reconstruction_is_cross_validated_too(data):
     options = {"data": "t.csv", "features": "x,z", "folds": 2, "num_epochs": 5, "loss": "reconstruction"}
     made = fit_folds(build("autoencoder", "tabular", [("test", options)]), Path("cv"))
@@ -224,6 +228,7 @@ def test_a_reconstruction_is_cross_validated_too(data):
     assert found.grids()[0].headers[-1] == "r2"
 
 
+@pytest.mark.slow
 def test_the_pooled_intervals_resample_whole_groups(data):
     pd.concat([data] * 4).assign(id=np.tile(np.arange(31), 4)).to_csv("t.csv", index=False)  # each row four times
     wide, narrow = (
@@ -239,6 +244,7 @@ def test_the_pooled_intervals_resample_whole_groups(data):
 ARGS = ("fit", "linear", "--data", "t.csv", "--target", "y", "--features", "x,z", "--num-epochs", 5)
 
 
+@pytest.mark.slow
 def test_the_command_prints_a_table_that_fits_and_json_says_the_same(data, econml):
     ran = econml(*ARGS, "--folds", 3, "--out", "cv")
     assert ran.code == 0 and max(map(len, ran.stdout.splitlines())) <= 80
@@ -251,6 +257,7 @@ def test_the_command_prints_a_table_that_fits_and_json_says_the_same(data, econm
     assert saved["status"] == "complete" and saved["results"] == told
 
 
+@pytest.mark.slow
 def test_eval_reads_the_folds_and_says_what_the_directory_is(data, econml):
     econml(*ARGS, "--folds", 3, "--name", "cv", "--quiet")
     folds = sorted(str(path) for path in Path("runs/cv").glob("fold*"))
@@ -263,6 +270,7 @@ def test_eval_reads_the_folds_and_says_what_the_directory_is(data, econml):
     assert runs.list_runs(Path("runs")) == []
 
 
+@pytest.mark.slow
 def test_a_cross_validation_is_repeated_from_its_config_and_replaced_only_with_force(data, econml):
     assert econml(*ARGS, "--folds", 3, "--out", "cv", "--quiet").stdout == ""
     digests = [Run(Path("cv", f"fold{j}")).summary()["state_sha256"] for j in (1, 2, 3)]
@@ -305,6 +313,7 @@ def test_what_does_not_go_together_is_refused_and_nothing_is_written(data, econm
     assert ran.code in (1, 2) and says in ran.stderr and not Path("cv").exists()
 
 
+@pytest.mark.slow
 def test_one_fold_alone_is_an_ordinary_run_that_can_be_resumed(data, econml):
     assert econml(*ARGS, "--folds", 3, "--fold", 2, "--out", "two", "--quiet").code == 0
     econml(*ARGS, "--folds", 3, "--out", "cv", "--quiet")
@@ -319,6 +328,7 @@ def test_dry_run_and_print_config_fit_nothing(data, econml):
     assert not Path("cv").exists()
 
 
+@pytest.mark.slow
 def test_folds_that_diverge_are_exit_code_3_and_kept(data, econml):
     ran = econml(*ARGS, "--folds", 3, "--out", "cv", "--lr", 1e30, "--optimizer", "sgd")
     assert ran.code == 3 and "became non-finite in fold 1, 2, 3 of cv" in ran.stderr

@@ -32,6 +32,7 @@ def run(fits, until=None):
     return {event.number: event for event in fits.advance(until)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["serial", "vmap", "auto"])
 def test_each_run_is_complete_and_equal_to_its_own_fit(tmp_path, engine):
     some = orders(tmp_path / "many", {"lr": 1e-3}, {"lr": 5e-3}, {"lr": 1e-2, "width": 4}, batch_size=20)
@@ -170,6 +171,7 @@ class _Instant(dict):
     __getitem__ = get
 
 
+@pytest.mark.slow
 def test_auto_goes_back_to_one_after_another_where_side_by_side_is_slower(tmp_path, monkeypatch):
     monkeypatch.setattr(many, "PAYS", -1.0)
     monkeypatch.setattr("econml_cli.training.trainer.CHUNK_SECONDS", 1e-4)

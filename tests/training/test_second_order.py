@@ -59,6 +59,7 @@ def test_a_linear_model_ends_at_ordinary_least_squares(optimizer):
         assert int(trainer.carry.status) == CONVERGED and int(trainer.carry.epoch) < 100
 
 
+@pytest.mark.slow
 def test_the_savings_rate_of_brock_and_mirman_is_found_to_1e6_in_35_steps():
     with precision("float64"):
         trainer, found = trained(config("lm", problem="brock_mirman", precision="float64"), until=35)
@@ -66,6 +67,7 @@ def test_the_savings_rate_of_brock_and_mirman_is_found_to_1e6_in_35_steps():
         assert len(found) == 35 and np.all(np.diff(found) <= 0) and found[-1] < 1e-11
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("problem", ["linear", "brock_mirman", "factor"])
 def test_the_jacobian_made_row_by_row_is_the_jacobian(problem):
     options = {"linear": {}, "factor": {"N": 30, "N_test": 4}}.get(problem, {"N": 12, "width": 4})
@@ -87,6 +89,7 @@ def test_the_jacobian_made_row_by_row_is_the_jacobian(problem):
         assert float(jnp.sum(function(theta) ** 2)) == pytest.approx(float(mean), rel=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", ["lbfgs", "lm"])
 def test_a_resumed_fit_is_the_same_fit_bit_for_bit(optimizer, econml):
     import json
@@ -102,6 +105,7 @@ def test_a_resumed_fit_is_the_same_fit_bit_for_bit(optimizer, econml):
     assert one == other and len(one) == 14
 
 
+@pytest.mark.slow
 def test_a_fit_that_has_converged_stays_so_when_it_is_resumed(econml):
     flags = ["--optimizer", "lm", "--N", "40", "--sigma", "0.5", "--quiet", "--out", "run"]
     assert econml("fit", "linear", *flags).code == 0
@@ -111,6 +115,7 @@ def test_a_fit_that_has_converged_stays_so_when_it_is_resumed(econml):
     assert Path("run/metrics.jsonl").read_text().splitlines() == rows
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", ["lbfgs", "lm"])
 def test_two_seeds_side_by_side_have_what_each_has_alone(optimizer):
     with precision("float64"):
@@ -192,6 +197,7 @@ def test_what_a_file_says_of_another_optimizer_is_not_meant_for_this_one():
         build("mlp", "brock_mirman", [("config.yaml", {**adam, "optimizer": "lm"})])
 
 
+@pytest.mark.slow
 def test_the_gradient_of_a_fit_by_lm_is_shown_without_a_step(econml):
     assert econml("fit", "mlp", "--N", 40, "--width", 4, "--optimizer", "lm", "--num-epochs", 2, "--out", "r").code == 0
     ran = econml("inspect", "checkpoint", "r", "--view", "grad")
@@ -257,6 +263,7 @@ def test_residuals_that_lm_cannot_use_are_found_out(change, says):
         check(setup)
 
 
+@pytest.mark.slow
 def test_a_jacobian_that_does_not_fit_into_memory_is_refused(monkeypatch):
     monkeypatch.setattr("econml_cli.training.suitable.available_memory", lambda: 1000)
     assert memory(60, 33, 4) > 1000

@@ -79,6 +79,7 @@ def test_a_sweep_over_degrees_compares_solved_fits(econml, engine):
     assert len(losses) == 3 and losses[3] < losses[1]
 
 
+@pytest.mark.slow
 def test_a_table_reconstructed_without_a_target(econml):
     rng = np.random.default_rng(0)
     factor = rng.normal(size=200)

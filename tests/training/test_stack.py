@@ -49,6 +49,7 @@ def assert_close(stack, members, setups, programs, rows, rtol):
             np.testing.assert_allclose(a, b, rtol=rtol, atol=rtol * float(np.max(np.abs(b))))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "members",
     [
@@ -79,6 +80,7 @@ def test_after_100_epochs_every_member_is_where_its_own_fit_is(members):
     assert_close(stack, range(len(members)), setups, programs, rows, 1e-5)
 
 
+@pytest.mark.slow
 def test_float64_members_agree_to_a_dozen_digits():
     with precision("float64"):
         programs, workshop = Programs(), Workshop()
@@ -99,6 +101,7 @@ def test_a_member_that_diverges_or_stops_early_leaves_the_others_alone():
     assert len(rows[1]) < len(rows[2])
 
 
+@pytest.mark.slow
 def test_a_dropped_member_stays_where_it_was_and_later_costs_nothing():
     programs, workshop = Programs(), Workshop()
     setups = [workshop.assemble(config(lr=lr, batch_size=10)) for lr in (1e-3, 2e-3, 3e-3, 4e-3)]
@@ -164,6 +167,7 @@ def _data(leaf):
     return jax.random.key_data(leaf) if jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key) else leaf
 
 
+@pytest.mark.slow
 def test_samples_of_another_number_of_columns_do_not_stack(tmp_path):
     # with few rows, another split may leave a level out of the training rows
     data = tmp_path / "d.csv"

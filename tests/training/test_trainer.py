@@ -124,6 +124,7 @@ def test_another_learning_rate_runs_the_same_program():
     assert len(texts) == 1
 
 
+@pytest.mark.slow
 def test_fits_of_one_shape_are_compiled_once():
     programs = Programs()
     first, second, other = (
@@ -137,6 +138,7 @@ def test_fits_of_one_shape_are_compiled_once():
     assert first.program.chunk._cache_size() == 1
 
 
+@pytest.mark.slow
 def test_early_stopping_keeps_the_weights_of_the_best_val_loss():
     # with a large learning rate and many epochs a tiny sample is overfitted
     trainer = trainer_of(N=5, sigma=1.0, lr=0.05, num_epochs=3000, patience=50, width=32)

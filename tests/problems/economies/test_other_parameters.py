@@ -110,6 +110,7 @@ def test_a_price_that_only_flattens_has_no_bubble():
     assert bubble["verdict_stability"] == "FAILED"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("problem", "changed", "state"),
     [
