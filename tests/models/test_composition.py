@@ -15,7 +15,7 @@ from econml_cli.models.linear import Linear
 from econml_cli.training.precision import precision
 from econml_cli.training.setup import assemble
 
-SMALL = ("--N", 40, "--N-test", 20, "--N-val", 10)
+SMALL = ("--N", 40, "--N-test", 20, "--N-val", 20)
 
 
 def table(n=60):
@@ -113,7 +113,7 @@ def test_features_is_another_way_to_write_phi_and_comes_back_from_the_config(eco
 
 @pytest.mark.slow
 def test_a_composed_fit_is_repeated_resumed_evaluated_and_embedded(econml):
-    fit = ["fit", "mlp", "--width", 8, "--phi", "random_features:num_features=5", *SMALL]
+    fit = ["fit", "mlp", "--width", 4, "--depth", 1, "--phi", "random_features:num_features=5", *SMALL]
     assert econml(*fit, "--num-epochs", 4, "--out", "whole").code == 0
     assert econml(*fit, "--num-epochs", 2, "--out", "r").code == 0
     assert econml("fit", "--config", "whole/config.yaml", "--out", "again").code == 0
@@ -123,7 +123,7 @@ def test_a_composed_fit_is_repeated_resumed_evaluated_and_embedded(econml):
     evaluated = json.loads(econml("eval", "r", "--json").stdout)
     assert evaluated["test_loss"]["value"] == pytest.approx(whole["test_loss"], rel=1e-6)
     rows = econml("predict", "r", "--embed", "--out", "-").stdout.splitlines()
-    assert rows[0] == "x1,x2,y,z_1,z_2,z_3,z_4,z_5,split" and len(rows) == 71
+    assert rows[0] == "x1,x2,y,z_1,z_2,z_3,z_4,z_5,split" and len(rows) == 81
 
 
 @pytest.mark.slow
@@ -160,7 +160,7 @@ def test_a_model_without_a_representation_has_nothing_to_embed(econml):
 @pytest.mark.slow
 def test_a_representation_can_be_swept(econml):
     values = "phi=['polynomial:degree=1', 'polynomial:degree=2']"
-    fix = [word for pair in ("N=20", "N_test=10", "N_val=10", "num_epochs=2") for word in ("--fix", pair)]
+    fix = [word for pair in ("N=40", "N_test=20", "N_val=20", "num_epochs=2") for word in ("--fix", pair)]
     create = ["sweep", "create", "x", "--model", "linear", "--method", "grid", "--param", values, *fix]
     ran = econml(*create, "--out", "x.yaml")
     assert ran.code == 0, ran.stderr

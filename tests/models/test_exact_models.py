@@ -558,6 +558,7 @@ def test_a_model_with_fixed_arrays_predicts_the_same_from_its_checkpoint(econml,
     assert evaluated["test_loss"]["value"] == pytest.approx(summary("r")["test_loss"], rel=1e-5)
 
 
+@pytest.mark.slow
 def test_a_polynomial_before_a_linear_model_is_a_polynomial(econml):
     problem = ("--problem", "function", "--expr", "sin(3*x1)*x2", "--precision", "float64")
     composed = ("linear", "--solver", "lstsq", "--phi", "polynomial:degree=4")

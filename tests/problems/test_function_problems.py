@@ -310,10 +310,13 @@ def test_options_that_contradict_the_expression_are_refused(options, says):
         function(**options)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("kind", ["float32", "float64"])
+SIZES = ("--N", 40, "--N-test", 20, "--N-val", 20)
+SMALL = (*SIZES, "--width", 4, "--depth", 1)
+
+
+@pytest.mark.parametrize("kind", ["float32", pytest.param("float64", marks=pytest.mark.slow)])
 def test_a_function_is_fitted_evaluated_and_listed_from_the_shell(econml, kind):
-    words = ["--problem", "function", "--expr", "sin(2*pi*x)", "--low", 0, "--high", 1, "--noise", 0.1]
+    words = ["--problem", "function", "--expr", "sin(2*pi*x)", "--low", 0, "--high", 1, "--noise", 0.1, *SMALL]
     ran = econml("fit", "mlp", *words, "--precision", kind, "--num-epochs", 20, "--out", "run", "--json")
     assert ran.code == 0, ran.stderr
     summary = json.loads(ran.stdout)
@@ -330,7 +333,7 @@ def test_a_function_is_fitted_evaluated_and_listed_from_the_shell(econml, kind):
 
 @pytest.mark.slow
 def test_an_expression_may_begin_with_a_minus(econml):
-    words = ("fit", "linear", "--problem", "function", "--num-epochs", 1, "--expr", "-x1 + x2")
+    words = ("fit", "linear", "--problem", "function", *SIZES, "--num-epochs", 1, "--expr", "-x1 + x2")
     assert econml(*words, "--out", "run").code == 0
     assert econml("fit", "--config", "run/config.yaml", "--out", "again", "--num-epochs", 2).code == 0
 

@@ -1,5 +1,6 @@
 """Cake eating, overlapping generations, a price of smallest norm: closed forms, recipes, and what is no solution."""
 
+import functools
 import json
 import math
 from pathlib import Path
@@ -34,8 +35,9 @@ def logits(shares):
     return Apply(lambda x: jnp.broadcast_to(jnp.asarray(np.log(shares / (1 - shares)), x.dtype), (len(x), len(shares))))
 
 
+@functools.cache
 def trained(problem, **options):
-    """A fit by the problem's recipe: (the trainer, losses and verdicts, what the solver reports)."""
+    """A fit by the problem's recipe: (the trainer, losses and verdicts, what the solver reports); to read."""
     config = build(registry.get(problem).model, problem, [("test", options)])
     with precision(config.trainer.precision):
         trainer = Trainer(assemble(config))
@@ -85,7 +87,8 @@ def test_a_plan_that_never_eats_its_wealth_solves_the_euler_equation_and_fails_s
     assert found["verdict_loss"] == "passed" and found["verdict_stability"] == "FAILED"
 
 
-@pytest.mark.parametrize("seed", [0, 42])
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0])  # the pages of the docs fit these economies at seed 42
 def test_the_recipe_of_the_cake_reaches_its_bars(seed):
     _, found, _ = trained("cake_eating", seed=seed)
     assert told(found) == PASSED and found["policy_error_mean"] < 1e-3
@@ -163,7 +166,7 @@ def test_generations_that_save_too_little_fail_stability():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [0, 42])
+@pytest.mark.parametrize("seed", [0])
 def test_the_recipe_of_overlapping_generations_reaches_its_bars(seed):
     _, found, _ = trained("olg", seed=seed)
     assert told(found) == PASSED and found["policy_error_mean"] < 1e-3
@@ -234,6 +237,7 @@ def test_a_ridge_gives_up_the_equation_for_a_smaller_norm():
     assert report["norm"] < least["norm"] and found["train_loss"] > 1e3 * exact["train_loss"]
 
 
+@pytest.mark.slow
 def test_one_command_solves_the_price_and_its_run_is_evaluated_predicted_and_inspected(econml):
     ran = econml("fit", "--problem", "asset_pricing_kernel", "--out", "run", "--json")
     summary = json.loads(ran.stdout)
