@@ -3,18 +3,28 @@
 import csv
 import io
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
 from econml_cli.errors import RunError
+from tests.support.fits import fitted
 
-OLS = ["--problem", "linear", "--solver", "lstsq", "--N", 60, "--M", 3, "--sigma", 0.5, "--quiet"]
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two runs of least squares, with a constant and without."""
+    runs = tmp_path_factory.mktemp("made") / "runs"
+    for name, bias in (("ols", True), ("through-0", False)):
+        fitted(runs / name, solver="lstsq", N=60, M=3, sigma=0.5, bias=bias)
+    return runs
 
 
 @pytest.fixture
-def ols(econml):
-    assert econml("fit", "linear", *OLS, "--name", "ols").code == 0
+def ols(made):
+    """The two, in runs/."""
+    shutil.copytree(made, "runs")
 
 
 def test_a_question_is_answered_in_place_of_the_evaluation(econml, ols):
@@ -52,7 +62,6 @@ def test_the_curve_and_the_partial_dependence_are_drawn(econml, ols, isolated):
 
 
 def test_runs_are_compared_as_columns(econml, ols):
-    assert econml("fit", "linear", *OLS, "--no-bias", "--name", "through-0").code == 0
     ran = econml("eval", "ols", "through-0", "--compare", "--draws", 500, "--format", "latex")
     assert ran.code == 0, ran.stderr
     assert "(1) & (2)" in ran.stdout and "through-0" in ran.stdout and r"\toprule" in ran.stdout

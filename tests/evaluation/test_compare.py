@@ -61,6 +61,12 @@ def both(ols: Run, mlp: Run):
     return compare([ols, mlp], stars=True)
 
 
+@pytest.fixture(scope="module")
+def alone(ols: Run, mlp: Run):
+    """The two as `eval` sees them."""
+    return [evaluate(run) for run in (ols, mlp)]
+
+
 # --- tests of equal accuracy ------------------------------------------------------------------------------------------
 
 
@@ -178,8 +184,7 @@ def test_a_p_value_is_said_to_be_below_a_bound_only_where_that_says_something():
 # --- comparisons ------------------------------------------------------------------------------------------------------
 
 
-def test_the_numbers_are_those_of_eval_and_the_difference_that_of_the_test_losses(both, ols, mlp):
-    alone = [evaluate(run) for run in (ols, mlp)]
+def test_the_numbers_are_those_of_eval_and_the_difference_that_of_the_test_losses(both, alone):
     assert [column.evaluation for column in both.columns] == alone
     first, second = both.columns
     assert first.against is None
@@ -190,13 +195,13 @@ def test_the_numbers_are_those_of_eval_and_the_difference_that_of_the_test_losse
     assert second.against.test == "paired bootstrap"
 
 
-def test_an_ols_beside_an_mlp_looks_like_a_regression_table(both, ols):
+def test_an_ols_beside_an_mlp_looks_like_a_regression_table(both, alone):
     said = both.render("table").splitlines()
     lines = {line.split("  ")[0].strip(): line for line in said}
     assert lines["model"].split()[1:] == ["linear", "mlp"]
     assert lines["run"].split()[1:] == ["ols", "mlp"]
     assert lines["target"].split()[1:] == ["log(wage)", "log(wage)"]
-    coefficients = evaluate(ols).coefficients
+    coefficients = alone[0].coefficients
     assert float(lines["educ"].split()[1]) == pytest.approx(coefficients["educ"], rel=1e-3)
     assert len(lines["educ"].split()) == 2  # nothing for the mlp
     assert said[[line.split("  ")[0] for line in said].index("test loss") + 1].strip().startswith("[")
@@ -216,6 +221,7 @@ def test_stars_only_on_request(ols, folder):
     assert "*" not in compare([ols, bad]).render("table")
 
 
+@pytest.mark.slow
 def test_another_target_or_another_split_is_not_tested(ols, folder):
     level = wages(folder / "level", formula="wage ~ educ + exper + tenure")
     elsewhere = wages(folder / "elsewhere", split_seed=1)
@@ -253,9 +259,9 @@ def test_a_run_against_itself_has_no_difference(ols):
     assert (against.value, against.low, against.high, against.p_value) == (0, 0, 0, 1)
 
 
-def test_a_baseline_by_name_and_one_that_is_not_there(ols, mlp):
+def test_a_baseline_by_name_and_one_that_is_not_there(both, ols, mlp):
     found = compare([ols, mlp], baseline="mlp")
-    assert found.columns[0].against.value == -compare([ols, mlp]).columns[1].against.value
+    assert found.columns[0].against.value == -both.columns[1].against.value
     assert "against (2)" in found.render("table")
     with pytest.raises(ConfigError, match=r"--baseline mpl is none of the runs.*Did you mean 'mlp'\?"):
         compare([ols, mlp], baseline="mpl")
@@ -280,11 +286,12 @@ def test_new_data_are_compared_on_too(ols, mlp):
 @pytest.fixture(scope="module")
 def simulated(folder: Path) -> list[Run]:
     """Two linear models of one problem, whose test samples are other draws, and one of another problem."""
-    options = {"num_epochs": 5, "lr": 0.05, "sigma": 0.5, "N_val": 0}
+    options = {"num_epochs": 5, "lr": 0.05, "sigma": 0.5, "N_val": 100}
     given = {"slopes": {"bias": False}, "constant": {"bias": True, "lr": 0.2}, "noisier": {"sigma": 1.0}}
     return [fitted(folder / name, "linear", "linear", **{**options, **more}) for name, more in given.items()]
 
 
+@pytest.mark.slow
 def test_models_of_one_simulated_problem_are_compared_on_fresh_draws(simulated):
     found = compare(simulated[:2], draws=20_000, bootstrap=300)
     against = found.columns[1].against
@@ -299,6 +306,7 @@ def test_models_of_one_simulated_problem_are_compared_on_fresh_draws(simulated):
     )
 
 
+@pytest.mark.slow
 def test_models_of_two_simulated_problems_or_without_fresh_draws_are_not_tested(simulated):
     found = compare(simulated[::2] + simulated[1:2], draws=0, bootstrap=0)
     assert [column.against for column in found.columns] == [None] * 3
@@ -308,8 +316,9 @@ def test_models_of_two_simulated_problems_or_without_fresh_draws_are_not_tested(
 
 @pytest.mark.slow
 def test_the_same_states_of_another_economy_are_not_tested(isolated):
+    options = {"N": 32, "N_test": 32, "N_val": 8, "num_epochs": 1, "width": 4}
     runs = [
-        fitted(Path(name), "mlp", "brock_mirman", num_epochs=1, width="8", rho=rho)
+        fitted(Path(name), "mlp", "brock_mirman", rho=rho, **options)
         for name, rho in (("one", 0.9), ("same", 0.9), ("other", 0.8))
     ]
     found = compare(runs, bootstrap=100)
@@ -319,9 +328,10 @@ def test_the_same_states_of_another_economy_are_not_tested(isolated):
     assert "truth verdict" in found.render("table")
 
 
+@pytest.mark.slow
 def test_a_run_in_double_precision_is_compared_with_one_in_single(isolated):
     runs = [
-        fitted(Path(precision), "linear", "friedman", num_epochs=1, N_val=0, precision=precision)
+        fitted(Path(precision), "linear", "friedman", num_epochs=1, N=40, N_test=20, N_val=0, precision=precision)
         for precision in ("float32", "float64")
     ]
     against = [compare(order, bootstrap=100, draws=1000).columns[1].against for order in (runs, runs[::-1])]
@@ -329,6 +339,7 @@ def test_a_run_in_double_precision_is_compared_with_one_in_single(isolated):
     assert against[0].value == pytest.approx(-against[1].value, rel=1e-6)
 
 
+@pytest.mark.slow
 def test_a_lag_in_the_formula_makes_it_a_diebold_mariano_test(isolated):
     rng = np.random.default_rng(0)
     y = np.zeros(200)
@@ -340,10 +351,11 @@ def test_a_lag_in_the_formula_makes_it_a_diebold_mariano_test(isolated):
         fitted(Path("ar"), "linear", formula="y ~ lag(y)", **options),
         fitted(Path("noise"), "linear", formula="y ~ lag(noise)", **options),
     ]
-    against = compare(runs, horizon=2).columns[1].against
+    found = compare(runs, horizon=2)
+    against = found.columns[1].against
     assert (against.test, against.horizon) == ("Diebold-Mariano", 2)
     assert against.statistic > 2
-    assert any("not adjacent" in note for note in compare(runs, horizon=2).notes)
+    assert any("not adjacent" in note for note in found.notes)
     later = compare(runs, horizon=2, data="series.csv")
     assert later.notes == ()
     frame = pd.read_csv("series.csv")
@@ -357,6 +369,7 @@ def test_a_lag_in_the_formula_makes_it_a_diebold_mariano_test(isolated):
         compare(runs, series=False, horizon=2)
 
 
+@pytest.mark.slow
 def test_an_ensemble_has_standard_deviations_and_its_mean_loss_is_tested(ols, folder):
     ensemble = wages(folder / "ensemble", "mlp", members=3)
     found = compare([ols, ensemble])
@@ -371,6 +384,7 @@ def test_an_ensemble_has_standard_deviations_and_its_mean_loss_is_tested(ols, fo
 # --- tables -----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_many_runs_make_panels_that_fit_and_hold_every_column(ols, mlp):
     found = compare([ols, mlp, ols, mlp, ols, mlp], bootstrap=100)
     for width in (40, 80, 200):
@@ -405,12 +419,12 @@ def test_both_ends_of_an_interval_have_the_same_decimals(ends, said):
     assert interval(*ends, 3) == said
 
 
-def test_csv_and_json_have_all_digits(both, ols, mlp):
+def test_csv_and_json_have_all_digits(both, alone):
     rows = list(csv.DictReader(io.StringIO(both.render("csv"))))
     document = json.loads(both.render("json"))
     assert [row["run"] for row in rows] == ["ols", "mlp"]
-    for row, column, run in zip(rows, document["columns"], (ols, mlp), strict=True):
-        loss = evaluate(run).estimates["test_loss"]
+    for row, column, found in zip(rows, document["columns"], alone, strict=True):
+        loss = found.estimates["test_loss"]
         assert float(row["test_loss"]) == column["test_loss"]["value"] == loss.value
         assert float(row["test_loss_low"]) == column["test_loss"]["low"] == loss.low
     against = both.columns[1].against

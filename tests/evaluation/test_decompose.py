@@ -34,6 +34,9 @@ from econml_cli.training.setup import assemble
 from tests.support.fits import fitted
 
 SIGMA, M, N = 0.5, 10, 60
+SIZES = {"N": 40, "N_test": 20, "N_val": 20}
+#: investment of four firms, whose states are those of trajectories of 16
+FIRMS = {"N": 4, "periods": 15, "trajectories": 1, "trajectories_val": 1, "trajectories_test": 20}
 
 
 @pytest.fixture(scope="module")
@@ -54,9 +57,8 @@ def curve(ols):
 
 @pytest.fixture(scope="module")
 def firms(runs: Path) -> Run:
-    """A policy of four firms; its states are those of trajectories of 16."""
-    sizes = {"N": 4, "periods": 15, "trajectories": 1, "trajectories_val": 1, "trajectories_test": 20}
-    return fitted(runs / "firms", problem="investment", num_epochs=1, **sizes)
+    """A policy of four firms."""
+    return fitted(runs / "firms", problem="investment", num_epochs=1, **FIRMS)
 
 
 @pytest.fixture(scope="module")
@@ -66,23 +68,34 @@ def wild(runs: Path) -> Run:
     return fitted(runs / "wild", M=3, N=200, sigma=0.1, **options)
 
 
-@pytest.fixture
-def wages(isolated: Path) -> Path:
+@pytest.fixture(scope="module")
+def wages(runs: Path) -> Path:
     """Fifty workers of four years each: log wages that share a worker's effect."""
     rng = np.random.default_rng(0)
     worker = np.repeat(np.arange(50), 4)
     x = rng.normal(size=(200, 2))
     y = 3 * x[:, 0] - x[:, 1] + rng.normal(size=50)[worker] + 0.5 * rng.normal(size=200)
-    path = isolated / "wages.csv"
+    path = runs / "wages.csv"
     pd.DataFrame({"worker": worker, "a": x[:, 0], "b": x[:, 1], "wage": 100 + 10 * y}).to_csv(path, index=False)
     return path
+
+
+@pytest.fixture(scope="module")
+def of_wages(wages: Path, runs: Path) -> Run:
+    """Least squares on them."""
+    return fitted(runs / "wages", problem="tabular", data=str(wages), formula="wage ~ a + b", solver="lstsq")
+
+
+@pytest.fixture(scope="module")
+def found(ols):
+    """What the run is decomposed into."""
+    return decompose(ols)
 
 
 # --- a decomposition
 
 
-def test_the_parts_of_a_risk_add_up(ols):
-    found = decompose(ols)
+def test_the_parts_of_a_risk_add_up(found):
     assert found.generalisation.value == pytest.approx(found.empirical.value - found.population.value)
     assert found.excess.value == pytest.approx(found.approximation.value + found.estimation.value)
     assert found.population.value == pytest.approx(found.bayes_risk + found.excess.value, abs=3 * 0.005)
@@ -98,8 +111,7 @@ def test_the_empirical_and_the_population_risk_are_those_of_eval(ols):
     )
 
 
-def test_the_excess_risk_is_the_squared_distance_to_theta_with_less_error_than_a_difference(ols):
-    found = decompose(ols)
+def test_the_excess_risk_is_the_squared_distance_to_theta_with_less_error_than_a_difference(ols, found):
     theta = np.asarray(ols.manifest()["data"]["theta"])
     hat = np.asarray(load_model(ols)[0].linear.kernel[...])[:, 0]
     exact = float(np.sum(np.square(hat - theta)))
@@ -130,6 +142,7 @@ def test_95_percent_of_the_intervals_of_a_population_risk_cover_it(ols):
         assert 0.91 <= covered <= 0.985, name
 
 
+@pytest.mark.slow
 def test_95_percent_of_the_intervals_of_a_generalisation_error_cover_its_mean_over_data_sets(ols):
     n, config = 400, ols.config()
     with precision("float32"):
@@ -167,8 +180,9 @@ def test_the_proxy_is_called_one_and_says_how_it_was_fitted(ols):
     assert max(map(len, text.splitlines())) <= 80
 
 
+@pytest.mark.slow
 def test_states_of_one_trajectory_count_as_one_draw(isolated):
-    config = build("linear", "investment", [("test", {"N": 4, "periods": 15, "trajectories": 2})])
+    config = build("linear", "investment", [("test", FIRMS)])
     with precision("float32"):
         made = assemble(config)
         values = Meter({"loss": loss(made.problem)}).whole([made.model], Fresh(made.problem, "investment", 320, 0))[
@@ -183,6 +197,7 @@ def test_states_of_one_trajectory_count_as_one_draw(isolated):
     assert risk.value == pytest.approx(values.mean(), rel=1e-6)
 
 
+@pytest.mark.slow
 def test_states_of_one_trajectory_are_drawn_together_in_a_bootstrap(firms):
     found = evaluate(firms, draws=320)
     risk, test = found.estimates["population_risk"], found.estimates["test_loss"]
@@ -193,6 +208,7 @@ def test_states_of_one_trajectory_are_drawn_together_in_a_bootstrap(firms):
     assert np.bincount(moved.groups).tolist() == [16] * 20
 
 
+@pytest.mark.slow
 def test_draws_of_less_than_two_trajectories_are_refused_before_anything_is_fitted(firms):
     for what in (lambda: decompose(firms, draws=31), lambda: learning_curve(firms, (16,), 2, draws=31),
                  lambda: evaluate(firms, draws=31)):  # fmt: skip
@@ -200,13 +216,14 @@ def test_draws_of_less_than_two_trajectories_are_refused_before_anything_is_fitt
             what()
 
 
-def test_a_sample_of_one_trajectory_or_group_is_said_to_have_no_standard_error(firms, runs, wages):
+@pytest.mark.slow
+def test_a_sample_of_one_trajectory_or_group_is_said_to_have_no_standard_error(firms, runs, wages, isolated):
     found = decompose(firms, draws=320, larger=0)
     assert math.isnan(found.empirical.standard_error) and found.population.standard_error > 0
     assert any("the train split is one trajectory" in note for note in found.notes)
     table = pd.read_csv(wages)
-    table.assign(worker=np.where(table.worker < 40, 0, table.worker)).to_csv(wages, index=False)
-    options = {"formula": "wage ~ a + b", "solver": "lstsq", "data": str(wages), "group": "worker"}
+    table.assign(worker=np.where(table.worker < 40, 0, table.worker)).to_csv("wages.csv", index=False)
+    options = {"formula": "wage ~ a + b", "solver": "lstsq", "data": "wages.csv", "group": "worker"}
     run = fitted(runs / "one-group", problem="tabular", test_fraction=0.02, val_fraction=0, **options)
     assert len(set(own_samples(run, run.config()).problem.groups["test"])) == 1
     known = evaluate(run)
@@ -218,12 +235,12 @@ def test_a_sample_of_one_trajectory_or_group_is_said_to_have_no_standard_error(f
 def test_fixed_points_have_no_population(isolated):
     config = build("linear", "growth", [("test", {})])
     with precision("float32"):
-        problem = assemble(config).problem
+        made = assemble(config)
+        problem, model = made.problem, made.model
         with pytest.raises(ConfigError, match="growth is fitted at fixed points"):
             list(Fresh(problem, "growth", 10, 0))
         with pytest.raises(ConfigError, match="no other data sets"):
             refits.new_samples(config, problem, 10, 1, 0)
-        model = assemble(config).model
         with pytest.raises(ConfigError, match="growth is fitted at fixed points"):
             population_risk(problem, "growth", model, 100, 0)
 
@@ -238,9 +255,8 @@ def test_one_draw_is_refused(ols):
 # --- a file
 
 
-def test_a_file_is_decomposed_on_its_test_split_and_invents_no_proxy(wages, runs):
-    run = fitted(runs / "wages", problem="tabular", data=str(wages), formula="wage ~ a + b", solver="lstsq")
-    found, known = decompose(run), evaluate(run).estimates
+def test_a_file_is_decomposed_on_its_test_split_and_invents_no_proxy(of_wages):
+    found, known = decompose(of_wages), evaluate(of_wages).estimates
     assert found.over == "test split" and found.draws == 40 and found.n == 120
     assert found.empirical.value == pytest.approx(known["train_loss"].value, rel=1e-5)
     assert found.population.value == pytest.approx(known["test_loss"].value, rel=1e-5)
@@ -271,8 +287,8 @@ def test_a_file_without_a_test_split_is_told_to_have_one(wages, runs):
             what()
 
 
-def test_the_learning_curve_of_a_file_takes_rows_of_its_training_split(wages, runs):
-    run = fitted(runs / "curve", problem="tabular", data=str(wages), formula="wage ~ a + b", solver="lstsq")
+def test_the_learning_curve_of_a_file_takes_rows_of_its_training_split(of_wages):
+    run = of_wages
     with pytest.raises(ConfigError, match="120 is the largest n"):
         learning_curve(run, (50, 121), 2)
     found = learning_curve(run, (10, 120), 8)
@@ -290,6 +306,7 @@ def test_the_learning_curve_of_a_file_takes_rows_of_its_training_split(wages, ru
 # --- a learning curve
 
 
+@pytest.mark.slow
 def test_the_learning_curve_of_least_squares_is_the_exact_one(curve):
     for point in curve.points:
         n, s2 = point.n, SIGMA**2
@@ -314,12 +331,14 @@ def test_few_data_sets_do_not_widen_the_band_of_an_error_that_they_share():
     assert around(0.0, 1.0, 9999).high == pytest.approx(1.96, abs=1e-3) and around(0.0, 1.0, 2).high > 4
 
 
+@pytest.mark.slow
 def test_the_bands_of_two_data_sets_know_how_many_draws_they_share(ols):
     population = learning_curve(ols, (2000,), 2, draws=100).points[0].population
     # the 100 draws are nearly all of the error, and Student's quantile at 1 is 12.7
     assert population.high - population.low < 2 * 4 * population.standard_error
 
 
+@pytest.mark.slow
 def test_the_spread_over_data_sets_is_wider_than_the_error_of_the_mean(curve):
     for point in curve.points:
         low, high = point.population_quantiles
@@ -345,11 +364,12 @@ def test_the_truth_is_that_of_the_run_and_the_data_are_new(ols):
     assert not np.allclose(first.x, own.parts["train"].x)
 
 
+@pytest.mark.slow
 def test_refits_side_by_side_are_those_of_one_after_another(isolated):
-    config = build("linear", "linear", [("test", {"N": 40, "sigma": 0.1, "num_epochs": 20, "lr": 0.1})])
+    config = build("linear", "linear", [("test", {**SIZES, "sigma": 0.1, "num_epochs": 20, "lr": 0.1})])
     with precision("float32"):
         problem = assemble(config).problem
-        samples = refits.new_samples(config, problem, 40, 3, 0)
+        samples = refits.new_samples(config, problem, 40, 2, 0)
         together = refits.refit(config, problem, None, samples, 0)
         first = refits.refit(config, problem, None, samples[:1], 0)
     assert together.empirical[0] == pytest.approx(first.empirical[0], rel=1e-4)
@@ -358,8 +378,9 @@ def test_refits_side_by_side_are_those_of_one_after_another(isolated):
     assert not np.allclose(kernels[0], kernels[1])
 
 
+@pytest.mark.slow
 def test_refits_that_stop_early_need_the_validation_sample_of_the_run(isolated):
-    config = build("linear", "linear", [("test", {"N": 40, "num_epochs": 50, "patience": 1, "lr": 0.1, "sigma": 1})])
+    config = build("linear", "linear", [("test", {**SIZES, "num_epochs": 50, "patience": 1, "lr": 0.1, "sigma": 1})])
     with precision("float32"):
         made = assemble(config)
         samples = refits.new_samples(config, made.problem, 40, 2, 0)
@@ -370,22 +391,25 @@ def test_refits_that_stop_early_need_the_validation_sample_of_the_run(isolated):
     assert np.all(stopped.empirical > np.asarray(exact))
 
 
+@pytest.mark.slow
 def test_refits_that_diverge_are_counted_and_left_out(wild):
-    found = learning_curve(wild, (5, 200), 3, draws=100)
-    assert [(point.refits, point.diverged) for point in found.points] == [(3, 0), (0, 3)]
-    assert "3 at n = 200" in found.notes[-1]
+    found = learning_curve(wild, (5, 200), 2, draws=100)
+    assert [(point.refits, point.diverged) for point in found.points] == [(2, 0), (0, 2)]
+    assert "2 at n = 200" in found.notes[-1]
     assert any("wild diverged: here its recipe is fitted anew" in note for note in found.notes)
     assert disk.finite(found.to_dict())["points"][1]["population_risk"] is None
     assert "-" in render.text(found.grids()[0])
     plot(found)
 
 
+@pytest.mark.slow
 def test_a_curve_without_a_single_refit_is_an_error(wild):
     with pytest.raises(DivergedError, match="All 4 refits of wild diverged") as error:
         learning_curve(wild, (100, 200), 2, draws=100)
     assert error.value.exit_code == 3
 
 
+@pytest.mark.slow
 def test_the_risk_of_a_run_that_diverged_is_said_to_be_that_of_its_last_weights(wild):
     assert any("wild diverged: these are its weights of epoch" in note for note in decompose(wild, larger=0).notes)
 
@@ -406,6 +430,7 @@ def test_tables_of_a_curve_fit_into_80_columns_whatever_the_size_of_its_losses()
     assert max(len(line) for grid in found.grids() for line in render.text(grid).splitlines()) <= 80
 
 
+@pytest.mark.slow
 def test_a_curve_as_tables_json_csv_and_figure(curve, tmp_path):
     text = "\n".join(map(render.text, curve.grids()))
     assert max(map(len, text.splitlines())) <= 80
@@ -474,15 +499,19 @@ def test_the_excess_under_another_loss_than_the_squared_error_is_the_difference_
     assert float(excess(lambda x: x + 1, batch).mean()) == pytest.approx(0.1844, abs=0.02)
 
 
+#: the sizes of the draws below, so that all samples of a problem are drawn by one program
+SAME = {"N": 5000, "N_test": 5000, "N_val": 5000}
+
+
 @pytest.mark.parametrize(
     ("problem", "options", "least"),
     [
-        ("function", {"expr": "sin(x)", "noise": 0.3}, 0.09),
-        ("friedman", {"noise": 2.0}, 4.0),
+        ("function", {"expr": "sin(x)", "noise": 0.3, **SAME}, 0.09),
+        ("friedman", {"noise": 2.0, **SAME}, 4.0),
         ("runge", {}, 0.0),
         ("xor", {}, 0.0),
-        ("symmetric", {}, 0.0),
-        ("factor", {}, 0.0),
+        ("symmetric", SAME, 0.0),
+        ("factor", SAME, 0.0),
         ("brock_mirman", {}, 0.0),
     ],
 )

@@ -39,6 +39,12 @@ def wage(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 @pytest.fixture(scope="module")
+def found(wage) -> Effects:
+    """The effects of `wage`."""
+    return effects(wage)
+
+
+@pytest.fixture(scope="module")
 def table() -> pd.DataFrame:
     """A table of every kind of column."""
     rng = np.random.default_rng(0)
@@ -92,8 +98,7 @@ def moved(run: Run, table: pd.DataFrame, **columns) -> np.ndarray:
 # Average partial effects
 
 
-def test_the_effects_of_a_linear_model_are_the_slopes_of_least_squares(wage):
-    found = effects(wage)
+def test_the_effects_of_a_linear_model_are_the_slopes_of_least_squares(found):
     assert values(found) == pytest.approx({"educ": 0.09203, "exper": 0.00412, "tenure": 0.02207}, abs=5e-6)
     assert found.split == "train" and found.n == 526 and found.beside == "OLS"
     for effect, error in zip(found.effects, (0.007330, 0.001723, 0.003094), strict=True):
@@ -257,6 +262,7 @@ def test_rows_of_a_group_are_drawn_together_and_ols_is_clustered(file, table, tm
     assert (z.low, z.high) == pytest.approx(tuple(expected.conf_int().loc["z"]), rel=1e-6)
 
 
+@pytest.mark.slow
 def test_members_are_averaged_and_their_spread_is_in_the_standard_error(file, table, tmp_path):
     options = {"data": file, "formula": "y ~ x + z", **SMALL}
     runs = [fitted(tmp_path / str(seed), "mlp", seed=seed, **options) for seed in (1, 2)]
@@ -272,6 +278,7 @@ def test_members_are_averaged_and_their_spread_is_in_the_standard_error(file, ta
     assert effects(runs[0], models=[load_model(runs[0])[0]] * 3).effects[0].estimate.sd == 0
 
 
+@pytest.mark.slow
 def test_simulated_inputs_have_the_gradients_of_the_function_that_was_fitted(tmp_path, monkeypatch):
     options = {"expr": "x1*x2 + 3*x2 + x3^2", "noise": 0, "degree": 2, "precision": "float64"}
     run = fitted(tmp_path / "a", "polynomial", "function", **options)
@@ -289,10 +296,11 @@ def test_simulated_inputs_have_the_gradients_of_the_function_that_was_fitted(tmp
         effects(run)
 
 
+@pytest.mark.slow
 def test_a_policy_has_effects_of_its_states(tmp_path):
-    run = fitted(tmp_path / "a", "mlp", "cake_eating", N=16, N_test=8, N_val=0, num_epochs=2, width=4, depth=1)
+    run = fitted(tmp_path / "a", "mlp", "brock_mirman", N=32, N_test=32, N_val=8, num_epochs=3, width=4)
     found = effects(run)
-    assert list(values(found)) == ["log_a_scaled"] and found.effects[0].output == "share"
+    assert list(values(found)) == ["log_k", "z_scaled"] and found.effects[0].output == "savings_rate"
 
 
 def test_a_reconstruction_has_no_outcome_to_have_an_effect_on(file, tmp_path):
@@ -379,8 +387,8 @@ def test_the_delta_method_is_the_derivative_of_the_effect_in_the_coefficients():
 # What is shown
 
 
-def test_the_table_of_effects(wage):
-    grid = effects(wage).grids()[0]
+def test_the_table_of_effects(wage, found):
+    grid = found.grids()[0]
     assert grid.title == "Average partial effects on log(wage) (526 rows of train; s.e. given the fit)"
     assert grid.headers == ("", "effect", "s.e.", "95 % interval", "OLS", "s.e.")
     assert grid.rows[0] == ("educ", "0.09203", "0.000", "[0.09203, 0.09203]", "0.09203", "0.007330")
@@ -389,8 +397,7 @@ def test_the_table_of_effects(wage):
     assert bare.headers == ("", "effect") and bare.rows[2] == ("tenure", "0.02207")
 
 
-def test_effects_as_json_and_as_rows(wage):
-    found = effects(wage)
+def test_effects_as_json_and_as_rows(wage, found):
     whole = json.loads(json.dumps(found.to_dict(), allow_nan=False))
     first = whole["effects"][0]
     assert (first["column"], first["change"], first["output"]) == ("educ", None, "log(wage)")

@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 from pathlib import Path
 
 import jax
@@ -22,6 +23,7 @@ from econml_cli.problems.linear import LinearProblem
 from econml_cli.runs import Run
 from econml_cli.training.precision import precision
 from tests.support.fits import fitted
+from tests.support.running import environment
 
 
 @pytest.fixture(scope="module")
@@ -31,8 +33,6 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 def copy(run: Run, path: Path) -> Run:
-    import shutil
-
     return Run(Path(shutil.copytree(run.path, path)))
 
 
@@ -127,10 +127,11 @@ def test_the_size_of_a_block_does_not_change_what_is_measured(run, monkeypatch):
         assert estimate.value == pytest.approx(whole.estimates[name].value, rel=1e-5), name
 
 
+@pytest.mark.slow
 def test_a_run_without_a_test_split_reports_on_the_training_split_and_says_so(tmp_path):
-    found = evaluate(fitted(tmp_path / "a", num_epochs=2, N_test=0))
+    found = evaluate(fitted(tmp_path / "a", num_epochs=2, N_test=0, N_val=100))
     assert found.reported == "train"
-    assert found.n == {"train": 500, "val": 200, "test": 0}
+    assert found.n == {"train": 500, "val": 100, "test": 0}
     assert found.estimates["train_loss"].low is not None
     assert "no test split" in found.notes[0]
 
@@ -152,6 +153,7 @@ def test_other_draws_than_at_the_fit_are_noted(run, tmp_path):
     assert "draws other data" in evaluate(other).notes[0]
 
 
+@pytest.mark.slow
 def test_float64_runs_are_evaluated_in_float64(tmp_path):
     run = fitted(
         tmp_path / "a", precision="float64", num_epochs=400, lr=0.1, optimizer="adam", schedule="cosine", sigma=0
@@ -161,8 +163,6 @@ def test_float64_runs_are_evaluated_in_float64(tmp_path):
 
 
 def test_one_broken_run_does_not_hide_the_others(run, tmp_path):
-    import shutil
-
     broken = copy(run, tmp_path / "broken")
     shutil.rmtree(broken.checkpoints)
     found, failed = evaluate_all([run, broken])
@@ -204,10 +204,23 @@ def table() -> pd.DataFrame:
     return pd.DataFrame({"id": np.arange(120), "kind": kind, "x": x, "y": 3 * x + 100 + rng.standard_normal(120)})
 
 
+@pytest.fixture(scope="module")
+def regressed(table, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A fit to table.csv beside it."""
+    there = tmp_path_factory.mktemp("regressed")
+    table.to_csv(there / "table.csv", index=False)
+    with environment({}, there):
+        return fitted(there / "r", problem="tabular", data="table.csv", formula="y ~ x", num_epochs=5)
+
+
 @pytest.fixture
-def regression(table, tmp_path) -> Run:
+def regression(regressed, table, tmp_path) -> Run:
+    """A copy, as if fitted to the table.csv of this test."""
     table.to_csv("table.csv", index=False)
-    return fitted(tmp_path / "r", problem="tabular", data="table.csv", formula="y ~ x", num_epochs=5)
+    run = copy(regressed, tmp_path / "r")
+    manifest = run.path / "manifest.json"
+    manifest.write_text(manifest.read_text().replace(str(regressed.path.parent), str(Path.cwd())))
+    return run
 
 
 def test_predictions_keep_rows_and_columns_and_know_their_split(regression, table):

@@ -1,6 +1,8 @@
 """`econml eval --plot`, `--with` and `--den-haan-marcet`: what they say, what they draw, what they refuse."""
 
+import functools
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import jax.numpy as jnp
@@ -17,30 +19,36 @@ from econml_cli.evaluation.drawing import figures
 from econml_cli.problems.brock_mirman import BrockMirman
 from econml_cli.problems.investment import Investment
 from econml_cli.runs import Run
-from econml_cli.training.fit import fit
+from tests.support.fits import fitted
 from tests.support.models import Apply
 
-SMALL = {"N": 32, "N_test": 32, "N_val": 8, "num_epochs": 3, "width": 4, "depth": 1}
+SMALL = {"N": 32, "N_test": 32, "N_val": 8, "num_epochs": 3, "width": 4}
 FIRMS = {"N": 8, "trajectories": 2, "trajectories_val": 1, "trajectories_test": 1, "periods": 9, "num_epochs": 2}
 TINY = {"phi_width": 4, "rho_width": 4, "rho_depth": 1}
 
 
+#: a tiny run for each kind of figure
+KINDS = {
+    "savings": ("mlp", "brock_mirman", SMALL),
+    "firms": ("deep_set", "investment", {**FIRMS, **TINY}),
+    "sine": ("mlp", "function", {"expr": "sin(2*pi*x)", **SMALL}),
+    "line": ("linear", "linear", {"N": 40, "N_test": 20, "N_val": 0, "num_epochs": 2}),
+    "interpolated": ("kernel", "function", {"expr": "x^2", "N": 20, "N_test": 8, "N_val": 0}),
+    "classes": ("mlp", "xor", {"num_epochs": 2, "width": 4}),
+}
+
+
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny run for each kind of figure."""
+def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """The run of a name, fitted when it is first asked for."""
     directory = tmp_path_factory.mktemp("runs")
 
-    def one(name, model, problem, **options):
-        fit(build(model, problem, [("test", options)]), directory / name)
+    @functools.cache
+    def one(name):
+        model, problem, options = KINDS[name]
+        return fitted(directory / name, model, problem, **options).path
 
-    one("savings", "mlp", "brock_mirman", **SMALL)
-    one("firms", "deep_set", "investment", **FIRMS, **TINY)
-    one("many", "mlp", "investment", **FIRMS, width=4)
-    one("sine", "mlp", "function", expr="sin(2*pi*x)", **SMALL)
-    one("line", "linear", "linear", N=20, N_test=8, N_val=0, num_epochs=2)
-    one("interpolated", "kernel", "function", expr="x^2", N=20, N_test=8, N_val=0)
-    one("classes", "mlp", "xor", num_epochs=2)
-    return directory
+    return one
 
 
 def drawn(run: Path, **options):
@@ -50,51 +58,55 @@ def drawn(run: Path, **options):
 
 
 def test_a_policy_is_drawn_beside_its_truth_with_residuals_and_losses(econml, made):
-    for end in ("png", "pdf", "svg"):
-        done = econml("eval", made / "savings", "--bootstrap", 0, "--plot", f"s.{end}")
+    for name, end in (("savings", "png"), ("line", "pdf"), ("line", "svg")):
+        done = econml("eval", made(name), "--bootstrap", 0, "--plot", f"s.{end}")
         assert f"drawn in s.{end}" in done.stderr and Path(f"s.{end}").stat().st_size > 5000
-    policy, residuals, convergence = drawn(made / "savings")
+    policy, residuals, convergence = drawn(made("savings"))
     _, exact = policy.get_lines()
     assert np.allclose(exact.get_ydata(), 0.36 * 0.96) and len(exact.get_ydata()) == 32
     assert sum(bar.get_height() for bar in residuals.patches) == 32
-    rows = Run(made / "savings").metrics()
+    rows = Run(made("savings")).metrics()
     losses = {line.get_label(): line.get_ydata() for line in convergence.get_lines()}
     assert np.allclose(losses["train loss"], [row["train_loss"] for row in rows])
     assert np.allclose(losses["val loss"], [row["val_loss"] for row in rows])
 
 
+@pytest.mark.slow
 def test_a_policy_of_many_states_is_drawn_against_its_truth(made):
-    policy, *_ = drawn(made / "firms")
+    policy, *_ = drawn(made("firms"))
     points, diagonal = policy.get_lines()
     assert len(points.get_xdata()) == 10 and np.array_equal(*diagonal.get_data())
     assert policy.get_xlabel() == "u, exact"
 
 
+@pytest.mark.slow
 def test_a_function_of_one_input_is_a_curve_beside_the_truth_and_the_observations(made):
-    curve, residuals, _ = drawn(made / "sine")
+    curve, residuals, _ = drawn(made("sine"))
     observed, fitted, truth = curve.get_lines()
     assert len(observed.get_xdata()) == 32 and len(fitted.get_xdata()) == 400
     assert np.allclose(truth.get_ydata(), np.sin(2 * np.pi * truth.get_xdata()), atol=1e-5)
     assert sum(bar.get_height() for bar in residuals.patches) == 32
 
 
+@pytest.mark.slow
 def test_other_problems_are_drawn_too(made):
-    against, *_ = drawn(made / "line")
-    assert against.get_xlabel() == "y, truth" and len(against.get_lines()[0].get_xdata()) == 8
-    curve, _, convergence = drawn(made / "interpolated")
+    against, *_ = drawn(made("line"))
+    assert against.get_xlabel() == "y, truth" and len(against.get_lines()[0].get_xdata()) == 20
+    curve, _, convergence = drawn(made("interpolated"))
     assert len(curve.get_lines()) == 3 and convergence.get_lines()[0].get_marker() == "o"
-    probabilities, losses, _ = drawn(made / "classes")
+    probabilities, losses, _ = drawn(made("classes"))
     assert "probability" in probabilities.get_xlabel() and "Losses" in losses.get_title()
 
 
 def test_the_plot_is_of_one_run_and_of_a_known_format(econml, made):
-    assert "draws one run, but 2 are named" in econml("eval", made / "line", made / "sine", "--plot", "s.png").stderr
-    assert "must end in .png" in econml("eval", made / "line", "--plot", "s.jpg").stderr
+    assert "draws one run, but 2 are named" in econml("eval", made("line"), made("savings"), "--plot", "s.png").stderr
+    assert "must end in .png" in econml("eval", made("line"), "--plot", "s.jpg").stderr
 
 
+@pytest.mark.slow
 def test_with_evaluates_the_same_model_on_another_size(econml, made):
     def said(*options):
-        done = econml("eval", made / "firms", "--bootstrap", 0, "--json", *options)
+        done = econml("eval", made("firms"), "--bootstrap", 0, "--json", *options)
         return json.loads(done.stdout), done.stderr
 
     own, _ = said()
@@ -103,35 +115,42 @@ def test_with_evaluates_the_same_model_on_another_size(econml, made):
     assert other["with"] == {"N": 32, "trajectories_test": 3, "periods": 4}
     assert "was fitted with N=8" in notes and "with N=32, trajectories_test=3, periods=4" in other["notes"][0]
     assert (own["n_test"], other["n_test"]) == (10, 15) and other["test_loss"] != own["test_loss"]
-    assert drawn(made / "firms", changes={"N": "32"})[0].get_lines()[0].get_xdata().shape == (10,)
+    policy, *_ = drawn(made("firms"), changes={"N": "32", "trajectories_test": "3", "periods": "4"})
+    assert policy.get_lines()[0].get_xdata().shape == (15,)
 
 
+@pytest.mark.slow
 def test_with_other_parameters_the_truth_is_theirs(econml, made):
-    done = econml("eval", made / "savings", "--with", "alpha=.5", "--bootstrap", 0, "--plot", "s.png", "--json")
+    done = econml("eval", made("savings"), "--with", "alpha=.5", "--bootstrap", 0, "--plot", "s.png", "--json")
     assert json.loads(done.stdout)["with"] == {"alpha": 0.5}
-    _, exact = drawn(made / "savings", changes={"alpha": ".5"})[0].get_lines()
+    _, exact = drawn(made("savings"), changes={"alpha": ".5"})[0].get_lines()
     assert np.allclose(exact.get_ydata(), 0.5 * 0.96)
 
 
 @pytest.mark.parametrize(
     ("options", "code", "said"),
     [
-        (("many", "--with", "N=16"), 1, "was fitted to x[n, 8] -> [n, 1], the changed problem has x[n, 16] -> [n, 1]"),
-        (("firms", "--with", "sigmma=1"), 2, "has no option 'sigmma'. Did you mean 'sigma'?"),
-        (("firms", "--with", "N=none"), 2, "--N must be an integer"),
-        (("firms", "--with", "beta=1.2"), 2, "--beta must be > 0 and < 1"),
-        (("firms", "--with", "N"), 2, "must be NAME=VALUE"),
-        (("firms", "--with", "N=4,N=8"), 2, "names N twice"),
-        (("firms", "--with", "N=16", "--predictions", "p.csv"), 2, "leave one of them out"),
+        (("line", "--with", "M=3"), 1, "was fitted to x[n, 2] -> [n, 1], the changed problem has x[n, 3] -> [n, 1]"),
+        (("savings", "--with", "sigmma=1"), 2, "has no option 'sigmma'. Did you mean 'sigma'?"),
+        (("savings", "--with", "N=none"), 2, "--N must be an integer"),
+        (("savings", "--with", "beta=1.2"), 2, "--beta must be > 0 and < 1"),
+        (("savings", "--with", "N"), 2, "must be NAME=VALUE"),
+        (("savings", "--with", "N=4,N=8"), 2, "names N twice"),
+        (("savings", "--with", "N=16", "--predictions", "p.csv"), 2, "leave one of them out"),
         (("line", "--with", "N=16", "--data", "f.csv"), 2, "leave one of them out"),
-        (("interpolated", "--with", "expr=x1*x2"), 1, "keeps what it learnt from inputs of the one shape"),
+        pytest.param(
+            ("interpolated", "--with", "expr=x1*x2"),
+            1,
+            "keeps what it learnt from inputs of the one shape",
+            marks=pytest.mark.slow,
+        ),
         (("line", "--den-haan-marcet"), 2, "problem linear has no Euler error that a shock realises"),
         (("savings", "--den-haan-marcet", "--periods", 5), 2, "at least 90 periods"),
         (("savings", "--periods", 500), 2, "are those of --den-haan-marcet"),
     ],
 )
 def test_what_cannot_be_evaluated_is_refused_in_a_sentence(econml, made, options, code, said):
-    done = econml("eval", made / options[0], *options[1:])
+    done = econml("eval", made(options[0]), *options[1:])
     assert done.code == code and said in done.stderr and done.stderr.count("\n") == 1 and done.stdout == ""
 
 
@@ -197,23 +216,22 @@ def test_a_path_that_explodes_is_rejected():
 
 def test_the_test_stands_in_the_result_with_what_it_is_to_be_compared_with(econml, made):
     options = ("--den-haan-marcet", "--periods", 120, "--paths", 8, "--bootstrap", 0)
-    done = econml("eval", made / "savings", *options, "--json")
+    done = econml("eval", made("savings"), *options, "--json")
     found = json.loads(done.stdout)
     assert (
         found["dhm_above_95"] == 1 and "chi-square(3)" in found["notes"][0] and "8 paths of 120 periods" in done.stderr
     )
-    assert "dhm statistic" in econml("eval", made / "savings", *options).stdout
-    again = json.loads(econml("eval", made / "savings", *options, "--json", "--draw-seed", 1).stdout)
+    assert "dhm statistic" in econml("eval", made("savings"), *options).stdout
+    again = json.loads(econml("eval", made("savings"), *options, "--json", "--draw-seed", 1).stdout)
     assert again["dhm_statistic"] != found["dhm_statistic"]
 
 
+@pytest.mark.slow
 def test_a_column_whose_name_is_no_formula_is_drawn_as_it_is_written(econml, isolated):
     rows = "\n".join(f"{i % 7},{i % 5},{i % 7 - i % 5}" for i in range(60))
     (isolated / "money.csv").write_text("cost $a_{,price $b,$profit_$\n" + rows + "\n")
-    fitted = econml(
-        "fit", "linear", "--data", "money.csv", "--target", "$profit_$", "--solver", "lstsq", "--out", "run"
-    )
-    assert fitted.code == 0, fitted.stderr
+    done = econml("fit", "linear", "--data", "money.csv", "--target", "$profit_$", "--solver", "lstsq", "--out", "run")
+    assert done.code == 0, done.stderr
     drawn = econml("eval", "run", "--plot", "fit.png")
     assert drawn.code == 0, drawn.stderr
     assert (isolated / "fit.png").read_bytes().startswith(b"\x89PNG")

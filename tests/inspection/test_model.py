@@ -116,6 +116,7 @@ def test_nothing_is_cut_or_wider_than_the_terminal(econml, monkeypatch, columns)
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="peak memory is read from /proc")
 def test_ten_billion_parameters_are_described_in_under_400_mb_without_pandas_matplotlib_or_orbax(isolated):
     code = (

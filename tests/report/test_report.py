@@ -29,7 +29,21 @@ from econml_cli.training.fit import fit
 
 EVIL = "<img src=x onerror=alert(1)>"
 FEW = Options(bootstrap=50, draws=200)
-SMALL = {"width": 8, "num_epochs": 30}
+SMALL = {"width": 4, "num_epochs": 30}
+RUNS = ["lin", EVIL, "bm", "ols", "ens"]
+PAGES = ["lin", EVIL, "ols", *(pytest.param(name, marks=pytest.mark.slow) for name in ("bm", "ens", ""))]
+SIZES = {"N": 40, "N_test": 20, "N_val": 20}
+
+
+class Made(dict):
+    """What `make` makes of a name, when it is first asked for."""
+
+    def __init__(self, make):
+        super().__init__()
+        self.make = make
+
+    def __missing__(self, name):
+        return self.setdefault(name, self.make(name))
 
 
 @pytest.fixture(scope="module")
@@ -41,23 +55,27 @@ def fitted(tmp_path_factory):
         ["<script>alert(1)</script>", "b"], 120)})  # fmt: skip
     frame.to_csv(there / "wages.csv", index=False)
     table = {"data": str(there / "wages.csv"), "target": "wage", "patience": 3, **SMALL}
-    made = {
-        "lin": ("mlp", "linear", SMALL),
+    kinds = {
+        "lin": ("mlp", "linear", {**SMALL, **SIZES}),
         EVIL: ("mlp", "tabular", table),
-        "bm": ("mlp", "brock_mirman", SMALL),
-        "ols": ("linear", "linear", {"solver": "lstsq"}),
-        "ens": ("mlp", "linear", {**SMALL, "members": 3}),
+        "bm": ("mlp", "brock_mirman", {"N": 32, "N_test": 32, "N_val": 8, "num_epochs": 3, "width": 4}),
+        "ols": ("linear", "linear", {"solver": "lstsq", **SIZES}),
+        "ens": ("mlp", "linear", {**SMALL, **SIZES, "members": 3}),
     }
-    for name, (model, problem, options) in made.items():
-        fit(build(model, problem, [("test", options)]), there / name, command=f"econml fit --out '{name}'")
-    return {name: Run(there / name) for name in made}
+    assert list(kinds) == RUNS
+
+    def make(name):
+        model, problem, options = kinds[name]
+        return fit(build(model, problem, [("test", options)]), there / name, command=f"econml fit --out '{name}'").run
+
+    return Made(make)
 
 
 @pytest.fixture(scope="module")
 def pages(fitted):
     """The page of each run, and of all ("")."""
-    accounts = {name: account(run, FEW) for name, run in fitted.items()}
-    return {name: compose([one]) for name, one in accounts.items()} | {"": compose(list(accounts.values()))}
+    accounts = Made(lambda name: account(fitted[name], FEW))
+    return Made(lambda name: compose([accounts[one] for one in ([name] if name else RUNS)]))
 
 
 class Document(HTMLParser):
@@ -94,7 +112,7 @@ def test_a_page_has_every_section_and_contents_that_lead_to_them(pages):
     assert pages["lin"].failed == ()
 
 
-@pytest.mark.parametrize("name", ["lin", EVIL, "bm", "ols", "ens", ""])
+@pytest.mark.parametrize("name", PAGES)
 def test_anchors_are_unique_and_every_link_leads_somewhere_in_the_page(pages, name):
     document = Document(pages[name].html)
     ids = [attrs["id"] for _, attrs in document.elements if "id" in attrs]
@@ -103,7 +121,7 @@ def test_anchors_are_unique_and_every_link_leads_somewhere_in_the_page(pages, na
     assert all(attrs["aria-labelledby"] in ids for attrs in document.all("section") if "aria-labelledby" in attrs)
 
 
-@pytest.mark.parametrize("name", ["lin", EVIL, "bm", "ols", "ens", ""])
+@pytest.mark.parametrize("name", PAGES)
 def test_a_page_asks_for_nothing_from_elsewhere_and_stays_small(pages, name):
     text, document = pages[name].html, Document(pages[name].html)
     assert all(img["src"].startswith("data:image/") and len(img["alt"]) > 10 for img in document.all("img"))
@@ -147,6 +165,7 @@ def test_the_truth_of_a_simulated_problem_is_told(fitted, pages):
     assert re.search(rf"<dt>theta</dt><dd>{first:.4g}, ", pages["lin"].html)
 
 
+@pytest.mark.slow
 def test_verdicts_are_a_list_of_passed_and_failed(fitted, pages):
     summary = fitted["bm"].summary()
     told = dict(re.findall(r'<li class="(?:passed|failed)">.*?<b>(\w+): (\w+)</b>', pages["bm"].html))
@@ -168,18 +187,20 @@ def test_a_solved_model_has_a_sentence_in_place_of_curves(pages):
     assert len(Document(pages["lin"].html).all("img")) == len(Document(pages["ols"].html).all("img")) + 1
 
 
+@pytest.mark.slow
 def test_of_an_ensemble_a_member_is_shown_and_said_which(pages):
     assert pages["ens"].failed == ()
     assert "Of the ensemble this is member 0." in pages["ens"].html and "mean test loss" in pages["ens"].html
 
 
+@pytest.mark.slow
 def test_several_runs_are_compared_first_the_best_on_top(fitted, pages):
     body = pages[""].html.partition('<section id="comparison"')[2].partition("</section>")[0]
     first = body.partition("</table>")[0]
     order = re.findall(r'<a href="#run(\d)">', first)
-    losses = [evaluate(run, bootstrap=0).estimates["test_loss"].value for run in fitted.values()]
+    losses = [evaluate(fitted[name], bootstrap=0).estimates["test_loss"].value for name in RUNS]
     assert [int(k) - 1 for k in order] == list(np.argsort(losses))
-    assert len(re.findall(r"<article ", pages[""].html)) == len(fitted)
+    assert len(re.findall(r"<article ", pages[""].html)) == len(RUNS)
 
 
 def test_what_cannot_be_made_is_said_in_its_place(fitted, tmp_path):
@@ -286,6 +307,7 @@ def complaints(browser, text, tmp_path):
     return [line for line in done.stderr.splitlines() if "CONSOLE" in line], done.stdout
 
 
+@pytest.mark.slow
 def test_a_browser_opens_the_page_without_a_complaint(browser, pages, tmp_path):
     said, document = complaints(browser, pages[""].html, tmp_path)
     assert said == [] and "alert(1)" not in re.sub(r"&lt;.*?&gt;", "", document)
@@ -296,6 +318,7 @@ def test_a_page_that_runs_a_script_is_noticed(browser, pages, tmp_path):
     assert said and "Content Security Policy" in said[0]
 
 
+@pytest.mark.slow
 def test_the_pdf_is_made_and_only_ours_is_replaced(browser, pages, fitted, econml, isolated):
     path = isolated / "a.pdf"
     for _ in range(2):
@@ -351,6 +374,7 @@ def test_the_best_epoch_is_that_of_the_lowest_val_loss_or_of_the_weights_kept(fi
         assert found.best == found.epochs[np.nanargmin(found.losses["val"])]
 
 
+@pytest.mark.slow
 def test_the_band_of_an_ensemble_lies_about_its_mean(fitted):
     found = curves.read(fitted["ens"])
     low, high = found.bands["val"]
@@ -387,7 +411,8 @@ def test_the_caption_of_the_curves_says_what_is_not_finite_and_the_losses_of_the
     assert f"at epoch 5: {losses}. Best weights, kept: epoch 5." in body()
 
 
-FIT = ("fit", "mlp", "--width", 4, "--num-epochs", 5, "--out", "a")
+FEW_ROWS = ("--N", 40, "--N-test", 20, "--N-val", 20)
+FIT = ("fit", "mlp", "--width", 4, *FEW_ROWS, "--num-epochs", 5, "--out", "a")
 
 
 def test_plot_shows_the_curves_below_the_summary_and_saves_them(econml, isolated):
@@ -408,13 +433,14 @@ def test_with_json_the_curves_go_to_the_file_alone(econml, isolated):
 
 
 def test_one_epoch_has_no_curve_and_says_so(econml, isolated):
-    done = econml("fit", "linear", "--solver", "lstsq", "--out", "a", "--plot")
+    done = econml("fit", "linear", "--solver", "lstsq", *FEW_ROWS, "--out", "a", "--plot")
     assert done.code == 0 and "There is no learning curve: the model was solved exactly" in done.stderr
     assert not (isolated / "a" / "learning_curve.png").exists() and "log axis" not in done.stdout
     again = econml(*FIT[:-4], "--num-epochs", 1, "--out", "b", "--plot")
     assert "1 epoch was logged, and a curve needs two" in again.stderr
 
 
+@pytest.mark.slow
 def test_without_plot_a_fit_never_loads_matplotlib(isolated):
     code = "import sys; from econml_cli.cli import main\ntry: main()\nexcept SystemExit: print("
     code += "'matplotlib' in sys.modules)"
