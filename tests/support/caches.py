@@ -31,7 +31,8 @@ def directory() -> Path:
 
 
 def use(environment: MutableMapping[str, str]) -> None:
-    """Let this process, the workers of pytest-xdist and what they start compile once what they share.
+    """Let this process, the workers of pytest-xdist and what they start compile once what they share, and not fight
+    over the cores.
 
     Set before jax is imported.
     """
@@ -40,6 +41,8 @@ def use(environment: MutableMapping[str, str]) -> None:
         shutil.rmtree(where, ignore_errors=True)
     environment["JAX_COMPILATION_CACHE_DIR"] = str(where / "xla")
     environment["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+    # the workers are as many as the cores
+    environment.update(dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"), "1"))
     environment["XLA_FLAGS"] = " ".join([*filter(None, [environment.get("XLA_FLAGS")]), *QUICK_TO_COMPILE])
     if environment.pop("PYTHONDONTWRITEBYTECODE", ""):  # an empty one counts as none
         environment["PYTHONPYCACHEPREFIX"] = str(where / "bytecode")
