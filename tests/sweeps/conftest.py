@@ -16,7 +16,7 @@ def server() -> postgres.Server:
     return postgres.shared(Path(os.environ[SESSION]))
 
 
-@pytest.fixture(params=["journal", "postgresql"])
+@pytest.fixture(params=["journal", pytest.param("postgresql", marks=pytest.mark.slow)])
 def storage(request: pytest.FixtureRequest, isolated: Path) -> str:
     """A place of the test's own for a study."""
     if request.param == "journal":

@@ -13,6 +13,8 @@ import pytest
 import yaml
 
 from econml_cli.sweeps import wandb_launch
+from tests.support.running import to_be_killed
+from tests.support.waiting import wait_until
 from tests.support.wandb_server import ENTITY, KEY, SWEEP, serving
 
 SMALL = """
@@ -55,8 +57,8 @@ def nobody(monkeypatch):
     return url
 
 
-def test_launch_prints_the_path_alone_and_the_page_on_stderr(server, sweep, shell):
-    done = shell("sweep", "launch", sweep, "--project", "lectures")
+def test_launch_prints_the_path_alone_and_the_page_on_stderr(server, sweep, econml):
+    done = econml("sweep", "launch", sweep, "--project", "lectures")
     assert (done.code, done.stdout) == (0, f"{ENTITY}/lectures/{SWEEP}\n"), done.stderr
     assert done.stderr.splitlines()[-1] == f"econml sweep: {server.url}/{ENTITY}/lectures/sweeps/{SWEEP}"
     assert len(done.stderr.splitlines()) == 2  # the other: 1e-4 is text for W&B
@@ -72,6 +74,7 @@ def test_what_is_registered_is_the_file_with_numbers_as_numbers_and_distribution
     assert server.sweeps[SWEEP]["project"] == "econml"
 
 
+@pytest.mark.slow
 def test_a_projects_name_is_the_one_typed_then_the_environments_then_the_files(server, sweep, monkeypatch):
     sweep.write_text(SMALL + "project: from_the_file\n")
     assert wandb_launch.register(_load(sweep)).path == f"{ENTITY}/from_the_file/{SWEEP}"
@@ -80,16 +83,16 @@ def test_a_projects_name_is_the_one_typed_then_the_environments_then_the_files(s
     assert wandb_launch.register(_load(sweep), "typed", "team").path == f"team/typed/{SWEEP}"
 
 
-def test_create_launch_writes_the_file_and_prints_the_sweeps_path(server, shell):
-    done = shell("sweep", "create", "--launch")
+def test_create_launch_writes_the_file_and_prints_the_sweeps_path(server, econml):
+    done = econml("sweep", "create", "--launch")
     assert (done.code, done.stdout) == (0, f"{ENTITY}/econml/{SWEEP}\n"), done.stderr
     assert done.stderr.splitlines()[0] == "sweeps/lecture.yaml"
     assert yaml.safe_load(server.sweeps[SWEEP]["config"]) == yaml.safe_load(Path("sweeps/lecture.yaml").read_text())
 
 
-def test_a_file_with_problems_is_not_registered(server, sweep, shell):
+def test_a_file_with_problems_is_not_registered(server, sweep, econml):
     sweep.write_text(SMALL.replace("width", "widht"))
-    done = shell("sweep", "launch", sweep)
+    done = econml("sweep", "launch", sweep)
     assert done.code == 2 and done.stdout == "" and "widht" in done.stderr
     assert server.operations == []
 
@@ -99,18 +102,22 @@ def test_count_without_start_is_a_usage_error(sweep, econml):
     assert done.code == 2 and "add --start" in done.stderr
 
 
-def test_a_sweep_that_wandb_refuses_is_one_sentence_with_its_message(server, sweep, shell):
+@pytest.mark.slow
+def test_a_sweep_that_wandb_refuses_is_one_sentence_with_its_message(server, sweep, econml):
     server.refuse = "run_cap is too large for this account"
-    done = shell("sweep", "launch", sweep)
+    done = econml("sweep", "launch", sweep)
     assert done.code == 1 and done.stdout == ""
     assert f"W&B refused the sweep {sweep} (" in done.stderr and server.refuse in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_without_a_key_one_sentence_names_wandb_login_and_the_way_without_an_account(server, sweep, shell, monkeypatch):
+@pytest.mark.slow
+def test_without_a_key_one_sentence_names_wandb_login_and_the_way_without_an_account(
+    server, sweep, econml, monkeypatch
+):
     monkeypatch.delenv("WANDB_API_KEY")
     for command in (["launch", sweep], ["agent", "a/b/c"]):
-        done = shell("sweep", *command)
+        done = econml("sweep", *command)
         assert done.code == 1 and done.stdout == ""
         assert done.stderr.splitlines()[-1] == (
             "econml sweep: W&B has no API key here; run `wandb login`, or: `econml sweep run FILE` runs a sweep "
@@ -118,9 +125,9 @@ def test_without_a_key_one_sentence_names_wandb_login_and_the_way_without_an_acc
         )
 
 
-def test_a_server_that_is_not_there_is_one_sentence_in_bounded_time(nobody, sweep, shell):
+def test_a_server_that_is_not_there_is_one_sentence_in_bounded_time(nobody, sweep, econml):
     started = time.monotonic()
-    done = shell("sweep", "launch", sweep)
+    done = econml("sweep", "launch", sweep)
     assert time.monotonic() - started < 30
     assert done.code == 1 and done.stdout == ""
     last = done.stderr.splitlines()[-1]
@@ -131,15 +138,15 @@ def test_a_server_that_never_answers_is_given_up(monkeypatch, sweep):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         monkeypatch.setenv("WANDB_BASE_URL", f"http://127.0.0.1:{silent.getsockname()[1]}")
         monkeypatch.setenv("WANDB_API_KEY", KEY)
-        monkeypatch.setattr(wandb_launch, "ASK_SECONDS", 4.0)
+        monkeypatch.setattr(wandb_launch, "ASK_SECONDS", 2.0)
         started = time.monotonic()
-        with pytest.raises(wandb_launch.RunError, match=r"cannot be reached \(no answer within 4 s"):
+        with pytest.raises(wandb_launch.RunError, match=r"cannot be reached \(no answer within 2 s"):
             wandb_launch.register(_load(sweep))
         assert time.monotonic() - started < 10
 
 
-def test_an_agent_of_a_sweep_that_does_not_exist_is_one_sentence(server, shell):
-    done = shell("sweep", "agent", f"{ENTITY}/econml/nosuch")
+def test_an_agent_of_a_sweep_that_does_not_exist_is_one_sentence(server, econml):
+    done = econml("sweep", "agent", f"{ENTITY}/econml/nosuch")
     assert done.code == 1 and done.stdout == ""
     [line] = done.stderr.splitlines()
     assert f"W&B knows no sweep {ENTITY}/econml/nosuch" in line and "econml sweep launch FILE" in line
@@ -148,18 +155,18 @@ def test_an_agent_of_a_sweep_that_does_not_exist_is_one_sentence(server, shell):
 @pytest.mark.slow
 def test_create_launch_and_agent_fit_what_the_server_hands_out_until_it_says_exit(server, isolated):
     """What a user types, in a shell whose PATH does not know econml; W&B's agent polls every 5 s."""
-    server.points = [{"lr": 0.01, "width": 8}, {"lr": 0.02, "width": 16}]
+    server.points = [{"lr": 0.01, "width": 4}, {"lr": 0.02, "width": 6}]
     environment = {**os.environ, "PATH": os.defpath}
     econml = f"{sys.executable} -m econml_cli"
     done = subprocess.run(
-        f"{econml} sweep create small --param lr=0.001..0.1 --param width=8,16 --fix N=50 --fix num_epochs=5 --launch"
-        f" > path && {econml} sweep agent $(cat path)",
+        f"{econml} sweep create small --param lr=0.001..0.1 --param width=4,6 --fix N=40 --fix N_test=10"
+        f" --fix N_val=20 --fix num_epochs=5 --launch > path && {econml} sweep agent $(cat path)",
         shell=True, env=environment, capture_output=True, text=True, timeout=120,
     )  # fmt: skip
     assert done.returncode == 0, (done.stderr, server.unknown)
     configs = sorted((yaml.safe_load(path.read_text()) for path in isolated.glob("runs/*/config.yaml")), key=_lr)
     assert [_lr(config) for config in configs] == [0.01, 0.02]
-    assert [config["width"] for config in configs] == [8, 16]
+    assert [config["width"] for config in configs] == [4, 6]
     assert server.runs.keys() == {"run1", "run2"}, server.unknown
     for name in server.runs:
         assert server.runs[name]["sweep"] == SWEEP
@@ -173,14 +180,9 @@ def test_create_launch_and_agent_fit_what_the_server_hands_out_until_it_says_exi
 def test_launch_start_runs_the_agent_and_ctrl_c_ends_it_with_130(server, sweep, isolated):
     sweep.write_text(re.sub(r"command: .*", 'command: [sleep, "3"]', SMALL))
     server.points = [{"lr": 0.01, "width": 8}] * 9
-    process = subprocess.Popen(
-        [sys.executable, "-m", "econml_cli", "sweep", "launch", str(sweep), "--start", "--count", "9"],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+    process = to_be_killed("sweep", "launch", sweep, "--start", "--count", 9)
     try:
-        end = time.monotonic() + 60
-        while server.handed_out == 0 and process.poll() is None and time.monotonic() < end:
-            time.sleep(0.1)
+        wait_until(lambda: server.handed_out or process.poll() is not None, 60)
         time.sleep(0.5)
         process.send_signal(signal.SIGINT)
         out, said = process.communicate(timeout=30)

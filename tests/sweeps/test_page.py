@@ -108,7 +108,7 @@ def count(document, element, name):
     return sum(name in found.split() for found in classes)
 
 
-@pytest.mark.parametrize("n", [0, 1, 3, 30, 500])
+@pytest.mark.parametrize("n", [0, 500, *(pytest.param(n, marks=pytest.mark.slow) for n in (1, 3, 30))])
 def test_every_trial_has_a_line_a_mark_and_a_row(opened, n):
     document = opened(rendered(sweep(n)))
     assert count(document, "path", "line") == n + 3 and count(document, "path", "none") == 3

@@ -3,11 +3,9 @@
 import csv
 import io
 import json
-import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -15,6 +13,8 @@ import yaml
 
 from econml_cli.runs import Run
 from tests.support import ROOT, postgres
+from tests.support.running import PROGRAM, to_be_killed
+from tests.support.waiting import wait_until
 
 SMALL = {"N": 40, "N_test": 10, "N_val": 20, "width": 4, "num_epochs": 5}
 
@@ -80,10 +80,19 @@ def test_random_trials_are_the_points_that_sample_prints(econml):
     assert [(r["lr"], r["width"]) for r in trials(econml)] == [(r["lr"], r["width"]) for r in sampled]
 
 
+@pytest.fixture
+def learns_at_once(monkeypatch):
+    """Method bayes learns from two trials and proposes two together; by its own numbers it would begin at the 16th."""
+    monkeypatch.setattr("econml_cli.sweeps.proposals.STARTUP", 2)
+    for module in ("engine", "rounds"):
+        monkeypatch.setattr(f"econml_cli.sweeps.{module}.BATCH", 2)
+
+
 @pytest.mark.slow
-def test_the_same_seed_gives_the_same_bayes_trials_in_every_engine(econml):
+def test_the_same_seed_gives_the_same_bayes_trials_in_every_engine(econml, learns_at_once):
     parameters = {"lr": {"min": 0.001, "max": 0.1}, "width": {"values": [4, 6]}}
-    file = sweep_file(method="bayes", run_cap=11, parameters=parameters)
+    file = sweep_file(method="bayes", run_cap=4, parameters=parameters)
+    sampled = list(csv.DictReader(io.StringIO(econml("sweep", "sample", file, "--format", "csv").stdout)))
     seen = {}
     for engine in (
         ["--engine", "serial"],
@@ -96,11 +105,15 @@ def test_the_same_seed_gives_the_same_bayes_trials_in_every_engine(econml):
         rows = trials(econml, out)
         seen[out] = points(rows)
         values = [float(row["val_loss"]) for row in rows]
-        assert len(rows) == 11
+        assert len(rows) == 4
         first = seen.setdefault("values", values)
         assert values == pytest.approx(first, rel=1e-4)
     del seen["values"]
     assert len({str(each) for each in seen.values()}) == 1
+    same = [
+        (row["lr"], row["width"]) == (drawn["lr"], drawn["width"]) for row, drawn in zip(rows, sampled[:4], strict=True)
+    ]
+    assert same == [True, True, False, False]  # the last two are proposals
     other = econml("sweep", "run", file, "--out", "runs/other", "--seed", "1", "--quiet")
     assert other.code == 0 and points(trials(econml, "runs/other")) not in seen.values()
 
@@ -144,6 +157,7 @@ def test_a_metric_that_no_fit_has_is_a_failure_that_names_those_there_are(econml
     assert trials(econml)[0]["reason"] == "its fit has no metric 'bias' (it has train_loss, val_loss, test_loss)"
 
 
+@pytest.mark.slow
 def test_hyperband_prunes_and_a_pruned_trial_is_a_run_that_loads(econml):
     parameters = {"lr": {"values": [0.01, 1e-6, 2e-6, 3e-6, 4e-6, 0.02]}, "num_epochs": {"value": 30}}
     early = {"type": "hyperband", "min_iter": 3, "eta": 3}
@@ -240,7 +254,7 @@ def test_what_is_typed_wrong_is_said_before_anything_starts(econml):
 
 def test_timeout_stops_as_if_interrupted_and_exits_0(econml):
     file = sweep_file(run_cap=3, parameters={"lr": {"min": 0.001, "max": 0.1}, "num_epochs": {"value": 10_000_000}})
-    ran = econml("sweep", "run", file, "--timeout", "4s")
+    ran = econml("sweep", "run", file, "--timeout", "1s")
     assert ran.code == 0 and "--timeout is over" in ran.stderr and "Continue with:" in ran.stderr
     assert "complete" in ran.stdout
 
@@ -270,22 +284,21 @@ def test_a_directory_of_something_else_is_left_alone(econml):
 
 
 def start(*args):
-    """`econml sweep run` in a process of its own."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "econml_cli", "sweep", "run", *map(str, args)],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ},
-    )  # fmt: skip
+    """`econml sweep run` in a process of its own, to be signalled or killed."""
+    return to_be_killed("sweep", "run", *args)
 
 
-def wait_for(path, process, seconds=60):
-    end = time.monotonic() + seconds
-    while not list(Path().glob(path)):
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < end, path
-        time.sleep(0.05)
+def wait_for(path, process):
+    wait_until(lambda: list(Path().glob(path)) or ended(process), 60)
+    assert process.poll() is None, process.communicate()
 
 
-LONG = {"lr": {"min": 0.001, "max": 0.01}, "num_epochs": {"value": 100_000}, "width": {"value": 64}}
+def ended(process):
+    return process.poll() is not None
+
+
+# the very programs of the test of --timeout, which are in the cache: a process to be killed leaves none there
+LONG = {"lr": {"min": 0.001, "max": 0.01}, "num_epochs": {"value": 10_000_000}}
 
 
 @pytest.mark.slow
@@ -294,7 +307,7 @@ def test_ctrl_c_saves_what_runs_and_the_same_line_goes_on(econml, engine):
     file = sweep_file(run_cap=3, parameters=LONG)
     process = start(file, "--engine", engine)
     wait_for("runs/small/*/metrics.jsonl", process)
-    time.sleep(0.5)
+    wait_until(lambda: any(path.read_text() for path in Path("runs/small").glob("*/metrics.jsonl")))
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
@@ -311,18 +324,15 @@ def test_ctrl_c_saves_what_runs_and_the_same_line_goes_on(econml, engine):
 
 
 def wait_until_longer(run, before, process):
-    end = time.monotonic() + 60
-    while len(run.metrics()) <= before:
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < end
-        time.sleep(0.1)
+    wait_until(lambda: len(run.metrics()) > before or ended(process), 60)
+    assert process.poll() is None, process.communicate()
     epochs = [row["epoch"] for row in run.metrics()]
     assert epochs == list(range(1, len(epochs) + 1))  # it went on where it was
 
 
 @pytest.mark.slow
 def test_a_kill_loses_only_the_trials_that_were_under_way(econml):
-    parameters = {"lr": {"min": 0.001, "max": 0.01}, "num_epochs": {"value": 300}}
+    parameters = {"lr": {"min": 0.001, "max": 0.01}, "num_epochs": {"value": 100}}
     file = sweep_file(method="bayes", run_cap=20, parameters=parameters)
     process = start(file, "--engine", "serial")
     wait_for("runs/small/0004/summary.json", process)
@@ -369,7 +379,7 @@ def test_a_directory_deleted_under_the_engine_ends_it_in_one_sentence(econml):
 def test_a_worker_process_that_dies_fails_its_trials_and_the_others_go_on(econml):
     import psutil
 
-    file = sweep_file(run_cap=2, parameters=LONG | {"num_epochs": {"value": 3000}})
+    file = sweep_file(run_cap=2, parameters=LONG | {"num_epochs": {"value": 20_000}})
     process = start(file, "--engine", "process", "--jobs", 2)
     wait_for("runs/small/0001/metrics.jsonl", process)
     wait_for("runs/small/0000/metrics.jsonl", process)
@@ -382,10 +392,12 @@ def test_a_worker_process_that_dies_fails_its_trials_and_the_others_go_on(econml
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("storage", ["postgresql"], indirect=True)  # a journal: test_slurm.py
 def test_two_workers_share_a_study_and_every_trial_is_run_once(econml, storage):
     parameters = {"lr": {"min": 0.001, "max": 0.01}, "num_epochs": {"value": 100}}
     file = sweep_file(run_cap=12, parameters=parameters)
-    workers = [start(file, "--storage", storage, "--quiet") for _ in range(2)]
+    line = [*PROGRAM, "sweep", "run", file, "--storage", storage, "--quiet"]
+    workers = [subprocess.Popen(line, stderr=subprocess.PIPE, text=True) for _ in range(2)]
     for worker in workers:
         _, err = worker.communicate(timeout=120)
         assert worker.returncode == 0, err
@@ -395,10 +407,14 @@ def test_two_workers_share_a_study_and_every_trial_is_run_once(econml, storage):
     assert all(Run(Path(row["run"])).summary()["epochs"] == 100 for row in rows)
     assert postgres.PASSWORD not in Path("runs/small/sweep.json").read_text()
     again = econml("sweep", "run", file, "--quiet", "--trials", 13)
-    if "://" in storage:
-        assert again.code == 2 and "give it again, with its password" in again.stderr
-    else:  # it goes on where it was begun
-        assert again.code == 0 and len(trials(econml)) == 13
+    assert again.code == 2 and "give it again, with its password" in again.stderr
+
+
+def test_a_sweep_goes_on_in_the_journal_in_which_it_was_begun(econml):
+    file = sweep_file(run_cap=1)
+    assert econml("sweep", "run", file, "--storage", Path("shared.journal").absolute(), "--quiet").code == 0
+    again = econml("sweep", "run", file, "--quiet", "--trials", 2)
+    assert again.code == 0 and len(trials(econml)) == 2
 
 
 @pytest.mark.parametrize("name", ["lecture", "lr_width", "seeds", "wage"])

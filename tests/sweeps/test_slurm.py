@@ -13,6 +13,7 @@ import pytest
 
 from econml_cli.errors import ConfigError, RunError
 from econml_cli.sweeps import slurm
+from tests.support.waiting import wait_until
 
 SMALL = """
 name: small
@@ -137,8 +138,7 @@ def test_the_signal_of_slurm_reaches_the_worker_itself(econml, sweep, on_path, i
     script.write_text(econml("sweep", "slurm", sweep, "--setup", ":").stdout)
     process = subprocess.Popen(["bash", script])
     try:
-        while not Path("ready").exists() and process.poll() is None:
-            pass
+        wait_until(lambda: Path("ready").exists() or process.poll() is not None)
         process.terminate()
         assert process.wait(timeout=10) == 143
     finally:
@@ -193,8 +193,10 @@ def test_an_option_that_sweep_run_does_not_know_fails_now(econml, sweep):
 
 @pytest.mark.slow
 def test_two_tasks_of_one_script_share_the_trials_and_the_script_run_again_goes_on(econml, sweep, isolated):
-    sweep.write_text(SMALL.replace('"${args}"', '"--N=50", "--width=8", "--num_epochs=20", "${args}"'))
-    for trials, tasks in ((5, 2), (7, 1)):
+    sweep.write_text(
+        SMALL.replace('"${args}"', '"--N=40", "--N_val=20", "--N_test=10", "--width=4", "--num_epochs=100", "${args}"')
+    )
+    for trials, tasks, workers in ((12, 2, 2), (13, 1, 3)):
         script = econml("sweep", "slurm", sweep, "--trials", trials, "--", "--engine", "serial", "--quiet").stdout
         started = [subprocess.Popen(["bash", "-c", script], stderr=subprocess.PIPE, text=True) for _ in range(tasks)]
         said = [process.communicate(timeout=120)[1] for process in started]
@@ -202,6 +204,8 @@ def test_two_tasks_of_one_script_share_the_trials_and_the_script_run_again_goes_
         results = json.loads(econml("sweep", "show", "small", "--json").stdout)
         assert sorted(trial["index"] for trial in results["trials"]) == list(range(trials))
         assert {trial["state"] for trial in results["trials"]} == {"complete"}
+        assert len({trial["worker"] for trial in results["trials"]}) == workers
+        assert all(trial["epochs"] == 100 for trial in results["trials"])
 
 
 def test_a_job_that_makes_no_sense_names_the_option():

@@ -1,8 +1,5 @@
 """Several processes on one study: in a journal file, and on a PostgreSQL server of the tests' own."""
 
-import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -17,6 +14,8 @@ from econml_cli.sweeps.sample import sample
 from econml_cli.sweeps.study import Study, read
 from econml_cli.sweeps.trials import Results, Trial
 from tests.support import postgres
+from tests.support.study_worker import worker
+from tests.support.waiting import wait_until
 
 YAML = """
 method: {method}
@@ -32,35 +31,8 @@ method: grid
 metric: {name: val_loss}
 parameters:
   width: {values: [16, 32, 64]}
-  seed: {distribution: int_uniform, min: 0, max: 9}
+  seed: {distribution: int_uniform, min: 0, max: 4}
 command: ["${env}", econml, fit, mlp, "${args}"]
-"""
-#: a worker: YAML, storage, how many points, grace, its name, seconds a trial, and the trial in which it hangs
-WORKER = """
-import sys, threading, time
-from pathlib import Path
-from econml_cli.sweeps import schema
-from econml_cli.sweeps.study import Study
-
-text, storage, count, grace, name, seconds, hang = sys.argv[1:]
-study = Study.open(schema.parse(text, Path("s.yaml")), storage, name="s", seed=7, count=int(count), batch=4,
-                   alone=False, worker=name, grace=float(grace))
-
-def live():
-    while True:
-        study.beat()
-        time.sleep(float(grace) / 8)
-
-threading.Thread(target=live, daemon=True).start()
-taken = 0
-while not study.done():
-    for trial in study.take(1):
-        taken += 1
-        print(trial.number, trial.index, flush=True)
-        time.sleep(3600 if taken == int(hang) else float(seconds))
-        study.complete(trial.number, float(trial.index), run=name)
-    else:
-        time.sleep(0.02)
 """
 
 
@@ -77,38 +49,36 @@ def open_study(method: str, storage: str, **options: Any) -> Study:
     return Study.open(sweep_of(method), storage, **given)
 
 
-Start = Callable[..., "subprocess.Popen[str]"]
+Start = Callable[..., Any]
 
 
 @pytest.fixture
-def start() -> Iterator[Start]:
-    """Start a worker process, which does not outlive the test."""
-    started: list[subprocess.Popen[str]] = []
+def start(isolated: Path) -> Iterator[Start]:
+    """Start a worker process, which does not outlive the test: (process, where it says what it begins)."""
+    started: list[Any] = []
 
     def begin(
         method: str, storage: str, count: int, name: str, grace: float = 60, seconds: float = 0.01, hang: int = 0
-    ) -> "subprocess.Popen[str]":
-        words = [text_of(method), storage, count, grace, name, seconds, hang]
-        started.append(
-            subprocess.Popen(
-                [sys.executable, "-c", WORKER, *map(str, words)],
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
-        )
+    ) -> Any:
+        started.append(worker(name, text_of(method), storage, count, grace, seconds, hang))
         return started[-1]
 
     yield begin
-    for worker in started:
-        worker.kill()
-        worker.wait()
+    for process, _ in started:
+        process.kill()
+        process.join()
 
 
-def end(*workers: "subprocess.Popen[str]") -> None:
-    for worker in workers:
-        _, stderr = worker.communicate(timeout=100)
-        assert worker.returncode == 0 and stderr == "", stderr
+def end(*workers: Any) -> None:
+    for process, _ in workers:
+        process.join(timeout=100)
+        stderr = Path(f"{process.name}.stderr").read_text()
+        assert process.exitcode == 0 and stderr == "", stderr
+
+
+def failed(study: Study) -> int:
+    """How many trials have failed."""
+    return sum(t.state == "failed" for t in study.results().trials)
 
 
 def settled(results: Results) -> list[Trial]:
@@ -116,7 +86,7 @@ def settled(results: Results) -> list[Trial]:
     return sorted((t for t in results.trials if t.state == "complete"), key=lambda t: t.index)
 
 
-@pytest.mark.parametrize(("method", "count"), [("random", 32), ("grid", 30), ("bayes", 20)])
+@pytest.mark.parametrize(("method", "count"), [("random", 15), ("grid", 15), ("bayes", 15)])
 def test_workers_that_start_at_once_try_every_point_once(storage: str, start: Start, method: str, count: int):
     end(*[start(method, storage, count, name) for name in "abc"])
     results = read(storage, "s", None)
@@ -130,48 +100,49 @@ def test_workers_that_start_at_once_try_every_point_once(storage: str, start: St
 
 @pytest.mark.parametrize("method", ["random", "bayes"])
 def test_trials_of_a_worker_killed_in_mid_trial_are_tried_by_the_others(storage: str, start: Start, method: str):
-    victim = start(method, storage, 20, "victim", grace=2, hang=2)
-    assert victim.stdout is not None
-    lines = [victim.stdout.readline().split() for _ in range(2)]
-    others = [start(method, storage, 20, name, grace=2) for name in "ab"]
-    victim.send_signal(signal.SIGKILL)
+    victim = start(method, storage, 14, "victim", grace=2, hang=2)
+    process, heard = victim
+    begun = [heard.recv() for _ in range(2)]
+    others = [start(method, storage, 14, name, grace=2) for name in "ab"]
+    process.kill()
     end(*others)
     results = read(storage, "s", None)
-    assert [t.index for t in settled(results)] == list(range(20))
+    assert [t.index for t in settled(results)] == list(range(14))
     lost = [t for t in results.trials if t.state == "failed"]
-    assert [(t.number, t.index) for t in lost] == [tuple(map(int, lines[1]))]
+    assert [(t.number, t.index) for t in lost] == [tuple(begun[1])]
     assert (lost[0].worker, lost[0].reason) == ("victim", "its worker was killed")
     again = settled(results)[lost[0].index]
     assert again.number > lost[0].number and again.params == lost[0].params and again.worker in ("a", "b")
     if method == "random":
-        assert [dict(t.params) for t in settled(results)] == sample(sweep_of(method), 20, seed=7)
+        assert [dict(t.params) for t in settled(results)] == sample(sweep_of(method), 14, seed=7)
 
 
 @pytest.mark.slow
 def test_workers_killed_at_random_moments_lose_no_point(storage: str, start: Start):
-    """At any instant. One killed while it writes to a journal leaves a lock that the others break after 30 s."""
+    """At any instant. One killed while it writes to a journal leaves a lock that the others break after `LOCKED` s."""
     for i in range(3):
-        pair = [start("random", storage, 60, f"doomed{i}{j}", grace=3, seconds=(0.02, 0.05)[j]) for j in range(2)]
-        for doomed in pair:
-            assert doomed.stdout is not None and doomed.stdout.readline()
+        pair = [start("random", storage, 30, f"doomed{i}{j}", grace=3, seconds=(0.02, 0.05)[j]) for j in range(2)]
+        for doomed, heard in pair:
+            assert heard.recv()
             time.sleep(i * 0.0137)
             doomed.kill()
-    end(*[start("random", storage, 60, name, grace=3) for name in "ab"])
+    end(*[start("random", storage, 30, name, grace=3) for name in "ab"])
     results = read(storage, "s", None)
     last = {t.index: t for t in sorted(results.trials, key=lambda t: t.number)}
-    assert [dict(last[i].params) for i in sorted(last)] == sample(sweep_of("random"), 60, seed=7)
+    assert [dict(last[i].params) for i in sorted(last)] == sample(sweep_of("random"), 30, seed=7)
     # while they wait for such a lock the living cannot say that they live, so a point may be given up, but not silently
     assert all(t.state == "complete" or "was killed 3 times" in (t.reason or "") for t in last.values())
     assert len({t.number for t in results.trials}) == len(results.trials)
 
 
 def test_a_worker_taken_for_dead_cannot_end_its_trial(storage: str):
-    slow = open_study("random", storage, count=1, grace=1.5, worker="slow")
-    other = open_study("random", storage, grace=1.5, worker="other")
+    slow = open_study("random", storage, count=1, grace=0.5, worker="slow")
+    other = open_study("random", storage, grace=0.5, worker="other")
     trial = slow.take(1)[0]
     assert other.take(1) == [] and not other.done()
-    time.sleep(2.0)
-    again = other.take(1)[0]
+    found: list[Trial] = []
+    wait_until(lambda: found.extend(other.take(1)) or found)
+    (again,) = found
     assert (again.number, again.index, again.params) == (1, 0, trial.params)
     assert slow.complete(trial.number, 1.0) is False
     assert other.complete(again.number, 2.0) is True
@@ -182,11 +153,11 @@ def test_a_worker_taken_for_dead_cannot_end_its_trial(storage: str):
 def test_a_point_that_kills_its_workers_is_given_up(isolated: Path):
     storage = str(isolated / "s.journal")
     for i in range(3):
-        assert [t.number for t in open_study("random", storage, count=1, grace=1.0, worker=f"w{i}").take(1)] == [i]
-        watcher = open_study("random", storage, grace=1.0)
+        assert [t.number for t in open_study("random", storage, count=1, grace=0.3, worker=f"w{i}").take(1)] == [i]
+        watcher = open_study("random", storage, grace=0.3)
         assert not watcher.done()
-        time.sleep(1.3)
-        assert watcher.done() is (i == 2)
+        wait_until(lambda: watcher.done() or failed(watcher) > i)  # noqa: B023
+        assert watcher.done() is (i == 2) and failed(watcher) == i + 1
     assert watcher.take(1) == []
     reasons = [t.reason for t in watcher.results().trials]
     assert reasons[:2] == ["its worker was killed"] * 2
@@ -195,10 +166,10 @@ def test_a_point_that_kills_its_workers_is_given_up(isolated: Path):
 
 
 def test_a_living_worker_keeps_its_trial_however_long_it_takes(storage: str):
-    slow = open_study("random", storage, count=1, grace=2.0, worker="slow")
-    other = open_study("random", storage, grace=2.0, worker="other")
+    slow = open_study("random", storage, count=1, grace=1.2, worker="slow")
+    other = open_study("random", storage, grace=1.2, worker="other")
     trial = slow.take(1)[0]
-    for _ in range(24):
+    for _ in range(15):
         slow.beat()
         time.sleep(0.1)
         assert other.take(1) == []
@@ -225,10 +196,10 @@ def test_surplus_trials_of_races_are_hidden_and_their_points_tried_once(storage:
 
 def test_two_that_retry_the_same_point_end_with_one_trial_of_it(isolated: Path, monkeypatch: pytest.MonkeyPatch):
     storage = str(isolated / "s.journal")
-    one, two, dead = (open_study("random", storage, count=1, worker=n, grace=1.0) for n in ("one", "two", "dead"))
+    one, two, dead = (open_study("random", storage, count=1, worker=n, grace=0.3) for n in ("one", "two", "dead"))
     dead.take(1)
     assert one.take(1) == two.take(1) == []
-    time.sleep(1.5)
+    time.sleep(0.4)
     stale = two._book()
     assert [t.number for t in one.take(1)] == [1]
     books = iter([stale])

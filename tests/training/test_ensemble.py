@@ -85,7 +85,7 @@ def test_a_member_is_the_fit_of_its_seed_on_the_same_rows(table, three, tmp_path
 
 @pytest.mark.slow
 def test_the_first_member_of_a_simulated_problem_is_the_fit_without_members(tmp_path):
-    ensemble = fit(build("mlp", "linear", [("test", {**SMALL, "members": 2})]), tmp_path / "two")
+    ensemble = fit(build("mlp", "linear", [("test", {**SMALL, "members": 3})]), tmp_path / "three")
     alone = fit(build("mlp", "linear", [("test", SMALL)]), tmp_path / "one")
     for name, value in leaves(alone.run).items():
         np.testing.assert_allclose(leaves(ensemble.run)[name][0], value, atol=2e-6, err_msg=name)
@@ -113,11 +113,11 @@ def test_a_resumed_ensemble_is_the_same_bit_for_bit(table, three, tmp_path):
 
 @pytest.mark.slow
 def test_members_that_stopped_early_keep_their_own_best_weights(table, tmp_path):
-    found = fit(of_table(table, members=4, patience=3, num_epochs=300), tmp_path / "run")
+    found = fit(of_table(table, members=3, patience=3, num_epochs=300), tmp_path / "run")
     assert found.stop_reason == "early_stopping"
     best = checkpoint.load(found.run.checkpoints)[1]["position"]["best_epoch"]
     assert len(set(best.tolist())) > 1  # each has an epoch of its own
-    for k in range(4):
+    for k in range(3):
         alone = fit(of_table(table, seed=42 + k, patience=3, num_epochs=300), tmp_path / f"seed{k}")
         assert int(best[k]) == alone.summary["best_epoch"]
         assert as_text(alone).splitlines()[0].endswith(f", best at {best[k]}")
@@ -127,7 +127,7 @@ def test_members_that_stopped_early_keep_their_own_best_weights(table, tmp_path)
 
 def test_the_report_of_members_that_stopped_early_names_no_best_epoch(econml, table):
     words = ["--data", table, "--target", "y", "--width", 8, "--lr", 0.1, "--num-epochs", 300, "--patience", 3]
-    ran = econml("fit", "mlp", *words, "--members", 2, "--name", "early")
+    ran = econml("fit", "mlp", *words, "--batch-size", 16, "--members", 3, "--name", "early")
     assert ran.code == 0, ran.stderr
     assert "stopped early after" in ran.stdout and ran.stdout.splitlines()[0].endswith(" epochs")
 
@@ -229,8 +229,8 @@ def test_an_ensemble_of_which_all_members_diverge_has_diverged(econml):
     )
     assert ran.code == 3
     assert "2 members of mlp on linear: DIVERGED" in ran.stdout
-    assert econml("eval", "wild").code == 1
-    assert "All 2 members of wild diverged" in econml("eval", "wild").stderr
+    ran = econml("eval", "wild")
+    assert ran.code == 1 and "All 2 members of wild diverged" in ran.stderr
 
 
 def test_verdicts_say_how_many_members_passed():
@@ -277,11 +277,16 @@ def test_the_conformal_radius_covers_a_new_score_with_the_probability_that_theor
         assert covered == pytest.approx(exact, abs=4 * np.sqrt(exact * (1 - exact) / 20_000))
 
 
-@pytest.mark.parametrize("level", [90, 95])
-def test_conformal_intervals_cover_new_draws_of_a_simulated_problem(level, tmp_path):
+@pytest.fixture(scope="module")
+def many_draws(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """An ensemble with large validation and test samples."""
     options = {**SMALL, "sigma": 0.5, "N_val": 999, "N_test": 4000, "members": 2}
-    run = fit(build("mlp", "linear", [("test", options)]), tmp_path / "run").run
-    frame = predict_own(run, asked=Asked(level, conformal=True))
+    return fit(build("mlp", "linear", [("test", options)]), tmp_path_factory.mktemp("runs") / "many").run
+
+
+@pytest.mark.parametrize("level", [90, 95])
+def test_conformal_intervals_cover_new_draws_of_a_simulated_problem(level, many_draws):
+    frame = predict_own(many_draws, asked=Asked(level, conformal=True))
     test = frame[frame["split"] == "test"]
     covered = np.mean((test["lo"] <= test["y"]) & (test["y"] <= test["hi"]))
     # given the validation split, coverage is Beta((n + 1) level, (n + 1)(1 - level)); on top comes the test draw

@@ -27,6 +27,20 @@ def orders(root, *options, **common):
     return [Order(i, config(**common, **each), root / f"{i:04d}", {"trial": i}) for i, each in enumerate(options)]
 
 
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    """The fit of a config by itself, made once; to be read."""
+    made = {}
+
+    def fitted(some):
+        key = some.to_yaml()
+        if key not in made:
+            made[key] = fit(some, tmp_path_factory.mktemp("alone") / "run")
+        return made[key]
+
+    return fitted
+
+
 def run(fits, until=None):
     """{number: its last event} after advancing."""
     return {event.number: event for event in fits.advance(until)}
@@ -34,13 +48,13 @@ def run(fits, until=None):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("engine", ["serial", "vmap", "auto"])
-def test_each_run_is_complete_and_equal_to_its_own_fit(tmp_path, engine):
+def test_each_run_is_complete_and_equal_to_its_own_fit(tmp_path, alone, engine):
     some = orders(tmp_path / "many", {"lr": 1e-3}, {"lr": 5e-3}, {"lr": 1e-2, "width": 4}, batch_size=20)
     with Fits(engine) as fits:
         fits.add(some)
         events = run(fits)
     for order in some:
-        own = fit(order.config, tmp_path / f"own{order.number}")
+        own = alone(order.config)
         made = Run(order.directory)
         assert events[order.number].kind == "ended"
         assert sorted(p.name for p in made.path.iterdir()) == sorted(p.name for p in own.run.path.iterdir())
@@ -69,7 +83,7 @@ def test_a_run_made_side_by_side_resumes_as_one_made_alone(tmp_path):
 
 
 @pytest.mark.parametrize("engine", ["serial", "vmap"])
-def test_fits_pause_at_an_epoch_go_on_and_can_be_ended_there(tmp_path, engine):
+def test_fits_pause_at_an_epoch_go_on_and_can_be_ended_there(tmp_path, alone, engine):
     some = orders(tmp_path / "many", {"lr": 1e-3}, {"lr": 5e-3}, {"lr": 1e-2})
     with Fits(engine) as fits:
         fits.add(some)
@@ -81,7 +95,7 @@ def test_fits_pause_at_an_epoch_go_on_and_can_be_ended_there(tmp_path, engine):
         events = run(fits)
     assert sorted(events) == [0, 2] and all(e.summary["epochs"] == 30 for e in events.values())
     assert Run(some[1].directory).status() == "pruned" and len(Run(some[1].directory).metrics()) == 10
-    own = fit(some[2].config, tmp_path / "own")
+    own = alone(some[2].config)
     assert events[2].summary["val_loss"] == pytest.approx(own.summary["val_loss"], rel=1e-4)
 
 
@@ -136,7 +150,7 @@ def test_a_full_disk_stops_everything(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("engine", ["serial", "vmap"])
-def test_a_signal_saves_what_is_under_way_and_the_next_attempt_goes_on_from_there(tmp_path, engine):
+def test_a_signal_saves_what_is_under_way_and_the_next_attempt_goes_on_from_there(tmp_path, alone, engine):
     some = orders(tmp_path / "many", {"lr": 1e-3}, {"lr": 5e-3}, batch_size=20)
 
     def stop():
@@ -155,7 +169,7 @@ def test_a_signal_saves_what_is_under_way_and_the_next_attempt_goes_on_from_ther
         assert second[order.number].summary["epochs"] == 30
         rows = Run(order.directory).metrics()
         assert [row["epoch"] for row in rows] == list(range(1, 31))
-        own = fit(order.config, tmp_path / f"own{order.number}")
+        own = alone(order.config)
         assert second[order.number].summary["val_loss"] == pytest.approx(own.summary["val_loss"], rel=1e-4)
 
 
@@ -172,11 +186,11 @@ class _Instant(dict):
 
 
 @pytest.mark.slow
-def test_auto_goes_back_to_one_after_another_where_side_by_side_is_slower(tmp_path, monkeypatch):
-    monkeypatch.setattr(many, "PAYS", -1.0)
-    monkeypatch.setattr("econml_cli.training.trainer.CHUNK_SECONDS", 1e-4)
-    some = orders(tmp_path / "many", *({"lr": lr} for lr in (1e-3, 2e-3, 3e-3, 4e-3)), num_epochs=400)
-    with Fits("auto") as fits:
+def test_auto_goes_back_to_one_after_another_where_side_by_side_is_slower(tmp_path, alone, monkeypatch):
+    some = orders(tmp_path / "many", *({"lr": lr} for lr in (1e-3, 2e-3, 3e-3, 4e-3)), num_epochs=100)
+    with monkeypatch.context() as patch, Fits("auto") as fits:
+        patch.setattr(many, "PAYS", -1.0)
+        patch.setattr("econml_cli.training.trainer.CHUNK_SECONDS", 1e-4)
         fits.add(some)
         fits._pace = _Instant()
         events = list(fits.advance())
@@ -184,8 +198,8 @@ def test_auto_goes_back_to_one_after_another_where_side_by_side_is_slower(tmp_pa
     ended = {event.number: event for event in events if event.kind == "ended"}
     assert sorted(ended) == [0, 1, 2, 3]
     for order in some:
-        assert [row["epoch"] for row in Run(order.directory).metrics()] == list(range(1, 401))
-        own = fit(order.config, tmp_path / f"own{order.number}")
+        assert [row["epoch"] for row in Run(order.directory).metrics()] == list(range(1, 101))
+        own = alone(order.config)
         assert ended[order.number].summary["train_loss"] == pytest.approx(own.summary["train_loss"], rel=1e-3)
 
 

@@ -1,12 +1,23 @@
 """Models that are linear in their parameters, solved exactly: one epoch, a condition number, and no other loss."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests.support import running
+
 SMALL = ("--N", "60", "--sigma", ".1", "--solver", "lstsq")
+
+
+@pytest.fixture(scope="module")
+def solved(tmp_path_factory):
+    """A solved run, to be read."""
+    path = tmp_path_factory.mktemp("runs") / "r"
+    assert running.here("fit", "linear", *SMALL, "--out", path, "--quiet") == 0
+    return path
 
 
 def summary(path):
@@ -35,23 +46,21 @@ def test_a_linear_model_solved_is_ordinary_least_squares(econml):
     assert found["condition_number"] == pytest.approx(np.linalg.cond(x), rel=1e-6)
 
 
-def test_its_one_epoch_is_in_the_metrics_and_in_the_checkpoint(econml):
-    econml("fit", "linear", *SMALL, "--out", "r")
-    rows = [json.loads(line) for line in Path("r/metrics.jsonl").read_text().splitlines()]
-    assert [row["epoch"] for row in rows] == [1] and rows[0]["val_loss"] == pytest.approx(summary("r")["val_loss"])
-    assert [p.name for p in Path("r/checkpoints").iterdir()] == ["1"]
+def test_its_one_epoch_is_in_the_metrics_and_in_the_checkpoint(solved):
+    rows = [json.loads(line) for line in (solved / "metrics.jsonl").read_text().splitlines()]
+    assert [row["epoch"] for row in rows] == [1] and rows[0]["val_loss"] == pytest.approx(summary(solved)["val_loss"])
+    assert [p.name for p in (solved / "checkpoints").iterdir()] == ["1"]
 
 
-def test_a_solved_run_that_is_resumed_stays_as_it_is(econml):
-    econml("fit", "linear", *SMALL, "--out", "r")
+def test_a_solved_run_that_is_resumed_stays_as_it_is(econml, solved):
+    shutil.copytree(solved, "r")
     before, lines = summary("r")["state_sha256"], Path("r/metrics.jsonl").read_text()
     assert econml("fit", "--resume", "r").code == 0
     assert summary("r")["state_sha256"] == before and Path("r/metrics.jsonl").read_text() == lines
 
 
-def test_eval_of_a_solved_run_has_nothing_to_warn_of(econml):
-    econml("fit", "linear", *SMALL, "--out", "r")
-    ran = econml("eval", "r")
+def test_eval_of_a_solved_run_has_nothing_to_warn_of(econml, solved):
+    ran = econml("eval", solved)
     assert ran.code == 0 and ran.stderr == ""
 
 

@@ -126,9 +126,9 @@ def test_another_learning_rate_runs_the_same_program():
 
 @pytest.mark.slow
 def test_fits_of_one_shape_are_compiled_once():
-    programs = Programs()
+    programs, small = Programs(), {"N": 50, "N_val": 20, "N_test": 20, "num_epochs": 41}
     first, second, other = (
-        Trainer(assemble(build("mlp", "linear", [("test", options)])), programs)
+        Trainer(assemble(build("mlp", "linear", [("test", small | options)])), programs)
         for options in ({"lr": 1e-3}, {"lr": 0.5, "seed": 1, "sigma": 1.0}, {"width": 8})
     )
     for trainer in (first, second):
@@ -222,11 +222,11 @@ def test_gradient_clipping_bounds_the_step():
 
 
 def test_a_model_of_the_wrong_shape_is_refused_with_both_shapes():
-    setup = assemble(build("mlp", "linear", [("test", {"N": 10})]))
+    setup = trainer_of().setup
 
     class Flat(nnx.Module):
         def __call__(self, x):
             return x[:, 0]
 
-    with pytest.raises(ShapeError, match=r"\[10\].*\[10, 1\]"):
+    with pytest.raises(ShapeError, match=r"\[50\].*\[50, 1\]"):
         check_shapes(setup.config, setup.problem, Flat(), setup.train)
