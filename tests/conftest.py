@@ -1,5 +1,8 @@
 """Every test has its own directory, environment and terminal; none touches the network, $HOME or a W&B account."""
 
+import contextlib
+import ctypes
+import gc
 import os
 import shutil
 import socket
@@ -16,9 +19,6 @@ from hypothesis import HealthCheck, settings
 from tests.support import SESSION, caches, postgres, running, sharing
 from tests.support.running import Ran
 from tests.support.scheduling import scheduler
-
-#: what the compiled programs of one worker may take before they are dropped
-MOST_BYTES = 1_500_000_000
 
 # the machines that run this are shared: how long an example takes says nothing about the code
 SLOW_MACHINE = {
@@ -84,11 +84,24 @@ def compiled() -> Iterator[dict[Hashable, Any]]:
 def memory_is_bounded(compiled: dict[Hashable, Any]) -> Iterator[None]:
     """Programs are dropped after a file of tests where they have come to fill the memory."""
     yield
-    if psutil.Process().memory_info().rss > MOST_BYTES:
+    if psutil.Process().memory_info().rss > most_bytes():
         import jax
 
         compiled.clear()
         jax.clear_caches()
+        gc.collect()
+        _give_back()
+
+
+def most_bytes() -> float:
+    """What one worker may hold before it drops its programs: all workers together half of the memory."""
+    return psutil.virtual_memory().total / 2 / int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+
+
+def _give_back() -> None:
+    """Return what has been freed to the system: it would count as used, and all be dropped again after every file."""
+    with contextlib.suppress(OSError, AttributeError):  # not the C library of GNU
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
 def _only_here(connect: Callable[..., None]) -> Callable[..., None]:
