@@ -22,11 +22,11 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from econml_cli.config import build
+from econml_cli.config.fit_config import build
+from econml_cli.training.loop.trainer import Trainer
 from econml_cli.training.precision import precision
-from econml_cli.training.programs import Programs
-from econml_cli.training.setup import Workshop, arrays_of, with_arrays
-from econml_cli.training.trainer import Trainer
+from econml_cli.training.setup.setup import Workshop, arrays_of, with_arrays
+from econml_cli.training.step.programs import Programs
 
 SEED = 42
 #: looks at the loss and the error on the way, spread evenly over the logarithm of the epoch

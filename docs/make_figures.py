@@ -15,7 +15,7 @@ from typing import Any
 
 from figures import markers
 
-from econml_cli import disk
+from econml_cli.storage import disk
 from econml_cli.training import compilation_cache
 
 DOCS = Path(__file__).parent

@@ -3,29 +3,32 @@
     import econml_cli
     run = econml_cli.fit("mlp", problem="linear", lr=1e-3)
 
-Everything the `econml` command can do is a library call here: see `econml_cli.api`, `econml_cli.training`,
-`econml_cli.evaluation`, `econml_cli.inspection` and `econml_cli.runs`. Importing this package imports none of them, so
-it stays light: a name of `__all__` is imported when it is first used.
+Everything the `econml` command can do is a library call here: see `econml_cli.python`, `econml_cli.training`,
+`econml_cli.evaluation`, `econml_cli.inspection` and `econml_cli.runs`. Importing this package imports none of them, so it
+stays light: a name of `__all__` is imported when it is first used.
 """
 
 import importlib
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from econml_cli.api import fit, load, runs_in
-    from econml_cli.errors import CheckpointError, ConfigError, DataError, EconmlError, RunError, ShapeError
-    from econml_cli.fitted_run import FittedRun
-    from econml_cli.run_list import Runs
-    from econml_cli.trust import FitWarning
+from econml_cli.options import former_names
+from econml_cli.version import __version__
 
-__version__ = "0.1.0"
+if TYPE_CHECKING:
+    from econml_cli.errors import CheckpointError, ConfigError, DataError, EconmlError, RunError, ShapeError
+    from econml_cli.python.api import fit, load, runs_in
+    from econml_cli.python.fitted_run import FittedRun
+    from econml_cli.python.run_list import Runs
+    from econml_cli.runs.health import FitWarning
+
+former_names.install()
 
 #: name -> the module that has it
 _HOMES = {
-    **dict.fromkeys(("fit", "load", "runs_in"), "econml_cli.api"),
-    "FitWarning": "econml_cli.trust",
-    "FittedRun": "econml_cli.fitted_run",
-    "Runs": "econml_cli.run_list",
+    **dict.fromkeys(("fit", "load", "runs_in"), "econml_cli.python.api"),
+    "FitWarning": "econml_cli.runs.health",
+    "FittedRun": "econml_cli.python.fitted_run",
+    "Runs": "econml_cli.python.run_list",
     **dict.fromkeys(
         ("CheckpointError", "ConfigError", "DataError", "EconmlError", "RunError", "ShapeError"), "econml_cli.errors"
     ),

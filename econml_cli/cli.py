@@ -10,13 +10,14 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from econml_cli import __version__, own_code, own_modules
 from econml_cli.commands import eval as eval_
 from econml_cli.commands import export, inspect, predict, report, simulate, sweep
 from econml_cli.commands.fit import HELP as FIT_HELP
 from econml_cli.commands.fit import FitCommand
+from econml_cli.commands.typer_options import CONTEXT
 from econml_cli.errors import EconmlError
-from econml_cli.options import CONTEXT
+from econml_cli.options import own_code, own_modules
+from econml_cli.version import __version__
 
 #: Click's ClickException, through a class that Typer exports: which Click Typer uses depends on its version
 ClickError: type[Exception] = typer.BadParameter.__mro__[2]

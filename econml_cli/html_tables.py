@@ -43,14 +43,14 @@ def grids(found: Iterable[Any]) -> str:
 
 def evaluation(found: Any) -> str:
     """An `evaluation.evaluate.Evaluation`: its notes, then the tables that `econml eval` prints."""
-    from econml_cli.evaluation.layout.tables import single
+    from econml_cli.evaluation.evaluation_tables import single
 
     return "".join(f"<p>{escape(note)}</p>" for note in found.notes) + grids(single(found))
 
 
 def evaluation_line(found: Any) -> str:
     """An `evaluation.evaluate.Evaluation` in one line: Evaluation('first': mlp on linear, test_loss 8.009e-07)."""
-    from econml_cli.evaluation.layout.render import cell
+    from econml_cli.output.tables import cell
 
     loss = found.estimates.get(f"{found.reported}_loss")
     told = "" if loss is None else f", {found.reported}_loss {cell(loss.value)}"

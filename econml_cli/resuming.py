@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from econml_cli import config as configs
+from econml_cli.config import fit_config as configs
 from econml_cli.errors import ConfigError
-from econml_cli.interruptible import StopSignal, interruptible
-from econml_cli.runs import Run
+from econml_cli.python.interruptible import StopSignal, interruptible
+from econml_cli.runs.directory import Run
 
 if TYPE_CHECKING:
-    from econml_cli.training.recording import FitResult
+    from econml_cli.training.run.recorder import FitResult
 
 
 def resume(run: Run, given: Mapping[str, Any], progress: bool) -> "FitResult":
@@ -25,7 +25,7 @@ def resume(run: Run, given: Mapping[str, Any], progress: bool) -> "FitResult":
     trainer = configs.build(own.model, own.problem, layers).trainer
     changes = {name: getattr(trainer, name) for name in given}
 
-    from econml_cli.tracking.notebook import sinks
+    from econml_cli.python.progress import sinks
     from econml_cli.training.fit import resume as continued
 
     def work(stop_signal: StopSignal) -> "FitResult":

@@ -5,7 +5,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from econml_cli.problems.asset_pricing import AssetPricing
+from econml_cli.problems.economies.asset_pricing import AssetPricing
 from econml_cli.training.precision import precision
 from figures.economies import comparable
 from figures.fitting import rounded

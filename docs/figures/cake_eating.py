@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from econml_cli.problems.simulation import simulate
+from econml_cli.problems.economies.simulation import simulate
 from econml_cli.training.precision import precision
 from figures import style
 from figures.economies import comparable

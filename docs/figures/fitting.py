@@ -7,12 +7,12 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from econml_cli.config import build
-from econml_cli.training.outcome import losses
+from econml_cli.config.fit_config import build
+from econml_cli.training.loop.trainer import Trainer
 from econml_cli.training.precision import precision
-from econml_cli.training.programs import Programs
-from econml_cli.training.setup import Workshop
-from econml_cli.training.trainer import Trainer
+from econml_cli.training.run.summary import losses
+from econml_cli.training.setup.setup import Workshop
+from econml_cli.training.step.programs import Programs
 
 #: a program is compiled once for all fits of a figure that have its shape
 WORKSHOP, PROGRAMS = Workshop(), Programs()

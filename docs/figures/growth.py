@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from econml_cli.problems.growth import Growth
+from econml_cli.problems.economies.growth import Growth
 from econml_cli.training.precision import precision
 from figures.economies import comparable
 from figures.fitting import rounded

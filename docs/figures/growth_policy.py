@@ -5,7 +5,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from econml_cli.problems.simulation import simulate
+from econml_cli.problems.economies.simulation import simulate
 from figures import style
 from figures.economies import comparable, errors, rows
 from figures.fitting import Fitted, fit, rounded

@@ -6,8 +6,8 @@ import jax
 import numpy as np
 from flax import nnx
 
-from econml_cli.config import build
-from econml_cli.problems.investment import Investment, linear_policy
+from econml_cli.config.fit_config import build
+from econml_cli.problems.economies.investment import Investment, linear_policy
 from econml_cli.training.dry_run import dry_run
 from figures import style
 from figures.economies import cell, errors, rows

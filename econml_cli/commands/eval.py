@@ -50,35 +50,40 @@ def eval_command(
 
     --decompose, --samples, --effects, --pdp and --compare answer a question of their own, in place of that.
     """
-    from econml_cli import plots
-    from econml_cli import runs as directory
-    from econml_cli.commands import eval_parts
+    from econml_cli.commands import eval_questions
+    from econml_cli.output import figure_files
+    from econml_cli.runs import directory
 
     chosen = [directory.find(name, runs_dir).of_member(member) for name in (runs or (None,))]
-    asked = eval_parts.Asked(
+    asked = eval_questions.Asked(
         decompose, samples, replications, effects, tuple(pdp or ()), compare, baseline, stars, dm, horizon
     )
     _refuse(len(chosen), asked, predictions, plot, changes, den_haan_marcet, (periods, paths))
     asked.check(len(chosen), "json" if json else format, plot is not None)
     check_bootstrap(bootstrap)
     if plot is not None:
-        plots.check_file(plot)
+        figure_files.check_file(plot)
 
-    from econml_cli.evaluation import changed
+    from econml_cli.evaluation import counterfactual
     from econml_cli.evaluation import predictions as predicted
     from econml_cli.training import compilation_cache
 
     compilation_cache.enable()
     if predictions is not None:
         predicted.check_output(predictions, reads=data)
-    sample: dict[str, Any] = {"data": data, "missing": missing, "step": step, "changes": changed.parse(changes or [])}
+    sample: dict[str, Any] = {
+        "data": data,
+        "missing": missing,
+        "step": step,
+        "changes": counterfactual.parse(changes or []),
+    }
     seeds: dict[str, Any] = {"draws": draws, "draw_seed": draw_seed, "bootstrap": bootstrap}
     seeds["bootstrap_seed"] = bootstrap_seed
     form, width = "json" if json else format, _width()
     if predictions is not None:
         _write(chosen[0], sample, predictions)
     if asked.any:
-        eval_parts.show(chosen, asked, sample, seeds, form, width, plot, _say)
+        eval_questions.show(chosen, asked, sample, seeds, form, width, plot, _say)
         return
     seeds |= {"draws": draws or 0, "draw_seed": draw_seed or 0}
     if den_haan_marcet:
@@ -89,7 +94,7 @@ def eval_command(
     if plot is not None:
         from econml_cli.evaluation.drawing import figures
 
-        plots.save(figures.figure(chosen[0], **sample), plot)
+        figure_files.save(figures.figure(chosen[0], **sample), plot)
         _say(f"drawn in {plot}")
     _evaluate(chosen, {**sample, **seeds}, sort, form, width)
 
@@ -132,17 +137,16 @@ def _write(run: Any, sample: dict[str, Any], path: Path) -> None:
 
 def _evaluate(chosen: Sequence[Any], options: dict[str, Any], sort: str | None, form: str, width: int | None) -> None:
     """Evaluate runs and print what was found; an exit code for what is wrong."""
-    from econml_cli.evaluation import evaluate_all
-    from econml_cli.evaluation.comparing import comparable
-    from econml_cli.evaluation.layout import tables
+    from econml_cli.evaluation import evaluate_all, evaluation_tables
+    from econml_cli.evaluation.comparing import rankable
 
     found, failed = evaluate_all(chosen, **options)
-    found = tables.ordered(found, sort) if found else found
-    notes = [*(note for evaluation in found for note in evaluation.notes), *comparable.notes(found)]
+    found = evaluation_tables.ordered(found, sort) if found else found
+    notes = [*(note for evaluation in found for note in evaluation.notes), *rankable.notes(found)]
     for message in [*notes, *(str(error) for error in failed)]:
         _say(message)
     if found:
-        print(tables.render(found, form, several=len(chosen) > 1, width=width))  # noqa: T201
+        print(evaluation_tables.render(found, form, several=len(chosen) > 1, width=width))  # noqa: T201
     if len(found) == 1 and found[0].verdicts.get("verdict_stability") == "FAILED":
         raise UnstableError(f"FAILED: {found[0].verdicts['failed']}; fit it again with another --seed, or --retries 5.")
     if failed:

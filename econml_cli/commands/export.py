@@ -35,19 +35,19 @@ def export_command(
     `econml predict` gives by more than rounding (1e-5 relative, 1e-10 in float64), nothing is written and the exit code
     is 1.
     """
-    from econml_cli import runs
     from econml_cli.export.formats import check
+    from econml_cli.runs import directory
 
     check(to, out, force)  # before seconds go into importing jax
-    chosen = runs.find(run, runs_dir).of_member(member)
+    chosen = directory.find(run, runs_dir).of_member(member)
 
-    from econml_cli import display
     from econml_cli.export.text import text
     from econml_cli.export.write import export
+    from econml_cli.output import terminal
     from econml_cli.training import compilation_cache
 
     compilation_cache.enable()
     done = export(chosen, to, out, step=step, force=force)
     for note in done.notes:
         say("export", note)
-    display.print_json(done.to_json()) if json else display.show(text(done))
+    terminal.print_json(done.to_json()) if json else terminal.show(text(done))

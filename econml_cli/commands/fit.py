@@ -9,12 +9,12 @@ from typing import Any
 
 from typer.core import TyperCommand
 
-from econml_cli import config as configs
-from econml_cli.commands import fit_folds, fit_plot, late
+from econml_cli.commands import dynamic, fit_folds, fit_plot
 from econml_cli.commands.common import say
-from econml_cli.config import FitConfig, RunOptions
+from econml_cli.commands.typer_options import Section
+from econml_cli.config import fit_config as configs
+from econml_cli.config.fit_config import FitConfig, RunOptions
 from econml_cli.errors import ConfigError, DivergedError, InterruptedFitError, UnstableError
-from econml_cli.options import Section
 
 _say = partial(say, "fit")
 
@@ -29,7 +29,7 @@ class FitCommand(TyperCommand):
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
         """The context of the command with the chosen model's and problem's options."""
-        return late.make_context("econml fit", HELP, _sections, _fit, info_name, args, parent=parent, **extra)
+        return dynamic.make_context("econml fit", HELP, _sections, _fit, info_name, args, parent=parent, **extra)
 
 
 def _sections(model: str, problem: str) -> list[Section]:
@@ -51,7 +51,7 @@ def _fit(model: str, problem: str, given: dict[str, Any]) -> None:
     if options.resume:
         _resume(options, (model, problem), flags)
         return
-    config = late.config(model, problem, options.config, flags)
+    config = dynamic.config(model, problem, options.config, flags)
     if fit_folds.asked(config, options, flags):
         if not options.dry_run:
             fit_folds.fit_folds(config, options, _directory(config, options))
@@ -70,7 +70,7 @@ def _fit(model: str, problem: str, given: dict[str, Any]) -> None:
 
 
 def _directory(config: FitConfig, options: RunOptions) -> Path:
-    from econml_cli import runs
+    from econml_cli.runs import directory as runs
 
     if options.out:
         return Path(options.out)
@@ -79,7 +79,7 @@ def _directory(config: FitConfig, options: RunOptions) -> Path:
 
 def _check_free(config: FitConfig, options: RunOptions) -> Path:
     """The run directory to make; refused now, before seconds go into importing jax."""
-    from econml_cli import runs
+    from econml_cli.runs import directory as runs
 
     directory = _directory(config, options)
     runs.check_free(directory, options.force)
@@ -89,7 +89,7 @@ def _check_free(config: FitConfig, options: RunOptions) -> Path:
 def _train(config: FitConfig, options: RunOptions) -> None:
     directory = _check_free(config, options)
 
-    from econml_cli.signals import stop_signals
+    from econml_cli.commands.signals import stop_signals
 
     with stop_signals() as stop:
         from econml_cli.training import compilation_cache
@@ -110,7 +110,7 @@ def _train(config: FitConfig, options: RunOptions) -> None:
 
 
 def _resume(options: RunOptions, chosen: tuple[str, str], flags: dict[str, Any]) -> None:
-    from econml_cli import runs
+    from econml_cli.runs import directory as runs
 
     run = runs.find(options.resume, Path(options.runs_dir))
     for name in ("config", "out", "name", "force", "print_config", "dry_run", "retries"):
@@ -122,7 +122,7 @@ def _resume(options: RunOptions, chosen: tuple[str, str], flags: dict[str, Any])
     config = configs.build(*chosen, [(configs.TYPED, flags), (str(run.path / "config.yaml"), saved.to_dict())])
     changes = {name: getattr(config.trainer, name, flags[name]) for name in flags if not name.startswith("wandb_")}
 
-    from econml_cli.signals import stop_signals
+    from econml_cli.commands.signals import stop_signals
 
     with stop_signals() as stop:
         from econml_cli.training import compilation_cache
@@ -156,12 +156,12 @@ def _sinks(options: RunOptions) -> Any:
 
 def _report(result: Any, options: RunOptions) -> None:
     """The summary on stdout; what went otherwise than planned as an error."""
-    from econml_cli import summaries
+    from econml_cli.commands import fit_text
 
     if options.json:
-        print(summaries.as_json(result))  # noqa: T201
+        print(fit_text.as_json(result))  # noqa: T201
     elif not options.quiet:
-        print(summaries.as_text(result))  # noqa: T201
+        print(fit_text.as_text(result))  # noqa: T201
     if options.plot:
         fit_plot.plot(result.run, show=not (options.json or options.quiet), say=_say)
     path = shlex.quote(str(result.run.path))
@@ -200,10 +200,10 @@ def _more(result: Any) -> str:
 
 
 def _dry_run(config: FitConfig, options: RunOptions) -> None:
-    from econml_cli import summaries
+    from econml_cli.commands import fit_text
     from econml_cli.training import compilation_cache
     from econml_cli.training.dry_run import dry_run
 
     compilation_cache.enable()
     report = dry_run(config)
-    print(summaries.dry_run_json(report) if options.json else summaries.dry_run_text(report))  # noqa: T201
+    print(fit_text.dry_run_json(report) if options.json else fit_text.dry_run_text(report))  # noqa: T201

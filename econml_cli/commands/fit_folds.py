@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from econml_cli.commands.common import say
-from econml_cli.config import FitConfig, RunOptions
+from econml_cli.config.fit_config import FitConfig, RunOptions
 from econml_cli.errors import ConfigError, DivergedError, InterruptedFitError, RunError
 from econml_cli.problems.options import TabularOptions
 
@@ -49,20 +49,20 @@ def first(config: FitConfig) -> FitConfig:
 
 def fit_folds(config: FitConfig, options: RunOptions, directory: Path) -> None:
     """Fit the folds into `directory`, evaluate them, print the table."""
-    from econml_cli.signals import stop_signals
-    from econml_cli.training.folds_directory import check_free
+    from econml_cli.commands.signals import stop_signals
+    from econml_cli.runs.folds import check_free
 
     check_free(directory, options.force)  # now, before seconds go into importing jax
     with stop_signals() as stop:
         from econml_cli.evaluation.cross_validation import cross_validation
-        from econml_cli.training import compilation_cache, folds
+        from econml_cli.training import compilation_cache, cross_validate
 
         compilation_cache.enable()
         if config.tracking.wandb_mode in ("online", "offline"):
             _say("W&B is not told of cross-validations; the losses of each fold are in its metrics.jsonl.")
         progress = _Progress(config, options)
         try:
-            made = folds.fit_folds(
+            made = cross_validate.fit_folds(
                 config,
                 directory,
                 force=options.force,
@@ -104,7 +104,7 @@ class _Progress:
 
 
 def _text(found: Any) -> str:
-    from econml_cli.evaluation.layout import render
+    from econml_cli.output import tables as render
 
     path = shlex.quote(found.path)
     tables = "\n\n".join(render.text(grid) for grid in found.grids())

@@ -7,15 +7,16 @@ from typing import Any
 
 def plot(run: Any, *, show: bool, say: Callable[[str], None]) -> None:
     """Save learning_curve.png in the run; print the curves below the summary where there is one (`show`)."""
-    from econml_cli import display, plots
     from econml_cli.evaluation.drawing import curves, terminal
+    from econml_cli.output import figure_files
+    from econml_cli.output import terminal as display
 
     found = curves.read(run)
     if why := curves.absent(run, found):
         say(why)
         return
     file = run.path / curves.FILE
-    plots.save(curves.figure(found, f"{run.name}: learning curves"), file)
+    figure_files.save(curves.figure(found, f"{run.name}: learning curves"), file)
     if show:
         width = min(display.console().width, terminal.WIDTH)
         print()  # noqa: T201

@@ -67,9 +67,9 @@ def predict_command(
         raise ConfigError(
             "--embed writes a representation, which has no interval; leave out --interval and --conformal."
         )
-    from econml_cli import runs
+    from econml_cli.runs import directory
 
-    chosen = runs.find(run, runs_dir).of_member(member)
+    chosen = directory.find(run, runs_dir).of_member(member)
 
     from econml_cli.evaluation import prediction_intervals as intervals
     from econml_cli.evaluation import predictions

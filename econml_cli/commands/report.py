@@ -73,9 +73,9 @@ def report_command(
 
     The page needs no network and no other file. Of several runs it first compares them.
     """
-    from econml_cli import runs as directory
     from econml_cli.report import files
     from econml_cli.report import pdf as printed
+    from econml_cli.runs import directory
 
     check_bootstrap(bootstrap)
     chosen = [directory.find(name, runs_dir) for name in (runs or (None,))]
@@ -86,7 +86,7 @@ def report_command(
     if len({run.path.resolve() for run in chosen}) < len(chosen):
         raise ConfigError("A run is named twice; name each once.")
 
-    from econml_cli import display
+    from econml_cli.output import terminal
     from econml_cli.report.page import page
     from econml_cli.report.sections import Options
     from econml_cli.training import compilation_cache
@@ -102,7 +102,7 @@ def report_command(
     if json:
         names = ["out", "pdf", "runs", "failed"]
         values = [str(out), pdf and str(pdf), [str(run.path) for run in chosen], list(made.failed)]
-        display.print_json(dict(zip(names, values, strict=True)))
+        terminal.print_json(dict(zip(names, values, strict=True)))
     else:
         print("\n".join(map(str, written)))  # noqa: T201
     if made.failed:

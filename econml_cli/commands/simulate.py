@@ -60,17 +60,18 @@ def simulate_command(
 
     --plot draws a fan chart of each series, beside the exact policy's where it is known, and impulse responses.
     """
-    from econml_cli import plots, runs
+    from econml_cli.output import figure_files
+    from econml_cli.runs import directory
 
     if out == "-" and json:
         raise ConfigError("--out - and --json both write to stdout; leave one of them out.")
     if plot is not None:
-        plots.check_file(plot)
-    chosen = runs.find(run, runs_dir).of_member(member)
+        figure_files.check_file(plot)
+    chosen = directory.find(run, runs_dir).of_member(member)
 
-    from econml_cli import display
     from econml_cli.evaluation import predictions
     from econml_cli.evaluation.simulation import series, simulated
+    from econml_cli.output import terminal
     from econml_cli.training import compilation_cache
 
     if out not in (None, "-"):
@@ -84,9 +85,9 @@ def simulate_command(
     if plot is not None:
         from econml_cli.evaluation.simulation import fan
 
-        plots.save(fan.figure(found), plot)
+        figure_files.save(fan.figure(found), plot)
         _say(f"drawn in {plot}")
     if json:
-        display.print_json(series.as_dict(found))
+        terminal.print_json(series.as_dict(found))
     elif out != "-":
         print(series.text(found))  # noqa: T201

@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from econml_cli import disk
 from econml_cli.errors import RunError
 from econml_cli.evaluation import bootstrap as boot
-from econml_cli.evaluation import metrics, predictions, spread
+from econml_cli.evaluation import metrics, predictions, standard_errors
 from econml_cli.evaluation.evaluate import Estimate
-from econml_cli.evaluation.layout.render import Grid, cell, interval
 from econml_cli.evaluation.samples import Scored, own_samples, scorer, size
-from econml_cli.runs import Run
-from econml_cli.training.folds_directory import Folds
-from econml_cli.training.position import load_model
+from econml_cli.output.tables import Grid, cell, interval
+from econml_cli.runs.directory import Run
+from econml_cli.runs.folds import Folds
+from econml_cli.storage import disk
 from econml_cli.training.precision import precision
+from econml_cli.training.run.restore import load_model
 
 if TYPE_CHECKING:  # importing it takes as long as reading a run
     import pandas as pd
@@ -188,7 +188,7 @@ def _fold(run: Run, number: int) -> _Found:
 
 
 def _over(values: np.ndarray) -> Estimate:
-    return spread.around(float(np.mean(values)), spread.standard_error(values), len(values) - 1)
+    return standard_errors.around(float(np.mean(values)), standard_errors.standard_error(values), len(values) - 1)
 
 
 def _pooled(found: Sequence[_Found], replications: int, seed: int) -> dict[str, Estimate]:

@@ -11,9 +11,9 @@ from econml_cli.evaluation import bootstrap as boot
 from econml_cli.evaluation import metrics
 from econml_cli.evaluation.estimate import Estimate
 from econml_cli.evaluation.samples import Scored
-from econml_cli.runs import Run
-from econml_cli.training.ensemble import spread
-from econml_cli.training.position import load_members
+from econml_cli.runs.directory import Run
+from econml_cli.training.loop.ensemble import spread
+from econml_cli.training.run.restore import load_members
 
 
 @dataclass(frozen=True)

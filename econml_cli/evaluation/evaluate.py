@@ -7,23 +7,25 @@ from typing import Any
 
 import numpy as np
 
-from econml_cli import disk, html_tables, trust
-from econml_cli.config import FitConfig
+from econml_cli import html_tables
+from econml_cli.config.fit_config import FitConfig
 from econml_cli.errors import ConfigError, EconmlError
 from econml_cli.evaluation import bootstrap as boot
-from econml_cli.evaluation import changed as changing
+from econml_cli.evaluation import counterfactual as changing
 from econml_cli.evaluation import ensemble, metrics
 from econml_cli.evaluation.accuracy import Paths, den_haan_marcet
 from econml_cli.evaluation.ensemble import Members
 from econml_cli.evaluation.estimate import Estimate
 from econml_cli.evaluation.risk.population import population_risk
 from econml_cli.evaluation.samples import Samples, Scored, scorer, size
-from econml_cli.evaluation.spread import groups_of, unspread
+from econml_cli.evaluation.standard_errors import groups_of, unspread
 from econml_cli.problems import registry as problems
-from econml_cli.problems.economics import judge
-from econml_cli.runs import Run
-from econml_cli.training.outcome import words_over_members
+from econml_cli.problems.economies.verdicts import judge
+from econml_cli.runs import health
+from econml_cli.runs.directory import Run
+from econml_cli.storage import disk
 from econml_cli.training.precision import precision, to_device
+from econml_cli.training.run.summary import words_over_members
 
 #: the splits that a number out of sample is read from, the best first
 REPORTED = ("data", "test", "train")
@@ -138,7 +140,7 @@ def evaluate(
             estimates |= {name: Estimate(value) for name, value in test.numbers().items()}
             samples = dataclasses.replace(samples, notes=(*samples.notes, test.said()))
         coefficients = _coefficients(config, samples.problem, members.models[0]) if members.total == 1 else None
-    status = trust.status(run, members.lost)
+    status = health.status(run, members.lost)
     return Evaluation(
         run=run.name, path=str(run.path), model=config.model, problem=config.problem, task=samples.problem.task,
         status=status, epoch=members.epoch, reported=reported,
@@ -220,7 +222,7 @@ def _coefficients(config: FitConfig, problem: Any, model: Any) -> dict[str, Any]
 
 
 def _notes(run: Run, status: str, members: Members, reported: str, samples: Samples) -> tuple[str, ...]:
-    notes = [*samples.notes, *trust.of_weights(run, members.lost, members.epoch)]
+    notes = [*samples.notes, *health.of_weights(run, members.lost, members.epoch)]
     if members.diverged:
         notes.append(f"{run.name}: {members.left_out}.")
     if reported == "train":

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from econml_cli.config import FitConfig
+from econml_cli.config.fit_config import FitConfig
 from econml_cli.errors import ConfigError
 from econml_cli.evaluation.ensemble import Members
 from econml_cli.evaluation.samples import own_samples, predicted
-from econml_cli.runs import Run
+from econml_cli.runs.directory import Run
 
 #: the level of an interval where none is asked for, in percent
 LEVEL = 95.0

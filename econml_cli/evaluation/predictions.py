@@ -6,17 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from econml_cli import disk, trust
-from econml_cli.config import FitConfig
+from econml_cli.config.fit_config import FitConfig
 from econml_cli.errors import ConfigError, DataError
 from econml_cli.evaluation import prediction_intervals as intervals
 from econml_cli.evaluation.ensemble import Members, members
 from econml_cli.evaluation.prediction_intervals import LEVEL, Asked, Spread, across, calibrate
 from econml_cli.evaluation.samples import computed, new_samples, own_samples, predicted
-from econml_cli.runs import Run
-from econml_cli.training.position import load
+from econml_cli.runs import health
+from econml_cli.runs.directory import Run
+from econml_cli.storage import disk
 from econml_cli.training.precision import precision
-from econml_cli.training.record import own_file
+from econml_cli.training.run.provenance import own_file
+from econml_cli.training.run.restore import load
 
 if TYPE_CHECKING:  # `eval` needs no pandas, and importing it takes as long as reading a run
     import pandas as pd
@@ -80,12 +81,12 @@ def _adds(
     if not embed:
         found = members(run, step)
         make = _predicts(run, config, problem, found, asked)
-        for note in (*trust.of_weights(run, found.lost, found.epoch), *intervals.notes(config, asked, found)):
+        for note in (*health.of_weights(run, found.lost, found.epoch), *intervals.notes(config, asked, found)):
             say(note)
         return make
     loaded = load(run, step)
     model = loaded.model
-    for note in trust.of_weights(run, loaded.diverged, loaded.epoch):
+    for note in health.of_weights(run, loaded.diverged, loaded.epoch):
         say(note)
     if not hasattr(model, "embed"):
         raise ConfigError(f"--embed: model {config.model} has no representation z = phi(x) of its own; leave it out.")

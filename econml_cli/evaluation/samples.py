@@ -10,14 +10,14 @@ import jax
 import numpy as np
 from flax import nnx
 
-from econml_cli.config import FitConfig
+from econml_cli.config.fit_config import FitConfig
 from econml_cli.errors import ConfigError, DataError, RunError
 from econml_cli.problems import registry as problems
 from econml_cli.problems.base import Batch
-from econml_cli.runs import Run
+from econml_cli.runs.directory import Run
 from econml_cli.training.precision import to_device
-from econml_cli.training.record import same_data, with_own_file
-from econml_cli.training.setup import assemble
+from econml_cli.training.run.provenance import same_data, with_own_file
+from econml_cli.training.setup.setup import assemble
 
 #: numbers in one block of inputs: bounds the memory of a prediction, whatever the number of rows
 BLOCK_NUMBERS = 2**20

@@ -7,9 +7,9 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from econml_cli import disk
 from econml_cli.errors import EconmlError
 from econml_cli.export.formats import check_free
+from econml_cli.storage import disk
 
 
 @contextlib.contextmanager

@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from econml_cli import trust
-from econml_cli.config import FitConfig
+from econml_cli.config.fit_config import FitConfig
 from econml_cli.errors import DataError, EconmlError, RunError
 from econml_cli.evaluation.predictions import columns
 from econml_cli.evaluation.samples import Samples, own_samples, predicted
 from econml_cli.problems import registry as problems
-from econml_cli.runs import Run
-from econml_cli.training import position
+from econml_cli.runs import health
+from econml_cli.runs.directory import Run
+from econml_cli.training.run import restore
 
 #: the largest relative difference that rounding explains, max |a - b| / max |b|
 BOUNDS = {"float32": 1e-5, "float64": 1e-10}
@@ -87,7 +87,7 @@ def read(run: Run, step: int | None = None) -> Fitted:
         RunError, CheckpointError: the run cannot be read. EconmlError: its predictions are not finite, or an
         observation is not one array.
     """
-    loaded = position.load(run, step)
+    loaded = restore.load(run, step)
     config, preprocessing = loaded.config, run.preprocessing()
     samples, notes = _samples(run, config, preprocessing)
     problem = samples.problem
@@ -110,7 +110,7 @@ def read(run: Run, step: int | None = None) -> Fitted:
         )
     out = predicted(_Plain(), loaded.model, standardised, config.trainer.precision)
     outputs = _outputs(problem, preprocessing, out, y, BOUNDS[config.trainer.precision])
-    weights = trust.of_weights(run, loaded.diverged, loaded.epoch)
+    weights = health.of_weights(run, loaded.diverged, loaded.epoch)
     return Fitted(
         run, config, loaded.model, problem, loaded.epoch, inputs, outputs, raw.astype(inputs.dtype), y,
         split or "random inputs", (*samples.notes, *notes, *weights),
@@ -138,7 +138,7 @@ def _samples(run: Run, config: FitConfig, preprocessing: dict[str, Any] | None) 
 
 def _drawn(run: Run) -> np.ndarray:
     """Standard normal inputs for the network, [DRAWN, ...]."""
-    shape = position.shapes_from(run.manifest()["shapes"]).observation()
+    shape = restore.shapes_from(run.manifest()["shapes"]).observation()
     return np.random.default_rng(0).standard_normal((DRAWN, *shape))
 
 

@@ -5,8 +5,8 @@ import shlex
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from econml_cli.display import key_values, number
 from econml_cli.export.write import Exported
+from econml_cli.output.terminal import key_values, number
 
 
 def text(done: Exported) -> RenderableType:

@@ -10,7 +10,7 @@ from econml_cli.export.formats import check
 from econml_cli.export.readme import readme
 from econml_cli.export.verify import verify
 from econml_cli.export.writers import WRITERS, write_about
-from econml_cli.runs import Run
+from econml_cli.runs.directory import Run
 from econml_cli.training.precision import precision
 
 

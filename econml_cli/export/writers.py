@@ -11,12 +11,12 @@ import numpy as np
 from flax import nnx
 from jax.extend.core import jaxpr_as_fun
 
-import econml_cli
 from econml_cli.errors import EconmlError
 from econml_cli.export import twins
 from econml_cli.export.assemble import model_source
 from econml_cli.export.fitted import Fitted
 from econml_cli.export.torch_names import own_state, torch_state
+from econml_cli.version import __version__
 
 #: where a StableHLO export runs
 PLATFORMS = ("cpu", "cuda", "tpu")
@@ -58,9 +58,7 @@ def _describe(fitted: Fitted) -> twins.Description:
 def _write_code(
     fitted: Fitted, directory: Path, description: twins.Description, framework: str, name: str
 ) -> dict[str, Any]:
-    title = (
-        f"Model {fitted.config.model} of run {fitted.run.name} in {name}, written by econml {econml_cli.__version__}."
-    )
+    title = f"Model {fitted.config.model} of run {fitted.run.name} in {name}, written by econml {__version__}."
     source = model_source(framework, description.templates, description.classes, title)
     (directory / "model.py").write_text(source, encoding="utf-8")
     return {"network": description.network}
@@ -141,7 +139,7 @@ def write_about(fitted: Fitted, directory: Path, more: dict[str, Any]) -> None:
         "outputs": {**asdict(fitted.outputs), "dtype": str(fitted.y.dtype)},
         "problem": fitted.config.problem,
         "run": {"name": fitted.run.name, "id": manifest.get("id"), "epoch": fitted.epoch},
-        "econml": econml_cli.__version__,
+        "econml": __version__,
     }
     _dump(directory / "model.json", about)
 

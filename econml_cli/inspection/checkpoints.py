@@ -4,14 +4,15 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from econml_cli import checkpoint, trust
 from econml_cli.inspection import selection
 from econml_cli.inspection.graph import describe_graph
 from econml_cli.inspection.report import Report
 from econml_cli.inspection.state import Leaf, describe_state
-from econml_cli.runs import Run
-from econml_cli.training import position
+from econml_cli.runs import health
+from econml_cli.runs.directory import Run
+from econml_cli.storage import checkpoint
 from econml_cli.training.precision import precision
+from econml_cli.training.run import restore
 
 #: what `econml inspect checkpoint` shows unless asked for something else
 VIEWS = ("summary", "graphdef", "state")
@@ -35,7 +36,7 @@ def describe_checkpoint(
     """
     manifest = run.manifest()
     with precision(run.config().trainer.precision):
-        loaded = position.load(run, step)
+        loaded = restore.load(run, step)
         leaves = describe_state(loaded.model)
         selection.check(path, [leaf.path for leaf in leaves])
         return Report(
@@ -49,27 +50,27 @@ def describe_checkpoint(
         )
 
 
-def _table(manifest: Mapping[str, Any], loaded: position.Loaded, path: str | None, leaves: Sequence[Leaf]) -> Any:
+def _table(manifest: Mapping[str, Any], loaded: restore.Loaded, path: str | None, leaves: Sequence[Leaf]) -> Any:
     from econml_cli.inspection.layers import describe_layers
 
-    observation = position.shapes_from(manifest["shapes"]).observation()
+    observation = restore.shapes_from(manifest["shapes"]).observation()
     layers = describe_layers(loaded.model, observation, loaded.config.trainer.precision)
     return selection.layers(path, layers, leaves)
 
 
-def _grad(run: Run, loaded: position.Loaded, path: str | None) -> Any:
+def _grad(run: Run, loaded: restore.Loaded, path: str | None) -> Any:
     from econml_cli.inspection.gradients import describe_gradients
 
     found = describe_gradients(run, loaded)
     return dataclasses.replace(found, leaves=selection.rows(path, found.leaves))
 
 
-def _summary(run: Run, manifest: Mapping[str, Any], loaded: position.Loaded, leaves: Sequence[Leaf]) -> dict[str, Any]:
+def _summary(run: Run, manifest: Mapping[str, Any], loaded: restore.Loaded, leaves: Sequence[Leaf]) -> dict[str, Any]:
     return {
         "run": str(run.path),
         "model": loaded.config.model,
         "problem": loaded.config.problem,
-        "status": trust.status(run, loaded.diverged),
+        "status": health.status(run, loaded.diverged),
         **{key: manifest.get(key) for key in ("created", "finished", "command")},
         **_which(run, loaded),
         "parameters": _total([leaf for leaf in leaves if leaf.kind == "Param"]),
@@ -85,7 +86,7 @@ def _total(leaves: Any) -> dict[str, int]:
     return {"arrays": len(leaves), "count": sum(x.count for x in leaves), "bytes": sum(x.bytes for x in leaves)}
 
 
-def _which(run: Run, loaded: position.Loaded) -> dict[str, Any]:
+def _which(run: Run, loaded: restore.Loaded) -> dict[str, Any]:
     """Which weights are shown, from which epoch, and their losses."""
     losses, source = _losses(run, loaded.epoch, loaded.section) if loaded.member is None else ({}, None)
     return {

@@ -9,14 +9,14 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from econml_cli.config import FitConfig
+from econml_cli.config.fit_config import FitConfig
 from econml_cli.evaluation.samples import own_samples
 from econml_cli.inspection.hidden import hidden_units
 from econml_cli.inspection.sample_blocks import blocks
 from econml_cli.inspection.state import describe_state
-from econml_cli.runs import Run
-from econml_cli.training import position
+from econml_cli.runs.directory import Run
 from econml_cli.training.precision import precision, to_device
+from econml_cli.training.run import restore
 
 #: a layer fails where more than this share of the units it reads are dead
 DEAD = 0.1
@@ -46,7 +46,7 @@ def check_run(run: Run, step: int | None = None) -> tuple[Check, ...]:
         DataError: the data are gone. RunError, CheckpointError: as `describe_checkpoint`.
     """
     with precision(run.config().trainer.precision):
-        loaded = position.load(run, step)
+        loaded = restore.load(run, step)
         dtype = loaded.config.trainer.precision
         parts = own_samples(run, loaded.config).parts
         train = to_device(parts["train"], dtype).x

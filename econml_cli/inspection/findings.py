@@ -7,9 +7,9 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from econml_cli.display import Widest, columns, number
 from econml_cli.errors import plural
 from econml_cli.inspection.text import heading
+from econml_cli.output.terminal import Widest, columns, number
 
 _STYLES = {"pass": "", "fail": "bold red", "not applicable": "dim"}
 

@@ -8,18 +8,18 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from econml_cli import checkpoint
 from econml_cli.evaluation.samples import own_samples, size
 from econml_cli.inspection.hidden import Hidden, hidden_units
 from econml_cli.inspection.sample_blocks import blocks
 from econml_cli.inspection.state import natural
 from econml_cli.problems.base import Batch
-from econml_cli.runs import Run
-from econml_cli.training.epoch import num_batches
-from econml_cli.training.optimizers import hyperparameters, optimizer, schedule
-from econml_cli.training.position import Loaded
+from econml_cli.runs.directory import Run
+from econml_cli.storage import checkpoint
 from econml_cli.training.precision import to_device
-from econml_cli.training.second_order import is_second_order
+from econml_cli.training.run.restore import Loaded
+from econml_cli.training.step.epoch import num_batches
+from econml_cli.training.step.optimizers import hyperparameters, optimizer, schedule
+from econml_cli.training.step.second_order import is_second_order
 
 
 @dataclass(frozen=True)

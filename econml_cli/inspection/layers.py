@@ -8,7 +8,7 @@ from flax import nnx
 
 from econml_cli.inspection.calls import listen
 from econml_cli.inspection.state import abbreviate
-from econml_cli.training.setup import num_params
+from econml_cli.training.setup.setup import num_params
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from econml_cli import config as configs
-from econml_cli import plugins, runs
+from econml_cli.config import fit_config as configs
 from econml_cli.errors import EconmlError, RunError
-from econml_cli.fields import Option, options_of
-from econml_cli.runs import Run
+from econml_cli.options import plugins
+from econml_cli.options.fields import Option, options_of
+from econml_cli.runs import directory
+from econml_cli.runs.directory import Run
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,7 @@ class RunRow:
 
 def describe_runs(runs_dir: Path) -> list[RunRow]:
     """The runs directly below a directory, newest last; [] where there are none."""
-    return [_run_row(run) for run in runs.list_runs(runs_dir)]
+    return [_run_row(run) for run in directory.list_runs(runs_dir)]
 
 
 def _run_row(run: Run) -> RunRow:

@@ -9,7 +9,7 @@ import jax
 import numpy as np
 from flax import nnx
 
-from econml_cli.checkpoint import path_name
+from econml_cli.storage.checkpoint import path_name
 
 _SHORT = {"float": "f", "bfloat": "bf", "int": "i", "uint": "u", "complex": "c"}
 

@@ -10,10 +10,10 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-from econml_cli.display import Widest, columns, key_values, number, pairs, size
 from econml_cli.errors import plural
-from econml_cli.fields import Option, as_text
 from econml_cli.inspection.listings import Entry, RunRow, type_name
+from econml_cli.options.fields import Option, as_text
+from econml_cli.output.terminal import Widest, columns, key_values, number, pairs, size
 
 #: arrays with more elements are printed with their middle left out
 ABBREVIATE = 60

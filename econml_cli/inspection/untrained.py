@@ -5,18 +5,18 @@ from typing import Any
 import jax.numpy as jnp
 from flax import nnx
 
-from econml_cli.config import FitConfig
+from econml_cli.config.fit_config import FitConfig
 from econml_cli.errors import DataError
-from econml_cli.fields import written
 from econml_cli.inspection import selection
 from econml_cli.inspection.graph import describe_graph
 from econml_cli.inspection.layers import describe_layers
 from econml_cli.inspection.report import Report
 from econml_cli.inspection.state import Leaf, describe_state
 from econml_cli.models.building import Shapes
+from econml_cli.options.fields import written
 from econml_cli.problems import building as problems
 from econml_cli.training.precision import precision
-from econml_cli.training.setup import abstract_model, shapes_of
+from econml_cli.training.setup.setup import abstract_model, shapes_of
 
 VIEWS = ("summary", "graphdef", "state")
 

@@ -9,9 +9,9 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-from econml_cli.display import Widest, columns, key_values, number, pairs, size
-from econml_cli.fields import as_text
 from econml_cli.inspection.text import arrays, graph, heading, state, summary
+from econml_cli.options.fields import as_text
+from econml_cli.output.terminal import Widest, columns, key_values, number, pairs, size
 
 #: columns from which graphdef and state stand side by side
 SIDE_BY_SIDE = 100

@@ -7,10 +7,10 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from econml_cli import own_modules
 from econml_cli.errors import ConfigError
 from econml_cli.models import registry, representations
-from econml_cli.signature import accepted
+from econml_cli.options import own_modules
+from econml_cli.options.signature import accepted
 
 
 @dataclass(frozen=True)

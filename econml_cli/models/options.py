@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from econml_cli.fields import option
+from econml_cli.options.fields import option
 
 Init = Literal["lecun_normal", "torch_uniform"]
 Activation = Literal["relu", "tanh", "gelu", "silu", "sigmoid", "softplus", "identity"]

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
 
-from econml_cli import plugins, signature
 from econml_cli.errors import ConfigError
 from econml_cli.models import options
+from econml_cli.options import plugins, signature
 
 #: the entry points by which installed packages offer models
 GROUP = "econml_cli.models"

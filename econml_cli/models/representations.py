@@ -9,8 +9,8 @@ from importlib import import_module
 from typing import Any
 
 from econml_cli.errors import suggest
-from econml_cli.fields import Option, as_text, coerce, options_of
 from econml_cli.models.registry import MODELS
+from econml_cli.options.fields import Option, as_text, coerce, options_of
 
 
 @dataclass(frozen=True)

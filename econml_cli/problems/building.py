@@ -7,11 +7,11 @@ from typing import Any
 import jax
 from flax import nnx
 
-from econml_cli import own_modules
 from econml_cli.errors import ConfigError, ShapeError
+from econml_cli.options import own_modules
+from econml_cli.options.signature import accepted
 from econml_cli.problems import registry
 from econml_cli.problems.base import Problem
-from econml_cli.signature import accepted
 
 #: what `base.Problem` declares
 CONTRACT = (

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from econml_cli.fields import option
+from econml_cli.options.fields import option
 
 Nodes = Literal["uniform", "equispaced", "chebyshev"]
 Loss = Literal["mse", "binary", "multiclass", "reconstruction"]

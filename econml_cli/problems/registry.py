@@ -4,9 +4,9 @@ model: its parameters in parameters.py, a row in economies.py)."""
 from importlib import import_module
 from typing import Any
 
-from econml_cli import plugins, signature
+from econml_cli.options import plugins, signature
 from econml_cli.problems import options
-from econml_cli.problems.economies import ECONOMIES
+from econml_cli.problems.economies.table import ECONOMIES
 from econml_cli.problems.entry import ProblemEntry
 
 #: the entry points by which installed packages offer problems

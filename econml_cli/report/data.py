@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from econml_cli.display import number
-from econml_cli.evaluation.layout.render import Grid, cell
 from econml_cli.evaluation.samples import own_samples, size
-from econml_cli.runs import Run
+from econml_cli.output.tables import Grid, cell
+from econml_cli.output.terminal import number
+from econml_cli.runs.directory import Run
 from econml_cli.training.precision import precision
 
 #: rows of the table of features

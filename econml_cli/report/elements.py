@@ -5,8 +5,8 @@ import html
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from econml_cli.evaluation.layout.render import Grid
-from econml_cli.problems.economics import FAILED, PASSED
+from econml_cli.output.tables import Grid
+from econml_cli.problems.economies.verdicts import FAILED, PASSED
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from econml_cli import disk
 from econml_cli.errors import ConfigError, RunError
+from econml_cli.storage import disk
 
 #: in the head of every page, so that we know our own
 MARK = b'<meta name="generator" content="econml report">'

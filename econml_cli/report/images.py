@@ -3,7 +3,7 @@
 import io
 from typing import Any
 
-from econml_cli import plots
+from econml_cli.output import figure_files
 from econml_cli.report.elements import image
 
 #: bytes beyond which a picture of lines becomes one of dots: a cloud of points is ten times as large in SVG
@@ -27,7 +27,7 @@ def by_panel(figure: Any, leave_out: str) -> str:
         leave_out: the title of panels that are not shown.
     """
     figure.suptitle("")
-    plots.as_written(figure)
+    figure_files.as_written(figure)
     figure.draw_without_rendering()  # the layout is made here, and kept
     figure.set_layout_engine("none")
     found = []

@@ -2,9 +2,9 @@
 
 import shlex
 
-from econml_cli.evaluation.layout.render import Grid
+from econml_cli.output.tables import Grid
 from econml_cli.report.elements import code, paragraph, table
-from econml_cli.runs import Run
+from econml_cli.runs.directory import Run
 
 
 def repeat(run: Run) -> str:

@@ -5,13 +5,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import resources
 
-from econml_cli import __version__
+from econml_cli.evaluation import evaluation_tables
 from econml_cli.evaluation.evaluate import REPORTED
-from econml_cli.evaluation.layout import tables
-from econml_cli.evaluation.layout.render import Grid
+from econml_cli.output.tables import Grid
 from econml_cli.report.elements import Section, escape, table
 from econml_cli.report.sections import Account, Options, account, anchored
-from econml_cli.runs import Run
+from econml_cli.runs.directory import Run
+from econml_cli.version import __version__
 
 #: columns of a table beside its first
 COLUMNS = 7
@@ -83,12 +83,12 @@ def _comparison(accounts: Sequence[Account]) -> str:
     found = [one.evaluation for one in accounts if one.evaluation is not None]
     if not found:
         return ""
-    ranked = tables.ordered(found, None)
-    shares = tables.passed(ranked)
+    ranked = evaluation_tables.ordered(found, None)
+    shares = evaluation_tables.passed(ranked)
     links, split = [anchors[id(e)] for e in ranked], next(s for s in REPORTED if any(e.reported == s for e in ranked))
     body = "".join(
         table(grid, links, caption=f"Sorted by {split} loss{', continued' * (i > 0)}")
-        for i, grid in enumerate(_slices(tables.comparison(ranked)))
+        for i, grid in enumerate(_slices(evaluation_tables.comparison(ranked)))
     )
     body += table(shares) if shares else ""
     return f'<section id="comparison" class="comparison"><h2>Comparison</h2>{body}</section>'

@@ -7,8 +7,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from econml_cli import disk
 from econml_cli.errors import RunError
+from econml_cli.storage import disk
 
 #: what such a browser may be called
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")

@@ -6,17 +6,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from econml_cli.display import number
 from econml_cli.errors import ConfigError, EconmlError
-from econml_cli.evaluation import evaluate
+from econml_cli.evaluation import evaluate, evaluation_tables
 from econml_cli.evaluation.drawing import curves
 from econml_cli.evaluation.ensemble import members
 from econml_cli.evaluation.evaluate import Evaluation
-from econml_cli.evaluation.layout import tables
-from econml_cli.evaluation.layout.render import cell, interval
+from econml_cli.output.tables import cell, interval
+from econml_cli.output.terminal import number
 from econml_cli.report import data, images, origin
 from econml_cli.report.elements import Section, code, definitions, paragraph, table, verdicts
-from econml_cli.runs import Run
+from econml_cli.runs.directory import Run
 from econml_cli.training.precision import precision
 
 #: columns of the text of a model
@@ -98,7 +97,7 @@ def _results(subject: Subject) -> str:
         parts.append(verdicts((name, word, MEANINGS.get(name, "")) for name, word in told.items()))
     if failed := e.verdicts.get("failed"):
         parts.append(paragraph(f"Not passed: {failed}.", "note"))
-    first, *others = [grid for grid in tables.single(e) if grid.title != "Verdicts"]
+    first, *others = [grid for grid in evaluation_tables.single(e) if grid.title != "Verdicts"]
     parts += [table(first, caption=f"Losses and metrics, weights of epoch {e.epoch:,}"), *map(table, others)]
     if e.bootstrap:
         parts.append(

@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from econml_cli.runs import Run, append_metrics
+from econml_cli.runs.directory import Run, append_metrics
 from econml_cli.tracking.rows import after, as_text
 
 #: seconds between two times that the disk is waited for

@@ -55,6 +55,6 @@ def as_text(rows: Iterable[Mapping[str, Any]]) -> str:
         return rows.json_lines()
     import json
 
-    from econml_cli.disk import finite
+    from econml_cli.storage.disk import finite
 
     return "".join(json.dumps(finite(row), allow_nan=False) + "\n" for row in rows)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from econml_cli.errors import EconmlError
-from econml_cli.runs import Run
+from econml_cli.runs.directory import Run
 from econml_cli.tracking.wandb_client import Client, explain, other_parent, run_id, short
 from econml_cli.tracking.wandb_sink import resolve_mode
 

@@ -6,11 +6,11 @@ from typing import Any
 import jax
 from flax import nnx
 
-from econml_cli.config import FitConfig
+from econml_cli.config.fit_config import FitConfig
 from econml_cli.training.fit import check
+from econml_cli.training.loop.trainer import Trainer
 from econml_cli.training.precision import precision
-from econml_cli.training.setup import assemble, num_params
-from econml_cli.training.trainer import Trainer
+from econml_cli.training.setup.setup import assemble, num_params
 
 
 @dataclass(frozen=True)

@@ -7,19 +7,21 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from econml_cli import checkpoint, disk, runs
-from econml_cli.config import FitConfig, TrackingOptions
+from econml_cli.config.fit_config import FitConfig, TrackingOptions
 from econml_cli.errors import CheckpointError, ConfigError, RunError
-from econml_cli.runs import Run
-from econml_cli.training import record, suitable
-from econml_cli.training.ensemble import Ensemble
-from econml_cli.training.position import check_identity, from_sections
+from econml_cli.runs import directory as runs
+from econml_cli.runs.directory import Run
+from econml_cli.storage import checkpoint, disk
+from econml_cli.training.loop.ensemble import Ensemble
+from econml_cli.training.loop.trainer import Chunk, Trainer
 from econml_cli.training.precision import precision
-from econml_cli.training.programs import Programs
-from econml_cli.training.recording import FitResult, OpenSinks, Recording, no_sinks
-from econml_cli.training.setup import Setup, Workshop
-from econml_cli.training.solving import check_solvable
-from econml_cli.training.trainer import Chunk, Trainer
+from econml_cli.training.run import provenance
+from econml_cli.training.run.recorder import FitResult, OpenSinks, Recording, no_sinks
+from econml_cli.training.run.restore import check_identity, from_sections
+from econml_cli.training.setup import second_order_checks
+from econml_cli.training.setup.setup import Setup, Workshop
+from econml_cli.training.step.programs import Programs
+from econml_cli.training.step.solving import check_solvable
 
 #: what may differ when a run is resumed; everything else would make it another run
 RESUMABLE = ("num_epochs", "checkpoint_every", "keep")
@@ -39,7 +41,7 @@ def fit(
     """Fit a model to a problem and keep everything in a new run directory.
 
     Args:
-        config: what to fit; see `econml_cli.config.build`.
+        config: what to fit; see `econml_cli.config.fit_config.build`.
         directory: the run directory to make; `force` replaces a run that is there.
         command: the command line, for the record.
         open_sinks: called with (run, config, epochs done) when training starts; where metrics go besides metrics.jsonl.
@@ -53,7 +55,7 @@ def fit(
     runs.check_free(directory, force)
     with precision(config.trainer.precision):
         trainer = make_trainer(config, workshop or Workshop(), programs)
-        run = runs.create(directory, record.files(trainer.setup, command), force)
+        run = runs.create(directory, provenance.files(trainer.setup, command), force)
         try:
             with runs.training_lock(run):
                 return _train(run, trainer, open_sinks, stop_signal, started)
@@ -86,7 +88,7 @@ def resume(
     if tracking is not None:
         config = dataclasses.replace(config, tracking=tracking)
     with precision(config.trainer.precision), runs.training_lock(run):
-        trainer = make_trainer(record.with_own_file(run, config), Workshop())
+        trainer = make_trainer(provenance.with_own_file(run, config), Workshop())
         continued(run, trainer.setup, trainer)
         disk.write_text(run.path / "config.yaml", config.to_yaml())
         (run.path / "summary.json").unlink(missing_ok=True)  # it is of the shorter run
@@ -144,7 +146,7 @@ def check(setup: Setup) -> None:
             cannot train it.
     """
     check_solvable(setup)
-    suitable.check(setup)
+    second_order_checks.check(setup)
     if setup.config.trainer.patience and setup.val is None:
         raise ConfigError("--patience needs a validation split, and there is none; set --val-fraction (or --N-val).")
 
@@ -181,7 +183,7 @@ def continued(run: Run, setup: Setup, trainer: Trainer | Ensemble) -> None:
     Raises:
         RunError: its data are no longer the same. CheckpointError: there is no checkpoint that fits.
     """
-    if not record.same_data(run, setup):
+    if not provenance.same_data(run, setup):
         raise RunError(
             f"The data of {run.path} are no longer what it was fitted to, so it cannot be resumed; fit again."
         )

@@ -6,12 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from econml_cli import disk, runs
-from econml_cli.config import FitConfig
+from econml_cli.config.fit_config import FitConfig
+from econml_cli.runs import directory as runs
+from econml_cli.storage import disk
 from econml_cli.training.fit import fit
-from econml_cli.training.programs import Programs
-from econml_cli.training.recording import FitResult
-from econml_cli.training.setup import Workshop
+from econml_cli.training.run.recorder import FitResult
+from econml_cli.training.setup.setup import Workshop
+from econml_cli.training.step.programs import Programs
 
 
 def fit_until_passed(

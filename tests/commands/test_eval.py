@@ -10,14 +10,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from econml_cli.config import build
-from econml_cli.evaluation import Estimate, Evaluation
-from econml_cli.evaluation.comparing import comparable
-from econml_cli.evaluation.layout import render, tables
-from econml_cli.runs import Run, create
-from econml_cli.training import record
+from econml_cli.config.fit_config import build
+from econml_cli.evaluation import Estimate, Evaluation, evaluation_tables
+from econml_cli.evaluation.comparing import rankable
+from econml_cli.output import tables as render
+from econml_cli.runs.directory import Run, create
 from econml_cli.training.fit import fit
-from econml_cli.training.setup import assemble
+from econml_cli.training.run import provenance
+from econml_cli.training.setup.setup import assemble
 
 
 @pytest.fixture(scope="module")
@@ -68,18 +68,18 @@ def test_several_runs_are_sorted_by_test_loss_or_by_a_column(econml, made):
 def as_if_evaluated(name: str, problem: str, reported: str = "test", **options) -> Evaluation:
     """What is said of a run in `runs` that nobody has trained."""
     config = build("linear", problem, [("test", {"num_epochs": 1, **options})])
-    run = create(Path("runs") / name, record.files(assemble(config), None), force=False)
+    run = create(Path("runs") / name, provenance.files(assemble(config), None), force=False)
     return dataclasses.replace(made_up(name), path=str(run.path), problem=problem, reported=reported)
 
 
 @pytest.mark.slow
 def test_draws_of_one_problem_are_ranked_whatever_their_seed_and_their_size():
     first = as_if_evaluated("first", "linear", N=50)
-    assert comparable.notes([first, as_if_evaluated("seed", "linear", N=80, N_test=30, seed=1)]) == []
+    assert rankable.notes([first, as_if_evaluated("seed", "linear", N=80, N_test=30, seed=1)]) == []
     noisy = as_if_evaluated("noisy", "linear", N=50, sigma=5.0)
     says = "noisy cannot be ranked with first by its loss: its --sigma is 5.0, not 0.0001."
-    assert comparable.notes([first, noisy]) == [says]
-    assert comparable.notes([first, dataclasses.replace(noisy, changed={"sigma": 5.0})]) == []
+    assert rankable.notes([first, noisy]) == [says]
+    assert rankable.notes([first, dataclasses.replace(noisy, changed={"sigma": 5.0})]) == []
 
 
 @pytest.mark.slow
@@ -93,21 +93,21 @@ def test_regressions_are_ranked_where_their_target_and_their_test_rows_are_the_s
         return as_if_evaluated(name, "tabular", reported, data=data, **options)
 
     wide, logs = run("wide", "wide.csv", target="y"), run("logs", "wide.csv", formula="log(y) ~ a")
-    assert comparable.notes([wide, run("narrow", "narrow.parquet", target="y")]) == []
-    assert comparable.notes([wide, run("shifted", "shifted.csv", target="y")])[0].startswith(
+    assert rankable.notes([wide, run("narrow", "narrow.parquet", target="y")]) == []
+    assert rankable.notes([wide, run("shifted", "shifted.csv", target="y")])[0].startswith(
         "shifted cannot be ranked with wide by its loss: its data file is shifted.csv (sha256 "
     )
     split = run("split", "wide.csv", target="y", split_seed=1)
-    assert comparable.notes([wide, split])[0].endswith(": its --split-seed is 1, not 0.")
-    assert comparable.notes([wide, logs, split])[0].endswith(" (nor can 1 more): its target is log(y), not y.")
+    assert rankable.notes([wide, split])[0].endswith(": its --split-seed is 1, not 0.")
+    assert rankable.notes([wide, logs, split])[0].endswith(" (nor can 1 more): its target is log(y), not y.")
     folds = [run(f"fold{k}", "wide.csv", target="y", folds=7, fold=k) for k in (1, 7)]
-    assert comparable.notes(folds) == []
+    assert rankable.notes(folds) == []
     on_a_file = [dataclasses.replace(each, reported="data") for each in (wide, split)]
-    assert comparable.notes(on_a_file) == []
+    assert rankable.notes(on_a_file) == []
 
 
 def test_what_cannot_be_ranked_is_said_on_stderr(econml, made, monkeypatch):
-    monkeypatch.setattr(comparable, "notes", lambda found: [f"{found[1].run} is of another problem."])
+    monkeypatch.setattr(rankable, "notes", lambda found: [f"{found[1].run} is of another problem."])
     done = econml("eval", made / "bad", made / "good", "--bootstrap", 0, "--json")
     assert done.stderr == "econml eval: bad is of another problem.\n"
     assert len(json.loads(done.stdout)) == 2
@@ -194,7 +194,7 @@ def test_a_run_that_is_not_there_is_exit_code_1(econml, made):
 
 def test_columns_that_do_not_fit_are_left_out_and_counted():
     several = [made_up("a", test_loss=1.5, train_loss=1.0), made_up("b", test_loss=0.5, train_loss=2.0)]
-    out = tables.render(several, "table", several=True, width=30)
+    out = evaluation_tables.render(several, "table", several=True, width=30)
     header, *lines, more = out.splitlines()
     assert header == "  run  test_loss  train_loss"
     assert lines == ["  a        1.500       1.000", "  b       0.5000       2.000"]
@@ -203,8 +203,8 @@ def test_columns_that_do_not_fit_are_left_out_and_counted():
 
 def test_missing_values_come_last_whichever_way_it_is_sorted():
     several = [made_up("a", train_loss=1.0), made_up("b", test_loss=2.0), made_up("c", test_loss=1.0)]
-    assert [e.run for e in tables.ordered(several, None)] == ["c", "b", "a"]
-    assert [e.run for e in tables.ordered(several, "-test_loss")] == ["b", "c", "a"]
+    assert [e.run for e in evaluation_tables.ordered(several, None)] == ["c", "b", "a"]
+    assert [e.run for e in evaluation_tables.ordered(several, "-test_loss")] == ["b", "c", "a"]
 
 
 def test_latex_escapes_names_and_writes_powers_of_ten():

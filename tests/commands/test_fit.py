@@ -375,8 +375,8 @@ def test_without_a_stdout_a_fit_is_still_a_fit(isolated):
 def test_a_failed_save_leaves_no_unfinished_checkpoint_and_says_why(isolated, monkeypatch):
     import numpy as np
 
-    from econml_cli import checkpoint
     from econml_cli.errors import CheckpointError
+    from econml_cli.storage import checkpoint
 
     writer = checkpoint.CheckpointWriter(isolated / "ck", keep=1)
     (isolated / "ck" / "7.orbax-checkpoint-tmp-1").mkdir(parents=True)

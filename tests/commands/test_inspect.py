@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from econml_cli.config import build
+from econml_cli.config.fit_config import build
 from econml_cli.training.fit import fit
 
 

@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from econml_cli.config import build
+from econml_cli.config.fit_config import build
 from econml_cli.evaluation.simulation import fan, series
 from econml_cli.evaluation.simulation.simulated import at_truth, simulate
-from econml_cli.problems.brock_mirman import BrockMirman
-from econml_cli.runs import Run
+from econml_cli.problems.economies.brock_mirman import BrockMirman
+from econml_cli.runs.directory import Run
 from econml_cli.training.fit import fit
 
 #: a savings rate that is the same in every state: alpha beta unless `share` says another

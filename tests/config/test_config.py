@@ -7,11 +7,11 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from econml_cli import config
-from econml_cli.config import TrainerOptions
+from econml_cli.config import fit_config
+from econml_cli.config.fit_config import TrainerOptions
 from econml_cli.errors import ConfigError
-from econml_cli.fields import as_text, coerce, options_of
 from econml_cli.models.registry import MODELS
+from econml_cli.options.fields import as_text, coerce, options_of
 from econml_cli.problems.options import TabularOptions
 from econml_cli.problems.registry import PROBLEMS
 
@@ -88,14 +88,14 @@ def test_lists_are_read_from_commas_and_from_yaml_lists():
 
 def test_every_problem_of_a_config_is_listed_at_once():
     with pytest.raises(ConfigError) as caught:
-        config.build("mlp", "linear", [("file.yaml", {"lr": -1, "widht": 3, "num_epochs": "x"})])
+        fit_config.build("mlp", "linear", [("file.yaml", {"lr": -1, "widht": 3, "num_epochs": "x"})])
     text = str(caught.value)
     assert "--lr" in text and "--num-epochs" in text and "'widht'" in text and "'width'" in text
     assert "file.yaml" in text
 
 
 def test_an_earlier_layer_beats_a_later_one():
-    built = config.build("mlp", "linear", [("a", {"lr": 0.5}), ("b", {"lr": 0.1, "width": 7})])
+    built = fit_config.build("mlp", "linear", [("a", {"lr": 0.5}), ("b", {"lr": 0.1, "width": 7})])
     assert (built.trainer.lr, built.model_options.width) == (0.5, (7,))
 
 
@@ -106,10 +106,12 @@ def test_an_earlier_layer_beats_a_later_one():
     optimizer=st.sampled_from(["adam", "adamw", "sgd"]),
 )
 def test_a_config_survives_its_yaml(lr, sigma, width, optimizer):
-    built = config.build("mlp", "linear", [("x", {"lr": lr, "sigma": sigma, "width": width, "optimizer": optimizer})])
+    built = fit_config.build(
+        "mlp", "linear", [("x", {"lr": lr, "sigma": sigma, "width": width, "optimizer": optimizer})]
+    )
     values = yaml.safe_load(built.to_yaml())
     model, problem = values.pop("model"), values.pop("problem")
-    assert config.build(model, problem, [("yaml", values)]) == built
+    assert fit_config.build(model, problem, [("yaml", values)]) == built
 
 
 @pytest.mark.parametrize(
@@ -118,19 +120,19 @@ def test_a_config_survives_its_yaml(lr, sigma, width, optimizer):
 def test_a_config_file_that_is_not_a_flat_mapping_is_refused(text, isolated):
     (isolated / "c.yaml").write_text(text)
     with pytest.raises(ConfigError, match=r"c\.yaml"):
-        config.read_yaml(Path("c.yaml"))
+        fit_config.read_yaml(Path("c.yaml"))
 
 
 def test_no_two_parts_of_a_fit_share_the_name_of_an_option():
     for model in MODELS.values():
         for problem in PROBLEMS.values():
-            parts = (model.options, problem.options, TrainerOptions, config.TrackingOptions, config.RunOptions)
+            parts = (model.options, problem.options, TrainerOptions, fit_config.TrackingOptions, fit_config.RunOptions)
             names = [opt.name for part in parts for opt in options_of(part)]
             assert len(names) == len(set(names))
 
 
 def test_every_option_has_a_help_line_and_a_default_within_its_bounds():
-    for cls in [e.options for e in (*MODELS.values(), *PROBLEMS.values())] + [TrainerOptions, config.RunOptions]:
+    for cls in [e.options for e in (*MODELS.values(), *PROBLEMS.values())] + [TrainerOptions, fit_config.RunOptions]:
         for opt in options_of(cls):
             assert len(opt.help) > 10, opt.name
             if opt.default is not None:

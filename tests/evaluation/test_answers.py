@@ -73,7 +73,7 @@ def test_a_figure_that_fails_leaves_the_answer(econml, ols, monkeypatch):
     def fails(figure, path):
         raise RunError("no room on the disk")
 
-    monkeypatch.setattr("econml_cli.plots.save", fails)
+    monkeypatch.setattr("econml_cli.output.figure_files.save", fails)
     ran = econml("eval", "ols", "--pdp", "x1", "--plot", "x1.svg")
     assert ran.code == 1 and "no room on the disk" in ran.stderr and "Partial dependence of y on x1" in ran.stdout
 

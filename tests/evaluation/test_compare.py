@@ -24,10 +24,10 @@ from econml_cli.evaluation.comparing.accuracy_tests import (
 )
 from econml_cli.evaluation.comparing.compare import compare
 from econml_cli.evaluation.comparing.compare_layout import interval, table
-from econml_cli.evaluation.layout import blocks
-from econml_cli.evaluation.layout.blocks import Table
-from econml_cli.runs import Run
-from econml_cli.training.position import load_model
+from econml_cli.output import regression_tables
+from econml_cli.output.regression_tables import Table
+from econml_cli.runs.directory import Run
+from econml_cli.training.run.restore import load_model
 from tests.support.fits import fitted
 
 WAGES = "log(wage) ~ educ + exper + tenure"
@@ -392,7 +392,7 @@ def test_many_runs_make_panels_that_fit_and_hold_every_column(ols, mlp):
         assert max(map(len, lines)) <= max(width, 60)
         heads = " ".join(line for line in lines if line.strip().startswith("("))
         assert all(f"({i})" in heads for i in range(1, 7))
-    panels = blocks.panels(table(found), 80)
+    panels = regression_tables.panels(table(found), 80)
     assert sum(len(panel.widths) - 1 for panel in panels) == 6
 
 
@@ -464,12 +464,12 @@ def test_the_latex_compiles_with_booktabs_alone(both, isolated):
 def test_odd_names_compile_too(isolated):
     odd = [r"a_b", "50%", "R&D", "#1", "$x", "{y}", "back\\slash", "x^2", "~", "<5|>", "[0, 1)", "*", "I(x ** 2)"]
     rows = tuple((name, name, "-0.0123**", "[-1.2, 3.4]e-05") for name in odd)
-    said = blocks.latex(
+    said = regression_tables.latex(
         Table(((("", "(1)", "(2)", "(3)"),), rows), ("* p < 0.10, ** p < 0.05.", "R&D_1 is 50% of #2."))
     )
     compiled(said, isolated)
     assert "$-$0.0123$^{**}$" in said
-    assert "$-9.058 \\times 10^{-4}$$^{***}$" in blocks.latex(Table(((("difference", "-9.058e-04***"),),)))
+    assert "$-9.058 \\times 10^{-4}$$^{***}$" in regression_tables.latex(Table(((("difference", "-9.058e-04***"),),)))
     assert "[$-$1.2, 3.4]$ \\times 10^{-5}$" in said
     assert "I(x ** 2)" in said
     assert "$^{*}$ p $<$ 0.10, $^{**}$ p" in said

@@ -10,27 +10,27 @@ import pandas as pd
 import pytest
 from flax import nnx
 
-from econml_cli import disk, plots
-from econml_cli.config import build
+from econml_cli.config.fit_config import build
 from econml_cli.errors import ConfigError, DivergedError
 from econml_cli.evaluation import evaluate
 from econml_cli.evaluation.estimate import Estimate
-from econml_cli.evaluation.layout import render
-from econml_cli.evaluation.marginal import moving
+from econml_cli.evaluation.marginal import columns
 from econml_cli.evaluation.risk import refits
 from econml_cli.evaluation.risk.bayes import bayes_risk, excess_loss, loss
 from econml_cli.evaluation.risk.decompose import decompose
-from econml_cli.evaluation.risk.fresh import Fresh, HeldOut, Meter
 from econml_cli.evaluation.risk.learning_curve import learning_curve
+from econml_cli.evaluation.risk.measure import Fresh, HeldOut, Meter
 from econml_cli.evaluation.risk.population import population_risk
 from econml_cli.evaluation.risk.risk_curve import LearningCurve, Point, plot
 from econml_cli.evaluation.samples import own_samples
-from econml_cli.evaluation.spread import around, estimate, freedom_of, groups_of, standard_error
+from econml_cli.evaluation.standard_errors import around, estimate, freedom_of, groups_of, standard_error
+from econml_cli.output import figure_files, tables
 from econml_cli.problems.base import Batch
-from econml_cli.runs import Run
-from econml_cli.training.position import load_model
+from econml_cli.runs.directory import Run
+from econml_cli.storage import disk
 from econml_cli.training.precision import precision
-from econml_cli.training.setup import assemble
+from econml_cli.training.run.restore import load_model
+from econml_cli.training.setup.setup import assemble
 from tests.support.fits import fitted
 
 SIGMA, M, N = 0.5, 10, 60
@@ -174,7 +174,7 @@ def test_the_proxy_of_a_linear_autoencoder_is_near_the_principal_components(runs
 
 
 def test_the_proxy_is_called_one_and_says_how_it_was_fitted(ols):
-    text = "\n".join(map(render.text, decompose(ols, larger=3).grids()))
+    text = "\n".join(map(tables.text, decompose(ols, larger=3).grids()))
     assert "approximation error (proxy)" in text
     assert "proxy: the same recipe fitted to 180 observations" in text
     assert max(map(len, text.splitlines())) <= 80
@@ -204,7 +204,7 @@ def test_states_of_one_trajectory_are_drawn_together_in_a_bootstrap(firms):
     assert found.n["test"] == 320
     assert (test.high - test.low) / (2 * 1.96 * risk.standard_error) == pytest.approx(1, abs=0.4)
     with precision("float32"):
-        moved = moving.sample(firms, firms.config(), load_model(firms)[0], split="test")  # of effects, and of --pdp
+        moved = columns.sample(firms, firms.config(), load_model(firms)[0], split="test")  # of effects, and of --pdp
     assert np.bincount(moved.groups).tolist() == [16] * 20
 
 
@@ -261,7 +261,7 @@ def test_a_file_is_decomposed_on_its_test_split_and_invents_no_proxy(of_wages):
     assert found.empirical.value == pytest.approx(known["train_loss"].value, rel=1e-5)
     assert found.population.value == pytest.approx(known["test_loss"].value, rel=1e-5)
     assert found.bayes_risk is found.excess is found.approximation is found.estimation is None
-    assert "not available" in render.text(found.grids()[0])
+    assert "not available" in tables.text(found.grids()[0])
     assert "more data than the file has" in found.notes[0]
 
 
@@ -300,7 +300,7 @@ def test_the_learning_curve_of_a_file_takes_rows_of_its_training_split(of_wages)
     assert standard_error(np.full(8, all_of_them.empirical.value)) == 0
     assert all_of_them.empirical_quantiles[0] == pytest.approx(all_of_them.empirical_quantiles[1], rel=1e-5)
     assert any("overlap" in note for note in found.notes)
-    assert "excess risk" not in render.text(found.grids()[1])
+    assert "excess risk" not in tables.text(found.grids()[1])
 
 
 # --- a learning curve
@@ -398,7 +398,7 @@ def test_refits_that_diverge_are_counted_and_left_out(wild):
     assert "2 at n = 200" in found.notes[-1]
     assert any("wild diverged: here its recipe is fitted anew" in note for note in found.notes)
     assert disk.finite(found.to_dict())["points"][1]["population_risk"] is None
-    assert "-" in render.text(found.grids()[0])
+    assert "-" in tables.text(found.grids()[0])
     plot(found)
 
 
@@ -427,12 +427,12 @@ def test_tables_of_a_curve_fit_into_80_columns_whatever_the_size_of_its_losses()
     wide = Estimate(-3.2e-05, -9.866e-06, -5.413e-05, 1.234e-06)
     point = Point(100_000, 20, 0, wide, wide, wide, wide, (9.866e-06, 5.413e-05), (9.866e-06, 5.413e-05))
     found = LearningCurve("bm", "mlp", "brock_mirman", "fresh draws", 10_000, 0, 20, 0.0, (point,))
-    assert max(len(line) for grid in found.grids() for line in render.text(grid).splitlines()) <= 80
+    assert max(len(line) for grid in found.grids() for line in tables.text(grid).splitlines()) <= 80
 
 
 @pytest.mark.slow
 def test_a_curve_as_tables_json_csv_and_figure(curve, tmp_path):
-    text = "\n".join(map(render.text, curve.grids()))
+    text = "\n".join(map(tables.text, curve.grids()))
     assert max(map(len, text.splitlines())) <= 80
     assert "Bayes risk 0.2500" in text
     found = json.loads(json.dumps(disk.finite(curve.to_dict()), allow_nan=False))
@@ -449,7 +449,7 @@ def test_a_curve_as_tables_json_csv_and_figure(curve, tmp_path):
         "population risk",
         "Bayes risk",
     }
-    plots.save(figure, tmp_path / "curve.svg")
+    figure_files.save(figure, tmp_path / "curve.svg")
     assert (tmp_path / "curve.svg").stat().st_size > 1000
 
 

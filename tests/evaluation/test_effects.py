@@ -10,21 +10,21 @@ import pandas as pd
 import pytest
 import statsmodels.api as sm
 
-from econml_cli import plots
 from econml_cli.data import design, formula
 from econml_cli.data.read import read_table
-from econml_cli.disk import finite
 from econml_cli.errors import ConfigError
 from econml_cli.evaluation import evaluate, predict
-from econml_cli.evaluation.layout.render import text
 from econml_cli.evaluation.marginal import averages, classical, slopes
 from econml_cli.evaluation.marginal.effects import Effects, effects
 from econml_cli.evaluation.marginal.partial_dependence import figure, partial_dependence, partial_dependences
 from econml_cli.evaluation.samples import own_samples
+from econml_cli.output import figure_files
+from econml_cli.output.tables import text
 from econml_cli.problems.function import Function
-from econml_cli.runs import Run
-from econml_cli.training.position import load_model
+from econml_cli.runs.directory import Run
+from econml_cli.storage.disk import finite
 from econml_cli.training.precision import precision
+from econml_cli.training.run.restore import load_model
 from tests.support.fits import fitted
 
 ALL = {"val_fraction": 0, "test_fraction": 0}
@@ -464,8 +464,8 @@ def test_partial_dependence_is_drawn_with_its_band(classes):
     assert [tick.get_text() for tick in dummy.get_xticklabels()] == ["0", "1"]
     assert [tick.get_text() for tick in labels.get_xticklabels()] == ["east", "north", "west"]
     assert labels.get_xlabel() == "region" and labels.get_ylabel() == "probability"
-    plots.save(drawn, Path("pdp.png"))
-    plots.save(parts[0].plot(), Path("one.svg"))
+    figure_files.save(drawn, Path("pdp.png"))
+    figure_files.save(parts[0].plot(), Path("one.svg"))
     assert Path("pdp.png").stat().st_size > 5000 and Path("one.svg").stat().st_size > 5000
     assert figure(partial_dependences(classes, ["region"], bootstrap=0)).axes[0].get_ylabel() == "probability"
 
@@ -475,7 +475,7 @@ def test_dollar_signs_in_levels_are_drawn_as_they_are(isolated, tmp_path):
     pd.DataFrame({"y": np.arange(60.0), "income": levels * 20}).to_csv("income.csv", index=False)
     found = partial_dependence(fitted(tmp_path / "a", data="income.csv", target="y", **OLS), "income", bootstrap=0)
     found.plot().savefig("income.svg")
-    plots.save(found.plot(), Path("income.png"))
+    figure_files.save(found.plot(), Path("income.png"))
     ticks = found.plot().axes[0].get_xticklabels()
     assert {tick.get_text() for tick in ticks} == set(levels) and not any(tick.get_parse_math() for tick in ticks)
 

@@ -12,15 +12,15 @@ import pandas as pd
 import pytest
 from flax import nnx
 
-from econml_cli.disk import write_json
 from econml_cli.errors import ConfigError, DataError, RunError
 from econml_cli.evaluation import evaluate, evaluate_all, predict, samples
 from econml_cli.evaluation.predictions import predict_own
-from econml_cli.evaluation.risk import fresh
+from econml_cli.evaluation.risk import measure
 from econml_cli.evaluation.risk.population import population_risk
 from econml_cli.models.linear import Linear
 from econml_cli.problems.linear import LinearProblem
-from econml_cli.runs import Run
+from econml_cli.runs.directory import Run
+from econml_cli.storage.disk import write_json
 from econml_cli.training.precision import precision
 from tests.support.fits import fitted
 from tests.support.running import environment
@@ -95,7 +95,7 @@ def test_the_population_risk_in_blocks_is_that_of_all_draws_together(run, monkey
         def loss(self, model, batch):
             return batch
 
-    monkeypatch.setattr(fresh, "BLOCK", 7)
+    monkeypatch.setattr(measure, "BLOCK", 7)
     risk = population_risk(Ramp(), "ramp", Linear(1, 1, rngs=nnx.Rngs(0)), 17, seed=0)
     expected = 2.0 * np.array([*range(7), *range(7), *range(3)])
     assert risk.value == pytest.approx(expected.mean())

@@ -11,14 +11,14 @@ import pytest
 from flax import nnx
 from scipy import special
 
-from econml_cli.config import build
+from econml_cli.config.fit_config import build
 from econml_cli.errors import ConfigError
-from econml_cli.evaluation import changed
+from econml_cli.evaluation import counterfactual
 from econml_cli.evaluation.accuracy import Paths, _statistics, den_haan_marcet
 from econml_cli.evaluation.drawing import figures
-from econml_cli.problems.brock_mirman import BrockMirman
-from econml_cli.problems.investment import Investment
-from econml_cli.runs import Run
+from econml_cli.problems.economies.brock_mirman import BrockMirman
+from econml_cli.problems.economies.investment import Investment
+from econml_cli.runs.directory import Run
 from tests.support.fits import fitted
 from tests.support.models import Apply
 
@@ -155,13 +155,13 @@ def test_what_cannot_be_evaluated_is_refused_in_a_sentence(econml, made, options
 
 
 def test_a_comma_separates_changes_only_before_a_name():
-    assert changed.parse(["a=1,b-c=x,y", "d=f(1,2)"]) == {"a": "1", "b_c": "x,y", "d": "f(1,2)"}
+    assert counterfactual.parse(["a=1,b-c=x,y", "d=f(1,2)"]) == {"a": "1", "b_c": "x,y", "d": "f(1,2)"}
 
 
 def test_changes_are_for_problems_that_are_simulated():
     config = build("linear", "tabular", [("test", {"data": "f.csv", "target": "y"})])
     with pytest.raises(ConfigError, match="tabular reads a file"):
-        changed.changed_config(config, {"target": "z"})
+        counterfactual.changed_config(config, {"target": "z"})
 
 
 def test_the_statistic_of_errors_that_nothing_predicts_is_chi_square():

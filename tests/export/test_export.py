@@ -14,14 +14,14 @@ import pandas as pd
 import pytest
 from flax import nnx
 
-from econml_cli.config import build
+from econml_cli.config.fit_config import build
 from econml_cli.errors import ConfigError, EconmlError
 from econml_cli.export import formats, writers
 from econml_cli.export.fitted import difference
 from econml_cli.export.torch_names import named_buffers, named_parameters
 from econml_cli.export.write import export
 from econml_cli.models.mlp import MLP
-from econml_cli.runs import Run
+from econml_cli.runs.directory import Run
 from econml_cli.training.fit import fit
 from tests.support.export_twins import MODELS, load_code, made, relative, twin
 
@@ -106,7 +106,7 @@ def test_a_directory_holds_the_model_what_it_is_and_a_sample(to, runs, tmp_path)
 def test_the_arrays_of_safetensors_are_those_of_the_checkpoint(runs, tmp_path):
     from safetensors.numpy import load_file
 
-    from econml_cli import checkpoint
+    from econml_cli.storage import checkpoint
 
     export(Run(runs / "first"), "safetensors", tmp_path / "out")
     found = load_file(tmp_path / "out/weights.safetensors")

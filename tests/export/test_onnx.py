@@ -11,7 +11,7 @@ onnxruntime = pytest.importorskip("onnxruntime", reason='onnxruntime is not inst
 
 import pandas as pd  # noqa: E402
 
-from econml_cli.config import build  # noqa: E402
+from econml_cli.config.fit_config import build  # noqa: E402
 from econml_cli.training.fit import fit  # noqa: E402
 
 SMALL = {"N": 30, "N_test": 20, "N_val": 0, "num_epochs": 2}

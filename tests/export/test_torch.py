@@ -11,11 +11,11 @@ from flax import nnx
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed (pip install torch)")
 
-from econml_cli.config import build  # noqa: E402
+from econml_cli.config.fit_config import build  # noqa: E402
 from econml_cli.export.torch_names import named_buffers, named_parameters, torch_state  # noqa: E402
 from econml_cli.models.mlp import MLP  # noqa: E402
 from econml_cli.training.fit import fit  # noqa: E402
-from econml_cli.training.setup import assemble  # noqa: E402
+from econml_cli.training.setup.setup import assemble  # noqa: E402
 from tests.support.export_twins import MODELS, load_code, made, relative, twin  # noqa: E402
 
 

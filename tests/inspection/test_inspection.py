@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from econml_cli import display
 from econml_cli.errors import ConfigError
 from econml_cli.inspection import listings, text
 from econml_cli.inspection.graph import describe_graph, plain
 from econml_cli.inspection.state import abbreviate, describe_state
 from econml_cli.models.mlp import MLP
-from econml_cli.training.setup import num_params
+from econml_cli.output import terminal
+from econml_cli.training.setup.setup import num_params
 from tests.support.models import constant_mlp
 from tests.support.terminal import rendered
 
@@ -84,7 +84,7 @@ def test_no_number_is_cut_at_any_width(width):
     leaves = describe_state(MLP(3, 1, width=16, rngs=nnx.Rngs(1)))
     printed = "\n".join(rendered(text.state(leaves), width))
     assert "…" not in printed and all(len(line) <= width for line in printed.splitlines())
-    assert all(display.number(getattr(leaf, key)) in printed for leaf in leaves for key in text.NUMBERS)
+    assert all(terminal.number(getattr(leaf, key)) in printed for leaf in leaves for key in text.NUMBERS)
 
 
 def test_moments_are_those_of_the_array():
@@ -168,9 +168,9 @@ def test_arrays_are_abbreviated_as_dtype_and_shape(shape, dtype, short):
 
 
 def test_numbers_and_sizes_read_well():
-    shown = [display.number(x) for x in (17025, 0.0224783, 2.5e-7, True, None, "relu", math.inf)]
+    shown = [terminal.number(x) for x in (17025, 0.0224783, 2.5e-7, True, None, "relu", math.inf)]
     assert shown == ["17,025", "0.02248", "2.5e-07", "true", "-", "relu", "inf"]
-    assert [display.size(n) for n in (8, 68_100, 5_000_000, 10**15)] == ["8 B", "68.1 kB", "5.0 MB", "1000.0 TB"]
+    assert [terminal.size(n) for n in (8, 68_100, 5_000_000, 10**15)] == ["8 B", "68.1 kB", "5.0 MB", "1000.0 TB"]
 
 
 def test_entries_list_every_option_with_its_bounds():

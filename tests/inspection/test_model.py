@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from econml_cli.config import build
+from econml_cli.config.fit_config import build
 from econml_cli.errors import ConfigError
 from econml_cli.inspection.untrained import describe_model
 from econml_cli.models.registry import MODELS
 from econml_cli.problems import registry
-from econml_cli.problems.economies import ECONOMIES
+from econml_cli.problems.economies.table import ECONOMIES
 
 
 def test_an_untrained_model_has_the_views_of_a_checkpoint_without_numbers(econml):

@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from econml_cli import plots
-from econml_cli.config import build
+from econml_cli.config.fit_config import build
 from econml_cli.errors import ConfigError
 from econml_cli.inspection import checks, difference, findings, sample_blocks, selection, views
 from econml_cli.inspection.checkpoints import describe_checkpoint
@@ -26,9 +25,10 @@ from econml_cli.inspection.state import describe_state
 from econml_cli.models.deep_set import DeepSet
 from econml_cli.models.linear import Linear
 from econml_cli.models.mlp import MLP
+from econml_cli.output import figure_files
 from econml_cli.problems.base import Batch
 from econml_cli.problems.linear import LinearProblem
-from econml_cli.runs import Run
+from econml_cli.runs.directory import Run
 from econml_cli.training.fit import fit
 from tests.support.models import constant_mlp
 from tests.support.terminal import rendered
@@ -395,7 +395,7 @@ def test_the_page_of_a_model_needs_no_network(econml, runs):
 
 def test_the_histograms_are_of_the_weights_layer_by_layer(econml, runs):
     leaves = describe_checkpoint(Run(runs / "plain")).leaves
-    figure = plots.weights(leaves, "plain")
+    figure = figure_files.weights(leaves, "plain")
     titles = [axis.get_title() for axis in figure.axes]
     assert titles == [f"linear{i}.{kind}" + shape for i, kind, shape in (
         (1, "kernel", " [2,4]"), (1, "bias", " [4]"), (2, "kernel", " [4,4]"), (2, "bias", " [4]"),
@@ -411,7 +411,7 @@ def test_the_histograms_are_of_the_weights_layer_by_layer(econml, runs):
 def test_histograms_leave_out_and_count_what_is_not_finite():
     model = constant_mlp()
     model.linear1.kernel[...] = model.linear1.kernel[...].at[0, 0].set(jnp.nan)
-    axis = plots.weights(tuple(describe_state(model)), "x").axes[0]
+    axis = figure_files.weights(tuple(describe_state(model)), "x").axes[0]
     assert "1 not finite" in axis.get_title() and sum(bar.get_height() for bar in axis.patches) == 7
 
 
@@ -434,9 +434,9 @@ def test_what_does_not_go_together_is_one_sentence(econml, runs, args, says):
 
 
 def test_too_many_layers_for_one_figure_are_refused():
-    leaves = describe_state(MLP(2, 1, width=2, depth=plots.MOST_LAYERS, rngs=nnx.Rngs(0)))
+    leaves = describe_state(MLP(2, 1, width=2, depth=figure_files.MOST_LAYERS, rngs=nnx.Rngs(0)))
     with pytest.raises(ConfigError, match="--path"):
-        plots.weights(leaves, "deep")
+        figure_files.weights(leaves, "deep")
 
 
 @pytest.mark.parametrize("columns", ["60", "80", "120"])

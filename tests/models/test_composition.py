@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from econml_cli.config import build
+from econml_cli.config.fit_config import build
 from econml_cli.models import representations
 from econml_cli.models.composed import Composed
 from econml_cli.models.linear import Linear
 from econml_cli.training.precision import precision
-from econml_cli.training.setup import assemble
+from econml_cli.training.setup.setup import assemble
 
 SMALL = ("--N", 40, "--N-test", 20, "--N-val", 20)
 

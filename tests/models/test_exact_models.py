@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from numpy.polynomial import Polynomial as Powers
 from numpy.polynomial import hermite_e
 
-from econml_cli.fields import options_of
 from econml_cli.models import polynomial, registry
 from econml_cli.models.kernel import KERNELS, LARGEST, KernelRegression, median_distance
 from econml_cli.models.least_squares import least_squares
@@ -22,6 +21,7 @@ from econml_cli.models.linear import Linear
 from econml_cli.models.polynomial import VANDER, PolynomialFeatures
 from econml_cli.models.random_features import RandomFeatureModel, RandomFeatures
 from econml_cli.models.terms import number, terms
+from econml_cli.options.fields import options_of
 from econml_cli.problems.known import nodes
 from econml_cli.training.precision import precision
 

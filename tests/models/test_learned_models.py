@@ -11,19 +11,19 @@ import optax
 import pytest
 from flax import nnx
 
-from econml_cli.config import build
+from econml_cli.config.fit_config import build
 from econml_cli.models import deep_set, options, registry
 from econml_cli.models.activations import ACTIVATIONS
 from econml_cli.models.autoencoder import Autoencoder
 from econml_cli.models.deep_set import DeepSet
 from econml_cli.models.mlp import MLP, hidden
 from econml_cli.models.resnet import ResNet
+from econml_cli.training.loop.stack import Stack
+from econml_cli.training.loop.trainer import Trainer
 from econml_cli.training.precision import precision
-from econml_cli.training.programs import Programs
-from econml_cli.training.setup import Workshop, assemble, num_params
-from econml_cli.training.stack import Stack
-from econml_cli.training.static import static
-from econml_cli.training.trainer import Trainer
+from econml_cli.training.setup.setup import Workshop, assemble, num_params
+from econml_cli.training.step.compile_key import static
+from econml_cli.training.step.programs import Programs
 
 SMALL = {"N": 60, "N_test": 10, "N_val": 20, "num_epochs": 6, "batch_size": 16}
 

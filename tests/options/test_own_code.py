@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from econml_cli import own_code, signature
 from econml_cli.errors import ConfigError
-from econml_cli.fields import options_of
 from econml_cli.inspection.templates import template
-from econml_cli.problems import economics
-from econml_cli.runs import Run
+from econml_cli.options import own_code, signature
+from econml_cli.options.fields import options_of
+from econml_cli.problems.economies import verdicts
+from econml_cli.runs.directory import Run
 
 SMALL = ("--N", 40, "--N-test", 20, "--N-val", 20, "--num-epochs", 2)
 NARROW = ("--width", 4, "--depth", 1, "--num-epochs", 1)
@@ -493,7 +493,7 @@ def test_the_residual_of_the_template_is_zero_at_the_truth_and_only_there():
     Path("myproblem.py").write_text(template("problem").text)
     own_code.name("myproblem.py")
     problem = own_code.load(own_code.parse("myproblem.py:MyEuler"))()
-    batch = economics.at(jnp.linspace(-0.7, 0.7, 9)[:, None])
+    batch = verdicts.at(jnp.linspace(-0.7, 0.7, 9)[:, None])
 
     def constant(s):
         return lambda x: np.full(x.shape, np.log(s / (1 - s)))

@@ -10,15 +10,15 @@ from flax import nnx
 from numpy.polynomial import chebyshev
 from scipy.interpolate import BarycentricInterpolator
 
-from econml_cli.config import build
+from econml_cli.config.fit_config import build
 from econml_cli.errors import ConfigError, DataError
 from econml_cli.problems import expression, known
 from econml_cli.problems.function import Function
 from econml_cli.problems.runge import Runge, runge
-from econml_cli.training.outcome import losses
+from econml_cli.training.loop.trainer import Trainer
 from econml_cli.training.precision import precision
-from econml_cli.training.setup import assemble
-from econml_cli.training.trainer import Trainer
+from econml_cli.training.run.summary import losses
+from econml_cli.training.setup.setup import assemble
 
 DEFAULTS = {"dim": None, "low": 0.0, "high": 1.0, "noise": 0.1, "nodes": "uniform", "N": 50, "N_test": 20, "N_val": 10}
 

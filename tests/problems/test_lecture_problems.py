@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from econml_cli.config import build
+from econml_cli.config.fit_config import build
 from econml_cli.problems.factor import Factor, pca_mse
 from econml_cli.problems.friedman import Friedman, friedman
 from econml_cli.problems.symmetric import Symmetric
 from econml_cli.problems.xor import Xor
+from econml_cli.training.loop.trainer import Trainer
 from econml_cli.training.precision import precision
-from econml_cli.training.setup import assemble
-from econml_cli.training.trainer import Trainer
+from econml_cli.training.setup.setup import assemble
 from tests.support.fits import losses_of
 from tests.support.models import Apply
 

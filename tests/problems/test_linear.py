@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from econml_cli.config import build
-from econml_cli.training.outcome import losses
+from econml_cli.config.fit_config import build
+from econml_cli.training.loop.trainer import Trainer
 from econml_cli.training.precision import precision
-from econml_cli.training.setup import assemble, num_params
-from econml_cli.training.trainer import Trainer
+from econml_cli.training.run.summary import losses
+from econml_cli.training.setup.setup import assemble, num_params
 
 
 def setup_of(model="mlp", **options):

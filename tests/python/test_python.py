@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 
 import econml_cli
-import econml_cli.api
+import econml_cli.python.api
 from econml_cli import html_tables
 from tests.support import ROOT
 from tests.support.waiting import wait_until
@@ -48,7 +48,7 @@ def made(tmp_path_factory):
 
 def test_importing_the_package_imports_nothing_heavy_and_lists_what_it_offers():
     code = (
-        "import sys, econml_cli, econml_cli.api\n"
+        "import sys, econml_cli, econml_cli.python.api\n"
         "heavy = {'jax', 'flax', 'optax', 'orbax', 'pandas', 'numpy', 'matplotlib', 'typer', 'rich', 'yaml'}\n"
         "print(sorted(heavy & set(sys.modules)), dir(econml_cli).count('fit'), econml_cli.load.__name__)"
     )
@@ -101,11 +101,11 @@ def test_a_fit_has_the_numbers_of_the_command_line_to_the_bit(econml, capfd):
 )
 def test_model_problem_and_options_are_resolved_as_by_the_command_line(model, options, econml):
     printed = econml("fit", *([model] if model else []), *flags(options), "--print-config").stdout
-    config = econml_cli.api.resolve(model, **options)
+    config = econml_cli.python.api.resolve(model, **options)
     assert config.to_yaml() == printed
     Path("saved.yaml").write_text(printed)
     for saved in ("saved.yaml", config, config.to_dict()):
-        again = econml_cli.api.resolve(config=saved, seed=7)
+        again = econml_cli.python.api.resolve(config=saved, seed=7)
         assert again == config.replace_trainer(seed=7)
 
 
@@ -175,7 +175,7 @@ def test_a_verdict_that_failed_is_warned_of_when_fitted_and_when_evaluated():
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore::econml_cli.trust.FitWarning")
+@pytest.mark.filterwarnings("ignore::econml_cli.runs.health.FitWarning")
 def test_an_economy_is_simulated_as_by_the_command(econml):
     run = econml_cli.fit(**ECONOMY, name="savings")
     series = run.simulate(periods=3, paths=2)
@@ -298,7 +298,7 @@ def test_an_interrupt_leaves_a_run_that_can_be_resumed_and_is_raised(ctrl_c):
 
 
 def test_an_interrupted_fit_goes_on_to_the_numbers_of_one_that_was_not(monkeypatch):
-    from econml_cli import interruptible
+    from econml_cli.python import interruptible
 
     whole = econml_cli.fit("mlp", name="whole", **SMALL)
     waited = interruptible._await

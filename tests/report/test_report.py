@@ -15,16 +15,16 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from econml_cli.config import build
-from econml_cli.display import number
+from econml_cli.config.fit_config import build
 from econml_cli.errors import RunError
 from econml_cli.evaluation import evaluate
 from econml_cli.evaluation.drawing import curves, terminal
-from econml_cli.evaluation.layout.render import cell
+from econml_cli.output.tables import cell
+from econml_cli.output.terminal import number
 from econml_cli.report import files, images, pdf
 from econml_cli.report.page import compose, page
 from econml_cli.report.sections import PARTS, Options, Subject, account
-from econml_cli.runs import Run
+from econml_cli.runs.directory import Run
 from econml_cli.training.fit import fit
 from tests.support.waiting import wait_until
 

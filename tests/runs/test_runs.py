@@ -6,16 +6,17 @@ import subprocess
 import numpy as np
 import pytest
 
-from econml_cli import disk, runs
 from econml_cli.errors import RunError
-from econml_cli.runs import Run
+from econml_cli.runs import directory
+from econml_cli.runs.directory import Run
+from econml_cli.storage import disk
 from econml_cli.tracking.rows import Rows, after, as_text
 
 MANIFEST = json.dumps({"schema": 1, "created": "2026-01-01T00:00:00"})
 
 
 def make(path, created="2026-01-01"):
-    return runs.create(path, {"manifest.json": json.dumps({"schema": 1, "created": created})}, force=False)
+    return directory.create(path, {"manifest.json": json.dumps({"schema": 1, "created": created})}, force=False)
 
 
 def test_a_run_holds_its_files_from_its_first_instant(isolated):
@@ -29,7 +30,7 @@ def test_an_existing_run_is_replaced_only_by_force(isolated):
     (isolated / "a" / "old").write_text("x")
     with pytest.raises(RunError, match="--force"):
         make(isolated / "a")
-    runs.create(isolated / "a", {"manifest.json": MANIFEST}, force=True)
+    directory.create(isolated / "a", {"manifest.json": MANIFEST}, force=True)
     assert not (isolated / "a" / "old").exists()
 
 
@@ -37,40 +38,40 @@ def test_a_directory_that_is_no_run_is_never_replaced(isolated):
     (isolated / "thesis").mkdir()
     (isolated / "thesis" / "chapter1.tex").write_text("years of work")
     with pytest.raises(RunError, match="left alone"):
-        runs.create(isolated / "thesis", {"manifest.json": MANIFEST}, force=True)
+        directory.create(isolated / "thesis", {"manifest.json": MANIFEST}, force=True)
     assert (isolated / "thesis" / "chapter1.tex").exists()
 
 
 def test_a_directory_below_a_file_cannot_be_made(isolated):
     (isolated / "file").write_text("")
     with pytest.raises(RunError, match="not a directory"):
-        runs.check_free(isolated / "file" / "run", force=False)
+        directory.check_free(isolated / "file" / "run", force=False)
 
 
 def test_the_newest_run_is_the_default_and_a_unique_start_is_enough(isolated):
     for name, created in (("mlp-b", "2026-01-03"), ("mlp-a", "2026-01-01"), ("linear-a", "2026-01-02")):
         make(isolated / "runs" / name, created)
     base = isolated / "runs"
-    assert runs.find(None, base).name == "mlp-b"
-    assert runs.find("lin", base).name == "linear-a"
-    assert runs.find(str(base / "mlp-a"), base).name == "mlp-a"
+    assert directory.find(None, base).name == "mlp-b"
+    assert directory.find("lin", base).name == "linear-a"
+    assert directory.find(str(base / "mlp-a"), base).name == "mlp-a"
     with pytest.raises(RunError, match="start of 2 runs"):
-        runs.find("mlp", base)
+        directory.find("mlp", base)
     with pytest.raises(RunError, match="Did you mean 'mlp-a'"):
-        runs.find("mpl-a", base)
+        directory.find("mpl-a", base)
 
 
 def test_a_damaged_run_does_not_hide_the_others(isolated):
     make(isolated / "runs" / "good")
     make(isolated / "runs" / "bad")
     (isolated / "runs" / "bad" / "manifest.json").write_text("{")
-    assert {run.name for run in runs.list_runs(isolated / "runs")} == {"good", "bad"}
+    assert {run.name for run in directory.list_runs(isolated / "runs")} == {"good", "bad"}
     with pytest.raises(RunError, match=r"manifest\.json"):
         Run(isolated / "runs" / "bad").manifest()
 
 
 def test_a_run_of_a_newer_econml_is_refused(isolated):
-    run = runs.create(isolated / "a", {"manifest.json": json.dumps({"schema": 99, "econml": "9.0"})}, force=False)
+    run = directory.create(isolated / "a", {"manifest.json": json.dumps({"schema": 99, "econml": "9.0"})}, force=False)
     with pytest.raises(RunError, match=r"9\.0"):
         run.manifest()
 
@@ -78,7 +79,7 @@ def test_a_run_of_a_newer_econml_is_refused(isolated):
 def test_a_torn_last_line_of_metrics_is_left_out(isolated):
     run = make(isolated / "a")
     columns = {"train_loss": np.array([0.5, np.nan], np.float32)}
-    runs.append_metrics(run, Rows(1, columns).json_lines(), sync=True)
+    directory.append_metrics(run, Rows(1, columns).json_lines(), sync=True)
     with run.metrics_path.open("a") as file:
         file.write('{"epoch": 3, "tr')
     assert run.metrics() == [{"epoch": 1, "train_loss": 0.5}, {"epoch": 2, "train_loss": None}]
@@ -95,16 +96,16 @@ def test_a_manifest_that_is_no_object_is_a_damaged_run(isolated):
     (isolated / "a" / "manifest.json").write_text("[]")
     with pytest.raises(RunError, match=r"manifest\.json"):
         run.manifest()
-    assert [r.name for r in runs.list_runs(isolated)] == ["a"]
+    assert [r.name for r in directory.list_runs(isolated)] == ["a"]
 
 
 def test_a_run_whose_process_is_gone_was_killed(isolated):
     run = make(isolated / "a")
-    run.update_manifest(status="running", process=runs.this_process())
+    run.update_manifest(status="running", process=directory.this_process())
     assert run.status() == "running"
     gone = subprocess.Popen(["true"])
     gone.wait()
-    run.update_manifest(process={**runs.this_process(), "pid": gone.pid})
+    run.update_manifest(process={**directory.this_process(), "pid": gone.pid})
     assert run.status() == "killed"
     run.update_manifest(process={"host": "another machine", "pid": gone.pid})
     assert run.status() == "running"

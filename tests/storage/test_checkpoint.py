@@ -7,12 +7,12 @@ import jax
 import numpy as np
 import pytest
 
-from econml_cli import checkpoint
-from econml_cli.config import build
+from econml_cli.config.fit_config import build
 from econml_cli.errors import CheckpointError
-from econml_cli.training.position import from_sections, to_sections
-from econml_cli.training.setup import assemble
-from econml_cli.training.trainer import Trainer
+from econml_cli.storage import checkpoint
+from econml_cli.training.loop.trainer import Trainer
+from econml_cli.training.run.restore import from_sections, to_sections
+from econml_cli.training.setup.setup import assemble
 
 
 def trainer_of(**options):

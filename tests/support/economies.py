@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from econml_cli.problems.economics import judge
+from econml_cli.problems.economies.verdicts import judge
 from tests.support.models import Apply
 
 

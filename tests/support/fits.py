@@ -3,13 +3,13 @@
 from pathlib import Path
 from typing import Any
 
-from econml_cli.config import FitConfig, build
-from econml_cli.runs import Run
+from econml_cli.config.fit_config import FitConfig, build
+from econml_cli.runs.directory import Run
 from econml_cli.training.fit import fit
-from econml_cli.training.outcome import losses
+from econml_cli.training.loop.trainer import Trainer
 from econml_cli.training.precision import precision
-from econml_cli.training.setup import assemble
-from econml_cli.training.trainer import Trainer
+from econml_cli.training.run.summary import losses
+from econml_cli.training.setup.setup import assemble
 
 
 def fitted(path: Path, model: str | None = "linear", problem: str | None = None, **options: Any) -> Run:

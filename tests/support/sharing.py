@@ -61,8 +61,8 @@ def _pairs(key: Any, word: str = "") -> Iterator[tuple[str, Any]]:
 
 def share(patch: pytest.MonkeyPatch, common: dict[Hashable, Any]) -> None:
     """Let everything made from now on share what it compiles."""
-    from econml_cli.training.programs import Programs
-    from econml_cli.training.setup import Workshop
+    from econml_cli.training.setup.setup import Workshop
+    from econml_cli.training.step.programs import Programs
 
     _keep_in(patch, Workshop, "_compiled", common)
     _keep_in(patch, Programs, "_made", common)

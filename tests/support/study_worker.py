@@ -7,12 +7,13 @@ import time
 from pathlib import Path
 from typing import Any
 
-from econml_cli.sweeps import schema
-from econml_cli.sweeps.study import Study
+from econml_cli.sweeps.spec import schema
+from econml_cli.sweeps.study.study import Study
 
 #: what a worker imports when it opens its study, in a journal or on PostgreSQL
 HEAVY = [
-    "econml_cli.models.registry", "econml_cli.sweeps.proposals", "econml_cli.sweeps.study", "optuna.samplers",
+    "econml_cli.models.registry", "econml_cli.sweeps.study.proposals", "econml_cli.sweeps.study.study",
+    "optuna.samplers",
     "optuna.storages.journal", "optuna.storages._rdb.models", "sqlalchemy.dialects.postgresql.psycopg",
     "sqlalchemy.orm", "psycopg", "alembic.command", "alembic.migration",
 ]  # fmt: skip

@@ -5,8 +5,8 @@ import random
 
 import pytest
 
-from econml_cli.sweeps.analysis import analyse, interval, spearman
-from econml_cli.sweeps.trials import Results, Trial
+from econml_cli.sweeps.show.importance import analyse, interval, spearman
+from econml_cli.sweeps.study.trials import Results, Trial
 
 
 def sweep(n, goal="minimize"):

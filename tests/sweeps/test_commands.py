@@ -15,11 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from econml_cli import choice
-from econml_cli import config as configs
 from econml_cli.commands.sweep import app
+from econml_cli.config import choose
+from econml_cli.config import fit_config as configs
 from econml_cli.errors import EconmlError
-from econml_cli.sweeps import sample, schema
+from econml_cli.sweeps.spec import sample, schema
 from tests.support import ROOT
 
 LECTURE = ROOT / "sweeps/lecture.yaml"
@@ -192,7 +192,7 @@ def test_sampled_commands_are_shell_lines_that_fit_accepts():
     for line in lines:
         words = shlex.split(line)
         assert words[:3] == ["econml", "fit", "mlp"]
-        model, problem, seen = choice.choose(words[2:])
+        model, problem, seen = choose.choose(words[2:])
         values = {k: v for k, v in seen.values.items() if k != "problem"}
         config = configs.build(model, problem, [(configs.TYPED, values)])
         assert problem == "tabular" and config.problem_options.formula == "log(wage) ~ educ + exper + tenure"

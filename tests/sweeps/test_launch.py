@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from econml_cli.sweeps import wandb_launch
+from econml_cli.sweeps.remote import wandb_launch
 from tests.support.running import to_be_killed
 from tests.support.waiting import wait_until
 from tests.support.wandb_server import ENTITY, KEY, SWEEP, serving
@@ -194,7 +194,7 @@ def test_launch_start_runs_the_agent_and_ctrl_c_ends_it_with_130(server, sweep, 
 
 
 def _load(path):
-    from econml_cli.sweeps import schema
+    from econml_cli.sweeps.spec import schema
 
     return schema.load(path)
 

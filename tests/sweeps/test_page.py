@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from econml_cli.sweeps import page
-from econml_cli.sweeps.analysis import analyse
-from econml_cli.sweeps.trials import Results, Trial
+from econml_cli.sweeps.show import page
+from econml_cli.sweeps.show.importance import analyse
+from econml_cli.sweeps.study.trials import Results, Trial
 
 EVIL = "np.log(y) ~ a</script><script>throw 1</script><!-- {{data}} \u2028"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")

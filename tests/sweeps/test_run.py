@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from econml_cli.runs import Run
+from econml_cli.runs.directory import Run
 from tests.support import ROOT, postgres
 from tests.support.running import PROGRAM, to_be_killed
 from tests.support.waiting import wait_until
@@ -83,7 +83,7 @@ def test_random_trials_are_the_points_that_sample_prints(econml):
 @pytest.fixture
 def learns_at_once(monkeypatch):
     """Method bayes learns from two trials and proposes two together; by its own numbers it would begin at the 16th."""
-    monkeypatch.setattr("econml_cli.sweeps.proposals.STARTUP", 2)
+    monkeypatch.setattr("econml_cli.sweeps.study.proposals.STARTUP", 2)
     for module in ("engine", "rounds"):
         monkeypatch.setattr(f"econml_cli.sweeps.{module}.BATCH", 2)
 

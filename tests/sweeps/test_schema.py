@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from econml_cli.errors import ConfigError
-from econml_cli.sweeps import schema
+from econml_cli.sweeps.spec import schema
 from tests.support import ROOT
 
 FIT = 'command: ["${env}", econml, fit, mlp, "${args}"]\n'

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from econml_cli import display
 from econml_cli.errors import ConfigError
-from econml_cli.sweeps import show, table
-from econml_cli.sweeps.analysis import analyse
-from econml_cli.sweeps.directory import SweepDirectory
-from econml_cli.sweeps.trials import Results, Trial
+from econml_cli.output import terminal
+from econml_cli.sweeps.run.directory import SweepDirectory
+from econml_cli.sweeps.show import table, text
+from econml_cli.sweeps.show.importance import analyse
+from econml_cli.sweeps.study.trials import Results, Trial
 
 VARIED = ("lr", "width", "formula")
 
@@ -54,7 +54,7 @@ def shown(econml, monkeypatch):
     asked = []
 
     def run(results, *args):
-        monkeypatch.setattr("econml_cli.sweeps.study.read", lambda *where: asked.append(where) or results)
+        monkeypatch.setattr("econml_cli.sweeps.study.study.read", lambda *where: asked.append(where) or results)
         return econml("sweep", "show", *args)
 
     run.asked = asked
@@ -63,7 +63,7 @@ def shown(econml, monkeypatch):
 
 def printed(results, monkeypatch, capsys, width=120, **options):
     monkeypatch.setenv("COLUMNS", str(width))
-    display.show(show.text(results, table.ordered(results, None), analyse(results), **options))
+    terminal.show(text.text(results, table.ordered(results, None), analyse(results), **options))
     return capsys.readouterr().out
 
 

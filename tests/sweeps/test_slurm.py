@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from econml_cli.errors import ConfigError, RunError
-from econml_cli.sweeps import slurm
+from econml_cli.sweeps.remote import slurm
 from tests.support.waiting import wait_until
 
 SMALL = """

@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from econml_cli.errors import ConfigError
-from econml_cli.sweeps import laws, reading
-from econml_cli.sweeps.parameters import TAKES, read
-from econml_cli.sweeps.space import Parameter, Space, shuffled
+from econml_cli.sweeps.spec import distributions, yaml_lines
+from econml_cli.sweeps.spec.parameters import TAKES, read
+from econml_cli.sweeps.spec.space import Parameter, Space, shuffled
 
 
 def parameter(name="x", **settings):
-    findings = reading.Findings(lambda keys: (0, ""))
+    findings = yaml_lines.Findings(lambda keys: (0, ""))
     found = read(settings, findings, (), (name,))
     findings.refuse("x")
     return found
@@ -87,13 +87,13 @@ def test_values_are_drawn_with_their_probabilities():
 
 
 def test_the_last_value_that_can_occur_takes_what_rounding_leaves():
-    law = laws.Categorical(("a", "b", "never"), (0.1 + 0.2, 0.7 - 1e-9, 0.0))
-    assert law.quantile(1 - laws.EDGE) == "b"
+    law = distributions.Categorical(("a", "b", "never"), (0.1 + 0.2, 0.7 - 1e-9, 0.0))
+    assert law.quantile(1 - distributions.EDGE) == "b"
 
 
 finite = st.floats(-1e6, 1e6, allow_subnormal=False)
 positive = st.floats(1e-6, 1e6)
-UNIT = st.floats(laws.EDGE, 1 - laws.EDGE)
+UNIT = st.floats(distributions.EDGE, 1 - distributions.EDGE)
 
 
 @st.composite
@@ -244,8 +244,8 @@ def test_settings_that_make_no_distribution_are_refused_by_name(settings, says):
 
 
 def test_nested_parameters_are_nested_again_for_a_program():
-    inner = Parameter(("optimizer", "lr"), "constant", laws.Constant(0.1))
-    dotted = Parameter(("a.b",), "constant", laws.Constant(1))
+    inner = Parameter(("optimizer", "lr"), "constant", distributions.Constant(0.1))
+    dotted = Parameter(("a.b",), "constant", distributions.Constant(1))
     space = Space((inner, dotted))
     assert space.point(0, 0) == {"optimizer.lr": 0.1, "a.b": 1}
     assert space.nest(space.point(0, 0)) == {"optimizer": {"lr": 0.1}, "a.b": 1}

@@ -13,13 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from econml_cli.errors import ConfigError, RunError
-from econml_cli.sweeps import definition, laws, pruner, schema
-from econml_cli.sweeps.pulse import Pulse, Watch
-from econml_cli.sweeps.sample import sample
-from econml_cli.sweeps.space import Parameter, Space
-from econml_cli.sweeps.storage import cut_torn_line, shown
-from econml_cli.sweeps.study import Study, read
-from econml_cli.sweeps.trials import Trial
+from econml_cli.sweeps.spec import distributions, identity, schema
+from econml_cli.sweeps.spec.sample import sample
+from econml_cli.sweeps.spec.space import Parameter, Space
+from econml_cli.sweeps.study import pruner
+from econml_cli.sweeps.study.heartbeat import Pulse, Watch
+from econml_cli.sweeps.study.storage import cut_torn_line, shown
+from econml_cli.sweeps.study.study import Study, read
+from econml_cli.sweeps.study.trials import Trial
 
 YAML = """
 method: {method}
@@ -197,7 +198,7 @@ def kills(path: Path) -> Iterator[bytes]:
 
 @pytest.mark.slow
 def test_a_journal_cut_at_any_write_goes_on_to_the_same_trials(isolated: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("econml_cli.sweeps.proposals.STARTUP", 4)  # the fifth is the first that is learned
+    monkeypatch.setattr("econml_cli.sweeps.study.proposals.STARTUP", 4)  # the fifth is the first that is learned
     whole = run(open_study(sweep_of("bayes"), count=5))
     assert points(whole)[4:] != sample(sweep_of("bayes"), 5, seed=7)[4:]
     for left in kills(Path("s.journal")):
@@ -304,7 +305,7 @@ def test_reading_makes_nothing(isolated: Path, storage: str):
 
 @pytest.mark.slow
 def test_sqlite_keeps_a_study_too(isolated: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("econml_cli.sweeps.proposals.STARTUP", 4)
+    monkeypatch.setattr("econml_cli.sweeps.study.proposals.STARTUP", 4)
     study = open_study(sweep_of("bayes"), "sqlite:///s.db", count=8)
     trials = run(study)
     assert points(trials) == points(run(open_study(sweep_of("bayes"), "s.journal", count=8)))
@@ -385,20 +386,24 @@ def test_without_early_terminate_nothing_is_pruned(isolated: Path):
 
 
 LAWS = st.one_of(
-    st.builds(laws.Categorical, st.lists(st.sampled_from([1, 2.5, "a", True, None, [1]]), min_size=1).map(tuple)),
-    st.just(laws.Categorical(("a", "b"), (0.25, 0.75))),
-    st.builds(lambda a, n: laws.IntUniform(a, a + n), st.integers(-(2**60), 2**60), st.integers(0, 1000)),
-    st.builds(lambda a, b: laws.Uniform(min(a, b), max(a, b)), *[st.floats(-1e308, 1e308)] * 2),
-    st.builds(lambda a, b: laws.LogUniform(min(a, b), max(a, b)), *[st.floats(1e-300, 1e300)] * 2),
-    st.builds(laws.Normal, st.floats(-10, 10), st.floats(0.1, 10)),
-    st.builds(laws.LogNormal, st.floats(-10, 10), st.floats(0.1, 10)),
-    st.builds(laws.Beta, st.floats(0.1, 10), st.floats(0.1, 10)),
-    st.builds(lambda q: laws.Quantized(laws.Uniform(0, 10), q), st.sampled_from([1, 2, 0.1])),
+    st.builds(
+        distributions.Categorical, st.lists(st.sampled_from([1, 2.5, "a", True, None, [1]]), min_size=1).map(tuple)
+    ),
+    st.just(distributions.Categorical(("a", "b"), (0.25, 0.75))),
+    st.builds(lambda a, n: distributions.IntUniform(a, a + n), st.integers(-(2**60), 2**60), st.integers(0, 1000)),
+    st.builds(lambda a, b: distributions.Uniform(min(a, b), max(a, b)), *[st.floats(-1e308, 1e308)] * 2),
+    st.builds(lambda a, b: distributions.LogUniform(min(a, b), max(a, b)), *[st.floats(1e-300, 1e300)] * 2),
+    st.builds(distributions.Normal, st.floats(-10, 10), st.floats(0.1, 10)),
+    st.builds(distributions.LogNormal, st.floats(-10, 10), st.floats(0.1, 10)),
+    st.builds(distributions.Beta, st.floats(0.1, 10), st.floats(0.1, 10)),
+    st.builds(lambda q: distributions.Quantized(distributions.Uniform(0, 10), q), st.sampled_from([1, 2, 0.1])),
 )
 
 
 @given(st.lists(LAWS, min_size=1, max_size=4), st.sampled_from(["random", "bayes"]))
-def test_whatever_is_taken_lies_in_the_support_of_its_law(tmp_path_factory: Any, some: list[laws.Law], method: str):
+def test_whatever_is_taken_lies_in_the_support_of_its_law(
+    tmp_path_factory: Any, some: list[distributions.Law], method: str
+):
     space = Space(tuple(Parameter((f"p{i}",), "d", law) for i, law in enumerate(some)))
     free = schema.Sweep(Path("s"), "s", method, space, None, (), None, None, None, None, ())
     study = open_study(free, tmp_path_factory.mktemp("laws") / "s", count=14, batch=2)
@@ -414,7 +419,7 @@ def test_what_optuna_knows_of_a_random_point_is_the_point(isolated: Path):
     import optuna
     from optuna.storages.journal import JournalFileBackend, JournalStorage
 
-    from econml_cli.sweeps.distributions import axes
+    from econml_cli.sweeps.study.optuna_axes import axes
 
     run(open_study(sweep_of(), count=9))
     known = optuna.load_study(study_name="s", storage=JournalStorage(JournalFileBackend("s.journal"))).trials
@@ -450,13 +455,13 @@ def test_a_worker_is_dead_when_its_pulse_stands_still():
 
 
 def test_a_definition_survives_json():
-    defined = definition.define(sweep_of("bayes"), 1, 4)
+    defined = identity.define(sweep_of("bayes"), 1, 4)
     assert json.loads(json.dumps(defined)) == defined
     assert defined["parameters"]["weight_decay"] == {"distribution": "q_uniform", "min": 0.0, "max": 1.0, "q": 0.1}
 
 
 def test_the_module_imports_no_optuna_until_it_is_used(isolated: Path):
-    code = "import sys, econml_cli.sweeps.study; sys.exit('optuna' in sys.modules or 'jax' in sys.modules)"
+    code = "import sys, econml_cli.sweeps.study.study; sys.exit('optuna' in sys.modules or 'jax' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
     code = (
         "import sys; from econml_cli.sweeps import storage; storage.connect('x', alone=True); "

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from econml_cli.errors import RunError
-from econml_cli.sweeps import schema
-from econml_cli.sweeps.sample import sample
-from econml_cli.sweeps.study import Study, read
-from econml_cli.sweeps.trials import Results, Trial
+from econml_cli.sweeps.spec import schema
+from econml_cli.sweeps.spec.sample import sample
+from econml_cli.sweeps.study.study import Study, read
+from econml_cli.sweeps.study.trials import Results, Trial
 from tests.support import postgres
 from tests.support.study_worker import worker
 from tests.support.waiting import wait_until

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from econml_cli.config import build
-from econml_cli.runs import Run
+from econml_cli.config.fit_config import build
+from econml_cli.runs.directory import Run
 from econml_cli.tracking.wandb_replay import Replay, open_replay
 from econml_cli.tracking.wandb_sink import open_sink
 from tests.support.waiting import wait_until

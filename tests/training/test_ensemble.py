@@ -11,24 +11,24 @@ import pandas as pd
 import pytest
 from flax import nnx
 
-from econml_cli import checkpoint
-from econml_cli.config import build
+from econml_cli.commands.fit_text import as_text
+from econml_cli.config.fit_config import build
 from econml_cli.errors import CheckpointError, ConfigError
 from econml_cli.evaluation import evaluate, predict
 from econml_cli.evaluation.prediction_intervals import Asked, radius_of
 from econml_cli.evaluation.predictions import predict_own
 from econml_cli.evaluation.samples import own_samples, predicted
-from econml_cli.runs import Run
-from econml_cli.summaries import as_text
+from econml_cli.runs.directory import Run
+from econml_cli.storage import checkpoint
 from econml_cli.tracking.rows import Rows
-from econml_cli.training.ensemble import Ensemble, together
-from econml_cli.training.epoch import DIVERGED, RUNNING
 from econml_cli.training.fit import fit, resume
-from econml_cli.training.outcome import summary, words_over_members
-from econml_cli.training.position import load_model
+from econml_cli.training.loop.ensemble import Ensemble, together
+from econml_cli.training.loop.trainer import Chunk
 from econml_cli.training.precision import precision
-from econml_cli.training.setup import Workshop
-from econml_cli.training.trainer import Chunk
+from econml_cli.training.run.restore import load_model
+from econml_cli.training.run.summary import summary, words_over_members
+from econml_cli.training.setup.setup import Workshop
+from econml_cli.training.step.epoch import DIVERGED, RUNNING
 
 SMALL = {"width": "8", "num_epochs": 15, "lr": 1e-2, "batch_size": 16, "N": 60, "N_test": 50, "N_val": 40, "sigma": 0.1}
 
@@ -342,7 +342,7 @@ def test_a_damaged_config_with_another_number_of_members_is_an_error(three, tmp_
 
 @pytest.mark.slow
 def test_many_members_are_trained_in_several_stacks_and_stay_the_fits_of_their_seeds(table, tmp_path, monkeypatch):
-    from econml_cli.training import ensemble
+    from econml_cli.training.loop import ensemble
 
     monkeypatch.setattr(ensemble, "parts", lambda members: 2)
     config = of_table(table, members=6, checkpoint_every=5)
@@ -360,7 +360,7 @@ def test_many_members_are_trained_in_several_stacks_and_stay_the_fits_of_their_s
 def test_stacks_are_of_one_size_and_as_many_as_there_are_cores_for(monkeypatch):
     import os
 
-    from econml_cli.training.ensemble import parts
+    from econml_cli.training.loop.ensemble import parts
 
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(4), raising=False)
     assert [parts(members) for members in (2, 8, 15, 16, 17, 24, 32, 33, 64)] == [1, 1, 1, 2, 1, 3, 4, 3, 4]

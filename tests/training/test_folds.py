@@ -11,15 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from econml_cli import runs
-from econml_cli.config import build
+from econml_cli.config.fit_config import build
 from econml_cli.data.split import split_rows
 from econml_cli.errors import ConfigError, RunError
 from econml_cli.evaluation.cross_validation import cross_validation
 from econml_cli.evaluation.evaluate import evaluate
-from econml_cli.runs import CROSS_VALIDATION, Run
+from econml_cli.runs import directory
+from econml_cli.runs.directory import CROSS_VALIDATION, Run
+from econml_cli.training.cross_validate import fit_folds, of_fold
 from econml_cli.training.fit import fit
-from econml_cli.training.folds import fit_folds, of_fold
 
 LINEAR = {"data": "t.csv", "target": "y", "features": "x,z", "folds": 3, "lr": 0.05, "schedule": "cosine"}
 LINEAR |= {"batch_size": 0, "num_epochs": 400, "val_fraction": 0.0}
@@ -267,7 +267,7 @@ def test_eval_reads_the_folds_and_says_what_the_directory_is(data, econml):
     for name in ("cv", "runs/cv"):
         ran = econml("eval", name)
         assert ran.code == 1 and "runs/cv is a cross-validation, not one run" in ran.stderr
-    assert runs.list_runs(Path("runs")) == []
+    assert directory.list_runs(Path("runs")) == []
 
 
 @pytest.mark.slow
@@ -345,7 +345,7 @@ def test_a_fold_that_cannot_be_fitted_is_said_and_the_others_are_kept(data, econ
 
 
 def test_a_signal_keeps_the_folds_and_is_the_exit_code(data, econml, monkeypatch):
-    from econml_cli.training import folds as module
+    from econml_cli.training import cross_validate as module
 
     heard, sent = module.Fits.advance, []
 
@@ -363,8 +363,8 @@ def test_a_signal_keeps_the_folds_and_is_the_exit_code(data, econml, monkeypatch
 
 
 def test_a_sweep_trains_a_fold_at_a_time_and_refuses_all_of_them(data, isolated):
-    from econml_cli.training.many import Fits
-    from econml_cli.training.orders import Order
+    from econml_cli.training.many.requests import Order
+    from econml_cli.training.many.scheduler import Fits
 
     both = [("all", config(num_epochs=2)), ("one", config(num_epochs=2, fold=1))]
     orders = [Order(number, each, isolated / name) for number, (name, each) in enumerate(both)]

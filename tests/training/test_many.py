@@ -6,15 +6,15 @@ import shutil
 import numpy as np
 import pytest
 
-from econml_cli import checkpoint
-from econml_cli.config import build
+from econml_cli.config.fit_config import build
 from econml_cli.errors import CheckpointError
-from econml_cli.runs import Run
-from econml_cli.training import many
+from econml_cli.runs.directory import Run
+from econml_cli.storage import checkpoint
 from econml_cli.training.fit import fit, resume
-from econml_cli.training.many import Fits
-from econml_cli.training.orders import Order
-from econml_cli.training.position import load_model
+from econml_cli.training.many import scheduler
+from econml_cli.training.many.requests import Order
+from econml_cli.training.many.scheduler import Fits
+from econml_cli.training.run.restore import load_model
 
 COMMON = {"N": 60, "N_test": 10, "N_val": 20, "width": 8, "num_epochs": 30}
 
@@ -123,14 +123,14 @@ def test_one_that_diverges_or_cannot_be_made_does_not_stop_the_others(tmp_path, 
 
 
 def test_what_a_model_raises_fails_its_own_fits_only(tmp_path, monkeypatch):
-    run_unit = many.Single.run
+    run_unit = scheduler.Single.run
 
     def broken(self, until):
         if self.fits[0].order.number == 1:
             raise RuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 9 bytes")
         yield from run_unit(self, until)
 
-    monkeypatch.setattr(many.Single, "run", broken)
+    monkeypatch.setattr(scheduler.Single, "run", broken)
     some = orders(tmp_path / "many", {"lr": 1e-3}, {"lr": 2e-3}, {"lr": 3e-3})
     with Fits("serial") as fits:
         fits.add(some)
@@ -189,12 +189,12 @@ class _Instant(dict):
 def test_auto_goes_back_to_one_after_another_where_side_by_side_is_slower(tmp_path, alone, monkeypatch):
     some = orders(tmp_path / "many", *({"lr": lr} for lr in (1e-3, 2e-3, 3e-3, 4e-3)), num_epochs=100)
     with monkeypatch.context() as patch, Fits("auto") as fits:
-        patch.setattr(many, "PAYS", -1.0)
-        patch.setattr("econml_cli.training.trainer.CHUNK_SECONDS", 1e-4)
+        patch.setattr(scheduler, "PAYS", -1.0)
+        patch.setattr("econml_cli.training.loop.trainer.CHUNK_SECONDS", 1e-4)
         fits.add(some)
         fits._pace = _Instant()
         events = list(fits.advance())
-        assert fits._pays == {many.static(some[0].config): False}
+        assert fits._pays == {scheduler.static(some[0].config): False}
     ended = {event.number: event for event in events if event.kind == "ended"}
     assert sorted(ended) == [0, 1, 2, 3]
     for order in some:

@@ -11,22 +11,22 @@ import yaml
 from flax import nnx
 from jax.flatten_util import ravel_pytree
 
-from econml_cli.config import TYPED, build
+from econml_cli.config.fit_config import TYPED, build
 from econml_cli.errors import ConfigError
-from econml_cli.fit_options import SECOND_ORDER
 from econml_cli.models.registry import MODELS
+from econml_cli.options.trainer import SECOND_ORDER
 from econml_cli.problems.known import residual
-from econml_cli.training.epoch import CONVERGED, DIVERGED
 from econml_cli.training.fit import fit, resume
-from econml_cli.training.least_squares import memory, stacked
-from econml_cli.training.outcome import losses
+from econml_cli.training.loop.stack import Stack
+from econml_cli.training.loop.trainer import Trainer
 from econml_cli.training.precision import precision
-from econml_cli.training.programs import Programs
-from econml_cli.training.second_order import SHARE, WAIT
-from econml_cli.training.setup import Workshop, assemble
-from econml_cli.training.stack import Stack
-from econml_cli.training.suitable import check
-from econml_cli.training.trainer import Trainer
+from econml_cli.training.run.summary import losses
+from econml_cli.training.setup.second_order_checks import check
+from econml_cli.training.setup.setup import Workshop, assemble
+from econml_cli.training.step.epoch import CONVERGED, DIVERGED
+from econml_cli.training.step.least_squares import memory, stacked
+from econml_cli.training.step.programs import Programs
+from econml_cli.training.step.second_order import SHARE, WAIT
 
 #: as many epochs as are needed; fits of all tests, most of which stop before, then share one program
 SMALL = {"N": 40, "N_test": 10, "N_val": 20, "width": 2, "activation": "tanh", "sigma": 0.5, "num_epochs": 3000}
@@ -265,7 +265,7 @@ def test_residuals_that_lm_cannot_use_are_found_out(change, says):
 
 @pytest.mark.slow
 def test_a_jacobian_that_does_not_fit_into_memory_is_refused(monkeypatch):
-    monkeypatch.setattr("econml_cli.training.suitable.available_memory", lambda: 1000)
+    monkeypatch.setattr("econml_cli.training.setup.second_order_checks.available_memory", lambda: 1000)
     assert memory(40, 9, 4) > 1000
     with pytest.raises(ConfigError, match="derivatives of 40 residuals by 9 parameters"):
         check(assemble(config("lm", depth=1)))

@@ -9,15 +9,15 @@ import optax
 import pytest
 from flax import nnx
 
-from econml_cli.config import TrainerOptions, build
+from econml_cli.config.fit_config import TrainerOptions, build
 from econml_cli.errors import ShapeError
 from econml_cli.problems.base import Batch
-from econml_cli.training.epoch import DIVERGED, STOPPED_EARLY, mean_loss, num_batches
-from econml_cli.training.optimizers import schedule
-from econml_cli.training.programs import Programs
-from econml_cli.training.setup import assemble
-from econml_cli.training.shapes import check_shapes
-from econml_cli.training.trainer import Trainer
+from econml_cli.training.loop.trainer import Trainer
+from econml_cli.training.setup.setup import assemble
+from econml_cli.training.setup.shapes import check_shapes
+from econml_cli.training.step.epoch import DIVERGED, STOPPED_EARLY, mean_loss, num_batches
+from econml_cli.training.step.optimizers import schedule
+from econml_cli.training.step.programs import Programs
 
 
 def trainer_of(**options):
@@ -179,7 +179,7 @@ def test_the_fitted_model_survives_further_training():
 
 @pytest.mark.parametrize("n", [5, 8, 21])
 def test_the_mean_loss_in_blocks_is_the_mean_loss(n, monkeypatch):
-    monkeypatch.setattr("econml_cli.training.epoch.BLOCK", 8)
+    monkeypatch.setattr("econml_cli.training.step.epoch.BLOCK", 8)
     x = np.arange(n, dtype=np.float32)[:, None]
     assert float(mean_loss(lambda batch: batch.x[:, 0] ** 2, Batch(x, x))) == pytest.approx(float(np.mean(x**2)))
 

@@ -90,18 +90,19 @@ def checkpoint_command(
     """Show a fitted model: a summary, its modules (graphdef) and its arrays (state); compare it; check it."""
     _refuse(diff, check, (other_step, other_member), view is not None or table, path, html or plot)
 
-    from econml_cli import plots, runs
+    from econml_cli.output import figure_files
+    from econml_cli.runs import directory
 
-    found = runs.find(run, runs_dir).of_member(member)  # before seconds go into importing jax
+    found = directory.find(run, runs_dir).of_member(member)  # before seconds go into importing jax
     if check:
         _check(found, step, json)
     elif diff is not None:
-        other = runs.find(diff, runs_dir).of_member(other_member)
+        other = directory.find(diff, runs_dir).of_member(other_member)
         _compare(found, other, step, other_step, tolerance, path, json)
     else:
         shared.check_html(html)
         if plot is not None:
-            plots.check_file(plot)
+            figure_files.check_file(plot)
         _show(found, step, shared.chosen(view, table, ("summary", "graphdef", "state")), path, values, json, html, plot)
 
 
@@ -123,38 +124,38 @@ def _refuse(
 def _show(
     run: Any, step: int | None, views: tuple[str, ...], path: str | None, values: bool, json: bool, html: Any, plot: Any
 ) -> None:
-    from econml_cli import display, plots
     from econml_cli.inspection import views as shown
     from econml_cli.inspection.checkpoints import describe_checkpoint
+    from econml_cli.output import figure_files, terminal
 
     report = shared.with_torch_names(describe_checkpoint(run, step, views=views, path=path), path)
     if plot is not None:
-        plots.save(plots.weights(report.leaves, f"{run.name}, epoch {report.summary['epoch']:,}"), plot)
+        figure_files.save(figure_files.weights(report.leaves, f"{run.name}, epoch {report.summary['epoch']:,}"), plot)
         say("inspect", f"{plot} written")
     shared.write_html(report, html, path)
-    display.print_json(report.to_json(values)) if json else display.show(shown.report(report, values))
+    terminal.print_json(report.to_json(values)) if json else terminal.show(shown.report(report, values))
 
 
 def _compare(
     first: Any, second: Any, step: int | None, other_step: int | None, tolerance: float, path: str | None, json: bool
 ) -> None:
-    from econml_cli import display
     from econml_cli.inspection import findings
     from econml_cli.inspection.checkpoints import describe_checkpoint
     from econml_cli.inspection.difference import compare
+    from econml_cli.output import terminal
 
     found = compare(describe_checkpoint(first, step), describe_checkpoint(second, other_step), tolerance, path)
-    display.print_json(found.to_json()) if json else display.show(findings.difference(found))
+    terminal.print_json(found.to_json()) if json else terminal.show(findings.difference(found))
     if not found.same:
         raise typer.Exit(1)
 
 
 def _check(run: Any, step: int | None, json: bool) -> None:
-    from econml_cli import display
     from econml_cli.inspection import findings
     from econml_cli.inspection.checks import check_run
+    from econml_cli.output import terminal
 
     found = check_run(run, step)
-    display.print_json([check.to_json() for check in found]) if json else display.show(findings.checks(found))
+    terminal.print_json([check.to_json() for check in found]) if json else terminal.show(findings.checks(found))
     if any(check.status == "fail" for check in found):
         raise typer.Exit(1)

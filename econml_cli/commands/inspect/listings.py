@@ -33,32 +33,32 @@ def problems_command(
 
 
 def _list(kind: Literal["model", "problem"], name: str | None, json: bool) -> None:
-    from econml_cli import display
     from econml_cli.inspection import listings, text
+    from econml_cli.output import terminal
 
     describe = listings.describe_models if kind == "model" else listings.describe_problems
     found = describe(name)
-    display.print_json([entry.to_json() for entry in found]) if json else display.show(text.entries(found))
+    terminal.print_json([entry.to_json() for entry in found]) if json else terminal.show(text.entries(found))
 
 
 def _template(kind: Literal["model", "problem"], json: bool) -> None:
-    from econml_cli import display
     from econml_cli.inspection.templates import template
+    from econml_cli.output import terminal
 
     found = template(kind)
-    display.print_json(found.to_json()) if json else typer.echo(found.text, nl=False)
+    terminal.print_json(found.to_json()) if json else typer.echo(found.text, nl=False)
 
 
 def runs_command(runs_dir: RunsDir = Path("runs"), json: Json = False) -> None:
     """List the runs in a directory, newest last."""
-    from econml_cli import display
     from econml_cli.inspection import text
     from econml_cli.inspection.listings import describe_runs
+    from econml_cli.output import terminal
 
     rows = describe_runs(runs_dir)
     if json:
-        display.print_json([row.to_json() for row in rows])
+        terminal.print_json([row.to_json() for row in rows])
     elif rows:
-        display.show(text.run_table(rows))
+        terminal.show(text.run_table(rows))
     else:
         typer.echo(f"There are no runs in {runs_dir}/ yet; make one with `econml fit mlp`.", err=True)

@@ -6,13 +6,13 @@ from typing import Any
 
 from typer.core import TyperCommand
 
-from econml_cli import config as configs
-from econml_cli.commands import late
+from econml_cli.commands import dynamic
 from econml_cli.commands.inspect import shared
 from econml_cli.commands.inspect.shared import ModelView
-from econml_cli.config import TrackingOptions, TrainerOptions
-from econml_cli.fields import option, options_of
-from econml_cli.options import Section
+from econml_cli.commands.typer_options import Section
+from econml_cli.config import fit_config as configs
+from econml_cli.config.fit_config import TrackingOptions, TrainerOptions
+from econml_cli.options.fields import option, options_of
 
 HELP = """Describe MODEL before it is fitted: from shapes alone, so that no weight is allocated.
 
@@ -57,7 +57,7 @@ class ModelCommand(TyperCommand):
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
         """The context of the command with the chosen model's and problem's options."""
         # `--table` is a switch that only this command has: what follows it is no value of it
-        return late.make_context(
+        return dynamic.make_context(
             "econml inspect model", HELP, _sections, _inspect, info_name, args,
             switches=("--table",), parent=parent, **extra,
         )  # fmt: skip
@@ -75,16 +75,16 @@ def _inspect(model: str, problem: str, given: dict[str, Any]) -> None:
     html = Path(show.html) if show.html else None
     shared.check_html(html)
     own = {opt.name for section in (SHAPES, SHOW) for opt in section.options} - {"precision"}
-    config = late.config(
+    config = dynamic.config(
         model, problem, shapes.config, {name: value for name, value in given.items() if name not in own}
     )
 
-    from econml_cli import display
     from econml_cli.inspection import views
     from econml_cli.inspection.untrained import VIEWS, describe_model
+    from econml_cli.output import terminal
 
     asked = shared.chosen(show.view, show.table, VIEWS)
     report = describe_model(config, din=shapes.din, dout=shapes.dout, views=asked, path=show.path)
     report = shared.with_torch_names(report, show.path)
     shared.write_html(report, html, show.path)
-    display.print_json(report.to_json()) if show.json else display.show(views.report(report))
+    terminal.print_json(report.to_json()) if show.json else terminal.show(views.report(report))

@@ -37,8 +37,8 @@ def write_html(report: Any, file: Path | None, path: str | None) -> None:
     """Write the page of a model, where one is asked for."""
     if file is None:
         return
-    from econml_cli import disk
     from econml_cli.inspection import html
+    from econml_cli.storage import disk
 
     disk.write_text(file, html.page(report, path))
     say("inspect", f"{file} written; open it in a browser")

@@ -6,12 +6,12 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from econml_cli.display import number, pairs
-from econml_cli.sweeps.definition import METRIC
-from econml_cli.sweeps.laws import Constant
-from econml_cli.sweeps.plan import Watcher
-from econml_cli.sweeps.schema import Sweep
-from econml_cli.sweeps.trials import Trial
+from econml_cli.output.terminal import number, pairs
+from econml_cli.sweeps.run.plan import Watcher
+from econml_cli.sweeps.spec.distributions import Constant
+from econml_cli.sweeps.spec.identity import METRIC
+from econml_cli.sweeps.spec.schema import Sweep
+from econml_cli.sweeps.study.trials import Trial
 
 #: ended trials that the live table shows above those that run
 RECENT = 8

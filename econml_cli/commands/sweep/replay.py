@@ -4,8 +4,8 @@ import contextlib
 from collections.abc import Callable, Iterator
 
 from econml_cli.commands.sweep.shared import say
-from econml_cli.sweeps.directory import SweepDirectory
-from econml_cli.sweeps.schema import Sweep
+from econml_cli.sweeps.run.directory import SweepDirectory
+from econml_cli.sweeps.spec.schema import Sweep
 
 #: seconds that W&B gets at the end for what is left to log
 PATIENCE = 60.0
@@ -19,7 +19,7 @@ def replay(
     if mode in (None, "disabled"):
         yield lambda number: None
         return
-    from econml_cli.runs import Run
+    from econml_cli.runs.directory import Run
     from econml_cli.tracking.wandb_replay import Replay
 
     log = Replay(given_mode=mode, project=project)

@@ -111,19 +111,20 @@ def run_command(
 
     With --storage, run the same line on as many machines as you like: each is a worker.
     """
-    from econml_cli.signals import stop_signals
-    from econml_cli.sweeps import engine as engines
-    from econml_cli.sweeps import opening, schema
-    from econml_cli.sweeps.directory import slug
-    from econml_cli.sweeps.plan import Plan
+    from econml_cli.commands.signals import stop_signals
+    from econml_cli.sweeps.run import engine as engines
+    from econml_cli.sweeps.run import open_directory
+    from econml_cli.sweeps.run.directory import slug
+    from econml_cli.sweeps.run.plan import Plan
+    from econml_cli.sweeps.spec import schema
 
     seconds, kept = _seconds(timeout), _kept(keep)
     sweep = schema.load(file, _command(file, model, problem, fix or []))
     say(sweep.notes)
-    directory, begun = opening.open_directory(
+    directory, begun = open_directory.open_directory(
         sweep, Path(out) if out else runs_dir / slug(sweep.name), seed, storage, study, resume, _line()
     )
-    sweep = opening.with_environment(sweep, begun)
+    sweep = open_directory.with_environment(sweep, begun)
     plan = Plan(
         seed=begun.seed,
         count=trials,
@@ -184,14 +185,15 @@ def _kept(text: str) -> Any:
 
 def _report(outcome: Any, directory: Any, quiet: bool, json: bool) -> None:
     """The results on stdout, and what went otherwise than planned as an error."""
-    from econml_cli import display
-    from econml_cli.sweeps import analysis, show, summary
+    from econml_cli.output import terminal
+    from econml_cli.sweeps.show import importance
+    from econml_cli.sweeps.show import text as show
 
     results = outcome.results
     if json:
-        display.print_json(show.as_json(results, results.trials, analysis.analyse(results)))
+        terminal.print_json(show.as_json(results, results.trials, importance.analyse(results)))
     elif not quiet:
-        sys.stdout.write(summary.as_text(results))
+        sys.stdout.write(show.at_the_end(results))
     counts: Mapping[str, int] = show.counts(results)
     line = _line()
     if outcome.signal:

@@ -53,9 +53,11 @@ def show_command(
     if html is not None and (json or format != "text"):
         raise ConfigError("--html writes a page and prints its path; leave --format and --json out, or call it twice.")
 
-    from econml_cli import disk, display
-    from econml_cli.sweeps import page, show, study, table
-    from econml_cli.sweeps.analysis import analyse
+    from econml_cli.output import terminal
+    from econml_cli.storage import disk
+    from econml_cli.sweeps.show import page, table, text
+    from econml_cli.sweeps.show.importance import analyse
+    from econml_cli.sweeps.study import study
 
     results = study.read(*_where(sweep, storage, runs_dir))
     trials = table.ordered(results, sort)[:top]
@@ -66,9 +68,9 @@ def show_command(
             raise RunError(f"{html} cannot be written: {error.strerror or error}; choose another --html.") from error
         typer.echo(html)
     elif json or format == "json":
-        display.print_json(show.as_json(results, trials, analyse(results)))
+        terminal.print_json(text.as_json(results, trials, analyse(results)))
     elif format == "text":
-        display.show(show.text(results, trials, analyse(results)))
+        terminal.show(text.text(results, trials, analyse(results)))
     else:
         write = {"csv": table.as_csv, "markdown": table.as_markdown, "latex": table.as_latex}[format]
         sys.stdout.write(write(results, trials))
@@ -79,7 +81,7 @@ def _where(sweep: str | None, storage: str | None, runs_dir: Path) -> tuple[str,
 
     With --storage a directory is not needed: SWEEP may be the study's name, or be left out where there is one study.
     """
-    from econml_cli.sweeps import directory
+    from econml_cli.sweeps.run import directory
 
     try:
         found = directory.find(sweep, runs_dir) if storage is None or sweep is not None else None

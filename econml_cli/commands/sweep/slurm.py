@@ -69,8 +69,9 @@ def slurm_command(
 
     The sweep's directory, and so its journal, must be on a file system that all nodes see.
     """
-    from econml_cli.sweeps import schema, slurm
-    from econml_cli.sweeps.directory import SweepDirectory, slug
+    from econml_cli.sweeps.remote import slurm
+    from econml_cli.sweeps.run.directory import SweepDirectory, slug
+    from econml_cli.sweeps.spec import schema
 
     sweep = schema.load(file)
     say(sweep.notes)

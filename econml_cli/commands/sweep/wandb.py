@@ -8,7 +8,7 @@ from econml_cli.commands.sweep.shared import File, say
 from econml_cli.errors import ConfigError
 
 if TYPE_CHECKING:
-    from econml_cli.sweeps.schema import Sweep
+    from econml_cli.sweeps.spec.schema import Sweep
 
 Count = Annotated[
     int | None, typer.Option("--count", min=1, metavar="N", help="The most runs of this agent (default: no end).")
@@ -28,7 +28,7 @@ def launch_command(
 
     `econml sweep agent $(econml sweep launch FILE)` registers a sweep and runs it, and so does --start.
     """
-    from econml_cli.sweeps import schema
+    from econml_cli.sweeps.spec import schema
 
     if count is not None and not start:
         raise ConfigError("--count is for the agent that --start starts; add --start.")
@@ -41,7 +41,7 @@ def launch_command(
 
 def register(sweep: "Sweep", project: str | None = None, entity: str | None = None) -> str:
     """Register a sweep: its path on stdout, its page on stderr."""
-    from econml_cli.sweeps import wandb_launch
+    from econml_cli.sweeps.remote import wandb_launch
 
     registered = wandb_launch.register(sweep, project, entity)
     say(f"W&B: {note}" for note in registered.notes)
@@ -59,13 +59,13 @@ def agent_command(
 
     Ctrl-C lets the run end, a second one terminates it. Any number of agents, anywhere, can share a sweep.
     """
-    from econml_cli.sweeps import wandb_launch
+    from econml_cli.sweeps.remote import wandb_launch
 
     _run_agent(wandb_launch.look_up(path).path, count)
 
 
 def _run_agent(path: str, count: int | None) -> None:
-    from econml_cli.sweeps import wandb_launch
+    from econml_cli.sweeps.remote import wandb_launch
 
     if wandb_launch.run_agent(path, count):
         raise typer.Exit(130)

@@ -80,7 +80,7 @@ def create_command(
 
     Without options: the lecture's sweep.
     """
-    from econml_cli.sweeps import create
+    from econml_cli.sweeps.spec import create
 
     path = Path(out or f"sweeps/{name}.yaml")
     if launch and out == "-":
@@ -102,14 +102,14 @@ def create_command(
         raise RunError(f"{path} cannot be written: {error}.") from None
     typer.echo(path, err=launch)
     if launch:
-        from econml_cli.sweeps import schema
+        from econml_cli.sweeps.spec import schema
 
         wandb.register(schema.load(path))
 
 
 def check_command(file: File) -> None:
     """Check a W&B sweep offline: every problem with its line; exit code 2 if there are any."""
-    from econml_cli.sweeps import schema
+    from econml_cli.sweeps.spec import schema
 
     sweep = schema.load(file)
     say(sweep.notes)
@@ -136,7 +136,7 @@ def sample_command(
 
     As commands they are one shell line each: `econml sweep sample FILE | sh` fits them one after another.
     """
-    from econml_cli.sweeps import sample, schema
+    from econml_cli.sweeps.spec import sample, schema
 
     sweep = schema.load(file)
     say(sweep.notes)

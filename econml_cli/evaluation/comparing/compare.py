@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 
 from econml_cli.errors import ConfigError, suggest
-from econml_cli.evaluation import changed as changing
+from econml_cli.evaluation import counterfactual as changing
 from econml_cli.evaluation import ensemble
 from econml_cli.evaluation.comparing import paired
 from econml_cli.evaluation.comparing.accuracy_tests import Difference, diebold_mariano, paired_bootstrap
 from econml_cli.evaluation.comparing.comparison import Column, Comparison
-from econml_cli.evaluation.comparing.differing import differing_options
+from econml_cli.evaluation.comparing.options_shown import differing_options
 from econml_cli.evaluation.comparing.paired import Tested
 from econml_cli.evaluation.evaluate import Evaluation, evaluate
 from econml_cli.evaluation.samples import scorer
-from econml_cli.runs import Run
+from econml_cli.runs.directory import Run
 from econml_cli.training.precision import precision
 
 #: a test of equal accuracy: of differentials [n] of the loss, in groups [n] or None

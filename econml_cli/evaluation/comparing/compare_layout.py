@@ -7,9 +7,9 @@ from typing import Any
 from econml_cli.evaluation.comparing.accuracy_tests import Difference
 from econml_cli.evaluation.comparing.comparison import Column, Comparison
 from econml_cli.evaluation.estimate import Estimate
-from econml_cli.evaluation.layout import blocks
-from econml_cli.evaluation.layout.blocks import Block, Row, Table
-from econml_cli.evaluation.layout.render import cell
+from econml_cli.output import regression_tables
+from econml_cli.output.regression_tables import Block, Row, Table
+from econml_cli.output.tables import cell
 
 #: a name of a run, or a value of an option, that is longer stands in the notes, or is cut
 LONG = 16
@@ -26,7 +26,7 @@ LEGEND = "* p < 0.10, ** p < 0.05, *** p < 0.01."
 def text(comparison: Comparison, width: int) -> str:
     """Panels of at most `width` characters; with fewer digits where one panel is then enough."""
     tables = [table(comparison, digits) for digits in DIGITS]
-    return blocks.text(next((one for one in tables if one.width <= width), tables[0]), width)
+    return regression_tables.text(next((one for one in tables if one.width <= width), tables[0]), width)
 
 
 def table(comparison: Comparison, digits: int = DIGITS[0]) -> Table:

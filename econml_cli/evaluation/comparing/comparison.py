@@ -4,11 +4,11 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from econml_cli import disk
+from econml_cli.evaluation import evaluation_tables
 from econml_cli.evaluation.comparing.accuracy_tests import Difference
 from econml_cli.evaluation.evaluate import Evaluation
-from econml_cli.evaluation.layout import tables
-from econml_cli.evaluation.layout.render import csv_lines
+from econml_cli.output.tables import csv_lines
+from econml_cli.storage import disk
 
 #: characters of a line where nothing tells how many there are
 WIDTH = 80
@@ -61,7 +61,7 @@ class Column:
 
     def row(self) -> dict[str, Any]:
         """The same as one flat row; a test of equal accuracy has the names difference, difference_low, ..., p_value."""
-        row: dict[str, Any] = {"column": self.label, **tables.flat(self.evaluation), "target": self.target}
+        row: dict[str, Any] = {"column": self.label, **evaluation_tables.flat(self.evaluation), "target": self.target}
         row |= {
             "features": self.features,
             "n_train": self.n_train,
@@ -108,7 +108,7 @@ class Comparison:
     def render(self, form: str, width: int | None = None) -> str:
         """As "table" (in panels of `width` characters; None: 80), "markdown", "latex", "csv" or "json"."""
         from econml_cli.evaluation.comparing import compare_layout
-        from econml_cli.evaluation.layout import blocks
+        from econml_cli.output import regression_tables
 
         if form == "json":
             return json.dumps(self.to_dict(), indent=2, ensure_ascii=False, allow_nan=False)
@@ -116,7 +116,9 @@ class Comparison:
             return csv_lines(self.rows())
         if form == "table":
             return compare_layout.text(self, WIDTH if width is None else width)
-        return {"markdown": blocks.markdown, "latex": blocks.latex}[form](compare_layout.table(self))
+        return {"markdown": regression_tables.markdown, "latex": regression_tables.latex}[form](
+            compare_layout.table(self)
+        )
 
 
 def _flat(value: Any) -> Any:

@@ -8,16 +8,16 @@ from typing import Any
 import jax
 import numpy as np
 
-from econml_cli.config import FitConfig
+from econml_cli.config.fit_config import FitConfig
 from econml_cli.data import expression
 from econml_cli.data.preprocessing import Preprocessing
 from econml_cli.evaluation.comparing.accuracy_tests import Difference
 from econml_cli.evaluation.risk.bayes import loss
-from econml_cli.evaluation.risk.fresh import Fresh, Meter
+from econml_cli.evaluation.risk.measure import Fresh, Meter
 from econml_cli.evaluation.samples import Samples
-from econml_cli.evaluation.spread import groups_of
+from econml_cli.evaluation.standard_errors import groups_of
 from econml_cli.problems.base import Batch
-from econml_cli.runs import Run
+from econml_cli.runs.directory import Run
 from econml_cli.training.precision import precision
 
 #: options of a simulated problem that say how much of it is drawn, not what it is

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from econml_cli.evaluation.drawing import panels
-from econml_cli.runs import Run
+from econml_cli.runs.directory import Run
 
 #: the file in a run directory that `econml fit --plot` writes
 FILE = "learning_curve.png"

@@ -7,16 +7,16 @@ from typing import Any
 import jax
 import numpy as np
 
-from econml_cli.evaluation.changed import samples_of
+from econml_cli.evaluation.counterfactual import samples_of
 from econml_cli.evaluation.drawing import panels
 from econml_cli.evaluation.evaluate import REPORTED
 from econml_cli.evaluation.samples import Scored, computed, predicted, scorer
-from econml_cli.problems import economics
+from econml_cli.problems.economies import verdicts
 from econml_cli.problems.known import Known
 from econml_cli.problems.linear import LinearProblem
-from econml_cli.runs import Run
-from econml_cli.training.position import load_model
+from econml_cli.runs.directory import Run
 from econml_cli.training.precision import precision, to_device
+from econml_cli.training.run.restore import load_model
 
 #: inputs up to which the first is the axis of a policy; beyond (many firms), it is their mean
 FEW = 10
@@ -147,10 +147,10 @@ def _euler(axis: Any, fit: _Fit) -> None:
     """log10 |Euler residual|, free of units where the problem says how."""
 
     def largest(model: Any, x: Any) -> jax.Array:
-        return abs(fit.problem.residual(model, economics.at(x))).max(axis=1)
+        return abs(fit.problem.residual(model, verdicts.at(x))).max(axis=1)
 
     found = computed(getattr(fit.problem, "euler", largest), fit.model, fit.batch.x, fit.dtype)
-    values = np.log10(np.maximum(np.abs(np.asarray(found, np.float64)), economics.SMALLEST))
+    values = np.log10(np.maximum(np.abs(np.asarray(found, np.float64)), verdicts.SMALLEST))
     panels.counts(axis, values, "log10 |Euler residual|", f"Residuals ({fit.split})")
     finite = values[np.isfinite(values)]
     if len(finite):

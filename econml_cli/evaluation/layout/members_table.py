@@ -3,7 +3,7 @@
 from econml_cli.errors import plural
 from econml_cli.evaluation.estimate import Estimate
 from econml_cli.evaluation.evaluate import Evaluation
-from econml_cli.evaluation.layout.render import Grid, cell, interval
+from econml_cli.output.tables import Grid, cell, interval
 
 AVERAGED = "averaged_"
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 
 from econml_cli.evaluation.estimate import Estimate
-from econml_cli.evaluation.marginal.moving import Sample
+from econml_cli.evaluation.marginal.columns import Sample
 from econml_cli.problems.tabular import Tabular
 
 INSTALL = 'pip install "econml-cli[stats]"'

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from econml_cli.evaluation.marginal import averages
-from econml_cli.evaluation.marginal.moving import Rows, Sample
+from econml_cli.evaluation.marginal.columns import Rows, Sample
 
 
 @dataclass(frozen=True)

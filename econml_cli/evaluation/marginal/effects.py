@@ -8,11 +8,11 @@ import numpy as np
 
 from econml_cli.evaluation import ensemble
 from econml_cli.evaluation.estimate import Estimate
-from econml_cli.evaluation.layout.render import Grid, cell, interval
 from econml_cli.evaluation.marginal import averages, classical, derivatives
-from econml_cli.evaluation.marginal.moving import Rows, sample
+from econml_cli.evaluation.marginal.columns import Rows, sample
 from econml_cli.evaluation.marginal.slopes import compared
-from econml_cli.runs import Run
+from econml_cli.output.tables import Grid, cell, interval
+from econml_cli.runs.directory import Run
 from econml_cli.training.precision import precision
 
 

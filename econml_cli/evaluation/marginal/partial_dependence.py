@@ -10,10 +10,10 @@ from econml_cli.errors import ConfigError, suggest
 from econml_cli.evaluation import ensemble
 from econml_cli.evaluation.drawing import panels
 from econml_cli.evaluation.estimate import Estimate
-from econml_cli.evaluation.layout.render import Grid, cell, interval
 from econml_cli.evaluation.marginal import averages
-from econml_cli.evaluation.marginal.moving import Rows, Sample, sample
-from econml_cli.runs import Run
+from econml_cli.evaluation.marginal.columns import Rows, Sample, sample
+from econml_cli.output.tables import Grid, cell, interval
+from econml_cli.runs.directory import Run
 from econml_cli.training.precision import precision
 
 #: values up to which a column of numbers is taken at each of them
@@ -208,7 +208,7 @@ def figure(parts: Sequence[PartialDependence]) -> Any:
     """One panel a column, in one `matplotlib.figure.Figure`: the mean, its band, and ticks at the column's deciles."""
     from matplotlib.figure import Figure
 
-    from econml_cli import plots
+    from econml_cli.output import figure_files
 
     drawn = Figure(figsize=(4.6 * len(parts), 3.8), layout="constrained")
     drawn.suptitle(f"{parts[0].run}: {parts[0].model} on {parts[0].problem}, partial dependence", fontsize="medium")
@@ -216,7 +216,7 @@ def figure(parts: Sequence[PartialDependence]) -> Any:
         _panel(axis, part)
         axis.tick_params(labelsize="small")
         axis.spines[["top", "right"]].set_visible(False)
-    plots.as_written(drawn)
+    figure_files.as_written(drawn)
     return drawn
 
 

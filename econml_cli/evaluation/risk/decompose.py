@@ -4,21 +4,21 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from econml_cli import trust
-from econml_cli.config import FitConfig
+from econml_cli.config.fit_config import FitConfig
 from econml_cli.errors import ConfigError
 from econml_cli.evaluation.estimate import Estimate
-from econml_cli.evaluation.layout.render import Grid, cell, interval
 from econml_cli.evaluation.risk import refits
 from econml_cli.evaluation.risk.bayes import bayes_risk, excess_loss, loss
-from econml_cli.evaluation.risk.fresh import HeldOut, Meter, population_of
+from econml_cli.evaluation.risk.measure import HeldOut, Meter, population_of
 from econml_cli.evaluation.samples import Samples, own_samples, size
-from econml_cli.evaluation.spread import around, estimate, flat, groups_of, standard_error, unspread
+from econml_cli.evaluation.standard_errors import around, estimate, flat, groups_of, standard_error, unspread
 from econml_cli.models import registry as models
-from econml_cli.runs import Run
-from econml_cli.signature import accepted
-from econml_cli.training.position import load
+from econml_cli.options.signature import accepted
+from econml_cli.output.tables import Grid, cell, interval
+from econml_cli.runs import health
+from econml_cli.runs.directory import Run
 from econml_cli.training.precision import precision
+from econml_cli.training.run.restore import load
 
 #: the sample that the best in class is estimated from is so many times the run's own, and has at most so many
 #: observations; fewer where the model keeps them all (a kernel), which takes time in their cube
@@ -166,7 +166,7 @@ def decompose(
         bayes_risk=bayes_risk(problem), excess=parts.get("excess"),
         proxy_n=proxy_n, best_in_class=parts.get("best_loss"), approximation=parts.get("best_excess"),
         estimation=None if best is None else estimate(values[pair] - values[f"best_{pair}"], groups),
-        notes=(*own.notes, *trust.of_weights(run, loaded.diverged, loaded.epoch), *lone, *notes),
+        notes=(*own.notes, *health.of_weights(run, loaded.diverged, loaded.epoch), *lone, *notes),
     )  # fmt: skip
 
 

@@ -6,17 +6,17 @@ from typing import Any
 
 import numpy as np
 
-from econml_cli import trust
 from econml_cli.errors import ConfigError, DivergedError
 from econml_cli.evaluation.estimate import Estimate
 from econml_cli.evaluation.risk import refits
 from econml_cli.evaluation.risk.bayes import bayes_risk, excess_loss, loss
-from econml_cli.evaluation.risk.fresh import Meter, population_of
+from econml_cli.evaluation.risk.measure import Meter, population_of
 from econml_cli.evaluation.risk.refits import Refits
 from econml_cli.evaluation.risk.risk_curve import LearningCurve, Point
 from econml_cli.evaluation.samples import Samples, own_samples, size
-from econml_cli.evaluation.spread import around, freedom_of, groups_of, independent, standard_error, unspread
-from econml_cli.runs import Run
+from econml_cli.evaluation.standard_errors import around, freedom_of, groups_of, independent, standard_error, unspread
+from econml_cli.runs import health
+from econml_cli.runs.directory import Run
 from econml_cli.training.precision import precision
 
 #: sizes of the training sample, and samples of each, that are fitted where nothing else is asked for
@@ -154,7 +154,7 @@ def _quantiles(values: np.ndarray) -> tuple[float, float]:
 
 
 def _notes(run: Run, own: Samples, points: Sequence[Point]) -> tuple[str, ...]:
-    notes = [*own.notes, *trust.of_recipe(run)]
+    notes = [*own.notes, *health.of_recipe(run)]
     if not own.problem.simulated:
         notes += unspread(run.name, own.problem, "test", size(own.parts["test"]))
         notes.append(

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from econml_cli.evaluation import spread
+from econml_cli.evaluation import standard_errors
 from econml_cli.evaluation.estimate import Estimate
 from econml_cli.evaluation.risk.bayes import loss
-from econml_cli.evaluation.risk.fresh import Fresh, Meter
+from econml_cli.evaluation.risk.measure import Fresh, Meter
 
 
 def population_risk(problem: Any, name: str, model: Any, draws: int, seed: int) -> Estimate:
@@ -29,12 +29,12 @@ def population_risk(problem: Any, name: str, model: Any, draws: int, seed: int) 
         values = block["loss"][0]
         # as distances from a first mean: the squares of the losses themselves would lose the digits of a small variance
         first = float(values.mean()) if math.isnan(first) else first
-        totals += _totals(values - first, spread.groups_of(problem, "population", len(values)))
+        totals += _totals(values - first, standard_errors.groups_of(problem, "population", len(values)))
     groups, n, sums, squares, crossed, sizes = totals.tolist()
     mean = sums / n
     squared = squares - 2 * mean * crossed + mean**2 * sizes  # sum of (sum - size * mean)^2 over the groups
     error = math.sqrt(groups / (groups - 1) * max(squared, 0.0)) / n
-    return dataclasses.replace(spread.around(first + mean, error), draws=draws)
+    return dataclasses.replace(standard_errors.around(first + mean, error), draws=draws)
 
 
 def _totals(values: np.ndarray, groups: np.ndarray | None) -> np.ndarray:

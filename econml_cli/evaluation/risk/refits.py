@@ -8,18 +8,18 @@ import jax
 import numpy as np
 from flax import nnx
 
-from econml_cli.config import FitConfig
+from econml_cli.config.fit_config import FitConfig
 from econml_cli.errors import ConfigError
 from econml_cli.evaluation.samples import size
 from econml_cli.models.building import build
 from econml_cli.problems.base import Batch
-from econml_cli.training.epoch import DIVERGED, Carry, inputs_of
 from econml_cli.training.fit import check
+from econml_cli.training.loop.stack import Stack
+from econml_cli.training.loop.trainer import Trainer
 from econml_cli.training.precision import to_device
-from econml_cli.training.programs import Programs
-from econml_cli.training.setup import Setup, arrays_of, check_memory, recipe_of, shapes_of, with_arrays
-from econml_cli.training.stack import Stack
-from econml_cli.training.trainer import Trainer
+from econml_cli.training.setup.setup import Setup, arrays_of, check_memory, recipe_of, shapes_of, with_arrays
+from econml_cli.training.step.epoch import DIVERGED, Carry, inputs_of
+from econml_cli.training.step.programs import Programs
 
 #: what the seed of refits is folded with: their data are neither those of a fit nor the fresh draws of a risk
 REFIT = 2**31 + 101

@@ -7,8 +7,8 @@ import numpy as np
 
 from econml_cli.evaluation.drawing.panels import FITTED, OTHER, TRUE
 from econml_cli.evaluation.estimate import Estimate
-from econml_cli.evaluation.layout.render import Grid, cell, interval
-from econml_cli.evaluation.spread import flat
+from econml_cli.evaluation.standard_errors import flat
+from econml_cli.output.tables import Grid, cell, interval
 
 #: what the estimates of a point are called outside
 NAMES = {

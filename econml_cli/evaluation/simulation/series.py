@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from econml_cli.evaluation.layout.render import Grid
-from econml_cli.evaluation.layout.render import text as as_text
 from econml_cli.evaluation.simulation.simulated import Simulated
+from econml_cli.output.tables import Grid
+from econml_cli.output.tables import text as as_text
 
 if TYPE_CHECKING:
     import pandas as pd

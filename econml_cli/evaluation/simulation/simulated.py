@@ -9,15 +9,15 @@ import jax
 import numpy as np
 from flax import nnx
 
-from econml_cli import trust
 from econml_cli.errors import ConfigError, suggest
 from econml_cli.problems import registry as problems
-from econml_cli.problems import simulation
 from econml_cli.problems.base import Economy
-from econml_cli.runs import Run
-from econml_cli.training.position import load
+from econml_cli.problems.economies import simulation
+from econml_cli.runs import health
+from econml_cli.runs.directory import Run
 from econml_cli.training.precision import precision
-from econml_cli.training.setup import assemble, available_memory
+from econml_cli.training.run.restore import load
+from econml_cli.training.setup.setup import assemble, available_memory
 
 #: periods of an impulse response, at most
 HORIZON = 40
@@ -86,7 +86,7 @@ def simulate(
         problem = assemble(config).problem
         check_moves(problem, config.problem, (*METHODS, "shock_size"))
         impulse = _impulse(problem, config.problem, impulse)
-        notes = list(trust.of_weights(run, loaded.diverged, epoch))
+        notes = list(health.of_weights(run, loaded.diverged, epoch))
         if paths > 1 and _one_path(problem):
             notes.append(f"{config.problem} has no shocks and one start: one path in place of {paths:,}.")
             paths = 1

@@ -14,15 +14,15 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from econml_cli.config import build
+from econml_cli.config.fit_config import build
 from econml_cli.errors import ConfigError
-from econml_cli.problems import economics
-from econml_cli.problems.brock_mirman import BrockMirman
-from econml_cli.problems.economics import judge
-from econml_cli.problems.investment import Investment, linear_policy
-from econml_cli.problems.parameters import InvestmentOptions
-from econml_cli.problems.simulation import impulse_response, simulate
-from econml_cli.runs import Run
+from econml_cli.problems.economies import economics
+from econml_cli.problems.economies.brock_mirman import BrockMirman
+from econml_cli.problems.economies.investment import Investment, linear_policy
+from econml_cli.problems.economies.parameters import InvestmentOptions
+from econml_cli.problems.economies.simulation import impulse_response, simulate
+from econml_cli.problems.economies.verdicts import judge
+from econml_cli.runs.directory import Run
 from econml_cli.training.fit import fit
 from econml_cli.training.precision import precision
 from tests.support import running

@@ -12,17 +12,18 @@ import pytest
 from flax import nnx
 from scipy import linalg
 
-from econml_cli.config import build
+from econml_cli.config.fit_config import build
 from econml_cli.errors import ConfigError
-from econml_cli.problems import economics, registry
-from econml_cli.problems.asset_pricing_kernel import AssetPricingKernel
-from econml_cli.problems.cake_eating import CakeEating
-from econml_cli.problems.olg import OLG, saving_shares
-from econml_cli.problems.simulation import impulse_response, simulate
-from econml_cli.training.outcome import losses
+from econml_cli.problems import registry
+from econml_cli.problems.economies import economics
+from econml_cli.problems.economies.asset_pricing_kernel import AssetPricingKernel
+from econml_cli.problems.economies.cake_eating import CakeEating
+from econml_cli.problems.economies.olg import OLG, saving_shares
+from econml_cli.problems.economies.simulation import impulse_response, simulate
+from econml_cli.training.loop.trainer import Trainer
 from econml_cli.training.precision import precision
-from econml_cli.training.setup import assemble
-from econml_cli.training.trainer import Trainer
+from econml_cli.training.run.summary import losses
+from econml_cli.training.setup.setup import assemble
 from tests.support.economies import told, verdicts
 from tests.support.models import Apply
 

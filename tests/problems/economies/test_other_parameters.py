@@ -7,15 +7,15 @@ import pytest
 from flax import nnx
 from scipy import optimize
 
-from econml_cli.config import build
-from econml_cli.problems import economics
-from econml_cli.problems.asset_pricing import AssetPricing
-from econml_cli.problems.asset_pricing_kernel import AssetPricingKernel
-from econml_cli.problems.growth import Growth
-from econml_cli.problems.growth_policy import GrowthPolicy
-from econml_cli.problems.investment import Investment, linear_policy
+from econml_cli.config.fit_config import build
+from econml_cli.problems.economies import economics
+from econml_cli.problems.economies.asset_pricing import AssetPricing
+from econml_cli.problems.economies.asset_pricing_kernel import AssetPricingKernel
+from econml_cli.problems.economies.growth import Growth
+from econml_cli.problems.economies.growth_policy import GrowthPolicy
+from econml_cli.problems.economies.investment import Investment, linear_policy
 from econml_cli.training.precision import precision
-from econml_cli.training.setup import Workshop, assemble, units_of
+from econml_cli.training.setup.setup import Workshop, assemble, units_of
 from tests.support.economies import passed, policy, sequence, verdicts
 from tests.support.models import Apply
 

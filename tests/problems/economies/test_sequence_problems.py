@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from econml_cli.config import build
+from econml_cli.config.fit_config import build
 from econml_cli.errors import ConfigError
-from econml_cli.problems.asset_pricing import AssetPricing
-from econml_cli.problems.growth import Growth
-from econml_cli.problems.growth_policy import GrowthPolicy
-from econml_cli.problems.neoclassical import Neoclassical
-from econml_cli.problems.simulation import simulate
+from econml_cli.problems.economies.asset_pricing import AssetPricing
+from econml_cli.problems.economies.growth import Growth
+from econml_cli.problems.economies.growth_policy import GrowthPolicy
+from econml_cli.problems.economies.neoclassical import Neoclassical
+from econml_cli.problems.economies.simulation import simulate
 from econml_cli.training.precision import precision
 from tests.support.economies import passed, policy, sequence, verdicts
 from tests.support.fits import losses_of

@@ -1,0 +1,147 @@
+"""From option dataclasses to a Typer command: the only place that knows both.
+
+Values stay strings here and are read by `config.coerce`, so that a flag, a YAML key and an environment variable get the
+same checks and the same messages. An option that was not given is None, which is how layers of options are told apart.
+"""
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand
+
+from econml_cli.config.command_line import split
+from econml_cli.errors import ConfigError, suggest
+from econml_cli.options import plugins
+from econml_cli.options.fields import Option, as_text, coerce, options_of
+from econml_cli.problems import registry as problems
+
+CONTEXT = {"help_option_names": ["-h", "--help"], "token_normalize_func": lambda token: token.replace("_", "-")}
+
+
+@dataclass(frozen=True)
+class Section:
+    """The options of one dataclass, shown in one panel of the help; `paired` booleans are also offered as --no-X."""
+
+    title: str
+    options: tuple[Option, ...]
+    paired: bool = True
+
+    @classmethod
+    def of(cls, title: str, declared: type, paired: bool = True) -> "Section":
+        return cls(title, options_of(declared), paired)
+
+
+def _help(opt: Option) -> str:
+    """The help line with the choices and the default, unless it is None (the line says what that means) or a switch."""
+    text = opt.help + (f": {', '.join(opt.choices)}" if opt.choices else "")
+    if opt.default is None or opt.default is False:
+        return text
+    shown = {True: opt.flag}.get(opt.default, opt.default) if opt.is_bool else as_text(opt.default)
+    # \\[ : rich would read [default ...] as markup
+    return f"{text} \\[{shown:g}]" if isinstance(shown, float) else f"{text} \\[{shown}]"
+
+
+def parameter(opt: Option, section: Section) -> inspect.Parameter:
+    """One option as the parameter of a Typer command."""
+    shown: dict[str, Any] = {"help": _help(opt), "rich_help_panel": section.title, "show_default": False}
+    if opt.is_bool:
+        names = f"{opt.flag}/--no-{opt.flag[2:]}" if section.paired else opt.flag
+        annotation: Any = Annotated[bool | None, typer.Option(names, **shown)]
+    else:
+        group = problems.GROUP if opt.name == "problem" else None
+        shown["autocompletion"] = completion(choices_of(opt), group) if choices_of(opt) else None
+        annotation = Annotated[str | None, typer.Option(opt.flag, metavar=opt.metavar, **shown)]
+    return inspect.Parameter(opt.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+
+
+def choices_of(opt: Option) -> tuple[str, ...]:
+    """The words that a shell can complete after an option."""
+    return tuple(problems.PROBLEMS) if opt.name == "problem" else opt.choices
+
+
+def completion(words: Sequence[str], group: str | None = None) -> Callable[[str], list[str]]:
+    """A completion function that offers those of the words, and of what packages offer, that start as typed."""
+
+    def complete(incomplete: str) -> list[str]:
+        known = dict.fromkeys([*words, *(plugins.offered(group) if group else ())])
+        return [word for word in known if word.startswith(incomplete)]
+
+    return complete
+
+
+def build_command(
+    name: str,
+    callback: Callable[..., None],
+    sections: Sequence[Section],
+    *,
+    argument: Any,
+    help: str,
+    epilog: str | None = None,
+) -> TyperCommand:
+    """A Typer command with one optional argument and the options of the sections.
+
+    `callback` is called as callback(argument, {option: raw value}) with the options that were given.
+    """
+
+    def run(model: str | None, **values: Any) -> None:
+        callback(model, {key: value for key, value in values.items() if value is not None})
+
+    first = inspect.Parameter("model", inspect.Parameter.POSITIONAL_OR_KEYWORD, default=None, annotation=argument)
+    rest = [parameter(opt, section) for section in sections for opt in section.options]
+    run.__signature__ = inspect.Signature([first, *rest])  # type: ignore[attr-defined]
+    run.__annotations__ = {p.name: p.annotation for p in (first, *rest)}
+    app = typer.Typer(add_completion=False, rich_markup_mode="rich")
+    app.command(name, help=help, epilog=epilog, context_settings=CONTEXT)(run)
+    command = typer.main.get_command(app)
+    assert isinstance(command, TyperCommand)  # an app with one command is that command
+    return command
+
+
+def spell_switches(args: Sequence[str], sections: Sequence[Section]) -> list[str]:
+    """Rewrite `--bias=False`, which W&B's agents pass, as the `--no-bias` that Click understands.
+
+    Raises:
+        ConfigError: the value is not true or false.
+    """
+    known = {opt.name: (opt, section.paired) for section in sections for opt in section.options if opt.is_bool}
+    out = []
+    for token in args:
+        name, value = split(token) if token.startswith("--") else ("", None)
+        if value is None or name not in known:
+            out.append(token)
+            continue
+        opt, paired = known[name]
+        try:
+            on = coerce(opt, value)
+        except ValueError as error:
+            raise ConfigError(f"{opt.flag} {error}.") from None
+        if on or paired:
+            out.append(opt.flag if on else f"--no-{opt.flag[2:]}")
+    return out
+
+
+def check_known(
+    command: str, values: Mapping[str, str], sections: Sequence[Section], elsewhere: Mapping[str, str], what: str
+) -> None:
+    """Answer an unknown option with where it belongs, or with the nearest one.
+
+    Args:
+        command: "econml fit". values: the options given. elsewhere: option -> who has it ("model mlp"), for those that
+            others have. what: whose options these are.
+
+    Raises:
+        ConfigError: one of them is none of this command's.
+    """
+    known = {opt.name for section in sections for opt in section.options}
+    paired = {f"no_{opt.name}" for section in sections for opt in section.options if opt.is_bool and section.paired}
+    for name in values:
+        if name in known | paired | {"help"}:
+            continue
+        flag = "--" + name.replace("_", "-")
+        if name in elsewhere:
+            raise ConfigError(f"{flag} is an option of {elsewhere[name]}, not of {what}.")
+        near = suggest(flag, ["--" + k.replace("_", "-") for k in known])
+        raise ConfigError(f"There is no option {flag} for {what}.{near} `{command} --help` lists them.")

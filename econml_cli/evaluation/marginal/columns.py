@@ -1,0 +1,230 @@
+"""The rows that an average is over, and what a model reads of them where one column is moved."""
+
+import contextlib
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import jax
+import numpy as np
+
+from econml_cli.config.fit_config import FitConfig
+from econml_cli.data import columns as data_columns
+from econml_cli.data import design
+from econml_cli.data.preprocessing import Preprocessing
+from econml_cli.data.read import read_table
+from econml_cli.errors import ConfigError, DataError
+from econml_cli.evaluation.counterfactual import samples_of
+from econml_cli.evaluation.marginal import slopes
+from econml_cli.evaluation.samples import Samples, new_samples, size
+from econml_cli.evaluation.standard_errors import groups_of, unspread
+from econml_cli.problems.tabular import Tabular
+from econml_cli.runs.directory import Run
+from econml_cli.training.precision import to_device
+from econml_cli.training.run.provenance import own_file
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Rows(Protocol):
+    """Rows i = 1, ..., n with named columns c, and the inputs x_i(c) that a model reads of them."""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """The columns that the inputs are made of, each of which can be moved."""
+
+    def x(self) -> np.ndarray:
+        """The inputs as they are, [n, din]."""
+
+    def values(self, name: str) -> np.ndarray:
+        """The column as it is, [n]: float64, or its labels as text."""
+
+    def levels(self, name: str) -> list[Any] | None:
+        """The values of a column of labels or of zeros and ones, the base level first; None where it is continuous."""
+
+    def placed(self, name: str, value: Any) -> np.ndarray:
+        """The inputs [n, din] where the column has this value in every row."""
+
+    def slope(self, name: str) -> np.ndarray:
+        """dx_i/dc_i, [n, din]; NaN in a row where it is not defined."""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Simulated rows: the columns are the inputs themselves, always continuous."""
+
+    names: Sequence[str]
+    inputs: np.ndarray
+
+    def x(self) -> np.ndarray:
+        return self.inputs
+
+    def values(self, name: str) -> np.ndarray:
+        return np.asarray(self.inputs[:, self.names.index(name)], np.float64)
+
+    def levels(self, name: str) -> list[Any] | None:
+        return None
+
+    def placed(self, name: str, value: Any) -> np.ndarray:
+        moved = self.inputs.copy()
+        moved[:, self.names.index(name)] = value
+        return moved
+
+    def slope(self, name: str) -> np.ndarray:
+        unit = np.arange(len(self.names)) == self.names.index(name)
+        return np.broadcast_to(unit.astype(np.float64), self.inputs.shape)
+
+
+@dataclass(frozen=True)
+class Filed:
+    """Rows of a file: a column is moved in the units of the file and all that a formula makes of it moves with it.
+
+    `frame` is the whole table, because lag(x) reads other rows than those of the sample, whose positions are `kept`. A
+    column is moved in all rows at once: the effect of x in `x + lag(x)` is that of a permanent change. `binary` columns
+    were zeros and ones in the fit, whatever these rows hold.
+    """
+
+    names: Sequence[str]
+    frame: "pd.DataFrame"
+    kept: np.ndarray
+    preprocessing: Preprocessing
+    binary: Sequence[str]
+
+    def x(self) -> np.ndarray:
+        return self._encoded(self.frame)
+
+    def values(self, name: str) -> np.ndarray:
+        column = self.frame[name]
+        if self._labelled(name) is not None:
+            return np.array([data_columns.level_name(value) for value in column.iloc[self.kept]])
+        return data_columns.as_numbers(column, name)[self.kept]
+
+    def levels(self, name: str) -> list[Any] | None:
+        factor = self._labelled(name)
+        if factor is not None:
+            return list(self.preprocessing.features.levels[factor])
+        return [0, 1] if name in self.binary else None
+
+    def placed(self, name: str, value: Any) -> np.ndarray:
+        return self._encoded(self.frame.assign(**{name: self._as_typed(name, value)}))
+
+    def slope(self, name: str) -> np.ndarray:
+        formula, encoding = self.preprocessing.formula, self.preprocessing.features
+        raw = dataclasses.replace(encoding, mean=[0.0] * len(encoding.names), scale=[1.0] * len(encoding.names))
+        numbers = data_columns.as_numbers(self.frame[name], name)
+        found = slopes.slope(
+            formula, encoding.names, name, numbers,
+            lambda moved: design.apply(formula, raw, self.frame.assign(**{name: moved})),
+        )  # fmt: skip
+        return found[self.kept] / np.asarray(encoding.scale)
+
+    def _encoded(self, frame: "pd.DataFrame") -> np.ndarray:
+        return design.apply(self.preprocessing.formula, self.preprocessing.features, frame)[self.kept]
+
+    def _labelled(self, name: str) -> str | None:
+        """The factor of the formula that takes the column as labels, `name` or `C(name)`."""
+        factors = self.preprocessing.formula.features
+        found = {factor: data_columns.of_labels(node, self.frame) for factor, node in factors.items()}
+        return next((factor for factor, column in found.items() if column == name), None)
+
+    def _as_typed(self, name: str, value: Any) -> Any:
+        """A column of one value; of a level as the file has it, since C(year) may stand beside year."""
+        import pandas as pd
+
+        if self._labelled(name) is None:
+            return float(value)
+        column = self.frame[name]
+        typed = next((v for v in column.dropna().unique() if data_columns.level_name(v) == value), value)
+        return pd.Series(
+            [typed] * len(column), index=column.index, dtype=column.dtype if typed is not value else object
+        )
+
+
+@dataclass(frozen=True)
+class Sample:
+    """`n` rows of one split of a problem, and the number of the group of each row (None: no groups).
+
+    `outputs` says what each column of `predict` is: "log(wage)", "P(inlf = 1)".
+    """
+
+    problem: Any
+    split: str
+    rows: Rows
+    n: int
+    outputs: tuple[str, ...]
+    groups: np.ndarray | None
+    notes: tuple[str, ...] = ()
+
+
+def sample(
+    run: Run,
+    config: FitConfig,
+    model: Any,
+    *,
+    split: str = "train",
+    data: str | None = None,
+    missing: str | None = None,
+    changes: Mapping[str, Any] | None = None,
+) -> Sample:
+    """The rows of one split of a run, or (`data`) of a new file. Call it inside `precision(...)`.
+
+    Raises:
+        ConfigError: the inputs of the problem have no names, or there is no such split. As `changed.samples_of`.
+    """
+    if data is not None and not changes:
+        samples = new_samples(run, config, data, need_target=False, missing=missing)
+    else:
+        samples = samples_of(run, config, model, data=data, missing=missing, changes=changes)
+    chosen = "data" if data is not None else split
+    if chosen not in samples.parts:
+        raise ConfigError(f"{run.name} has no {chosen} split; take one of {', '.join(samples.parts)}.")
+    problem = samples.problem
+    n = size(samples.parts[chosen])
+    if problem.task == "reconstruction":
+        raise ConfigError(
+            f"{run.name} reconstructs its features, so there is no outcome for a feature to have an effect on."
+        )
+    in_file = isinstance(problem, Tabular)
+    rows = _filed(run, config, samples, chosen, data) if in_file else _drawn(config, samples, chosen)
+    x = jax.tree.map(lambda leaf: leaf[:1], to_device(samples.parts[chosen].x, config.trainer.precision))
+    width = jax.eval_shape(lambda x: problem.predict(model, x), x).shape[1]
+    groups, notes = groups_of(problem, chosen, n), (*samples.notes, *unspread(run.name, problem, chosen, n))
+    return Sample(problem, chosen, rows, n, _outputs(problem, width), groups, notes)
+
+
+def _outputs(problem: Any, width: int) -> tuple[str, ...]:
+    target, classes = problem.describe().get("target"), getattr(problem, "classes", None)
+    name = target if isinstance(target, str) else "y"
+    if problem.task == "binary":
+        return (f"P({name} = {(classes or (0, 1))[1]})",)
+    if problem.task == "multiclass":
+        return tuple(f"P({name} = {value})" for value in classes or range(width))
+    return (name,) if width == 1 else tuple(f"{name}_{i + 1}" for i in range(width))
+
+
+def _drawn(config: FitConfig, samples: Samples, split: str) -> Drawn:
+    x, names = np.asarray(samples.parts[split].x), samples.problem.describe().get("features")
+    if x.ndim != 2 or not names or len(names) != x.shape[1]:
+        raise ConfigError(f"The inputs of problem {config.problem} have no names, so none of them can be moved.")
+    return Drawn(list(names), x)
+
+
+def _filed(run: Run, config: FitConfig, samples: Samples, split: str, data: str | None) -> Filed:
+    preprocessing = Preprocessing.from_json(samples.problem.preprocessing())
+    if data is not None:
+        frame, kept = read_table(data).frame, np.asarray(samples.frame.index)
+    else:
+        frame, kept = read_table(str(own_file(run, config))).frame, samples.problem.file_rows[split]
+    columns = preprocessing.formula.feature_columns
+    return Filed(columns, frame, kept, preprocessing, _binary(run, config, preprocessing, frame))
+
+
+def _binary(run: Run, config: FitConfig, preprocessing: Preprocessing, frame: "pd.DataFrame") -> Sequence[str]:
+    """The columns of zeros and ones, as the run says; of an older one those of its file, where that is still there."""
+    if preprocessing.binary is not None:
+        return preprocessing.binary
+    with contextlib.suppress(DataError):
+        frame = read_table(str(own_file(run, config))).frame
+    return data_columns.zeros_and_ones(frame, preprocessing.formula.feature_columns)

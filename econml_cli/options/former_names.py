@@ -1,0 +1,57 @@
+"""Modules by the names that they had in 0.1, for the files and packages of users that import them."""
+
+import importlib
+import sys
+import warnings
+from collections.abc import Sequence
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any
+
+#: what the documentation of 0.1 imported, or a notebook would for its annotations -> where that is now
+FORMER = {
+    "econml_cli.api": "econml_cli.python.api",
+    "econml_cli.checkpoint": "econml_cli.storage.checkpoint",
+    "econml_cli.fitted_run": "econml_cli.python.fitted_run",
+    "econml_cli.run_list": "econml_cli.python.run_list",
+    "econml_cli.trust": "econml_cli.runs.health",
+    "econml_cli.problems.economics": "econml_cli.problems.economies.economics",
+    "econml_cli.problems.simulation": "econml_cli.problems.economies.simulation",
+    "econml_cli.problems.parameters": "econml_cli.problems.economies.parameters",
+    "econml_cli.problems.conditions": "econml_cli.problems.economies.conditions",
+    "econml_cli.training.folds": "econml_cli.training.cross_validate",
+}
+
+
+class Former(MetaPathFinder, Loader):
+    """Finds a module of 0.1: one whose every name is looked up where it is now."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """A specification for a former name, None for others."""
+        return ModuleSpec(fullname, self) if fullname in FORMER else None
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        """A module that has nothing of its own."""
+        now = FORMER[spec.name]
+        warnings.warn(f"{spec.name} is now {now}; import that instead.", DeprecationWarning, stacklevel=2)
+        module = ModuleType(spec.name)
+
+        def look_up(name: str) -> Any:
+            if name.startswith("__"):  # the import system asks for some
+                raise AttributeError(name)
+            return getattr(importlib.import_module(now), name)
+
+        module.__getattr__ = look_up  # type: ignore[method-assign]
+        return module
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Nothing is to be executed."""
+
+
+def install() -> None:
+    """Let Python find modules by their former names, after all others."""
+    if not any(isinstance(finder, Former) for finder in sys.meta_path):
+        sys.meta_path.append(Former())

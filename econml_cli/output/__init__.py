@@ -1,0 +1,1 @@
+"""How numbers, tables, pages and figures are written, whatever they are about."""

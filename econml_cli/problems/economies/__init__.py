@@ -1,0 +1,1 @@
+"""Economic models, one a file; what they share: parameters and their conditions, verdicts, simulated paths."""

@@ -1,0 +1,111 @@
+"""The price of an asset as a sequence, from a recursion that a bubble solves as well."""
+
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+from econml_cli.problems.base import Batch, Split, Task
+from econml_cli.problems.economies import economics
+from econml_cli.problems.economies.parameters import AssetPricingOptions
+
+
+class AssetPricing:
+    """A risk-neutral investor pays p_t = y_t + beta p_{t+1} for a claim to dividends y_{t+1} = c + (1+g) y_t.
+
+    Unknown is p(t), t = 0, 1, ...; the network reads t, and a softplus makes its output positive. The residual
+    y_t + beta p(t+1) - p(t) is zero for p_t = H x_t, H = [0, 1] (I - beta A)^-1, x_t = [1, y_t], A = [[1, 0],
+    [c, 1+g]], the discounted sum of all dividends, and for that plus a bubble zeta beta^-t, whatever zeta. Only
+    transversality, beta^t p(t) -> 0, rules the bubble out, and it is no part of the loss: a smooth network finds the
+    solution that does not explode. Each path is the training periods, so `path_error_...` are the errors in sample.
+
+    Source: Kahou, Fernandez-Villaverde, Gomez-Cardona, Perla and Rosa, "Spooky Boundaries at a Distance".
+    """
+
+    simulated: ClassVar[bool] = True
+    task: Task | None = None
+    din, dout, loss_scale = 1, 1, 1.0
+    loss, verdicts, observed = economics.loss, economics.verdicts, economics.zero
+    shock_size = 0
+    impulses: ClassVar[dict[str, int]] = {}
+    bars: ClassVar = {
+        "loss": {"log10_euler_path_mean": -3.0},
+        "truth": {"path_error_mean": 1e-3, "policy_error_mean": 3e-3},
+        "stability": {"bubble": 0.05},
+    }
+    unstable = (
+        "the price has a bubble: it grows as fast as it is discounted, beyond what the dividends are worth (its "
+        "residual is zero as well)"
+    )
+
+    def __init__(self, **parameters: Any):
+        self.p = p = AssetPricingOptions(**parameters)
+        self.path = (p.periods, 1)
+        H = np.linalg.solve((np.eye(2) - p.beta * np.array([[1, 0], [p.c, 1 + p.g]])).T, [0, 1])
+        self.H0, self.H1 = map(float, H)
+
+    def sample(self, rngs: nnx.Rngs, split: Split, n: int | None = None) -> Batch | None:
+        """x = t = 0, 1, ..., [periods, 1], from which nothing is drawn; no validation."""
+        if n is None:
+            n = {"train": self.p.periods, "val": 0}.get(split, self.p.periods_test)
+        return economics.at(jnp.arange(n, dtype=float)[:, None]) if n else None
+
+    def dividend(self, t: jax.Array) -> jax.Array:
+        """y_t = (1+g)^t y_0 + c ((1+g)^t - 1) / g, of the shape of t."""
+        return economics.compounded(t, self.p.y0, self.p.c, self.p.g, np.log1p(self.p.g))
+
+    def predict(self, model: Any, x: jax.Array) -> jax.Array:
+        """The price p(t), [n, 1]."""
+        return jax.nn.softplus(model(x))
+
+    def residual(self, model: Any, batch: Batch) -> jax.Array:
+        """y_t + beta p(t+1) - p(t), [n, 1]."""
+        x = batch.x
+        return self.dividend(x) + self.p.beta * self.predict(model, x + 1) - self.predict(model, x)
+
+    def euler(self, model: Any, x: jax.Array) -> jax.Array:
+        """The residual as a share of the price, [n]."""
+        return (self.residual(model, economics.at(x)) / self.predict(model, x))[:, 0]
+
+    def truth(self, x: jax.Array) -> jax.Array:
+        """H x_t, [n, 1]."""
+        return self.H0 + self.H1 * self.dividend(x)
+
+    def start(self, paths: int) -> jax.Array:
+        """t = 0."""
+        return jnp.zeros(paths)
+
+    def observe(self, state: jax.Array) -> jax.Array:
+        """t, [paths, 1]."""
+        return state[:, None]
+
+    def step(self, model: Any, state: jax.Array, shock: jax.Array) -> tuple[jax.Array, dict[str, jax.Array]]:
+        """The next period, and price and dividend of this one."""
+        x = self.observe(state)
+        return state + 1, {"p": self.predict(model, x)[:, 0], "y": self.dividend(state)}
+
+    def stability(self, model: Any, batch: Batch) -> dict[str, float]:
+        """`bubble`: |zeta| beta^-T, T the last period, as a share of the largest fundamental price, where zeta is the
+        slope of p(t) - H x_t on beta^-t over the batch; `transversality`, beta^T p(T)."""
+        t = np.asarray(batch.x, np.float64)[:, 0]
+        p, fundamental = (np.asarray(at, np.float64)[:, 0] for at in _prices(self, model, batch.x))
+        end = int(t.argmax())
+        growth = self.p.beta ** (t[end] - t)  # 1 at T: beta^-t itself overflows on a long horizon
+        at_end = growth @ (p - fundamental) / (growth @ growth)
+        return {
+            "bubble": float(abs(at_end) / fundamental.max()),
+            "transversality": float(self.p.beta ** t[end] * p[end]),
+        }
+
+    def describe(self) -> dict[str, Any]:
+        """The state and the truth."""
+        return {"features": ["t"], "target": "p", "H": [self.H0, self.H1]}
+
+
+def _prices(problem: AssetPricing, model: Any, x: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """(fitted, fundamental) prices, compiled: a long horizon is measured as fast as a short one."""
+    graphdef, state = nnx.split(model)
+    run = jax.jit(lambda state, x: (problem.predict(nnx.merge(graphdef, state), x), problem.truth(x)))
+    return jax.device_get(run(state, x))

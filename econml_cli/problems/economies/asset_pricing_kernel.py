@@ -1,0 +1,190 @@
+"""The price of a dividend in continuous time, with no condition at infinity: the smallest norm chooses the solution."""
+
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from scipy import linalg
+
+from econml_cli.models.kernel import KERNELS, KernelRegression
+from econml_cli.models.least_squares import rounded
+from econml_cli.problems.base import Batch, Split, Task
+from econml_cli.problems.economies import economics
+from econml_cli.problems.economies.parameters import AssetPricingKernelOptions
+
+#: Gauss-Legendre nodes of the integral between two of the points; a kernel has its kinks there, and is smooth between
+QUADRATURE = 8
+
+
+class AssetPricingKernel:
+    """mu'(t) = r mu(t) - x(t): the price mu of a dividend x' = c + g x, x(t) = (x_0 + c/g) e^(g t) - c/g.
+
+    Unknown, and what the model is, is mu'. The price is mu(t) = mu(0) + integral of mu' from 0 to t, and mu(0) is what
+    the equation at t = 0 makes it, (mu'(0) + x(0)) / r.
+
+    The truth is mu(t) = (x(t) + c/r) / (r - g), the dividends discounted. Added to it, any bubble zeta e^(r t) solves
+    the equation at all points as well, and nothing says what becomes of mu at infinity. A kernel model is solved
+    exactly for the mu' of smallest norm in the kernel's space that satisfies the equation at the points. A bubble has a
+    large norm, so the smallest norm excludes it, and no transversality condition is imposed. A model that is trained
+    minimises the mean square of the residual.
+
+    Source: Kahou, Fernandez-Villaverde, Gomez-Cardona, Perla and Rosa (2024), Spooky Boundaries at a Distance:
+    Inductive Bias, Dynamic Models, and Behavioral Macro; HighDimensionalEconLab/kernel_econ_alignment, whose baseline
+    the defaults are.
+    """
+
+    simulated: ClassVar[bool] = True
+    task: Task | None = None
+    din, dout, loss_scale = 1, 1, 1.0
+    loss, verdicts, observed = economics.loss, economics.verdicts, economics.zero
+    shock_size = 0
+    impulses: ClassVar[dict[str, int]] = {}
+    bars: ClassVar = {
+        "loss": {"log10_euler_mean": -2.5},
+        "truth": {"policy_error_mean": 1e-3, "policy_error_max": 3e-3},
+        "stability": {"bubble": 0.01},
+    }
+    unstable = "the price has a bubble in it, which grows at the interest rate and solves the equation as well"
+
+    def __init__(self, **parameters: Any):
+        self.p = p = AssetPricingKernelOptions(**parameters)
+        self.points = np.linspace(0.0, p.horizon, p.points)
+        self.path = (max(1, int(p.horizon_test)), 1)
+        self._nodes, weights = np.polynomial.legendre.leggauss(QUADRATURE)
+        self._weights = 0.5 * weights
+
+    def sample(self, rngs: nnx.Rngs, split: Split, n: int | None = None) -> Batch | None:
+        """x = t, [n, 1]: the points (train), those halfway between them (val), equally spaced ones on the horizon of
+        the test; None where there are none. Nothing is drawn."""
+        if split == "train" and n is None:
+            t = self.points
+        elif split == "val" and n is None:
+            t = 0.5 * (self.points[1:] + self.points[:-1])
+        else:
+            t = np.linspace(0.0, self.p.horizon_test, self.p.points_test if n is None else n)
+        return economics.at(jnp.asarray(t[:, None], float)) if len(t) else None
+
+    def dividend(self, t: Any) -> Any:
+        """x(t), the solution of x' = c + g x from x_0."""
+        p = self.p
+        return economics.compounded(t, p.x0, p.c, p.g, p.g)
+
+    def truth(self, x: jax.Array) -> jax.Array:
+        """mu(t) = (x(t) + c/r) / (r - g), [n, 1]."""
+        return (self.dividend(x) + self.p.c / self.p.r) / (self.p.r - self.p.g)
+
+    def predict(self, model: Any, x: jax.Array) -> jax.Array:
+        """The price mu(t), [n, 1]."""
+        step = self.points[1]
+        edges = jnp.asarray(self.points, x.dtype)
+        # whole panels between points, and what is left to t from the last point below it
+        whole = self._integral(model, edges[:-1], jnp.full(len(edges) - 1, step, x.dtype))
+        upto = jnp.concatenate([jnp.zeros(1, x.dtype), jnp.cumsum(whole)])
+        t = x[:, 0]
+        below = jnp.clip(jnp.floor(t / step).astype(int), 0, len(edges) - 1)
+        from_0 = upto[below] + self._integral(model, edges[below], t - edges[below])
+        zero = jnp.zeros((1, 1), x.dtype)
+        return (model(zero) + self.dividend(zero)) / self.p.r + from_0[:, None]
+
+    def _integral(self, model: Any, start: jax.Array, length: jax.Array) -> jax.Array:
+        """The integral of mu' from each start over each length, [n]."""
+        nodes, weights = (jnp.asarray(array, start.dtype) for array in (self._nodes, self._weights))
+        t = start[:, None] + 0.5 * length[:, None] * (1 + nodes)
+        return length * (model(t.reshape(-1, 1)).reshape(t.shape) @ weights)
+
+    def residual(self, model: Any, batch: Batch) -> jax.Array:
+        """mu' - r mu + x, [n, 1], in units of the dividend."""
+        t = batch.x
+        return model(t) - self.p.r * self.predict(model, t) + self.dividend(t)
+
+    def euler(self, model: Any, x: jax.Array) -> jax.Array:
+        """The residual as a share of what the price yields, r mu of the truth, [n]."""
+        return (self.residual(model, economics.at(x)) / (self.p.r * self.truth(x)))[:, 0]
+
+    def solve(self, model: Any, batch: Batch) -> dict[str, float]:
+        """Set a kernel model to the mu' of smallest norm that satisfies the equation at the points it keeps.
+
+        With mu' = sum_j alpha_j k(., t_j), minimise alpha' K alpha + |C alpha - y|^2 / ridge. Row i > 0 of C alpha = y
+        is the equation at t_i less that at t_0 = 0, from which mu(0) is gone: C_ij = k(t_i, t_j) - k(0, t_j) - r *
+        (integral of k(., t_j) from 0 to t_i), y_i = x(0) - x(t_i). The conditions of first order are one linear system,
+        in which ridge may be 0: then the equation holds exactly. Solved in NumPy float64. The constant of the model
+        stays 0: it would have no norm.
+
+        Returns:
+            `condition_number` of the system, `rounding_error` of alpha in the model's precision (as it moves the
+            residual), `length_scale`, and `norm`, that of mu'.
+
+        Raises:
+            ValueError: the model is no kernel, or cannot be kept in its precision.
+        """
+        if not isinstance(model, KernelRegression):
+            raise ValueError(
+                "the problem is solved by the smallest norm of a kernel's space; take model kernel, or one that is "
+                "trained, such as mlp"
+            )
+        t, scale, ridge = (
+            np.asarray(fixed[...], np.float64) for fixed in (model.inputs, model.length_scale, model.ridge)
+        )
+        gram, C = self._system(KERNELS[model.kernel], t[:, 0], float(scale))
+        n, x = len(t), np.asarray(self.dividend(t), np.float64)
+        y = x[0] - x[1:]
+        system = np.block([[gram, C.T], [C, -float(ridge) * np.eye(n - 1)]])
+        found = linalg.lstsq(system, np.concatenate([np.zeros((n, 1)), y]))[0][:n]
+        alpha, rounding = rounded(C, found, y, model.alpha[...].dtype)
+        model.alpha[...] = jnp.asarray(alpha)
+        if model.has_bias:
+            model.bias[...] = jnp.zeros_like(model.bias[...])
+        return {
+            "condition_number": float(np.linalg.cond(system)),
+            "rounding_error": rounding,
+            "length_scale": float(scale),
+            "norm": float(np.sqrt(found[:, 0] @ gram @ found[:, 0])),
+        }
+
+    def _system(self, kernel: Any, t: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray]:
+        """(K [n, n], C [n-1, n]) of `solve` at the points t [n], float64."""
+
+        def k(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+            return kernel(np.square((a[..., None] - b) / scale), np)
+
+        width = np.diff(t)
+        nodes = t[:-1, None] + 0.5 * width[:, None] * (1 + self._nodes)
+        panels = width[:, None] * np.einsum("pqj,q->pj", k(nodes, t), self._weights)
+        gram = k(t, t)
+        return gram, gram[1:] - gram[:1] - self.p.r * np.cumsum(panels, axis=0)
+
+    def start(self, paths: int) -> jax.Array:
+        """t = 0."""
+        return jnp.zeros(paths)
+
+    def observe(self, state: jax.Array) -> jax.Array:
+        """t, [paths, 1]."""
+        return state[:, None]
+
+    def step(self, model: Any, state: jax.Array, shock: jax.Array) -> tuple[jax.Array, dict[str, jax.Array]]:
+        """t + 1; price, dividend and the truth."""
+        t = self.observe(state)
+        series = {"t": t, "price": self.predict(model, t), "dividend": self.dividend(t), "truth": self.truth(t)}
+        return state + 1, {name: values[:, 0] for name, values in series.items()}
+
+    def stability(self, model: Any, batch: Batch) -> dict[str, float]:
+        """`mu_0`, the price at t = 0. On [0, T], T the horizon of the test: `bubble`, |zeta| e^(r T), zeta by least
+        squares of mu - truth = zeta e^(r t), as a share of the largest truth(t); `transversality`, e^(-r T) mu(T) as a
+        share of mu_0, which is to go to 0."""
+        t = np.linspace(0.0, self.p.horizon_test, 201)
+        x = jnp.asarray(t[:, None], batch.x.dtype)
+        mu = np.asarray(nnx.jit(self.predict)(model, x), np.float64)[:, 0]
+        truth = np.asarray(self.truth(x), np.float64)[:, 0]
+        # e^(r t) over its largest value, which does not overflow
+        bubble = np.exp(self.p.r * (t - t[-1]))
+        zeta = float((mu - truth) @ bubble / (bubble @ bubble))
+        fading = float(np.exp(-self.p.r * t[-1]) * abs(mu[-1]))
+        return {"mu_0": float(mu[0]), "bubble": abs(zeta) / float(truth.max()), "transversality": fading / abs(mu[0])}
+
+    def describe(self) -> dict[str, Any]:
+        """What is read, the truth at t = 0, and in the limit where there is one."""
+        zero = float(self.truth(jnp.zeros((1, 1)))[0, 0])
+        limit = {"mu_limit": -self.p.c / (self.p.g * self.p.r)} if self.p.g < 0 else {}
+        return {"features": ["t"], "target": "mu", "mu_0": zero, **limit}

@@ -1,0 +1,120 @@
+"""Stochastic growth with log utility and full depreciation: its closed form makes it the test of every solver."""
+
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+from econml_cli.problems.base import Batch, Split, Task
+from econml_cli.problems.economies import economics
+from econml_cli.problems.economies.parameters import BrockMirmanOptions
+
+#: z is divided by this before the network reads it
+Z_SCALE = 0.05
+
+
+class BrockMirman:
+    """max E sum beta^t log c_t subject to c + k' = y, y = e^z k^alpha, z' = rho z + sigma eps, eps ~ N(0, 1).
+
+    Unknown is the savings rate s(k, z) = k'/y. The Euler equation is 1/c = beta E[alpha y'/(k' c')], whose residual is
+    1 - beta c E[alpha y'/(k' c')]: the error as a share of marginal utility, and with log utility of consumption.
+
+    The network reads (log(k/units), z/.05), where units is kbar, and its output passes through a sigmoid, so that 0 < s
+    < 1: consumption and capital are positive whatever the weights. The truth is s = alpha beta in every state, and kbar
+    = (alpha beta)^(1/(1-alpha)) the steady state at z = 0.
+
+    Source: Brock and Mirman (1972), Optimal Economic Growth and Uncertainty; Stokey, Lucas and Prescott (1989), 2.2.
+    """
+
+    simulated: ClassVar[bool] = True
+    task: Task | None = None
+    din, dout, loss_scale = 2, 1, 1.0
+    loss, verdicts, observed = economics.loss, economics.verdicts, economics.zero
+    shock_size, path = 1, (200, 16)
+    impulses: ClassVar = {"z": 0}
+    bars: ClassVar = {
+        "loss": {"log10_euler_mean": -3.3},
+        "truth": {"policy_error_mean": 1e-3, "policy_error_max": 3e-3},
+        "stability": {"steady_state_error": 0.1, "drift": 1e-3},
+    }
+    unstable = "capital does not settle where saving replaces what wears out"
+
+    def __init__(self, **parameters: Any):
+        self.p = p = BrockMirmanOptions(**parameters)
+        self.sizes = {"train": p.N, "test": p.N_test, "val": p.N_val, "population": p.N_test}
+        self.savings_rate = p.alpha * p.beta
+        self.kbar = self.units = self.savings_rate ** (1 / (1 - p.alpha))
+        self._nodes, self._weights = economics.gauss_hermite(p.quadrature)
+
+    def sample(self, rngs: nnx.Rngs, split: Split, n: int | None = None) -> Batch | None:
+        """x = (log(k/units), z/.05), [n, 2], uniform on the box of states about kbar; None where n is 0."""
+        n = self.sizes[split] if n is None else n
+        if n == 0:
+            return None
+        box = jnp.array([self.p.k_range, self.p.z_range / Z_SCALE])
+        middle = jnp.array([np.log(self.kbar / self.units), 0.0])
+        return economics.at(middle + jax.random.uniform(rngs(), (n, 2), minval=-box, maxval=box))
+
+    def predict(self, model: Any, x: jax.Array) -> jax.Array:
+        """The savings rate s(k, z), [n, 1]."""
+        return jax.nn.sigmoid(model(x))
+
+    def euler(self, model: Any, x: jax.Array) -> jax.Array:
+        """1 - beta c E[alpha y'/(k' c')], [n]: 0.01 is an error of one per cent of consumption."""
+        return self.realised(model, x, jnp.asarray(self._nodes, x.dtype)[None], jnp.asarray(self._weights, x.dtype))
+
+    def realised(self, model: Any, x: jax.Array, shocks: jax.Array, weights: jax.Array) -> jax.Array:
+        """The residual where the shock of the next period takes the values [n or 1, q] with these weights [q], [n]."""
+        s, y, z = self._output(model, x)
+        k_next = s * y
+        z_next = self.p.rho * z + self.p.sigma * shocks  # [n, q]
+        n, q = z_next.shape[0], z_next.shape[1]
+        log_k = jnp.broadcast_to(jnp.log(k_next / self.units), (n, q))
+        s_next, y_next, _ = self._output(model, jnp.stack([log_k.ravel(), z_next.ravel() / Z_SCALE], axis=1))
+        c_next = ((1 - s_next) * y_next).reshape(n, q)
+        marginal = self.p.alpha * y_next.reshape(n, q) / (k_next * c_next)
+        return 1 - self.p.beta * ((1 - s) * y)[:, 0] * (marginal @ weights)
+
+    def residual(self, model: Any, batch: Batch) -> jax.Array:
+        """The Euler residual, [n, 1]."""
+        return self.euler(model, batch.x)[:, None]
+
+    def _output(self, model: Any, x: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+        """(savings rate, output y, z) at x [n, 2], each [n, 1]."""
+        z = x[:, 1:] * Z_SCALE
+        return self.predict(model, x), jnp.exp(z) * (self.units * jnp.exp(x[:, :1])) ** self.p.alpha, z
+
+    def truth(self, x: jax.Array) -> jax.Array:
+        """alpha beta, [n, 1]."""
+        return jnp.full((len(x), 1), self.savings_rate, x.dtype)
+
+    def start(self, paths: int) -> Any:
+        """The steady state, k = kbar and z = 0."""
+        return {"k": jnp.full(paths, self.kbar), "z": jnp.zeros(paths)}
+
+    def observe(self, state: Any) -> jax.Array:
+        """(log(k/units), z/.05), [paths, 2]."""
+        return jnp.stack([jnp.log(state["k"] / self.units), state["z"] / Z_SCALE], axis=1)
+
+    def step(self, model: Any, state: Any, shock: jax.Array) -> tuple[Any, dict[str, jax.Array]]:
+        """k' = s y, z' = rho z + sigma eps."""
+        s, y, _ = (value[:, 0] for value in self._output(model, self.observe(state)))
+        after = {"k": s * y, "z": self.p.rho * state["z"] + self.p.sigma * shock[:, 0]}
+        return after, {"k": state["k"], "z": state["z"], "y": y, "c": (1 - s) * y, "savings_rate": s}
+
+    def stability(self, model: Any, batch: Batch) -> dict[str, float]:
+        """Where capital is after 200 periods without shocks, from half of kbar: `steady_state_error`, |k/kbar - 1|, and
+        `drift`, how much k still changes in a period, as a share."""
+        k = economics.rest(self, model, {"k": jnp.full(1, 0.5 * self.kbar), "z": jnp.zeros(1)}, 200, "k")
+        return {"steady_state_error": abs(k[-1] / self.kbar - 1), "drift": abs(k[-1] / k[-2] - 1)}
+
+    def describe(self) -> dict[str, Any]:
+        """The state, the truth, and the steady state."""
+        return {
+            "features": ["log_k", "z_scaled"],
+            "target": "savings_rate",
+            "savings_rate": self.savings_rate,
+            "steady_state": {"k": self.kbar, "c": float(np.exp(np.log(self.kbar) * self.p.alpha) - self.kbar)},
+        }

@@ -1,0 +1,123 @@
+"""Eating a cake that grows at a fixed return: the smallest problem in which an Euler equation is not enough."""
+
+import math
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+from econml_cli.problems.base import Batch, Split, Task
+from econml_cli.problems.economies import economics
+from econml_cli.problems.economies.parameters import CakeEatingOptions
+
+#: periods of the path, at most
+LONGEST = 200
+
+
+class CakeEating:
+    """max sum beta^t u(c_t) subject to a' = R (a - c), u(c) = c^(1-gamma) / (1-gamma).
+
+    Unknown is the share of wealth eaten, s(a) = c/a. The Euler equation is u'(c) = beta R u'(c'), whose residual in
+    units of consumption is 1 - (beta R)^(-1/gamma) c'/c: the share of c by which it differs from what c' asks for.
+
+    The network reads log a over units, which is log(a_range), and its output passes through a sigmoid, so that 0 < s <
+    1. The truth is s = 1 - (beta R^(1-gamma))^(1/gamma) in every state. The Euler equation has other solutions. On
+    those where too little is eaten for ever, s falls to 0, wealth is never used, and the transversality condition lim
+    beta^t u'(c_t) a_t = 0 fails: that is what the stability verdict is for. Near the truth they differ from it by a
+    multiple of a power of a; a wide range of wealth, over which such a power is nothing that a network comes upon,
+    keeps training away from them.
+
+    Source: Stokey, Lucas and Prescott (1989), Recursive Methods in Economic Dynamics, sections 2.1 and 4.5.
+    """
+
+    simulated: ClassVar[bool] = True
+    task: Task | None = None
+    din, dout, loss_scale = 1, 1, 1.0
+    loss, verdicts, observed = economics.loss, economics.verdicts, economics.zero
+    shock_size = 0
+    impulses: ClassVar[dict[str, int]] = {}
+    unstable = "wealth is left over for ever: beta^t u'(c_t) a_t does not go to 0 as transversality asks"
+
+    def __init__(self, **parameters: Any):
+        self.p = p = CakeEatingOptions(**parameters)
+        self.sizes = {"train": p.N, "test": p.N_test, "val": p.N_val, "population": p.N_test}
+        #: a'/a and beta u'(c') a' / (u'(c) a) under the true policy
+        self.growth = (p.beta * p.R) ** (1 / p.gamma)
+        self.factor = self.growth / p.R
+        self.share = 1 - self.factor
+        self.log_range = self.units = math.log(p.a_range)
+        # as long as the true path from the one end of the states stays among them
+        steps = 2 * self.log_range / max(abs(math.log(self.growth)), 1e-9)
+        self.path = (max(2, min(LONGEST, int(steps))), 1)
+        self.bars = {
+            "loss": {"log10_euler_mean": -4.0},
+            "truth": {"policy_error_mean": 1e-3, "policy_error_max": 3e-3},
+            "stability": {"transversality": 0.5 * (1 + self.factor), "wealth_error": 0.02},
+        }
+
+    def sample(self, rngs: nnx.Rngs, split: Split, n: int | None = None) -> Batch | None:
+        """x = log a / units, [n, 1], uniform between the ends of the range; None where n is 0."""
+        n = self.sizes[split] if n is None else n
+        if n == 0:
+            return None
+        end = self.log_range / self.units
+        return economics.at(jax.random.uniform(rngs(), (n, 1), minval=-end, maxval=end))
+
+    def predict(self, model: Any, x: jax.Array) -> jax.Array:
+        """The share of wealth eaten, s(a), [n, 1]."""
+        return jax.nn.sigmoid(model(x))
+
+    def euler(self, model: Any, x: jax.Array) -> jax.Array:
+        """1 - (beta R)^(-1/gamma) c'/c, [n]: 0.01 is an error of one per cent of consumption."""
+        s = self.predict(model, x)
+        # a' = R (1 - s) a, so that wealth itself cancels from c'/c
+        growth = self.p.R * (1 - s)
+        s_next = self.predict(model, x + jnp.log(growth) / self.units)
+        return (1 - s_next * growth / (self.growth * s))[:, 0]
+
+    def residual(self, model: Any, batch: Batch) -> jax.Array:
+        """The Euler residual, [n, 1]."""
+        return self.euler(model, batch.x)[:, None]
+
+    def truth(self, x: jax.Array) -> jax.Array:
+        """1 - (beta R^(1-gamma))^(1/gamma), [n, 1]."""
+        return jnp.full((len(x), 1), self.share, x.dtype)
+
+    def start(self, paths: int) -> jax.Array:
+        """log a at the end of the states from which wealth moves to the other one."""
+        return jnp.full(paths, self.log_range if self.growth < 1 else -self.log_range)
+
+    def observe(self, state: jax.Array) -> jax.Array:
+        """log a / units, [paths, 1]."""
+        return state[:, None] / self.units
+
+    def step(self, model: Any, state: jax.Array, shock: jax.Array) -> tuple[jax.Array, dict[str, jax.Array]]:
+        """log a' = log a + log(R (1 - s))."""
+        s = self.predict(model, self.observe(state))[:, 0]
+        a = jnp.exp(state)
+        return state + jnp.log(self.p.R * (1 - s)), {"a": a, "c": s * a, "share": s}
+
+    def stability(self, model: Any, batch: Batch) -> dict[str, float]:
+        """On the path: `transversality`, the factor by which beta^t u'(c_t) a_t grows in a period, on average over the
+        second half, and `wealth_error`, |a/a_true - 1| at its end."""
+        periods = self.path[0]
+        a = economics.rest(self, model, self.start(1), periods, "a")
+        c = economics.rest(self, model, self.start(1), periods, "c")
+        half, last = periods // 2, periods - 1
+        between = max(last - half, 1)
+        with np.errstate(divide="ignore", invalid="ignore"):  # of a cake that is gone: no number, a failed verdict
+            value = (c[half] / c[last]) ** self.p.gamma * a[last] / a[half]
+        factor = self.p.beta * float(value) ** (1 / between) if last > half else self.p.beta
+        return {"transversality": factor, "wealth_error": abs(float(a[last] / a[0]) / self.growth**last - 1)}
+
+    def describe(self) -> dict[str, Any]:
+        """The state, and the truth."""
+        return {
+            "features": ["log_a_scaled"],
+            "target": "share",
+            "share": self.share,
+            "growth_of_wealth": self.growth,
+            "transversality": self.factor,
+        }

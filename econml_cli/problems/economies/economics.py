@@ -1,0 +1,54 @@
+"""What the author of an economic model writes it with: the loss, expectations, feasibility; and, from `verdicts` and
+`simulation`, the numbers that the verdicts rest on and paths without shocks."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from econml_cli.problems.base import Batch
+from econml_cli.problems.economies.simulation import at, rest
+from econml_cli.problems.economies.verdicts import verdicts
+
+__all__ = ["at", "compounded", "gauss_hermite", "loss", "positive", "rest", "verdicts", "zero"]
+
+#: how far beyond the floor a decision that is not feasible is counted in the residual
+PENALTY = 1.0
+
+
+def loss(problem: Any, model: Any, batch: Batch) -> jax.Array:
+    """The mean square of the residuals of each state over the equations, [n]."""
+    return jnp.mean(jnp.square(problem.residual(model, batch)), axis=1)
+
+
+def zero(problem: Any, batch: Batch) -> Any:
+    """What the residual is compared with, [n, 1]: nothing is observed in an economic model."""
+    return batch.y
+
+
+def gauss_hermite(n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Nodes and weights [n] with sum of weights * g(nodes) = E g(e), e ~ N(0, 1), exact for polynomials of degree
+    2n - 1. Source: Judd (1998), Numerical Methods in Economics, section 7.2."""
+    nodes, weights = np.polynomial.hermite_e.hermegauss(n)
+    return nodes, weights / weights.sum()
+
+
+def compounded(t: Any, start: float, flow: float, rate: float, log_growth: float) -> Any:
+    """What grows from `start` by a rate and has a constant flow added, of the shape of t: e^(log_growth t) start + flow
+    (e^(log_growth t) - 1) / rate, and start + flow t at the rate 0. `log_growth` is log(1 + rate) where time is
+    discrete, and the rate itself where it is continuous."""
+    growth = t * log_growth
+    summed = jnp.expm1(growth) / rate if rate else t
+    return jnp.exp(growth) * start + flow * summed
+
+
+def positive(value: jax.Array, floor: float) -> tuple[jax.Array, jax.Array]:
+    """(the value, kept positive; how far it was short of the floor), of the shape of `value`.
+
+    Above the floor the value is left as it is. Below, it is floor^2 / (2 floor - value), which has the same slope at
+    the floor and falls on for ever, so that a residual in it is finite and its gradient leads back. Add the shortfall
+    to the residual: two infeasible decisions must not cancel out.
+    """
+    short = jnp.maximum(floor - value, 0.0)
+    return jnp.where(value > floor, value, floor**2 / (floor + short)), PENALTY * short / floor

@@ -1,0 +1,148 @@
+"""Deterministic growth as a sequence of capital: an initial condition, and none at the end."""
+
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+from econml_cli.problems.base import Batch, Split, Task
+from econml_cli.problems.economies import economics
+from econml_cli.problems.economies.neoclassical import Neoclassical
+from econml_cli.problems.economies.parameters import GrowthOptions
+
+#: how far from the exact path a path may end, as a share
+NEAR = 0.03
+
+
+class Growth:
+    """max sum beta^t log c_t subject to c_t = f(k_t) + (1-delta) k_t - k_{t+1}, f(k) = z^(1-alpha) k^alpha,
+    z_t = (1+g)^t, given k_0.
+
+    Unknown is k(t), t = 0, 1, ...: the network reads t, and k(t) = z_t softplus(f(t)) > 0. The residuals are
+    c_{t+1}/c_t - beta (1 - delta + f'(k_{t+1})) and k(0) - k_0. Every c_0 begins a path on which they are zero: too
+    low, and capital piles up to where nothing is left to eat, c = 0; only transversality, beta^t k_{t+1}/c_t -> 0,
+    tells the one that ends at the steady state, and it is no part of the loss. Each path is the training periods, so
+    `path_error_...` are the errors in sample.
+
+    The truth is the saddle path, by Newton's method in float64 (`Neoclassical.path`).
+
+    Source: Kahou, Fernandez-Villaverde, Gomez-Cardona, Perla and Rosa, "Spooky Boundaries at a Distance".
+    """
+
+    simulated: ClassVar[bool] = True
+    task: Task | None = None
+    din, dout, loss_scale = 1, 1, 1.0
+    loss, verdicts, observed = economics.loss, economics.verdicts, economics.zero
+    shock_size = 0
+    impulses: ClassVar[dict[str, int]] = {}
+    unstable = (
+        "the path does not end at the steady state: capital is piled up and not eaten, or eaten up (the Euler equation "
+        "holds on such paths as well)"
+    )
+
+    def __init__(self, **parameters: Any):
+        self.p = p = GrowthOptions(**parameters)
+        self.economy = e = Neoclassical(p.alpha, p.beta, p.delta, p.g)
+        self.path = (p.periods, 1)
+        self.saddle = e.path(p.k0, p.periods_test + 1)
+        self.bars = {
+            "loss": {"log10_euler_path_mean": -3.0, "infeasible": 1e-9},
+            "truth": {"path_error_mean": 1e-3, "policy_error_mean": 3e-3},
+            "stability": {"saddle_error": NEAR},
+        }
+
+    def sample(self, rngs: nnx.Rngs, split: Split, n: int | None = None) -> Batch | None:
+        """x = t = 0, 1, ..., [periods, 1], from which nothing is drawn; no validation."""
+        if n is None:
+            n = {"train": self.p.periods, "val": 0}.get(split, self.p.periods_test)
+        return economics.at(jnp.arange(n, dtype=float)[:, None]) if n else None
+
+    def productivity(self, t: jax.Array) -> jax.Array:
+        """z_t, of the shape of t."""
+        return jnp.exp(t * np.log1p(self.p.g))
+
+    def predict(self, model: Any, x: jax.Array) -> jax.Array:
+        """Capital k(t), [n, 1]."""
+        return self.productivity(x) * jax.nn.softplus(model(x))
+
+    def consumption(self, k: jax.Array, k_next: jax.Array, t: jax.Array) -> jax.Array:
+        """c_t, of the shape of t; not positive where k_{t+1} takes more than there is."""
+        return self.economy.resources(k, self.productivity(t)) - k_next
+
+    def _gaps(self, model: Any, x: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """The residual of the Euler equation and the same free of units, each [n, 1]."""
+        k, k_next, k_after = (self.predict(model, x + ahead) for ahead in range(3))
+        c, c_next = self.consumption(k, k_next, x), self.consumption(k_next, k_after, x + 1)
+        return self.economy.euler(c, c_next, self.economy.gross_return(k_next, self.productivity(x + 1)))
+
+    def residual(self, model: Any, batch: Batch) -> jax.Array:
+        """(c_{t+1}/c_t - beta (1 - delta + f'(k_{t+1})), k(0) - k_0), [n, 2]: the loss is half the mean square of the
+        one plus half the square of the other."""
+        gap, _ = self._gaps(model, batch.x)
+        first = self.predict(model, jnp.zeros_like(batch.x[:1])) - self.p.k0
+        return jnp.concatenate([gap, jnp.broadcast_to(first, gap.shape)], axis=1)
+
+    def euler(self, model: Any, x: jax.Array) -> jax.Array:
+        """The Euler residual as a share of consumption, [n]."""
+        return self._gaps(model, x)[1][:, 0]
+
+    def truth(self, x: jax.Array) -> jax.Array:
+        """k(t) on the saddle path, [n, 1]; t is rounded."""
+        last = len(self.saddle) - 1
+        at = jnp.clip(jnp.round(x), 0, last).astype(int)
+        return self.productivity(x) * jnp.asarray(self.saddle, x.dtype)[at]
+
+    def start(self, paths: int) -> jax.Array:
+        """t = 0."""
+        return jnp.zeros(paths)
+
+    def observe(self, state: jax.Array) -> jax.Array:
+        """t, [paths, 1]."""
+        return state[:, None]
+
+    def step(self, model: Any, state: jax.Array, shock: jax.Array) -> tuple[jax.Array, dict[str, jax.Array]]:
+        """The next period, and capital, output and consumption of this one."""
+        x = self.observe(state)
+        k = self.predict(model, x)
+        c = self.consumption(k, self.predict(model, x + 1), x)
+        y = self.economy.resources(k, self.productivity(x)) - (1 - self.p.delta) * k
+        return state + 1, {"k": k[:, 0], "y": y[:, 0], "c": c[:, 0]}
+
+    def stability(self, model: Any, batch: Batch) -> dict[str, float]:
+        """How far the end of the path, the last period T of the batch, is from the balanced path, `steady_state_error`,
+        and from the exact path, `saddle_error`: the larger of the relative distances of k and of c. And `infeasible`,
+        the share of periods with c <= 0."""
+        graphdef, state = nnx.split(model)
+
+        @jax.jit
+        def run(state: Any, x: jax.Array) -> Any:
+            model, z = nnx.merge(graphdef, state), self.productivity(x)
+            k = self.predict(model, x)
+            return k / z, self.consumption(k, self.predict(model, x + 1), x) / z
+
+        k, c = (np.asarray(found, np.float64)[:, 0] for found in jax.device_get(run(state, batch.x)))
+        end, e = int(np.asarray(batch.x)[:, 0].argmax()), self.economy
+        last = len(self.saddle) - 2
+        exact, after = self.saddle[min(int(batch.x[end, 0]), last) + np.array([0, 1])]
+        return {
+            "steady_state_error": _apart(k[end] / e.k_ss, c[end] / e.c_ss),
+            "saddle_error": _apart(k[end] / exact, c[end] / (e.resources(exact) - (1 + self.p.g) * after)),
+            "infeasible": float(np.mean(~(c > 0))),
+        }
+
+    def describe(self) -> dict[str, Any]:
+        """The state, the steady state, and the fixed point that is not the solution."""
+        e = self.economy
+        return {
+            "features": ["t"],
+            "target": "k",
+            "steady_state": {"k": e.k_ss, "c": e.c_ss},
+            "wrong_fixed_point": {"k": e.k_max, "c": 0.0},
+        }
+
+
+def _apart(*ratios: float) -> float:
+    """The largest distance of a ratio from 1."""
+    return max(abs(float(ratio) - 1) for ratio in ratios)

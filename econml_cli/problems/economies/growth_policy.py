@@ -1,0 +1,117 @@
+"""Deterministic growth as a policy: capital tomorrow as a function of capital today."""
+
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from numpy.polynomial import chebyshev
+
+from econml_cli.problems.base import Batch, Split, Task
+from econml_cli.problems.economies import economics
+from econml_cli.problems.economies.neoclassical import Neoclassical
+from econml_cli.problems.economies.parameters import GrowthPolicyOptions
+
+#: degree of the polynomial of log k that stands for the exact policy, and by what factor it reaches beyond the states
+DEGREE, BEYOND = 40, 2.0
+
+
+class GrowthPolicy:
+    """max sum beta^t log c_t subject to c + k' = f(k) + (1-delta) k, f(k) = k^alpha.
+
+    Unknown is k'(k). The network reads k and its output passes through a sigmoid, the share of f(k) + (1-delta) k that
+    is kept: consumption and capital are positive whatever the weights. The residual is c'/c - beta (1 - delta +
+    f'(k')). The states are a grid that has the steady state within it.
+
+    The truth comes from the saddle path from each of 41 values of k, interpolated in log k; beyond half of the smallest
+    and twice the largest state it is that of the nearer end of the interpolation.
+
+    Source: Kahou, Fernandez-Villaverde, Gomez-Cardona, Perla and Rosa, "Spooky Boundaries at a Distance".
+    """
+
+    simulated: ClassVar[bool] = True
+    task: Task | None = None
+    din, dout, loss_scale = 1, 1, 1.0
+    loss, verdicts, observed = economics.loss, economics.verdicts, economics.zero
+    shock_size, path = 0, (50, 1)
+    impulses: ClassVar[dict[str, int]] = {}
+    bars: ClassVar = {
+        "loss": {"log10_euler_mean": -3.0},
+        "truth": {"policy_error_mean": 2e-3, "path_error_mean": 2e-3},
+        "stability": {"saddle_error": 0.02},
+    }
+    unstable = "capital does not settle where its gross return is 1/beta"
+
+    def __init__(self, **parameters: Any):
+        self.p = p = GrowthPolicyOptions(**parameters)
+        self.economy = e = Neoclassical(p.alpha, p.beta, p.delta)
+        self.k_end = e.path(p.k_low, self.path[0] + 1)[self.path[0]]
+        low, high = np.log([p.k_low / BEYOND, p.k_high * BEYOND])
+        self._middle, self._half = (low + high) / 2, (high - low) / 2
+        self._policy = chebyshev.chebinterpolate(
+            np.vectorize(lambda s: np.log(e.path(float(np.exp(self._middle + self._half * s)), 1)[1])), DEGREE
+        )
+
+    def sample(self, rngs: nnx.Rngs, split: Split, n: int | None = None) -> Batch | None:
+        """x = k on a grid from k_low to k_high, [n, 1], from which nothing is drawn; no validation."""
+        if n is None:
+            n = {"train": self.p.N, "val": 0}.get(split, self.p.N_test)
+        return economics.at(jnp.linspace(self.p.k_low, self.p.k_high, n)[:, None]) if n else None
+
+    def _decide(self, model: Any, k: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """(k', c), each [n, 1]."""
+        share, resources = model(k), self.economy.resources(k)
+        return jax.nn.sigmoid(share) * resources, jax.nn.sigmoid(-share) * resources
+
+    def predict(self, model: Any, x: jax.Array) -> jax.Array:
+        """Capital tomorrow k'(k), [n, 1]."""
+        return self._decide(model, x)[0]
+
+    def _gaps(self, model: Any, k: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """The residual of the Euler equation and the same free of units, each [n, 1]."""
+        k_next, c = self._decide(model, k)
+        return self.economy.euler(c, self._decide(model, k_next)[1], self.economy.gross_return(k_next))
+
+    def residual(self, model: Any, batch: Batch) -> jax.Array:
+        """c'/c - beta (1 - delta + f'(k')), [n, 1]."""
+        return self._gaps(model, batch.x)[0]
+
+    def euler(self, model: Any, x: jax.Array) -> jax.Array:
+        """The Euler residual as a share of consumption, [n]."""
+        return self._gaps(model, x)[1][:, 0]
+
+    def truth(self, x: jax.Array) -> jax.Array:
+        """The exact k'(k), [n, 1]."""
+        at = jnp.clip((jnp.log(x) - self._middle) / self._half, -1, 1)
+        return jnp.exp(chebyshev.chebval(at, self._policy.astype(x.dtype)))
+
+    def start(self, paths: int) -> jax.Array:
+        """The lowest state, k_low."""
+        return jnp.full(paths, self.p.k_low)
+
+    def observe(self, state: jax.Array) -> jax.Array:
+        """k, [paths, 1]."""
+        return state[:, None]
+
+    def step(self, model: Any, state: jax.Array, shock: jax.Array) -> tuple[jax.Array, dict[str, jax.Array]]:
+        """k' under the fitted policy; capital, output and consumption of this period."""
+        k_next = self.predict(model, self.observe(state))[:, 0]
+        return k_next, {"k": state, "y": state**self.p.alpha, "c": self.economy.resources(state) - k_next}
+
+    def stability(self, model: Any, batch: Batch) -> dict[str, float]:
+        """Where capital is after 50 periods from k_low: `steady_state_error`, |k/k_ss - 1|, and `saddle_error`, how far
+        it is from the exact path, as a share: the verdict rests on this one, since convergence may take longer."""
+        k = economics.rest(self, model, self.start(1), self.path[0] + 1, "k")[-1]
+        found = {"steady_state_error": k / self.economy.k_ss, "saddle_error": k / self.k_end}
+        return {name: abs(float(ratio) - 1) for name, ratio in found.items()}
+
+    def describe(self) -> dict[str, Any]:
+        """The state, the steady state, and the fixed point that is not the solution."""
+        e = self.economy
+        return {
+            "features": ["k"],
+            "target": "k_next",
+            "steady_state": {"k": e.k_ss, "c": e.c_ss},
+            "wrong_fixed_point": {"k": e.k_max, "c": 0.0},
+        }

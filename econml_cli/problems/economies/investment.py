@@ -1,0 +1,193 @@
+"""Investment under uncertainty with many firms: the flagship of "Exploiting Symmetry in High-Dimensional Dynamic
+Programming"."""
+
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from scipy import optimize
+
+from econml_cli.problems.base import Batch, Split, Task
+from econml_cli.problems.economies import economics
+from econml_cli.problems.economies.parameters import InvestmentOptions
+from econml_cli.problems.known import outputs
+
+#: mean and standard deviation of X_0
+X0_MEAN, X0_SD = 0.9, 0.05
+
+
+class Investment:
+    """N firms with capital X_i each choose investment u at the cost gamma/2 u^2, and sell at the price
+    p(X) = alpha0 - alpha1 mean(X)^nu, which none of them moves alone:
+    X_i' = u(X) + (1-delta) X_i + sigma w_i + eta omega.
+
+    Unknown is u(X), the same for every firm and invariant to their order. The Euler equation is
+    gamma u(X) = beta E[p(X') + gamma (1-delta) u(X')]. The expectation over omega is by Gauss-Hermite; that over w_i by
+    one fixed draw of N numbers, normalised to mean 0 and sd 1: with many firms one draw is as good as the mean of many.
+
+    With nu = 1 the truth is u = H_0 + H_1 mean(X), whatever N, sigma and eta (`linear_policy`). A second root of the
+    same quadratic gives a zero residual, too, on a path that explodes: that is what the stability verdict is for. With
+    another nu these H_0 and H_1 are of the economy linearised at its steady state without shocks.
+
+    Training states are trajectories simulated with the linear policy, all from one X_0 = |N(.9, .05)|.
+
+    Source: Kahou, Fernandez-Villaverde, Perla and Sood (2021), sections 2 to 4.
+    """
+
+    simulated: ClassVar[bool] = True
+    task: Task | None = None
+    dout, loss_scale = 1, 1.0
+    loss, verdicts, observed = economics.loss, economics.verdicts, economics.zero
+    path = (100, 8)
+    impulses: ClassVar = {"omega": 0}
+    unstable = "the fit has found a root on which capital explodes, not the solution (its residual is zero as well)"
+
+    def __init__(self, *, rngs: nnx.Rngs, **parameters: Any):
+        self.p = p = InvestmentOptions(**parameters)
+        self.din, self.shock_size = p.N, p.N + 1
+        self.trajectories = {"train": p.trajectories, "val": p.trajectories_val, "test": p.trajectories_test}
+        self.H0, self.H1 = linear_policy(p)
+        self.steady_state = self.H0 / (p.delta - self.H1)
+        self.settled = settling(1 - p.delta + self.H1)
+        truth = {"truth": {"policy_error_mean": 0.01, "path_error_mean": 0.01, "slope_error": 0.05}}
+        self.bars: dict[str, dict[str, float]] = {
+            "loss": {"log10_euler_mean": -2.0},
+            **(truth if p.nu == 1 else {}),
+            "stability": {"eigenvalue": 1.0, "drift": 1e-3},
+        }
+        self._nodes, self._weights = economics.gauss_hermite(p.quadrature)
+        self.dependent = p.periods + 1  # the states of one trajectory
+        self.X0 = jnp.abs(X0_MEAN + X0_SD * jax.random.normal(rngs(), (p.N,)))
+        w = jax.random.normal(rngs(), (p.N,))
+        self.w = (w - w.mean()) / w.std()
+
+    def sample(self, rngs: nnx.Rngs, split: Split, n: int | None = None) -> Batch | None:
+        """States X of simulated trajectories, [trajectories * (T + 1), N]; None where there are none. `n`: as many
+        states, of the first trajectories."""
+        states = self.p.periods + 1
+        trajectories = self.trajectories.get(split, 0) if n is None else -(-n // states)
+        if trajectories == 0:
+            return None
+        w = jax.random.normal(rngs(), (self.p.periods, trajectories, self.p.N))
+        omega = jax.random.normal(rngs(), (self.p.periods, trajectories, 1))
+        first = jnp.broadcast_to(self.X0, (trajectories, self.p.N))
+
+        def move(X: jax.Array, shocks: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
+            u = self.H0 + self.H1 * X.mean(axis=1, keepdims=True)
+            X = self._next(u, X, *shocks)
+            return X, X
+
+        X = jnp.concatenate([first[None], jax.lax.scan(move, first, (w, omega))[1]])
+        return economics.at(X.swapaxes(0, 1).reshape(-1, self.p.N)[:n])
+
+    def _next(self, u: jax.Array, X: jax.Array, w: Any, omega: Any) -> jax.Array:
+        """X' = u + (1-delta) X + sigma w + eta omega."""
+        return u + (1 - self.p.delta) * X + self.p.sigma * w + self.p.eta * omega
+
+    def price(self, X: jax.Array) -> jax.Array:
+        """p(X) = alpha0 - alpha1 mean(X)^nu, [n, 1]; a mean that is not positive counts as a tiny one."""
+        mean = X.mean(axis=1, keepdims=True)
+        if self.p.nu != 1:
+            mean, _ = economics.positive(mean, 1e-3)
+        return self.p.alpha0 - self.p.alpha1 * mean**self.p.nu
+
+    def predict(self, model: Any, x: jax.Array) -> jax.Array:
+        """Investment u(X), [n, 1]."""
+        return model(x)
+
+    def realised(self, model: Any, x: jax.Array, shocks: jax.Array, weights: jax.Array) -> jax.Array:
+        """gamma u(X) - beta E[p(X') + gamma (1-delta) u(X')], [n], where omega takes the values [n or 1, q] with these
+        weights [q]."""
+        n, q, u = len(x), shocks.shape[1], model(x)
+        omega = jnp.broadcast_to(shocks, (n, q)).T[..., None]  # [q, n, 1]
+        X = self._next(u, x, self.w.astype(x.dtype), omega).reshape(q * n, self.p.N)
+        value = (self.price(X) + self.p.gamma * (1 - self.p.delta) * model(X)).reshape(q, n)
+        return self.p.gamma * u[:, 0] - self.p.beta * (weights @ value)
+
+    def residual(self, model: Any, batch: Batch) -> jax.Array:
+        """The residual in units of the price, [n, 1]."""
+        x = batch.x
+        nodes, weights = jnp.asarray(self._nodes, x.dtype)[None], jnp.asarray(self._weights, x.dtype)
+        return self.realised(model, x, nodes, weights)[:, None]
+
+    def euler(self, model: Any, x: jax.Array) -> jax.Array:
+        """The residual as a share of the marginal cost of investment in the steady state, gamma delta X_ss, [n]."""
+        return self.residual(model, economics.at(x))[:, 0] / (self.p.gamma * self.p.delta * self.steady_state)
+
+    def truth(self, x: jax.Array) -> jax.Array | None:
+        """H_0 + H_1 mean(X), [n, 1]; None with nu != 1."""
+        return self.H0 + self.H1 * x.mean(axis=1, keepdims=True) if self.p.nu == 1 else None
+
+    def start(self, paths: int) -> jax.Array:
+        """X_0 on every path."""
+        return jnp.broadcast_to(self.X0, (paths, self.p.N))
+
+    def observe(self, state: jax.Array) -> jax.Array:
+        """X itself."""
+        return state
+
+    def step(self, model: Any, state: jax.Array, shock: jax.Array) -> tuple[jax.Array, dict[str, jax.Array]]:
+        """X' under the fitted policy; the series are those of the industry."""
+        u = self.predict(model, state)
+        series = {
+            "X_mean": state.mean(axis=1),
+            "X_sd": state.std(axis=1),
+            "u": u[:, 0],
+            "price": self.price(state)[:, 0],
+        }
+        return self._next(u, state, shock[:, 1:], shock[:, :1]), series
+
+    def stability(self, model: Any, batch: Batch) -> dict[str, float]:
+        """`slope` of u on mean(X) over the batch (least squares), `eigenvalue` = 1 - delta + slope of the law of motion
+        of the mean, `slope_error` relative to H_1 (nu = 1, delta < 1), `steady_state`, the mean capital after 300
+        periods without shocks, or more where the linear policy takes longer to settle, and its `drift`, how much it
+        still changes in a period, as a share."""
+        mean = np.asarray(batch.x, np.float64).mean(axis=1)
+        u = np.asarray(outputs(model, batch.x), np.float64)[:, 0]
+        slope = float(np.cov(mean, u, bias=True)[0, 1] / mean.var())
+        X = economics.rest(self, model, self.start(1), self.settled, "X_mean")
+        found = {"slope": slope, "eigenvalue": 1 - self.p.delta + slope}
+        if self.p.nu == 1 and self.H1:
+            found["slope_error"] = abs(slope / self.H1 - 1)
+        return {**found, "steady_state": float(X[-1]), "drift": float(abs(X[-1] / X[-2] - 1))}
+
+    def describe(self) -> dict[str, Any]:
+        """The state and, with nu = 1, the truth."""
+        known = {"H0": self.H0, "H1": self.H1, "eigenvalue": 1 - self.p.delta + self.H1, "X_ss": self.steady_state}
+        return {"features": [f"X{i + 1}" for i in range(self.p.N)], "target": "u", **(known if self.p.nu == 1 else {})}
+
+
+def linear_policy(p: InvestmentOptions, *, explosive: bool = False) -> tuple[float, float]:
+    """(H_0, H_1) of u = H_0 + H_1 mean(X), which solves the Euler equation exactly where nu = 1; with another nu, that
+    of the tangent to inverse demand at the steady state without shocks.
+
+    H_1 is a root of a H^2 + b H + c with a = beta gamma (1-delta), b = beta gamma (1-delta)^2 - beta alpha1 - gamma and
+    c = -beta alpha1 (1-delta). The smaller one is the solution; the larger (`explosive`) makes 1 - delta + H_1 > 1, and
+    there is none where delta = 1.
+    """
+    alpha0, alpha1 = _demand(p)
+    a = p.beta * p.gamma * (1 - p.delta)
+    b = a * (1 - p.delta) - p.beta * alpha1 - p.gamma
+    c = -p.beta * alpha1 * (1 - p.delta)
+    between = -b + (b * b - 4 * a * c) ** 0.5  # b < 0: nothing cancels
+    H1 = between / (2 * a) if explosive else 2 * c / between
+    H0 = p.beta * alpha0 / (p.gamma - p.beta * (p.gamma * (1 - p.delta) * H1 - alpha1) - a)
+    return H0, H1
+
+
+def _demand(p: InvestmentOptions) -> tuple[float, float]:
+    """Intercept and slope of inverse demand in the steady state X, where
+    gamma delta X (1 - beta (1-delta)) = beta (alpha0 - alpha1 X^nu)."""
+    if p.nu == 1:
+        return p.alpha0, p.alpha1
+    cost = p.gamma * p.delta * (1 - p.beta * (1 - p.delta))
+    X = optimize.brentq(lambda X: cost * X - p.beta * (p.alpha0 - p.alpha1 * X**p.nu), 0.0, p.beta * p.alpha0 / cost)
+    slope = p.alpha1 * p.nu * X ** (p.nu - 1)
+    return p.alpha0 - p.alpha1 * X**p.nu + slope * X, slope
+
+
+def settling(eigenvalue: float) -> int:
+    """How many periods to look at until capital has come to rest under this root: 300, or more, up to 5,000."""
+    return int(np.clip(np.log(1e-5) / np.log(abs(eigenvalue)), 300, 5000)) if eigenvalue else 300

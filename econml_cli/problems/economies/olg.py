@@ -1,0 +1,194 @@
+"""Overlapping generations with stochastic production: many policies at once, and a closed form for each."""
+
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+from econml_cli.problems.base import Batch, Split, Task
+from econml_cli.problems.economies import economics
+from econml_cli.problems.economies.parameters import OLGOptions
+
+#: periods that a simulated state is away from the steady state it began in
+BURN_IN = 40
+
+
+class OLG:
+    """A generations live side by side, for A periods each: sum over h of beta^h log c_h. Only the youngest work; they
+    supply one unit of labour. Whoever is not of the last age saves in capital: a'_(h+1) = x_h - c_h, where the cash at
+    hand is x_1 = w and x_h = R a_h, with
+
+        Y = eta K^alpha + (1-delta) K,   K = a_2 + ... + a_A,   R = dY/dK,   w = (1-alpha) eta K^alpha.
+
+    (delta, eta) is one of four pairs, each with probability 1/4 whatever it was before. Unknown are the shares of cash
+    saved at the ages 1 to A-1. The Euler equations are 1 = beta E[R' c_h / c'_(h+1)]: errors as a share of marginal
+    utility, and with log utility of consumption. The expectation is the exact mean over the four pairs.
+
+    The network reads log(a_h / units_h), where units is the steady state at mean shocks, and both shocks as -1 or 1;
+    its outputs pass through sigmoids, so that all consume and save. The truth: age h saves the share beta (1 -
+    beta^(A-h)) / (1 - beta^(A-h+1)) in every state.
+
+    Training states are where simulated paths of the true economy are after 40 periods, with noise of 10 % added to
+    assets so that they surround the ergodic set. Their own shocks are -1, 0 or 1: paths without shocks, and impulse
+    responses, are at 0, the mean of low and high, where nobody expects to be.
+
+    Source: Krueger and Kubler (2004), Computing equilibrium in OLG models with stochastic production, whose example it
+    is; Azinovic, Gaegauf and Scheidegger (2022), Deep Equilibrium Nets, appendix.
+    """
+
+    simulated: ClassVar[bool] = True
+    task: Task | None = None
+    loss_scale = 1.0
+    loss, verdicts, observed = economics.loss, economics.verdicts, economics.zero
+    shock_size, path = 2, (200, 16)
+    impulses: ClassVar = {"delta": 0, "eta": 1}
+    bars: ClassVar = {
+        "loss": {"log10_euler_mean": -3.0},
+        "truth": {"policy_error_mean": 1e-3, "path_error_mean": 1e-3, "policy_error_max": 0.02},
+        "stability": {"capital_error": 0.01, "steady_state_error": 0.01, "drift": 1e-3},
+    }
+    unstable = "capital does not stay where the saving of the generations keeps it"
+
+    def __init__(self, **parameters: Any):
+        self.p = p = OLGOptions(**parameters)
+        self.sizes = {"train": p.N, "test": p.N_test, "val": p.N_val, "population": p.N_test}
+        self.din, self.dout = p.ages + 1, p.ages - 1
+        self.saved = saving_shares(p.ages, p.beta)
+        self.steady_state = self.units = self._rest()
+
+    def _rest(self) -> np.ndarray:
+        """Assets [A-1] of the true economy at mean shocks, float64."""
+        a = np.full(self.dout, 0.1)
+        for _ in range(2000):
+            _, cash, _ = self._prices(np, a[None], np.zeros(1), np.zeros(1))
+            a = (self.saved * cash[:, :-1])[0]
+        return a
+
+    def _prices(self, module: Any, a: Any, d: Any, e: Any) -> tuple[Any, Any, Any]:
+        """(R [n], cash at hand x_1 to x_A [n, A], K [n]) with assets a [n, A-1] and shocks d, e [n] in [-1, 1]."""
+        p = self.p
+        delta = 0.5 * (p.delta_low + p.delta_high) + 0.5 * (p.delta_high - p.delta_low) * d
+        eta = 0.5 * (p.eta_low + p.eta_high) + 0.5 * (p.eta_high - p.eta_low) * e
+        K = a.sum(axis=1)
+        R = p.alpha * eta * K ** (p.alpha - 1) + 1 - delta
+        wage = (1 - p.alpha) * eta * K**p.alpha
+        return R, module.concatenate([wage[:, None], R[:, None] * a], axis=1), K
+
+    def sample(self, rngs: nnx.Rngs, split: Split, n: int | None = None) -> Batch | None:
+        """x = (log(a_2/units_2), ..., log(a_A/units_A), shock to delta, shock to eta), [n, A+1]; None where n is 0."""
+        n = self.sizes[split] if n is None else n
+        if n == 0:
+            return None
+        shocks = jax.random.normal(rngs(), (BURN_IN, n, 2))
+        state, _ = jax.lax.scan(lambda at, shock: (self._next(self.saved, at, shock)[0], None), self.start(n), shocks)
+        noise = self.p.a_noise * jax.random.normal(rngs(), (n, self.dout))
+        d, e = jax.random.randint(rngs(), (2, n), -1, 2).astype(noise.dtype)
+        return economics.at(self.observe({"a": state["a"] * jnp.exp(noise), "d": d, "e": e}))
+
+    def predict(self, model: Any, x: jax.Array) -> jax.Array:
+        """The share of cash at hand that each age saves, [n, A-1]."""
+        return jax.nn.sigmoid(model(x))
+
+    def residual(self, model: Any, batch: Batch) -> jax.Array:
+        """1 - beta E[R' c_h / c'_(h+1)] for each age h that saves, [n, A-1]."""
+        x = batch.x
+        s, state = self.predict(model, x), self._state(x)
+        cash = self._prices(jnp, **state)[1][:, :-1]
+        after = s * cash
+
+        def one(shock: jax.Array) -> jax.Array:
+            """R' / c'_(h+1) in one of the four states of tomorrow."""
+            d, e = jnp.broadcast_to(shock, (len(x), 2)).T
+            ahead = {"a": after, "d": d, "e": e}
+            R, cash, _ = self._prices(jnp, **ahead)
+            saved = self.predict(model, self.observe(ahead))[:, 1:]
+            left = jnp.concatenate([1 - saved, jnp.ones((len(x), 1), x.dtype)], axis=1)
+            return R[:, None] / (left * cash[:, 1:])
+
+        four = jnp.array([[-1, -1], [-1, 1], [1, -1], [1, 1]], x.dtype)
+        return 1 - self.p.beta * (1 - s) * cash * jax.vmap(one)(four).mean(axis=0)
+
+    def euler(self, model: Any, x: jax.Array) -> jax.Array:
+        """The largest of the residuals of the ages, [n]: 0.01 is an error of one per cent of consumption."""
+        return jnp.abs(self.residual(model, economics.at(x))).max(axis=1)
+
+    def truth(self, x: jax.Array) -> jax.Array:
+        """beta (1 - beta^(A-h)) / (1 - beta^(A-h+1)), [n, A-1]."""
+        return jnp.broadcast_to(jnp.asarray(self.saved, x.dtype), (len(x), self.dout))
+
+    def start(self, paths: int) -> Any:
+        """The steady state at mean shocks."""
+        return {
+            "a": jnp.broadcast_to(jnp.asarray(self.steady_state, float), (paths, self.dout)),
+            "d": jnp.zeros(paths),
+            "e": jnp.zeros(paths),
+        }
+
+    def observe(self, state: Any) -> jax.Array:
+        """(log(a_h/units_h), shocks), [paths, A+1]."""
+        a = jnp.log(state["a"] / jnp.asarray(self.units, state["a"].dtype))
+        return jnp.concatenate([a, state["d"][:, None], state["e"][:, None]], axis=1)
+
+    def _state(self, x: jax.Array) -> Any:
+        """The state that is observed as x [n, A+1]."""
+        a = jnp.asarray(self.units, x.dtype) * jnp.exp(x[:, : self.dout])
+        return {"a": a, "d": x[:, self.dout], "e": x[:, self.dout + 1]}
+
+    def _next(self, saved: Any, state: Any, shock: jax.Array) -> tuple[Any, tuple[Any, Any, Any]]:
+        """(the next state, (R, cash, K) of this one) where these shares [A-1] or [paths, A-1] are saved."""
+        prices = self._prices(jnp, **state)
+        # the sign of a normal shock is one of two states with equal probability; that of 0 is between them
+        return {"a": saved * prices[1][:, :-1], "d": jnp.sign(shock[:, 0]), "e": jnp.sign(shock[:, 1])}, prices
+
+    def step(self, model: Any, state: Any, shock: jax.Array) -> tuple[Any, dict[str, jax.Array]]:
+        """Savings become the assets of the next age; the series are those of the economy and the shares saved."""
+        s = self.predict(model, self.observe(state))
+        after, (R, cash, K) = self._next(s, state, shock)
+        shares = {f"saved_{h}": s[:, h - 1] for h in range(1, self.dout + 1)}
+        return after, {"K": K, "R": R, "wage": cash[:, 0], "c": cash.sum(axis=1) - after["a"].sum(axis=1), **shares}
+
+    def stability(self, model: Any, batch: Batch) -> dict[str, float]:
+        """`capital_error`: mean capital over 1000 periods, relative to that of the true economy with the same shocks.
+        After 200 periods at mean shocks from half of all assets: `steady_state_error`, |K/Kbar - 1|, and `drift`, how
+        much K still changes in a period, as a share."""
+        graphdef, weights = nnx.split(model)
+
+        @jax.jit
+        def both(weights: Any, key: jax.Array) -> Any:
+            model = nnx.merge(graphdef, weights)
+
+            def one(states: Any, shock: jax.Array) -> Any:
+                mine, series = self.step(model, states[0], shock)
+                true, (_, _, K) = self._next(self.saved, states[1], shock)
+                return (mine, true), jnp.stack([series["K"][0], K[0]])
+
+            shocks = jax.random.normal(key, (1000, 1, self.shock_size))
+            return jax.lax.scan(one, (self.start(1), self.start(1)), shocks)[1]
+
+        mine, true = np.asarray(both(weights, jax.random.key(1)), np.float64).mean(axis=0)
+        first = self.start(1)
+        K = economics.rest(self, model, {**first, "a": 0.5 * first["a"]}, 200, "K")
+        return {
+            "capital_error": abs(float(mine / true) - 1),
+            "steady_state_error": abs(float(K[-1] / self.steady_state.sum()) - 1),
+            "drift": abs(float(K[-1] / K[-2]) - 1),
+        }
+
+    def describe(self) -> dict[str, Any]:
+        """The state, the truth, and the steady state at mean shocks."""
+        names = [f"log_a{h}" for h in range(2, self.p.ages + 1)]
+        return {
+            "features": [*names, "delta_shock", "eta_shock"],
+            "target": "saved",
+            "saved": self.saved.tolist(),
+            "steady_state": {"K": float(self.steady_state.sum()), "a": self.steady_state.tolist()},
+        }
+
+
+def saving_shares(ages: int, beta: float) -> np.ndarray:
+    """The share of cash at hand that each age but the last saves with log utility, [A-1]: beta + ... + beta^(A-h) over
+    1 + beta + ... + beta^(A-h), whatever the returns, because income and substitution effect cancel."""
+    left = np.cumsum(beta ** np.arange(ages))  # 1 + beta + ... + beta^j
+    return (1 - 1 / left[1:])[::-1]

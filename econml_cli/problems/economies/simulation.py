@@ -1,0 +1,93 @@
+"""Paths of an economic model under a fitted policy: compiled as one scan over periods."""
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+from econml_cli.problems.base import Batch
+
+#: the size of an impulse, in standard deviations
+IMPULSE = 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class Same:
+    """A problem that is equal to itself alone, and can be hashed, whatever its class says."""
+
+    problem: Any
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Same) and self.problem is other.problem
+
+    def __hash__(self) -> int:
+        return id(self.problem)
+
+
+def at(x: jax.Array) -> Batch:
+    """The batch of these states."""
+    return Batch(x, jnp.zeros((len(x), 1), x.dtype))
+
+
+def walk(problem: Any, model: Any, key: jax.Array, periods: int, paths: int, look: Callable[..., Any]) -> Any:
+    """What `look(model, state, series)` gives at each period, stacked [periods, paths, ...]. To be called inside jit.
+
+    The first period is that of `problem.start`; the shocks of each are independent N(0, 1).
+    """
+
+    def one(state: Any, key: jax.Array) -> tuple[Any, Any]:
+        shock = jax.random.normal(key, (paths, problem.shock_size))
+        after, series = problem.step(model, state, shock)
+        return after, look(model, state, series)
+
+    return jax.lax.scan(one, problem.start(paths), jax.random.split(key, periods))[1]
+
+
+def simulate(problem: Any, model: Any, *, periods: int, paths: int, seed: int = 0) -> dict[str, np.ndarray]:
+    """The series of an economic model under the fitted policy, each [periods, paths].
+
+    Call it inside `precision(...)` of the run.
+    """
+    graphdef, state = nnx.split(model)
+
+    @jax.jit
+    def run(state: Any, key: jax.Array) -> Any:
+        return walk(problem, nnx.merge(graphdef, state), key, periods, paths, lambda _model, _state, series: series)
+
+    return {name: np.asarray(values) for name, values in jax.device_get(run(state, jax.random.key(seed))).items()}
+
+
+def impulse_response(problem: Any, model: Any, name: str, *, periods: int) -> dict[str, np.ndarray]:
+    """How each series moves after one standard deviation of one shock in period 0, [periods]: its path less the path
+    without any shock, from the same start. A shock of a period shows in the state of the next.
+
+    Raises:
+        KeyError: the model has no shock of that name.
+    """
+    graphdef, state = nnx.split(model)
+    hit = jnp.zeros((periods, 1, problem.shock_size)).at[0, 0, problem.impulses[name]].set(IMPULSE)
+
+    @jax.jit
+    def run(state: Any, shocks: jax.Array) -> Any:
+        model = nnx.merge(graphdef, state)
+        return jax.lax.scan(lambda at, shock: problem.step(model, at, shock), problem.start(1), shocks)[1]
+
+    after, before = (jax.device_get(run(state, shocks)) for shocks in (hit, jnp.zeros_like(hit)))
+    return {series: (np.asarray(after[series]) - np.asarray(before[series]))[:, 0] for series in after}
+
+
+def rest(problem: Any, model: Any, state: Any, periods: int, name: str) -> np.ndarray:
+    """One series of the path without shocks from a state of one path, [periods], float64."""
+    return np.asarray(_rest(Same(problem), periods, name, *nnx.split(model), state), np.float64)[:, 0]
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1, 2, 3))
+def _rest(of: Same, periods: int, name: str, graphdef: Any, weights: Any, state: Any) -> Any:
+    problem, model = of.problem, nnx.merge(graphdef, weights)
+    none = jnp.zeros((1, problem.shock_size))
+    return jax.lax.scan(lambda at, _: problem.step(model, at, none), state, None, periods)[1][name]

@@ -1,0 +1,94 @@
+"""Whether the solution of an economic model can be right: the numbers that say so, and what each must lie below."""
+
+import functools
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+from econml_cli.problems.base import Batch
+from econml_cli.problems.economies import simulation
+from econml_cli.problems.economies.simulation import Same, at
+
+#: a residual that is smaller is reported as this large: log10(0) is no number
+SMALLEST = 1e-16
+PASSED, FAILED = "passed", "FAILED"
+
+
+def verdicts(problem: Any, model: Any, batch: Batch) -> dict[str, float]:
+    """The numbers behind the three verdicts, on the states of the batch and on simulated paths.
+
+    `log10_euler_mean`, `log10_euler_max`: of the Euler residual free of units; `..._path_...` on the path.
+    `policy_error_mean`, `policy_error_max`: |policy / truth - 1|, where the truth is known; `path_error_...` on the
+    path.
+    Then what `problem.stability` says. A problem of one's own may have no `step`, `truth`, `stability` (their numbers
+    are left out) or `euler` (the largest residual of a state is taken).
+    """
+    sample, path = jax.device_get(_measure(Same(problem), *nnx.split(model), batch.x, jax.random.key(0)))
+    found = {**_summary("euler", "", sample), **_summary("euler", "path_", path)}
+    found |= {**_summary("policy", "", sample), **_summary("path", "", path)}
+    return {**found, **(problem.stability(model, batch) if hasattr(problem, "stability") else {})}
+
+
+# compiled once for all models of one shape on one problem: the trials of a sweep share it
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _measure(of: Same, graphdef: Any, state: Any, x: jax.Array, key: jax.Array) -> Any:
+    """What `_look` finds on the states x [n, ...], in blocks, and on simulated paths, period after period, so that
+    memory does not grow with them; {} for paths where the problem has none."""
+    problem, model = of.problem, nnx.merge(graphdef, state)
+    sample = jax.lax.map(lambda one: _look(problem, model, one[None]), x, batch_size=min(len(x), 256))
+    if not hasattr(problem, "step"):
+        return sample, {}
+
+    def look(model: Any, state: Any, _: Any) -> dict[str, jax.Array]:
+        return _look(problem, model, problem.observe(state))
+
+    periods, paths = problem.path
+    return sample, simulation.walk(problem, model, key, periods, paths, look)
+
+
+def _look(problem: Any, model: Any, x: jax.Array) -> dict[str, jax.Array]:
+    """The Euler residual [n] and, where there is a truth, the relative errors of the policy [n, dout]."""
+    if hasattr(problem, "euler"):
+        found = {"euler": jnp.abs(problem.euler(model, x))}
+    else:
+        found = {"euler": jnp.max(jnp.abs(problem.residual(model, at(x))), axis=1)}
+    truth = problem.truth(x) if hasattr(problem, "truth") else None
+    if truth is not None:
+        error = jnp.abs(problem.predict(model, x) / truth - 1)
+        found |= {"policy": error, "path": error}
+    return found
+
+
+def _summary(name: str, where: str, looked: Mapping[str, Any]) -> dict[str, float]:
+    """Mean and largest of one measure, as log10 where it is a residual; {} where it is not there."""
+    if name not in looked:
+        return {}
+    values = np.asarray(looked[name], np.float64)
+    if name == "euler":
+        values = np.log10(np.maximum(values, SMALLEST))
+        return {f"log10_euler_{where}mean": float(values.mean()), f"log10_euler_{where}max": float(values.max())}
+    return {f"{name}_error_mean": float(values.mean()), f"{name}_error_max": float(values.max())}
+
+
+def judge(problem: Any, found: Mapping[str, Any]) -> dict[str, str]:
+    """`verdict_loss`, `verdict_truth`, `verdict_stability`: "passed" where every number of `found` that the verdict
+    rests on lies below its bar; a verdict of which no number is there (no closed form, say) is left out. `failed` says
+    in words what has not passed, if anything has not."""
+    bars: Mapping[str, Mapping[str, float]] = getattr(problem, "bars", {})
+    told, reasons = dict[str, str](), []
+    for verdict, limits in bars.items():
+        there = {name: bar for name, bar in limits.items() if name in found}
+        if not there:
+            continue
+        above = [
+            f"{name} {found[name]:.4g} is not below {bar:g}" for name, bar in there.items() if not found[name] < bar
+        ]
+        told[f"verdict_{verdict}"] = FAILED if above else PASSED
+        if above:
+            reasons.append(f"{verdict} ({', '.join(above)})")
+    reasons.sort(key=lambda reason: not reason.startswith("stability"))  # the worst first
+    return {**told, "failed": "; ".join(reasons)} if reasons else told

@@ -1,0 +1,252 @@
+"""A run directory for Python and notebooks: what the commands do with a run, as methods. Nothing heavy is imported
+before it is needed."""
+
+import os
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from econml_cli.config.fit_config import FitConfig
+from econml_cli.errors import ConfigError
+from econml_cli.python import frames, reprs
+from econml_cli.runs import health
+from econml_cli.runs.directory import Run
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from econml_cli.evaluation.evaluate import Evaluation
+    from econml_cli.export.write import Exported
+
+
+@dataclass(frozen=True, repr=False)
+class FittedRun:
+    """A run, or one member of an ensemble.
+
+    Files are read when a property is; only `model` is kept. `run` is what functions of `econml_cli.evaluation` take.
+    """
+
+    run: Run
+
+    @property
+    def path(self) -> Path:
+        return self.run.path
+
+    @property
+    def name(self) -> str:
+        return self.run.name
+
+    @property
+    def config(self) -> FitConfig:
+        """All options, as config.yaml has them."""
+        return self.run.config()
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """What came out, as summary.json; {} while the run is not finished."""
+        return self.run.summary()
+
+    @property
+    def status(self) -> str:
+        """max_epochs, early_stopping, converged, solved, diverged, interrupted, failed, running or killed."""
+        return self.run.status()
+
+    @property
+    def failed(self) -> str | None:
+        """What is wrong with the fit and what to try, in a sentence: it diverged, or a verdict failed; else None."""
+        return health.failed(self.run)
+
+    @property
+    def metrics(self) -> "pd.DataFrame":
+        """metrics.jsonl, one row an epoch: epoch, train_loss, val_loss (with a validation split), lr, seconds, ..."""
+        import pandas as pd
+
+        return pd.DataFrame(self.run.metrics())
+
+    @property
+    def members(self) -> tuple["FittedRun", ...]:
+        """The members of an ensemble, each as a run of its own; of an ordinary run, or of a member, itself alone."""
+        count = self.config.trainer.members
+        if self.run.member is not None or count == 1:
+            return (self,)
+        return tuple(FittedRun(self.run.of_member(k)) for k in range(count))
+
+    @cached_property
+    def model(self) -> Any:
+        """The fitted NNX module in evaluation mode: the best weights where early stopping kept some, else the newest.
+
+        It reads what the network reads (of a table: standardised design columns); `predict` does the encoding. Call a
+        float64 one inside `with run.precision():`.
+
+        Raises:
+            ConfigError: an ensemble; take one of `members`.
+        """
+        if len(self.members) > 1:
+            raise ConfigError(f"{self.name} is an ensemble of {len(self.members)} models; take one: run.members[0].")
+        from econml_cli.training.run.restore import load_model
+
+        with self.precision():
+            return load_model(self.run)[0]
+
+    @property
+    def graphdef(self) -> Any:
+        """The static part of the model: `nnx.split(run.model)[0]`."""
+        return self._split()[0]
+
+    @property
+    def state(self) -> Any:
+        """Its arrays: `nnx.split(run.model)[1]`. `nnx.merge(run.graphdef, run.state)` is the model again."""
+        return self._split()[1]
+
+    def _split(self) -> tuple[Any, Any]:
+        from flax import nnx
+
+        return nnx.split(self.model)
+
+    def precision(self) -> AbstractContextManager[None]:
+        """A context in which JAX computes as the fit did, in float32 or float64; JAX is as it was outside it."""
+        from econml_cli.training.precision import precision
+
+        return precision(self.config.trainer.precision)
+
+    def evaluate(
+        self,
+        data: frames.Data = None,
+        *,
+        missing: str | None = None,
+        step: int | None = None,
+        changes: Mapping[str, Any] | None = None,
+        bootstrap: int = 1000,
+        bootstrap_seed: int = 0,
+        draws: int = 0,
+        draw_seed: int = 0,
+        den_haan_marcet: bool = False,
+        periods: int | None = None,
+        paths: int | None = None,
+    ) -> "Evaluation":
+        """Losses, metrics with 95 % intervals, errors against the truth, verdicts: as `econml eval`.
+
+        Args:
+            data: a file or a DataFrame to evaluate on instead.
+            changes: options of the problem in place of those of the fit, as `--with`: {"N": 1000}.
+            The others are the options of `econml eval`; see also `econml_cli.evaluation.evaluate`.
+
+        Warns:
+            FitWarning: a verdict failed.
+        """
+        if not den_haan_marcet and (periods is not None or paths is not None):
+            raise ConfigError("periods and paths are those of den_haan_marcet; add den_haan_marcet=True.")
+        from econml_cli.evaluation.accuracy import Paths
+        from econml_cli.evaluation.evaluate import evaluate
+
+        given = {name: n for name, n in (("periods", periods), ("paths", paths)) if n is not None}
+        with frames.as_file(data) as path:
+            found = evaluate(
+                self.run, data=path, missing=missing, step=step, changes=changes,
+                bootstrap=bootstrap, bootstrap_seed=bootstrap_seed, draws=draws, draw_seed=draw_seed,
+                paths=Paths(**given, seed=draw_seed) if den_haan_marcet else None,
+            )  # fmt: skip
+        if "failed" in found.verdicts:
+            health.warn(f"{self.name} FAILED: {found.verdicts['failed']}.", stacklevel=3)
+        return found
+
+    def predict(
+        self,
+        data: frames.Data = None,
+        *,
+        interval: float | None = None,
+        conformal: bool = False,
+        embed: bool = False,
+        missing: str | None = None,
+        step: int | None = None,
+    ) -> "pd.DataFrame":
+        """Rows with predictions beside them, in the columns that `econml predict` writes.
+
+        Args:
+            data: a file, or a DataFrame, whose index and columns are kept; default: the data of the fit, with a column
+                `split`. interval: the level of `lo` and `hi` in percent, across members or `conformal`.
+            embed: the representation phi(x) in place of predictions.
+        """
+        from econml_cli.evaluation import predictions
+        from econml_cli.evaluation.prediction_intervals import LEVEL, Asked
+
+        if embed and (interval is not None or conformal):
+            raise ConfigError("embed gives a representation, which has no interval; leave out interval and conformal.")
+        asked = Asked(LEVEL if interval is None else interval, conformal)
+        options: dict[str, Any] = {"step": step, "embed": embed}
+        options["asked"] = asked if conformal or interval is not None else None
+        if data is None:
+            return predictions.predict_own(self.run, **options)
+        with frames.as_file(data) as path:
+            found = predictions.predict(self.run, str(path), missing=missing, **options)
+        return frames.beside(data, found) if frames.is_frame(data) else found
+
+    def simulate(
+        self, *, periods: int = 200, paths: int = 1000, seed: int = 0, step: int | None = None
+    ) -> "pd.DataFrame":
+        """Series of an economic model under the fitted policy as one long table (path, period, a column a series): what
+        `econml simulate --out` writes. The exact policy and the impulse responses too:
+        `econml_cli.evaluation.simulation.simulated.simulate(run.run)`."""
+        from econml_cli.evaluation.simulation.series import frame
+        from econml_cli.evaluation.simulation.simulated import simulate
+
+        return frame(simulate(self.run, periods=periods, paths=paths, seed=seed, step=step))
+
+    def plot(
+        self,
+        data: frames.Data = None,
+        *,
+        missing: str | None = None,
+        step: int | None = None,
+        changes: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """The figure of `econml eval --plot`, a `matplotlib.figure.Figure`: the fit against the truth or the data, its
+        residuals, the losses by epoch. The arguments are those of `evaluate`."""
+        from econml_cli.evaluation.drawing.figures import figure
+
+        with frames.as_file(data) as path:
+            return reprs.shown(figure(self.run, data=path, missing=missing, step=step, changes=changes))
+
+    def inspect(self, *views: str, path: str | None = None, step: int | None = None) -> reprs.Inspection:
+        """What `econml inspect checkpoint` shows: "summary", "graphdef" and "state", or the `views` asked for ("split",
+        "table", "grad", "torch", "raw"); of it what the pattern `path` selects ("linear2", "*.kernel")."""
+        return reprs.inspect(self.run, views, path, step)
+
+    def export(
+        self, to: str, out: "str | os.PathLike[str]", *, step: int | None = None, force: bool = False
+    ) -> "Exported":
+        """Write the model for use without econml ("torch", "onnx", "numpy", "stablehlo", "safetensors"), run what was
+        written, and compare: as `econml export`."""
+        from econml_cli.export.write import export
+
+        return export(self.run, to, Path(out), step=step, force=force)
+
+    def resume(
+        self,
+        *,
+        num_epochs: int | None = None,
+        checkpoint_every: int | None = None,
+        keep: int | None = None,
+        progress: bool = False,
+    ) -> "FittedRun":
+        """Continue to `num_epochs` (in all) from the newest checkpoint, bit for bit as if the fit had never stopped.
+
+        Warns:
+            FitWarning: as `econml_cli.fit`.
+        """
+        from econml_cli.resuming import resume
+
+        given = {"num_epochs": num_epochs, "checkpoint_every": checkpoint_every, "keep": keep}
+        vars(self).pop("model", None)  # it is of the shorter run
+        run = FittedRun(resume(self.run, given, progress).run)
+        health.warn(run.failed, stacklevel=3)
+        return run
+
+    def __repr__(self) -> str:
+        return reprs.run_line(self.run)
+
+    def _repr_html_(self) -> str:
+        return reprs.run_html(self.run)

@@ -1,0 +1,281 @@
+"""The run directory: create, find, list and read it. Every write is atomic (temp file, fsync, rename)."""
+
+import contextlib
+import datetime
+import json
+import os
+import platform
+import secrets
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from econml_cli.config import fit_config as configs
+from econml_cli.errors import ConfigError, RunError, suggest
+from econml_cli.options import own_code
+from econml_cli.storage import disk
+
+SCHEMA = 1
+#: what a directory holds that is not a run but a cross-validation: one run for each fold
+CROSS_VALIDATION = "cross_validation.json"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run directory. Nothing is read until a property or method is used.
+
+    `member` is the one that is meant, of an ensemble; None for the whole of it, and for an ordinary run.
+    """
+
+    path: Path
+    member: int | None = None
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    @property
+    def metrics_path(self) -> Path:
+        return self.path / "metrics.jsonl"
+
+    def manifest(self) -> dict[str, Any]:
+        """manifest.json: versions, data, command line, status.
+
+        Raises:
+            RunError: not a run directory, or written by a newer econml.
+        """
+        manifest = self._json("manifest.json")
+        if manifest.get("schema", 0) > SCHEMA:
+            raise RunError(f"{self.path} was written by econml {manifest.get('econml')}, newer than this one: upgrade.")
+        return manifest
+
+    def status(self) -> str:
+        """How the fit ended (max_epochs, early_stopping, solved, diverged, interrupted,
+        failed), or "running", or "killed": its process is no longer on this machine."""
+        manifest = self.manifest()
+        status, process = str(manifest.get("status", "unknown")), manifest.get("process") or {}
+        here = process.get("host") == platform.node() and isinstance(process.get("pid"), int)
+        return "killed" if status == "running" and here and not _alive(process["pid"]) else status
+
+    def update_manifest(self, **changes: Any) -> None:
+        """Change some keys of manifest.json."""
+        disk.write_json(self.path / "manifest.json", {**self.manifest(), **changes})
+
+    def of_member(self, member: int | None) -> "Run":
+        """The same run, of which this member is meant.
+
+        Raises:
+            ConfigError: it has no such member.
+        """
+        members = 1 if member is None else self.config().trainer.members
+        if member is not None and members == 1:
+            raise ConfigError(f"--member {member}: {self.name} is one model, not an ensemble; leave it out.")
+        if member is not None and not 0 <= member < members:
+            raise ConfigError(f"--member {member}: {self.name} has the members 0 to {members - 1}.")
+        return Run(self.path, member)
+
+    def summary(self) -> dict[str, Any]:
+        """summary.json: what came out; {} while the run is not finished."""
+        return self._json("summary.json") if (self.path / "summary.json").exists() else {}
+
+    def preprocessing(self) -> dict[str, Any] | None:
+        """preprocessing.json: what the problem learnt from its training split; None where it learns nothing."""
+        return self._json("preprocessing.json") if (self.path / "preprocessing.json").exists() else None
+
+    def config(self) -> configs.FitConfig:
+        """config.yaml, checked again against the registries.
+
+        Raises:
+            RunError: the file is missing or damaged, or an option in it is no longer known or in bounds.
+        """
+        path = self.path / "config.yaml"
+        if not path.exists():
+            raise RunError(f"{self.path} has no config.yaml, so it is not a run; `econml inspect runs` lists the runs.")
+        try:
+            values = configs.read_yaml(path)
+            model, problem = str(values.pop("model")), str(values.pop("problem"))
+        except KeyError as error:
+            raise RunError(f"{path} does not say its {error.args[0]}; restore it from a copy, or fit again.") from None
+        except ConfigError as error:
+            raise self._unreadable(error) from None
+        model, problem = (self._own_code(kind, name) for kind, name in (("model", model), ("problem", problem)))
+        try:
+            return configs.build(model, problem, [(str(path), values)])
+        except ConfigError as error:
+            raise self._unreadable(error) from None
+
+    def _unreadable(self, error: ConfigError) -> RunError:
+        says = str(error).removeprefix("--config ")
+        if own_code.VARIABLE in says:  # it is not damage that a file has to be named
+            return RunError(f"{self.path} cannot be read: {says}")
+        return RunError(f"{self.path / 'config.yaml'} is damaged, or of another econml: {says}")
+
+    def _own_code(self, kind: str, name: str) -> str:
+        """How a model or problem of the user's own is named from here."""
+        if own_code.parse(name) is None:
+            return name
+        return own_code.find_again(name, self.manifest().get("own_code", {}).get(kind), self.path)
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """The lines of metrics.jsonl; a last line torn by a kill is left out.
+
+        Raises:
+            RunError: a line is no JSON object.
+        """
+        if not self.metrics_path.exists():
+            return []
+        lines = self.metrics_path.read_bytes().splitlines(keepends=True)
+        rows = []
+        for i, line in enumerate(line for line in lines if line.endswith(b"\n")):
+            try:
+                rows.append(dict(json.loads(line)))
+            except (ValueError, TypeError):
+                raise RunError(f"{self.metrics_path} is damaged in line {i + 1}; delete that line.") from None
+        return rows
+
+    def _json(self, name: str) -> dict[str, Any]:
+        absent = f"{self.path} has no {name}, so it is not a run; `econml inspect runs` lists the runs."
+        return disk.read_json(self.path / name, absent=absent, remedy="fit again, or restore it from a copy")
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)  # signal 0 only asks
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def this_process() -> dict[str, Any]:
+    """What manifest.json says of the process that runs a fit."""
+    return {"host": platform.node(), "pid": os.getpid()}
+
+
+def new_name(model: str, problem: str) -> str:
+    """A name that sorts by time and does not collide: mlp-linear-20261122-234913-7f3a."""
+    now = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
+    return f"{own_code.label(model)}-{own_code.label(problem)}-{now}-{secrets.token_hex(2)}"
+
+
+def check_free(path: Path, force: bool) -> None:
+    """Refuse a run directory that is taken or cannot be made, before anything is computed.
+
+    Raises:
+        RunError: it exists (and force is not set, or it is not a run), or no directory on its way can be written.
+    """
+    if path.exists() and any(path.iterdir() if path.is_dir() else [path]):
+        if not path.is_dir() or not (path / "manifest.json").exists():
+            raise RunError(f"{path} exists and is not a run directory, so it is left alone; choose another --out.")
+        if force and Run(path).status() == "running":
+            raise RunError(f"{path} is being trained by another process; stop it first, or choose another --out.")
+        if not force:
+            raise RunError(f"{path} exists; add --force to replace it, or --resume {path} to continue it.")
+    parent = next(p for p in (path.absolute(), *path.absolute().parents) if p.exists())
+    if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
+        raise RunError(f"{path} cannot be made: {parent} is not a directory that can be written; choose another --out.")
+
+
+def create(path: Path, files: Mapping[str, str], force: bool) -> Run:
+    """Make a run directory that holds `files` from its first instant (built beside, then renamed into place).
+
+    Raises:
+        RunError: as `check_free`, or the disk refuses.
+    """
+    check_free(path, force)
+    path = path if path.name else path.absolute()  # "." has no name
+    staging = path.with_name(f".{path.name}.{secrets.token_hex(4)}.new")
+    old = path.with_name(f".{path.name}.{secrets.token_hex(4)}.old")
+    try:
+        staging.mkdir(parents=True)
+        (staging / "checkpoints").mkdir()
+        for name, text in files.items():
+            (staging / name).parent.mkdir(exist_ok=True)
+            disk.write_text(staging / name, text)
+        if path.exists():
+            path.rename(old)
+        staging.rename(path)
+        disk.sync(path.parent)
+    except OSError as error:
+        if old.exists() and not path.exists():
+            old.rename(path)  # the run that was there is worth more than the one that could not be made
+        raise RunError(f"{path} cannot be written: {error.strerror or error}; choose another --out.") from error
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    shutil.rmtree(old, ignore_errors=True)
+    return Run(path)
+
+
+def training_lock(run: Run) -> contextlib.AbstractContextManager[None]:
+    """Inside the context this process alone may train the run. The system drops the lock with the process.
+
+    Raises:
+        RunError: another process is training it.
+    """
+    taken = f"{run.path} is being trained by another process; wait for it, or stop it first."
+    return disk.exclusive(run.path / ".lock", taken)
+
+
+def list_runs(runs_dir: Path) -> list[Run]:
+    """The runs directly below a directory, oldest first (by their manifest's time of creation)."""
+    if not runs_dir.is_dir():
+        return []
+    found = [Run(p) for p in runs_dir.iterdir() if (p / "manifest.json").is_file() and not p.name.startswith(".")]
+    return sorted(found, key=_created)
+
+
+def _created(run: Run) -> tuple[str, str]:
+    try:
+        return str(run.manifest().get("created", "")), run.name
+    except RunError:  # a damaged manifest must not hide the other runs
+        return "", run.name
+
+
+def find(name: str | None, runs_dir: Path) -> Run:
+    """The run meant by a path, a name below `runs_dir`, or the unique start of one; None means the newest.
+
+    Raises:
+        RunError: there is none, or several start so; suggests the nearest name.
+    """
+    runs = list_runs(runs_dir)
+    if name is None:
+        if not runs:
+            raise RunError(
+                f"There is no run in {runs_dir}/ yet; make one with `econml fit mlp`, or name its directory."
+            )
+        return runs[-1]
+    path = Path(name)
+    if (path / "manifest.json").is_file():
+        return Run(path if path.name else path.absolute())  # "." has no name
+    if (folds := next((p for p in (path, runs_dir / name) if (p / CROSS_VALIDATION).is_file()), None)) is not None:
+        raise RunError(
+            f"{folds} is a cross-validation, not one run; name its folds: {folds}/fold1, or {folds}/fold* for all."
+        )
+    names = [run.name for run in runs]
+    matches = [run for run in runs if run.name == name] or [run for run in runs if run.name.startswith(name)]
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
+        raise RunError(
+            f"'{name}' is the start of {len(matches)} runs, {matches[0].name} and {matches[1].name} among them."
+        )
+    if path.exists():
+        raise RunError(f"{path} is not a run directory: it has no manifest.json; `econml inspect runs` lists the runs.")
+    raise RunError(f"No run '{name}' here or in {runs_dir}/; `econml inspect runs` lists them.{suggest(name, names)}")
+
+
+def append_metrics(run: Run, text: str, *, sync: bool) -> None:
+    """Append lines to metrics.jsonl. The system has them when this returns, so a kill loses none; with `sync` the disk
+    has them too, so a power cut does not either."""
+    with run.metrics_path.open("a", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        if sync:
+            os.fsync(file.fileno())

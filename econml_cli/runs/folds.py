@@ -1,0 +1,128 @@
+"""The directory of a cross-validation. Imports nothing heavy: that it is free is asked before jax is loaded."""
+
+import contextlib
+import datetime
+import secrets
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from econml_cli.config.fit_config import FitConfig
+from econml_cli.errors import RunError
+from econml_cli.runs import directory as runs
+from econml_cli.runs.directory import CROSS_VALIDATION, Run
+from econml_cli.storage import disk
+
+
+@dataclass(frozen=True)
+class Folds:
+    """A directory with CROSS_VALIDATION, config.yaml, and a run for each fold, `fold1` to `foldK`.
+
+    Attributes:
+        config: of all folds together (its `fold` is 0).
+        failed: the folds that could not be fitted, and why, in a sentence each.
+        signal: what stopped the fits before their end, if anything did.
+    """
+
+    path: Path
+    config: FitConfig
+    failed: dict[int, str]
+    signal: int | None = None
+
+    @property
+    def count(self) -> int:
+        return int(self.config.problem_options.folds)
+
+    def run(self, fold: int) -> Run:
+        """The run of one fold, 1 to K."""
+        return Run(self.path / f"fold{fold}")
+
+    def unfinished(self) -> list[int]:
+        """The folds that a signal has stopped, or kept from beginning."""
+        left = [fold for fold in range(1, self.count + 1) if fold not in self.failed]
+        return [f for f in left if not self.run(f).path.exists() or self.run(f).status() == "interrupted"]
+
+    def note(self, status: str, **results: Any) -> None:
+        """Say in CROSS_VALIDATION how far it has come, and what came out.
+
+        Raises:
+            RunError: the file is gone or damaged.
+        """
+        absent = f"{self.path} has no {CROSS_VALIDATION} any more; fit again."
+        saved = disk.read_json(self.path / CROSS_VALIDATION, absent=absent, remedy="fit again")
+        disk.write_json(self.path / CROSS_VALIDATION, {**saved, "status": status, **results})
+
+
+def check_free(directory: Path, force: bool) -> None:
+    """Refuse a directory that is taken, before anything is computed.
+
+    Raises:
+        RunError: as `runs.check_free`; a cross-validation that is there is replaced with `force` only, and not while it
+            is being made; nor is the directory that the process stands in.
+    """
+    if Path.cwd().is_relative_to(directory.resolve()):
+        raise RunError(f"{directory} is where you are, and cannot be replaced from within; choose another --out.")
+    if not (directory / CROSS_VALIDATION).is_file():
+        runs.check_free(directory, force)
+    elif not force:
+        raise RunError(f"{directory} exists; add --force to replace it, or choose another --out.")
+    else:
+        with alone(directory):
+            pass
+
+
+def alone(directory: Path) -> contextlib.AbstractContextManager[None]:
+    """Inside the context this process alone may make the cross-validation.
+
+    Raises:
+        RunError: another process is making it.
+    """
+    taken = f"{directory} is being made by another process; wait for it, or choose another --out."
+    return disk.exclusive(directory / ".lock", taken)
+
+
+def make(directory: Path, config: FitConfig, command: str | None) -> Folds:
+    """Make the directory, in place of what is there; it holds CROSS_VALIDATION and config.yaml from its first instant.
+
+    Raises:
+        RunError: it cannot be written.
+    """
+    about = {
+        "status": "running",
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds"),
+        "command": command,
+        "model": config.model,
+        "problem": config.problem,
+        "folds": config.problem_options.folds,
+    }
+    with _replacing(directory) as staging:
+        disk.write_json(staging / CROSS_VALIDATION, about)
+        disk.write_text(staging / "config.yaml", config.to_yaml())
+    return Folds(directory, config, {})
+
+
+@contextlib.contextmanager
+def _replacing(directory: Path) -> Iterator[Path]:
+    """A new directory, which takes the place of `directory` on leaving the context.
+
+    Raises:
+        RunError: the disk refuses; what was there is there still.
+    """
+    token = secrets.token_hex(4)
+    staging, old = (directory.with_name(f".{directory.name}.{token}.{end}") for end in ("new", "old"))
+    try:
+        staging.mkdir(parents=True)
+        yield staging
+        if directory.exists():
+            directory.rename(old)
+        staging.rename(directory)
+        disk.sync(directory.parent)
+    except OSError as error:
+        if old.exists() and not directory.exists():
+            old.rename(directory)
+        raise RunError(f"{directory} cannot be written: {error.strerror or error}; choose another --out.") from error
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    shutil.rmtree(old, ignore_errors=True)

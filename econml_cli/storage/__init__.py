@@ -1,0 +1,1 @@
+"""Files: atomic writes and locks, and checkpoints through Orbax."""

@@ -1,0 +1,1 @@
+"""Sweeps elsewhere: W&B's agents, Slurm."""

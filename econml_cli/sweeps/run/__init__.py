@@ -1,0 +1,1 @@
+"""Running a sweep: its directory, its batches of trials, and the processes and threads that train them."""

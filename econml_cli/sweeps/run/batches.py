@@ -1,0 +1,173 @@
+"""Batches of trials, one after the other: taken from the study, trained by the crew from rung to rung, told."""
+
+import contextlib
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from econml_cli.errors import ConfigError
+from econml_cli.sweeps.run.directory import SweepDirectory
+from econml_cli.sweeps.run.executor import Crew
+from econml_cli.sweeps.run.plan import Plan, Watcher
+from econml_cli.sweeps.spec.identity import METRIC
+from econml_cli.sweeps.spec.schema import Sweep
+from econml_cli.sweeps.spec.trial_config import config_of
+from econml_cli.sweeps.study.pruner import rungs
+from econml_cli.sweeps.study.study import Study
+from econml_cli.sweeps.study.trials import Trial
+from econml_cli.training.many.requests import Event, Order
+
+#: trials that method bayes proposes from the same results; others are taken so many at a time
+BATCH, MANY = 8, 32
+#: seconds between two looks at a shared study whose last trials others are running
+POLL = 2.0
+
+
+class Rounds:
+    """Runs the trials of a study; see `engine.run` for the arguments."""
+
+    def __init__(
+        self,
+        sweep: Sweep,
+        directory: SweepDirectory,
+        plan: Plan,
+        study: Study,
+        crew: Crew,
+        watcher: Watcher,
+        logged: Callable[[int], None],
+        stopped: Callable[[], int | None],
+    ):
+        self._sweep, self._directory, self._plan = sweep, directory, plan
+        self._study, self._crew, self._watcher, self._logged, self._stopped = study, crew, watcher, logged, stopped
+        metric = sweep.metric or METRIC
+        self._metric, self._goal = metric["name"], metric.get("goal", METRIC["goal"])
+        self._open: dict[int, Trial] = {}
+        self._paused: dict[int, Mapping[str, float]] = {}
+        self._kept: list[tuple[float, int]] = []
+
+    def run_all(self) -> None:
+        """Until there is nothing left to do, or a stop."""
+        self._kept = [(self._rank(t.value or 0.0), t.number) for t in self._study.results().ranked()]
+        self._drop_others()
+        try:
+            while self._stopped() is None:
+                trials = self._study.take(self._size())
+                if trials:
+                    self._run(trials)
+                elif self._plan.storage is None or self._study.done():
+                    return
+                else:
+                    time.sleep(POLL)  # the last trials are with other workers, who may die
+        finally:
+            for number in sorted(self._open):
+                with contextlib.suppress(Exception):  # what stopped us says it
+                    self._study.release(number)
+
+    def _size(self) -> int:
+        """How many trials to take: few where others want some too."""
+        jobs = self._plan.jobs or 1
+        if self._plan.storage is not None:
+            return max(jobs, BATCH // 2)
+        return BATCH if self._sweep.method == "bayes" else max(MANY, 4 * jobs)
+
+    def _run(self, trials: Sequence[Trial]) -> None:
+        self._open = {trial.number: trial for trial in trials}
+        self._watcher.started(trials)
+        self._crew.add(self._orders(trials))
+        for rung in rungs(self._sweep):
+            self._advance(rung)
+            for number in sorted(self._paused):
+                value = self._paused[number].get(self._metric)
+                if value is not None and self._study.report(number, rung, value):
+                    self._handle(self._crew.end(number, pruned=True))
+            if not self._open or self._stopped() is not None:
+                break
+        self._advance(None)
+        for trial in list(self._open.values()) if self._stopped() is None else ():
+            self._fail(trial, "its fit ended without a result, which should not be possible: please report it")
+
+    def _advance(self, until: int | None) -> None:
+        self._paused = {}
+        for event in self._crew.advance(until):
+            self._handle(event)
+
+    def _orders(self, trials: Sequence[Trial]) -> Iterator[Order]:
+        for trial in trials:
+            try:
+                config = config_of(self._sweep, trial.params)
+            except ConfigError as error:
+                self._fail(trial, str(error))
+                continue
+            manifest = {"name": self._sweep.name, "trial": trial.number, "params": dict(trial.params)}
+            yield Order(trial.number, config, self._directory.run(trial.number), manifest)
+
+    def _handle(self, event: Event) -> None:
+        """Tell the study what has happened to a trial."""
+        trial = self._open[event.number]
+        self._watcher.progress(event)
+        if event.kind == "paused":
+            self._paused[event.number] = event.metrics
+        elif event.kind == "failed":
+            self._fail(trial, event.reason or "it failed")
+        elif event.kind == "ended":
+            self._ended(trial, event.summary or {})
+
+    def _ended(self, trial: Trial, summary: Mapping[str, Any]) -> None:
+        number, reason = trial.number, summary["stop_reason"]
+        about = {
+            "epochs": summary["epochs"],
+            "seconds": summary["seconds_training"],
+            "metrics": {name: value for name, value in summary.items() if name.endswith("_loss")},
+            "run": str(self._directory.run(number)),
+        }
+        if reason == "interrupted":
+            return  # stays open, and is released
+        if reason == "diverged":
+            self._fail(trial, f"diverged in epoch {summary['diverged_epoch']}", **about)
+            return
+        if summary.get("verdict_stability") == "FAILED":  # its loss may be the smallest of all
+            self._fail(trial, f"FAILED: {summary.get('failed', 'stability')}", **about)
+            return
+        if reason == "pruned":
+            self._study.prune(number, f"pruned after {summary['epochs']} epochs", **about)
+            self._close(trial, None, f"pruned after {summary['epochs']} epochs")
+            return
+        value = summary.get(self._metric)
+        if not isinstance(value, int | float):
+            there = ", ".join(name for name in summary if name.endswith("_loss"))
+            self._fail(trial, f"its fit has no metric '{self._metric}' (it has {there})", **about)
+            return
+        if not self._study.complete(number, float(value), **about):  # it took so long that we were taken for dead
+            self._close(trial, None, "another worker has taken it over")
+            return
+        self._close(trial, float(value), None)
+        self._keep_best(number, float(value))
+
+    def _fail(self, trial: Trial, reason: str, **about: Any) -> None:
+        self._study.fail(trial.number, reason, **about)
+        self._close(trial, None, reason)
+
+    def _close(self, trial: Trial, value: float | None, reason: str | None) -> None:
+        del self._open[trial.number]
+        self._paused.pop(trial.number, None)
+        if value is None and self._plan.keep != "all":
+            shutil.rmtree(self._directory.run(trial.number) / "checkpoints", ignore_errors=True)
+        self._watcher.ended(trial, value, reason)
+        if (self._directory.run(trial.number) / "summary.json").exists():
+            self._logged(trial.number)
+
+    def _rank(self, value: float) -> float:
+        return value if self._goal == "minimize" else -value
+
+    def _keep_best(self, number: int, value: float) -> None:
+        """Of trials that are not among the best that are to be kept, remove the checkpoints: the record stays."""
+        self._kept.append((self._rank(value), number))
+        self._drop_others()
+
+    def _drop_others(self) -> None:
+        if self._plan.keep == "all":
+            return
+        for _, worse in sorted(self._kept)[self._plan.keep :]:
+            shutil.rmtree(self._directory.run(worse) / "checkpoints", ignore_errors=True)
+        self._kept = sorted(self._kept)[: self._plan.keep]

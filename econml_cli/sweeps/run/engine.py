@@ -1,0 +1,131 @@
+"""The embedded engine: run a sweep here, without an account or a network.
+
+Trials come from a study in batches, are trained by a crew, and what comes of them is told to the study at once, so that
+a kill at any instant loses no more than the trials that were under way.
+"""
+
+import contextlib
+import dataclasses
+import math
+import os
+import platform
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from econml_cli.sweeps.run.batches import BATCH, Rounds
+from econml_cli.sweeps.run.directory import SweepDirectory
+from econml_cli.sweeps.run.executor import Crew, Pool
+from econml_cli.sweeps.run.plan import Plan, Watcher
+from econml_cli.sweeps.spec.schema import Sweep
+from econml_cli.sweeps.study.study import Study
+from econml_cli.sweeps.study.trials import Results
+
+#: what a stop for lack of time is told as, where a signal has its number
+TIME_IS_UP = 0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a sweep stands when the engine stops; `signal`: what stopped it early (0: --timeout), if anything did."""
+
+    results: Results
+    signal: int | None
+
+
+def run(
+    sweep: Sweep,
+    directory: SweepDirectory,
+    plan: Plan,
+    *,
+    watcher: Watcher | None = None,
+    logged: Callable[[int], None] = lambda number: None,
+    stop_signal: Callable[[], int | None] = lambda: None,
+) -> Outcome:
+    """Run a sweep until every point is tried, or something stops it.
+
+    Args:
+        directory: made before; this process holds its lock, unless plan.storage is given.
+        logged: called with the number of each trial whose run is complete.
+        stop_signal: asked all the time; a number stops the sweep after the running chunk, saved and resumable.
+
+    Raises:
+        ConfigError: another sweep was begun there. RunError, CheckpointError, OSError: nothing can be written any more.
+    """
+    study = Study.open(
+        sweep,
+        plan.storage or str(directory.journal),
+        name=plan.study,
+        seed=plan.seed,
+        count=plan.count,
+        batch=BATCH,
+        alone=plan.storage is None,
+        worker=f"{platform.node()}:{os.getpid()}",
+    )
+    if plan.retry_failed:
+        study.retry_failed()
+    watcher = watcher or Watcher()
+    watcher.begin(study)
+    end = math.inf if plan.timeout is None else time.monotonic() + plan.timeout
+
+    def stopped() -> int | None:
+        signal = stop_signal()
+        return signal if signal is not None else TIME_IS_UP if time.monotonic() > end else None
+
+    with _heartbeat(study), _crew(plan, stopped) as crew:
+        Rounds(sweep, directory, plan, study, crew, watcher, logged, stopped).run_all()
+    results = dataclasses.replace(study.results(), directory=directory.path)
+    return Outcome(results, stopped() if any(t.state in ("running", "waiting") for t in results.trials) else None)
+
+
+@contextlib.contextmanager
+def _crew(plan: Plan, stopped: Callable[[], int | None]) -> Iterator[Crew]:
+    """Whoever trains, told when to stop."""
+    if plan.engine != "process":
+        from econml_cli.training import compilation_cache
+        from econml_cli.training.many.scheduler import Fits
+
+        compilation_cache.enable()
+        with Fits(plan.engine, stopped, plan.jobs) as fits:
+            yield fits
+        return
+    with Pool(plan.jobs or 1) as pool, _watching(stopped, pool.stop):
+        yield pool
+
+
+@contextlib.contextmanager
+def _watching(stopped: Callable[[], int | None], tell: Callable[[int], None]) -> Iterator[None]:
+    """Passes a stop on from a thread of its own: the main one may be waiting for the other processes."""
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(0.1):
+            if (signal := stopped()) is not None:
+                tell(signal)
+                return
+
+    threading.Thread(target=watch, daemon=True).start()
+    try:
+        yield
+    finally:
+        over.set()
+
+
+@contextlib.contextmanager
+def _heartbeat(study: Study) -> Iterator[None]:
+    """Says that this process lives, however long a chunk or a compilation takes."""
+    over = threading.Event()
+
+    def beat() -> None:
+        while not over.wait(5.0):
+            with contextlib.suppress(Exception):  # the main thread meets the same trouble, and says so
+                study.beat()
+
+    thread = threading.Thread(target=beat, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join(timeout=10)

@@ -1,0 +1,96 @@
+"""Begin a sweep in its directory, or continue the one that is there. Imports nothing heavy."""
+
+import dataclasses
+import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from econml_cli.errors import ConfigError, RunError
+from econml_cli.sweeps.run.directory import SweepDirectory
+from econml_cli.sweeps.spec import identity, trial_config, yaml_lines
+from econml_cli.sweeps.spec.schema import Sweep
+from econml_cli.sweeps.study import pruner
+from econml_cli.version import __version__
+
+
+@dataclass(frozen=True)
+class Begun:
+    """What a sweep's directory says of how it was begun."""
+
+    seed: int
+    study: str
+    storage: str | None
+    environment: Mapping[str, str]
+
+
+def open_directory(
+    sweep: Sweep,
+    path: Path,
+    seed: int | None,
+    storage: str | None,
+    study: str | None,
+    resume: bool | None,
+    command: str,
+) -> tuple[SweepDirectory, Begun]:
+    """Make the directory of a sweep, or open the one that is there.
+
+    Args:
+        seed, study, storage: None means as it was begun (at first: 0, the sweep's name, its own journal).
+        resume: True: it must be there; False: it must not; None: either.
+
+    Raises:
+        ConfigError: it was begun with another seed. RunError: it is (not) there, or cannot be made.
+    """
+    directory = SweepDirectory(path)
+    # what cannot be run here is said before a directory is made for it
+    trial_config.target_of(sweep)
+    identity.check_method(sweep)
+    pruner.rungs(sweep)
+    there = directory.exists()
+    if resume and not there:
+        raise RunError(f"{path} is not the directory of a sweep, so there is nothing to continue; leave out --resume.")
+    if resume is False and there:
+        raise RunError(f"{path} exists; leave out --no-resume to continue it, or choose another --out.")
+    if not there and path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise RunError(f"{path} exists and is not the directory of a sweep; choose another --out.")
+    if not there:
+        directory.create(yaml_lines.read(sweep.path), _about(sweep, seed or 0, storage, study, command))
+    about = directory.about()
+    try:
+        begun = Begun(int(about["seed"]), str(about["study"]), storage or about["storage"], dict(about["environment"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise RunError(f"{path / 'sweep.json'} is damaged ({error}); restore it from a copy.") from None
+    if seed is not None and seed != begun.seed:
+        raise ConfigError(f"{path} was begun with --seed {begun.seed}; continue it so, or choose another --out.")
+    if study is not None and study != begun.study:
+        raise ConfigError(f"{path} is of study '{begun.study}', not '{study}'; choose another --out.")
+    if begun.storage and begun.storage != storage and "***" in begun.storage:
+        raise ConfigError(f"{path} was begun with --storage {begun.storage}; give it again, with its password.")
+    return directory, begun
+
+
+def _about(sweep: Sweep, seed: int, storage: str | None, study: str | None, command: str) -> dict[str, Any]:
+    from econml_cli.sweeps.study.storage import shown
+
+    return {
+        "name": sweep.name,
+        "study": study or sweep.name,
+        "seed": seed,
+        "storage": None if storage is None else shown(storage),
+        "file": str(sweep.path),
+        "cwd": str(Path.cwd()),
+        "command": command if storage is None else command.replace(storage, shown(storage)),
+        "environment": trial_config.with_environment(sweep),
+        "econml": __version__,
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds"),
+    }
+
+
+def with_environment(sweep: Sweep, begun: Begun) -> Sweep:
+    """The sweep with the options that ECONML_* variables set when it was begun, the same in every trial since."""
+    aim = trial_config.target_of(sweep)
+    return dataclasses.replace(
+        sweep, target=dataclasses.replace(aim, fixed={**begun.environment, **aim.fixed}) if begun.environment else aim
+    )

@@ -1,0 +1,91 @@
+"""One process of a `crew.Pool`: requests come in as lines of JSON on stdin, events go out as lines on stdout.
+
+`python -m econml_cli.sweeps.run.worker PLACE PLACES`, started by `crew`, not by hand.
+"""
+
+import contextlib
+import json
+import os
+import queue
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import Any, TextIO
+
+from econml_cli.config import fit_config as configs
+from econml_cli.errors import EconmlError
+
+
+def main() -> None:
+    """Serve until stdin ends: then whoever started this is done, or dead."""
+    place, places = int(sys.argv[1]), int(sys.argv[2])
+    for name in (signal.SIGINT, signal.SIGTERM):  # whoever started this hears them too, and says what to do
+        signal.signal(name, signal.SIG_IGN)
+    _share_cores(place, places)
+    out = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)  # what a model prints must not come between the lines
+    requests: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+    stopped: list[int] = []
+    threading.Thread(target=_listen, args=(requests, stopped), daemon=True).start()
+    try:
+        _serve(requests, stopped, out)
+    except (EconmlError, OSError) as error:
+        _say(out, {"fatal": str(error)})
+
+
+def _listen(requests: "queue.SimpleQueue[dict[str, Any] | None]", stopped: list[int]) -> None:
+    for line in sys.stdin:
+        request = json.loads(line)
+        if "stop" in request:
+            stopped.append(int(request["stop"]))
+        else:
+            requests.put(request)
+    stopped.append(signal.SIGTERM)
+    requests.put(None)
+
+
+def _serve(requests: "queue.SimpleQueue[dict[str, Any] | None]", stopped: list[int], out: TextIO) -> None:
+    from econml_cli.sweeps.run.executor import event_as_json
+    from econml_cli.training import compilation_cache
+    from econml_cli.training.many.requests import Order
+    from econml_cli.training.many.scheduler import Fits
+
+    compilation_cache.enable()
+    with Fits("serial", lambda: stopped[0] if stopped else None, jobs=1) as fits:
+        while (request := requests.get()) is not None:
+            if "end" in request:
+                event = fits.end(request["end"], signal=request["signal"], pruned=request["pruned"])
+                _say(out, event_as_json(event))
+            else:
+                fits.add(
+                    Order(each["number"], _config(each["config"]), Path(each["directory"]), each["manifest"])
+                    for each in request["add"]
+                )
+                for event in fits.advance(request["until"]):
+                    _say(out, event_as_json(event))
+            _say(out, {"done": True})
+
+
+def _config(flat: dict[str, Any]) -> configs.FitConfig:
+    values = dict(flat)
+    return configs.build(values.pop("model"), values.pop("problem"), [("the sweep", values)])
+
+
+def _say(out: TextIO, message: dict[str, Any]) -> None:
+    with contextlib.suppress(BrokenPipeError):  # nobody listens any more; stdin ends too
+        out.write(json.dumps(message, default=float) + "\n")
+
+
+def _share_cores(place: int, places: int) -> None:
+    """Keep to a part of the cores: XLA would start as many threads as there are, in each of the processes."""
+    if not hasattr(os, "sched_getaffinity"):
+        return
+    cores = sorted(os.sched_getaffinity(0))
+    if places <= len(cores):
+        share = len(cores) // places
+        os.sched_setaffinity(0, cores[place % places * share : (place % places + 1) * share])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""A W&B sweep YAML: read, checked, its space and distributions, drawn from, and written."""

@@ -1,0 +1,98 @@
+"""What makes a sweep the same sweep: kept in its study, compared when somebody continues it. Imports nothing heavy."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
+from typing import Any
+
+from econml_cli.errors import ConfigError
+from econml_cli.sweeps.spec.distributions import Law
+from econml_cli.sweeps.spec.schema import Sweep
+from econml_cli.sweeps.spec.target import Target
+
+#: what is optimised where the file names no metric
+METRIC = {"name": "val_loss", "goal": "minimize"}
+
+
+def check_method(sweep: Sweep) -> None:
+    """Refuse a sweep whose search is not in its file.
+
+    Raises:
+        ConfigError: method custom.
+    """
+    if sweep.method == "custom":
+        raise ConfigError(f"{sweep.path}: method custom runs on W&B's servers only; use bayes, random or grid.")
+
+
+def define(sweep: Sweep, seed: int, batch: int) -> dict[str, Any]:
+    """The sweep as a JSON value: all on which its points, and the order among them, depend.
+
+    Args:
+        batch: trials proposed together; only method bayes depends on it.
+    """
+    metric = sweep.metric or METRIC
+    parameters = {p.name: {"distribution": p.distribution, **_law(p.law)} for p in sweep.space.parameters}
+    defined = {
+        "method": sweep.method,
+        "metric": {"name": metric["name"], "goal": metric.get("goal", METRIC["goal"])},
+        "parameters": parameters,
+        "early_terminate": sweep.early_terminate,
+        "target": sweep.target and _target(sweep.target),
+        "seed": seed,
+        "batch": batch if sweep.method == "bayes" else None,
+    }
+    return plain({key: value for key, value in defined.items() if value is not None})
+
+
+def _target(target: Target) -> dict[str, Any]:
+    fixed = {name: value for name, value in target.fixed.items() if name != "problem"}
+    return {"model": target.model, "problem": target.problem, "fixed": fixed}
+
+
+def plain(value: Any) -> Any:
+    """The value as it comes back from JSON: dates as text, tuples as lists."""
+    return json.loads(json.dumps(value, default=str))
+
+
+def _law(law: Law) -> dict[str, Any]:
+    out: dict[str, Any] = {}
+    for field in fields(law):  # type: ignore[arg-type]  # every law is a dataclass
+        value = getattr(law, field.name)
+        out |= _law(value) if isinstance(value, Law) else {field.name: value}
+    return out
+
+
+def varied(defined: Mapping[str, Any]) -> tuple[str, ...]:
+    """The names of the parameters that are not constant."""
+    return tuple(name for name, law in defined["parameters"].items() if "value" not in law)
+
+
+def check_same(before: Mapping[str, Any], now: Mapping[str, Any], name: str) -> None:
+    """Refuse to continue a sweep as another one.
+
+    Raises:
+        ConfigError: they differ; every difference is shown.
+    """
+    differences = list(_differences(before, now, ""))
+    one, other = (list(defined.get("parameters", ())) for defined in (before, now))
+    # a random point does not depend on the order of its parameters; a grid is counted through in it
+    if one != other and sorted(one) == sorted(other) and now["method"] != "random":
+        differences.append(f"order of parameters: {', '.join(one)} -> {', '.join(other)}")
+    if differences:
+        raise ConfigError(
+            f"{name} was begun as another sweep ({'; '.join(differences)}); restore the file, or start a new sweep "
+            "with another --out or --study."
+        )
+
+
+def _differences(before: Any, now: Any, where: str) -> Iterator[str]:
+    if isinstance(before, Mapping) and isinstance(now, Mapping):
+        for key in [*before, *(key for key in now if key not in before)]:
+            dotted = f"{where}.{key}" if where else key
+            yield from _differences(before.get(key), now.get(key), dotted)
+    elif before != now or type(before) is not type(now):
+        yield f"{where}: {_text(before)} -> {_text(now)}"
+
+
+def _text(value: Any) -> str:
+    return "none" if value is None else value if isinstance(value, str) else json.dumps(value)

@@ -1,0 +1,114 @@
+"""The space of a sweep: its parameters, and points of it, drawn or enumerated.
+
+A draw is a function of (seed, index, name) and of nothing else: the same seed gives the same points on any number of
+machines in any order, the first ten of fifty points are the ten of ten, and one more parameter leaves the others alone.
+"""
+
+import hashlib
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from econml_cli.sweeps.spec.distributions import Law
+
+Point = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter of a sweep.
+
+    Attributes:
+        path: its keys from the outside in; more than one where `parameters:` are nested.
+        distribution: W&B's name of the distribution, such as log_uniform_values.
+        law: that distribution.
+    """
+
+    path: tuple[str, ...]
+    distribution: str
+    law: Law
+
+    @property
+    def name(self) -> str:
+        """The path with dots: optimizer.lr."""
+        return ".".join(self.path)
+
+    def quantile(self, u: float) -> Any:
+        """The value at the share u of the distribution (inverse CDF).
+
+        Raises:
+            ValueError: u is not strictly between 0 and 1.
+        """
+        if not 0 < u < 1:
+            raise ValueError(f"a quantile needs 0 < u < 1, got {u}")
+        return self.law.quantile(u)
+
+    def grid(self) -> Sequence[Any]:
+        """All values.
+
+        Raises:
+            ValueError: the distribution cannot be enumerated (a clause that says what can).
+        """
+        return self.law.grid()
+
+
+@dataclass(frozen=True)
+class Space:
+    """The parameters of a sweep, in the order of the file."""
+
+    parameters: tuple[Parameter, ...]
+
+    def point(self, seed: int, index: int) -> Point:
+        """The index-th draw: {dotted name: value}."""
+        return {p.name: p.quantile(uniform(f"{seed}/{index}/{p.name}")) for p in self.parameters}
+
+    def grid_size(self) -> int:
+        """How many points the grid has.
+
+        Raises:
+            ValueError: a parameter cannot be enumerated.
+        """
+        return math.prod(len(p.grid()) for p in self.parameters)
+
+    def grid(self, seed: int) -> Iterator[Point]:
+        """Every point of the grid once, in an order shuffled by the seed; made as they are asked for.
+
+        Raises:
+            ValueError: a parameter cannot be enumerated.
+        """
+        axes = [(p.name, p.grid()) for p in self.parameters]
+        for place in shuffled(math.prod(len(values) for _, values in axes), seed):
+            point = {}
+            for name, values in reversed(axes):
+                place, digit = divmod(place, len(values))
+                point[name] = values[digit]
+            yield {p.name: point[p.name] for p in self.parameters}
+
+    def nest(self, point: Mapping[str, Any]) -> dict[str, Any]:
+        """The point with nested parameters as mappings, as W&B hands them to a program."""
+        out: dict[str, Any] = {}
+        for p in self.parameters:
+            inner = out
+            for key in p.path[:-1]:
+                inner = inner.setdefault(key, {})
+            inner[p.path[-1]] = point[p.name]
+        return out
+
+
+def uniform(key: str) -> float:
+    """A number strictly between 0 and 1 that depends on the key alone, uniform over keys (52 bits of SHA-256)."""
+    return (_bits(key) // 2**12 + 0.5) / 2**52
+
+
+def shuffled(size: int, seed: int) -> Iterator[int]:
+    """0, ..., size - 1 in random order: Fisher-Yates that remembers only what it has moved, so any size will do."""
+    moved: dict[int, int] = {}
+    for i in range(size):
+        j = i + _bits(f"{seed}/{i}") % (size - i)
+        yield moved.get(j, j)
+        moved[j] = moved.pop(i, i)
+
+
+def _bits(key: str) -> int:
+    return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8])

@@ -1,0 +1,90 @@
+"""A sweep's parameters as Optuna knows them. Imports Optuna: import this module inside functions only.
+
+Where Optuna has the distribution, its parameter is the value itself. Every other law is a u in (0, 1) to Optuna, and
+the value is the law's quantile at u: what Optuna learns about u it learns about the value, for a quantile never falls.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+
+from econml_cli.sweeps.spec import distributions
+from econml_cli.sweeps.spec.space import Parameter, Space
+
+#: the most choices that are written into every trial; a longer list is known by the places in it
+MOST_CHOICES = 256
+#: beyond it a float does not hold every integer
+WHOLE = 2**53
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One parameter that varies.
+
+    Attributes:
+        distribution: over Optuna's parameter.
+        value: that parameter -> the value of ours.
+        known_as: (value, u) -> Optuna's parameter, where the value was drawn as the quantile at u.
+    """
+
+    name: str
+    distribution: BaseDistribution
+    value: Callable[[Any], Any]
+    known_as: Callable[[Any, float], Any]
+
+
+def axes(space: Space, method: str) -> tuple[Axis, ...]:
+    """The axes of a space, in the order of the file; constants are none."""
+    build = _listed if method == "grid" else _axis
+    return tuple(build(p) for p in space.parameters if not isinstance(p.law, distributions.Constant))
+
+
+def _listed(parameter: Parameter) -> Axis:
+    return _choice(parameter.name, parameter.grid())
+
+
+def _axis(parameter: Parameter) -> Axis:
+    law, name = parameter.law, parameter.name
+    if isinstance(law, distributions.Categorical) and law.probabilities is None:
+        return _choice(name, law.values)
+    if isinstance(law, distributions.IntUniform) and max(abs(law.min), abs(law.max)) < WHOLE:
+        return _number(name, IntDistribution(law.min, law.max))
+    if isinstance(law, distributions.Uniform) and math.isfinite(law.max - law.min):
+        return _number(name, FloatDistribution(law.min, law.max))
+    if isinstance(law, distributions.LogUniform):
+        return _number(name, FloatDistribution(law.min, law.max, log=True))
+    unit = FloatDistribution(distributions.EDGE, 1 - distributions.EDGE)
+    return Axis(name, unit, lambda u: parameter.quantile(_within(u, unit)), lambda value, u: u)
+
+
+def _number(name: str, distribution: IntDistribution | FloatDistribution) -> Axis:
+    return Axis(name, distribution, lambda found: _within(found, distribution), lambda value, u: value)
+
+
+def _within(value: Any, distribution: IntDistribution | FloatDistribution) -> Any:
+    """The end of the range where rounding (exp of a log) has passed it."""
+    return min(max(value, distribution.low), distribution.high)
+
+
+def _choice(name: str, values: Sequence[Any]) -> Axis:
+    if len(values) > MOST_CHOICES:
+        return Axis(name, IntDistribution(0, len(values) - 1), lambda i: values[i], lambda v, u: _place(v, values))
+    # Optuna keeps scalars, and takes equal ones (1, 1.0, True) for the same: others go by their places
+    scalar = all(v is None or isinstance(v, str | int | float) for v in values)
+    distinct = scalar and len(set(values)) == len(values) and all(v == v for v in values)
+    choices = tuple(values) if distinct else tuple(range(len(values)))
+    return Axis(
+        name,
+        CategoricalDistribution(choices),
+        lambda choice: values[choices.index(choice)],
+        lambda value, u: choices[_place(value, values)],
+    )
+
+
+def _place(value: Any, values: Sequence[Any]) -> int:
+    if isinstance(values, range):
+        return values.index(value)
+    return next(i for i, v in enumerate(values) if v is value or (type(v) is type(value) and v == value))

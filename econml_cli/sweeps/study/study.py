@@ -1,0 +1,241 @@
+"""The study of a sweep: who tries which point, and what came of it, kept so that no kill loses or repeats a trial.
+
+It wraps a study of Optuna's, in a journal file or a database, that one process or many may work on at a time. It knows
+points and values, not training. Optuna is imported inside functions.
+"""
+
+import math
+import secrets
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any
+
+from econml_cli.sweeps.spec import identity
+from econml_cli.sweeps.spec.schema import Sweep
+from econml_cli.sweeps.study import pruner, records, storage
+from econml_cli.sweeps.study.assignment import Entry, Ledger, failed, standing
+from econml_cli.sweeps.study.records import read as read  # the study without the right to change it
+from econml_cli.sweeps.study.trial_writer import Desk, find_or_create, set_count
+from econml_cli.sweeps.study.trials import Results, Trial
+
+if TYPE_CHECKING:
+    from optuna import Study as OptunaStudy
+    from optuna.pruners import BasePruner
+
+    from econml_cli.sweeps.study.proposals import Proposer
+
+
+class Study:
+    """Hands out the trials of a sweep and keeps their results. `Study.open` makes one.
+
+    All methods but `beat` are for one thread. All of them raise RunError, in one sentence, where the storage fails.
+    """
+
+    def __init__(self, optuna: "OptunaStudy", desk: Desk, proposer: "Proposer", judge: "BasePruner"):
+        self._optuna = optuna
+        self._desk = desk
+        self._proposer = proposer
+        self._judge = judge
+        #: the numbers that `take` has given and nobody has told the end of
+        self._mine: set[int] = set()
+
+    @classmethod
+    def open(
+        cls,
+        sweep: Sweep,
+        where: str,
+        *,
+        name: str,
+        seed: int,
+        count: int | None,
+        batch: int,
+        alone: bool,
+        worker: str,
+        grace: float = 120.0,
+    ) -> "Study":
+        """Create a study, or continue one.
+
+        Args:
+            where: a path, `journal://PATH`, `grpc://HOST:PORT` or a database URL.
+            count: how many points to try; None: as before, or for a new study run_cap, else the whole grid, else 50.
+            batch: trials proposed together by method bayes.
+            alone: this process has the only lock: trials that were running are continued, under their numbers.
+            worker: how to call this process in the records.
+            grace: seconds without a sign of life after which another worker is taken for dead (not where alone).
+
+        Raises:
+            ConfigError: the study belongs to another sweep (each difference is shown), or the method is custom.
+            RunError: the storage cannot be reached, read or written.
+        """
+        identity.check_method(sweep)
+        judge = pruner.pruner(sweep)
+        opened = storage.connect(where, alone=alone)
+        with storage.reported(where):
+            from optuna import load_study
+            from optuna.pruners import NopPruner
+            from optuna.samplers import RandomSampler
+
+            from econml_cli.sweeps.study.optuna_axes import axes
+            from econml_cli.sweeps.study.proposals import Proposer, Remembered
+
+            defined = identity.define(sweep, seed, batch)
+            id_ = find_or_create(opened, name, defined)
+            # without the pruner: Optuna would show TPE no more than the trials of one bracket of Hyperband's
+            optuna = load_study(study_name=name, storage=opened, sampler=RandomSampler(), pruner=NopPruner())
+            grid = Remembered(sweep.space.grid(seed) if sweep.method == "grid" else iter(()))
+            proposer = Proposer(sweep, axes(sweep.space, sweep.method), seed, batch, optuna, grid)
+            desk = Desk(opened, where, id_, f"{worker}#{secrets.token_hex(4)}", alone, grace)
+            set_count(desk, sweep, count)
+            desk.beat()
+        return cls(optuna, desk, proposer, judge)
+
+    @property
+    def count(self) -> int:
+        """How many points are to be tried; other workers may change it."""
+        return int(self._desk.attrs()["count"])
+
+    def take(self, n: int) -> list[Trial]:
+        """Up to n trials to run now, by index: ones left behind, then new ones; [] where there are none to take now.
+
+        Method bayes, alone, proposes a whole batch, and only once all trials before it are told: so what it proposes
+        does not depend on the order in which the trials of a batch end, nor on a kill in between.
+
+        Raises:
+            ConfigError: a point that the options do not take.
+        """
+        taken: list[Trial] = []
+        with self._reported():
+            while len(taken) < n and (entry := self._next()) is not None:
+                self._mine.add(entry.number)
+                taken.append(records.record(entry))
+        return sorted(taken, key=lambda trial: trial.index)
+
+    def report(self, number: int, epoch: int, value: float) -> bool:
+        """Tell a value at a rung; whether the trial is to be pruned. Does nothing without early_terminate."""
+        from optuna.exceptions import UpdateFinishedTrialError
+        from optuna.pruners import NopPruner
+
+        if isinstance(self._judge, NopPruner) or not math.isfinite(value):
+            return False
+        with self._reported():
+            id_ = self._desk.id(number)
+            try:
+                self._desk.storage.set_trial_intermediate_value(id_, epoch, float(value))
+                return bool(self._judge.prune(self._optuna, self._desk.storage.get_trial(id_)))
+            except UpdateFinishedTrialError:  # this worker was taken for dead; somebody else runs the trial
+                return True
+
+    def complete(self, number: int, value: float, **about: Any) -> bool:
+        """The trial has ended with this metric (not finite: it has failed).
+
+        Args:
+            about: epochs, seconds, metrics, run: as in `Trial`.
+
+        Returns:
+            Whether it was still this worker's: False where the others had taken it for dead, and try the point again.
+        """
+        if not math.isfinite(value):
+            return self.fail(number, f"the metric is {value}", **about)
+        return self._end(number, "COMPLETE", value, about)
+
+    def prune(self, number: int, reason: str, **about: Any) -> bool:
+        """The trial was stopped early; its value is the last one reported. Otherwise as `complete`."""
+        with self._reported():
+            seen = self._desk.storage.get_trial(self._desk.id(number)).intermediate_values
+        return self._end(number, "PRUNED", seen[max(seen)] if seen else None, {"reason": reason, **about})
+
+    def fail(self, number: int, reason: str, **about: Any) -> bool:
+        """The trial came to nothing. Otherwise as `complete`."""
+        return self._end(number, "FAIL", None, {"reason": reason, **about})
+
+    def release(self, number: int) -> None:
+        """Give an interrupted trial back: whoever comes next runs it under the same number."""
+        with self._reported():
+            # nobody's, before anybody can take it
+            self._desk.end(number, "WAITING", {"worker": ""})
+        self._mine.discard(number)
+
+    def beat(self) -> None:
+        """Say that this worker lives. Call it every few seconds, from any thread: it seldom writes; catch RunError."""
+        with self._reported():
+            self._desk.beat()
+
+    def done(self) -> bool:
+        """Whether every point has been tried, and nobody is running one."""
+        with self._reported():
+            count = self.count
+            return self._book().settled(count) == count
+
+    def retry_failed(self) -> int:
+        """Ask for every point again that has failed; how many there are."""
+        with self._reported():
+            book = self._book()
+            lost = {i: e for i, e in book.points(self.count).items() if standing(e) == "settled" and failed(e)}
+            for index, entries in lost.items():
+                self._desk.add(index, entries[-1].round + 1, book.earlier(index), state="WAITING")
+            return len(lost)
+
+    def results(self) -> Results:
+        """All trials, as they stand."""
+        with self._reported():
+            desk = self._desk
+            return records.results(desk.storage, desk.study, self._optuna.study_name, orphan=self._orphan)
+
+    def _reported(self) -> AbstractContextManager[None]:
+        return storage.reported(self._desk.where)
+
+    def _end(self, number: int, state: str, value: float | None, about: dict[str, Any]) -> bool:
+        with self._reported():
+            ended = self._desk.end(number, state, {"about": identity.plain(about)}, value)
+        self._mine.discard(number)
+        return ended
+
+    def _orphan(self, entry: Entry) -> bool:
+        """Whether a running trial is to be continued here: alone, all that was not taken is a dead process's."""
+        return self._desk.alone and entry.standing == "running" and entry.number not in self._mine
+
+    def _book(self) -> Ledger:
+        """All trials, those of dead workers marked."""
+        if not self._desk.alone:
+            self._desk.bury(self._mine)
+        return self._desk.read()
+
+    def _next(self) -> Entry | None:
+        """One more trial in this worker's hands, its point known; None where there is none to take now."""
+        while True:
+            count, book = self.count, self._book()
+            for index, left in book.takeable(count, self._orphan):
+                number = self._desk.add_retry(index, book) if left is None else left.number
+                if left is not None and left.standing == "waiting" and not self._desk.pop(number):
+                    continue
+                if (entry := self._keep(number)) is not None:
+                    return entry
+            ahead = self._ahead(book, count)
+            if ahead == 0:
+                return None
+            for _ in range(ahead):
+                entry = self._keep(self._desk.add_fresh())
+                if entry is not None and not self._desk.alone:
+                    return entry
+            # alone, they are there now and nobody's
+
+    def _ahead(self, book: Ledger, count: int) -> int:
+        """How many new trials to propose now."""
+        size, left = self._proposer.batch, max(0, count - book.fresh)
+        if not self._desk.alone or self._proposer.sweep.method != "bayes":
+            return min(1, left)
+        done = book.fresh % size
+        before = book.fresh - done
+        return min(size - done, left) if book.settled(min(before, count)) == before else 0
+
+    def _keep(self, number: int) -> Entry | None:
+        """The trial, its point settled and this worker's; None where it turns out that another one has the point."""
+        book = self._desk.read()
+        entry = book[number]
+        if book.superfluous(entry, self.count):
+            self._desk.end(number, "FAIL", {"surplus": True})
+            return None
+        if "point" not in entry.trial.user_attrs:
+            self._desk.write_point(entry, self._proposer)
+        if entry.trial.user_attrs.get("worker") != self._desk.worker:
+            self._desk.sign(entry)
+        return self._desk.read()[number]

@@ -1,0 +1,171 @@
+"""What is written into a study's storage, one method a deed. Optuna is imported inside functions."""
+
+import time
+from collections.abc import Container
+from typing import TYPE_CHECKING, Any
+
+from econml_cli.sweeps.spec import identity
+from econml_cli.sweeps.spec.sample import DEFAULT
+from econml_cli.sweeps.spec.schema import Sweep
+from econml_cli.sweeps.study.assignment import Entry, Ledger
+from econml_cli.sweeps.study.heartbeat import Pulse, Watch
+
+if TYPE_CHECKING:
+    from optuna.storages import BaseStorage
+
+    from econml_cli.sweeps.study.proposals import Proposer
+
+_PULSE = "pulse "
+
+
+class Desk:
+    """One worker's access to one study.
+
+    Attributes:
+        storage, where: Optuna's storage, and how the user calls it. study: its id there.
+        worker: unique, also among processes that their owner calls the same. alone: nobody else uses the study.
+    """
+
+    def __init__(self, storage: "BaseStorage", where: str, study: int, worker: str, alone: bool, grace: float):
+        self.storage = storage
+        self.where = where
+        self.study = study
+        self.worker = worker
+        self.alone = alone
+        self._pulse = Pulse(lambda n: storage.set_study_user_attr(study, _PULSE + worker, n), grace, time.monotonic)
+        self._watch = Watch(grace, time.monotonic)
+
+    def attrs(self) -> dict[str, Any]:
+        """What is kept with the study: sweep, count, pulses."""
+        return self.storage.get_study_user_attrs(self.study)
+
+    def read(self) -> Ledger:
+        """All trials."""
+        return Ledger.read(self.storage.get_all_trials(self.study, deepcopy=False))
+
+    def id(self, number: int) -> int:
+        """The storage's own name of a trial."""
+        return self.storage.get_trial_id_from_study_id_trial_number(self.study, number)
+
+    def beat(self) -> None:
+        """Write a sign of life, where anybody looks for one and it is time."""
+        if not self.alone:
+            self._pulse.beat()
+
+    def bury(self, mine: Container[int]) -> None:
+        """Mark the trials of dead workers as lost; of several workers that see a death, one does it."""
+        running = [e for e in self.read().entries if e.standing == "running" and e.number not in mine]
+        if not running:
+            return
+        attrs = self.attrs()
+        pulses = {key.removeprefix(_PULSE): n for key, n in attrs.items() if key.startswith(_PULSE)}
+        # one that nobody has signed: its worker may have died between taking and signing it
+        owners = {e.number: e.trial.user_attrs.get("worker") or f"unsigned {e.number}" for e in running}
+        dead = {owner for owner in set(owners.values()) if self._watch.dead(owner, pulses)}
+        for number, owner in owners.items():
+            if owner in dead:
+                self.end(number, "FAIL", {"lost": True})
+
+    def add_fresh(self) -> int:
+        """A new trial for the next index, running, this worker's; its number."""
+        from optuna.trial import TrialState, create_trial
+
+        template = create_trial(state=TrialState.RUNNING, user_attrs={"worker": self.worker})
+        return self.storage.get_trial_number_from_id(self.storage.create_new_trial(self.study, template))
+
+    def add(self, index: int, round_: int, earlier: Entry | None, *, state: str) -> int:
+        """Another trial for an index, RUNNING (this worker's) or WAITING, at the point that is known; its number."""
+        from optuna.trial import TrialState, create_trial
+
+        template = create_trial(
+            state=TrialState[state],
+            params=earlier.trial.params if earlier else None,
+            distributions=earlier.trial.distributions if earlier else None,
+            user_attrs={
+                "index": index,
+                "round": round_,
+                "worker": self.worker if state == "RUNNING" else "",
+                **({"point": earlier.trial.user_attrs["point"]} if earlier else {}),
+            },
+        )
+        return self.storage.get_trial_number_from_id(self.storage.create_new_trial(self.study, template))
+
+    def add_retry(self, index: int, book: Ledger) -> int:
+        """Another running trial, this worker's, for an index whose trials were all lost; its number."""
+        round_ = max(entry.round for entry in book.entries if entry.index == index)
+        return self.add(index, round_, book.earlier(index), state="RUNNING")
+
+    def write_point(self, entry: Entry, proposer: "Proposer") -> None:
+        """Settle which point a trial tries."""
+        proposal = proposer.propose(entry.trial, entry.index)
+        id_ = entry.trial._trial_id
+        for axis in proposer.axes:
+            internal = axis.distribution.to_internal_repr(proposal.params[axis.name])
+            self.storage.set_trial_param(id_, axis.name, internal, axis.distribution)
+        # last: a trial that has it has all of it
+        self.storage.set_trial_user_attr(id_, "point", identity.plain(proposal.point))
+
+    def sign(self, entry: Entry) -> None:
+        """Say whose a trial is."""
+        self.storage.set_trial_user_attr(entry.trial._trial_id, "worker", self.worker)
+
+    def pop(self, number: int) -> bool:
+        """Set a waiting trial running; False where another worker was quicker."""
+        from optuna.exceptions import UpdateFinishedTrialError
+        from optuna.trial import TrialState
+
+        try:
+            return self.storage.set_trial_state_values(self.id(number), TrialState.RUNNING)
+        except UpdateFinishedTrialError:
+            return False
+
+    def end(self, number: int, state: str, attrs: dict[str, Any], value: float | None = None) -> bool:
+        """Set attributes and then the state of a trial; False where it had ended before, and stays as it was.
+
+        A trial ends once in every storage, so among several workers one gets True.
+        """
+        from optuna.exceptions import UpdateFinishedTrialError
+        from optuna.trial import TrialState
+
+        id_ = self.id(number)
+        try:
+            for key, content in attrs.items():
+                self.storage.set_trial_user_attr(id_, key, content)
+            values = None if value is None else [float(value)]
+            return self.storage.set_trial_state_values(id_, TrialState[state], values)
+        except UpdateFinishedTrialError:
+            return False
+
+
+def find_or_create(opened: "BaseStorage", name: str, defined: dict[str, Any]) -> int:
+    """The id of the study called so, which is made where there is none.
+
+    Raises:
+        ConfigError: it was begun as another sweep.
+    """
+    from optuna.exceptions import DuplicatedStudyError
+    from optuna.study import StudyDirection
+
+    try:
+        id_ = opened.create_new_study([StudyDirection[defined["metric"]["goal"].upper()]], name)
+    except DuplicatedStudyError:
+        id_ = opened.get_study_id_from_name(name)
+    # a creator killed before this line leaves a study that knows no sweep yet
+    before = opened.get_study_user_attrs(id_).get("sweep")
+    if before is None:
+        opened.set_study_user_attr(id_, "sweep", defined)
+    else:
+        identity.check_same(before, defined, f"The study '{name}'")
+    return id_
+
+
+def set_count(desk: Desk, sweep: Sweep, count: int | None) -> None:
+    """Keep how many points are to be tried: `count`; None: as before, else run_cap, else the whole grid, else 50."""
+    before = desk.attrs().get("count")
+    wanted = count or before or sweep.run_cap
+    if sweep.method == "grid":
+        size = sweep.space.grid_size()
+        wanted = min(wanted or size, size)
+    wanted = wanted or DEFAULT
+    if wanted != before:
+        desk.storage.set_study_user_attr(desk.study, "count", wanted)

@@ -1,0 +1,92 @@
+"""What must be there before a fit can train: data, model, program, run directory."""
+
+import contextlib
+import time
+
+from econml_cli.errors import CheckpointError, EconmlError, RunError
+from econml_cli.runs import directory
+from econml_cli.storage import checkpoint
+from econml_cli.training.fit import check, continued
+from econml_cli.training.loop.trainer import Trainer
+from econml_cli.training.many.groups import Fit
+from econml_cli.training.many.requests import Order
+from econml_cli.training.precision import precision
+from econml_cli.training.run import provenance
+from econml_cli.training.run.recorder import Recording, no_sinks
+from econml_cli.training.setup.setup import Setup, Workshop
+from econml_cli.training.step.programs import Programs
+
+
+class Preparer:
+    """Prepares fits; several threads may use it."""
+
+    def __init__(self) -> None:
+        self.programs = Programs()
+        self._workshop = Workshop()
+
+    def prepare(self, order: Order, *, alone: bool = True) -> Fit | str:
+        """The fit, ready to train and recorded from now on; or why it cannot be made, in a sentence.
+
+        `alone`: it is trained by a program of its own, which is compiled now.
+
+        Raises:
+            OSError, RunError: its run directory cannot be written.
+        """
+        with precision(order.config.trainer.precision):
+            if order.config.trainer.members > 1:
+                return "a sweep trains one member a trial: leave --members out, and sweep over seed"
+            try:
+                setup = self._workshop.assemble(order.config)
+                check(setup)
+                trainer = Trainer(setup, self.programs)
+                run = _resumable(order)
+                if run is not None:
+                    continued(run, setup, trainer)
+                if alone or run is not None:
+                    trainer.compile()
+            except OSError:
+                raise
+            except Exception as error:
+                return reason_of(error)
+            return _record(order, setup, trainer, run)
+
+
+def _record(order: Order, setup: Setup, trainer: Trainer, run: directory.Run | None) -> Fit:
+    """The fit with its run directory: the one of an interrupted attempt, or a new one."""
+    started, done = time.perf_counter(), int(trainer.carry.epoch)
+    resumed = run is not None
+    if run is None:
+        more = {"sweep": dict(order.manifest)} if order.manifest else {}
+        run = directory.create(order.directory, provenance.files(setup, None, **more), force=True)
+    with contextlib.ExitStack() as close:
+        close.enter_context(directory.training_lock(run))
+        if resumed:
+            (run.path / "summary.json").unlink(missing_ok=True)
+            run.update_manifest(status="running", process=directory.this_process())
+        recording = close.enter_context(Recording(run, setup, trainer.program, no_sinks, done, started))
+        fit = Fit(order, setup, recording, close.pop_all(), trainer, resumed)
+    rows = [row for row in run.metrics() if row["epoch"] <= done] if resumed else []
+    if rows:
+        fit.metrics = {name: value for name, value in rows[-1].items() if name != "epoch"}
+        if order.config.trainer.patience:
+            fit.metrics["val_loss"] = min(row["val_loss"] for row in rows)
+    return fit
+
+
+def _resumable(order: Order) -> directory.Run | None:
+    """The run that an interrupted attempt at this fit has left, if it can be continued."""
+    run = directory.Run(order.directory)
+    with contextlib.suppress(RunError, CheckpointError):
+        if run.status() in ("interrupted", "killed", "running") and run.config() == order.config:
+            checkpoint.load(run.checkpoints)
+            return run
+    return None
+
+
+def reason_of(error: Exception) -> str:
+    """Why a fit failed, in one sentence."""
+    if isinstance(error, EconmlError):
+        return str(error)
+    if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
+        return "out of memory"
+    return f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0]}"

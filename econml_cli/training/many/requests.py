@@ -1,0 +1,39 @@
+"""What goes into `many.Fits`, and what comes out. Imports nothing heavy: other processes speak of them too."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from econml_cli.config.fit_config import FitConfig
+
+Kind = Literal["progress", "paused", "ended", "failed"]
+
+
+@dataclass(frozen=True)
+class Order:
+    """One fit to be made: a number to know it by, its config, its run directory, and what its manifest should add."""
+
+    number: int
+    config: FitConfig
+    directory: Path
+    manifest: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Event:
+    """What happened to one fit.
+
+    Attributes:
+        kind: progress (a chunk of epochs is done), paused (it is where it was to be advanced to), ended (see `summary`)
+            or failed (see `reason`, a sentence).
+        epoch: epochs done. metrics: of the last of them; under early stopping val_loss is the one that would be kept.
+        summary: as summary.json.
+    """
+
+    number: int
+    kind: Kind
+    epoch: int = 0
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    summary: Mapping[str, Any] | None = None
+    reason: str | None = None

@@ -1,0 +1,150 @@
+"""What a run directory says of where a fit came from: config, manifest, preprocessing, fingerprint of the data."""
+
+import dataclasses
+import datetime
+import functools
+import hashlib
+import json
+import os
+import platform
+import secrets
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from econml_cli.config.fit_config import FitConfig
+from econml_cli.options import own_code
+from econml_cli.runs import directory
+from econml_cli.runs.directory import Run
+from econml_cli.storage import disk
+from econml_cli.training.run.restore import shapes_to
+from econml_cli.training.setup.setup import Setup, num_params
+from econml_cli.version import __version__
+
+
+def files(setup: Setup, command: str | None, **more: Any) -> dict[str, str]:
+    """What a run directory holds before training starts; `more` goes into its manifest."""
+    manifest = disk.finite({**_manifest(setup, command), **more})
+    files = {
+        "config.yaml": setup.config.to_yaml(),
+        "manifest.json": json.dumps(manifest, indent=2, ensure_ascii=False) + "\n",
+    }
+    files |= own_code.copies(_own_code(setup.config))
+    if hasattr(setup.problem, "preprocessing"):
+        files["preprocessing.json"] = json.dumps(setup.problem.preprocessing(), indent=2, allow_nan=False) + "\n"
+    return files
+
+
+def _manifest(setup: Setup, command: str | None) -> dict[str, Any]:
+    device, cwd = jax.devices()[0], str(Path.cwd())
+    return {
+        "schema": directory.SCHEMA,
+        "id": secrets.token_hex(16),
+        "status": "running",
+        "process": directory.this_process(),
+        "created": now(),
+        "command": command,
+        "econml": __version__,
+        "versions": dict(_versions()),
+        "device": f"{device.platform}: {device.device_kind}",
+        "git_commit": _git_commit(cwd),
+        "cwd": cwd,
+        "shapes": shapes_to(setup.shapes),
+        **({"own_code": found} if (found := _own_code(setup.config)) else {}),
+        "num_params": num_params(setup.model),
+        "data": {**setup.problem.describe(), "fingerprint": fingerprint(setup), "moments": moments(setup)},
+    }
+
+
+def _own_code(config: FitConfig) -> dict[str, dict[str, str]]:
+    """Where a model or a problem of the user's own came from (a copy is kept in the run's `source`, to be read)."""
+    found = {"model": own_code.origin(config.model), "problem": own_code.origin(config.problem)}
+    return {kind: origin for kind, origin in found.items() if origin is not None}
+
+
+@functools.cache
+def _versions() -> tuple[tuple[str, str], ...]:
+    packages = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
+    return ("python", platform.python_version()), *((name, version(name)) for name in packages)
+
+
+def fingerprint(setup: Setup) -> str:
+    """SHA-256 over the arrays of the train, val and test samples (hex): equal data, equal fingerprint."""
+    sha = hashlib.sha256()
+    for leaf in jax.tree.leaves(jax.device_get((setup.train, setup.val, setup.test))):
+        sha.update(f"{leaf.dtype}{leaf.shape}".encode())
+        sha.update(np.ascontiguousarray(leaf).tobytes())
+    return sha.hexdigest()
+
+
+def moments(setup: Setup) -> list[list[float]]:
+    """Mean and mean square of each array of the samples: equal up to rounding where another processor drew them."""
+    leaves = jax.tree.leaves(jax.device_get((setup.train, setup.val, setup.test)))
+    return [[float(np.mean(leaf, dtype=float)), float(np.mean(np.square(leaf, dtype=float)))] for leaf in leaves]
+
+
+def same_data(run: Run, setup: Setup) -> bool:
+    """Whether the data are those of the fit.
+
+    Simulated ones up to rounding; those of a file in their arrays, and in the units that they were standardised from (a
+    column shifted or rescaled gives the same arrays).
+    """
+    saved = run.manifest().get("data", {})
+    same = saved.get("fingerprint") == fingerprint(setup)
+    if setup.problem.simulated:
+        return same or _close(saved.get("moments", []), moments(setup))
+    if not same or setup.problem.describe().get("sha256") == saved.get("sha256"):
+        return same
+    here, before = json.loads(json.dumps(setup.problem.preprocessing())), run.preprocessing() or {}
+    return {name: here.get(name) for name in before} == before  # an older econml wrote less
+
+
+def _close(before: list[list[float]], after: list[list[float]]) -> bool:
+    return np.shape(before) == np.shape(after) and bool(np.allclose(before, after, rtol=1e-5, atol=1e-6))
+
+
+def with_own_file(run: Run, config: FitConfig) -> FitConfig:
+    """The config with its data file as `own_file` finds it."""
+    if (path := own_file(run, config)) is None:
+        return config
+    return dataclasses.replace(config, problem_options=dataclasses.replace(config.problem_options, data=path))
+
+
+def own_file(run: Run, config: FitConfig) -> str | None:
+    """The data file of a run: as its config says, or, where a relative one is not here, where the fit ran."""
+    name = getattr(config.problem_options, "data", None)
+    if name is None or Path(name).exists():
+        return name
+    there = Path(run.manifest().get("cwd", "."), name)
+    return str(there) if there.exists() else name
+
+
+def now() -> str:
+    """The time, UTC, to the millisecond, ISO 8601."""
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
+
+
+@functools.cache
+def _git_commit(cwd: str) -> str | None:
+    """The commit of the user's own repository, with "+changes" when its files differ from it; None outside one.
+
+    Asked once a process: a sweep makes many runs with the code that it started with.
+    """
+    environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0"}
+
+    def git(*arguments: str) -> str | None:
+        try:
+            done = subprocess.run(  # noqa: S603
+                ["git", *arguments],  # noqa: S607
+                capture_output=True, text=True, timeout=2, env=environment, cwd=cwd,
+            )  # fmt: skip
+        except (OSError, subprocess.SubprocessError):
+            return None
+        return done.stdout.strip() if done.returncode == 0 else None
+
+    commit = git("rev-parse", "HEAD")
+    return commit and commit + ("+changes" if git("status", "--porcelain", "--untracked-files=no") else "")

@@ -1,0 +1,1 @@
+"""Model meets problem: shapes, samples, and whether a second-order method suits them."""

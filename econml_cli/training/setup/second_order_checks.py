@@ -1,0 +1,125 @@
+"""Whether a second-order method can train a model on a problem, found out before anything is trained."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+from econml_cli.errors import ConfigError
+from econml_cli.options.trainer import SECOND_ORDER
+from econml_cli.problems.base import Batch
+from econml_cli.problems.known import has_residual, residual
+from econml_cli.training.setup.setup import Setup, available_memory, num_params
+from econml_cli.training.step.least_squares import memory
+
+#: observations that the residuals are tried on, and by how much what is computed twice may differ, relatively
+TRIED, TOLERANCE = 4, 1e-3
+FIRST_ORDER = "--optimizer adam"
+
+
+def check(setup: Setup) -> None:
+    """Refuse a fit that its second-order method cannot make; other optimizers take everything.
+
+    Raises:
+        ConfigError: as `check_structure` and `check_least_squares`.
+    """
+    if not setup.solved:
+        check_structure(setup)
+        check_least_squares(setup)
+
+
+def check_structure(setup: Setup) -> None:
+    """Refuse, for a second-order method, what needs no number to tell.
+
+    Raises:
+        ConfigError: minibatches, random layers, or (lm) no residuals.
+    """
+    name, batch_size = setup.config.trainer.optimizer, setup.config.trainer.batch_size
+    if name not in SECOND_ORDER:
+        return
+    if 0 < batch_size < setup.n_train:
+        raise ConfigError(
+            f"--optimizer {name} needs all {setup.n_train:,} observations at every step; leave out --batch-size "
+            f"{batch_size} (or set it to 0), or use {FIRST_ORDER}."
+        )
+    if _random(setup.model):
+        raise ConfigError(
+            f"--optimizer {name} needs the same loss every time it looks, and dropout draws another one; set --dropout "
+            f"0, or use {FIRST_ORDER}."
+        )
+    if name == "lm" and not has_residual(setup.problem):
+        raise ConfigError(
+            f"--optimizer lm minimises a sum of squared residuals, and problem {setup.config.problem} has another "
+            f"loss; use --optimizer lbfgs, or {FIRST_ORDER}."
+        )
+
+
+def check_least_squares(setup: Setup) -> None:
+    """Refuse for lm what only numbers tell: a loss that is not the mean square of the residuals, residuals of one
+    observation that depend on another, a penalty, or a Jacobian that does not fit into memory.
+
+    Raises:
+        ConfigError: any of these.
+    """
+    if setup.config.trainer.optimizer != "lm" or not has_residual(setup.problem):
+        return
+    instead = f"use --optimizer lbfgs, or {FIRST_ORDER}"
+    problem = f"problem {setup.config.problem}"
+    tried = jax.tree.map(lambda leaf: leaf[:TRIED], setup.train)
+    found = jax.device_get(_try(setup, tried))
+    if found["penalty"] != 0:
+        raise ConfigError(
+            f"--optimizer lm minimises squared residuals alone, and model {setup.config.model} adds a penalty to them; "
+            f"set its weight to 0, or {instead}."
+        )
+    squares, losses = np.mean(np.square(found["together"]), axis=1), found["losses"]
+    if not np.allclose(losses * np.sum(squares), squares * np.sum(losses), rtol=TOLERANCE):
+        raise ConfigError(
+            f"--optimizer lm minimises the mean square of the residuals, and the loss of {problem} is another; "
+            f"{instead}."
+        )
+    size = float(np.max(np.abs(found["together"])))
+    if not np.allclose(found["alone"], found["together"], rtol=TOLERANCE, atol=TOLERANCE * size):
+        raise ConfigError(
+            f"--optimizer lm needs residuals that depend on one observation each, and those of {problem} depend on "
+            f"others; {instead}."
+        )
+    residuals, there = found["together"].shape[1] * setup.n_train, available_memory()
+    needed = memory(residuals, num_params(setup.model), found["together"].dtype.itemsize)
+    if there is not None and needed > there:
+        raise ConfigError(
+            f"--optimizer lm needs {needed / 1e9:,.0f} GB for the derivatives of {residuals:,} residuals by "
+            f"{num_params(setup.model):,} parameters, more than the {there / 1e9:,.0f} GB that are free here; "
+            f"{instead}."
+        )
+
+
+def _random(model: Any) -> bool:
+    """Whether a model draws random numbers when it is called, or keeps running statistics of what it is called with."""
+    return bool(jax.tree.leaves(nnx.state(model, nnx.Any(nnx.RngState, nnx.BatchStat))))
+
+
+def _try(setup: Setup, batch: Batch) -> dict[str, jax.Array]:
+    """Residuals of a few observations together and one by one, their losses, and the penalty."""
+    graphdef, params, other = nnx.split(setup.model, nnx.Param, ...)
+
+    @jax.jit
+    def measure(params: Any, batch: Batch) -> dict[str, jax.Array]:
+        def of(batch: Batch) -> jax.Array:
+            return residual(setup.problem, nnx.merge(graphdef, params, other), batch)
+
+        model = nnx.merge(graphdef, params, other)
+        # away from weights at which a penalty is 0 whatever its weight
+        moved = nnx.merge(graphdef, jax.tree.map(lambda leaf: leaf + 1, params), other)
+        penalty = moved.penalty(batch.x) if hasattr(moved, "penalty") else 0.0
+        alone = jax.lax.map(lambda row: of(jax.tree.map(lambda leaf: leaf[None], row))[0], batch)
+        return {
+            "together": of(batch),
+            "alone": alone,
+            "losses": setup.problem.loss(model, batch),
+            "penalty": jnp.asarray(penalty),
+        }
+
+    return measure(params, batch)

@@ -1,0 +1,248 @@
+"""Where a model meets a problem: draw or read the data, make the model, and check that the shapes fit."""
+
+import copy
+import dataclasses
+import math
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from econml_cli.config.fit_config import FitConfig
+from econml_cli.errors import ConfigError, DataError
+from econml_cli.models.building import Recipe, Shapes, build
+from econml_cli.options import own_modules
+from econml_cli.problems import building as problems
+from econml_cli.problems.base import Batch
+from econml_cli.training.precision import to_device
+from econml_cli.training.setup.shapes import check_shapes
+
+#: how many drawn things a workshop keeps: problem and three samples of a few seeds
+KEPT = 16
+
+
+@dataclass(frozen=True)
+class Setup:
+    """A model at its initial weights and the problem it is fitted to, with the three samples on the device."""
+
+    config: FitConfig
+    problem: Any
+    model: Any
+    train: Batch
+    val: Batch | None
+    test: Batch | None
+
+    @property
+    def n_train(self) -> int:
+        return int(self.train.x.shape[0])
+
+    @property
+    def shapes(self) -> Shapes:
+        """What the model knows of the data."""
+        return shapes_of(self.problem, self.train)
+
+    @property
+    def solved(self) -> bool:
+        """Whether the model is solved exactly, not trained."""
+        return getattr(self.model, "solver", "gradient") != "gradient"
+
+
+def shapes_of(problem: Any, train: Batch) -> Shapes:
+    """What a model of a problem must know of its training sample."""
+    return Shapes(problem.din, problem.dout, int(train.x.shape[0]), tuple(map(int, train.x.shape[1:])))
+
+
+def recipe_of(config: FitConfig) -> Recipe:
+    """What the model of a config is made from."""
+    return Recipe(config.model, config.model_options, config.representation.phi, config.trainer.precision)
+
+
+def abstract_model(config: FitConfig, shapes: Shapes) -> Any:
+    """The same model as shapes only: nothing is allocated.
+
+    Raises:
+        ConfigError: its constructor refuses the options or the shapes.
+    """
+    return nnx.eval_shape(lambda: build(recipe_of(config), shapes, nnx.Rngs(0)))
+
+
+def assemble(config: FitConfig, *, units: Any = None) -> Setup:
+    """The setup of one fit; see `Workshop`."""
+    return Workshop(units=units).assemble(config)
+
+
+def units_of(config: FitConfig) -> Any:
+    """What the problem of a config measures states in (`problems.base.Economy.units`); None where it does not say."""
+    return getattr(problems.build(config.problem, config.problem_options, nnx.Rngs(config.trainer.seed)), "units", None)
+
+
+class Workshop:
+    """Makes setups. One that makes many compiles each drawing and each initialisation once, reads a data file once, and
+    hands fits of one seed the same samples. Several threads may use it."""
+
+    def __init__(self, *, units: Any = None) -> None:
+        """Nothing is made yet.
+
+        Args:
+            units: what the problems measure states in, in place of their own `units`.
+        """
+        self._units = units
+        self._compiled: dict[Hashable, Any] = {}
+        self._checked: set[Hashable] = set()
+        # another seed has other samples, which may be large: those of the last few seeds and problems are kept
+        self._drawn: OrderedDict[Hashable, Any] = OrderedDict()
+        self._drawing = threading.Lock()
+
+    def assemble(self, config: FitConfig) -> Setup:
+        """Everything that training needs, drawn from one `nnx.Rngs(seed)` in the lecture's order: what defines the
+        problem, the train sample, the model's weights, the test sample, the validation sample.
+
+        Call it inside `precision(config.trainer.precision)`.
+
+        Raises:
+            DataError: the data cannot be used.
+            ShapeError: model and problem do not fit.
+        """
+        problem, train, rngs = self._before_the_model(config)
+        problems.check_sample(config.problem, problem, train)
+        shapes = shapes_of(problem, train)
+        of = (recipe_of(config), config.problem, config.problem_options, shapes)
+        if of not in self._checked:
+            check_memory(config, shapes)
+        model = self._model(config, shapes, rngs, train)
+        test = self._once("test", config, rngs, lambda: self._sample(config, problem, rngs, "test"))
+        val = self._once("val", config, rngs, lambda: self._sample(config, problem, rngs, "val"))
+        setup = Setup(config, problem, model, train, val, test)
+        if of not in self._checked:
+            check_shapes(config, problem, model, train)
+            self._checked.add(of)
+        return setup
+
+    def ensemble(self, config: FitConfig) -> list[Setup]:
+        """The setups of the members of an ensemble: one problem and one set of samples, those of `--seed` S; member k
+        has the weights and the shuffling of seed S + k. So member 0 is what a fit without `--members` would be.
+
+        Raises:
+            As `assemble`.
+        """
+        first = self.assemble(config)
+        _, _, rngs = self._before_the_model(config)
+        drawn, setups = rngs.default.count[...], [first]
+        for k in range(1, config.trainer.members):
+            seed = (config.trainer.seed + k) % 2**32
+            own = nnx.Rngs(seed)
+            own.default.count[...] = drawn
+            model = self._model(config, first.shapes, own, first.train)
+            setups.append(dataclasses.replace(first, config=config.replace_trainer(seed=seed), model=model))
+        return setups
+
+    def _before_the_model(self, config: FitConfig) -> tuple[Any, Batch, nnx.Rngs]:
+        """(the problem, the train sample, what the model's weights are drawn from)."""
+        rngs = nnx.Rngs(config.trainer.seed)
+        problem = self._once("problem", config, rngs, lambda: self._problem(config, rngs))
+        train = self._once("train", config, rngs, lambda: self._sample(config, problem, rngs, "train"))
+        if train is None:
+            raise DataError("The training split is empty; lower --val-fraction and --test-fraction.")
+        return problem, train, rngs
+
+    def _once(self, what: str, config: FitConfig, rngs: nnx.Rngs, make: Callable[[], Any]) -> Any:
+        """What `make` draws from rngs, made once for all fits that come here with equal options and equal rngs."""
+        drawn = int(rngs.default.count[...])
+        trainer = config.trainer
+        key = (what, config.problem, config.problem_options, trainer.seed, trainer.precision, drawn)
+        with self._drawing:
+            if key not in self._drawn:
+                self._drawn[key] = make(), int(rngs.default.count[...])
+            self._drawn.move_to_end(key)
+            value, after = self._drawn[key]
+            rngs.default.count[...] = jnp.uint32(after)
+            while len(self._drawn) > KEPT:
+                self._drawn.popitem(last=False)
+        return value
+
+    def _problem(self, config: FitConfig, rngs: nnx.Rngs) -> Any:
+        problem = problems.build(config.problem, config.problem_options, rngs)
+        if self._units is not None:
+            problem.units = self._units
+        return problem
+
+    def _sample(self, config: FitConfig, problem: Any, rngs: nnx.Rngs, split: Any) -> Batch | None:
+        dtype = config.trainer.precision
+        if not problem.simulated:
+            with own_modules.telling(f"Problem {config.problem} gives no {split} sample"):
+                return to_device(problem.sample(rngs, split), dtype)
+
+        def draw(arrays: Any, rngs: nnx.Rngs) -> Batch | None:
+            return with_arrays(problem, arrays).sample(rngs, split)
+
+        compiled = self._compiled.setdefault((split, config.problem, config.problem_options, dtype), nnx.jit(draw))
+        with own_modules.telling(f"Problem {config.problem} gives no {split} sample"):
+            return to_device(compiled(arrays_of(problem), rngs), dtype)
+
+    def _model(self, config: FitConfig, shapes: Shapes, rngs: nnx.Rngs, train: Batch) -> Any:
+        """The model at its initial weights, made in one compiled program, and adapted to the training inputs."""
+        recipe = recipe_of(config)
+
+        def init(rngs: nnx.Rngs) -> Any:
+            return build(recipe, shapes, rngs)
+
+        model = self._compiled.setdefault((recipe, shapes), nnx.jit(init))(rngs)
+        if hasattr(model, "adapt"):
+            model.adapt(train.x)
+        return model
+
+
+def arrays_of(problem: Any) -> dict[str, jax.Array]:
+    """The arrays that a problem holds, by attribute: what two problems with equal options may differ in."""
+    return {name: value for name, value in vars(problem).items() if isinstance(value, jax.Array)}
+
+
+def with_arrays(problem: Any, arrays: Mapping[str, Any]) -> Any:
+    """The same problem with these arrays."""
+    bound = copy.copy(problem)
+    vars(bound).update(arrays)
+    return bound
+
+
+def check_memory(config: FitConfig, shapes: Shapes) -> None:
+    """Refuse a model that cannot be trained in this machine's memory: XLA would abort the process, not raise.
+
+    Raises:
+        ConfigError: weights, gradients and Adam's two moments need more than there is.
+    """
+    model = abstract_model(config, shapes)
+    count, each = num_params(model), jnp.dtype(config.trainer.precision).itemsize
+    members = config.trainer.members
+    needed, there = 4 * count * each * members, available_memory()
+    if there is not None and needed > there:
+        raise ConfigError(
+            f"Model {config.model} would have {count:,} parameters{_times(members)} and need {needed / 1e9:,.0f} GB to "
+            f"train, more than the {there / 1e9:,.0f} GB that are free here; make it smaller."
+        )
+
+
+def _times(members: int) -> str:
+    return f" in each of {members} members" if members > 1 else ""
+
+
+def available_memory() -> int | None:
+    """Bytes that are free on the default device, or in the machine; None where nothing tells."""
+    stats = jax.devices()[0].memory_stats()
+    if stats and "bytes_limit" in stats:
+        return int(stats["bytes_limit"] - stats.get("bytes_in_use", 0))
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
+    except (OSError, StopIteration):
+        return None
+
+
+def num_params(model: Any) -> int:
+    """How many trainable numbers a model (or its shapes) holds."""
+    return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(nnx.state(model, nnx.Param)))

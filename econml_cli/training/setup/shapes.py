@@ -1,0 +1,75 @@
+"""Whether a model and a problem fit each other, found on shapes alone."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+from flax import nnx
+
+from econml_cli.config.fit_config import FitConfig
+from econml_cli.errors import ShapeError
+from econml_cli.options import own_modules
+from econml_cli.problems.base import Batch
+
+
+def check_shapes(config: FitConfig, problem: Any, model: Any, train: Batch) -> None:
+    """Evaluate model, residual and loss on shapes only, and compare with what the problem expects.
+
+    [N] against [N, 1] would silently become an N x N mean; it is caught here, once.
+
+    Raises:
+        ShapeError: with the expected and the actual shape.
+    """
+    n = int(train.x.shape[0])
+    read = f"x{list(train.x.shape)}"
+    what = f"Model {config.model} cannot read {read} of problem {config.problem}"
+    out = _shape_of(lambda m, x: m(x), model, train.x, what)
+    if out != [n, problem.dout]:
+        raise ShapeError(
+            f"Model {config.model} maps {read} to {out}, but problem {config.problem} expects [{n}, {problem.dout}]; "
+            "check the model's output layer."
+        )
+    if hasattr(problem, "residual"):
+        _check_residual(config, problem, model, train)
+    what = f"The loss of problem {config.problem} cannot be computed"
+    loss = _shape_of(lambda m, b: problem.loss(m, b), model, train, what)
+    if loss != [n]:
+        raise ShapeError(
+            f"The loss of problem {config.problem} has shape {loss}, expected [{n}]: one value an observation."
+        )
+
+
+def _check_residual(config: FitConfig, problem: Any, model: Any, train: Batch) -> None:
+    """Raise ShapeError where a residual is not [n, equations]: also where it has n columns because it has n rows."""
+
+    def columns(n: int) -> int:
+        batch = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((n, *leaf.shape[1:]), leaf.dtype), train)
+        what = f"The residual of problem {config.problem} cannot be computed"
+        shape = _shape_of(lambda m, b: problem.residual(m, b), model, batch, what)
+        if len(shape) != 2 or shape[0] != n:
+            raise ShapeError(
+                f"The residual of problem {config.problem} has shape {shape}, expected [{n}, equations]: a column an "
+                "equation, also of one."
+            )
+        return shape[1]
+
+    n = int(train.x.shape[0])
+    if columns(n) != columns(n + 1):
+        raise ShapeError(
+            f"The residual of problem {config.problem} has shape [{n}, {n}] at {n} observations: somewhere in it [{n}] "
+            f"meets [{n}, 1]; keep both [{n}, 1]."
+        )
+
+
+def _shape_of(function: Callable[[Any, Any], Any], model: Any, given: Any, what: str) -> list[int]:
+    """The shape of what a function gives, found without computing it.
+
+    Raises:
+        ShapeError: the function fails; `what` begins the sentence.
+    """
+    try:
+        found = nnx.eval_shape(function, model, given)
+        return [int(size) for size in found.shape]
+    except Exception as error:
+        why = f"{own_modules.where(error)}: {own_modules.said(error)}"
+        raise ShapeError(f"{what}{why}. Check the shapes that its layers expect; --debug shows the trace.") from error

@@ -1,0 +1,257 @@
+"""One epoch of training as a pure function of a position and of inputs that do not change the compiled program.
+
+Everything that two fits of one shape may differ in (numbers, data, arrays of the problem) is in `Inputs`, so that one
+compiled program serves many fits, one after another or side by side in a `vmap`.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from flax import nnx
+
+from econml_cli.config.fit_config import TrainerOptions
+from econml_cli.problems.base import Batch
+from econml_cli.problems.known import residual
+from econml_cli.training.setup.second_order_checks import check_structure
+from econml_cli.training.setup.setup import Setup, arrays_of, with_arrays
+from econml_cli.training.step.optimizers import hyperparameters, optimizer, schedule
+from econml_cli.training.step.second_order import SecondOrder, converged, is_second_order
+
+RUNNING, STOPPED_EARLY, DIVERGED, SOLVED, CONVERGED = 0, 1, 2, 3, 4
+#: what the seed of the shuffling is folded with
+SHUFFLE = 2**31
+#: observations whose loss is computed at once where a whole sample is measured
+BLOCK = 2**16
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Carry:
+    """All that changes while training; a checkpoint holds exactly this."""
+
+    params: Any
+    other: Any  # the model's state that is not trained: RNG streams of dropout, running statistics
+    opt_state: Any
+    key: jax.Array  # of the shuffling
+    epoch: jax.Array  # int32, epochs done
+    status: jax.Array  # int32: RUNNING, STOPPED_EARLY, DIVERGED, SOLVED or CONVERGED
+    best: Any  # (params, other) at the best val_loss; None without early stopping
+    best_val: jax.Array
+    best_epoch: jax.Array
+
+    @property
+    def done(self) -> int:
+        """Epochs done; of several members, by the one that has done most."""
+        return int(np.max(jax.device_get(self.epoch)))
+
+    @property
+    def kept(self) -> tuple[Any, Any]:
+        """(params, other) to be kept: the best ones under early stopping, once there are such, else the current."""
+        current = (self.params, self.other)
+        if self.best is None:
+            return current
+        found = self.best_epoch > 0
+
+        def choose(best: jax.Array, now: jax.Array) -> jax.Array:
+            return jnp.where(found.reshape(found.shape + (1,) * (now.ndim - found.ndim)), best, now)
+
+        return jax.tree.map(choose, self.best, current)
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Inputs:
+    """What a fit is trained with and on: `hyper` numeric options, `arrays` of the problem, `loss_scale`, two samples
+    (`val` may be None)."""
+
+    hyper: Any
+    arrays: Any
+    loss_scale: Any
+    train: Any
+    val: Any
+
+
+#: the observations of an epoch: one batch, or [batches, size, ...] and the weights of each, None where all are 1
+Batches = tuple[Batch, jax.Array | None]
+
+
+def inputs_of(setup: Setup) -> Inputs:
+    """The inputs of one fit."""
+    scale = jnp.asarray(setup.problem.loss_scale, float)
+    return Inputs(hyperparameters(setup.config.trainer), arrays_of(setup.problem), scale, setup.train, setup.val)
+
+
+def num_batches(n: int, batch_size: int) -> tuple[int, int]:
+    """(batches an epoch, size of a batch); batch_size 0, or no less than n, means one full batch."""
+    size = n if batch_size == 0 else min(batch_size, n)
+    return -(-n // size), size
+
+
+class Epoch:
+    """The function, for every fit that has the static options, the model and the sizes of `setup`."""
+
+    def __init__(self, setup: Setup):
+        self.options: TrainerOptions = setup.config.trainer
+        self.n = setup.n_train
+        self.batches, self.size = num_batches(self.n, self.options.batch_size)
+        self.graphdef = nnx.graphdef(setup.model)
+        self.metrics = ["train_loss", "lr"] if setup.val is None else ["train_loss", "val_loss", "lr"]
+        self.problem = setup.problem
+        self.penalised = hasattr(setup.model, "penalty")
+        check_structure(setup)
+
+    def optimizer(self, hyper: Any) -> optax.GradientTransformation | SecondOrder:
+        """The optax optimizer with these numbers, or the second-order method, which needs none."""
+        if is_second_order(self.options):
+            return SecondOrder(self.options.optimizer)
+        return optimizer(self.options, hyper, self.batches)
+
+    def initial(self, params: Any, other: Any, hyper: Any, seed: jax.Array) -> Carry:
+        """The position before the first epoch; `seed` is a uint32."""
+        opt_state = self.optimizer(hyper).init(params)
+        best = (params, other) if self.options.patience else None
+        zero = jnp.int32(0)
+        # not a key that nnx.Rngs(seed) gives out: those, fold_in(key, 0), fold_in(key, 1), ..., drew data and weights
+        key = jax.random.fold_in(jax.random.key(seed), SHUFFLE)
+        return Carry(params, other, opt_state, key, zero, zero, best, jnp.asarray(jnp.inf, float), zero)
+
+    def shuffle(self, key: jax.Array, train: Batch) -> tuple[jax.Array, Batches]:
+        """(the key of the next epoch, the sample in random order, cut in batches).
+
+        The weights are 0 on the padding of the last batch, which so counts with its true size.
+        """
+        if self.batches == 1:
+            return key, (train, None)
+        key, used = jax.random.split(key)
+        padded = self.batches * self.size
+        order = jax.random.permutation(used, self.n)
+        if padded > self.n:
+            order = jnp.concatenate([order, order[: padded - self.n]])
+        cut = jax.tree.map(lambda a: a[order].reshape(self.batches, self.size, *a.shape[1:]), train)
+        weights = None
+        if padded > self.n:
+            weights = (jnp.arange(padded) < self.n).astype(float).reshape(self.batches, self.size)
+        return key, (cut, weights)
+
+    def __call__(self, carry: Carry, inputs: Inputs, key: jax.Array, batches: Batches) -> tuple[Carry, dict[str, Any]]:
+        """The position after one epoch over `batches`, with `key` for the next one, and the metrics of the epoch."""
+        tx, problem = self.optimizer(inputs.hyper), with_arrays(self.problem, inputs.arrays)
+        learner: Any = (carry.params, carry.other, carry.opt_state)
+        if self.batches == 1:
+            learner, total = self.step(tx, problem, learner, batches)
+        else:
+            learner, totals = jax.lax.scan(lambda c, b: self.step(tx, problem, c, b), learner, batches)
+            total = jnp.sum(totals)
+        params, other, opt_state = learner
+        train_loss = total / self.n
+        rate = inputs.hyper["lr"] * schedule(self.options, self.batches)(carry.epoch * self.batches)
+        metrics = {"train_loss": train_loss * inputs.loss_scale, "lr": jnp.asarray(rate, float)}
+        finite = jnp.isfinite(train_loss) & _all_finite(params)
+        if inputs.val is not None:
+            metrics["val_loss"] = self._risk(problem, params, other, inputs.val) * inputs.loss_scale
+            finite &= jnp.isfinite(metrics["val_loss"])
+        after = dataclasses.replace(
+            carry, params=params, other=other, opt_state=opt_state, key=key, epoch=carry.epoch + 1
+        )
+        after = self._early_stop(after, metrics.get("val_loss"), inputs.hyper["min_delta"])
+        low = metrics.get("val_loss", metrics["train_loss"]) < inputs.hyper["stop_loss"]
+        low |= converged(opt_state)
+        after = dataclasses.replace(after, status=jnp.where(low, CONVERGED, after.status).astype(jnp.int32))
+        # a non-finite epoch is undone: what is kept is the last state that was finite
+        diverged = dataclasses.replace(carry, status=jnp.int32(DIVERGED))
+        return where(finite, after, diverged), metrics
+
+    def _early_stop(self, carry: Carry, val_loss: jax.Array | None, min_delta: jax.Array) -> Carry:
+        if not self.options.patience or val_loss is None:
+            return carry
+        better = val_loss < carry.best_val - min_delta
+        best_epoch = jnp.where(better, carry.epoch, carry.best_epoch)
+        stop = carry.epoch - best_epoch >= self.options.patience
+        return dataclasses.replace(
+            carry,
+            best=where(better, (carry.params, carry.other), carry.best),
+            best_val=jnp.where(better, val_loss, carry.best_val),
+            best_epoch=best_epoch,
+            status=jnp.where(stop, STOPPED_EARLY, carry.status).astype(jnp.int32),
+        )
+
+    def step(self, tx: Any, problem: Any, learner: Any, batch: Batches) -> tuple[Any, jax.Array]:
+        """One update; returns the summed loss of the batch before it."""
+        if isinstance(tx, SecondOrder):
+            return self._whole(tx, problem, learner, batch[0])
+        params, other, opt_state = learner
+
+        def loss(params: Any) -> Any:
+            return self._batch_loss(problem, params, other, *batch)
+
+        (_, (total, other)), grads = jax.value_and_grad(loss, has_aux=True)(params)
+        updates, opt_state = tx.update(grads, opt_state, params)
+        return (optax.apply_updates(params, updates), other, opt_state), total
+
+    def _whole(self, method: SecondOrder, problem: Any, learner: Any, batch: Batch) -> tuple[Any, jax.Array]:
+        """`step` by a second-order method on the whole sample."""
+        params, other, search = learner
+
+        def objective(params: Any) -> jax.Array:
+            return self._batch_loss(problem, params, other, batch, None)[0]
+
+        def residuals(params: Any, batch: Batch) -> jax.Array:
+            return residual(problem, nnx.merge(self.graphdef, params, other, copy=True), batch)
+
+        after, search, value = method.step(params, search, objective, residuals, batch)
+        total = self._batch_loss(problem, params, other, batch, None)[1][0] if self.penalised else value * self.n
+        return (after, other, search), total
+
+    def _batch_loss(self, problem: Any, params: Any, other: Any, batch: Batch, weights: jax.Array | None) -> Any:
+        """Sum of the losses over the size of a full batch: the last, incomplete batch makes a step in proportion, so
+        that every observation weighs the same in an epoch. A model's penalty is added, and not reported."""
+        # a copy: the random numbers of dropout count on, and may not do so in variables from outside the gradient
+        model = nnx.merge(self.graphdef, params, other, copy=True)
+        losses = problem.loss(model, batch)
+        total = jnp.sum(losses if weights is None else losses * weights)
+        objective = total / losses.shape[0]
+        if hasattr(model, "penalty"):
+            share = 1.0 if weights is None else jnp.sum(weights) / losses.shape[0]
+            objective += share * model.penalty(batch.x)
+        return objective, (total, nnx.state(model, nnx.Not(nnx.Param)))
+
+    def _risk(self, problem: Any, params: Any, other: Any, batch: Batch) -> jax.Array:
+        model = nnx.merge(self.graphdef, params, other)
+        model.eval()
+        graphdef, state = nnx.split(model)
+        return mean_loss(lambda part: problem.loss(nnx.merge(graphdef, state), part), batch)
+
+    def fitted(self, carry: Carry) -> Any:
+        """The model at the weights to be kept: the best ones under early stopping, else the current ones."""
+        # a copy: the buffers of the carry are donated to the next chunk
+        state = jax.tree.map(jnp.copy, carry.kept)
+        model = nnx.merge(self.graphdef, *state)
+        model.eval()
+        return model
+
+
+def where(condition: jax.Array, yes: Any, no: Any) -> Any:
+    """`yes` or `no`, leaf by leaf; the condition is one boolean."""
+    return jax.tree.map(lambda a, b: jnp.where(condition, a, b), yes, no)
+
+
+def _all_finite(tree: Any) -> jax.Array:
+    return jnp.all(jnp.asarray([jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(tree)] or True))
+
+
+def mean_loss(loss: Callable[[Batch], jax.Array], batch: Batch) -> jax.Array:
+    """The mean of `loss` (observations -> [n]) over a sample, in blocks, so that memory does not grow with it."""
+    n = jax.tree.leaves(batch)[0].shape[0]
+    if n <= BLOCK:
+        return jnp.mean(loss(batch))
+    full = n - n % BLOCK
+    blocks = jax.tree.map(lambda leaf: leaf[:full].reshape(-1, BLOCK, *leaf.shape[1:]), batch)
+    total = jnp.sum(jax.lax.map(lambda block: jnp.sum(loss(block)), blocks))
+    rest = jax.tree.map(lambda leaf: leaf[full:], batch)
+    return (total + (jnp.sum(loss(rest)) if n > full else 0)) / n

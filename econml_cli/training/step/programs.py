@@ -1,0 +1,130 @@
+"""The compiled functions of training, kept while one process makes many fits: fits of one shape share them."""
+
+import functools
+import threading
+from collections.abc import Hashable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+from econml_cli.problems.base import Batch
+from econml_cli.training.setup.setup import Setup, with_arrays
+from econml_cli.training.step.compile_key import static
+from econml_cli.training.step.epoch import RUNNING, Carry, Epoch, Inputs, mean_loss, where
+
+#: epochs that one call can report: the length of its metric buffers
+CAPACITY = 4096
+
+
+class Program:
+    """The compiled functions for one static shape, made from the first setup that has it.
+
+    Attributes:
+        epoch: what they are made of.
+        initial: (params, other, hyper, seed) -> carry.
+        chunk: (carry, inputs, last epoch) -> (carry, {metric: [CAPACITY]}), until `last` or a status.
+        measure: (model state, inputs, {split: batch}) -> {split: mean loss in reported units}.
+    """
+
+    def __init__(self, setup: Setup):
+        self.epoch = Epoch(setup)
+        self.initial = jax.jit(self.epoch.initial)
+        self.chunk = jax.jit(self._chunk, donate_argnums=0)
+        self.measure = jax.jit(self._measure)
+        # one compiled function for each way in which members differ
+        self.stacked = functools.cache(self._stacked)
+
+    def begin(self, setup: Setup, inputs: Inputs) -> Carry:
+        """The position of a fit before its first epoch."""
+        _, params, other = nnx.split(setup.model, nnx.Param, ...)
+        return self.initial(params, other, inputs.hyper, np.uint32(setup.config.trainer.seed))
+
+    def _chunk(self, carry: Carry, inputs: Inputs, last: jax.Array) -> Any:
+        first = carry.epoch
+        buffers = {name: jnp.zeros(CAPACITY, dtype=float) for name in self.epoch.metrics}
+
+        def running(state: Any) -> jax.Array:
+            return (state[0].epoch < last) & (state[0].status == RUNNING)
+
+        def body(state: Any) -> Any:
+            carry, buffers = state
+            at = carry.epoch - first
+            carry, metrics = self.epoch(carry, inputs, *self.epoch.shuffle(carry.key, inputs.train))
+            return carry, {name: buffers[name].at[at].set(metrics[name]) for name in buffers}
+
+        return jax.lax.while_loop(running, body, (carry, buffers))
+
+    def _stacked(self, axes: "Axes", alike: bool) -> Any:
+        """(carry, inputs, epoch, last epoch) -> (carry, {metric: [CAPACITY, members]}), for members side by side.
+
+        Members whose status is not RUNNING stay as they are. `axes`: which inputs differ among members. `alike`: they
+        have one seed and one training sample, so that they see the same batches.
+        """
+        inputs_axes = Inputs(0, axes[0], 0, axes[1], axes[2])
+
+        def member(carry: Carry, inputs: Inputs, key: jax.Array, batches: Any) -> Any:
+            after, metrics = self.epoch(carry, inputs, key, batches)
+            return where(carry.status == RUNNING, after, carry), metrics
+
+        def shuffled(carry: Carry, inputs: Inputs) -> Any:
+            """(keys, batches), and along which axes they differ."""
+            if self.epoch.batches == 1:
+                return (carry.key, (inputs.train, None)), (0, (axes[1], None))
+            if alike:  # any running member's key is the key of all that run
+                key = carry.key[jnp.argmax(carry.status == RUNNING)]
+                return self.epoch.shuffle(key, inputs.train), (None, None)
+            return jax.vmap(self.epoch.shuffle, in_axes=(0, axes[1]))(carry.key, inputs.train), (0, 0)
+
+        def chunk(carry: Carry, inputs: Inputs, first: jax.Array, last: jax.Array) -> Any:
+            buffers = {name: jnp.zeros((CAPACITY, len(carry.status)), dtype=float) for name in self.epoch.metrics}
+
+            def running(state: Any) -> jax.Array:
+                carry, _, epoch = state
+                return (epoch < last) & jnp.any(carry.status == RUNNING)
+
+            def body(state: Any) -> Any:
+                carry, buffers, epoch = state
+                given, differ = shuffled(carry, inputs)
+                carry, metrics = jax.vmap(member, in_axes=(0, inputs_axes, *differ))(carry, inputs, *given)
+                return carry, {name: buffers[name].at[epoch - first].set(metrics[name]) for name in buffers}, epoch + 1
+
+            carry, buffers, _ = jax.lax.while_loop(running, body, (carry, buffers, first))
+            return carry, buffers
+
+        return jax.jit(chunk, donate_argnums=0)
+
+    def _measure(self, state: Any, inputs: Inputs, parts: dict[str, Batch]) -> dict[str, jax.Array]:
+        problem = with_arrays(self.epoch.problem, inputs.arrays)
+        model = nnx.merge(self.epoch.graphdef, state)
+        model.eval()
+        graphdef, state = nnx.split(model)
+
+        def loss(part: Batch) -> jax.Array:
+            return problem.loss(nnx.merge(graphdef, state), part)
+
+        return {name: mean_loss(loss, batch) * inputs.loss_scale for name, batch in parts.items()}
+
+
+#: along which axis the problem's arrays, the train and the val sample of members differ: 0, or None for the same
+Axes = tuple[int | None, int | None, int | None]
+
+
+class Programs:
+    """Programs by static shape; kept for as long as this object is. Several threads may use it."""
+
+    def __init__(self) -> None:
+        self._made: dict[Hashable, Program] = {}
+        self._making = threading.Lock()
+
+    def get(self, setup: Setup) -> Program:
+        """The program of a setup."""
+        leaves, tree = jax.tree.flatten((nnx.state(setup.model), setup.train, setup.val))
+        shapes = tuple((leaf.shape, str(leaf.dtype)) for leaf in leaves)
+        key = (static(setup.config), shapes, tree)
+        with self._making:
+            if key not in self._made:
+                self._made[key] = Program(setup)
+            return self._made[key]
