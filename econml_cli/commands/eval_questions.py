@@ -97,8 +97,10 @@ def show(
         _compare(runs, asked, sample, seeds, form, width, say)
         return
     from econml_cli.evaluation import answer
+    from econml_cli.evaluation.opened import open_run
 
-    found = _found(runs[0], asked, sample, seeds, say)
+    with open_run(runs[0]) as opened:  # so that several questions read it once
+        found = _found(opened, asked, sample, seeds, say)
     for note in dict.fromkeys(note for part in found.values() for note in answer.notes(part)):
         say(note)
     print(answer.render(found, form))  # noqa: T201

@@ -9,14 +9,13 @@ import numpy as np
 from econml_cli.errors import RunError
 from econml_cli.evaluation import bootstrap as boot
 from econml_cli.evaluation import metrics, predictions, standard_errors
-from econml_cli.evaluation.evaluate import Estimate
-from econml_cli.evaluation.samples import Scored, own_samples, scorer, size
+from econml_cli.evaluation.estimate import Estimate
+from econml_cli.evaluation.opened import open_run
+from econml_cli.evaluation.samples import Scored, scorer, size
 from econml_cli.output.tables import Grid, cell, interval
 from econml_cli.runs.directory import Run
 from econml_cli.runs.folds import Folds
 from econml_cli.storage import disk
-from econml_cli.training.precision import precision
-from econml_cli.training.run.restore import load_model
 
 if TYPE_CHECKING:  # importing it takes as long as reading a run
     import pandas as pd
@@ -172,18 +171,16 @@ class _Found:
 
 
 def _fold(run: Run, number: int) -> _Found:
-    config = run.config()
-    with precision(config.trainer.precision):
-        model, epoch = load_model(run)
-        samples = own_samples(run, config)
-        score = scorer(samples.problem, model, config.trainer.precision)
+    with open_run(run) as opened:
+        loaded, samples = opened.loaded(), opened.own_samples()
+        score = scorer(samples.problem, loaded.model, opened.dtype)
         scored = {split: score(batch) for split, batch in samples.parts.items()}
     values: dict[str, float] = {}
     for split, part in scored.items():
         measured = metrics.moments(samples.problem.task, part.loss, part.y, part.yhat).values()
         values |= {f"{split}_{name}": value for name, value in measured.items()}
     sizes = dict.fromkeys(_SPLITS, 0) | {split: size(batch) for split, batch in samples.parts.items()}
-    fold = Fold(number, str(run.path), run.status(), epoch, sizes, values)
+    fold = Fold(number, str(run.path), opened.status(), loaded.epoch, sizes, values)
     return _Found(fold, samples.problem, scored["test"])
 
 

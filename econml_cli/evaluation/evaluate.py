@@ -14,8 +14,8 @@ from econml_cli.evaluation import bootstrap as boot
 from econml_cli.evaluation import counterfactual as changing
 from econml_cli.evaluation import ensemble, metrics
 from econml_cli.evaluation.accuracy import Paths, den_haan_marcet
-from econml_cli.evaluation.ensemble import Members
 from econml_cli.evaluation.estimate import Estimate
+from econml_cli.evaluation.opened import Members, OpenedRun, open_run
 from econml_cli.evaluation.risk.population import population_risk
 from econml_cli.evaluation.samples import Samples, Scored, scorer, size
 from econml_cli.evaluation.standard_errors import groups_of, unspread
@@ -24,7 +24,7 @@ from econml_cli.problems.economies.verdicts import judge
 from econml_cli.runs import health
 from econml_cli.runs.directory import Run
 from econml_cli.storage import disk
-from econml_cli.training.precision import precision, to_device
+from econml_cli.training.precision import to_device
 from econml_cli.training.run.summary import words_over_members
 
 #: the splits that a number out of sample is read from, the best first
@@ -120,14 +120,13 @@ def evaluate(
         ShapeError: the model cannot read the changed problem.
         RunError, CheckpointError: the run, its data file or its checkpoint is missing, changed or damaged.
     """
-    config = run.config()
-    _check(config, draws)
-    dtype = config.trainer.precision
-    with precision(dtype):
-        members = ensemble.members(run, step)
+    with open_run(run, step=step, data=data, missing=missing, changes=changes) as opened:
+        config, dtype = opened.config(), opened.dtype
+        _check(config, draws)
+        members = opened.members()
         if paths is not None and len(members.models) > 1:
             raise ConfigError(f"--den-haan-marcet tests one policy; {run.name} has {members.total}: add --member 0.")
-        samples = changing.samples_of(run, config, members.models[0], data=data, missing=missing, changes=changes)
+        samples = opened.samples()
         reported = next(split for split in REPORTED if split in samples.parts)
         replications = {reported: bootstrap}
         estimates = _estimates(samples, members, dtype, replications, bootstrap_seed)
@@ -140,17 +139,23 @@ def evaluate(
             estimates |= {name: Estimate(value) for name, value in test.numbers().items()}
             samples = dataclasses.replace(samples, notes=(*samples.notes, test.said()))
         coefficients = _coefficients(config, samples.problem, members.models[0]) if members.total == 1 else None
-    status = health.status(run, members.lost)
+    status = health.status(opened, members.lost)
     return Evaluation(
         run=run.name, path=str(run.path), model=config.model, problem=config.problem, task=samples.problem.task,
         status=status, epoch=members.epoch, reported=reported,
         n=_sizes(samples),
         estimates=_losses_first(estimates), verdicts=verdicts, coefficients=coefficients,
         bootstrap=bootstrap, bootstrap_seed=bootstrap_seed,
-        notes=_notes(run, status, members, reported, samples),
-        changed=changing.values_of(changing.changed_config(config, changes), changes) if changes else {},
+        notes=_notes(opened, members, reported, samples),
+        changed=_changed(opened),
         members=members.total, diverged=members.diverged, member=run.member,
     )  # fmt: skip
+
+
+def _changed(run: OpenedRun) -> dict[str, Any]:
+    """The options of the problem that are other than in the fit, as they were read."""
+    changes = run.changes
+    return changing.values_of(changing.changed_config(run.config(), changes), changes) if changes else {}
 
 
 def _estimates(
@@ -221,7 +226,7 @@ def _coefficients(config: FitConfig, problem: Any, model: Any) -> dict[str, Any]
     return {name: float(value) for name, value in problem.unstandardise(kernel[:, 0], bias[0]).items()}
 
 
-def _notes(run: Run, status: str, members: Members, reported: str, samples: Samples) -> tuple[str, ...]:
+def _notes(run: Run, members: Members, reported: str, samples: Samples) -> tuple[str, ...]:
     notes = [*samples.notes, *health.of_weights(run, members.lost, members.epoch)]
     if members.diverged:
         notes.append(f"{run.name}: {members.left_out}.")

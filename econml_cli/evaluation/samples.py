@@ -10,7 +10,6 @@ import jax
 import numpy as np
 from flax import nnx
 
-from econml_cli.config.fit_config import FitConfig
 from econml_cli.errors import ConfigError, DataError, RunError
 from econml_cli.problems import registry as problems
 from econml_cli.problems.base import Batch
@@ -43,14 +42,14 @@ class Scored:
     y: np.ndarray | None
 
 
-def own_samples(run: Run, config: FitConfig) -> Samples:
+def own_samples(run: Run) -> Samples:
     """The train, val and test splits that the run was fitted with. Call it inside `precision(...)`.
 
     Raises:
         DataError: the data file is gone or cannot be used. RunError: it holds other data than the run was fitted to.
     """
     try:
-        setup = assemble(with_own_file(run, config))
+        setup = assemble(with_own_file(run, run.config()))
     except DataError as error:
         raise DataError(f"{error} (`--data FILE` evaluates {run.name} on another file.)") from error
     parts = {"train": setup.train, "val": setup.val, "test": setup.test}
@@ -66,7 +65,7 @@ def own_samples(run: Run, config: FitConfig) -> Samples:
     return dataclasses.replace(found, notes=(note,))
 
 
-def new_samples(run: Run, config: FitConfig, path: str, *, need_target: bool, missing: str | None = None) -> Samples:
+def new_samples(run: Run, path: str, *, need_target: bool, missing: str | None = None) -> Samples:
     """The rows of a file, encoded with what the run learnt from its training data, as the split "data".
 
     `missing` ("error" or "drop") says what rows with missing values get (default: as in the fit).
@@ -75,9 +74,10 @@ def new_samples(run: Run, config: FitConfig, path: str, *, need_target: bool, mi
     Raises:
         ConfigError: the problem reads no file. DataError: the file cannot be used. RunError: the run is damaged.
     """
-    cls, preprocessing = problems.load(config.problem), run.preprocessing()
+    problem_name, preprocessing = run.config().problem, run.preprocessing()
+    cls = problems.load(problem_name)
     if cls.simulated or not hasattr(cls, "restore"):
-        raise ConfigError(f"--data: {run.name} was fitted to problem {config.problem}, which reads no file.")
+        raise ConfigError(f"--data: {run.name} was fitted to problem {problem_name}, which reads no file.")
     if preprocessing is None:
         raise RunError(f"{run.path} has no preprocessing.json, so new data cannot be encoded; fit again.")
     problem = cls.restore(preprocessing if missing is None else {**preprocessing, "missing": missing})

@@ -86,10 +86,10 @@ class FittedRun:
         """
         if len(self.members) > 1:
             raise ConfigError(f"{self.name} is an ensemble of {len(self.members)} models; take one: run.members[0].")
-        from econml_cli.training.run.restore import load_model
+        from econml_cli.evaluation.opened import open_run
 
-        with self.precision():
-            return load_model(self.run)[0]
+        with open_run(self.run) as opened:
+            return opened.loaded().model
 
     @property
     def graphdef(self) -> Any:

@@ -27,8 +27,7 @@ from econml_cli.evaluation.comparing.compare_layout import interval, table
 from econml_cli.output import regression_tables
 from econml_cli.output.regression_tables import Table
 from econml_cli.runs.directory import Run
-from econml_cli.training.run.restore import load_model
-from tests.support.fits import fitted
+from tests.support.fits import fitted, load_model
 
 WAGES = "log(wage) ~ educ + exper + tenure"
 

@@ -24,8 +24,7 @@ from econml_cli.problems.function import Function
 from econml_cli.runs.directory import Run
 from econml_cli.storage.disk import finite
 from econml_cli.training.precision import precision
-from econml_cli.training.run.restore import load_model
-from tests.support.fits import fitted
+from tests.support.fits import fitted, load_model
 
 ALL = {"val_fraction": 0, "test_fraction": 0}
 OLS = {**ALL, "solver": "lstsq"}
@@ -170,7 +169,7 @@ def test_effects_are_averaged_over_the_training_rows_or_another_split(file, tabl
     slope = evaluate(run, bootstrap=0).coefficients
     seen = {split: effects(run, split=split, bootstrap=0) for split in ("train", "test")}
     for split, found in seen.items():
-        rows = own_samples(run, run.config()).problem.file_rows[split]
+        rows = own_samples(run).problem.file_rows[split]
         expected = slope["x"] + 2 * slope["I(x ** 2)"] * table.x.iloc[rows].mean()
         assert found.n == len(rows) and values(found)["x"] == pytest.approx(expected, rel=1e-4), split
         assert found.effects[0].estimate.standard_error is None
@@ -283,7 +282,7 @@ def test_simulated_inputs_have_the_gradients_of_the_function_that_was_fitted(tmp
     options = {"expr": "x1*x2 + 3*x2 + x3^2", "noise": 0, "degree": 2, "precision": "float64"}
     run = fitted(tmp_path / "a", "polynomial", "function", **options)
     with precision("float64"):
-        x = np.asarray(own_samples(run, run.config()).parts["train"].x)
+        x = np.asarray(own_samples(run).parts["train"].x)
     expected = {"x1": x[:, 1].mean(), "x2": x[:, 0].mean() + 3, "x3": 2 * x[:, 2].mean()}
     assert values(effects(run)) == pytest.approx(expected, abs=1e-5)
     found = partial_dependence(run, "x1")

@@ -10,14 +10,13 @@ import numpy as np
 from flax import nnx
 
 from econml_cli.errors import ConfigError, suggest
+from econml_cli.evaluation.opened import open_run
 from econml_cli.problems import registry as problems
 from econml_cli.problems.base import Economy
 from econml_cli.problems.economies import simulation
 from econml_cli.runs import health
 from econml_cli.runs.directory import Run
-from econml_cli.training.precision import precision
-from econml_cli.training.run.restore import load
-from econml_cli.training.setup.setup import assemble, available_memory
+from econml_cli.training.setup.setup import available_memory
 
 #: periods of an impulse response, at most
 HORIZON = 40
@@ -78,15 +77,14 @@ def simulate(
         ConfigError: the problem is no economic model, has no such shock, or more is asked for than memory holds.
         RunError, CheckpointError: the run or its checkpoint is missing or damaged.
     """
-    config = run.config()
-    check_moves(problems.load(config.problem), config.problem, METHODS)
-    with precision(config.trainer.precision):
-        loaded = load(run, step)
+    with open_run(run, step=step) as opened:
+        config = opened.config()
+        check_moves(problems.load(config.problem), config.problem, METHODS)
+        loaded, problem = opened.loaded(), opened.own_samples().problem
         model, epoch = loaded.model, loaded.epoch
-        problem = assemble(config).problem
         check_moves(problem, config.problem, (*METHODS, "shock_size"))
         impulse = _impulse(problem, config.problem, impulse)
-        notes = list(health.of_weights(run, loaded.diverged, epoch))
+        notes = list(health.of_weights(opened, loaded.diverged, epoch))
         if paths > 1 and _one_path(problem):
             notes.append(f"{config.problem} has no shocks and one start: one path in place of {paths:,}.")
             paths = 1
@@ -99,7 +97,7 @@ def simulate(
         true_response = _response(true, model, impulse, periods, order)
     return Simulated(
         run=run.name, problem=config.problem, epoch=epoch, seed=seed, series=series, truth=truth,
-        impulse=impulse, response=response, true_response=true_response, notes=(*notes, *_warnings(run, series)),
+        impulse=impulse, response=response, true_response=true_response, notes=(*notes, *_warnings(opened, series)),
     )  # fmt: skip
 
 
