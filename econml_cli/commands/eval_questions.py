@@ -103,7 +103,7 @@ def show(
         found = _found(opened, asked, sample, seeds, say)
     for note in dict.fromkeys(note for part in found.values() for note in answer.notes(part)):
         say(note)
-    print(answer.render(found, form))  # noqa: T201
+    print(answer.render_named(found, form))  # noqa: T201
     if plot is not None:  # after the answer, which a figure that fails must not take with it
         _plot(found, plot, say)
 

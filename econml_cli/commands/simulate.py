@@ -88,6 +88,6 @@ def simulate_command(
         figure_files.save(fan.figure(found), plot)
         _say(f"drawn in {plot}")
     if json:
-        terminal.print_json(series.as_dict(found))
+        terminal.print_json(found.to_dict())
     elif out != "-":
-        print(series.text(found))  # noqa: T201
+        print(found.render())  # noqa: T201

@@ -9,10 +9,12 @@ import numpy as np
 from econml_cli.errors import RunError
 from econml_cli.evaluation import bootstrap as boot
 from econml_cli.evaluation import metrics, predictions, standard_errors
+from econml_cli.evaluation.answer import Answer
 from econml_cli.evaluation.estimate import Estimate
+from econml_cli.evaluation.evaluation import interval_of
 from econml_cli.evaluation.opened import open_run
 from econml_cli.evaluation.samples import Scored, scorer, size
-from econml_cli.output.tables import Grid, cell, interval
+from econml_cli.output.tables import Grid, cell
 from econml_cli.runs.directory import Run
 from econml_cli.runs.folds import Folds
 from econml_cli.storage import disk
@@ -47,7 +49,7 @@ class Fold:
 
 
 @dataclass(frozen=True)
-class CrossValidation:
+class CrossValidation(Answer):
     """The folds, and what they say together.
 
     Attributes:
@@ -69,6 +71,7 @@ class CrossValidation:
     over: dict[str, Estimate]
     sd: dict[str, float]
     pooled: dict[str, Estimate]
+    notes: tuple[str, ...] = ()
 
     @property
     def diverged(self) -> list[int]:
@@ -81,22 +84,22 @@ class CrossValidation:
 
     def grids(self) -> list[Grid]:
         """The folds; means over them; the out-of-fold predictions."""
-        names = [name for name in self.over if name.endswith("_loss") and not name.endswith("log_loss")]
-        names += [f"test_{name}" for name in _SHOWN[self.task]]
+        shown = {f"{split}_loss": f"{split}_loss" for split in _SPLITS if f"{split}_loss" in self.over}
+        shown |= {f"test_{name}": name for name in _SHOWN[self.task]}
         rows = []
         for fold in self.folds:
             label = f"{fold.number} diverged" if fold.status == "diverged" else str(fold.number)
-            numbers = [cell(fold.metrics.get(name)) for name in names]
+            numbers = [cell(fold.metrics.get(name)) for name in shown]
             rows.append((label, cell(fold.n["train"]), cell(fold.n["test"]), *numbers))
-        headers = ("fold", "n_train", "n_test", *map(_short, names))
+        headers = ("fold", "n_train", "n_test", *shown.values())
         title = f"{self.model} on {self.problem}, cross-validated in {self.count} folds"
         means = [
-            (_short(name), cell(over.value), cell(self.sd[name]), cell(over.standard_error), _interval(over))
+            (shown[name], cell(over.value), cell(self.sd[name]), cell(over.standard_error), interval_of(over))
             for name, over in self.over.items()
-            if name in names
+            if name in shown
         ]
         pooled = [
-            (name.replace("_", " "), cell(estimate.value), _interval(estimate))
+            (name.replace("_", " "), cell(estimate.value), interval_of(estimate))
             for name, estimate in self.pooled.items()
         ]
         over_title = f"Over {len(self.folds)} folds"
@@ -221,15 +224,6 @@ def _target(problem: Any) -> dict[str, np.ndarray]:
         return {}
     y = np.asarray(problem.observed(problem.sample(None, "test"))).reshape(-1)
     return {"target": y if problem.task == "regression" else np.asarray(problem.classes)[y.astype(int)]}
-
-
-def _short(name: str) -> str:
-    """ "train_loss" as it is, "test_rmse" as "rmse"."""
-    return name if name.endswith("_loss") else name.removeprefix("test_")
-
-
-def _interval(estimate: Estimate) -> str:
-    return interval(estimate.low, estimate.high)
 
 
 def _json(estimate: Estimate) -> dict[str, Any]:

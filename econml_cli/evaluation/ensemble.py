@@ -6,7 +6,7 @@ import numpy as np
 
 from econml_cli.evaluation import bootstrap as boot
 from econml_cli.evaluation import metrics
-from econml_cli.evaluation.estimate import Estimate
+from econml_cli.evaluation.estimate import Estimate, Estimates, Quantity
 from econml_cli.evaluation.samples import Scored
 from econml_cli.training.loop.ensemble import spread
 
@@ -19,21 +19,22 @@ def over(values: Sequence[float]) -> Estimate:
 
 def measure(
     task: str | None, scored: Sequence[Scored], split: str, replications: int, seed: int, groups: np.ndarray | None
-) -> dict[str, Estimate]:
+) -> Estimates:
     """The metrics of one split over the members (each as `over`), and, where there are `replications`, the 95 %
-    interval of their mean loss and the metrics of their averaged prediction, `averaged_SPLIT_NAME`."""
+    interval of their mean loss and the metrics of their averaged prediction."""
     each = [metrics.moments(task, one.loss, one.y, one.yhat).values() for one in scored]
-    found = {f"{split}_{name}": over([values[name] for values in each]) for name in each[0]}
+    found = {Quantity(split, name): over([values[name] for values in each]) for name in each[0]}
     if not replications:
         return found
     loss = np.stack([one.loss for one in scored]).mean(axis=0, dtype=np.float64)
     together = metrics.moments(task, loss, scored[0].y, averaged([one.yhat for one in scored]))
     around = boot.intervals(together, replications=replications, seed=seed, groups=groups)
     low, high = around["loss"]
-    found[f"{split}_loss"] = found[f"{split}_loss"].within(low, high)
+    mean_loss = Quantity(split, "loss")
+    found[mean_loss] = found[mean_loss].within(low, high)
     for name, value in together.values().items():
         if name != "loss":
-            found[f"averaged_{split}_{name}"] = Estimate(value, *around[name])
+            found[Quantity(split, name, "averaged")] = Estimate(value, *around[name])
     return found
 
 
@@ -43,6 +44,6 @@ def averaged(yhat: Sequence[np.ndarray | None]) -> np.ndarray | None:
     return np.stack(there).mean(axis=0, dtype=np.float64) if there else None
 
 
-def numbers(found: Sequence[Mapping[str, float]]) -> dict[str, Estimate]:
+def numbers(found: Sequence[Mapping[str, float]]) -> Estimates:
     """Numbers of each member by name (`problem.verdicts`), each as `over`."""
-    return {name: over([values[name] for values in found]) for name in found[0]}
+    return {Quantity(None, name): over([values[name] for values in found]) for name in found[0]}

@@ -21,6 +21,8 @@ from econml_cli.training.setup.setup import assemble
 #: numbers in one block of inputs: bounds the memory of a prediction, whatever the number of rows
 BLOCK_NUMBERS = 2**20
 MAX_BLOCK = 2**16
+#: the same, and rows, where hidden layers are held too
+SMALL_NUMBERS, SMALL_BLOCK = 2**16, 2**12
 
 
 @dataclass(frozen=True)
@@ -94,13 +96,26 @@ def size(batch: Batch) -> int:
 
 def blocks(batch: Batch, dtype: str) -> Iterator[Batch]:
     """The batch in blocks of rows, on the device."""
-    row = sum(math.prod(leaf.shape[1:]) for leaf in jax.tree.leaves(batch.x))
-    n, step = size(batch), min(MAX_BLOCK, max(1, BLOCK_NUMBERS // max(row, 1)))
+    for part in _cut(batch, batch.x, BLOCK_NUMBERS, MAX_BLOCK):
+        yield to_device(part, dtype)
+
+
+def small_blocks(sample: Any) -> Iterator[Any]:
+    """The rows of a pytree of arrays [n, ...] in blocks, so that what is kept of hidden layers, which are usually wider
+    than what they read, needs memory for one block only; all but the last are of one size."""
+    yield from _cut(sample, sample, SMALL_NUMBERS, SMALL_BLOCK)
+
+
+def _cut(tree: Any, inputs: Any, numbers: int, rows: int) -> Iterator[Any]:
+    """A pytree of arrays [n, ...] in blocks of at most so many rows, and numbers in the `inputs` of a block."""
+    leaves = jax.tree.leaves(inputs)
+    n, row = int(leaves[0].shape[0]), sum(math.prod(leaf.shape[1:]) for leaf in leaves)
+    step = min(rows, max(1, numbers // max(row, 1)))
     if n <= step:  # cutting an array on the device compiles a program
-        yield to_device(batch, dtype)
+        yield tree
         return
     for start in range(0, n, step):
-        yield to_device(jax.tree.map(lambda leaf: leaf[start : start + step], batch), dtype)  # noqa: B023
+        yield jax.tree.map(lambda leaf: leaf[start : start + step], tree)  # noqa: B023
 
 
 def scorer(problem: Any, model: Any, dtype: str) -> Callable[..., Scored]:

@@ -11,8 +11,8 @@ from flax import nnx
 
 from econml_cli.config.fit_config import FitConfig
 from econml_cli.evaluation.opened import open_run
+from econml_cli.evaluation.samples import small_blocks
 from econml_cli.inspection.hidden import hidden_units
-from econml_cli.inspection.sample_blocks import blocks
 from econml_cli.inspection.state import describe_state
 from econml_cli.runs.directory import Run
 from econml_cli.training.precision import to_device
@@ -145,7 +145,7 @@ def _both(first: Any, second: Any, x: Any, other: Any) -> Iterable[tuple[np.ndar
     """Two models at two samples, in blocks of rows."""
     (graphdef, one), (_, two) = nnx.split(first), nnx.split(second)
     f = jax.jit(lambda state, x: nnx.merge(graphdef, state)(x))
-    for a, b in blocks((x, other)):
+    for a, b in small_blocks((x, other)):
         yield jax.device_get((f(one, a), f(two, b)))
 
 

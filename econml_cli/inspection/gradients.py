@@ -9,9 +9,8 @@ import numpy as np
 from flax import nnx
 
 from econml_cli.evaluation.opened import OpenedRun
-from econml_cli.evaluation.samples import size
+from econml_cli.evaluation.samples import size, small_blocks
 from econml_cli.inspection.hidden import Hidden, hidden_units
-from econml_cli.inspection.sample_blocks import blocks
 from econml_cli.inspection.state import natural
 from econml_cli.problems.base import Batch
 from econml_cli.storage import checkpoint
@@ -137,7 +136,7 @@ def mean_gradient(problem: Any, model: Any, batch: Batch) -> tuple[float, Any]:
         return loss, grads
 
     loss, grads = 0.0, None
-    for part in blocks(batch):
+    for part in small_blocks(batch):
         more, of_part = measure(state, part)
         loss += float(more)
         grads = of_part if grads is None else jax.tree.map(jnp.add, grads, of_part)

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from importlib import resources
 
 from econml_cli.evaluation import evaluation_tables
-from econml_cli.evaluation.evaluate import REPORTED
+from econml_cli.evaluation.evaluation import REPORTED
+from econml_cli.output.html import escape
 from econml_cli.output.tables import Grid
-from econml_cli.report.elements import Section, escape, table
+from econml_cli.report.elements import Section, table
 from econml_cli.report.sections import Account, Options, account, anchored
 from econml_cli.runs.directory import Run
 from econml_cli.version import __version__

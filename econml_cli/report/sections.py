@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from econml_cli.errors import ConfigError, EconmlError
-from econml_cli.evaluation import evaluate, evaluation_tables
+from econml_cli.evaluation import evaluate
 from econml_cli.evaluation.drawing import curves
-from econml_cli.evaluation.evaluate import Evaluation
+from econml_cli.evaluation.evaluation import VERDICT, Evaluation
 from econml_cli.evaluation.opened import OpenedRun, open_run
 from econml_cli.output.tables import cell, interval
 from econml_cli.output.terminal import number
@@ -93,12 +93,12 @@ def _results(subject: Subject) -> str:
         raise subject.evaluated
     e = subject.evaluated
     parts = [definitions(_headline(subject.run, e), "headline"), *(paragraph(note, "missing") for note in e.notes)]
-    told = {name.removeprefix("verdict_"): word for name, word in e.verdicts.items() if name.startswith("verdict_")}
+    told = {name.removeprefix(VERDICT): word for name, word in e.verdicts.items() if name.startswith(VERDICT)}
     if told:
         parts.append(verdicts((name, word, MEANINGS.get(name, "")) for name, word in told.items()))
     if failed := e.verdicts.get("failed"):
         parts.append(paragraph(f"Not passed: {failed}.", "note"))
-    first, *others = [grid for grid in evaluation_tables.single(e) if grid.title != "Verdicts"]
+    first, *others = [grid for grid in e.grids() if grid.title != "Verdicts"]
     parts += [table(first, caption=f"Losses and metrics, weights of epoch {e.epoch:,}"), *map(table, others)]
     if e.bootstrap:
         parts.append(
@@ -110,11 +110,11 @@ def _results(subject: Subject) -> str:
 def _headline(run: OpenedRun, e: Evaluation) -> list[tuple[str, str]]:
     """The numbers of the reported split with their intervals, then sizes."""
     rows = []
-    for name in [name for name in e.estimates if name.startswith(f"{e.reported}_")][:4]:
-        found = e.estimates[name]
+    for quantity in [q for q in e.measured if q.split == e.reported and q.across == "members"][:4]:
+        found = e.measured[quantity]
         spread = f" (sd {cell(found.sd)})" if found.sd is not None else ""
         told = f"{cell(found.value)}{spread} {interval(found.low, found.high)}".strip()
-        rows.append((("mean " if spread else "") + name.replace("_", " "), told))
+        rows.append((("mean " if spread else "") + quantity.label.replace("_", " "), told))
     summary = run.summary()
     sizes = (("num_params", "parameters"), ("epochs", "epochs"), ("seconds_training", "seconds of training"))
     rows += [(label, number(summary[key])) for key, label in sizes if summary.get(key) is not None]

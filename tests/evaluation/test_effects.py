@@ -19,7 +19,7 @@ from econml_cli.evaluation.marginal.effects import Effects, effects
 from econml_cli.evaluation.marginal.partial_dependence import figure, partial_dependence, partial_dependences
 from econml_cli.evaluation.samples import own_samples
 from econml_cli.output import figure_files
-from econml_cli.output.tables import text
+from econml_cli.output.tables import flat, text
 from econml_cli.problems.function import Function
 from econml_cli.runs.directory import Run
 from econml_cli.storage.disk import finite
@@ -482,4 +482,4 @@ def test_dollar_signs_in_levels_are_drawn_as_they_are(isolated, tmp_path):
 def test_averages_of_one_row_and_of_no_replications_have_no_error():
     one = averages.averages(np.array([[1.0, 2.0]]), np.array([[1.0, 2.0]]), replications=0, seed=0)
     assert [(e.value, e.standard_error, e.low) for e in one] == [(1.0, None, None), (2.0, None, None)]
-    assert averages.flat("mean", one[0]) == {"mean": 1.0}
+    assert flat({"mean": one[0].to_json()}) == {"mean": 1.0}

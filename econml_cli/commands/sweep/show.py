@@ -1,6 +1,5 @@
 """`econml sweep show [SWEEP]`: the trials of a sweep, the best of them, and which parameters matter."""
 
-import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -72,8 +71,7 @@ def show_command(
     elif format == "text":
         terminal.show(text.text(results, trials, analyse(results)))
     else:
-        write = {"csv": table.as_csv, "markdown": table.as_markdown, "latex": table.as_latex}[format]
-        sys.stdout.write(write(results, trials))
+        print(table.render(results, trials, format))  # noqa: T201
 
 
 def _where(sweep: str | None, storage: str | None, runs_dir: Path) -> tuple[str, str | None, Path | None]:

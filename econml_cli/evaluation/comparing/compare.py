@@ -10,10 +10,12 @@ import numpy as np
 from econml_cli.errors import ConfigError, suggest
 from econml_cli.evaluation.comparing import paired
 from econml_cli.evaluation.comparing.accuracy_tests import Difference, diebold_mariano, paired_bootstrap
-from econml_cli.evaluation.comparing.comparison import Column, Comparison
+from econml_cli.evaluation.comparing.column import Column
+from econml_cli.evaluation.comparing.comparison import Comparison
 from econml_cli.evaluation.comparing.options_shown import differing_options
 from econml_cli.evaluation.comparing.paired import Tested
-from econml_cli.evaluation.evaluate import Evaluation, evaluate
+from econml_cli.evaluation.evaluate import evaluate
+from econml_cli.evaluation.evaluation import Evaluation
 from econml_cli.evaluation.opened import OpenedRun, open_run
 from econml_cli.evaluation.samples import scorer
 from econml_cli.runs.directory import Run

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from econml_cli.evaluation.drawing import panels
-from econml_cli.evaluation.evaluate import REPORTED
+from econml_cli.evaluation.evaluation import REPORTED
 from econml_cli.evaluation.opened import open_run
 from econml_cli.evaluation.samples import Scored, computed, predicted, scorer
 from econml_cli.problems.economies import verdicts

@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from econml_cli.evaluation.answer import Answer
 from econml_cli.evaluation.estimate import Estimate
 from econml_cli.evaluation.marginal import averages, classical, derivatives
 from econml_cli.evaluation.marginal.columns import Rows, sample
 from econml_cli.evaluation.marginal.slopes import compared
 from econml_cli.evaluation.opened import open_run
-from econml_cli.output.tables import Grid, cell, interval
+from econml_cli.output.tables import Grid, cell, flat, interval
 from econml_cli.runs.directory import Run
 
 
@@ -36,7 +37,7 @@ class Effect:
 
 
 @dataclass(frozen=True)
-class Effects:
+class Effects(Answer):
     """The average partial effects of a fitted run, over the `n` rows of a `split`.
 
     `members` models were averaged; `beside` is what stands in the last columns: "OLS", "logit", or None.
@@ -92,8 +93,8 @@ class Effects:
         return [
             head
             | {"column": e.column, "change": e.change, "output": e.output}
-            | averages.flat("effect", e.estimate)
-            | ({} if e.beside is None else averages.flat(str(self.beside).lower(), e.beside))
+            | flat({"effect": e.estimate.to_json()})
+            | ({} if e.beside is None else flat({str(self.beside).lower(): e.beside.to_json()}))
             for e in self.effects
         ]
 

@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 
 from econml_cli.errors import ConfigError, suggest
+from econml_cli.evaluation.answer import Answer
 from econml_cli.evaluation.drawing import panels
 from econml_cli.evaluation.estimate import Estimate
 from econml_cli.evaluation.marginal import averages
 from econml_cli.evaluation.marginal.columns import Rows, Sample, sample
 from econml_cli.evaluation.opened import open_run
-from econml_cli.output.tables import Grid, cell, interval
+from econml_cli.output.tables import Grid, cell, flat, interval
 from econml_cli.runs.directory import Run
 
 #: values up to which a column of numbers is taken at each of them
@@ -33,7 +34,7 @@ class Point:
 
 
 @dataclass(frozen=True)
-class PartialDependence:
+class PartialDependence(Answer):
     """The partial dependence of each output of a fitted run on one column, over the `n` rows of a `split`.
 
     `deciles` are those of a continuous column, and say where the rows are.
@@ -92,7 +93,7 @@ class PartialDependence:
         """A flat dict a point: run, column, value, output, mean, mean_standard_error, mean_low, mean_high."""
         head = {"run": self.run, "split": self.split, "n": self.n, "column": self.column}
         return [
-            head | {"value": point.value, "output": point.output} | averages.flat("mean", point.estimate)
+            head | {"value": point.value, "output": point.output} | flat({"mean": point.estimate.to_json()})
             for point in self.points
         ]
 

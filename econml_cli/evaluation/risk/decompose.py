@@ -5,16 +5,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from econml_cli.errors import ConfigError
+from econml_cli.evaluation.answer import Answer
 from econml_cli.evaluation.estimate import Estimate
 from econml_cli.evaluation.opened import OpenedRun, open_run
 from econml_cli.evaluation.risk import refits
 from econml_cli.evaluation.risk.bayes import bayes_risk, excess_loss, loss
 from econml_cli.evaluation.risk.measure import HeldOut, Meter, population_of
 from econml_cli.evaluation.samples import size
-from econml_cli.evaluation.standard_errors import around, estimate, flat, groups_of, standard_error, unspread
+from econml_cli.evaluation.standard_errors import around, estimate, groups_of, standard_error, unspread
 from econml_cli.models import registry as models
 from econml_cli.options.signature import accepted
-from econml_cli.output.tables import Grid, cell, interval
+from econml_cli.output.tables import Grid, cell, flat, interval
 from econml_cli.runs import health
 from econml_cli.runs.directory import Run
 
@@ -24,7 +25,7 @@ LARGER, LARGEST, LARGEST_KEPT = 10, 100_000, 4000
 
 
 @dataclass(frozen=True)
-class Decomposition:
+class Decomposition(Answer):
     """The risk of a fitted model f_hat in parts, in reported units.
 
     Attributes:
