@@ -170,6 +170,7 @@ def test_a_printed_config_repeats_itself(econml, isolated):
     assert econml("fit", "--config", "c.yaml", "--print-config").stdout == first
 
 
+@pytest.mark.slow
 def test_dry_run_reports_and_writes_nothing(econml, isolated):
     ran = econml("fit", "mlp", "--dry-run", "--json", "--batch-size", "32")
     report = json.loads(ran.stdout)

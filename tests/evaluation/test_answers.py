@@ -27,6 +27,7 @@ def ols(made):
     shutil.copytree(made, "runs")
 
 
+@pytest.mark.slow
 def test_a_question_is_answered_in_place_of_the_evaluation(econml, ols):
     ran = econml("eval", "ols", "--decompose", "--draws", 500)
     assert ran.code == 0, ran.stderr
@@ -46,6 +47,7 @@ def test_several_questions_make_one_json_document(econml, ols):
     assert [slopes[f"x{i + 1}"] for i in range(3)] == pytest.approx(theta, abs=0.3)
 
 
+@pytest.mark.slow
 def test_one_question_makes_a_csv_file_with_all_digits(econml, ols):
     ran = econml("eval", "ols", "--samples", "20,40", "--replications", 3, "--draws", 200, "--format", "csv")
     assert ran.code == 0, ran.stderr
@@ -61,6 +63,7 @@ def test_the_curve_and_the_partial_dependence_are_drawn(econml, ols, isolated):
     assert (isolated / "curve.png").stat().st_size > 5000 and (isolated / "x1.svg").stat().st_size > 5000
 
 
+@pytest.mark.slow
 def test_runs_are_compared_as_columns(econml, ols):
     ran = econml("eval", "ols", "through-0", "--compare", "--draws", 500, "--format", "latex")
     assert ran.code == 0, ran.stderr

@@ -147,6 +147,7 @@ def test_torch_uniform_weights_and_biases_lie_within_their_bounds(cls):
             assert np.std(both) == pytest.approx(bound / np.sqrt(3), rel=0.05)
 
 
+@pytest.mark.slow
 def test_a_resnet_whose_blocks_are_zero_is_a_linear_model():
     model, x = ResNet(3, 2, width=16, depth=3, layer_norm=True, rngs=nnx.Rngs(0)), normal(20, 3)
     for i in (1, 2, 3):

@@ -99,6 +99,7 @@ def test_fits_pause_at_an_epoch_go_on_and_can_be_ended_there(tmp_path, alone, en
     assert events[2].summary["val_loss"] == pytest.approx(own.summary["val_loss"], rel=1e-4)
 
 
+@pytest.mark.slow
 def test_under_early_stopping_the_val_loss_told_is_the_one_that_would_be_kept(tmp_path):
     some = orders(tmp_path / "many", {"lr": 0.3}, {"lr": 0.2}, patience=29, sigma=1.0)
     with Fits("vmap") as fits:
@@ -229,6 +230,7 @@ def test_a_fit_killed_between_its_last_checkpoint_and_its_summary_only_gets_its_
     assert len(Run(some[0].directory).metrics()) == 30
 
 
+@pytest.mark.slow
 def test_a_checkpoint_that_cannot_be_read_is_not_continued(tmp_path):
     some = orders(tmp_path / "many", {"lr": 1e-3}, batch_size=20)
     with Fits("serial") as fits:
