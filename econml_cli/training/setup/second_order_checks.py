@@ -12,7 +12,6 @@ from econml_cli.options.trainer import SECOND_ORDER
 from econml_cli.problems.base import Batch
 from econml_cli.problems.known import has_residual, residual
 from econml_cli.training.setup.setup import Setup, available_memory, num_params
-from econml_cli.training.step.least_squares import memory
 
 #: observations that the residuals are tried on, and by how much what is computed twice may differ, relatively
 TRIED, TOLERANCE = 4, 1e-3
@@ -94,6 +93,11 @@ def check_least_squares(setup: Setup) -> None:
             f"{num_params(setup.model):,} parameters, more than the {there / 1e9:,.0f} GB that are free here; "
             f"{instead}."
         )
+
+
+def memory(num_residuals: int, num_params: int, itemsize: int) -> int:
+    """Bytes that a step needs: the Jacobian, its transpose and its derivative, and the matrix that is factored."""
+    return itemsize * (4 * num_residuals * num_params + 3 * min(num_residuals, num_params) ** 2)
 
 
 def _random(model: Any) -> bool:
