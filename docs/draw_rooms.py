@@ -42,9 +42,9 @@ def picture() -> str:
     light = {str(module).removeprefix("econml_cli.") for module in forbidden["source_modules"]}  # type: ignore[attr-defined]
     rows = []
     for i, room in enumerate(layers):  # type: ignore[arg-type, var-annotated]
-        y = GAP + i * (HEIGHT + GAP)
+        y, colour = GAP + i * (HEIGHT + GAP), LIGHT if room in light else HEAVY
         rows.append(
-            f'<rect x="1" y="{y}" width="{WIDTH - 2}" height="{HEIGHT}" rx="4" fill="{LIGHT if room in light else HEAVY}"/>'
+            f'<rect x="1" y="{y}" width="{WIDTH - 2}" height="{HEIGHT}" rx="4" fill="{colour}"/>'
             f'<text x="12" y="{y + 17}" font-weight="bold">{html.escape(room)}</text>'
             f'<text x="{LEFT}" y="{y + 17}">{html.escape(shortened(purpose(room)))}</text>'
         )

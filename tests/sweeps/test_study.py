@@ -17,7 +17,7 @@ from econml_cli.sweeps.spec import distributions, identity, schema
 from econml_cli.sweeps.spec.sample import sample
 from econml_cli.sweeps.spec.space import Parameter, Space
 from econml_cli.sweeps.study import pruner
-from econml_cli.sweeps.study.heartbeat import Pulse, Watch
+from econml_cli.sweeps.study.heartbeat import Heartbeat, Watch
 from econml_cli.sweeps.study.storage import cut_torn_line, shown
 from econml_cli.sweeps.study.study import Study, read
 from econml_cli.sweeps.study.trials import Trial
@@ -437,7 +437,7 @@ def test_a_long_grid_is_read_only_as_far_as_it_is_asked_for(isolated: Path):
 
 def test_a_pulse_is_seldom_written():
     now, written = [0.0], []
-    pulse = Pulse(written.append, grace=8, clock=lambda: now[0])
+    pulse = Heartbeat(written.append, grace=8, clock=lambda: now[0])
     for i in range(41):
         now[0] = i / 4
         pulse.beat()

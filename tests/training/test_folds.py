@@ -368,11 +368,11 @@ def test_a_signal_keeps_the_folds_and_is_the_exit_code(data, econml, monkeypatch
 
 
 def test_a_sweep_trains_a_fold_at_a_time_and_refuses_all_of_them(data, isolated):
-    from econml_cli.training.many.requests import Order
+    from econml_cli.training.many.requests import Request
     from econml_cli.training.many.scheduler import Fits
 
     both = [("all", config(num_epochs=2)), ("one", config(num_epochs=2, fold=1))]
-    orders = [Order(number, each, isolated / name) for number, (name, each) in enumerate(both)]
+    orders = [Request(number, each, isolated / name) for number, (name, each) in enumerate(both)]
     with Fits("serial") as fits:
         fits.add(orders)
         events = {event.number: event for event in fits.advance()}
