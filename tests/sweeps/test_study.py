@@ -464,7 +464,7 @@ def test_the_module_imports_no_optuna_until_it_is_used(isolated: Path):
     code = "import sys, econml_cli.sweeps.study.study; sys.exit('optuna' in sys.modules or 'jax' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
     code = (
-        "import sys; from econml_cli.sweeps import storage; storage.connect('x', alone=True); "
+        "import sys; from econml_cli.sweeps.study import storage; storage.connect('x', alone=True); "
         "sys.exit(any(m in sys.modules for m in ('sqlalchemy', 'alembic', 'grpc', 'pandas', 'scipy')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
