@@ -4,6 +4,7 @@ Every metric here is a smooth function of means over observations: R2, say, of t
 as (columns [n, k], function of their means) gives its value, and its bootstrap by a matrix product.
 """
 
+import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -69,12 +70,19 @@ def moments(
 def _metric(row: Measured, metric: "str | Metric") -> Metric:
     if not isinstance(metric, str):
         return metric
-    if metric not in METRICS:
+    known = _by_name()
+    if metric not in known:
         raise ConfigError(
             f"Loss {row.name} is measured by '{metric}', and there is no such metric; name some of "
-            f"{', '.join(METRICS)}, or give functions (y, prediction) -> Moments.{suggest(metric, METRICS)}"
+            f"{', '.join(known)}, or give functions (y, prediction) -> Moments.{suggest(metric, known)}"
         )
-    return METRICS[metric]
+    return known[metric]
+
+
+def _by_name() -> dict[str, Metric]:
+    """The metrics of this file: its public functions of y and what is predicted of it."""
+    public = {name: f for name, f in globals().items() if inspect.isfunction(f) and not name.startswith("_")}
+    return {name: f for name, f in public.items() if next(iter(inspect.signature(f).parameters)) == "y"}
 
 
 def _weighted(found: Moments, w: np.ndarray | None) -> Moments:
@@ -212,12 +220,3 @@ def _together(parts: Sequence[Moments]) -> Moments:
         return found
 
     return Moments(columns, statistic)
-
-
-#: the metrics by the names that rows of losses have for them
-METRICS: dict[str, Metric] = {
-    "regression": regression,
-    "explained": explained,
-    "binary": binary,
-    "multiclass": multiclass,
-}

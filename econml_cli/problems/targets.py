@@ -45,6 +45,7 @@ class Target:
         width: (number of classes, number of features) -> the outputs of a model.
         encoded: numbers [n, 1] or class numbers [n] -> `Batch.y`.
         classify: probabilities [n, outputs] -> class numbers [n]; None where there are no classes.
+        observed: whether there is an outcome that a prediction can be compared with.
         reconstructs: whether y is x itself.
     """
 
@@ -56,12 +57,8 @@ class Target:
     width: Callable[[int, int], int] = lambda classes, features: 1
     encoded: Callable[[Any], Any] = lambda y: y
     classify: Callable[[Any], Any] | None = None
+    observed: bool = True
     reconstructs: bool = False
-
-    @property
-    def observed(self) -> bool:
-        """Whether there is an outcome that a prediction can be compared with."""
-        return self.task is not None
 
     @property
     def classifies(self) -> bool:
@@ -140,4 +137,4 @@ FEATURES = Target(
     reconstructs=True,
 )
 #: nothing is observed: the loss is the problem's own, of equations that should be zero
-NOTHING = Target(None, "has no observed outcome", _numbered("yhat"), _target, _own_units)
+NOTHING = Target(None, "has no observed outcome", _numbered("yhat"), _target, _own_units, observed=False)

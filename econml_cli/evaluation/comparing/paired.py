@@ -78,11 +78,11 @@ def why_not(one: Tested, base: Tested, on_file: bool) -> str | None:
     they are. A clause: "it has 100 test rows, not 105"."""
     if one.config.problem != base.config.problem:
         return f"its problem is {one.config.problem}, not {base.config.problem}"
-    mine, theirs = losses.of(one.problem), losses.of(base.problem)
-    if mine.task != theirs.task:
-        return f"its loss is that of a {mine.task} task, not of a {theirs.task} one"
-    if mine != theirs:
-        return f"its loss is {mine.name}, not {theirs.name}"
+    loss, other = losses.of(one.problem), losses.of(base.problem)
+    if loss.task != other.task:
+        return f"its loss is that of a {loss.task} task, not of a {other.task} one"
+    if loss != other:
+        return f"its loss is {loss.name}, not {other.name}"
     if one.split != base.split:
         return f"its {one.split} split is what is reported, not the {base.split} split"
     if getattr(one.problem, "classes", None) != getattr(base.problem, "classes", None):
@@ -92,7 +92,7 @@ def why_not(one: Tested, base: Tested, on_file: bool) -> str | None:
             mine, theirs = (getattr(t.config.problem_options, name, None) for t in (one, base))
             if mine != theirs:
                 return f"it was split with --{name.replace('_', '-')} {mine}, not {theirs}"
-    if not mine.observed and not same_population(one, base):  # nothing is observed: the equations are the loss
+    if not loss.observed and not same_population(one, base):  # nothing is observed: the equations are the loss
         return _other_equations(one, base)
     if one.n != base.n:
         return f"it has {one.n:,} {one.split} rows, not {base.n:,}"

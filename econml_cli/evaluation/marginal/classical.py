@@ -58,8 +58,8 @@ class Classical:
 
 
 def fit(here: Sample) -> tuple[Classical | None, tuple[str, ...]]:
-    """The classical model of the loss of a run (OLS, a logit), on the rows and inputs that it was fitted to, and what to
-    say if there is none.
+    """The classical model of a run's loss (OLS, a logit), on the rows and inputs that it was fitted to, and what to say
+    if there is none.
 
     Standard errors are classical; where rows have groups, clustered by them (Stata's `vce(cluster)`).
     """

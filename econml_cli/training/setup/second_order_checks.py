@@ -66,9 +66,7 @@ def check_least_squares(setup: Setup) -> None:
     instead = f"use --optimizer lbfgs, or {FIRST_ORDER}"
     problem = f"problem {setup.config.problem}"
     if setup.train.w is not None:
-        raise ConfigError(
-            f"--optimizer lm weighs all observations alike, and those of {problem} have weights; {instead}."
-        )
+        raise ConfigError(f"--optimizer lm weighs observations alike, and those of {problem} have weights; {instead}.")
     found = jax.device_get(_try(setup, first_rows(setup.train)))
     if found["penalty"] != 0:
         raise ConfigError(

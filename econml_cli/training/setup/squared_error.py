@@ -1,5 +1,5 @@
-"""Whether a loss is the squared error of a target, which least squares and Levenberg-Marquardt minimise: by what it says
-of itself, and, where a problem writes it as a method, by trying it on a few observations."""
+"""Whether a loss is the squared error that least squares and Levenberg-Marquardt minimise: by what it says of itself,
+and, where a problem writes it as a method, by trying it on a few observations."""
 
 from typing import Any
 
