@@ -32,7 +32,7 @@ class TabularOptions:
     formula: str | None = option(None, 'instead of both: "log(wage) ~ educ + exper + tenure"')
     loss: str | None = option(
         None,
-        "what is minimised (default: by the target; ./FILE.py:NAME: of your own)",
+        "what is minimised, or ./FILE.py:NAME of your own (default: by the target)",
         metavar="NAME",
         table=tuple(losses.LOSSES),
         group=losses.GROUP,
