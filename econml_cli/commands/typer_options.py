@@ -51,7 +51,7 @@ def parameter(opt: Option, section: Section) -> inspect.Parameter:
         names = f"{opt.flag}/--no-{opt.flag[2:]}" if section.paired else opt.flag
         annotation: Any = Annotated[bool | None, typer.Option(names, **shown)]
     else:
-        group = problems.GROUP if opt.name == "problem" else None
+        group = problems.GROUP if opt.name == "problem" else opt.group
         shown["autocompletion"] = completion(choices_of(opt), group) if choices_of(opt) else None
         annotation = Annotated[str | None, typer.Option(opt.flag, metavar=opt.metavar, **shown)]
     return inspect.Parameter(opt.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)

@@ -58,9 +58,9 @@ def choose(args: Sequence[str]) -> tuple[str, str, Peek]:
         ConfigError: there is no such model or problem, or the config file cannot be read.
     """
     seen = peek(args, _switches())
-    environment = configs.read_environment(["model", "problem", "data", "config", "resume", "runs_dir"])
+    environment = configs.read_environment(["model", "problem", "loss", "data", "config", "resume", "runs_dir"])
     named = {**environment, **seen.values}
-    own_code.name(seen.argument, named.get("model"), named.get("problem"))
+    own_code.name(seen.argument, *(named.get(kind) for kind in ("model", "problem", "loss")))
     layers = [seen.values, environment, _from_file(named)]
     models = [seen.argument, *(layer.get("model") for layer in layers[1:])]
     model = next((str(found) for found in models if found), None)

@@ -11,6 +11,7 @@ from econml_cli.config.fit_config import FitConfig
 from econml_cli.errors import ConfigError
 from econml_cli.evaluation.ensemble import Members
 from econml_cli.evaluation.samples import own_samples, predicted
+from econml_cli.problems import losses
 from econml_cli.runs.directory import Run
 
 #: the level of an interval where none is asked for, in percent
@@ -75,8 +76,9 @@ def calibrate(run: Run, config: FitConfig, models: Sequence[Any], level: float) 
         DataError, RunError: its data are gone or have changed.
     """
     samples = own_samples(run, config)
-    if samples.problem.task != "regression":
-        raise ConfigError(f"--conformal {_unsuited(run, config, samples.problem.task)}; leave it out.")
+    row = losses.of(samples.problem)
+    if not row.has_residuals:
+        raise ConfigError(f"--conformal {_unsuited(run, config, row)}; leave it out.")
     batch = samples.parts.get("val")
     if batch is None:
         raise ConfigError(
@@ -89,12 +91,11 @@ def calibrate(run: Run, config: FitConfig, models: Sequence[Any], level: float) 
     return Conformal(radius_of(scores, level), len(scores))
 
 
-def _unsuited(run: Run, config: FitConfig, task: str | None) -> str:
+def _unsuited(run: Run, config: FitConfig, row: losses.Loss) -> str:
     """Why predictions have no conformal intervals."""
-    if task is None:
+    if not row.observed:
         return f"needs residuals, and problem {config.problem} has no observed outcome that a prediction could miss"
-    does = "reconstructs its features" if task == "reconstruction" else "predicts classes"
-    return f"gives intervals around the number that a regression predicts, and {run.name} {does}"
+    return f"gives intervals around the number that a regression predicts, and {run.name} {row.target.does}"
 
 
 def radius_of(scores: np.ndarray, level: float) -> np.ndarray:

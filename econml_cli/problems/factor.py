@@ -8,8 +8,9 @@ import numpy as np
 from flax import nnx
 
 from econml_cli.errors import ConfigError
+from econml_cli.problems import losses
 from econml_cli.problems.base import Batch, Split, Task
-from econml_cli.problems.known import fitted, outputs, squared_error, target
+from econml_cli.problems.known import outputs
 
 
 class Factor:
@@ -30,7 +31,7 @@ class Factor:
     simulated: ClassVar[bool] = True
     task: Task | None = "reconstruction"
     loss_scale = 1.0
-    loss, predict, observed = squared_error, fitted, target
+    loss, predict, observed = losses.loss, losses.predict, losses.observed
 
     def __init__(self, dim: int, factors: int, sigma: float, N: int, N_test: int, N_val: int, *, rngs: nnx.Rngs):
         if factors >= dim:

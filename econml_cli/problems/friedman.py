@@ -5,8 +5,9 @@ from typing import Any, ClassVar
 import numpy as np
 from flax import nnx
 
+from econml_cli.problems import losses
 from econml_cli.problems.base import Batch, Split, Task
-from econml_cli.problems.known import Known, fitted, squared_error, target
+from econml_cli.problems.known import Known
 
 INPUTS = 10
 
@@ -31,7 +32,7 @@ class Friedman:
     din = INPUTS
     dout = 1
     loss_scale = 1.0
-    loss, predict, observed = squared_error, fitted, target
+    loss, predict, observed = losses.loss, losses.predict, losses.observed
 
     def __init__(self, N: int, noise: float, N_test: int, N_val: int, *, rngs: nnx.Rngs):
         sizes = {"train": N, "test": N_test, "val": N_val, "population": N_test}

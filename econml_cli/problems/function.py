@@ -7,10 +7,10 @@ import numpy as np
 from flax import nnx
 
 from econml_cli.errors import ConfigError, DataError
-from econml_cli.problems import expression
+from econml_cli.problems import expression, losses
 from econml_cli.problems.base import Batch, Split, Task
 from econml_cli.problems.expression import Expression
-from econml_cli.problems.known import GRID, Known, Nodes, fitted, nodes, squared_error, target
+from econml_cli.problems.known import GRID, Known, Nodes, nodes
 
 
 class Function:
@@ -28,7 +28,7 @@ class Function:
     task: Task | None = "regression"
     dout = 1
     loss_scale = 1.0
-    loss, predict, observed = squared_error, fitted, target
+    loss, predict, observed = losses.loss, losses.predict, losses.observed
 
     def __init__(
         self,

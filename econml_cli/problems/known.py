@@ -1,4 +1,4 @@
-"""What problems with a known truth share: squared error, where f is observed, and how far a model is from it."""
+"""What problems with a known truth share: where f is observed, the residuals, and how far a model is from f."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
+from econml_cli.problems import losses
 from econml_cli.problems.base import Batch, Split
 from econml_cli.problems.options import Nodes
 
@@ -16,29 +17,15 @@ from econml_cli.problems.options import Nodes
 GRID = 4001
 
 
-def squared_error(problem: Any, model: Any, batch: Batch) -> jax.Array:
-    """The squared error of each observation, [n]; the mean of them where there are several outputs."""
-    return jnp.mean(jnp.square(model(batch.x) - batch.y), axis=1)
-
-
 def has_residual(problem: Any) -> bool:
-    """Whether the loss of a problem is a mean of squared residuals that are known: its own, or those of a target."""
-    return hasattr(problem, "residual") or problem.task in ("regression", "reconstruction")
+    """Whether a problem says that its loss is a mean of squared residuals that are known: its own, or those of a
+    target."""
+    return hasattr(problem, "residual") or losses.of(problem).least_squares
 
 
 def residual(problem: Any, model: Any, batch: Batch) -> jax.Array:
     """The residuals whose mean square is the loss, [n, equations]: the problem's own, or f(x) - y."""
     return problem.residual(model, batch) if hasattr(problem, "residual") else model(batch.x) - batch.y
-
-
-def fitted(problem: Any, model: Any, x: jax.Array) -> jax.Array:
-    """f(x), [n, dout]."""
-    return model(x)
-
-
-def target(problem: Any, batch: Batch) -> Any:
-    """Y, [n, dout]."""
-    return batch.y
 
 
 @nnx.jit

@@ -3,10 +3,10 @@
 from typing import Any, ClassVar
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
+from econml_cli.problems import losses
 from econml_cli.problems.base import Batch, Split, Task
 from econml_cli.problems.known import outputs
 
@@ -25,6 +25,7 @@ class LinearProblem:
     task: Task | None = "regression"
     dout = 1
     loss_scale = 1.0
+    loss, predict, observed = losses.loss, losses.predict, losses.observed
 
     def __init__(self, N: int, M: int, sigma: float, N_test: int, N_val: int, *, rngs: nnx.Rngs):
         self.din = M
@@ -41,18 +42,6 @@ class LinearProblem:
         x = jax.random.normal(rngs(), (n, self.din))
         eps = jax.random.normal(rngs(), (n,))
         return Batch(x, (x @ self.theta + self.sigma * eps)[:, None])
-
-    def loss(self, model: Any, batch: Batch) -> jax.Array:
-        """Squared error of each observation, [n]."""
-        return jnp.square(model(batch.x) - batch.y)[:, 0]
-
-    def predict(self, model: Any, x: jax.Array) -> jax.Array:
-        """f(x), [n, 1]."""
-        return model(x)
-
-    def observed(self, batch: Batch) -> jax.Array:
-        """Y, [n, 1]."""
-        return batch.y
 
     def best(self, x: jax.Array) -> jax.Array:
         """f*(x) = x'theta, [n, 1]."""

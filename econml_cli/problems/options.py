@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from econml_cli.options.fields import option
+from econml_cli.problems import losses
 
 Nodes = Literal["uniform", "equispaced", "chebyshev"]
-Loss = Literal["mse", "binary", "multiclass", "reconstruction"]
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,12 @@ class TabularOptions:
     target: str | None = option(None, "column to explain (with --features)", metavar="COLUMN")
     features: tuple[str, ...] | None = option(None, "columns that explain it, comma separated (default: all others)")
     formula: str | None = option(None, 'instead of both: "log(wage) ~ educ + exper + tenure"')
-    loss: Loss | None = option(
-        None, "mean squared error, cross-entropy, or that of the features themselves (default: by the target)"
+    loss: str | None = option(
+        None,
+        "what is minimised, or ./FILE.py:NAME of your own (default: by the target)",
+        metavar="NAME",
+        table=tuple(losses.LOSSES),
+        group=losses.GROUP,
     )
     missing: Literal["error", "drop"] = option("error", "what rows with missing values get")
     val_fraction: float = option(0.2, "share of rows in the validation split", ge=0, lt=1)

@@ -4,8 +4,9 @@ from typing import Any, ClassVar
 
 from flax import nnx
 
+from econml_cli.problems import losses
 from econml_cli.problems.base import Batch, Split, Task
-from econml_cli.problems.known import Known, Nodes, fitted, squared_error, target
+from econml_cli.problems.known import Known, Nodes
 
 
 def runge(x: Any) -> Any:
@@ -25,7 +26,7 @@ class Runge:
     din = 1
     dout = 1
     loss_scale = 1.0
-    loss, predict, observed = squared_error, fitted, target
+    loss, predict, observed = losses.loss, losses.predict, losses.observed
 
     def __init__(self, N: int, nodes: Nodes, N_test: int, N_val: int, *, rngs: nnx.Rngs):
         sizes = {"train": N, "test": N_test, "val": N_val, "population": N_test}

@@ -7,8 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
+from econml_cli.problems import losses
 from econml_cli.problems.base import Batch, Split, Task
-from econml_cli.problems.known import fitted, outputs, squared_error, target
+from econml_cli.problems.known import outputs
 
 
 class Symmetric:
@@ -29,7 +30,7 @@ class Symmetric:
     dout = 1
     loss_scale = 1.0
     bayes_risk = 0.0
-    loss, predict, observed = squared_error, fitted, target
+    loss, predict, observed = losses.loss, losses.predict, losses.observed
 
     def __init__(self, set_size: int, set_size_test: int, N: int, N_test: int, N_val: int, *, rngs: nnx.Rngs):
         self.din = set_size

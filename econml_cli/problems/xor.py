@@ -5,11 +5,11 @@ from typing import Any, ClassVar
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from flax import nnx
 
+from econml_cli.problems import losses
 from econml_cli.problems.base import Batch, Split, Task
-from econml_cli.problems.known import outputs, target
+from econml_cli.problems.known import outputs
 
 POINTS = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
 LABELS = np.array([[0.0], [1.0], [1.0], [0.0]])
@@ -29,7 +29,7 @@ class Xor:
     dout = 1
     loss_scale = 1.0
     bayes_risk = 0.0
-    observed = target
+    loss, predict, observed = losses.loss, losses.predict, losses.observed
 
     def __init__(self, *, rngs: nnx.Rngs):
         pass
@@ -41,14 +41,6 @@ class Xor:
             return Batch(x, y)
         drawn = jax.random.randint(rngs(), (n,), 0, len(POINTS))
         return Batch(x[drawn], y[drawn])
-
-    def loss(self, model: Any, batch: Batch) -> jax.Array:
-        """Cross-entropy of each observation in nats, [n]."""
-        return optax.sigmoid_binary_cross_entropy(model(batch.x), batch.y)[:, 0]
-
-    def predict(self, model: Any, x: jax.Array) -> jax.Array:
-        """P(y = 1 | x), [n, 1]."""
-        return jax.nn.sigmoid(model(x))
 
     def verdicts(self, model: Any, batch: Batch) -> dict[str, float]:
         """`accuracy`, the share of the four points on the right side of 1/2, and `solved`: 1 where all are, else 0."""

@@ -106,7 +106,8 @@ def resolve(model: str | None = None, problem: str | None = None, config: Any = 
                 f"A model or a problem is given by name, got {name!r:.60}; for a class of yours write the file: "
                 "'./mymodel.py:MyNet'."
             )
-    own_code.name(model, problem)
+    loss = asked.get("loss")
+    own_code.name(model, problem, loss if isinstance(loss, str) else None)
     source, values = _values(config)
     model, problem = _chosen(model, problem, asked, values)
     _check_known(model, problem, asked)

@@ -1,13 +1,18 @@
-"""Metrics of predictions, in NumPy float64.
+"""Metrics of predictions, in NumPy float64. A loss names in its row those that suit it.
 
 Every metric here is a smooth function of means over observations: R2, say, of the means of e^2, y and y^2. Writing each
 as (columns [n, k], function of their means) gives its value, and its bootstrap by a matrix product.
 """
 
+import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
+
+from econml_cli.errors import ConfigError, suggest
+from econml_cli.problems.means import mean as mean_of
 
 Values = dict[str, np.ndarray]
 
@@ -21,7 +26,7 @@ class Moments:
 
     def values(self) -> dict[str, float]:
         """The metrics of the sample itself; NaN where one is not defined (R2 of a constant, AUC of one class)."""
-        return {name: float(value) for name, value in self.at(self.columns.mean(axis=0)).items()}
+        return {name: float(value) for name, value in self.at(mean_of(self.columns)).items()}
 
     def at(self, means: np.ndarray) -> Values:
         """The metrics at means [..., k]."""
@@ -29,20 +34,64 @@ class Moments:
             return self.statistic(means)
 
 
-def moments(task: str | None, loss: np.ndarray, y: np.ndarray | None, yhat: np.ndarray | None) -> Moments:
-    """All metrics of one split.
+#: (y, what is predicted of it) -> one metric or several
+Metric = Callable[[np.ndarray, np.ndarray], Moments]
+
+
+class Measured(Protocol):
+    """What of a loss says how it is measured: names of functions of this file, or functions of its own."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def metrics(self) -> "tuple[str | Metric, ...]": ...
+
+
+def moments(
+    row: Measured, loss: np.ndarray, y: np.ndarray | None, yhat: np.ndarray | None, w: np.ndarray | None = None
+) -> Moments:
+    """The loss and all metrics of one split.
 
     Args:
-        task: "regression", "binary", "multiclass", "reconstruction"; None where only the loss is known.
-        loss: [n] loss of each observation, in the units it is reported in.
-        y: [n, dout] (regression), [n, 1] 0/1 (binary), [n] class numbers (multiclass).
-        yhat: predictions [n, dout]; probabilities [n, 1] (binary) or [n, classes] (multiclass).
+        row: of the loss. loss: [n] loss of each observation, in the units it is reported in.
+        y: as `problem.observed` gives it, and yhat: as `problem.predict` does; None where nothing is observed.
+        w: weights [n] of the observations; None where all are 1.
+
+    Raises:
+        ConfigError: the row names a metric that is not here.
     """
     found = [mean("loss", loss)]
-    if task is not None and y is not None and yhat is not None:
-        metrics = {"regression": regression, "binary": binary, "multiclass": multiclass, "reconstruction": explained}
-        found.append(metrics[task](y, yhat))
-    return _together(found)
+    if y is not None and yhat is not None:
+        found += [_metric(row, metric)(y, yhat) for metric in row.metrics]
+    return _weighted(_together(found), w)
+
+
+def _metric(row: Measured, metric: "str | Metric") -> Metric:
+    if not isinstance(metric, str):
+        return metric
+    known = _by_name()
+    if metric not in known:
+        raise ConfigError(
+            f"Loss {row.name} is measured by '{metric}', and there is no such metric; name some of "
+            f"{', '.join(known)}, or give functions (y, prediction) -> Moments.{suggest(metric, known)}"
+        )
+    return known[metric]
+
+
+def _by_name() -> dict[str, Metric]:
+    """The metrics of this file: its public functions of y and what is predicted of it."""
+    public = {name: f for name, f in globals().items() if inspect.isfunction(f) and not name.startswith("_")}
+    return {name: f for name, f in public.items() if next(iter(inspect.signature(f).parameters)) == "y"}
+
+
+def _weighted(found: Moments, w: np.ndarray | None) -> Moments:
+    """The metrics at weighted means; under resampling the sum of the weights varies with the rest."""
+    if w is None:
+        return found
+    weights = np.asarray(w, np.float64)[:, None]
+    columns = np.hstack([found.columns * weights, weights])
+    return Moments(columns, lambda means: found.statistic(means[..., :-1] / means[..., -1:]))
 
 
 def mean(name: str, values: np.ndarray) -> Moments:
