@@ -166,7 +166,7 @@ FAULTS = (
     Fault(
         "loss-of-a-table-in-the-wrong-unit",
         "wrong unit",
-        old="self.loss_scale = aim.scale**2",
+        old="self.loss_scale = aim.scale**row.power",
         new="self.loss_scale = aim.scale",
     ),
     Fault(
@@ -209,8 +209,8 @@ FAULTS = (
     Fault(
         "last-batch-weighs-too-much",
         "wrong constant",
-        old="objective = total / losses.shape[0]",
-        new="objective = total / (losses.shape[0] if weights is None else jnp.sum(weights))",
+        old="objective = summed / losses.shape[0]",
+        new="objective = summed / (losses.shape[0] if counts is None else jnp.sum(counts))",
     ),
     Fault(
         "stop-loss-looks-at-the-training-loss",
@@ -243,10 +243,28 @@ FAULTS = (
         new="return after, metrics",
     ),
     Fault(
+        "another-loss-as-a-method-solved-by-least-squares",
+        "skipped check",
+        old="return not losses.is_own(setup.problem) or _tried(setup)",
+        new="return True",
+    ),
+    Fault(
+        "weights-dropped-in-training",
+        "dropped term",
+        old="summed = total(losses, product(counts, batch.w))",
+        new="summed = total(losses, counts)",
+    ),
+    Fault(
+        "weights-dropped-in-metrics",
+        "dropped term",
+        old="return _weighted(_together(found), w)",
+        new="return _together(found)",
+    ),
+    Fault(
         "classes-solved-by-least-squares",
         "skipped check",
-        old="if setup.solved and setup.problem.task not in SQUARED_ERROR and",
-        new="if setup.solved and setup.problem.task is None and",
+        old="if not is_squared_error(setup):\n        row",
+        new="if losses.of(setup.problem) is losses.EQUATIONS:\n        row",
     ),
     Fault("lm-leaves-out-a-penalty", "skipped check", old='if found["penalty"] != 0:', new='if found["penalty"] < 0:'),
     # evaluation: metrics, intervals, tests, risk, effects, changed problems, simulation, drawing, layout

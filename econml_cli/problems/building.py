@@ -44,7 +44,8 @@ def check_sample(name: str, problem: Any, sample: Any) -> None:
     """Compare a sample with what its problem says of itself.
 
     Raises:
-        ShapeError: it is no Batch(x, y), or its observations have not `din` numbers; says expected and got.
+        ShapeError: it is no Batch(x, y), its observations have not `din` numbers, or its weights are not one each; says
+            expected and got.
     """
     x = getattr(sample, "x", None)
     if not isinstance(x, jax.Array) or x.ndim == 0:
@@ -54,6 +55,9 @@ def check_sample(name: str, problem: Any, sample: Any) -> None:
             f"A sample of problem {name} has x{list(x.shape)}, but its din is {problem.din}: expected "
             f"[{x.shape[0]}, {problem.din}]."
         )
+    w = getattr(sample, "w", None)
+    if w is not None and w.shape != x.shape[:1]:
+        raise ShapeError(f"A sample of problem {name} has weights w{list(w.shape)}, expected [{x.shape[0]}].")
 
 
 def _said(sample: Any) -> str:
