@@ -1,0 +1,29 @@
+"""JAX, Flax's NNX and NumPy for files that are read before they are needed: each is imported when it is first used.
+
+A problem has its options beside its equations, and `econml fit --help`, which reads them, must not wait for JAX. Its file
+begins with `from __future__ import annotations`, so that the types it names are not looked up, and imports these.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__all__ = ["jax", "jnp", "nnx", "np"]
+
+
+class Lazy:
+    """A module that is imported when something of it is asked for."""
+
+    def __init__(self, name: str):
+        self._name = name
+
+    def __getattr__(self, attribute: str) -> Any:
+        return getattr(import_module(self._name), attribute)
+
+
+if TYPE_CHECKING:
+    import jax
+    import jax.numpy as jnp
+    import numpy as np
+    from flax import nnx
+else:
+    jax, jnp, nnx, np = map(Lazy, ("jax", "jax.numpy", "flax.nnx", "numpy"))
