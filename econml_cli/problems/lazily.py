@@ -1,13 +1,13 @@
-"""JAX, Flax's NNX and NumPy for files that are read before they are needed: each is imported when it is first used.
+"""JAX, Flax's NNX and NumPy, and our files that import them, for problems: each is imported when it is first used.
 
-A problem has its options beside its equations, and `econml fit --help`, which reads them, must not wait for JAX. Its file
-begins with `from __future__ import annotations`, so that the types it names are not looked up, and imports these.
+A problem has its options beside its equations, and `econml fit --help`, which reads them, must not wait for JAX. Such a
+file begins with `from __future__ import annotations`, so that types are not looked up, and takes what it needs from here.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__all__ = ["jax", "jnp", "nnx", "np"]
+__all__ = ["base", "jax", "jnp", "known", "nnx", "np"]
 
 
 class Lazy:
@@ -25,5 +25,8 @@ if TYPE_CHECKING:
     import jax.numpy as jnp
     import numpy as np
     from flax import nnx
+
+    from econml_cli.problems import base, known
 else:
     jax, jnp, nnx, np = map(Lazy, ("jax", "jax.numpy", "flax.nnx", "numpy"))
+    base, known = map(Lazy, ("econml_cli.problems.base", "econml_cli.problems.known"))

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from econml_cli.problems.options import TabularOptions
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,7 +13,6 @@ from econml_cli.config.fit_config import TrainerOptions
 from econml_cli.errors import ConfigError
 from econml_cli.models.registry import MODELS
 from econml_cli.options.fields import as_text, coerce, options_of
-from econml_cli.problems.options import TabularOptions
 from econml_cli.problems.registry import PROBLEMS
 
 TRAINER = {opt.name: opt for opt in options_of(TrainerOptions)}

@@ -1,8 +1,6 @@
 """The economic models by name. Add one: a file with its parameters, what economics demands of them, its recipe, its
 equations and its truth, and a row here. Neither this table nor the files import JAX before they are used."""
 
-from typing import Any
-
 from econml_cli.problems.economies.asset_pricing import AssetPricing, AssetPricingOptions
 from econml_cli.problems.economies.asset_pricing_kernel import AssetPricingKernel, AssetPricingKernelOptions
 from econml_cli.problems.economies.brock_mirman import BrockMirman, BrockMirmanOptions
@@ -13,11 +11,7 @@ from econml_cli.problems.economies.investment import Investment, InvestmentOptio
 from econml_cli.problems.economies.olg import OLG, OLGOptions
 from econml_cli.problems.entry import ProblemEntry
 
-
-def _row(cls: Any, options: type, help: str) -> ProblemEntry:
-    """The row of a class that says its natural model, where it is not an mlp, and its recipe itself."""
-    return ProblemEntry(f"{cls.__module__}:{cls.__name__}", options, help, getattr(cls, "model", "mlp"), cls.recipe)
-
+_row = ProblemEntry.of
 
 ECONOMIES: dict[str, ProblemEntry] = {
     "brock_mirman": _row(
