@@ -1,7 +1,7 @@
 """JAX, Flax's NNX and NumPy, and our files that import them, for problems: each is imported when it is first used.
 
 A problem has its options beside its equations, and `econml fit --help`, which reads them, must not wait for JAX. Such a
-file begins with `from __future__ import annotations`, so that types are not looked up, and takes what it needs from here.
+file begins with `from __future__ import annotations`, so that no type is looked up, and takes what it needs from here.
 """
 
 from importlib import import_module
