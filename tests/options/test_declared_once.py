@@ -1,4 +1,4 @@
-"""Options are declared once: constructors take those of their row, and a row with its file is all that a new one needs."""
+"""Options are declared once: constructors take those of their row; a new file and its row are all there is to add."""
 
 import inspect
 import sys
