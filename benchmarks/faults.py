@@ -92,8 +92,8 @@ FAULTS = (
     Fault(
         "last-hidden-layer-takes-output-bias",
         "off by one",
-        old="i <= self.depth else output_bias\n            layer = affine(",
-        new="i < self.depth else output_bias\n            layer = affine(",
+        old="i <= self.depth else p.output_bias\n            layer = affine(",
+        new="i < self.depth else p.output_bias\n            layer = affine(",
     ),
     Fault(
         "second-norm-never-used",

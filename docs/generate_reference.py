@@ -141,7 +141,7 @@ def option_tables() -> dict[Path, str]:
 def _representations() -> str:
     rows = []
     for name, representation in REPRESENTATIONS.items():
-        for opt in representation.options().values():
+        for opt in options_of(representation.options):
             default = "" if opt.default is None else str(as_text(opt.default))
             rows.append((f"`{name}:{opt.name}=`", ", ".join(opt.choices) or opt.metavar, default, opt.help))
     return _table(rows, "`--phi`", "value", "default", "what")

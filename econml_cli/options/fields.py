@@ -115,6 +115,11 @@ def options_of(cls: type) -> tuple[Option, ...]:
     return tuple(found)
 
 
+def values_of(options: Any, cls: type) -> dict[str, Any]:
+    """The values that an options object has of the options that `cls`, a dataclass it inherits from, declares."""
+    return {field.name: getattr(options, field.name) for field in dataclasses.fields(cls)}
+
+
 def coerce(opt: Option, raw: Any) -> Any:
     """Read one value as the option's type, from a flag, YAML, JSON or the environment.
 

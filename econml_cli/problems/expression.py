@@ -12,9 +12,8 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from econml_cli.errors import ConfigError, suggest
+from econml_cli.problems.lazily import np
 
 #: function of one argument -> its name in NumPy and jax.numpy
 FUNCTIONS = {

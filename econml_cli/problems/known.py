@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +11,7 @@ from flax import nnx
 
 from econml_cli.problems import losses
 from econml_cli.problems.base import Batch, Split
-from econml_cli.problems.options import Nodes
+from econml_cli.problems.nodes import Nodes, nodes
 
 #: points of the dense grid on which a function of one input is compared with the truth
 GRID = 4001
@@ -32,17 +32,6 @@ def residual(problem: Any, model: Any, batch: Batch) -> jax.Array:
 def outputs(model: Any, x: jax.Array) -> jax.Array:
     """f(x), [n, dout]; compiled once for all models of one shape."""
     return model(x)
-
-
-def nodes(kind: Literal["equispaced", "chebyshev"], n: int, low: float, high: float) -> np.ndarray:
-    """n points of [low, high], ascending, float64: from end to end, or the roots of the Chebyshev polynomial T_n.
-
-    Source: Trefethen (2019), Approximation Theory and Approximation Practice, chapter 2.
-    """
-    if kind == "equispaced":
-        return np.linspace(low, high, n)
-    roots = -np.cos(np.pi * (2 * np.arange(n) + 1) / (2 * n))
-    return (low + high) / 2 + (high - low) / 2 * roots
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from econml_cli.models.polynomial import VANDER, PolynomialFeatures
 from econml_cli.models.random_features import RandomFeatureModel, RandomFeatures
 from econml_cli.models.terms import number, terms
 from econml_cli.options.fields import options_of
-from econml_cli.problems.known import nodes
+from econml_cli.problems.nodes import nodes
 from econml_cli.training.precision import precision
 
 BASES = ("monomial", "chebyshev", "legendre", "hermite")

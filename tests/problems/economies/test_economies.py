@@ -18,8 +18,7 @@ from econml_cli.config.fit_config import build
 from econml_cli.errors import ConfigError
 from econml_cli.problems.economies import economics
 from econml_cli.problems.economies.brock_mirman import BrockMirman
-from econml_cli.problems.economies.investment import Investment, linear_policy
-from econml_cli.problems.economies.parameters import InvestmentOptions
+from econml_cli.problems.economies.investment import Investment, InvestmentOptions, linear_policy
 from econml_cli.problems.economies.simulation import impulse_response, simulate
 from econml_cli.problems.economies.verdicts import judge
 from econml_cli.runs.directory import Run

@@ -1,7 +1,12 @@
-"""The options of each model: what becomes its flags, its config keys and its sweep keys. Standard library only."""
+"""The models by name: the options of each (flags, config keys, sweep keys) and its row. Standard library only.
 
-from dataclasses import dataclass
-from typing import Literal
+Options are declared here and nowhere else: a constructor takes those of its model as keyword arguments. They are not in
+the model's own file, because help and completion read them and must not wait for Flax.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from econml_cli.options.fields import option
 
@@ -17,14 +22,12 @@ class LinearOptions:
 
     bias: bool = option(True, "add an intercept b")
     solver: Solver = option("gradient", "trained by gradient, or ordinary least squares (lstsq)")
-    init: Init = option(
-        "lecun_normal", "initial weights: Flax's default, or PyTorch's U(-1/sqrt(fan_in), 1/sqrt(fan_in))"
-    )
+    init: Init = option("lecun_normal", INIT)
 
 
 @dataclass(frozen=True)
-class PolynomialOptions:
-    """f(x) = W'phi(x), phi(x) products of polynomials of the inputs."""
+class PolynomialFeaturesOptions:
+    """phi(x): products of polynomials of the inputs."""
 
     degree: int = option(3, "largest degree: of a product (total), or in each input (tensor, none)", ge=0, le=1000)
     basis: Literal["chebyshev", "legendre", "monomial", "hermite"] = option(
@@ -38,12 +41,18 @@ class PolynomialOptions:
         "what is mapped to [-1, 1] of every input (default: from its smallest to its largest; hermite: mean -/+ sd)",
         metavar="LOW,HIGH",
     )
+
+
+@dataclass(frozen=True)
+class PolynomialOptions(PolynomialFeaturesOptions):
+    """f(x) = W'phi(x), phi(x) products of polynomials of the inputs."""
+
     solver: Solver = option("lstsq", "least squares in float64 (lstsq), or trained by gradient")
 
 
 @dataclass(frozen=True)
 class RandomFeaturesOptions:
-    """f(x) = W'phi(x), phi(x) a hidden layer that stays as it was drawn."""
+    """phi(x): a hidden layer that stays as it was drawn."""
 
     num_features: int = option(200, "how many random features", ge=1)
     nonlinearity: Literal["relu", "cosine"] = option(
@@ -51,6 +60,12 @@ class RandomFeaturesOptions:
     )
     bias: bool = option(False, "a random bias in relu features (few inputs need it)")
     length_scale: float = option(1.0, "length scale of cosine features", gt=0, traced=True)
+
+
+@dataclass(frozen=True)
+class RandomFeatureModelOptions(RandomFeaturesOptions):
+    """f(x) = W'phi(x), phi(x) a hidden layer that stays as it was drawn."""
+
     ridge: float = option(0.0, "penalty on the squared weights; 0: minimum norm", ge=0, traced=True)
     solver: Solver = option("lstsq", "least squares in float64 (lstsq), or trained by gradient")
 
@@ -124,3 +139,50 @@ class ResNetOptions:
     layer_norm: bool = option(False, "layer normalisation before each activation")
     dropout: float = option(0.0, "share of units dropped at random in a block while training; 0: none", ge=0, lt=1)
     init: Init = option("lecun_normal", INIT)
+
+
+@dataclass(frozen=True)
+class ModelEntry:
+    """One row: where the NNX module lives ("module:Class"), its options, one line of help, its natural problem, and its
+    recipe (defaults of problem and trainer options that suit it; the problem's own recipe beats them)."""
+
+    target: str
+    options: type
+    help: str
+    problem: str | None = None
+    recipe: Mapping[str, Any] = field(default_factory=dict)
+
+
+MODELS: dict[str, ModelEntry] = {
+    "linear": ModelEntry("econml_cli.models.linear:Linear", LinearOptions, "affine map W'x + b"),
+    "polynomial": ModelEntry(
+        "econml_cli.models.polynomial:Polynomial",
+        PolynomialOptions,
+        "polynomial in one basis or another, solved exactly",
+    ),
+    "random_features": ModelEntry(
+        "econml_cli.models.random_features:RandomFeatureModel",
+        RandomFeatureModelOptions,
+        "fixed random hidden layer, least squares of minimum norm",
+    ),
+    "kernel": ModelEntry(
+        "econml_cli.models.kernel:KernelRegression",
+        KernelOptions,
+        "kernel ridge, or ridgeless interpolation",
+    ),
+    "mlp": ModelEntry("econml_cli.models.mlp:MLP", MLPOptions, "multilayer perceptron (the lecture's)"),
+    "resnet": ModelEntry("econml_cli.models.resnet:ResNet", ResNetOptions, "residual MLP"),
+    "deep_set": ModelEntry(
+        "econml_cli.models.deep_set:DeepSet",
+        DeepSetOptions,
+        "function of a set, in whatever order and number",
+        problem="symmetric",
+    ),
+    "autoencoder": ModelEntry(
+        "econml_cli.models.autoencoder:Autoencoder",
+        AutoencoderOptions,
+        "representation learnt by reconstruction (linear: PCA's)",
+        problem="factor",
+        recipe={"loss": "reconstruction"},
+    ),
+}
