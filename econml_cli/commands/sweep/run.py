@@ -116,7 +116,7 @@ def run_command(
     from econml_cli.sweeps.run import open_directory
     from econml_cli.sweeps.run.directory import slug
     from econml_cli.sweeps.run.plan import Plan
-    from econml_cli.sweeps.spec import schema
+    from econml_cli.sweeps.spec import schema, trial_config
 
     seconds, kept = _seconds(timeout), _kept(keep)
     sweep = schema.load(file, _command(file, model, problem, fix or []))
@@ -124,7 +124,7 @@ def run_command(
     directory, begun = open_directory.open_directory(
         sweep, Path(out) if out else runs_dir / slug(sweep.name), seed, storage, study, resume, _line()
     )
-    sweep = open_directory.with_environment(sweep, begun)
+    sweep = trial_config.under(sweep, begun.environment)
     plan = Plan(
         seed=begun.seed,
         count=trials,
