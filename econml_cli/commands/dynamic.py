@@ -35,14 +35,14 @@ def make_context(
     info_name: str | None,
     args: list[str],
     *,
-    switches: tuple[str, ...] = (),
+    switches: frozenset[str] = frozenset(),
     **extra: Any,
 ) -> Any:
     """The context of a command with the chosen model's and problem's options.
 
     Args:
         command: "econml fit". sections_of: (model, problem) -> what is offered. callback: (model, problem, what was
-            given). switches: flags of this command alone, which take no value. extra: as Click hands it over.
+            given). switches: boolean options of this command alone. extra: as Click hands it over.
 
     Raises:
         ConfigError: no such model, problem or option.
@@ -50,7 +50,7 @@ def make_context(
     args = choose.spell_representations(args)
     half_typed = extra.get("resilient_parsing")  # completion must not fail on such a line
     try:
-        choice, seen = choose.from_arguments([arg for arg in args if arg.partition("=")[0] not in switches], resumed)
+        choice, seen = choose.from_arguments(args, resumed, switches)
         model, problem = choice.model, choice.problem
     except EconmlError:
         if not half_typed:
@@ -89,4 +89,4 @@ def config(model: str, problem: str, file: str | None, flags: Mapping[str, Any])
         ConfigError: as `choose.resolve`, `Choice.config` and `choose.config_file`.
     """
     typed = [(configs.TYPED, {**flags, "model": model, "problem": problem})]
-    return choose.resolve(typed, choose.config_file({"config": file}), os.environ).config()
+    return choose.resolve(typed, choose.config_file({"config": file}, os.environ), os.environ).config()

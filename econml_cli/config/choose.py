@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -97,17 +98,21 @@ def config_file(typed: Mapping[str, Any], environment: Mapping[str, str] = NO_VA
 
 
 def from_arguments(
-    args: Sequence[str], resumed: Callable[[str, str | None], Layers] = lambda run, runs_dir: ()
+    args: Sequence[str],
+    resumed: Callable[[str, str | None], Layers] = lambda run, runs_dir: (),
+    switches: AbstractSet[str] = frozenset(),
 ) -> tuple[Choice, Peek]:
     """What the words after `econml fit` ask for, found out before it is known which options there are; and those words.
 
     Args:
-        resumed: (what --resume names, --runs-dir) -> the layer of that run.
+        resumed: (what --resume names, --runs-dir) -> the layer of that run. switches: boolean options that only this
+            command has.
 
     Raises:
         ConfigError: as `resolve` and `config_file`.
     """
-    seen = peek(args, _switches())
+    known = _switches() | switches
+    seen = peek(args, known)
     named = {**configs.read_environment(("model", "problem", "config", "resume", "runs_dir")), **seen.values}
     own_code.name(seen.argument, named.get("model"), named.get("problem"))
     flags = {name: value for name, value in seen.values.items() if name not in _RUN}
@@ -117,7 +122,7 @@ def from_arguments(
     else:
         choice = resolve(typed, config_file(named), os.environ)
     own = {opt.name for opt in configs.offered(choice.model, choice.problem).values() if opt.is_bool}
-    return choice, peek(args, _switches() | own)
+    return choice, peek(args, known | own)
 
 
 def _switches() -> frozenset[str]:

@@ -111,9 +111,11 @@ def fill(cls: type, layers: Layers, wrong: list[str]) -> Any:
     for opt in options_of(cls):
         found = next(((source, layer[opt.name]) for source, layer in layers if opt.name in layer), None)
         if found is None:
+            if opt.required:
+                wrong.append(f"{opt.flag} {opt.metavar} is missing: {opt.help}")
             continue
         try:
-            values[opt.name] = coerce(opt, found[1])
+            values[opt.attribute] = coerce(opt, found[1])
         except ValueError as error:
             source = variable(opt.name) if found[0] == ENVIRONMENT else found[0]
             wrong.append(f"{opt.flag} {error}" + (f" ({source})" if source != TYPED else ""))

@@ -29,16 +29,23 @@ def option(
     lt: float | None = None,
     metavar: str | None = None,
     traced: bool = False,
+    required: bool = False,
+    repeated: bool = False,
+    hidden: bool = False,
+    short: str | None = None,
 ) -> Any:
-    """Declare one option: a dataclass field with its help line and its bounds (>=, >, <=, <).
+    """Declare one option: a dataclass field with its help line and its bounds (>=, >, <=, <). A field `with_` is the
+    option `with`.
 
     `traced`: a number that the compiled training takes as an argument, or that only the data depend on, so that fits
-    which differ in nothing else share one program.
+    which differ in nothing else share one program. `required`: there is no default. `repeated`: texts, of which a
+    command line gives one at a time. `hidden`: not in the help. `short`: another spelling, such as -n.
     """
     bounds = {">=": ge, ">": gt, "<=": le, "<": lt}
     kept = {k: v for k, v in bounds.items() if v is not None}
     metadata = {"help": help, "bounds": kept, "metavar": metavar, "traced": traced}
-    return dataclasses.field(default=default, metadata=metadata)
+    more = {"required": required, "repeated": repeated, "hidden": hidden, "short": short}
+    return dataclasses.field(default=default, metadata={**metadata, **more})
 
 
 @dataclass(frozen=True)
@@ -52,6 +59,11 @@ class Option:
     bounds: Mapping[str, float]
     metavar: str
     traced: bool = False
+    required: bool = False
+    repeated: bool = False
+    hidden: bool = False
+    short: str | None = None
+    attribute: str = ""
 
     @property
     def flag(self) -> str:
@@ -101,8 +113,8 @@ def options_of(cls: type) -> tuple[Option, ...]:
     found = []
     for field in dataclasses.fields(cls):
         kind, meta = _unwrap(hints[field.name]), field.metadata
-        metavar = _metavar(kind, meta["metavar"])
-        found.append(Option(field.name, kind, field.default, meta["help"], meta["bounds"], metavar, meta["traced"]))
+        shown = {**meta, "metavar": _metavar(kind, meta["metavar"])}
+        found.append(Option(field.name.removesuffix("_"), kind, field.default, attribute=field.name, **shown))
     return tuple(found)
 
 
@@ -144,7 +156,8 @@ def as_text(value: Any) -> Any:
 
 
 def _read_list(opt: Option, raw: Any) -> tuple[Any, ...]:
-    parts = raw.split(",") if isinstance(raw, str) else raw if isinstance(raw, list | tuple) else [raw]
+    separated = isinstance(raw, str) and not opt.repeated
+    parts = raw.split(",") if separated else raw if isinstance(raw, list | tuple) else [raw]
     words = [part for part in parts if str(part).strip()]
     if opt.element is str:
         return tuple(str(word).strip() for word in words)

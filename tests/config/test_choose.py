@@ -8,7 +8,6 @@ import yaml
 
 from econml_cli.config import choose
 from econml_cli.config.fit_config import TYPED
-from econml_cli.errors import ConfigError
 from econml_cli.python import api
 from econml_cli.sweeps.spec import schema, trial_config
 from econml_cli.sweeps.spec.target import option_of
