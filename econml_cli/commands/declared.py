@@ -123,6 +123,20 @@ class Command:
 
         return Declared
 
+    def check(self, command: Any, args: Sequence[str]) -> None:
+        """Say what is wrong with a command line, and do nothing.
+
+        Args:
+            command: this command, as Typer has made it.
+
+        Raises:
+            ConfigError: it says what. Click's errors likewise.
+        """
+        values = dict(command.make_context(command.name, list(args)).params)
+        for argument in self.arguments:
+            values.pop(argument.name)
+        self.read(given(values, self.sections))
+
     def unknown(self, flag: str) -> ConfigError:
         """The answer to an option that it does not have: the nearest one."""
         near = suggest(flag, [opt.flag for opt in self.options.values() if not opt.hidden])

@@ -58,7 +58,12 @@ def parameters(opt: Option, section: Section) -> list[inspect.Parameter]:
         names = f"{opt.flag}/{negative}" if both else opt.flag
         found: list[tuple[str, Any]] = [(opt.attribute, Annotated[bool | None, typer.Option(names, **shown)])]
         if not both:
-            found.append((f"{NOT}{opt.attribute}", Annotated[bool | None, typer.Option(negative, hidden=True, help=f"not {opt.flag}")]))
+            found.append(
+                (
+                    f"{NOT}{opt.attribute}",
+                    Annotated[bool | None, typer.Option(negative, hidden=True, help=f"not {opt.flag}")],
+                )
+            )
     else:
         group = problems.GROUP if opt.name == "problem" else None
         shown["autocompletion"] = completion(choices_of(opt), group) if choices_of(opt) else None
