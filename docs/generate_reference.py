@@ -29,9 +29,10 @@ INTRO = """# Command line reference
 
 Options are the same with hyphens or underscores (`--num-epochs`, `--num_epochs`) and take their value after a space or
 `=`. Switches are also `--no-X`, `--x=False`, `--x False`. Flags beat environment variables, which beat `--config FILE`
-where a command has it, which beats the defaults. Variables of `econml fit` are `ECONML_<OPTION>` (`ECONML_LR`), those of
-other commands `ECONML_<COMMAND>_<OPTION>` (`ECONML_EVAL_BOOTSTRAP`, `ECONML_SWEEP_RUN_JOBS`); all read `ECONML_RUNS_DIR`.
-Results go to stdout, progress and errors to stderr. `--debug`, anywhere, shows the full trace of an error.
+where a command has it, which beats the defaults. Variables of `econml fit` are `ECONML_<OPTION>` (`ECONML_LR`), those
+of other commands `ECONML_<COMMAND>_<OPTION>` (`ECONML_EVAL_BOOTSTRAP`, `ECONML_SWEEP_RUN_JOBS`); all of them read
+`ECONML_RUNS_DIR`. Results go to stdout, progress and errors to stderr. `--debug`, anywhere, shows the full trace of an
+error.
 
 | exit code | meaning |
 | --- | --- |

@@ -45,8 +45,8 @@ def test_several_questions_make_one_json_document(econml, ols):
     ran = econml("eval", "ols", "--decompose", "--draws", 500, "--effects", "--pdp", "x1", "--pdp", "x3", "--json")
     assert ran.code == 0, ran.stderr
     assert ran.stderr.startswith(
-        "econml eval: --decompose is `econml eval risk ols`, --effects is `econml eval effects ols`, --pdp is `econml eval "
-        "partial-dependence ols --column x1 --column x3` now.\n"
+        "econml eval: --decompose is `econml eval risk ols`, --effects is `econml eval effects ols`, --pdp is "
+        "`econml eval partial-dependence ols --column x1 --column x3` now.\n"
     )
     found = json.loads(ran.stdout)
     assert list(found) == ["decomposition", "effects", "partial_dependence"]
