@@ -23,7 +23,7 @@ from econml_cli.options.fields import option
 
 
 @dataclass(frozen=True)
-class TestOptions:
+class ComparisonOptions:
     """Which tests."""
 
     baseline: str | None = option(None, "the run that the others are tested against (the first)", metavar="RUN")
@@ -36,7 +36,7 @@ class TestOptions:
 
 def compare(
     runs: list[str] | None,
-    tests: TestOptions,
+    tests: ComparisonOptions,
     rows: RowOptions,
     weights: CheckpointOptions,
     lookup: LookupOptions,
@@ -56,7 +56,7 @@ def compare(
 
 def show(
     runs: Sequence[Any],
-    tests: TestOptions,
+    tests: ComparisonOptions,
     rows: RowOptions,
     step: int | None,
     around: Mapping[str, Any],
@@ -89,7 +89,7 @@ COMMAND = Command(
     "econml eval compare",
     compare,
     (
-        ("Tests", TestOptions),
+        ("Tests", ComparisonOptions),
         (DATA, RowOptions),
         (DATA, CheckpointOptions),
         (DATA, LookupOptions),

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from econml_cli.commands.eval import compare, learning_curve, partial_dependence, risk, shared
-from econml_cli.commands.eval.compare import TestOptions
+from econml_cli.commands.eval.compare import ComparisonOptions
 from econml_cli.commands.eval.shared import DrawOptions, RowOptions, told
 from econml_cli.errors import ConfigError
 from econml_cli.options.fields import option
@@ -153,6 +153,6 @@ def compare_runs(
     """
     if sample["changes"]:
         raise ConfigError("--compare makes a table of the runs' own data; leave --with out.")
-    tests = TestOptions(asked.baseline, asked.stars, asked.dm, asked.horizon)
+    tests = ComparisonOptions(asked.baseline, asked.stars, asked.dm, asked.horizon)
     rows = RowOptions(sample["data"], sample["missing"])
     compare.show(runs, tests, rows, sample["step"], around, draws, form)
