@@ -32,19 +32,25 @@ def option(
     traced: bool = False,
     table: tuple[str, ...] = (),
     group: str | None = None,
+    required: bool = False,
+    repeated: bool = False,
+    hidden: bool = False,
+    short: str | None = None,
 ) -> Any:
-    """Declare one option: a dataclass field with its help line and its bounds (>=, >, <=, <).
+    """Declare one option: a dataclass field with its help line and its bounds (>=, >, <=, <). A field `with_` is the
+    option `with`.
 
     `traced`: a number that the compiled training takes as an argument, or that only the data depend on, so that fits
-    which differ in nothing else share one program.
-    `table`, `group`: the value is a name of this table, of what packages offer as entry points of this group, or
-    FILE.py:NAME in a file of the user's.
+    which differ in nothing else share one program. `table`, `group`: the value is a name of this table, of what
+    packages offer as entry points of this group, or FILE.py:NAME in a file of the user's. `required`: there is no
+    default. `repeated`: texts, of which a command line gives one at a time. `hidden`: not in the help. `short`: another
+    spelling, such as -n.
     """
     bounds = {">=": ge, ">": gt, "<=": le, "<": lt}
     kept = {k: v for k, v in bounds.items() if v is not None}
-    metadata: dict[str, Any] = {"help": help, "bounds": kept, "metavar": metavar, "traced": traced}
-    metadata |= {"table": table, "group": group}
-    return dataclasses.field(default=default, metadata=metadata)
+    metadata = {"help": help, "bounds": kept, "metavar": metavar, "traced": traced, "table": table, "group": group}
+    more = {"required": required, "repeated": repeated, "hidden": hidden, "short": short}
+    return dataclasses.field(default=default, metadata={**metadata, **more})
 
 
 @dataclass(frozen=True)
@@ -60,6 +66,11 @@ class Option:
     traced: bool = False
     table: tuple[str, ...] = ()
     group: str | None = None
+    required: bool = False
+    repeated: bool = False
+    hidden: bool = False
+    short: str | None = None
+    attribute: str = ""
 
     @property
     def flag(self) -> str:
@@ -109,9 +120,8 @@ def options_of(cls: type) -> tuple[Option, ...]:
     found = []
     for field in dataclasses.fields(cls):
         kind, meta = _unwrap(hints[field.name]), field.metadata
-        metavar = _metavar(kind, meta["metavar"])
-        told = {name: meta[name] for name in ("help", "bounds", "traced", "table", "group")}
-        found.append(Option(field.name, kind, field.default, metavar=metavar, **told))
+        shown = {**meta, "metavar": _metavar(kind, meta["metavar"])}
+        found.append(Option(field.name.removesuffix("_"), kind, field.default, attribute=field.name, **shown))
     return tuple(found)
 
 
@@ -158,7 +168,8 @@ def as_text(value: Any) -> Any:
 
 
 def _read_list(opt: Option, raw: Any) -> tuple[Any, ...]:
-    parts = raw.split(",") if isinstance(raw, str) else raw if isinstance(raw, list | tuple) else [raw]
+    separated = isinstance(raw, str) and not opt.repeated
+    parts = raw.split(",") if separated else raw if isinstance(raw, list | tuple) else [raw]
     words = [part for part in parts if str(part).strip()]
     if opt.element is str:
         return tuple(str(word).strip() for word in words)

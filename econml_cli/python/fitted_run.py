@@ -9,9 +9,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from econml_cli.config import choose
+from econml_cli.config import fit_config as configs
 from econml_cli.config.fit_config import FitConfig
 from econml_cli.errors import ConfigError
 from econml_cli.python import frames, reprs
+from econml_cli.python.interruptible import StopSignal, interruptible
 from econml_cli.runs import health
 from econml_cli.runs.directory import Run
 
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
 
     from econml_cli.evaluation.evaluate import Evaluation
     from econml_cli.export.write import Exported
+    from econml_cli.training.run.recorder import FitResult
 
 
 @dataclass(frozen=True, repr=False)
@@ -236,12 +240,26 @@ class FittedRun:
 
         Warns:
             FitWarning: as `econml_cli.fit`.
-        """
-        from econml_cli.resuming import resume
 
-        given = {"num_epochs": num_epochs, "checkpoint_every": checkpoint_every, "keep": keep}
+        Raises:
+            ConfigError: one member of an ensemble, or a bad value. As `training.fit.resume` otherwise.
+        """
+        if self.run.member is not None:
+            raise ConfigError(f"A member is not resumed alone; resume the whole ensemble {self.name}.")
+        asked = {"num_epochs": num_epochs, "checkpoint_every": checkpoint_every, "keep": keep}
+        given = {name: value for name, value in asked.items() if value is not None}
+        saved = (str(self.path / "config.yaml"), self.config.to_dict())
+        trainer = choose.resolve([(configs.TYPED, given)], [saved]).config().trainer
+        changes = {name: getattr(trainer, name) for name in given}
+
+        from econml_cli.python.progress import sinks
+        from econml_cli.training.fit import resume
+
+        def work(stop_signal: StopSignal) -> "FitResult":
+            return resume(self.run, changes, open_sinks=sinks(progress), stop_signal=stop_signal)
+
         vars(self).pop("model", None)  # it is of the shorter run
-        run = FittedRun(resume(self.run, given, progress).run)
+        run = FittedRun(interruptible(work).run)
         health.warn(run.failed, stacklevel=3)
         return run
 

@@ -439,7 +439,7 @@ def test_the_partial_dependence_is_the_mean_prediction_with_the_column_moved(net
 
 
 def test_an_unknown_column_is_answered_with_the_nearest(wage):
-    with pytest.raises(ConfigError, match=r"--pdp edu: ols reads no column 'edu'. Did you mean 'educ'\?"):
+    with pytest.raises(ConfigError, match=r"--column edu: ols reads no column 'edu'. Did you mean 'educ'\?"):
         partial_dependence(wage, "edu")
     with pytest.raises(ConfigError, match="It reads educ, exper, tenure"):
         partial_dependences(wage, ["educ", "married"])

@@ -57,7 +57,7 @@ def compare(
         ConfigError: the baseline is not among the runs, or the horizon does not fit. As `evaluate` otherwise.
     """
     if not runs:
-        raise ConfigError("--compare needs runs; name some, such as `econml eval runs/ols runs/mlp --compare`.")
+        raise ConfigError("A comparison needs runs; name some, such as `econml eval compare runs/ols runs/mlp`.")
     base = _place(runs, baseline)
     evaluations = [
         evaluate(run, data=data, missing=missing, step=step, bootstrap=bootstrap, bootstrap_seed=bootstrap_seed)
