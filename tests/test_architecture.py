@@ -80,7 +80,7 @@ def test_the_picture_of_the_rooms_is_that_of_the_contracts():
 @pytest.mark.parametrize(
     ("former", "name", "now"),
     [
-        ("econml_cli.problems.economics", "verdicts", "econml_cli.problems.economies.verdicts"),
+        ("econml_cli.problems.economics", "verdicts", "econml_cli.problems.economies.economics"),
         ("econml_cli.problems.simulation", "simulate", "econml_cli.problems.economies.simulation"),
         ("econml_cli.training.folds", "fit_folds", "econml_cli.training.cross_validate"),
         ("econml_cli.trust", "FitWarning", "econml_cli.runs.health"),
