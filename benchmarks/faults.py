@@ -301,8 +301,8 @@ FAULTS = (
     Fault(
         "interval-over-folds-is-normal",
         "wrong constant",
-        old="spread.standard_error(values), len(values) - 1)",
-        new="spread.standard_error(values))",
+        old="standard_errors.standard_error(values), len(values) - 1)",
+        new="standard_errors.standard_error(values))",
     ),
     Fault(
         "diverged-members-averaged",
@@ -382,7 +382,7 @@ FAULTS = (
     Fault(
         "bayes-does-not-wait-for-its-batch",
         "skipped check",
-        old="return min(size - done, left) if book.settled(min(before, count)) == before else 0",
+        old="return min(size - done, left) if assignments.settled(min(before, count)) == before else 0",
         new="return min(size - done, left)",
     ),
     Fault(
@@ -527,8 +527,8 @@ FAULTS = (
     Fault(
         "predict-ignores-missing",
         "ignored option",
-        old="predictions.predict(chosen, data, missing=missing, **options)",
-        new="predictions.predict(chosen, data, **options)",
+        old="predictions.predict(chosen, options.data, missing=options.missing, **given)",
+        new="predictions.predict(chosen, options.data, **given)",
     ),
     Fault(
         "timeout-always-in-seconds",
@@ -539,8 +539,8 @@ FAULTS = (
     Fault(
         "config-file-beats-the-environment",
         "wrong precedence",
-        old="layers.append((file, {name: value",
-        new="layers.insert(1, (file, {name: value",
+        old="layers = [*typed, (configs.ENVIRONMENT, {k: v for k, v in variables.items() if k in offered}), *files]",
+        new="layers = [*typed, *files, (configs.ENVIRONMENT, {k: v for k, v in variables.items() if k in offered})]",
     ),
     # runs, checkpoints, options, code of the user, Python
     Fault(
@@ -594,7 +594,7 @@ FAULTS = (
     Fault(
         "failed-fit-does-not-warn",
         "lost warning",
-        old="run = FittedRun(interruptible(work).run)\n    trust.warn(run.failed, stacklevel=3)",
+        old="run = FittedRun(interruptible(work).run)\n    health.warn(run.failed, stacklevel=3)",
         new="run = FittedRun(interruptible(work).run)",
     ),
 )
