@@ -8,6 +8,7 @@ import typer
 
 from econml_cli.commands.sweep.shared import File, RunsDir, say
 from econml_cli.errors import ConfigError, RunError
+from econml_cli.storage import disk
 
 EACH, SWEEP, OUTPUT = "Each worker", "Sweep", "Output"
 
@@ -111,6 +112,6 @@ def _check(arguments: list[str]) -> None:
 def _write(path: Path, text: str) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        disk.write_text(path, text)
     except OSError as error:
         raise RunError(f"{path} cannot be written: {error}.") from None

@@ -9,6 +9,7 @@ import typer
 from econml_cli.commands.sweep import wandb
 from econml_cli.commands.sweep.shared import File, say
 from econml_cli.errors import ConfigError, RunError
+from econml_cli.storage import disk
 
 SPACE, SEARCH, OUTPUT = "Space", "Search", "Output"
 
@@ -97,7 +98,7 @@ def create_command(
         return
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        disk.write_text(path, text)
     except OSError as error:
         raise RunError(f"{path} cannot be written: {error}.") from None
     typer.echo(path, err=launch)
