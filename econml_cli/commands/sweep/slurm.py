@@ -11,6 +11,7 @@ from econml_cli.commands.declared import Argument, Command
 from econml_cli.commands.sweep.shared import FILE, RunsDirOption, say
 from econml_cli.errors import ConfigError, RunError
 from econml_cli.options.fields import option
+from econml_cli.storage import disk
 
 EACH, SWEEP, OUTPUT = "Each worker", "Sweep", "Output"
 FURTHER = Argument("options", "-- OPTION ...", "After --: options for `econml sweep run`.", many=True)
@@ -130,7 +131,7 @@ def _check(arguments: list[str]) -> None:
 def _write(path: Path, text: str) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        disk.write_text(path, text)
     except OSError as error:
         raise RunError(f"{path} cannot be written: {error}.") from None
 

@@ -13,6 +13,7 @@ from econml_cli.commands.sweep import wandb
 from econml_cli.commands.sweep.shared import FILE, say
 from econml_cli.errors import ConfigError, RunError
 from econml_cli.options.fields import option
+from econml_cli.storage import disk
 
 SPACE, SEARCH, OUTPUT = "Space", "Search", "Output"
 
@@ -107,7 +108,7 @@ def create(name: str | None, space: SpaceOptions, search: SearchOptions, output:
         return
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        disk.write_text(path, text)
     except OSError as error:
         raise RunError(f"{path} cannot be written: {error}.") from None
     typer.echo(path, err=output.launch)
