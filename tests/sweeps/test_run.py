@@ -85,8 +85,8 @@ def test_random_trials_are_the_points_that_sample_prints(econml):
 def learns_at_once(monkeypatch):
     """Method bayes learns from two trials and proposes two together; by its own numbers it would begin at the 16th."""
     monkeypatch.setattr("econml_cli.sweeps.study.proposals.STARTUP", 2)
-    for module in ("engine", "rounds"):
-        monkeypatch.setattr(f"econml_cli.sweeps.{module}.BATCH", 2)
+    for module in ("engine", "batches"):
+        monkeypatch.setattr(f"econml_cli.sweeps.run.{module}.BATCH", 2)
 
 
 @pytest.mark.slow
