@@ -62,6 +62,7 @@ class AssetPricing:
     task: Task | None = None
     din, dout, loss_scale = 1, 1, 1.0
     loss, verdicts, observed = economics.loss, economics.verdicts, economics.zero
+    start, observe = economics.time_zero, economics.time_alone  # the state is t
     shock_size = 0
     impulses: ClassVar[dict[str, int]] = {}
     bars: ClassVar = {
@@ -106,14 +107,6 @@ class AssetPricing:
     def truth(self, x: jax.Array) -> jax.Array:
         """H x_t, [n, 1]."""
         return self.H0 + self.H1 * self.dividend(x)
-
-    def start(self, paths: int) -> jax.Array:
-        """t = 0."""
-        return jnp.zeros(paths)
-
-    def observe(self, state: jax.Array) -> jax.Array:
-        """t, [paths, 1]."""
-        return state[:, None]
 
     def step(self, model: Any, state: jax.Array, shock: jax.Array) -> tuple[jax.Array, dict[str, jax.Array]]:
         """The next period, and price and dividend of this one."""

@@ -72,6 +72,7 @@ class AssetPricingKernel:
     task: Task | None = None
     din, dout, loss_scale = 1, 1, 1.0
     loss, verdicts, observed = economics.loss, economics.verdicts, economics.zero
+    start, observe = economics.time_zero, economics.time_alone  # the state is t
     shock_size = 0
     impulses: ClassVar[dict[str, int]] = {}
     bars: ClassVar = {
@@ -192,14 +193,6 @@ class AssetPricingKernel:
         panels = width[:, None] * np.einsum("pqj,q->pj", k(nodes, t), self._weights)
         gram = k(t, t)
         return gram, gram[1:] - gram[:1] - self.p.r * np.cumsum(panels, axis=0)
-
-    def start(self, paths: int) -> jax.Array:
-        """t = 0."""
-        return jnp.zeros(paths)
-
-    def observe(self, state: jax.Array) -> jax.Array:
-        """t, [paths, 1]."""
-        return state[:, None]
 
     def step(self, model: Any, state: jax.Array, shock: jax.Array) -> tuple[jax.Array, dict[str, jax.Array]]:
         """t + 1; price, dividend and the truth."""

@@ -48,6 +48,16 @@ def zero(problem: Any, batch: Batch) -> Any:
     return batch.y
 
 
+def time_zero(problem: Any, paths: int) -> jax.Array:
+    """The first state of an economy whose state is the time t: 0, [paths]."""
+    return jnp.zeros(paths)
+
+
+def time_alone(problem: Any, state: jax.Array) -> jax.Array:
+    """What the model reads where the state is the time t: t, [paths, 1]."""
+    return state[:, None]
+
+
 def gauss_hermite(n: int) -> tuple[np.ndarray, np.ndarray]:
     """Nodes and weights [n] with sum of weights * g(nodes) = E g(e), e ~ N(0, 1), exact for polynomials of degree
     2n - 1. Source: Judd (1998), Numerical Methods in Economics, section 7.2."""

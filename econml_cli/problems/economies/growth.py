@@ -65,6 +65,7 @@ class Growth:
     task: Task | None = None
     din, dout, loss_scale = 1, 1, 1.0
     loss, verdicts, observed = economics.loss, economics.verdicts, economics.zero
+    start, observe = economics.time_zero, economics.time_alone  # the state is t
     shock_size = 0
     impulses: ClassVar[dict[str, int]] = {}
     unstable = (
@@ -123,14 +124,6 @@ class Growth:
         last = len(self.saddle) - 1
         at = jnp.clip(jnp.round(x), 0, last).astype(int)
         return self.productivity(x) * jnp.asarray(self.saddle, x.dtype)[at]
-
-    def start(self, paths: int) -> jax.Array:
-        """t = 0."""
-        return jnp.zeros(paths)
-
-    def observe(self, state: jax.Array) -> jax.Array:
-        """t, [paths, 1]."""
-        return state[:, None]
 
     def step(self, model: Any, state: jax.Array, shock: jax.Array) -> tuple[jax.Array, dict[str, jax.Array]]:
         """The next period, and capital, output and consumption of this one."""
