@@ -70,10 +70,8 @@ def learning(run: Any, samples: tuple[int, ...], replications: int | None, draws
 def draw(found: Any, plot: Path) -> None:
     """The curve as a figure."""
     from econml_cli.evaluation.risk.risk_curve import plot as curve
-    from econml_cli.output import figure_files
 
-    figure_files.save(curve(found), plot)
-    told(f"drawn in {plot}")
+    shared.save_figure(curve(found), plot)
 
 
 COMMAND = Command(

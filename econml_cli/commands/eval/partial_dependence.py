@@ -15,7 +15,6 @@ from econml_cli.commands.eval.shared import (
     ChangeOptions,
     FormOptions,
     RowOptions,
-    told,
 )
 from econml_cli.options.fields import option
 
@@ -70,10 +69,8 @@ def partial_dependence(
 def draw(found: Any, plot: Path) -> None:
     """The panels."""
     from econml_cli.evaluation.marginal.partial_dependence import figure
-    from econml_cli.output import figure_files
 
-    figure_files.save(figure(found), plot)
-    told(f"drawn in {plot}")
+    shared.save_figure(figure(found), plot)
 
 
 COMMAND = Command(

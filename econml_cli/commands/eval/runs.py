@@ -174,10 +174,8 @@ def _write(run: Any, sample: dict[str, Any], path: Path) -> None:
 def _draw(run: Any, sample: dict[str, Any], plot: Path) -> None:
     """The fit as a figure."""
     from econml_cli.evaluation.drawing import figures
-    from econml_cli.output import figure_files
 
-    figure_files.save(figures.figure(run, **sample), plot)
-    told(f"drawn in {plot}")
+    shared.save_figure(figures.figure(run, **sample), plot)
 
 
 def _evaluate(chosen: Sequence[Any], options: dict[str, Any], sort: str | None, form: str) -> None:

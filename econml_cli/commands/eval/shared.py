@@ -134,6 +134,14 @@ def check_plot(plot: Path | None) -> None:
         figure_files.check_file(plot)
 
 
+def save_figure(figure: Any, plot: Path) -> None:
+    """Write a figure, and say where it is."""
+    from econml_cli.output import figure_files
+
+    figure_files.save(figure, plot)
+    told(f"drawn in {plot}")
+
+
 def show(parts: Mapping[str, Any], form: str) -> None:
     """Print answers by name, their notes on stderr."""
     from econml_cli.evaluation import answer
