@@ -40,7 +40,7 @@ FITS = {
 }
 SWEEP = """\
 program: econml
-command: [econml, fit, mlp]
+command: [econml, fit, mlp, "${args}"]
 method: grid
 metric: {name: val_loss, goal: minimize}
 parameters:

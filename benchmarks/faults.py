@@ -92,8 +92,8 @@ FAULTS = (
     Fault(
         "last-hidden-layer-takes-output-bias",
         "off by one",
-        old="i <= self.depth else output_bias\n            layer = affine(",
-        new="i < self.depth else output_bias\n            layer = affine(",
+        old="i <= self.depth else p.output_bias\n            layer = affine(",
+        new="i < self.depth else p.output_bias\n            layer = affine(",
     ),
     Fault(
         "second-norm-never-used",
@@ -166,7 +166,7 @@ FAULTS = (
     Fault(
         "loss-of-a-table-in-the-wrong-unit",
         "wrong unit",
-        old="self.loss_scale = aim.scale**2",
+        old="self.loss_scale = aim.scale**row.power",
         new="self.loss_scale = aim.scale",
     ),
     Fault(
@@ -209,8 +209,8 @@ FAULTS = (
     Fault(
         "last-batch-weighs-too-much",
         "wrong constant",
-        old="objective = total / losses.shape[0]",
-        new="objective = total / (losses.shape[0] if weights is None else jnp.sum(weights))",
+        old="objective = summed / losses.shape[0]",
+        new="objective = summed / (losses.shape[0] if counts is None else jnp.sum(counts))",
     ),
     Fault(
         "stop-loss-looks-at-the-training-loss",
@@ -243,10 +243,28 @@ FAULTS = (
         new="return after, metrics",
     ),
     Fault(
+        "another-loss-as-a-method-solved-by-least-squares",
+        "skipped check",
+        old="return not losses.is_own(setup.problem) or _tried(setup)",
+        new="return True",
+    ),
+    Fault(
+        "weights-dropped-in-training",
+        "dropped term",
+        old="summed = total(losses, product(counts, batch.w))",
+        new="summed = total(losses, counts)",
+    ),
+    Fault(
+        "weights-dropped-in-metrics",
+        "dropped term",
+        old="return _weighted(_together(found), w)",
+        new="return _together(found)",
+    ),
+    Fault(
         "classes-solved-by-least-squares",
         "skipped check",
-        old="if setup.solved and setup.problem.task not in SQUARED_ERROR and",
-        new="if setup.solved and setup.problem.task is None and",
+        old="if not is_squared_error(setup):\n        row",
+        new="if losses.of(setup.problem) is losses.EQUATIONS:\n        row",
     ),
     Fault("lm-leaves-out-a-penalty", "skipped check", old='if found["penalty"] != 0:', new='if found["penalty"] < 0:'),
     # evaluation: metrics, intervals, tests, risk, effects, changed problems, simulation, drawing, layout
@@ -283,8 +301,8 @@ FAULTS = (
     Fault(
         "interval-over-folds-is-normal",
         "wrong constant",
-        old="spread.standard_error(values), len(values) - 1)",
-        new="spread.standard_error(values))",
+        old="standard_errors.standard_error(values), len(values) - 1)",
+        new="standard_errors.standard_error(values))",
     ),
     Fault(
         "diverged-members-averaged",
@@ -338,8 +356,8 @@ FAULTS = (
     Fault(
         "second-line-of-a-title-is-latex",
         "unescaped output",
-        old="{' '.join(grid.title.split())}",
-        new="{grid.title}",
+        old="{' '.join(table.title.split())}",
+        new="{table.title}",
     ),
     # sweeps: schema, space, distributions, pruning, study, storage, engine, page, Slurm, W&B
     Fault(
@@ -364,7 +382,7 @@ FAULTS = (
     Fault(
         "bayes-does-not-wait-for-its-batch",
         "skipped check",
-        old="return min(size - done, left) if book.settled(min(before, count)) == before else 0",
+        old="return min(size - done, left) if assignments.settled(min(before, count)) == before else 0",
         new="return min(size - done, left)",
     ),
     Fault(
@@ -509,8 +527,8 @@ FAULTS = (
     Fault(
         "predict-ignores-missing",
         "ignored option",
-        old="predictions.predict(chosen, data, missing=missing, **options)",
-        new="predictions.predict(chosen, data, **options)",
+        old="predictions.predict(chosen, options.data, missing=options.missing, **given)",
+        new="predictions.predict(chosen, options.data, **given)",
     ),
     Fault(
         "timeout-always-in-seconds",
@@ -521,8 +539,8 @@ FAULTS = (
     Fault(
         "config-file-beats-the-environment",
         "wrong precedence",
-        old="layers.append((file, {name: value",
-        new="layers.insert(1, (file, {name: value",
+        old="layers = [*typed, (configs.ENVIRONMENT, {k: v for k, v in variables.items() if k in offered}), *files]",
+        new="layers = [*typed, *files, (configs.ENVIRONMENT, {k: v for k, v in variables.items() if k in offered})]",
     ),
     # runs, checkpoints, options, code of the user, Python
     Fault(
@@ -576,7 +594,7 @@ FAULTS = (
     Fault(
         "failed-fit-does-not-warn",
         "lost warning",
-        old="run = FittedRun(interruptible(work).run)\n    trust.warn(run.failed, stacklevel=3)",
+        old="run = FittedRun(interruptible(work).run)\n    health.warn(run.failed, stacklevel=3)",
         new="run = FittedRun(interruptible(work).run)",
     ),
 )

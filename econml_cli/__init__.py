@@ -4,8 +4,8 @@
     run = econml_cli.fit("mlp", problem="linear", lr=1e-3)
 
 Everything the `econml` command can do is a library call here: see `econml_cli.python`, `econml_cli.training`,
-`econml_cli.evaluation`, `econml_cli.inspection` and `econml_cli.runs`. Importing this package imports none of them, so it
-stays light: a name of `__all__` is imported when it is first used.
+`econml_cli.evaluation`, `econml_cli.inspection` and `econml_cli.runs`. Importing this package imports none of them,
+so it stays light: a name of `__all__` is imported when it is first used.
 """
 
 import importlib

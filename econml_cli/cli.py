@@ -23,8 +23,16 @@ from econml_cli.version import __version__
 ClickError: type[Exception] = typer.BadParameter.__mro__[2]
 
 
+#: the commands as the help lists them
+ORDER = ("fit", "eval", "predict", "simulate", "export", "report", "inspect", "sweep")
+
+
 class RootGroup(TyperGroup):
     """The list of commands as plain text: loading rich would take longer than all the rest of `econml --help`."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """The commands in the order in which one comes to need them."""
+        return sorted(super().list_commands(ctx), key=ORDER.index)
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Usage, options and commands, without panels (each command's own help has them)."""
@@ -66,11 +74,9 @@ def _fit() -> None:  # FitCommand replaces it once it has seen the arguments
     raise AssertionError
 
 
-app.command("eval", short_help="Evaluate fitted runs: losses, errors, intervals.")(eval_.eval_command)
-app.command("predict", short_help="Write the rows of a file with predictions.")(predict.predict_command)
-app.command("simulate", short_help="Simulate an economic model under its fitted policy.")(simulate.simulate_command)
-app.command("export", short_help="Write a fitted model for PyTorch, ONNX, NumPy, JAX.")(export.export_command)
-app.command("report", short_help="Write fitted runs as one page.")(report.report_command)
+app.add_typer(eval_.app, name="eval", short_help="Evaluate fitted runs: losses, errors, intervals.")
+for command in (predict.COMMAND, simulate.COMMAND, export.COMMAND, report.COMMAND):
+    command.add_to(app)
 app.add_typer(inspect.app, name="inspect", short_help="Show checkpoints, runs, models and problems.")
 app.add_typer(sweep.app, name="sweep")
 

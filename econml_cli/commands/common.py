@@ -1,21 +1,45 @@
-"""Options that several commands have in the same words."""
+"""Options and arguments that several commands have in the same words."""
 
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import typer
-
+from econml_cli.commands.declared import Argument
 from econml_cli.errors import ConfigError, plural
+from econml_cli.options.fields import option
 
 #: replications of a bootstrap that has ends of a 95 % interval: one beyond each of them
 LEAST_BOOTSTRAP = 40
+#: the panel of options that are in no panel of their own
+OPTIONS = "Options"
 
-Member = Annotated[
-    int | None,
-    typer.Option("--member", min=0, metavar="K", help="Of an ensemble, only this member; 0 is the first."),
-]
+RUN = Argument("run", "RUN", "A run directory, or a name in --runs-dir (default: the newest).")
+ONE_RUN = Argument("run", "RUN", "A run directory, or a name in --runs-dir.", required=True)
+RUNS = Argument("runs", "RUN", "Run directories, or names in --runs-dir (default: the newest).", many=True)
+
+
+@dataclass(frozen=True)
+class RunsDirOption:
+    """Where runs are."""
+
+    runs_dir: str = option("runs", "where runs are looked up by name", metavar="DIR")
+
+
+@dataclass(frozen=True)
+class LookupOptions(RunsDirOption):
+    """Where runs, and further options, are."""
+
+    config: str | None = option(None, "read options of this command from a YAML file", metavar="FILE")
+
+
+@dataclass(frozen=True)
+class CheckpointOptions:
+    """Which weights of a run are meant."""
+
+    step: int | None = option(None, "use the checkpoint of this epoch (default: the best or newest)", metavar="EPOCH")
+    member: int | None = option(None, "of an ensemble, only this member; 0 is the first", ge=0, metavar="K")
 
 
 def say(command: str, message: str) -> None:
@@ -32,6 +56,11 @@ def write_rows(frame: Any, out: str, say: Callable[[str], None]) -> None:
     else:
         predictions.write(frame, Path(out))
     say(f"{plural(len(frame), 'row')} written to {'stdout' if out == '-' else out}")
+
+
+def path_of(name: str | None) -> Path | None:
+    """A file that an option names."""
+    return None if name is None else Path(name)
 
 
 def check_bootstrap(replications: int) -> None:

@@ -1,5 +1,6 @@
 """Commands whose options are those of the model and the problem that their arguments name."""
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,10 +11,9 @@ from econml_cli.commands.typer_options import Section, build_command, check_know
 from econml_cli.config import choose
 from econml_cli.config import fit_config as configs
 from econml_cli.config.command_line import Peek
-from econml_cli.config.fit_config import FitConfig
+from econml_cli.config.fit_config import FitConfig, Layers
 from econml_cli.errors import EconmlError
 from econml_cli.models.registry import GROUP, MODELS
-from econml_cli.options.fields import options_of
 from econml_cli.problems import registry as problems
 
 Model = Annotated[
@@ -35,14 +35,14 @@ def make_context(
     info_name: str | None,
     args: list[str],
     *,
-    switches: tuple[str, ...] = (),
+    switches: frozenset[str] = frozenset(),
     **extra: Any,
 ) -> Any:
     """The context of a command with the chosen model's and problem's options.
 
     Args:
         command: "econml fit". sections_of: (model, problem) -> what is offered. callback: (model, problem, what was
-            given). switches: flags of this command alone, which take no value. extra: as Click hands it over.
+            given). switches: boolean options of this command alone. extra: as Click hands it over.
 
     Raises:
         ConfigError: no such model, problem or option.
@@ -50,7 +50,8 @@ def make_context(
     args = choose.spell_representations(args)
     half_typed = extra.get("resilient_parsing")  # completion must not fail on such a line
     try:
-        model, problem, seen = choose.choose([arg for arg in args if arg.partition("=")[0] not in switches])
+        choice, seen = choose.from_arguments(args, resumed, switches)
+        model, problem = choice.model, choice.problem
     except EconmlError:
         if not half_typed:
             raise
@@ -69,18 +70,23 @@ def make_context(
     return built.make_context(info_name, args, **extra)
 
 
-def config(model: str, problem: str, file: str | None, flags: Mapping[str, Any]) -> FitConfig:
-    """The config that flags, environment variables and a --config file make.
+def resumed(run: str, runs_dir: str | None) -> Layers:
+    """The layer of the run that --resume names.
 
     Raises:
-        ConfigError: as `configs.build` and `configs.read_yaml`.
+        RunError: as `runs.directory.find`.
     """
-    names = [opt.name for _, cls in configs.sections(model, problem) for opt in options_of(cls)]
-    layers: list[tuple[str, Mapping[str, Any]]] = [
-        (configs.TYPED, flags),
-        (configs.ENVIRONMENT, configs.read_environment(names)),
-    ]
-    if file:
-        values = configs.read_yaml(Path(file))
-        layers.append((file, {name: value for name, value in values.items() if name not in ("model", "problem")}))
-    return configs.build(model, problem, layers)
+    from econml_cli.runs import directory
+
+    found = directory.find(run, Path(runs_dir or "runs"))
+    return [(str(found.path / "config.yaml"), found.config().to_dict())]
+
+
+def config(model: str, problem: str, file: str | None, flags: Mapping[str, Any]) -> FitConfig:
+    """The config that flags, environment variables and a --config file make, of a model and a problem that are chosen.
+
+    Raises:
+        ConfigError: as `choose.resolve`, `Choice.config` and `choose.config_file`.
+    """
+    typed = [(configs.TYPED, {**flags, "model": model, "problem": problem})]
+    return choose.resolve(typed, choose.config_file({"config": file}, os.environ), os.environ).config()

@@ -1,34 +1,30 @@
 """`econml export RUN --to FORMAT --out DIR`: a fitted model for use elsewhere, run again and compared."""
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
-import typer
+from econml_cli.commands.common import ONE_RUN, OPTIONS, CheckpointOptions, RunsDirOption, say
+from econml_cli.commands.declared import Command
+from econml_cli.options.fields import option
 
-from econml_cli.commands.common import Member, say
+
+@dataclass(frozen=True)
+class ExportOptions:
+    """What is written where."""
+
+    to: Literal["safetensors", "torch", "onnx", "numpy", "stablehlo"] = option(
+        None,
+        "safetensors: the arrays; torch: a PyTorch module; numpy: NumPy code; onnx; stablehlo",
+        metavar="FORMAT",
+        required=True,
+    )
+    out: str = option(None, "the directory that is made", metavar="DIR", required=True)
+    force: bool = option(False, "replace the directory if it is an earlier export")
+    json: bool = option(False, "print one JSON document and nothing else")
 
 
-def export_command(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="A run directory, or a name in --runs-dir.")],
-    to: Annotated[
-        Literal["safetensors", "torch", "onnx", "numpy", "stablehlo"],
-        typer.Option(
-            metavar="FORMAT",
-            help="safetensors: the arrays; torch: a PyTorch module; numpy: NumPy code; onnx; stablehlo.",
-        ),
-    ],
-    out: Annotated[Path, typer.Option(metavar="DIR", help="The directory that is made.")],
-    step: Annotated[
-        int | None,
-        typer.Option(metavar="EPOCH", help="Use the checkpoint of this epoch (default: the best or newest)."),
-    ] = None,
-    member: Member = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace the directory if it is an earlier export.")] = False,
-    runs_dir: Annotated[
-        Path, typer.Option(metavar="DIR", envvar="ECONML_RUNS_DIR", help="Where runs are looked up by name.")
-    ] = Path("runs"),
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")] = False,
-) -> None:
+def export(run: str, options: ExportOptions, weights: CheckpointOptions, lookup: RunsDirOption) -> None:
     """Write a fitted model for use without econml: weights, preprocessing, and the code that runs them.
 
     What was written is run on the test data, in a process that cannot import econml. If it differs from what
@@ -38,16 +34,26 @@ def export_command(
     from econml_cli.export.formats import check
     from econml_cli.runs import directory
 
-    check(to, out, force)  # before seconds go into importing jax
-    chosen = directory.find(run, runs_dir).of_member(member)
+    out = Path(options.out)
+    check(options.to, out, options.force)  # before seconds go into importing jax
+    chosen = directory.find(run, Path(lookup.runs_dir)).of_member(weights.member)
 
     from econml_cli.export.text import text
-    from econml_cli.export.write import export
+    from econml_cli.export.write import export as write
     from econml_cli.output import terminal
     from econml_cli.training import compilation_cache
 
     compilation_cache.enable()
-    done = export(chosen, to, out, step=step, force=force)
+    done = write(chosen, options.to, out, step=weights.step, force=options.force)
     for note in done.notes:
         say("export", note)
-    terminal.print_json(done.to_json()) if json else terminal.show(text(done))
+    terminal.print_json(done.to_json()) if options.json else terminal.show(text(done))
+
+
+COMMAND = Command(
+    "econml export",
+    export,
+    ((OPTIONS, ExportOptions), (OPTIONS, CheckpointOptions), (OPTIONS, RunsDirOption)),
+    (ONE_RUN,),
+    "Write a fitted model for PyTorch, ONNX, NumPy, JAX.",
+)

@@ -12,6 +12,7 @@ from typer.core import TyperCommand
 from econml_cli.commands import dynamic, fit_folds, fit_plot
 from econml_cli.commands.common import say
 from econml_cli.commands.typer_options import Section
+from econml_cli.config import choose
 from econml_cli.config import fit_config as configs
 from econml_cli.config.fit_config import FitConfig, RunOptions
 from econml_cli.errors import ConfigError, DivergedError, InterruptedFitError, UnstableError
@@ -119,7 +120,7 @@ def _resume(options: RunOptions, chosen: tuple[str, str], flags: dict[str, Any])
     saved = run.config()
     if chosen != (saved.model, saved.problem):
         raise ConfigError(f"{run.path} fits {saved.model} to {saved.problem}, not {chosen[0]} to {chosen[1]}.")
-    config = configs.build(*chosen, [(configs.TYPED, flags), (str(run.path / "config.yaml"), saved.to_dict())])
+    config = choose.resolve([(configs.TYPED, flags)], [(str(run.path / "config.yaml"), saved.to_dict())]).config()
     changes = {name: getattr(config.trainer, name, flags[name]) for name in flags if not name.startswith("wandb_")}
 
     from econml_cli.commands.signals import stop_signals

@@ -1,88 +1,87 @@
 """`econml predict RUN [--data FILE] --out FILE`: rows with a run's predictions, or with their representation."""
 
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-import typer
-
-from econml_cli.commands.common import Member, say, write_rows
+from econml_cli.commands.common import ONE_RUN, OPTIONS, CheckpointOptions, LookupOptions, say, write_rows
+from econml_cli.commands.declared import Command
 from econml_cli.errors import ConfigError
+from econml_cli.options.fields import option
 
 _say = partial(say, "predict")
 
 
-def predict_command(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="A run directory, or a name in --runs-dir.")],
-    out: Annotated[
-        str,
-        typer.Option(
-            metavar="FILE",
-            help="The file (.csv, .csv.gz, .tsv, .parquet), replaced if it exists; -: stdout, as CSV.",
-        ),
-    ],
-    data: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FILE",
-            help="The rows to predict; the target's column is not needed (default: the data of the fit, with a column "
-            "split).",
-        ),
-    ] = None,
-    embed: Annotated[
-        bool, typer.Option("--embed", help="Write the representation z = phi(x) in place of predictions.")
-    ] = False,
-    interval: Annotated[
-        float | None,
-        typer.Option(
-            min=1, max=99.99, metavar="PERCENT", help="The level of lo and hi, across the seeds of an ensemble (95)."
-        ),
-    ] = None,
-    conformal: Annotated[
-        bool,
-        typer.Option(
-            "--conformal",
-            help="Make lo and hi by split conformal prediction: they cover a new outcome at that level (regressions).",
-        ),
-    ] = False,
-    missing: Annotated[
-        Literal["error", "drop"] | None,
-        typer.Option(help="What rows with missing values get (default: as in the fit)."),
-    ] = None,
-    step: Annotated[
-        int | None,
-        typer.Option(metavar="EPOCH", help="Use the checkpoint of this epoch (default: the best or newest)."),
-    ] = None,
-    member: Member = None,
-    runs_dir: Annotated[
-        Path, typer.Option(metavar="DIR", envvar="ECONML_RUNS_DIR", help="Where runs are looked up by name.")
-    ] = Path("runs"),
-) -> None:
+@dataclass(frozen=True)
+class PredictOptions:
+    """Which rows, with what beside them, go where."""
+
+    out: str = option(
+        None,
+        "the file (.csv, .csv.gz, .tsv, .parquet), replaced if it exists; -: stdout, as CSV",
+        metavar="FILE",
+        required=True,
+    )
+    data: str | None = option(
+        None,
+        "the rows to predict; the target's column is not needed (default: the data of the fit, with a column split)",
+        metavar="FILE",
+    )
+    embed: bool = option(False, "write the representation z = phi(x) in place of predictions")
+    interval: float | None = option(
+        None, "the level of lo and hi, across the seeds of an ensemble (95)", ge=1, le=99.99, metavar="PERCENT"
+    )
+    conformal: bool = option(
+        False,
+        "make lo and hi by split conformal prediction: they cover a new outcome at that level (regressions)",
+    )
+    missing: Literal["error", "drop"] | None = option(
+        None, "what rows with missing values get (default: as in the fit)"
+    )
+
+
+def predict(run: str, options: PredictOptions, weights: CheckpointOptions, lookup: LookupOptions) -> None:
     """Write rows with a run's predictions: yhat, or the probability of each class and the likeliest one.
 
     The file is encoded as the training data were; its columns and their order are kept. Of an ensemble it is the
     averaged prediction of its members, with sd, lo and hi across them.
     """
-    if embed and (interval is not None or conformal):
+    if options.embed and (options.interval is not None or options.conformal):
         raise ConfigError(
             "--embed writes a representation, which has no interval; leave out --interval and --conformal."
         )
     from econml_cli.runs import directory
 
-    chosen = directory.find(run, runs_dir).of_member(member)
+    chosen = directory.find(run, Path(lookup.runs_dir)).of_member(weights.member)
 
-    from econml_cli.evaluation import prediction_intervals as intervals
     from econml_cli.evaluation import predictions
     from econml_cli.training import compilation_cache
 
-    if out != "-":
-        predictions.check_output(Path(out), reads=data)
+    if options.out != "-":
+        predictions.check_output(Path(options.out), reads=options.data)
     compilation_cache.enable()
-    level = intervals.LEVEL if interval is None else interval
-    asked = intervals.Asked(level, conformal) if conformal or interval is not None else None
-    options: dict[str, Any] = {"step": step, "embed": embed, "asked": asked, "say": _say}
-    if data is None:
-        frame = predictions.predict_own(chosen, **options)
+    given: dict[str, Any] = {"step": weights.step, "embed": options.embed, "asked": _interval(options), "say": _say}
+    if options.data is None:
+        frame = predictions.predict_own(chosen, **given)
     else:
-        frame = predictions.predict(chosen, data, missing=missing, **options)
-    write_rows(frame, out, _say)
+        frame = predictions.predict(chosen, options.data, missing=options.missing, **given)
+    write_rows(frame, options.out, _say)
+
+
+def _interval(options: PredictOptions) -> Any:
+    """The interval that is asked for; None for none."""
+    from econml_cli.evaluation import prediction_intervals as intervals
+
+    if not options.conformal and options.interval is None:
+        return None
+    return intervals.Asked(intervals.LEVEL if options.interval is None else options.interval, options.conformal)
+
+
+COMMAND = Command(
+    "econml predict",
+    predict,
+    ((OPTIONS, PredictOptions), (OPTIONS, CheckpointOptions), (OPTIONS, LookupOptions)),
+    (ONE_RUN,),
+    "Write the rows of a file with predictions.",
+)

@@ -1,74 +1,41 @@
 """`econml report [RUN]... --out FILE`: fitted runs as one page that a reader can open."""
 
+import dataclasses
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
-import typer
-
-from econml_cli.commands.common import check_bootstrap, say
+from econml_cli.commands.common import OPTIONS, RUNS, LookupOptions, check_bootstrap, path_of, say
+from econml_cli.commands.declared import Command
 from econml_cli.errors import ConfigError, RunError
+from econml_cli.options.fields import option
 
-NUMBERS, OUTPUT = "Numbers", "Output"
+
+@dataclass(frozen=True)
+class OutputOptions:
+    """Where the page goes."""
+
+    out: str = option("report.html", "the page, one self-contained HTML file", metavar="FILE")
+    pdf: str | None = option(None, "also print it to this PDF (needs Chromium or Chrome on PATH)", metavar="FILE")
+    title: str | None = option(None, "the title (default: the run's name)", metavar="TEXT")
+    force: bool = option(False, "replace files that are no reports, too")
+    json: bool = option(False, "print one JSON document and nothing else")
 
 
-def report_command(
-    runs: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="RUN",
-            help="Run directories, or names in --runs-dir (default: the newest).",
-            show_default=False,
-        ),
-    ] = None,
-    out: Annotated[
-        Path, typer.Option(metavar="FILE", rich_help_panel=OUTPUT, help="The page, one self-contained HTML file.")
-    ] = Path("report.html"),
-    pdf: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            rich_help_panel=OUTPUT,
-            help="Also print it to this PDF (needs Chromium or Chrome on PATH).",
-        ),
-    ] = None,
-    title: Annotated[
-        str | None, typer.Option(metavar="TEXT", rich_help_panel=OUTPUT, help="The title (default: the run's name).")
-    ] = None,
-    force: Annotated[
-        bool, typer.Option("--force", rich_help_panel=OUTPUT, help="Replace files that are no reports, too.")
-    ] = False,
-    bootstrap: Annotated[
-        int,
-        typer.Option(
-            min=0,
-            metavar="N",
-            rich_help_panel=NUMBERS,
-            help="Replications of the 95 % bootstrap intervals, at least 40; 0: none.",
-        ),
-    ] = 1000,
-    bootstrap_seed: Annotated[
-        int, typer.Option(min=0, metavar="SEED", rich_help_panel=NUMBERS, help="Seed of the bootstrap.")
-    ] = 0,
-    draws: Annotated[
-        int,
-        typer.Option(
-            min=2,
-            metavar="N",
-            rich_help_panel=NUMBERS,
-            help="Fresh draws that the population risk is taken over (simulated problems).",
-        ),
-    ] = 10_000,
-    draw_seed: Annotated[
-        int,
-        typer.Option(min=0, max=2**32 - 1, metavar="SEED", rich_help_panel=NUMBERS, help="Seed of the fresh draws."),
-    ] = 0,
-    runs_dir: Annotated[
-        Path, typer.Option(metavar="DIR", envvar="ECONML_RUNS_DIR", help="Where runs are looked up by name.")
-    ] = Path("runs"),
-    json: Annotated[
-        bool, typer.Option("--json", rich_help_panel=OUTPUT, help="Print one JSON document and nothing else.")
-    ] = False,
-) -> None:
+@dataclass(frozen=True)
+class NumberOptions:
+    """How intervals and the risk are estimated."""
+
+    bootstrap: int = option(
+        1000, "replications of the 95 % bootstrap intervals, at least 40; 0: none", ge=0, metavar="N"
+    )
+    bootstrap_seed: int = option(0, "seed of the bootstrap", ge=0, metavar="SEED")
+    draws: int = option(
+        10_000, "fresh draws that the population risk is taken over (simulated problems)", ge=2, metavar="N"
+    )
+    draw_seed: int = option(0, "seed of the fresh draws", ge=0, lt=2**32, metavar="SEED")
+
+
+def report(runs: list[str] | None, output: OutputOptions, numbers: NumberOptions, lookup: LookupOptions) -> None:
     """Write fitted runs as one HTML page: results, data, learning curves, fit, risk, model, how to repeat it.
 
     The page needs no network and no other file. Of several runs it first compares them.
@@ -77,11 +44,12 @@ def report_command(
     from econml_cli.report import pdf as printed
     from econml_cli.runs import directory
 
-    check_bootstrap(bootstrap)
-    chosen = [directory.find(name, runs_dir) for name in (runs or (None,))]
-    files.check(out, "--out", (".html", ".htm"), files.MARK, force)
+    check_bootstrap(numbers.bootstrap)
+    out, pdf, where = Path(output.out), path_of(output.pdf), Path(lookup.runs_dir)
+    chosen = [directory.find(name, where) for name in (runs or (None,))]
+    files.check(out, "--out", (".html", ".htm"), files.MARK, output.force)
     if pdf is not None:
-        files.check(pdf, "--pdf", (".pdf",), printed.MARK, force)
+        files.check(pdf, "--pdf", (".pdf",), printed.MARK, output.force)
         printed.browser()
     if len({run.path.resolve() for run in chosen}) < len(chosen):
         raise ConfigError("A run is named twice; name each once.")
@@ -92,14 +60,14 @@ def report_command(
     from econml_cli.training import compilation_cache
 
     compilation_cache.enable()
-    made = page(chosen, Options(bootstrap, bootstrap_seed, draws, draw_seed), title=title)
+    made = page(chosen, Options(**dataclasses.asdict(numbers)), title=output.title)
     files.write(made.html, out)
     if pdf is not None:
         printed.write(made.html, pdf)
     for message in made.failed:
         say("report", message)
     written = [path for path in (out, pdf) if path is not None]
-    if json:
+    if output.json:
         names = ["out", "pdf", "runs", "failed"]
         values = [str(out), pdf and str(pdf), [str(run.path) for run in chosen], list(made.failed)]
         terminal.print_json(dict(zip(names, values, strict=True)))
@@ -107,3 +75,12 @@ def report_command(
         print("\n".join(map(str, written)))  # noqa: T201
     if made.failed:
         raise RunError(f"{out} is written, but {len(made.failed)} of its sections could not be made (see above).")
+
+
+COMMAND = Command(
+    "econml report",
+    report,
+    (("Output", OutputOptions), ("Numbers", NumberOptions), (OPTIONS, LookupOptions)),
+    (RUNS,),
+    "Write fitted runs as one page.",
+)

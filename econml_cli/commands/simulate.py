@@ -1,59 +1,42 @@
 """`econml simulate RUN`: series of an economic model under the fitted policy."""
 
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Annotated
 
-import typer
-
-from econml_cli.commands.common import Member, say, write_rows
+from econml_cli.commands.common import OPTIONS, RUN, CheckpointOptions, LookupOptions, path_of, say, write_rows
+from econml_cli.commands.declared import Command
 from econml_cli.errors import ConfigError
+from econml_cli.options.fields import option
 
 _say = partial(say, "simulate")
 
 
-def simulate_command(
-    run: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="RUN", help="A run directory, or a name in --runs-dir (default: the newest).", show_default=False
-        ),
-    ] = None,
-    periods: Annotated[int, typer.Option(min=1, metavar="N", help="Periods of each path.")] = 200,
-    paths: Annotated[int, typer.Option(min=1, metavar="N", help="Paths (one where the model has no shocks).")] = 1000,
-    out: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FILE",
-            help="Where the series go: path, period, a column each (.csv, .csv.gz, .tsv, .parquet), replaced if it "
-            "exists; -: stdout, as CSV.",
-        ),
-    ] = None,
-    plot: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Draw the series as fans, and the response to a shock, in FILE (.png, .pdf, .svg), replaced if it "
-            "exists.",
-        ),
-    ] = None,
-    impulse: Annotated[
-        str | None,
-        typer.Option(
-            metavar="SHOCK", help="The shock of the impulse responses (default: the first that the model has)."
-        ),
-    ] = None,
-    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, metavar="SEED", help="Seed of the shocks.")] = 0,
-    step: Annotated[
-        int | None,
-        typer.Option(metavar="EPOCH", help="Use the checkpoint of this epoch (default: the best or newest)."),
-    ] = None,
-    member: Member = None,
-    runs_dir: Annotated[
-        Path, typer.Option(metavar="DIR", envvar="ECONML_RUNS_DIR", help="Where runs are looked up by name.")
-    ] = Path("runs"),
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")] = False,
-) -> None:
+@dataclass(frozen=True)
+class SimulateOptions:
+    """How many series, and where they go."""
+
+    periods: int = option(200, "periods of each path", ge=1, metavar="N")
+    paths: int = option(1000, "paths (one where the model has no shocks)", ge=1, metavar="N")
+    out: str | None = option(
+        None,
+        "where the series go: path, period, a column each (.csv, .csv.gz, .tsv, .parquet), replaced if it exists; -: "
+        "stdout, as CSV",
+        metavar="FILE",
+    )
+    plot: str | None = option(
+        None,
+        "draw the series as fans, and the response to a shock, in FILE (.png, .pdf, .svg), replaced if it exists",
+        metavar="FILE",
+    )
+    impulse: str | None = option(
+        None, "the shock of the impulse responses (default: the first that the model has)", metavar="SHOCK"
+    )
+    seed: int = option(0, "seed of the shocks", ge=0, lt=2**32, metavar="SEED")
+    json: bool = option(False, "print one JSON document and nothing else")
+
+
+def simulate(run: str | None, options: SimulateOptions, weights: CheckpointOptions, lookup: LookupOptions) -> None:
     """Simulate an economic model under its fitted policy; print mean, sd and quantiles of each series.
 
     Period 0 is the model's start; the shocks depend on --seed alone.
@@ -63,11 +46,12 @@ def simulate_command(
     from econml_cli.output import figure_files
     from econml_cli.runs import directory
 
-    if out == "-" and json:
+    out, plot = options.out, path_of(options.plot)
+    if out == "-" and options.json:
         raise ConfigError("--out - and --json both write to stdout; leave one of them out.")
     if plot is not None:
         figure_files.check_file(plot)
-    chosen = directory.find(run, runs_dir).of_member(member)
+    chosen = directory.find(run, Path(lookup.runs_dir)).of_member(weights.member)
 
     from econml_cli.evaluation import predictions
     from econml_cli.evaluation.simulation import series, simulated
@@ -77,7 +61,14 @@ def simulate_command(
     if out not in (None, "-"):
         predictions.check_output(Path(str(out)))
     compilation_cache.enable()
-    found = simulated.simulate(chosen, periods=periods, paths=paths, seed=seed, step=step, impulse=impulse)
+    found = simulated.simulate(
+        chosen,
+        periods=options.periods,
+        paths=options.paths,
+        seed=options.seed,
+        step=weights.step,
+        impulse=options.impulse,
+    )
     for note in found.notes:
         _say(note)
     if out is not None:
@@ -87,7 +78,16 @@ def simulate_command(
 
         figure_files.save(fan.figure(found), plot)
         _say(f"drawn in {plot}")
-    if json:
+    if options.json:
         terminal.print_json(found.to_dict())
     elif out != "-":
         print(found.render())  # noqa: T201
+
+
+COMMAND = Command(
+    "econml simulate",
+    simulate,
+    ((OPTIONS, SimulateOptions), (OPTIONS, CheckpointOptions), (OPTIONS, LookupOptions)),
+    (RUN,),
+    "Simulate an economic model under its fitted policy.",
+)

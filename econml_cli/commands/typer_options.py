@@ -12,12 +12,14 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from econml_cli.config.command_line import split
+from econml_cli.config.command_line import split, takes
 from econml_cli.errors import ConfigError, suggest
 from econml_cli.options import plugins
 from econml_cli.options.fields import Option, as_text, coerce, options_of
 from econml_cli.problems import registry as problems
 
+#: how the parameter of a hidden --no-X begins
+NOT = "not_"
 CONTEXT = {"help_option_names": ["-h", "--help"], "token_normalize_func": lambda token: token.replace("_", "-")}
 
 
@@ -36,25 +38,48 @@ class Section:
 
 def _help(opt: Option) -> str:
     """The help line with the choices and the default, unless it is None (the line says what that means) or a switch."""
-    text = opt.help + (f": {', '.join(opt.choices)}" if opt.choices else "")
-    if opt.default is None or opt.default is False:
+    text = opt.help + (f": {', '.join(opt.choices)}" if any(word not in opt.help for word in opt.choices) else "")
+    if opt.required:
+        return f"{text} \\[required]"
+    if opt.default is None or opt.default is False or opt.default == ():
         return text
     shown = {True: opt.flag}.get(opt.default, opt.default) if opt.is_bool else as_text(opt.default)
     # \\[ : rich would read [default ...] as markup
     return f"{text} \\[{shown:g}]" if isinstance(shown, float) else f"{text} \\[{shown}]"
 
 
-def parameter(opt: Option, section: Section) -> inspect.Parameter:
-    """One option as the parameter of a Typer command."""
+def parameters(opt: Option, section: Section) -> list[inspect.Parameter]:
+    """One option as the parameters of a Typer command: every switch is also offered as --no-X, in the help only where
+    that says something."""
     shown: dict[str, Any] = {"help": _help(opt), "rich_help_panel": section.title, "show_default": False}
+    shown["hidden"] = opt.hidden
     if opt.is_bool:
-        names = f"{opt.flag}/--no-{opt.flag[2:]}" if section.paired else opt.flag
-        annotation: Any = Annotated[bool | None, typer.Option(names, **shown)]
+        negative, both = f"--no-{opt.flag[2:]}", section.paired or opt.default is None
+        names = f"{opt.flag}/{negative}" if both else opt.flag
+        found: list[tuple[str, Any]] = [(opt.attribute, Annotated[bool | None, typer.Option(names, **shown)])]
+        if not both:
+            found.append(
+                (
+                    f"{NOT}{opt.attribute}",
+                    Annotated[bool | None, typer.Option(negative, hidden=True, help=f"not {opt.flag}")],
+                )
+            )
     else:
-        group = problems.GROUP if opt.name == "problem" else None
+        group = problems.GROUP if opt.name == "problem" else opt.group
         shown["autocompletion"] = completion(choices_of(opt), group) if choices_of(opt) else None
-        annotation = Annotated[str | None, typer.Option(opt.flag, metavar=opt.metavar, **shown)]
-    return inspect.Parameter(opt.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+        kind: Any = list[str] | None if opt.repeated else str | None
+        flags = [opt.flag, *([opt.short] if opt.short else [])]
+        found = [(opt.attribute, Annotated[kind, typer.Option(*flags, metavar=opt.metavar, **shown)])]
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    return [inspect.Parameter(name, keyword, default=None, annotation=annotation) for name, annotation in found]
+
+
+def given(values: Mapping[str, Any], sections: Sequence[Section]) -> dict[str, Any]:
+    """{option: raw value} of the parameters that were given."""
+    names = {opt.attribute: opt.name for section in sections for opt in section.options}
+    typed = {name: value for name, value in values.items() if value not in (None, [], ())}
+    off = {names[name.removeprefix(NOT)]: False for name in typed if name.startswith(NOT)}
+    return {names[name]: value for name, value in typed.items() if name in names} | off
 
 
 def choices_of(opt: Option) -> tuple[str, ...]:
@@ -87,10 +112,10 @@ def build_command(
     """
 
     def run(model: str | None, **values: Any) -> None:
-        callback(model, {key: value for key, value in values.items() if value is not None})
+        callback(model, given(values, sections))
 
     first = inspect.Parameter("model", inspect.Parameter.POSITIONAL_OR_KEYWORD, default=None, annotation=argument)
-    rest = [parameter(opt, section) for section in sections for opt in section.options]
+    rest = [each for section in sections for opt in section.options for each in parameters(opt, section)]
     run.__signature__ = inspect.Signature([first, *rest])  # type: ignore[attr-defined]
     run.__annotations__ = {p.name: p.annotation for p in (first, *rest)}
     app = typer.Typer(add_completion=False, rich_markup_mode="rich")
@@ -101,25 +126,30 @@ def build_command(
 
 
 def spell_switches(args: Sequence[str], sections: Sequence[Section]) -> list[str]:
-    """Rewrite `--bias=False`, which W&B's agents pass, as the `--no-bias` that Click understands.
+    """Rewrite `--bias=False`, which W&B's agents pass, and `--bias False` as the `--no-bias` that Click understands.
 
     Raises:
         ConfigError: the value is not true or false.
     """
-    known = {opt.name: (opt, section.paired) for section in sections for opt in section.options if opt.is_bool}
-    out = []
-    for token in args:
+    known = {opt.name: opt for section in sections for opt in section.options if opt.is_bool}
+    out: list[str] = []
+    queue = list(args)
+    while queue:
+        token = queue.pop(0)
+        if token == "--":  # noqa: S105
+            return [*out, token, *queue]
         name, value = split(token) if token.startswith("--") else ("", None)
+        if name in known and value is None and takes(queue):
+            value = queue.pop(0)
         if value is None or name not in known:
             out.append(token)
             continue
-        opt, paired = known[name]
+        opt = known[name]
         try:
             on = coerce(opt, value)
         except ValueError as error:
             raise ConfigError(f"{opt.flag} {error}.") from None
-        if on or paired:
-            out.append(opt.flag if on else f"--no-{opt.flag[2:]}")
+        out.append(opt.flag if on else f"--no-{opt.flag[2:]}")
     return out
 
 
@@ -136,7 +166,7 @@ def check_known(
         ConfigError: one of them is none of this command's.
     """
     known = {opt.name for section in sections for opt in section.options}
-    paired = {f"no_{opt.name}" for section in sections for opt in section.options if opt.is_bool and section.paired}
+    paired = {f"no_{opt.name}" for section in sections for opt in section.options if opt.is_bool}
     for name in values:
         if name in known | paired | {"help"}:
             continue

@@ -18,10 +18,16 @@ def split(token: str) -> tuple[str, str | None]:
     return name[2:].replace("-", "_"), value if equals else None
 
 
+def takes(queue: Sequence[str]) -> bool:
+    """Whether the words after a switch begin with its value: `--bias False`."""
+    return bool(queue) and queue[0].lower() in ("true", "false")
+
+
 def peek(args: Sequence[str], switches: frozenset[str]) -> Peek:
     """Find the argument and the options' raw values without knowing which options the command will have.
 
-    `switches` are the names of the boolean options: they take no value unless it is written with "=".
+    `switches` are the names of the boolean options: they take no value unless it is written with "=", or is true or
+    false.
     """
     argument, values, queue = None, {}, list(args)
     while queue:
@@ -34,7 +40,7 @@ def peek(args: Sequence[str], switches: frozenset[str]) -> Peek:
                 argument = token
             continue
         name, value = split(token)
-        if value is None and name.removeprefix("no_") not in switches:
+        if value is None and (name.removeprefix("no_") not in switches or (name in switches and takes(queue))):
             value = queue.pop(0) if queue else ""
         values[name] = value if value is not None else "true"
     return Peek(argument, values)

@@ -9,7 +9,7 @@ from typing import Any
 
 from econml_cli.config import second_order
 from econml_cli.errors import ConfigError, suggest
-from econml_cli.options.fields import coerce, options_of, written
+from econml_cli.options.fields import Option, coerce, options_of, written
 from econml_cli.options.trainer import RepresentationOptions, RunOptions, TrackingOptions, TrainerOptions
 
 #: the layer of values that were typed: an error need not say where they came from
@@ -68,6 +68,15 @@ def sections(model: str, problem: str) -> tuple[tuple[str, type], ...]:
     return found
 
 
+def offered(model: str, problem: str) -> dict[str, Option]:
+    """The options of one fit by name: of the model, the representation, the problem, the trainer and tracking.
+
+    Raises:
+        ConfigError: unknown model or problem.
+    """
+    return {opt.name: opt for _, cls in sections(model, problem) for opt in options_of(cls)}
+
+
 def default_problem(model: str | None) -> str:
     """The problem that a model is fitted to where none is asked for.
 
@@ -102,11 +111,13 @@ def fill(cls: type, layers: Layers, wrong: list[str]) -> Any:
     for opt in options_of(cls):
         found = next(((source, layer[opt.name]) for source, layer in layers if opt.name in layer), None)
         if found is None:
+            if opt.required:
+                wrong.append(f"{opt.flag} {opt.metavar} is missing: {opt.help}")
             continue
         try:
-            values[opt.name] = coerce(opt, found[1])
+            values[opt.attribute] = coerce(opt, found[1])
         except ValueError as error:
-            source = f"ECONML_{opt.name.upper()}" if found[0] == ENVIRONMENT else found[0]
+            source = variable(opt.name) if found[0] == ENVIRONMENT else found[0]
             wrong.append(f"{opt.flag} {error}" + (f" ({source})" if source != TYPED else ""))
     return cls(**values)
 
@@ -125,13 +136,13 @@ def build(model: str, problem: str, layers: Layers) -> FitConfig:
         ConfigError: lists every unknown key and every bad value at once, each with the layer it came from.
     """
     declared = [cls for _, cls in sections(model, problem)]
-    offered = {opt.name: opt for cls in declared for opt in options_of(cls)}
-    known = {"model", "problem", *offered}
+    options = offered(model, problem)
+    known = {"model", "problem", *options}
     suits = {
         name: value
         for name, value in recipe(model, problem).items()
         # not a choice that only another model offers
-        if name in offered and (not offered[name].choices or value in offered[name].choices)
+        if name in options and (not options[name].choices or value in options[name].choices)
     }
     layers = [(source, phi_by_its_name(layer)) for source, layer in layers]
     layers, wrong = second_order.with_defaults(layers, suits)
@@ -159,7 +170,11 @@ def recipe(model: str, problem: str) -> dict[str, Any]:
 
 
 def phi_by_its_name(layer: Mapping[str, Any]) -> Mapping[str, Any]:
-    """`--features polynomial:degree=3` is another way to write `--phi polynomial:degree=3`."""
+    """`--features polynomial:degree=3` is another way to write `--phi polynomial:degree=3`.
+
+    Raises:
+        ConfigError: the layer has both.
+    """
     from econml_cli.models import representations
 
     given = layer.get("features")
@@ -205,7 +220,17 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return {str(key).replace("-", "_"): value for key, value in loaded.items()}
 
 
-def read_environment(names: Iterable[str]) -> dict[str, str]:
-    """The options set by ECONML_<NAME> variables, e.g. ECONML_LR or ECONML_NUM_EPOCHS."""
-    found = {name: os.environ.get(f"ECONML_{name.upper()}") for name in names}
+def variable(name: str) -> str:
+    """The environment variable of an option: num_epochs -> ECONML_NUM_EPOCHS."""
+    return f"ECONML_{name.upper()}"
+
+
+def read_environment(names: Iterable[str], environment: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The options set by ECONML_<NAME> variables, e.g. ECONML_LR or ECONML_NUM_EPOCHS; an empty one is unset.
+
+    Args:
+        environment: None: this process's.
+    """
+    variables = os.environ if environment is None else environment
+    found = {name: variables.get(variable(name)) for name in names}
     return {name: value for name, value in found.items() if value}

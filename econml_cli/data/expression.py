@@ -1,8 +1,7 @@
 """The expressions that stand in a formula: log(wage), I(exper**2), poly(age, 3). Read and checked, never run as Python.
 
-A formula is saved in a config that others will run, so it must not be able to do anything but arithmetic. What is not
-on the lists below is refused, and what is on them is computed by `transforms.evaluate`, node by node: nothing here or
-there is handed to `eval`, and no name but that of a column or a listed function means anything.
+`arithmetic` says what is admitted of any expression, this file which functions a formula has; `transforms.evaluate`
+computes them. No name but that of a column or a listed function means anything.
 """
 
 import ast
@@ -11,6 +10,7 @@ import keyword
 import re
 from collections.abc import Iterator
 
+from econml_cli.data.arithmetic import Grammar
 from econml_cli.errors import ConfigError, suggest
 
 #: functions of one column, value by value
@@ -26,10 +26,6 @@ STANDARDISING = ("center", "scale", "standardize")
 #: functions that must be the whole expression: they make labels, or several columns
 OUTERMOST = ("C", "bs", "poly")
 FUNCTIONS = (*ELEMENTWISE, *WITH_OPTIONS, *STANDARDISING, "C")
-
-OPERATORS = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Pow)
-COMPARISONS = (ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Eq, ast.NotEq)
-MAX_DEPTH = 40
 
 Node = ast.expr
 
@@ -52,13 +48,13 @@ def parse(text: str) -> Node:
     try:
         tree = ast.parse(re.sub(r"`([^`]*)`", hide, text).strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        raise _refused(text, "is not an expression (put odd column names in backquotes)") from None
-    _check(tree, text, depth=0)
+        raise _refused(text, None, "is not an expression (put odd column names in backquotes)") from None
+    _GRAMMAR.check(text, tree)
     for node in ast.walk(tree):
         if isinstance(node, ast.Name) and node.id.startswith(mark):
             node.id = quoted[int(node.id.removeprefix(mark))]
     if not columns(tree):
-        raise _refused(text, "holds no column")
+        raise _refused(text, tree, "holds no column")
     return tree
 
 
@@ -110,68 +106,39 @@ def _names(node: ast.AST) -> Iterator[str]:
             yield from _names(child)
 
 
-def _refused(text: str, why: str) -> ConfigError:
+def _refused(text: str, node: ast.expr | None, why: str) -> ConfigError:
     return ConfigError(f"--formula: '{text[:80]}' {why}.")
 
 
-def _check(node: ast.AST, text: str, depth: int) -> None:
-    """Refuse whatever is not on the lists. Every branch either returns or looks at all children."""
-    if depth > MAX_DEPTH:
-        raise _refused(text, f"is nested more than {MAX_DEPTH} deep")
-    inner: list[ast.expr] = []
-    match node:
-        case ast.Name():
-            return
-        case ast.Constant(value=int() | float() as value) if not isinstance(value, bool):
-            if abs(value) > 1e300:
-                raise _refused(text, "holds a number beyond 1e300")
-        case ast.UnaryOp(op=ast.USub() | ast.UAdd(), operand=operand):
-            inner = [operand]
-        case ast.BinOp(left=left, op=op, right=right) if isinstance(op, OPERATORS):
-            inner = [left, right]
-        case ast.Compare(left=left, ops=[op], comparators=[right]) if isinstance(op, COMPARISONS):
-            inner = [left, right]
-        case ast.Call(func=ast.Name(id=name)):
-            inner = [_check_call(node, name, text, depth)]
-        case ast.Call(func=ast.Attribute(attr=name)) if name in FUNCTIONS:
-            raise _refused(text, f"must call {name}(...) by its bare name")
-        case _:
-            raise _refused(
-                text, "holds more than columns, numbers, + - * / **, comparisons and functions such as log(...)"
-            )
-    for child in inner:
-        _check(child, text, depth + 1)
-
-
-def _check_call(call: ast.Call, name: str, text: str, depth: int) -> ast.expr:
-    """Check a call's function and options; return the column or expression that it is of."""
+def _wrong_call(call: ast.Call, depth: int) -> str | None:
+    """What is wrong with a call's function or options."""
+    name = called(call)
+    if name is None:
+        by_name = isinstance(call.func, ast.Attribute) and call.func.attr in FUNCTIONS and call.func.attr
+        return f"must call {by_name}(...) by its bare name" if by_name else _FOREIGN
     if name not in FUNCTIONS:
         known = ", ".join(sorted(FUNCTIONS, key=str.lower))
         near = suggest(name, FUNCTIONS).replace(" Did", "; did").removesuffix("?")
-        raise _refused(text, f"calls {name}, which is none of {known}{near}")
+        return f"calls {name}, which is none of {known}{near}"
     if name in OUTERMOST and depth:
-        raise _refused(text, f"holds {name}(...) inside another expression; it can only stand by itself")
+        return f"holds {name}(...) inside another expression; it can only stand by itself"
     admitted = WITH_OPTIONS.get(name, {})
     names = [*list(admitted)[: max(len(call.args) - 1, 0)], *(given.arg for given in call.keywords)]
     if not call.args or len(call.args) > 1 + len(admitted) or not set(names) <= set(admitted):
-        raise _refused(text, f"must call {name}({', '.join(['column', *admitted])})")
+        return f"must call {name}({', '.join(['column', *admitted])})"
     if len(set(names)) < len(names):
-        raise _refused(text, f"gives {name} an option twice")
+        return f"gives {name} an option twice"
     if name == "C" and not isinstance(call.args[0], ast.Name):
-        raise _refused(text, "must give C(...) a column")
+        return "must give C(...) a column"
     if name == "bs" and not names:
-        raise _refused(text, "must give bs its degrees of freedom, as in bs(age, df=5)")
-    _check_options(call, admitted, text)
-    return call.args[0]
-
-
-def _check_options(call: ast.Call, admitted: dict[str, tuple[int, int, int | None]], text: str) -> None:
-    named = [*zip(admitted, call.args[1:], strict=False), *((str(k.arg), k.value) for k in call.keywords)]
-    for option, node in named:
-        low, high, _ = admitted[option]
+        return "must give bs its degrees of freedom, as in bs(age, df=5)"
+    values = [*call.args[1:], *(given.value for given in call.keywords)]
+    for option, node in zip(names, values, strict=True):
+        low, high, _ = admitted[str(option)]
         value = _integer(node)
         if value is None or not low <= value <= high:
-            raise _refused(text, f"must give {option} as a whole number from {low:,} to {high:,}")
+            return f"must give {option} as a whole number from {low:,} to {high:,}"
+    return None
 
 
 def _integer(node: ast.expr) -> int | None:
@@ -182,3 +149,10 @@ def _integer(node: ast.expr) -> int | None:
     if isinstance(node, ast.Constant) and isinstance(node.value, int) and not isinstance(node.value, bool):
         return node.value
     return None
+
+
+_FOREIGN = "holds more than columns, numbers, + - * / **, comparisons and functions such as log(...)"
+_GRAMMAR = Grammar(
+    _refused, lambda column: None, _wrong_call, 40, 1e300, _FOREIGN,
+    "is nested more than 40 deep", "holds a number beyond 1e300", comparisons=True,
+)  # fmt: skip

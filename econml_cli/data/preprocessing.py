@@ -38,7 +38,7 @@ class Preprocessing:
     """How to encode any table like the one of the fit.
 
     `binary` are the columns of the features that hold zeros and ones alone in the rows of the fit; None in a run that
-    an older econml wrote.
+    an older econml wrote. `loss` is the name of a loss that the task of the target does not say; None where it does.
     """
 
     specification: Specification
@@ -47,6 +47,7 @@ class Preprocessing:
     features: design.Encoding
     target: target.TargetEncoding
     binary: list[str] | None = None
+    loss: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """JSON values only; `from_json` gives the same again, to the last digit."""
@@ -57,6 +58,7 @@ class Preprocessing:
             "features": dataclasses.asdict(self.features),
             "target": dataclasses.asdict(self.target),
             "binary": self.binary,
+            **({} if self.loss is None else {"loss": self.loss}),
         }
 
     @classmethod
@@ -75,12 +77,14 @@ class Preprocessing:
             raise DataError(f"preprocessing.json is damaged ({error} is amiss); fit again.") from None
         if version != VERSION:
             raise DataError(f"preprocessing.json is of version {version}, this is version {VERSION}; fit again.")
-        return cls(specification, specification.formula(), rule, features, aim, saved.get("binary"))
+        formula, binary, loss = specification.formula(), saved.get("binary"), saved.get("loss")
+        return cls(specification, formula, rule, features, aim, binary, loss)
 
     def encode(
         self, frame: "pd.DataFrame", where: str, *, need_target: bool
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-        """(rows that can be used [n] bool, x [n, p], y or None), all rows of the table; use `x[rows]`.
+        """(rows that can be used [n] bool, x [n, p], y or None), all rows of the table; use `x[rows]`. y is x, or as
+        `target.apply` has it.
 
         The columns of the target are looked at only if it is needed, or every row used has them.
 
@@ -147,12 +151,14 @@ def learn(
     where: str,
     specification: Specification,
     rule: Literal["error", "drop"],
-    loss: str | None,
+    choose: target.Choose,
     split: Callable[..., dict[str, np.ndarray]],
     group: str | None,
-) -> tuple[Preprocessing, dict[str, np.ndarray], np.ndarray]:
-    """Learn from the training rows of a table: (preprocessing, usable positions of each split, rows that `encode` keeps
-    when it needs no target [n] bool). `split` gives {split: positions}; it is told the rows `kept` once they are known.
+) -> tuple[Preprocessing, target.Loss, dict[str, np.ndarray], np.ndarray]:
+    """Learn from the training rows of a table: (preprocessing, the loss that `choose` gives the target, usable
+    positions of each split, rows that `encode` keeps when it needs no target [n] bool).
+
+    `split` gives {split: positions}; it is told the rows `kept` once they are known.
 
     Raises:
         ConfigError: the formula is not admitted. DataError: the table cannot be used; says why.
@@ -175,9 +181,11 @@ def learn(
     encoding = design.learn(read, frame, kept, train & kept)
     binary = columns.zeros_and_ones(frame[kept], read.feature_columns)
     if read.target is None:
-        return Preprocessing(specification, read, rule, encoding, target.of_features(), binary), usable, with_features
-    aims = target.learn(read.target, left[read.target], frame, kept, train & kept, loss)
-    return Preprocessing(specification, read, rule, encoding, aims, binary), usable, with_features
+        loss = choose(None, False)
+        aims = target.of_features(loss)
+    else:
+        aims, loss = target.learn(read.target, left[read.target], frame, kept, train & kept, choose)
+    return Preprocessing(specification, read, rule, encoding, aims, binary), loss, usable, with_features
 
 
 def _mask(rows: np.ndarray, n: int) -> np.ndarray:

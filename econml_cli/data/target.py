@@ -1,7 +1,8 @@
-"""The left-hand side: which task it makes, its classes, and the numbers that the loss compares predictions with."""
+"""The left-hand side: its classes, and the numbers that a loss compares predictions with."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -13,33 +14,58 @@ from econml_cli.errors import DataError
 if TYPE_CHECKING:
     import pandas as pd
 
-Task = Literal["regression", "binary", "multiclass", "reconstruction"]
-TASKS: dict[str, Task] = {"mse": "regression", "binary": "binary", "multiclass": "multiclass"}
+
+class Loss(Protocol):
+    """What of a loss the target has to know."""
+
+    @property
+    def name(self) -> str:
+        """As --loss writes it."""
+
+    @property
+    def task(self) -> str | None:
+        """The kind of target that it takes, as preprocessing.json says it."""
+
+    @property
+    def classifies(self) -> bool:
+        """Whether it takes classes, not a number."""
+
+    @property
+    def standardises(self) -> bool:
+        """Whether it takes a number less its mean, over its standard deviation."""
+
+    @property
+    def admits(self) -> Callable[[Any, str], str | None]:
+        """(values [n], name of the target) -> what is wrong with them, after "--loss NAME"; None: nothing."""
+
+
+#: (how many different values a target has, or None: it has none; whether they are labels) -> the loss that it gets
+Choose = Callable[[int | None, bool], Loss]
 
 
 @dataclass(frozen=True)
 class TargetEncoding:
-    """The task; `classes` as the file has them (None: regression); `mean` and `scale` taken off (classes: 0, 1)."""
+    """The task of the loss; `classes` as the file has them (None: a number); `mean` and `scale` taken off it."""
 
-    task: Task
+    task: str | None
     classes: list[Any] | None
     mean: float
     scale: float
     learnt: Learnt
 
 
-def of_features() -> TargetEncoding:
+def of_features(loss: Loss) -> TargetEncoding:
     """The target of a reconstruction: the encoded features, as they are."""
-    return TargetEncoding("reconstruction", None, 0.0, 1.0, {})
+    return TargetEncoding(loss.task, None, 0.0, 1.0, {})
 
 
 def learn(
-    name: str, node: Node, frame: "pd.DataFrame", kept: np.ndarray, train: np.ndarray, loss: str | None
-) -> TargetEncoding:
-    """Learn how to encode the target `name`. `kept`, `train` [n] bool as in `design.learn`; `loss` as in --loss.
+    name: str, node: Node, frame: "pd.DataFrame", kept: np.ndarray, train: np.ndarray, choose: Choose
+) -> tuple[TargetEncoding, Loss]:
+    """Learn how to encode the target `name`, for the loss that `choose` gives it. `kept`, `train` [n] bool as in
+    `design.learn`.
 
-    Classes are those of all rows kept; mean and standard deviation are those of the training rows. Without `loss`, two
-    values make a binary task, text and categories a multiclass one, other numbers a regression.
+    Classes are those of all rows kept; mean and standard deviation are those of the training rows.
 
     Raises:
         DataError: one value only, also in the training rows; or the target does not fit the loss.
@@ -52,21 +78,26 @@ def learn(
         raise DataError(
             f"Target '{name}' has the same value in all {int(kept.sum()):,} rows; nothing is to be explained."
         )
-    task = TASKS[loss] if loss else "binary" if found == 2 else "multiclass" if labels else "regression"
-    if task == "regression":
-        values = columns.as_numbers(column, name)[train]
-        if np.ptp(values) == 0:
-            raise DataError(f"Target '{name}' is the same in all training rows; try another --split-seed.")
-        return TargetEncoding(task, None, float(values.mean()), float(values.std()), learnt)
-    if task == "binary" and found != 2:
-        raise DataError(
-            f"--loss binary needs a target with two values, but '{name}' has {found:,}; try --loss multiclass."
-        )
-    return TargetEncoding(task, _classes(name, column[kept], column[train]), 0.0, 1.0, learnt)
+    loss = choose(int(found), labels)
+    if loss.classifies:
+        _check_admitted(loss, column[kept].factorize()[0], name)
+        return TargetEncoding(loss.task, _classes(name, column[kept], column[train]), 0.0, 1.0, learnt), loss
+    numbers = columns.as_numbers(column, name)
+    _check_admitted(loss, numbers[kept], name)
+    values = numbers[train]
+    if np.ptp(values) == 0:
+        raise DataError(f"Target '{name}' is the same in all training rows; try another --split-seed.")
+    mean, scale = (float(values.mean()), float(values.std())) if loss.standardises else (0.0, 1.0)
+    return TargetEncoding(loss.task, None, mean, scale, learnt), loss
+
+
+def _check_admitted(loss: Loss, values: np.ndarray, name: str) -> None:
+    if wrong := loss.admits(values, name):
+        raise DataError(f"--loss {loss.name} {wrong}.")
 
 
 def apply(name: str, node: Node, encoding: TargetEncoding, frame: "pd.DataFrame") -> np.ndarray:
-    """The target of every row as a `Batch.y`; rows with missing values hold anything.
+    """The target of every row, a number [n, 1] or the number of its class [n]; rows with missing values hold anything.
 
     Raises:
         DataError: a class that the fit did not have, or text where there were numbers.
@@ -74,8 +105,7 @@ def apply(name: str, node: Node, encoding: TargetEncoding, frame: "pd.DataFrame"
     column = _column(name, node, frame, encoding.learnt, None)
     if encoding.classes is None:
         return ((columns.as_numbers(column, name) - encoding.mean) / encoding.scale)[:, None]
-    codes = columns.codes(column, [columns.level_name(value) for value in encoding.classes], name)
-    return codes if encoding.task == "multiclass" else codes[:, None].astype(np.float64)
+    return columns.codes(column, [columns.level_name(value) for value in encoding.classes], name)
 
 
 def _column(name: str, node: Node, frame: "pd.DataFrame", learnt: Learnt, train: np.ndarray | None) -> "pd.Series":

@@ -4,13 +4,13 @@ What is learnt is plain JSON, {text of the call: {name: numbers}}, so that new r
 """
 
 import ast
-import operator
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from econml_cli.data import expression
+from econml_cli.data.arithmetic import compute
 from econml_cli.data.columns import as_numbers
 from econml_cli.errors import DataError
 
@@ -18,22 +18,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Learnt = dict[str, dict[str, Any]]
-
-_ARITHMETIC: dict[type, Callable[..., Any]] = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.Div: operator.truediv,
-    ast.Pow: operator.pow,
-}
-_COMPARISON: dict[type, Callable[..., Any]] = {
-    ast.Lt: operator.lt,
-    ast.LtE: operator.le,
-    ast.Gt: operator.gt,
-    ast.GtE: operator.ge,
-    ast.Eq: operator.eq,
-    ast.NotEq: operator.ne,
-}
 
 
 def evaluate(node: expression.Node, frame: "pd.DataFrame", learnt: Learnt, rows: np.ndarray | None) -> np.ndarray:
@@ -44,30 +28,13 @@ def evaluate(node: expression.Node, frame: "pd.DataFrame", learnt: Learnt, rows:
     Raises:
         DataError: a column holds text, or there are too few different values to learn from.
     """
+
+    def call(name: str, node: ast.Call, of: Callable[[ast.expr], Any]) -> Any:
+        return _call(name, node, of(node.args[0]), learnt, rows)
+
     with np.errstate(all="ignore"):  # log(0) and the like are reported by row, by whoever asked
-        value = _value(node, frame, learnt, rows)
+        value = compute(node, np.float64, lambda name: as_numbers(frame[name], name), call)
     return np.broadcast_to(value, (len(frame),)).copy() if np.ndim(value) == 0 else value
-
-
-def _value(node: ast.expr, frame: "pd.DataFrame", learnt: Learnt, rows: np.ndarray | None) -> Any:
-    def of(child: ast.expr) -> Any:
-        return _value(child, frame, learnt, rows)
-
-    match node:
-        case ast.Name(id=name):
-            return as_numbers(frame[name], name)
-        case ast.Constant(value=int() | float() as value):
-            return np.float64(value)
-        case ast.UnaryOp(op=op, operand=operand):
-            return -of(operand) if isinstance(op, ast.USub) else of(operand)
-        case ast.BinOp(left=left, op=op, right=right):
-            return _ARITHMETIC[type(op)](of(left), of(right))
-        case ast.Compare(left=left, ops=[op], comparators=[right]):
-            a, b = of(left), of(right)
-            return np.where(np.isnan(a) | np.isnan(b), np.nan, _COMPARISON[type(op)](a, b))
-        case ast.Call(func=ast.Name(id=name), args=[first, *_]):
-            return _call(name, node, of(first), learnt, rows)
-    raise AssertionError(f"unchecked expression {ast.dump(node)}")
 
 
 def _call(name: str, node: ast.Call, x: Any, learnt: Learnt, rows: np.ndarray | None) -> Any:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from econml_cli.evaluation.metrics import Moments
+from econml_cli.problems.metrics import Moments
 
 #: units that are resampled: the observations, or, beyond so many of them, as many equal groups
 MAX_UNITS = 20_000

@@ -8,13 +8,14 @@ import numpy as np
 
 from econml_cli.errors import RunError
 from econml_cli.evaluation import bootstrap as boot
-from econml_cli.evaluation import metrics, predictions, standard_errors
+from econml_cli.evaluation import predictions, standard_errors
 from econml_cli.evaluation.answer import Answer
 from econml_cli.evaluation.estimate import Estimate
 from econml_cli.evaluation.evaluation import interval_of
 from econml_cli.evaluation.opened import open_run
 from econml_cli.evaluation.samples import Scored, scorer, size
 from econml_cli.output.tables import Grid, cell
+from econml_cli.problems import losses, metrics
 from econml_cli.runs.directory import Run
 from econml_cli.runs.folds import Folds
 from econml_cli.storage import disk
@@ -25,9 +26,6 @@ if TYPE_CHECKING:  # importing it takes as long as reading a run
 #: the file of the out-of-fold predictions, in the directory of the cross-validation
 PREDICTIONS = "predictions.csv"
 _SPLITS = ("train", "val", "test")
-#: what is shown of a fold beside its losses
-_SHOWN = {"regression": ("rmse", "r2"), "reconstruction": ("r2",)}
-_SHOWN |= dict.fromkeys(("binary", "multiclass"), ("accuracy", "auc"))
 
 
 @dataclass(frozen=True)
@@ -59,6 +57,7 @@ class CrossValidation(Answer):
             variance of the mean is unbiased. Source: Bengio and Grandvalet (2004), Journal of Machine Learning Research
             5, 1089-1105.
         pooled: metrics of the out-of-fold predictions of all rows together, with bootstrap intervals.
+        shown: the metrics that the table of the folds has beside the losses.
     """
 
     path: str
@@ -71,6 +70,7 @@ class CrossValidation(Answer):
     over: dict[str, Estimate]
     sd: dict[str, float]
     pooled: dict[str, Estimate]
+    shown: tuple[str, ...]
     notes: tuple[str, ...] = ()
 
     @property
@@ -85,7 +85,7 @@ class CrossValidation(Answer):
     def grids(self) -> list[Grid]:
         """The folds; means over them; the out-of-fold predictions."""
         shown = {f"{split}_loss": f"{split}_loss" for split in _SPLITS if f"{split}_loss" in self.over}
-        shown |= {f"test_{name}": name for name in _SHOWN[self.task]}
+        shown |= {f"test_{name}": name for name in self.shown}
         rows = []
         for fold in self.folds:
             label = f"{fold.number} diverged" if fold.status == "diverged" else str(fold.number)
@@ -147,9 +147,10 @@ def cross_validation(folds: Folds, *, bootstrap: int = 1000, bootstrap_seed: int
         raise RunError(f"No fold of {folds.path} could be fitted: {next(iter(folds.failed.values()), 'there is none')}")
     names = found[0].fold.metrics
     columns = {name: np.array([each.fold.metrics.get(name, np.nan) for each in found]) for name in names}
+    row = losses.of(found[0].problem)
     result = CrossValidation(
         path=str(folds.path), model=folds.config.model, problem=folds.config.problem,
-        task=found[0].problem.task, count=folds.count,
+        task=str(row.task), count=folds.count, shown=row.shown,
         folds=tuple(each.fold for each in found), failed=dict(folds.failed),
         over={name: _over(values) for name, values in columns.items()},
         sd={name: float(np.std(values, ddof=1)) if len(values) > 1 else np.nan for name, values in columns.items()},
@@ -178,9 +179,9 @@ def _fold(run: Run, number: int) -> _Found:
         loaded, samples = opened.loaded(), opened.own_samples()
         score = scorer(samples.problem, loaded.model, opened.dtype)
         scored = {split: score(batch) for split, batch in samples.parts.items()}
-    values: dict[str, float] = {}
+    row, values = losses.of(samples.problem), dict[str, float]()
     for split, part in scored.items():
-        measured = metrics.moments(samples.problem.task, part.loss, part.y, part.yhat).values()
+        measured = metrics.moments(row, part.loss, part.y, part.yhat).values()
         values |= {f"{split}_{name}": value for name, value in measured.items()}
     sizes = dict.fromkeys(_SPLITS, 0) | {split: size(batch) for split, batch in samples.parts.items()}
     fold = Fold(number, str(run.path), opened.status(), loaded.epoch, sizes, values)
@@ -195,7 +196,7 @@ def _pooled(found: Sequence[_Found], replications: int, seed: int) -> dict[str, 
     """The metrics of all test rows together, as if one model had predicted them."""
     loss, y, yhat = (np.concatenate([getattr(each.scored, name) for each in found]) for name in ("loss", "y", "yhat"))
     groups = [each.problem.groups["test"] for each in found if "test" in each.problem.groups]
-    moments = metrics.moments(found[0].problem.task, loss, y, yhat)
+    moments = metrics.moments(losses.of(found[0].problem), loss, y, yhat)
     around = boot.intervals(
         moments, replications=replications, seed=seed, groups=np.concatenate(groups) if groups else None
     )
@@ -220,10 +221,11 @@ def _out_of_fold(found: Sequence[_Found]) -> "pd.DataFrame":
 
 def _target(problem: Any) -> dict[str, np.ndarray]:
     """The target of the test rows, in float64; classes by name. A reconstruction has none."""
-    if problem.task == "reconstruction":
+    row = losses.of(problem)
+    if row.reconstructs:
         return {}
     y = np.asarray(problem.observed(problem.sample(None, "test"))).reshape(-1)
-    return {"target": y if problem.task == "regression" else np.asarray(problem.classes)[y.astype(int)]}
+    return {"target": np.asarray(problem.classes)[y.astype(int)] if row.classifies else y}
 
 
 def _json(estimate: Estimate) -> dict[str, Any]:

@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from econml_cli.evaluation import bootstrap as boot
-from econml_cli.evaluation import metrics
 from econml_cli.evaluation.estimate import Estimate, Estimates, Quantity
 from econml_cli.evaluation.samples import Scored
+from econml_cli.problems import metrics
+from econml_cli.problems.losses import Loss
 from econml_cli.training.loop.ensemble import spread
 
 
@@ -18,16 +19,16 @@ def over(values: Sequence[float]) -> Estimate:
 
 
 def measure(
-    task: str | None, scored: Sequence[Scored], split: str, replications: int, seed: int, groups: np.ndarray | None
+    row: Loss, scored: Sequence[Scored], split: str, replications: int, seed: int, groups: np.ndarray | None
 ) -> Estimates:
     """The metrics of one split over the members (each as `over`), and, where there are `replications`, the 95 %
     interval of their mean loss and the metrics of their averaged prediction."""
-    each = [metrics.moments(task, one.loss, one.y, one.yhat).values() for one in scored]
+    each = [metrics.moments(row, one.loss, one.y, one.yhat, one.w).values() for one in scored]
     found = {Quantity(split, name): over([values[name] for values in each]) for name in each[0]}
     if not replications:
         return found
     loss = np.stack([one.loss for one in scored]).mean(axis=0, dtype=np.float64)
-    together = metrics.moments(task, loss, scored[0].y, averaged([one.yhat for one in scored]))
+    together = metrics.moments(row, loss, scored[0].y, averaged([one.yhat for one in scored]), scored[0].w)
     around = boot.intervals(together, replications=replications, seed=seed, groups=groups)
     low, high = around["loss"]
     mean_loss = Quantity(split, "loss")

@@ -10,7 +10,7 @@ from econml_cli.config.fit_config import FitConfig
 from econml_cli.errors import ConfigError, EconmlError
 from econml_cli.evaluation import bootstrap as boot
 from econml_cli.evaluation import counterfactual as changing
-from econml_cli.evaluation import ensemble, metrics
+from econml_cli.evaluation import ensemble
 from econml_cli.evaluation.accuracy import Paths, den_haan_marcet
 from econml_cli.evaluation.estimate import Estimate, Estimates, Quantity
 from econml_cli.evaluation.evaluation import REPORTED, Evaluation
@@ -18,6 +18,7 @@ from econml_cli.evaluation.opened import Members, OpenedRun, open_run
 from econml_cli.evaluation.risk.population import population_risk
 from econml_cli.evaluation.samples import Samples, Scored, scorer, size
 from econml_cli.evaluation.standard_errors import groups_of, unspread
+from econml_cli.problems import losses, metrics
 from econml_cli.problems import registry as problems
 from econml_cli.problems.economies.verdicts import judge
 from econml_cli.runs import health
@@ -77,7 +78,8 @@ def evaluate(
         coefficients = _coefficients(config, samples.problem, members.models[0]) if members.total == 1 else None
     status = health.status(opened, members.lost)
     return Evaluation(
-        run=run.name, path=str(run.path), model=config.model, problem=config.problem, task=samples.problem.task,
+        run=run.name, path=str(run.path), model=config.model, problem=config.problem,
+        task=losses.of(samples.problem).task,
         status=status, epoch=members.epoch, reported=reported,
         n=_sizes(samples),
         measured=_losses_first(estimates), verdicts=verdicts, coefficients=coefficients,
@@ -97,11 +99,11 @@ def _changed(run: OpenedRun) -> dict[str, Any]:
 def _estimates(samples: Samples, members: Members, dtype: str, replications: Mapping[str, int], seed: int) -> Estimates:
     """The metrics of all splits; with intervals where there are replications."""
     score, estimates = scorer(samples.problem, members.models[0], dtype), Estimates()
-    task = samples.problem.task
+    row = losses.of(samples.problem)
     for split, batch in samples.parts.items():
         scored = [score(batch, model) for model in members.models]
         of = (split, replications.get(split, 0), seed, groups_of(samples.problem, split, size(batch)))
-        estimates |= _measure(task, scored[0], *of) if members.total == 1 else ensemble.measure(task, scored, *of)
+        estimates |= _measure(row, scored[0], *of) if members.total == 1 else ensemble.measure(row, scored, *of)
     return estimates
 
 
@@ -135,10 +137,10 @@ def _check(config: FitConfig, draws: int) -> None:
 
 
 def _measure(
-    task: str | None, scored: Scored, split: str, replications: int, seed: int, groups: np.ndarray | None
+    row: losses.Loss, scored: Scored, split: str, replications: int, seed: int, groups: np.ndarray | None
 ) -> Estimates:
     """The metrics of one split, with intervals where there are replications."""
-    moments = metrics.moments(task, scored.loss, scored.y, scored.yhat)
+    moments = metrics.moments(row, scored.loss, scored.y, scored.yhat, scored.w)
     around = boot.intervals(moments, replications=replications, seed=seed, groups=groups)
     return {Quantity(split, name): Estimate(value, *around.get(name, ())) for name, value in moments.values().items()}
 

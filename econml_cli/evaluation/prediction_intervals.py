@@ -10,6 +10,7 @@ import numpy as np
 from econml_cli.errors import ConfigError
 from econml_cli.evaluation.opened import Members, OpenedRun
 from econml_cli.evaluation.samples import predicted
+from econml_cli.problems import losses
 from econml_cli.runs.directory import Run
 
 #: the level of an interval where none is asked for, in percent
@@ -74,8 +75,9 @@ def calibrate(run: OpenedRun, models: Sequence[Any], level: float) -> Conformal:
         DataError, RunError: its data are gone or have changed.
     """
     samples = run.own_samples()
-    if samples.problem.task != "regression":
-        raise ConfigError(f"--conformal {_unsuited(run, samples.problem.task)}; leave it out.")
+    row = losses.of(samples.problem)
+    if not row.has_residuals:
+        raise ConfigError(f"--conformal {_unsuited(run, row)}; leave it out.")
     batch = samples.parts.get("val")
     if batch is None:
         raise ConfigError(
@@ -89,14 +91,13 @@ def calibrate(run: OpenedRun, models: Sequence[Any], level: float) -> Conformal:
     return Conformal(radius_of(scores, level), len(scores))
 
 
-def _unsuited(run: Run, task: str | None) -> str:
+def _unsuited(run: Run, row: losses.Loss) -> str:
     """Why predictions have no conformal intervals."""
-    if task is None:
+    if not row.observed:
         return (
             f"needs residuals, and problem {run.config().problem} has no observed outcome that a prediction could miss"
         )
-    does = "reconstructs its features" if task == "reconstruction" else "predicts classes"
-    return f"gives intervals around the number that a regression predicts, and {run.name} {does}"
+    return f"gives intervals around the number that a regression predicts, and {run.name} {row.target.does}"
 
 
 def radius_of(scores: np.ndarray, level: float) -> np.ndarray:

@@ -12,6 +12,8 @@ from econml_cli.evaluation import prediction_intervals as intervals
 from econml_cli.evaluation.opened import Members, OpenedRun, open_run
 from econml_cli.evaluation.prediction_intervals import LEVEL, Asked, Spread, across, calibrate
 from econml_cli.evaluation.samples import computed, predicted
+from econml_cli.problems import losses
+from econml_cli.problems.targets import names_of
 from econml_cli.runs import health
 from econml_cli.runs.directory import Run
 from econml_cli.storage import disk
@@ -166,7 +168,7 @@ def _drawn(problem: Any, batch: Any, config: FitConfig) -> "pd.DataFrame":
     names = problem.describe().get("features")
     if x.ndim != 2 or names is None or len(names) != x.shape[1]:
         raise ConfigError(f"--predictions: an observation of problem {config.problem} is not a row of a table.")
-    if problem.task == "reconstruction":
+    if losses.of(problem).reconstructs:
         return pd.DataFrame(x, columns=names)
     y = np.asarray(problem.observed(batch)).reshape(len(x), -1)
     targets = ["y"] if y.shape[1] == 1 else [f"y_{i + 1}" for i in range(y.shape[1])]
@@ -175,16 +177,11 @@ def _drawn(problem: Any, batch: Any, config: FitConfig) -> "pd.DataFrame":
 
 def columns(problem: Any, yhat: np.ndarray) -> dict[str, np.ndarray]:
     """The columns that predictions [n, dout] make."""
-    if problem.task == "reconstruction":
-        return {f"{name}_hat": yhat[:, i] for i, name in enumerate(problem.describe()["features"])}
-    if problem.task not in ("binary", "multiclass"):
-        names = ["yhat"] if yhat.shape[1] == 1 else [f"yhat_{i + 1}" for i in range(yhat.shape[1])]
-        return {name: yhat[:, i] for i, name in enumerate(names)}
-    binary = problem.task == "binary"
-    classes = list(getattr(problem, "classes", None) or range(2 if binary else yhat.shape[1]))
-    chosen = (yhat[:, 0] >= 0.5).astype(int) if binary else yhat.argmax(axis=1)
-    found = {"p": yhat[:, 0]} if binary else {f"p_{name}": yhat[:, i] for i, name in enumerate(classes)}
-    return {**found, "predicted": np.asarray(classes)[chosen]}
+    aim, names, width = losses.of(problem).target, names_of(problem), yhat.shape[1]
+    found = {name: yhat[:, i] for i, name in enumerate(aim.columns(names, width))}
+    if aim.classify is None:
+        return found
+    return {**found, "predicted": np.asarray(names.labels(width))[aim.classify(yhat)]}
 
 
 def _beside(frame: "pd.DataFrame", added: dict[str, np.ndarray], path: str) -> "pd.DataFrame":

@@ -11,6 +11,7 @@ import numpy as np
 from flax import nnx
 
 from econml_cli.errors import ConfigError, DataError, RunError
+from econml_cli.problems import losses
 from econml_cli.problems import registry as problems
 from econml_cli.problems.base import Batch
 from econml_cli.runs.directory import Run
@@ -37,11 +38,13 @@ class Samples:
 
 @dataclass(frozen=True)
 class Scored:
-    """A model on one split, on the host: loss [n] in reported units, predictions and what they are compared with."""
+    """A model on one split, on the host: loss [n] in reported units, predictions and what they are compared with, and
+    the weights [n] of the observations (None where all are 1)."""
 
     loss: np.ndarray
     yhat: np.ndarray | None
     y: np.ndarray | None
+    w: np.ndarray | None = None
 
 
 def own_samples(run: Run) -> Samples:
@@ -125,7 +128,7 @@ def scorer(problem: Any, model: Any, dtype: str) -> Callable[..., Scored]:
     Splits of one size, and models of one shape, share one compiled program. Call both inside `precision(...)`.
     """
     graphdef, own = nnx.split(model)
-    compares = problem.task is not None
+    compares = losses.of(problem).observed
 
     @jax.jit
     def measure(state: Any, part: Batch) -> tuple[Any, ...]:
@@ -137,7 +140,9 @@ def scorer(problem: Any, model: Any, dtype: str) -> Callable[..., Scored]:
         state = own if another is None else nnx.state(another)
         found = [jax.device_get(measure(state, part)) for part in blocks(batch, dtype)]
         columns = [np.concatenate(column) for column in zip(*found, strict=True)]
-        return Scored(columns[0], *(columns[1:] if compares else (None, None)))
+        w = None if batch.w is None else np.asarray(batch.w)
+        yhat, y = columns[1:] if compares else (None, None)
+        return Scored(columns[0], yhat, y, w)
 
     return score
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from econml_cli.evaluation.estimate import Estimate
+from econml_cli.problems.means import mean
 
 #: the 97.5 % point of the standard normal distribution
 Z = 1.959963984540054
@@ -35,7 +36,7 @@ def standard_error(values: np.ndarray, groups: np.ndarray | None = None) -> floa
 
 def estimate(values: np.ndarray, groups: np.ndarray | None = None) -> Estimate:
     """The mean of values [n] with the normal interval of `standard_error`."""
-    return around(float(np.mean(values, dtype=np.float64)), standard_error(values, groups))
+    return around(float(mean(np.asarray(values, np.float64))), standard_error(values, groups))
 
 
 def freedom_of(own: float, own_n: int, shared: float, shared_n: int) -> float:

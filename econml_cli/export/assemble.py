@@ -25,7 +25,13 @@ def model_source(framework: str, templates: Sequence[str], classes: Sequence[str
     others = [line for line in lines if line not in standard]
     head = "\n\n".join("\n".join(group) for group in (standard, others) if group)
     registered = f"MODULES |= {{cls.__name__: cls for cls in ({', '.join(classes)},)}}\n" if classes else ""
-    return "\n\n\n".join([f'"""{title}"""\n\n{head}', *bodies.values()]) + "\n\n\n" + registered
+    return "\n\n\n".join([f"{_docstring(title)}\n\n{head}", *bodies.values()]) + "\n\n\n" + registered
+
+
+def _docstring(title: str) -> str:
+    """A string literal that holds just the title, which has the names of a user's directories in it."""
+    plain = title.isprintable() and not {'"', "\\"} & set(title)
+    return f'"""{title}"""' if plain else repr(title)
 
 
 def _add(name: str, imports: dict[str, None], bodies: dict[str, str]) -> None:

@@ -9,9 +9,10 @@ import numpy as np
 from econml_cli.config.fit_config import FitConfig
 from econml_cli.errors import DataError, EconmlError, RunError
 from econml_cli.evaluation.opened import OpenedRun
-from econml_cli.evaluation.predictions import columns
 from econml_cli.evaluation.samples import Samples, predicted
+from econml_cli.problems import losses
 from econml_cli.problems import registry as problems
+from econml_cli.problems.targets import names_of
 from econml_cli.runs import health
 from econml_cli.runs.directory import Run
 from econml_cli.training.run import restore
@@ -157,16 +158,8 @@ def _outputs(
     problem: Any, preprocessing: Mapping[str, Any] | None, out: np.ndarray, y: np.ndarray, bound: float
 ) -> Outputs:
     """How the problem makes predictions `y` of the network's output `out`, found by trying."""
-    names = [name for name in columns(problem, y[:1]) if name != "predicted"]
-    if problem.task in ("binary", "multiclass"):
-        classes = list(getattr(problem, "classes", None) or range(max(y.shape[1], 2)))
-        meaning = (
-            f"probability of {classes[1]}, not {classes[0]}"
-            if problem.task == "binary"
-            else "probability of each class"
-        )
-    else:
-        meaning = "prediction in the target's own units"
+    aim, called, width = losses.of(problem).target, names_of(problem), y.shape[1]
+    names, meaning = list(aim.columns(called, width)), aim.meaning(called, width)
     units: list[tuple[Any, Any]] = [(0.0, 1.0)]
     for part in ("target", "features"):
         learnt = (preprocessing or {}).get(part)

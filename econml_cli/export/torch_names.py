@@ -42,14 +42,6 @@ def named_parameters(model: Any) -> list[TorchTensor]:
     return [_tensor(found) for found in _variables(model) if isinstance(found.variable, nnx.Param)]
 
 
-def named_buffers(model: Any) -> list[TorchTensor]:
-    """What `named_buffers()` lists: arrays that are not trained and that predictions use (a domain, centres).
-
-    The keys and counters of random numbers are none of them.
-    """
-    return [_tensor(found) for found in _variables(model) if not isinstance(found.variable, nnx.Param)]
-
-
 def own_state(model: Any) -> dict[str, np.ndarray]:
     """All arrays but the keys of random numbers, under our own paths (`linear1.kernel`), on the host."""
     return {".".join(found.path): np.asarray(found.variable[...], order="C") for found in _variables(model)}

@@ -13,10 +13,11 @@ from econml_cli.evaluation.samples import size, small_blocks
 from econml_cli.inspection.hidden import Hidden, hidden_units
 from econml_cli.inspection.state import natural
 from econml_cli.problems.base import Batch
+from econml_cli.problems.means import total
 from econml_cli.storage import checkpoint
 from econml_cli.training.precision import to_device
 from econml_cli.training.run.restore import Loaded
-from econml_cli.training.step.epoch import num_batches
+from econml_cli.training.step.epoch import num_batches, weighing_one
 from econml_cli.training.step.optimizers import hyperparameters, optimizer, schedule
 from econml_cli.training.step.second_order import is_second_order
 
@@ -121,18 +122,18 @@ def mean_gradient(problem: Any, model: Any, batch: Batch) -> tuple[float, Any]:
     The gradient has the structure of `nnx.state(model, nnx.Param)`.
     """
     graphdef, state = nnx.split(model)
-    n = size(batch)
+    n, batch = size(batch), weighing_one(batch)
 
-    def total(model: Any, part: Batch) -> tuple[jax.Array, jax.Array]:
+    def shares(model: Any, part: Batch) -> tuple[jax.Array, jax.Array]:
         losses = problem.loss(model, part)
-        objective = jnp.sum(losses)
+        summed = objective = total(losses, part.w)
         if hasattr(model, "penalty"):
             objective += losses.shape[0] * model.penalty(part.x)
-        return objective / n, jnp.sum(losses) / n
+        return objective / n, summed / n
 
     @jax.jit
     def measure(state: Any, part: Batch) -> tuple[jax.Array, Any]:
-        (_, loss), grads = nnx.value_and_grad(total, has_aux=True)(nnx.merge(graphdef, state), part)
+        (_, loss), grads = nnx.value_and_grad(shares, has_aux=True)(nnx.merge(graphdef, state), part)
         return loss, grads
 
     loss, grads = 0.0, None

@@ -1,6 +1,5 @@
 """The autoencoder: a representation learnt by reconstructing what it represents."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -9,6 +8,7 @@ from flax import nnx
 
 from econml_cli.models.initializers import affine
 from econml_cli.models.mlp import MLP, hidden
+from econml_cli.models.table import AutoencoderOptions
 
 
 class Strength(nnx.Variable):
@@ -28,45 +28,30 @@ class Autoencoder(nnx.Module):
     two weigh z only, so a decoder with large weights can undo part of them.
 
     Args:
-        latent: numbers in the representation z = phi(x).
-        width, depth: hidden layers of the encoder, as in `MLP`; not used with `linear`.
+        options: those of `AutoencoderOptions`.
 
     Raises:
         ValueError: `dout` is not `din`, or `depth` is not the number of widths.
     """
 
-    def __init__(
-        self,
-        din: int,
-        dout: int,
-        *,
-        latent: int = 2,
-        width: int | Sequence[int] = 64,
-        depth: int | None = None,
-        linear: bool = False,
-        activation: str = "relu",
-        regularizer: str = "none",
-        regularizer_strength: float = 1e-3,
-        init: str = "lecun_normal",
-        param_dtype: Any = jnp.float32,
-        rngs: nnx.Rngs,
-    ):
+    def __init__(self, din: int, dout: int, *, param_dtype: Any = jnp.float32, rngs: nnx.Rngs, **options: Any):
+        p = AutoencoderOptions(**options)
         if dout != din:
             raise ValueError(
                 f"an autoencoder reconstructs its inputs, so the problem's target must be the {din} inputs themselves, "
                 f"but it has {dout}; fit it to a problem such as factor"
             )
-        self.regularizer = regularizer
-        if regularizer != "none":
-            self.strength = Strength(jnp.asarray(regularizer_strength, param_dtype))
-        if linear:
-            common = {"init": init, "param_dtype": param_dtype, "rngs": rngs}
-            self.encoder, self.decoder = affine(din, latent, **common), affine(latent, din, **common)
+        self.regularizer = p.regularizer
+        if p.regularizer != "none":
+            self.strength = Strength(jnp.asarray(p.regularizer_strength, param_dtype))
+        if p.linear:
+            common = {"init": p.init, "param_dtype": param_dtype, "rngs": rngs}
+            self.encoder, self.decoder = affine(din, p.latent, **common), affine(p.latent, din, **common)
         else:
-            widths = hidden(width, depth)
-            common = {"activation": activation, "init": init, "param_dtype": param_dtype, "rngs": rngs}
-            self.encoder = MLP(din, latent, widths, len(widths), **common)
-            self.decoder = MLP(latent, din, widths[::-1], len(widths), **common)
+            widths = hidden(p.width, p.depth)
+            common = {"activation": p.activation, "init": p.init, "param_dtype": param_dtype, "rngs": rngs}
+            self.encoder = MLP(din, p.latent, widths, len(widths), **common)
+            self.decoder = MLP(p.latent, din, widths[::-1], len(widths), **common)
 
     def __call__(self, x: jax.Array) -> jax.Array:
         """The reconstruction of x [n, ...], [n, din]."""

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from econml_cli.models.mlp import MLP
+from econml_cli.models.table import DeepSetOptions
 
 POOLS: dict[str, Callable[..., jax.Array]] = {"mean": jnp.mean, "sum": jnp.sum, "max": jnp.max}
 #: elements of sets that pass through phi at once where a batch holds more: the memory for its layers is bounded
@@ -25,7 +26,7 @@ class DeepSet(nnx.Module):
     Args:
         din: numbers in one observation: what `shape` multiplies to.
         shape: of one observation: (set,) for a set of scalars, which is also what None means, or (set, features).
-        latent: outputs of phi, inputs of rho.
+        options: those of `DeepSetOptions`.
 
     Raises:
         ValueError: one observation is neither a vector nor a matrix.
@@ -37,25 +38,19 @@ class DeepSet(nnx.Module):
         dout: int,
         *,
         shape: tuple[int, ...] | None = None,
-        latent: int = 4,
-        phi_width: int = 128,
-        phi_depth: int = 2,
-        rho_width: int = 128,
-        rho_depth: int = 4,
-        pool: str = "mean",
-        activation: str = "relu",
-        init: str = "lecun_normal",
         param_dtype: Any = jnp.float32,
         rngs: nnx.Rngs,
+        **options: Any,
     ):
+        p = DeepSetOptions(**options)
         shape = shape or (din,)
         if len(shape) > 2:
             raise ValueError(f"one observation must be a set of scalars or of vectors, but its shape is {list(shape)}")
-        self.pool = pool
+        self.pool = p.pool
         features = shape[1] if len(shape) == 2 else 1
-        common = {"activation": activation, "init": init, "param_dtype": param_dtype, "rngs": rngs}
-        self.phi = MLP(features, latent, phi_width, phi_depth, **common)
-        self.rho = MLP(latent, dout, rho_width, rho_depth, **common)
+        common = {"activation": p.activation, "init": p.init, "param_dtype": param_dtype, "rngs": rngs}
+        self.phi = MLP(features, p.latent, p.phi_width, p.phi_depth, **common)
+        self.rho = MLP(p.latent, dout, p.rho_width, p.rho_depth, **common)
 
     def __call__(self, x: jax.Array) -> jax.Array:
         """Values at x [n, set] or [n, set, features], of any set size, shaped [n, dout]."""

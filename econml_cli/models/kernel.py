@@ -13,6 +13,7 @@ from scipy import linalg
 from scipy.spatial.distance import cdist, pdist
 
 from econml_cli.models.least_squares import Fixed, rounded
+from econml_cli.models.table import KernelOptions
 
 #: observations that a Gram matrix is made of, at most: 3.2 GB in float64
 LARGEST = 20_000
@@ -40,8 +41,7 @@ class KernelRegression(nnx.Module):
 
     Args:
         n: observations in the training sample, which the model keeps.
-        length_scale: None: the median distance between training inputs.
-        bias: b is the mean of y, the prediction far from all data; else 0.
+        options: those of `KernelOptions`; with `bias` b is the mean of y, the prediction far from all data, else 0.
 
     Raises:
         ValueError: more observations than a Gram matrix is made of.
@@ -53,25 +53,23 @@ class KernelRegression(nnx.Module):
         dout: int,
         *,
         n: int = 1,
-        kernel: str = "matern32",
-        length_scale: float | None = None,
-        ridge: float = 1e-3,
-        bias: bool = True,
         param_dtype: Any = jnp.float32,
         rngs: nnx.Rngs | None = None,
+        **options: Any,
     ):
+        p = KernelOptions(**options)
         if n > LARGEST:
             raise ValueError(
                 f"{n:,} training observations need a matrix of {8e-9 * n**2:,.0f} GB, at most {LARGEST:,} fit; use "
                 "fewer, or random_features with --nonlinearity cosine, which approximates the rbf kernel"
             )
         self.solver = "exact"
-        self.kernel, self.has_bias, self.from_data = kernel, bias, length_scale is None
-        self.length_scale = Fixed(jnp.asarray(1.0 if length_scale is None else length_scale, param_dtype))
-        self.ridge = Fixed(jnp.asarray(ridge, param_dtype))
+        self.kernel, self.has_bias, self.from_data = p.kernel, p.bias, p.length_scale is None
+        self.length_scale = Fixed(jnp.asarray(1.0 if p.length_scale is None else p.length_scale, param_dtype))
+        self.ridge = Fixed(jnp.asarray(p.ridge, param_dtype))
         self.inputs = Fixed(jnp.zeros((n, din), param_dtype))
         self.alpha = nnx.Param(jnp.zeros((n, dout), param_dtype))
-        if bias:
+        if p.bias:
             self.bias = nnx.Param(jnp.zeros((dout,), param_dtype))
 
     def __call__(self, x: jax.Array) -> jax.Array:

@@ -7,33 +7,22 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from econml_cli.models.initializers import initializers
+from econml_cli.models.initializers import affine
 from econml_cli.models.least_squares import solve_layer
+from econml_cli.models.table import LinearOptions
 
 
 class Linear(nnx.Module):
     """f(x) = x W + b: [n, din] -> [n, dout]; `bias=False` is the lecture's MyLinear.
 
     Args:
-        solver: "gradient" (trained from random weights) or "lstsq" (ordinary least squares).
+        options: those of `LinearOptions`.
     """
 
-    def __init__(
-        self,
-        din: int,
-        dout: int,
-        *,
-        bias: bool = True,
-        solver: str = "gradient",
-        init: str = "lecun_normal",
-        param_dtype: Any = jnp.float32,
-        rngs: nnx.Rngs,
-    ):
-        self.solver = solver
-        kernel_init, bias_init = initializers(init, din)
-        self.linear = nnx.Linear(
-            din, dout, use_bias=bias, kernel_init=kernel_init, bias_init=bias_init, param_dtype=param_dtype, rngs=rngs
-        )
+    def __init__(self, din: int, dout: int, *, param_dtype: Any = jnp.float32, rngs: nnx.Rngs, **options: Any):
+        p = LinearOptions(**options)
+        self.solver = p.solver
+        self.linear = affine(din, dout, bias=p.bias, init=p.init, param_dtype=param_dtype, rngs=rngs)
 
     def __call__(self, x: jax.Array) -> jax.Array:
         """Values at x [n, ...], shaped [n, dout]; an observation that is not a vector is read as one."""

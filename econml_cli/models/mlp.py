@@ -10,6 +10,7 @@ from flax import nnx
 
 from econml_cli.models.activations import ACTIVATIONS
 from econml_cli.models.initializers import affine
+from econml_cli.models.table import MLPOptions
 
 
 class MLP(nnx.Module):
@@ -21,10 +22,8 @@ class MLP(nnx.Module):
     dropout (Srivastava et al. 2014). The lecture's two-layer module is `width=2, depth=1, bias=False`.
 
     Args:
-        width: units in each hidden layer, or (128, 64, 32) for layers of different widths.
-        depth: number of hidden layers; None: 2 where `width` is one number, else as many as it names.
-        output_activation: what the output passes through, e.g. sigmoid for a share.
-        bias, output_bias: whether the hidden layers, and the output layer, have a bias.
+        sizes: width and depth by position: `MLP(din, dout, 64, 3, rngs=rngs)`, `MLP(din, dout, (128, 64), rngs=rngs)`.
+        options: those of `MLPOptions`.
 
     Raises:
         ValueError: `depth` is not the number of widths.
@@ -34,37 +33,24 @@ class MLP(nnx.Module):
     output_activation = "identity"
 
     def __init__(
-        self,
-        din: int,
-        dout: int,
-        width: int | Sequence[int] = 128,
-        depth: int | None = None,
-        *,
-        activation: str = "relu",
-        output_activation: str = "identity",
-        bias: bool = True,
-        output_bias: bool = True,
-        layer_norm: bool = False,
-        dropout: float = 0.0,
-        init: str = "lecun_normal",
-        param_dtype: Any = jnp.float32,
-        rngs: nnx.Rngs,
+        self, din: int, dout: int, *sizes: Any, param_dtype: Any = jnp.float32, rngs: nnx.Rngs, **options: Any
     ):
-        widths = hidden(width, depth)
+        p = MLPOptions(*sizes, **options)
+        widths = hidden(p.width, p.depth)
         self.depth = len(widths)
-        self.activation = activation
-        if output_activation != MLP.output_activation:
-            self.output_activation = output_activation
+        self.activation = p.activation
+        if p.output_activation != MLP.output_activation:
+            self.output_activation = p.output_activation
         for i, (fan_in, fan_out) in enumerate(itertools.pairwise([din, *widths, dout]), start=1):
-            has_bias = bias if i <= self.depth else output_bias
-            layer = affine(fan_in, fan_out, bias=has_bias, init=init, param_dtype=param_dtype, rngs=rngs)
+            bias = p.bias if i <= self.depth else p.output_bias
+            layer = affine(fan_in, fan_out, bias=bias, init=p.init, param_dtype=param_dtype, rngs=rngs)
             setattr(self, f"linear{i}", layer)
         # after the layers, whose weights are so the same with them and without
-        if layer_norm:
+        if p.layer_norm:
             for i, units in enumerate(widths, start=1):
                 setattr(self, f"norm{i}", nnx.LayerNorm(units, param_dtype=param_dtype, rngs=rngs))
-        if dropout > 0:
-            self.dropout = nnx.Dropout(dropout, rngs=rngs)
+        if p.dropout > 0:
+            self.dropout = nnx.Dropout(p.dropout, rngs=rngs)
 
     def __call__(self, x: jax.Array) -> jax.Array:
         """Values at x [n, ...], shaped [n, dout]; an observation that is not a vector is read as one."""

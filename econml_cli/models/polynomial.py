@@ -10,7 +10,9 @@ from flax import nnx
 from numpy.polynomial import chebyshev, hermite_e, legendre, polynomial
 
 from econml_cli.models.least_squares import Fixed, solve_layer, weights
+from econml_cli.models.table import PolynomialFeaturesOptions, PolynomialOptions
 from econml_cli.models.terms import terms
+from econml_cli.options.fields import values_of
 
 #: P_{k+1}(u) = a_k u P_k(u) - c_k P_{k-1}(u) with P_0 = 1: k -> (a_k, c_k). Source: Abramowitz and Stegun, 22.7
 RECURRENCES: dict[str, Callable[[int], tuple[float, float]]] = {
@@ -37,10 +39,10 @@ class PolynomialFeatures(nnx.Module):
     smallest and largest value, or its mean -/+ one standard deviation under `hermite`, so that u is standardised.
 
     Args:
-        interaction: which products. "total": those of total degree <= `degree`; "tensor": all with degree <= `degree`
-            in each input; "none": powers of one input at a time.
-        domain: (low, high) of every input, or such a pair for each of them, in place of what the data say.
         constant: whether the constant is one of the features (h may have a bias of its own).
+        options: those of `PolynomialFeaturesOptions`. The products with `interaction` "total" are those of total degree
+            <= `degree`; "tensor": all with degree <= `degree` in each input; "none": powers of one input at a time.
+            `domain` is (low, high) of every input, or such a pair for each of them, in place of what the data say.
 
     Attributes:
         dout: number of features, by total degree, the constant first.
@@ -53,17 +55,15 @@ class PolynomialFeatures(nnx.Module):
         self,
         din: int,
         *,
-        degree: int = 3,
-        basis: str = "chebyshev",
-        interaction: str = "total",
-        domain: Sequence[float] | None = None,
         constant: bool = True,
         param_dtype: Any = jnp.float32,
         rngs: nnx.Rngs | None = None,
+        **options: Any,
     ):
-        self.degree, self.basis, self.interaction, self.constant = degree, basis, interaction, constant
-        self.from_data = domain is None
-        low, high = bounds(domain, din) if domain is not None else (-np.ones(din), np.ones(din))
+        p = PolynomialFeaturesOptions(**options)
+        self.degree, self.basis, self.interaction, self.constant = p.degree, p.basis, p.interaction, constant
+        self.from_data = p.domain is None
+        low, high = bounds(p.domain, din) if p.domain is not None else (-np.ones(din), np.ones(din))
         self.centre = Fixed(jnp.asarray((low + high) / 2, param_dtype))
         self.scale = Fixed(jnp.asarray((high - low) / 2, param_dtype))
         self.din, self.dout = din, len(self._terms(din))
@@ -101,27 +101,13 @@ class Polynomial(nnx.Module):
     """f(x) = W'phi(x): [n, din] -> [n, dout], phi(x) the polynomial features of x with a constant.
 
     Args:
-        solver: "lstsq" (least squares by QR in float64) or "gradient" (trained from W = 0).
-        degree, basis, interaction, domain: of `PolynomialFeatures`.
+        options: those of `PolynomialOptions`; by gradient it is trained from W = 0.
     """
 
-    def __init__(
-        self,
-        din: int,
-        dout: int,
-        *,
-        degree: int = 3,
-        basis: str = "chebyshev",
-        interaction: str = "total",
-        domain: Sequence[float] | None = None,
-        solver: str = "lstsq",
-        param_dtype: Any = jnp.float32,
-        rngs: nnx.Rngs,
-    ):
-        self.solver = solver
-        self.phi = PolynomialFeatures(
-            din, degree=degree, basis=basis, interaction=interaction, domain=domain, param_dtype=param_dtype
-        )
+    def __init__(self, din: int, dout: int, *, param_dtype: Any = jnp.float32, rngs: nnx.Rngs, **options: Any):
+        p = PolynomialOptions(**options)
+        self.solver = p.solver
+        self.phi = PolynomialFeatures(din, param_dtype=param_dtype, **values_of(p, PolynomialFeaturesOptions))
         self.W = weights(self.phi.dout, dout, param_dtype=param_dtype, rngs=rngs)
 
     def __call__(self, x: jax.Array) -> jax.Array:

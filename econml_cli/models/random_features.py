@@ -10,6 +10,8 @@ from flax import nnx
 from jax.lax import Precision
 
 from econml_cli.models.least_squares import Fixed, solve_layer, weights
+from econml_cli.models.table import RandomFeatureModelOptions, RandomFeaturesOptions
+from econml_cli.options.fields import values_of
 
 
 class RandomFeatures(nnx.Module):
@@ -22,32 +24,23 @@ class RandomFeatures(nnx.Module):
     Large-Scale Kernel Machines".
 
     Args:
-        num_features: p.
+        options: those of `RandomFeaturesOptions`; `num_features` is p.
 
     Attributes:
         dout: p.
     """
 
-    def __init__(
-        self,
-        din: int,
-        *,
-        num_features: int = 200,
-        nonlinearity: str = "relu",
-        bias: bool = False,
-        length_scale: float = 1.0,
-        param_dtype: Any = jnp.float32,
-        rngs: nnx.Rngs,
-    ):
-        self.nonlinearity, self.dout = nonlinearity, num_features
-        sd = 1 / math.sqrt(din) if nonlinearity == "relu" else 1 / length_scale
-        kernel = sd * jax.random.normal(rngs.params(), (din, num_features), param_dtype)
-        if nonlinearity == "cosine":
-            shift = jax.random.uniform(rngs.params(), (num_features,), param_dtype, maxval=2 * math.pi)
-        elif bias:
-            shift = sd * jax.random.normal(rngs.params(), (num_features,), param_dtype)
+    def __init__(self, din: int, *, param_dtype: Any = jnp.float32, rngs: nnx.Rngs, **options: Any):
+        p = RandomFeaturesOptions(**options)
+        self.nonlinearity, self.dout = p.nonlinearity, p.num_features
+        sd = 1 / math.sqrt(din) if p.nonlinearity == "relu" else 1 / p.length_scale
+        kernel = sd * jax.random.normal(rngs.params(), (din, self.dout), param_dtype)
+        if p.nonlinearity == "cosine":
+            shift = jax.random.uniform(rngs.params(), (self.dout,), param_dtype, maxval=2 * math.pi)
+        elif p.bias:
+            shift = sd * jax.random.normal(rngs.params(), (self.dout,), param_dtype)
         else:
-            shift = jnp.zeros((num_features,), param_dtype)
+            shift = jnp.zeros((self.dout,), param_dtype)
         self.kernel, self.bias = Fixed(kernel), Fixed(shift)
 
     def __call__(self, x: jax.Array) -> jax.Array:
@@ -76,33 +69,19 @@ class RandomFeatureModel(nnx.Module):
 
     Args:
         n: observations in the training sample, for the weight of the ridge in a mean loss.
-        solver: "lstsq" or "gradient" (trained from W = 0).
-        num_features, nonlinearity, bias, length_scale: of `RandomFeatures`.
+        options: those of `RandomFeatureModelOptions`; by gradient it is trained from W = 0.
     """
 
     def __init__(
-        self,
-        din: int,
-        dout: int,
-        *,
-        n: int = 1,
-        num_features: int = 200,
-        nonlinearity: str = "relu",
-        bias: bool = False,
-        length_scale: float = 1.0,
-        ridge: float = 0.0,
-        solver: str = "lstsq",
-        param_dtype: Any = jnp.float32,
-        rngs: nnx.Rngs,
+        self, din: int, dout: int, *, n: int = 1, param_dtype: Any = jnp.float32, rngs: nnx.Rngs, **options: Any
     ):
-        self.solver = solver
+        p = RandomFeatureModelOptions(**options)
+        self.solver = p.solver
         self.outcomes = n * dout
         common = {"param_dtype": param_dtype, "rngs": rngs}
-        self.phi = RandomFeatures(
-            din, num_features=num_features, nonlinearity=nonlinearity, bias=bias, length_scale=length_scale, **common
-        )
-        self.W = weights(num_features, dout, **common)
-        self.ridge = Fixed(jnp.asarray(ridge, param_dtype))
+        self.phi = RandomFeatures(din, **common, **values_of(p, RandomFeaturesOptions))
+        self.W = weights(self.phi.dout, dout, **common)
+        self.ridge = Fixed(jnp.asarray(p.ridge, param_dtype))
 
     def __call__(self, x: jax.Array) -> jax.Array:
         """Values at x [n, ...], shaped [n, dout]."""

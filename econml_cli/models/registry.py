@@ -1,65 +1,16 @@
-"""The models by name. Add one: a module in this folder, an options dataclass in options.py, a row here."""
+"""From the name of a model to its row and its class: of ours (table.py), of an installed package, or of a file."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
 
 from econml_cli.errors import ConfigError
-from econml_cli.models import options
+from econml_cli.models.table import MODELS, ModelEntry
 from econml_cli.options import plugins, signature
 
 #: the entry points by which installed packages offer models
 GROUP = "econml_cli.models"
 #: what a constructor is given beside its options
 GIVEN = ("din", "dout", "shape", "n", "param_dtype", "rngs")
-
-
-@dataclass(frozen=True)
-class ModelEntry:
-    """One row: where the NNX module lives ("module:Class"), its options, one line of help, its natural problem, and its
-    recipe (defaults of problem and trainer options that suit it; the problem's own recipe beats them)."""
-
-    target: str
-    options: type
-    help: str
-    problem: str | None = None
-    recipe: Mapping[str, Any] = field(default_factory=dict)
-
-
-MODELS: dict[str, ModelEntry] = {
-    "linear": ModelEntry("econml_cli.models.linear:Linear", options.LinearOptions, "affine map W'x + b"),
-    "polynomial": ModelEntry(
-        "econml_cli.models.polynomial:Polynomial",
-        options.PolynomialOptions,
-        "polynomial in one basis or another, solved exactly",
-    ),
-    "random_features": ModelEntry(
-        "econml_cli.models.random_features:RandomFeatureModel",
-        options.RandomFeaturesOptions,
-        "fixed random hidden layer, least squares of minimum norm",
-    ),
-    "kernel": ModelEntry(
-        "econml_cli.models.kernel:KernelRegression",
-        options.KernelOptions,
-        "kernel ridge, or ridgeless interpolation",
-    ),
-    "mlp": ModelEntry("econml_cli.models.mlp:MLP", options.MLPOptions, "multilayer perceptron (the lecture's)"),
-    "resnet": ModelEntry("econml_cli.models.resnet:ResNet", options.ResNetOptions, "residual MLP"),
-    "deep_set": ModelEntry(
-        "econml_cli.models.deep_set:DeepSet",
-        options.DeepSetOptions,
-        "function of a set, in whatever order and number",
-        problem="symmetric",
-    ),
-    "autoencoder": ModelEntry(
-        "econml_cli.models.autoencoder:Autoencoder",
-        options.AutoencoderOptions,
-        "representation learnt by reconstruction (linear: PCA's)",
-        problem="factor",
-        recipe={"loss": "reconstruction"},
-    ),
-}
 
 
 def get(name: str) -> ModelEntry:

@@ -9,28 +9,21 @@ from importlib import import_module
 from typing import Any
 
 from econml_cli.errors import suggest
-from econml_cli.models.registry import MODELS
+from econml_cli.models.table import PolynomialFeaturesOptions, RandomFeaturesOptions
 from econml_cli.options.fields import Option, as_text, coerce, options_of
 
 
 @dataclass(frozen=True)
 class Representation:
-    """One row: where the feature map lives ("module:Class"), and the model whose options it has, but for `without`."""
+    """One row: where the feature map lives ("module:Class"), and its options."""
 
     target: str
-    model: str
-    without: tuple[str, ...]
-
-    def options(self) -> dict[str, Option]:
-        """Its options by name."""
-        return {opt.name: opt for opt in options_of(MODELS[self.model].options) if opt.name not in self.without}
+    options: type
 
 
 REPRESENTATIONS: dict[str, Representation] = {
-    "polynomial": Representation("econml_cli.models.polynomial:PolynomialFeatures", "polynomial", ("solver",)),
-    "random_features": Representation(
-        "econml_cli.models.random_features:RandomFeatures", "random_features", ("solver", "ridge")
-    ),
+    "polynomial": Representation("econml_cli.models.polynomial:PolynomialFeatures", PolynomialFeaturesOptions),
+    "random_features": Representation("econml_cli.models.random_features:RandomFeatures", RandomFeaturesOptions),
 }
 
 
@@ -51,7 +44,7 @@ def parse(text: str) -> tuple[str, dict[str, Any]]:
             f"must be NAME or NAME:option=value,..., with NAME one of {', '.join(REPRESENTATIONS)}, got '{text}'."
             f"{suggest(name, REPRESENTATIONS)}"
         )
-    known = REPRESENTATIONS[name].options()
+    known = {opt.name: opt for opt in options_of(REPRESENTATIONS[name].options)}
     values = {}
     for part in filter(None, rest.split(",")):
         key, equals, raw = part.partition("=")

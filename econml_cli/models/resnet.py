@@ -8,6 +8,7 @@ from flax import nnx
 
 from econml_cli.models.activations import ACTIVATIONS
 from econml_cli.models.initializers import affine
+from econml_cli.models.table import ResNetOptions
 
 
 class ResNet(nnx.Module):
@@ -18,29 +19,17 @@ class ResNet(nnx.Module):
     dropout inside a block, as in Gorishniy, Rubachev, Khrulkov and Babenko (2021).
 
     Args:
-        width: units in each layer. depth: number of blocks, each of two layers.
+        options: those of `ResNetOptions`.
     """
 
-    def __init__(
-        self,
-        din: int,
-        dout: int,
-        *,
-        width: int = 128,
-        depth: int = 2,
-        activation: str = "relu",
-        layer_norm: bool = False,
-        dropout: float = 0.0,
-        init: str = "lecun_normal",
-        param_dtype: Any = jnp.float32,
-        rngs: nnx.Rngs,
-    ):
-        self.depth = depth
-        common = {"init": init, "param_dtype": param_dtype, "rngs": rngs}
-        self.linear_in = affine(din, width, **common)
-        for i in range(1, depth + 1):
-            setattr(self, f"block{i}", Block(width, activation, layer_norm, dropout, **common))
-        self.linear_out = affine(width, dout, **common)
+    def __init__(self, din: int, dout: int, *, param_dtype: Any = jnp.float32, rngs: nnx.Rngs, **options: Any):
+        p = ResNetOptions(**options)
+        self.depth = p.depth
+        common = {"init": p.init, "param_dtype": param_dtype, "rngs": rngs}
+        self.linear_in = affine(din, p.width, **common)
+        for i in range(1, p.depth + 1):
+            setattr(self, f"block{i}", Block(p, param_dtype, rngs))
+        self.linear_out = affine(p.width, dout, **common)
 
     def __call__(self, x: jax.Array) -> jax.Array:
         """Values at x [n, ...], shaped [n, dout]; an observation that is not a vector is read as one."""
@@ -58,24 +47,14 @@ class Block(nnx.Module):
     """x + linear2(act(norm2(linear1(act(norm1(x)))))), [n, width] -> [n, width]; the norms only with `layer_norm`, and
     dropout before linear2 only where its rate is positive."""
 
-    def __init__(
-        self,
-        width: int,
-        activation: str,
-        layer_norm: bool,
-        dropout: float,
-        *,
-        init: str,
-        param_dtype: Any,
-        rngs: nnx.Rngs,
-    ):
-        self.activation = activation
+    def __init__(self, p: ResNetOptions, param_dtype: Any, rngs: nnx.Rngs):
+        self.activation = p.activation
         for i in (1, 2):
-            setattr(self, f"linear{i}", affine(width, width, init=init, param_dtype=param_dtype, rngs=rngs))
-            if layer_norm:
-                setattr(self, f"norm{i}", nnx.LayerNorm(width, param_dtype=param_dtype, rngs=rngs))
-        if dropout > 0:
-            self.dropout = nnx.Dropout(dropout, rngs=rngs)
+            setattr(self, f"linear{i}", affine(p.width, p.width, init=p.init, param_dtype=param_dtype, rngs=rngs))
+            if p.layer_norm:
+                setattr(self, f"norm{i}", nnx.LayerNorm(p.width, param_dtype=param_dtype, rngs=rngs))
+        if p.dropout > 0:
+            self.dropout = nnx.Dropout(p.dropout, rngs=rngs)
 
     def __call__(self, x: jax.Array) -> jax.Array:
         """The block at x [n, width]."""

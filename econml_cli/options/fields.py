@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from econml_cli.errors import suggest
+from econml_cli.options import own_code, plugins
 
 _COMPARE = {">=": operator.ge, ">": operator.gt, "<=": operator.le, "<": operator.lt}
 _TRUE, _FALSE = {"true", "yes", "on", "1"}, {"false", "no", "off", "0"}
@@ -29,16 +30,27 @@ def option(
     lt: float | None = None,
     metavar: str | None = None,
     traced: bool = False,
+    table: tuple[str, ...] = (),
+    group: str | None = None,
+    required: bool = False,
+    repeated: bool = False,
+    hidden: bool = False,
+    short: str | None = None,
 ) -> Any:
-    """Declare one option: a dataclass field with its help line and its bounds (>=, >, <=, <).
+    """Declare one option: a dataclass field with its help line and its bounds (>=, >, <=, <). A field `with_` is the
+    option `with`.
 
     `traced`: a number that the compiled training takes as an argument, or that only the data depend on, so that fits
-    which differ in nothing else share one program.
+    which differ in nothing else share one program. `table`, `group`: the value is a name of this table, of what
+    packages offer as entry points of this group, or FILE.py:NAME in a file of the user's. `required`: there is no
+    default. `repeated`: texts, of which a command line gives one at a time. `hidden`: not in the help. `short`: another
+    spelling, such as -n.
     """
     bounds = {">=": ge, ">": gt, "<=": le, "<": lt}
     kept = {k: v for k, v in bounds.items() if v is not None}
-    metadata = {"help": help, "bounds": kept, "metavar": metavar, "traced": traced}
-    return dataclasses.field(default=default, metadata=metadata)
+    metadata = {"help": help, "bounds": kept, "metavar": metavar, "traced": traced, "table": table, "group": group}
+    more = {"required": required, "repeated": repeated, "hidden": hidden, "short": short}
+    return dataclasses.field(default=default, metadata={**metadata, **more})
 
 
 @dataclass(frozen=True)
@@ -52,6 +64,13 @@ class Option:
     bounds: Mapping[str, float]
     metavar: str
     traced: bool = False
+    table: tuple[str, ...] = ()
+    group: str | None = None
+    required: bool = False
+    repeated: bool = False
+    hidden: bool = False
+    short: str | None = None
+    attribute: str = ""
 
     @property
     def flag(self) -> str:
@@ -60,8 +79,8 @@ class Option:
 
     @property
     def choices(self) -> tuple[str, ...]:
-        """The admissible words of a Literal option, else ()."""
-        return typing.get_args(self.type) if typing.get_origin(self.type) is Literal else ()
+        """The admissible words of a Literal option, or the names of its table, else ()."""
+        return typing.get_args(self.type) if typing.get_origin(self.type) is Literal else self.table
 
     @property
     def is_bool(self) -> bool:
@@ -101,9 +120,14 @@ def options_of(cls: type) -> tuple[Option, ...]:
     found = []
     for field in dataclasses.fields(cls):
         kind, meta = _unwrap(hints[field.name]), field.metadata
-        metavar = _metavar(kind, meta["metavar"])
-        found.append(Option(field.name, kind, field.default, meta["help"], meta["bounds"], metavar, meta["traced"]))
+        shown = {**meta, "metavar": _metavar(kind, meta["metavar"])}
+        found.append(Option(field.name.removesuffix("_"), kind, field.default, attribute=field.name, **shown))
     return tuple(found)
+
+
+def values_of(options: Any, cls: type) -> dict[str, Any]:
+    """The values that an options object has of the options that `cls`, a dataclass it inherits from, declares."""
+    return {field.name: getattr(options, field.name) for field in dataclasses.fields(cls)}
 
 
 def coerce(opt: Option, raw: Any) -> Any:
@@ -115,7 +139,7 @@ def coerce(opt: Option, raw: Any) -> Any:
         ValueError: with a clause such as "must be > 0, got -1" when the type or a bound does not fit.
     """
     none = isinstance(raw, str) and raw.lower() in {"none", "null"} and raw not in opt.choices
-    if raw is None or (none and opt.type is not str):
+    if raw is None or (none and (opt.type is not str or opt.table)):
         if opt.default is None:
             return None
         raise ValueError(f"must be {_describe(opt)}, got {raw!r}")
@@ -144,7 +168,8 @@ def as_text(value: Any) -> Any:
 
 
 def _read_list(opt: Option, raw: Any) -> tuple[Any, ...]:
-    parts = raw.split(",") if isinstance(raw, str) else raw if isinstance(raw, list | tuple) else [raw]
+    separated = isinstance(raw, str) and not opt.repeated
+    parts = raw.split(",") if separated else raw if isinstance(raw, list | tuple) else [raw]
     words = [part for part in parts if str(part).strip()]
     if opt.element is str:
         return tuple(str(word).strip() for word in words)
@@ -160,12 +185,15 @@ def _describe(opt: Option) -> str:
 
 
 def _read_choice(opt: Option, raw: Any) -> str:
-    word = str(raw)
-    if word not in opt.choices:
-        raise ValueError(
-            f"must be one of {', '.join(opt.choices)}, got '{word}'.{suggest(word, opt.choices)}".rstrip(".")
-        )
-    return word
+    word, known = str(raw), list(opt.choices)
+    if word in known:
+        return word
+    if opt.group is not None:
+        known += plugins.offered(opt.group)
+        if word in known or own_code.parse(word) is not None:
+            return word
+    or_own = "" if opt.group is None else ", or ./FILE.py:NAME of your own"
+    raise ValueError(f"must be one of {', '.join(known)}{or_own}, got '{word}'.{suggest(word, known)}".rstrip("."))
 
 
 def _read_bool(opt: Option, raw: Any) -> bool:

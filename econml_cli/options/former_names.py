@@ -18,8 +18,10 @@ FORMER = {
     "econml_cli.trust": "econml_cli.runs.health",
     "econml_cli.problems.economics": "econml_cli.problems.economies.economics",
     "econml_cli.problems.simulation": "econml_cli.problems.economies.simulation",
-    "econml_cli.problems.parameters": "econml_cli.problems.economies.parameters",
+    "econml_cli.problems.parameters": "econml_cli.problems.economies.table",
     "econml_cli.problems.conditions": "econml_cli.problems.economies.conditions",
+    "econml_cli.problems.options": "econml_cli.problems.table",
+    "econml_cli.models.options": "econml_cli.models.table",
     "econml_cli.training.folds": "econml_cli.training.cross_validate",
 }
 

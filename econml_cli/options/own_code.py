@@ -1,4 +1,4 @@
-"""Models and problems in files of the user's own: `./mymodel.py:MyNet`.
+"""Models, problems and losses in files of the user's own: `./mymodel.py:MyNet`.
 
 Such a file is Python, and loading it runs it. Only files that the user has named are loaded: on a command line, in
 ECONML_SOURCES, or in an earlier command (path and SHA-256 are remembered in the user's state directory). A run, a
@@ -9,7 +9,7 @@ code.
 import contextlib
 import hashlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ KEPT = "source"
 
 @dataclass(frozen=True)
 class Reference:
-    """A class in a file: `path` as typed, `cls` its name."""
+    """A class (or a loss) in a file: `path` as typed, `cls` its name."""
 
     path: str
     cls: str
@@ -41,7 +41,7 @@ def parse(name: str) -> Reference | None:
 
 
 def label(name: str) -> str:
-    """What a model or a problem is called in names of directories: its class where it is in a file."""
+    """What a model, a problem or a loss is called by itself: its class where it is in a file."""
     reference = parse(name)
     return name if reference is None else reference.cls
 
@@ -138,8 +138,16 @@ def _trusted(path: str | Path, digest: str) -> bool:
     return any(Path(named).resolve() == where for named in _named()) or (digest, str(where)) in _remembered()
 
 
-def load(reference: Reference) -> type:
+def is_class(found: Any) -> bool:
+    """What a model or a problem has to be."""
+    return isinstance(found, type)
+
+
+def load(reference: Reference, what: str = "class", fits: Callable[[Any], bool] = is_class) -> Any:
     """The class that a reference names; its file is run once for each of its contents.
+
+    Args:
+        what, fits: what is looked for in place of a class, in words and as a test.
 
     Raises:
         ConfigError: no such file or class, a file that the user has not named, or one that fails.
@@ -150,12 +158,13 @@ def load(reference: Reference) -> type:
         raise ConfigError(_refusal(reference))
     module = own_modules.run(Path(reference.path).absolute(), contents, digest)
     found = getattr(module, reference.cls, None)
-    if not isinstance(found, type):
-        own = {n: value for n, value in vars(module).items() if isinstance(value, type)}
-        classes = [n for n, value in own.items() if value.__module__ == module.__name__]
+    if not fits(found):
+        there = {n: value for n, value in vars(module).items() if fits(value)}
+        # what is imported from elsewhere is not the file's own; an object that is no class or function has no name
+        own = [n for n, v in there.items() if not hasattr(v, "__name__") or v.__module__ == module.__name__]
         raise ConfigError(
-            f"{reference.path} has no class {reference.cls}; it has {', '.join(classes) or 'none'}."
-            f"{suggest(reference.cls, classes)}"
+            f"{reference.path} has no {what} {reference.cls}; it has {', '.join(own) or 'none'}."
+            f"{suggest(reference.cls, own)}"
         )
     return found
 
@@ -171,7 +180,7 @@ def _refusal(reference: Reference) -> str:
 
 
 def origin(name: str) -> dict[str, str] | None:
-    """What a manifest says of a model or problem in a file: how it was named, where it was, its SHA-256."""
+    """What a manifest says of a model, problem or loss in a file: how it was named, where it was, its SHA-256."""
     reference = parse(name)
     if reference is None:
         return None
@@ -183,7 +192,7 @@ def copies(origins: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
     """{path in the run directory: text} of the files that a run was fitted with, kept to be read.
 
     Args:
-        origins: {"model" or "problem": what `origin` says}.
+        origins: {"model", "problem" or "loss": what `origin` says}.
     """
     kept: dict[str, str] = {}
     for kind, found in origins.items():

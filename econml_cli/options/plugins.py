@@ -1,5 +1,5 @@
-"""Names of models and problems that are not in our own tables: classes in files of the user's, and those that installed
-packages offer through entry points (`econml_cli.models`, `econml_cli.problems`)."""
+"""Names of models, problems and losses that are not in our own tables: those in files of the user's, and those that
+installed packages offer through entry points (`econml_cli.models`, `econml_cli.problems`, `econml_cli.losses`)."""
 
 from collections.abc import Callable, Mapping
 from importlib.metadata import entry_points
@@ -36,26 +36,32 @@ def find(name: str, table: Mapping[str, Entry], group: str, make: Callable[[type
     return make(cls, target)
 
 
-def load(name: str, group: str) -> tuple[type, str] | None:
+def load(
+    name: str, group: str, *, what: str = "class", fits: Callable[[Any], bool] = own_code.is_class
+) -> tuple[Any, str] | None:
     """(class, where it is) of a file's or a package's model or problem; None where the name is of neither.
+
+    Args:
+        what, fits: what is looked for in place of a class, in words and as a test.
 
     Raises:
         ConfigError: it cannot be loaded.
     """
     if (reference := own_code.parse(name)) is not None:
-        return own_code.load(reference), name
+        return own_code.load(reference, what, fits), name
     for point in entry_points(group=group, name=name):
         try:
             loaded: Any = point.load()
         except Exception as error:
             package = point.dist.name if point.dist else point.value
             raise ConfigError(f"The {_kind(group)} '{name}' of package {package} fails: {error}.") from error
-        if not isinstance(loaded, type):
-            raise ConfigError(f"'{name}' is {point.value}, which is not a class; report it to that package's authors.")
+        if not fits(loaded):
+            raise ConfigError(f"'{name}' is {point.value}, which is not a {what}; report it to that package's authors.")
         return loaded, point.value
     return None
 
 
 def _kind(group: str) -> str:
-    """ "model" or "problem"."""
-    return group.rpartition(".")[2].removesuffix("s")
+    """ "model", "problem" or "loss"."""
+    plural = group.rpartition(".")[2]
+    return plural.removesuffix("es") if plural.endswith("sses") else plural.removesuffix("s")

@@ -4,25 +4,37 @@ A problem is data and a loss. It is constructed with its own options as keyword 
 it draws whatever it draws, in order: first what defines it (a true parameter), in the constructor, then each sample.
 """
 
-from collections.abc import Mapping
-from typing import Any, ClassVar, Literal, NamedTuple, Protocol, runtime_checkable
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 import jax
 from flax import nnx
 
+from econml_cli.problems.losses import Loss
+from econml_cli.problems.targets import Task
+
+__all__ = ["Batch", "Economy", "FileProblem", "KnownTruth", "Problem", "Split", "Task"]
+
 Split = Literal["train", "val", "test", "population"]
-Task = Literal["regression", "binary", "multiclass", "reconstruction"]
 
 
-class Batch(NamedTuple):
-    """Observations: `x` [n, ...] what the model reads, `y` what the loss compares it with.
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Observations: `x` [n, ...] what the model reads, `y` what the loss compares it with, `w` [n] their weights.
 
     `y` is [n, dout] float for regression, [n, 1] float 0/1 for binary, [n] int class numbers for multiclass, and `x`
-    itself for reconstruction.
+    itself for reconstruction. `w` is None where all weights are 1. `x, y = batch` leaves the weights out.
     """
 
     x: Any
     y: Any
+    w: Any = None
+
+    def __iter__(self) -> Iterator[Any]:
+        """x and y: a batch was a pair of them before it had weights."""
+        return iter((self.x, self.y))
 
 
 class Problem(Protocol):
@@ -35,6 +47,8 @@ class Problem(Protocol):
     loss_scale: float
     #: what `predict` and `observed` mean, for RMSE, accuracy, ...; None where there is nothing observed to compare with
     task: Task | None
+    #: optional: the row of its loss, in place of that of its task; `loss = losses.loss` then follows from it
+    loss_row: Loss
     #: True where `sample` draws from a known distribution (fresh draws can be had), False where it reads a file
     simulated: ClassVar[bool]
 

@@ -10,12 +10,12 @@ from flax import nnx
 from econml_cli.errors import ConfigError, ShapeError
 from econml_cli.options import own_modules
 from econml_cli.options.signature import accepted
-from econml_cli.problems import registry
+from econml_cli.problems import losses, registry
 from econml_cli.problems.base import Problem
 
-#: what `base.Problem` declares
+#: what `base.Problem` declares, but for what may be left out
 CONTRACT = (
-    *Problem.__annotations__,
+    *(name for name in Problem.__annotations__ if name != "loss_row"),
     *(name for name, value in vars(Problem).items() if inspect.isfunction(value) and not name.startswith("_")),
 )
 
@@ -24,16 +24,19 @@ def build(name: str, options: Any, rngs: nnx.Rngs) -> Any:
     """The problem; draws from `rngs` what defines it.
 
     Raises:
-        ConfigError: its constructor fails, or it lacks a part of the contract.
+        ConfigError: its constructor fails, it lacks a part of the contract, or its task is none.
         DataError: it reads data that cannot be used.
     """
     cls = registry.load(name)
     given = {"rngs": rngs} if "rngs" in accepted(cls) else {}
     with own_modules.telling(f"Problem {name} cannot be made"):
         problem = cls(**vars(options), **given)
-    if missing := [part for part in CONTRACT if not hasattr(cls if part == "simulated" else problem, part)]:
+    by_row = {"task"} if hasattr(problem, "loss_row") else set()
+    asked = [part for part in CONTRACT if part not in by_row]
+    if missing := [part for part in asked if not hasattr(cls if part == "simulated" else problem, part)]:
         words = ", ".join("simulated (of the class)" if part == "simulated" else part for part in missing)
         raise ConfigError(f"Problem {name} lacks {words}; `econml inspect problems --template` prints a whole one.")
+    losses.of(problem)  # says what is wrong with its task
     return problem
 
 
@@ -41,7 +44,8 @@ def check_sample(name: str, problem: Any, sample: Any) -> None:
     """Compare a sample with what its problem says of itself.
 
     Raises:
-        ShapeError: it is no Batch(x, y), or its observations have not `din` numbers; says expected and got.
+        ShapeError: it is no Batch(x, y), its observations have not `din` numbers, or its weights are not one each; says
+            expected and got.
     """
     x = getattr(sample, "x", None)
     if not isinstance(x, jax.Array) or x.ndim == 0:
@@ -51,6 +55,9 @@ def check_sample(name: str, problem: Any, sample: Any) -> None:
             f"A sample of problem {name} has x{list(x.shape)}, but its din is {problem.din}: expected "
             f"[{x.shape[0]}, {problem.din}]."
         )
+    w = getattr(sample, "w", None)
+    if w is not None and w.shape != x.shape[:1]:
+        raise ShapeError(f"A sample of problem {name} has weights w{list(w.shape)}, expected [{x.shape[0]}].")
 
 
 def _said(sample: Any) -> str:

@@ -15,3 +15,9 @@ class ProblemEntry:
     help: str
     model: str = "mlp"
     recipe: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, problem: Any, options: type, help: str) -> "ProblemEntry":
+        """The row of a class; it may say its natural model and its recipe in attributes `model` and `recipe`."""
+        target = f"{problem.__module__}:{problem.__name__}"
+        return cls(target, options, help, getattr(problem, "model", "mlp"), getattr(problem, "recipe", {}))

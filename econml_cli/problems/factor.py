@@ -1,15 +1,33 @@
 """A factor model: many series driven by few, to be compressed and reconstructed. The truth is PCA."""
 
-from typing import Any, ClassVar
+from __future__ import annotations
 
-import jax
-import jax.numpy as jnp
-import numpy as np
-from flax import nnx
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from econml_cli.errors import ConfigError
-from econml_cli.problems.base import Batch, Split, Task
-from econml_cli.problems.known import fitted, outputs, squared_error, target
+from econml_cli.options.fields import option
+from econml_cli.problems import losses
+from econml_cli.problems.lazily import base, jax, jnp, known, nnx, np
+
+if TYPE_CHECKING:
+    from econml_cli.problems.base import Batch, Split, Task
+
+
+@dataclass(frozen=True)
+class FactorOptions:
+    """A factor model to be reconstructed: X = F Lambda' + sigma eps."""
+
+    dim: int = option(20, "number of series D", ge=2)
+    factors: int = option(3, "number of factors q", ge=1)
+    sigma: float = option(0.1, "standard deviation of the noise", ge=0, traced=True)
+    N: int = option(1000, "observations in the training sample", ge=1)
+    N_test: int = option(1000, "observations in the test sample", ge=0)
+    N_val: int = option(500, "observations in the validation sample", ge=0)
+
+    def __post_init__(self) -> None:
+        if self.factors >= self.dim:
+            raise ConfigError(f"--factors {self.factors} must be below --dim {self.dim}: nothing else is compressed.")
 
 
 class Factor:
@@ -27,18 +45,27 @@ class Factor:
         ConfigError: as many factors as series, or more.
     """
 
+    model = "autoencoder"
+    recipe: ClassVar = {
+        "latent": 3,
+        "linear": True,
+        "init": "torch_uniform",
+        "lr": 1e-2,
+        "schedule": "cosine",
+        "num_epochs": 3000,
+        "batch_size": 0,
+    }
     simulated: ClassVar[bool] = True
     task: Task | None = "reconstruction"
     loss_scale = 1.0
-    loss, predict, observed = squared_error, fitted, target
+    loss, predict, observed = losses.loss, losses.predict, losses.observed
 
-    def __init__(self, dim: int, factors: int, sigma: float, N: int, N_test: int, N_val: int, *, rngs: nnx.Rngs):
-        if factors >= dim:
-            raise ConfigError(f"--factors {factors} must be below --dim {dim}: nothing else is compressed.")
-        self.din = self.dout = dim
-        self.factors, self.sigma = factors, sigma
-        self.sizes = {"train": N, "test": N_test, "val": N_val, "population": N_test}
-        self.loadings = jax.random.normal(rngs(), (dim, factors))
+    def __init__(self, *, rngs: nnx.Rngs, **options: Any):
+        p = FactorOptions(**options)
+        self.din = self.dout = p.dim
+        self.factors, self.sigma = p.factors, p.sigma
+        self.sizes = {"train": p.N, "test": p.N_test, "val": p.N_val, "population": p.N_test}
+        self.loadings = jax.random.normal(rngs(), (p.dim, p.factors))
 
     def sample(self, rngs: nnx.Rngs, split: Split, n: int | None = None) -> Batch | None:
         """X [n, D], twice; None where n is 0."""
@@ -50,7 +77,7 @@ class Factor:
         x = F @ self.loadings.T + self.sigma * eps
         if split != "population":
             x = x - jnp.mean(x, axis=0)
-        return Batch(x, x)
+        return base.Batch(x, x)
 
     def verdicts(self, model: Any, batch: Batch) -> dict[str, float]:
         """The reconstruction against that of PCA with q components on the same batch, in float64.
@@ -58,7 +85,7 @@ class Factor:
         `pca_mse` is the bound, `mse_over_pca` the model's own error in multiples of it: 1 is PCA, and below 1 is beyond
         any linear model of rank q. The ratio is left out where the bound is 0 (no noise, or hardly an observation).
         """
-        f, x = (np.asarray(values, np.float64) for values in (outputs(model, batch.x), batch.x))
+        f, x = (np.asarray(values, np.float64) for values in (known.outputs(model, batch.x), batch.x))
         mse, bound = float(np.mean(np.square(f - x))), pca_mse(batch.x, self.factors)
         return {"pca_mse": bound} | ({"mse_over_pca": mse / bound} if bound > 0 else {})
 

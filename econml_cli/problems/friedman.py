@@ -1,12 +1,16 @@
 """Friedman's regression: an interaction, a square, two linear terms, and five inputs that do not matter."""
 
-from typing import Any, ClassVar
+from __future__ import annotations
 
-import numpy as np
-from flax import nnx
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from econml_cli.problems.base import Batch, Split, Task
-from econml_cli.problems.known import Known, fitted, squared_error, target
+from econml_cli.options.fields import option
+from econml_cli.problems import losses
+from econml_cli.problems.lazily import known, nnx, np
+
+if TYPE_CHECKING:
+    from econml_cli.problems.base import Batch, Split, Task
 
 INPUTS = 10
 
@@ -15,6 +19,16 @@ def friedman(x: Any) -> Any:
     """10 sin(pi x1 x2) + 20 (x3 - 1/2)^2 + 10 x4 + 5 x5, [n, 10] -> [n]."""
     sin = x.__array_namespace__().sin
     return 10 * sin(np.pi * x[:, 0] * x[:, 1]) + 20 * (x[:, 2] - 0.5) ** 2 + 10 * x[:, 3] + 5 * x[:, 4]
+
+
+@dataclass(frozen=True)
+class FriedmanOptions:
+    """Friedman's regression: 10 sin(pi x1 x2) + 20 (x3 - 1/2)^2 + 10 x4 + 5 x5 + noise eps, five more inputs idle."""
+
+    N: int = option(2000, "observations in the training sample", ge=1)
+    noise: float = option(1.0, "standard deviation of the noise", ge=0, traced=True)
+    N_test: int = option(2000, "observations in the test sample", ge=0)
+    N_val: int = option(500, "observations in the validation sample", ge=0)
 
 
 class Friedman:
@@ -26,16 +40,25 @@ class Friedman:
     Source: Friedman (1991), "Multivariate Adaptive Regression Splines", Annals of Statistics 19, equation 61.
     """
 
+    recipe: ClassVar = {
+        "width": 64,
+        "activation": "tanh",
+        "lr": 1e-2,
+        "schedule": "cosine",
+        "num_epochs": 150,
+        "batch_size": 64,
+    }
     simulated: ClassVar[bool] = True
     task: Task | None = "regression"
     din = INPUTS
     dout = 1
     loss_scale = 1.0
-    loss, predict, observed = squared_error, fitted, target
+    loss, predict, observed = losses.loss, losses.predict, losses.observed
 
-    def __init__(self, N: int, noise: float, N_test: int, N_val: int, *, rngs: nnx.Rngs):
-        sizes = {"train": N, "test": N_test, "val": N_val, "population": N_test}
-        self.known = Known(friedman, INPUTS, 0.0, 1.0, noise, sizes)
+    def __init__(self, *, rngs: nnx.Rngs, **options: Any):
+        p = FriedmanOptions(**options)
+        sizes = {"train": p.N, "test": p.N_test, "val": p.N_val, "population": p.N_test}
+        self.known = known.Known(friedman, INPUTS, 0.0, 1.0, p.noise, sizes)
 
     def sample(self, rngs: nnx.Rngs, split: Split, n: int | None = None) -> Batch | None:
         """X [n, 10] and Y [n, 1]; None where n is 0."""

@@ -1,16 +1,34 @@
 """A function of one's own, by its expression: y = f(x) + noise eps on a box."""
 
-from typing import Any, ClassVar
+from __future__ import annotations
 
-import jax.numpy as jnp
-import numpy as np
-from flax import nnx
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from econml_cli.errors import ConfigError, DataError
-from econml_cli.problems import expression
-from econml_cli.problems.base import Batch, Split, Task
+from econml_cli.options.fields import option
+from econml_cli.problems import expression, losses
 from econml_cli.problems.expression import Expression
-from econml_cli.problems.known import GRID, Known, Nodes, fitted, nodes, squared_error, target
+from econml_cli.problems.lazily import jnp, known, nnx, np
+from econml_cli.problems.nodes import Nodes, nodes
+
+if TYPE_CHECKING:
+    from econml_cli.problems.base import Batch, Split, Task
+
+
+@dataclass(frozen=True)
+class FunctionOptions:
+    """A function of one's own: Y = f(X) + noise eps, X in a box."""
+
+    expr: str | None = option(None, "f, of x or of x1, x2, ...: 'sin(2*pi*x)', 'x1*x2 + max(x3, 0)^2'", metavar="EXPR")
+    dim: int | None = option(None, "number of inputs (default: the largest index in --expr)", ge=1, le=1000)
+    low: float = option(0.0, "lower bound of every input", traced=True)
+    high: float = option(1.0, "upper bound of every input", traced=True)
+    noise: float = option(0.1, "standard deviation of the noise", ge=0, traced=True)
+    nodes: Nodes = option("uniform", "x of the training sample: uniform draws, or fixed nodes (one input)")
+    N: int = option(500, "observations in the training sample", ge=1)
+    N_test: int = option(1000, "observations in the test sample", ge=0)
+    N_val: int = option(200, "observations in the validation sample", ge=0)
 
 
 class Function:
@@ -24,37 +42,35 @@ class Function:
         DataError: f is not finite somewhere in the box.
     """
 
+    # a smooth f of one input: Flax's zero biases would put all kinks of the first layer at 0
+    recipe: ClassVar = {
+        "width": 64,
+        "activation": "tanh",
+        "init": "torch_uniform",
+        "lr": 1e-2,
+        "schedule": "cosine",
+        "num_epochs": 500,
+        "batch_size": 128,
+    }
     simulated: ClassVar[bool] = True
     task: Task | None = "regression"
     dout = 1
     loss_scale = 1.0
-    loss, predict, observed = squared_error, fitted, target
+    loss, predict, observed = losses.loss, losses.predict, losses.observed
 
-    def __init__(
-        self,
-        expr: str | None,
-        dim: int | None,
-        low: float,
-        high: float,
-        noise: float,
-        nodes: Nodes,
-        N: int,
-        N_test: int,
-        N_val: int,
-        *,
-        rngs: nnx.Rngs,
-    ):
-        if expr is None:
+    def __init__(self, *, rngs: nnx.Rngs, **options: Any):
+        p = FunctionOptions(**options)
+        if p.expr is None:
             raise ConfigError("Problem function needs --expr, such as --expr 'sin(2*pi*x)' or --expr 'x1*x2 + x3^2'.")
-        self.f = expression.parse(expr)
-        self.din = _inputs(self.f, dim)
-        if low >= high:
-            raise ConfigError(f"--low {low:g} must be below --high {high:g}.")
-        if nodes != "uniform" and self.din > 1:
-            raise ConfigError(f"--nodes {nodes} is for one input, and --expr has {self.din}; leave it at uniform.")
-        sizes = {"train": N, "test": N_test, "val": N_val, "population": N_test}
-        self.known = Known(self.f, self.din, low, high, noise, sizes, {"train": nodes})
-        _check_finite(self.f, self.din, low, high)
+        self.f = expression.parse(p.expr)
+        self.din = _inputs(self.f, p.dim)
+        if p.low >= p.high:
+            raise ConfigError(f"--low {p.low:g} must be below --high {p.high:g}.")
+        if p.nodes != "uniform" and self.din > 1:
+            raise ConfigError(f"--nodes {p.nodes} is for one input, and --expr has {self.din}; leave it at uniform.")
+        sizes = {"train": p.N, "test": p.N_test, "val": p.N_val, "population": p.N_test}
+        self.known = known.Known(self.f, self.din, p.low, p.high, p.noise, sizes, {"train": p.nodes})
+        _check_finite(self.f, self.din, p.low, p.high)
 
     def sample(self, rngs: nnx.Rngs, split: Split, n: int | None = None) -> Batch | None:
         """X [n, din] and Y [n, 1]; None where n is 0."""
@@ -90,11 +106,11 @@ def _inputs(f: Expression, dim: int | None) -> int:
 def _check_finite(f: Expression, dim: int, low: float, high: float) -> None:
     """Refuse a function that is not finite at a point of a grid (one input), or of many draws, corners among them."""
     if dim == 1:
-        x = nodes("equispaced", GRID, low, high)[:, None]
+        x = nodes("equispaced", known.GRID, low, high)[:, None]
     else:
         rng = np.random.default_rng(0)
-        corners = np.stack([np.full(dim, low), np.full(dim, high), *rng.choice([low, high], (GRID, dim))])
-        x = np.vstack([np.full((1, dim), (low + high) / 2), corners, rng.uniform(low, high, (GRID, dim))])
+        corners = np.stack([np.full(dim, low), np.full(dim, high), *rng.choice([low, high], (known.GRID, dim))])
+        x = np.vstack([np.full((1, dim), (low + high) / 2), corners, rng.uniform(low, high, (known.GRID, dim))])
     with np.errstate(all="ignore"):
         y = f(x.astype(jnp.zeros(()).dtype))
     if not np.isfinite(y).all():

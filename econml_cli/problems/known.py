@@ -1,29 +1,26 @@
-"""What problems with a known truth share: squared error, where f is observed, and how far a model is from it."""
+"""What problems with a known truth share: where f is observed, the residuals, and how far a model is from f."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
+from econml_cli.problems import losses
 from econml_cli.problems.base import Batch, Split
-from econml_cli.problems.options import Nodes
+from econml_cli.problems.nodes import Nodes, nodes
 
 #: points of the dense grid on which a function of one input is compared with the truth
 GRID = 4001
 
 
-def squared_error(problem: Any, model: Any, batch: Batch) -> jax.Array:
-    """The squared error of each observation, [n]; the mean of them where there are several outputs."""
-    return jnp.mean(jnp.square(model(batch.x) - batch.y), axis=1)
-
-
 def has_residual(problem: Any) -> bool:
-    """Whether the loss of a problem is a mean of squared residuals that are known: its own, or those of a target."""
-    return hasattr(problem, "residual") or problem.task in ("regression", "reconstruction")
+    """Whether a problem says that its loss is a mean of squared residuals that are known: its own, or those of a
+    target."""
+    return hasattr(problem, "residual") or losses.of(problem).least_squares
 
 
 def residual(problem: Any, model: Any, batch: Batch) -> jax.Array:
@@ -31,31 +28,10 @@ def residual(problem: Any, model: Any, batch: Batch) -> jax.Array:
     return problem.residual(model, batch) if hasattr(problem, "residual") else model(batch.x) - batch.y
 
 
-def fitted(problem: Any, model: Any, x: jax.Array) -> jax.Array:
-    """f(x), [n, dout]."""
-    return model(x)
-
-
-def target(problem: Any, batch: Batch) -> Any:
-    """Y, [n, dout]."""
-    return batch.y
-
-
 @nnx.jit
 def outputs(model: Any, x: jax.Array) -> jax.Array:
     """f(x), [n, dout]; compiled once for all models of one shape."""
     return model(x)
-
-
-def nodes(kind: Literal["equispaced", "chebyshev"], n: int, low: float, high: float) -> np.ndarray:
-    """n points of [low, high], ascending, float64: from end to end, or the roots of the Chebyshev polynomial T_n.
-
-    Source: Trefethen (2019), Approximation Theory and Approximation Practice, chapter 2.
-    """
-    if kind == "equispaced":
-        return np.linspace(low, high, n)
-    roots = -np.cos(np.pi * (2 * np.arange(n) + 1) / (2 * n))
-    return (low + high) / 2 + (high - low) / 2 * roots
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,27 @@
 """The lecture's regression: a linear truth, so that every error is known."""
 
-from typing import Any, ClassVar
+from __future__ import annotations
 
-import jax
-import jax.numpy as jnp
-import numpy as np
-from flax import nnx
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from econml_cli.problems.base import Batch, Split, Task
-from econml_cli.problems.known import outputs
+from econml_cli.options.fields import option
+from econml_cli.problems import losses
+from econml_cli.problems.lazily import base, jax, known, nnx, np
+
+if TYPE_CHECKING:
+    from econml_cli.problems.base import Batch, Split, Task
+
+
+@dataclass(frozen=True)
+class LinearProblemOptions:
+    """The lecture's regression: theta ~ N(0, I_M), X ~ N(0, I), Y = X theta + sigma eps."""
+
+    N: int = option(500, "observations in the training sample", ge=1)
+    M: int = option(2, "number of features", ge=1)
+    sigma: float = option(1e-4, "standard deviation of the noise", ge=0, traced=True)
+    N_test: int = option(200, "observations in the test sample", ge=0)
+    N_val: int = option(200, "observations in the validation sample", ge=0)
 
 
 class LinearProblem:
@@ -25,13 +38,15 @@ class LinearProblem:
     task: Task | None = "regression"
     dout = 1
     loss_scale = 1.0
+    loss, predict, observed = losses.loss, losses.predict, losses.observed
 
-    def __init__(self, N: int, M: int, sigma: float, N_test: int, N_val: int, *, rngs: nnx.Rngs):
-        self.din = M
-        self.sigma = sigma
-        self.bayes_risk = sigma**2
-        self.sizes = {"train": N, "test": N_test, "val": N_val, "population": N_test}
-        self.theta = jax.random.normal(rngs(), (M,))
+    def __init__(self, *values: Any, rngs: nnx.Rngs, **options: Any):
+        p = LinearProblemOptions(*values, **options)
+        self.din = p.M
+        self.sigma = p.sigma
+        self.bayes_risk = p.sigma**2
+        self.sizes = {"train": p.N, "test": p.N_test, "val": p.N_val, "population": p.N_test}
+        self.theta = jax.random.normal(rngs(), (p.M,))
 
     def sample(self, rngs: nnx.Rngs, split: Split, n: int | None = None) -> Batch | None:
         """X [n, M] and Y [n, 1]; None where n is 0."""
@@ -40,19 +55,7 @@ class LinearProblem:
             return None
         x = jax.random.normal(rngs(), (n, self.din))
         eps = jax.random.normal(rngs(), (n,))
-        return Batch(x, (x @ self.theta + self.sigma * eps)[:, None])
-
-    def loss(self, model: Any, batch: Batch) -> jax.Array:
-        """Squared error of each observation, [n]."""
-        return jnp.square(model(batch.x) - batch.y)[:, 0]
-
-    def predict(self, model: Any, x: jax.Array) -> jax.Array:
-        """f(x), [n, 1]."""
-        return model(x)
-
-    def observed(self, batch: Batch) -> jax.Array:
-        """Y, [n, 1]."""
-        return batch.y
+        return base.Batch(x, (x @ self.theta + self.sigma * eps)[:, None])
 
     def best(self, x: jax.Array) -> jax.Array:
         """f*(x) = x'theta, [n, 1]."""
@@ -65,7 +68,7 @@ class LinearProblem:
         (1, x) over the batch: a linear model's own weights exactly, and defined for every other model too.
         `excess_risk` is the mean of (f(x) - x'theta)^2: the population risk above the Bayes risk sigma^2.
         """
-        f = np.asarray(outputs(model, batch.x), np.float64)[:, 0]
+        f = np.asarray(known.outputs(model, batch.x), np.float64)[:, 0]
         x, theta = np.asarray(batch.x, np.float64), np.asarray(self.theta, np.float64)
         theta_hat = np.linalg.lstsq(np.column_stack([np.ones_like(f), x]), f, rcond=None)[0][1:]
         return {

@@ -1,14 +1,27 @@
 """A permutation-invariant function: the variance within a set of numbers."""
 
-from typing import Any, ClassVar
+from __future__ import annotations
 
-import jax
-import jax.numpy as jnp
-import numpy as np
-from flax import nnx
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from econml_cli.problems.base import Batch, Split, Task
-from econml_cli.problems.known import fitted, outputs, squared_error, target
+from econml_cli.options.fields import option
+from econml_cli.problems import losses
+from econml_cli.problems.lazily import base, jax, jnp, known, nnx, np
+
+if TYPE_CHECKING:
+    from econml_cli.problems.base import Batch, Split, Task
+
+
+@dataclass(frozen=True)
+class SymmetricOptions:
+    """The variance within a set of numbers: Y = Var(X_1, ..., X_k)."""
+
+    set_size: int = option(16, "numbers in a set", ge=2)
+    set_size_test: int = option(64, "numbers in the sets that a verdict evaluates the model on too", ge=2)
+    N: int = option(2000, "sets in the training sample", ge=1)
+    N_test: int = option(1000, "sets in the test sample", ge=0)
+    N_val: int = option(500, "sets in the validation sample", ge=0)
 
 
 class Symmetric:
@@ -24,17 +37,31 @@ class Symmetric:
     High-Dimensional Dynamic Programming.
     """
 
+    model = "deep_set"
+    recipe: ClassVar = {
+        "latent": 8,
+        "phi_width": 64,
+        "phi_depth": 2,
+        "rho_width": 64,
+        "rho_depth": 2,
+        "activation": "silu",
+        "lr": 3e-3,
+        "schedule": "cosine",
+        "num_epochs": 100,
+        "batch_size": 128,
+    }
     simulated: ClassVar[bool] = True
     task: Task | None = "regression"
     dout = 1
     loss_scale = 1.0
     bayes_risk = 0.0
-    loss, predict, observed = squared_error, fitted, target
+    loss, predict, observed = losses.loss, losses.predict, losses.observed
 
-    def __init__(self, set_size: int, set_size_test: int, N: int, N_test: int, N_val: int, *, rngs: nnx.Rngs):
-        self.din = set_size
-        self.set_size_test = set_size_test
-        self.sizes = {"train": N, "test": N_test, "val": N_val, "population": N_test}
+    def __init__(self, *, rngs: nnx.Rngs, **options: Any):
+        p = SymmetricOptions(**options)
+        self.din = p.set_size
+        self.set_size_test = p.set_size_test
+        self.sizes = {"train": p.N, "test": p.N_test, "val": p.N_val, "population": p.N_test}
         # of the sets at the other size and of the permutations, which the verdicts draw; the samples do not use it
         self._seed = int(jax.random.bits(rngs(), dtype=jnp.uint32))
 
@@ -76,7 +103,7 @@ def _draw(rngs: nnx.Rngs, n: int, size: int) -> Batch:
     s = jnp.exp(0.5 * jax.random.normal(rngs(), (n, 1)))
     e = jax.random.normal(rngs(), (n, size))
     x = m + s * e
-    return Batch(x, jnp.var(x, axis=1, keepdims=True))
+    return base.Batch(x, jnp.var(x, axis=1, keepdims=True))
 
 
 def _accepts(model: Any, x: Any) -> bool:
@@ -88,7 +115,7 @@ def _accepts(model: Any, x: Any) -> bool:
 
 
 def _at(model: Any, x: jax.Array) -> np.ndarray:
-    return np.asarray(outputs(model, x), np.float64)[:, 0]
+    return np.asarray(known.outputs(model, x), np.float64)[:, 0]
 
 
 def _r2(f: np.ndarray, y: Any) -> float:

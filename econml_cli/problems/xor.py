@@ -1,18 +1,23 @@
 """Exclusive or: the smallest problem that no linear model solves."""
 
-from typing import Any, ClassVar
+from __future__ import annotations
 
-import jax
-import jax.numpy as jnp
-import numpy as np
-import optax
-from flax import nnx
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from econml_cli.problems.base import Batch, Split, Task
-from econml_cli.problems.known import outputs, target
+from econml_cli.problems import losses
+from econml_cli.problems.lazily import base, jax, jnp, known, nnx, np
 
-POINTS = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
-LABELS = np.array([[0.0], [1.0], [1.0], [0.0]])
+if TYPE_CHECKING:
+    from econml_cli.problems.base import Batch, Split, Task
+
+POINTS = ((0.0, 0.0), (0.0, 1.0), (1.0, 0.0), (1.0, 1.0))
+LABELS = ((0.0,), (1.0,), (1.0,), (0.0,))
+
+
+@dataclass(frozen=True)
+class XorOptions:
+    """Exclusive or of two inputs: four points, binary cross-entropy."""
 
 
 class Xor:
@@ -23,13 +28,14 @@ class Xor:
     Source: Minsky and Papert (1969), Perceptrons; Goodfellow, Bengio and Courville (2016), Deep Learning, section 6.1.
     """
 
+    recipe: ClassVar = {"width": 8, "depth": 1, "activation": "tanh", "lr": 0.05, "num_epochs": 500}
     simulated: ClassVar[bool] = True
     task: Task | None = "binary"
     din = 2
     dout = 1
     loss_scale = 1.0
     bayes_risk = 0.0
-    observed = target
+    loss, predict, observed = losses.loss, losses.predict, losses.observed
 
     def __init__(self, *, rngs: nnx.Rngs):
         pass
@@ -38,22 +44,14 @@ class Xor:
         """The four points, x [4, 2] and y [4, 1]; with `n`, that many draws of them."""
         x, y = jnp.asarray(POINTS, float), jnp.asarray(LABELS, float)
         if n is None:
-            return Batch(x, y)
+            return base.Batch(x, y)
         drawn = jax.random.randint(rngs(), (n,), 0, len(POINTS))
-        return Batch(x[drawn], y[drawn])
-
-    def loss(self, model: Any, batch: Batch) -> jax.Array:
-        """Cross-entropy of each observation in nats, [n]."""
-        return optax.sigmoid_binary_cross_entropy(model(batch.x), batch.y)[:, 0]
-
-    def predict(self, model: Any, x: jax.Array) -> jax.Array:
-        """P(y = 1 | x), [n, 1]."""
-        return jax.nn.sigmoid(model(x))
+        return base.Batch(x[drawn], y[drawn])
 
     def verdicts(self, model: Any, batch: Batch) -> dict[str, float]:
         """`accuracy`, the share of the four points on the right side of 1/2, and `solved`: 1 where all are, else 0."""
-        odds = np.asarray(outputs(model, jnp.asarray(POINTS, batch.x.dtype)), np.float64)
-        accuracy = float(np.mean((odds >= 0) == (LABELS == 1)))
+        odds = np.asarray(known.outputs(model, jnp.asarray(POINTS, batch.x.dtype)), np.float64)
+        accuracy = float(np.mean((odds >= 0) == (np.asarray(LABELS) == 1)))
         return {"accuracy": accuracy, "solved": float(accuracy == 1)}
 
     def describe(self) -> dict[str, Any]:

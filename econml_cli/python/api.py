@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
+from econml_cli.config import choose
 from econml_cli.config import fit_config as configs
 from econml_cli.config.fit_config import FitConfig, RunOptions
 from econml_cli.errors import ConfigError, suggest
@@ -106,11 +107,11 @@ def resolve(model: str | None = None, problem: str | None = None, config: Any = 
                 f"A model or a problem is given by name, got {name!r:.60}; for a class of yours write the file: "
                 "'./mymodel.py:MyNet'."
             )
-    own_code.name(model, problem)
-    source, values = _values(config)
-    model, problem = _chosen(model, problem, asked, values)
-    _check_known(model, problem, asked)
-    return configs.build(model, problem, [(configs.TYPED, asked), (source, values)])
+    loss = asked.get("loss")
+    own_code.name(model, problem, loss if isinstance(loss, str) else None)
+    choice = choose.resolve([(configs.TYPED, {"model": model, "problem": problem, **asked})], [_layer(config)])
+    _check_known(choice)
+    return choice.config()
 
 
 def load(
@@ -142,48 +143,33 @@ def _named(data: Any) -> str:
     return "DataFrame" if frames.is_frame(data) else frames.path_of(data)
 
 
-def _values(config: Any) -> tuple[str, dict[str, Any]]:
+def _layer(config: Any) -> tuple[str, Mapping[str, Any]]:
     """(where options of `config` come from, {option: raw value})."""
     if config is None:
         return "config", {}
     if isinstance(config, FitConfig):
         return "config", config.to_dict()
     if isinstance(config, Mapping):
-        return "config", {str(key).replace("-", "_"): value for key, value in config.items()}
+        return "config", config
     return os.fspath(config), configs.read_yaml(Path(config))
 
 
-def _chosen(
-    model: str | None, problem: str | None, asked: Mapping[str, Any], values: Mapping[str, Any]
-) -> tuple[str, str]:
-    """The model and the problem that are meant, by the rules of `choice.choose`."""
-    from econml_cli.problems import registry as problems
-
-    model = model or values.get("model")
-    layers = ({"problem": problem, **asked}, values)
-    found = next((x.get("problem") or "tabular" for x in layers if x.get("problem") or x.get("data")), None)
-    problem = found or configs.default_problem(model)
-    return model or problems.get(problem).model, problem
-
-
-def _check_known(model: str, problem: str, asked: Mapping[str, Any]) -> None:
-    """Answer an unknown option with where it belongs, or with the nearest one.
+def _check_known(choice: choose.Choice) -> None:
+    """Answer an unknown option of the call with where it belongs, or with the nearest one.
 
     Raises:
         ConfigError: one of them is none of this fit's.
     """
-    known = {opt.name for _, cls in configs.sections(model, problem) for opt in options_of(cls)}
+    known, (_, asked) = configs.offered(choice.model, choice.problem), choice.layers[0]
     unknown = next((option for option in asked if option not in known), None)
     if unknown is None:
         return
     if unknown in {opt.name for opt in options_of(RunOptions)}:
         raise ConfigError(f"{unknown} is an option of the command `econml fit` alone; leave it out.")
-
-    from econml_cli.config.choose import owners
-
-    if unknown in (elsewhere := owners()):
-        raise ConfigError(f"{unknown} is an option of {elsewhere[unknown]}, not of {model} on {problem}.")
-    raise ConfigError(f"There is no option {unknown} for {model} on {problem}.{suggest(unknown, known)}")
+    what = f"{choice.model} on {choice.problem}"
+    if unknown in (elsewhere := choose.owners()):
+        raise ConfigError(f"{unknown} is an option of {elsewhere[unknown]}, not of {what}.")
+    raise ConfigError(f"There is no option {unknown} for {what}.{suggest(unknown, known)}")
 
 
 def _check_together(config: FitConfig, retries: int) -> None:

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from econml_cli.config import fit_config
+from econml_cli.config import choose, fit_config
 from econml_cli.config.fit_config import FitConfig
 from econml_cli.errors import ConfigError
 from econml_cli.python import frames, reprs
@@ -239,10 +239,26 @@ class FittedRun:
 
         Warns:
             FitWarning: as `econml_cli.fit`.
+
+        Raises:
+            ConfigError: one member of an ensemble, or a bad value. As `training.fit.resume` otherwise.
         """
-        given = {"num_epochs": num_epochs, "checkpoint_every": checkpoint_every, "keep": keep}
+        if self.run.member is not None:
+            raise ConfigError(f"A member is not resumed alone; resume the whole ensemble {self.name}.")
+        asked = {"num_epochs": num_epochs, "checkpoint_every": checkpoint_every, "keep": keep}
+        given = {name: value for name, value in asked.items() if value is not None}
+        saved = (str(self.path / "config.yaml"), self.config.to_dict())
+        trainer = choose.resolve([(fit_config.TYPED, given)], [saved]).config().trainer
+        changes = {name: getattr(trainer, name) for name in given}
+
+        from econml_cli.python.progress import sinks
+        from econml_cli.training.fit import resume
+
+        def work(stop_signal: StopSignal) -> "FitResult":
+            return resume(self.run, changes, open_sinks=sinks(progress), stop_signal=stop_signal)
+
         vars(self).pop("model", None)  # it is of the shorter run
-        run = FittedRun(_resumed(self.run, given, progress))
+        run = FittedRun(interruptible(work).run)
         health.warn(run.failed, stacklevel=3)
         return run
 
@@ -251,25 +267,3 @@ class FittedRun:
 
     def _repr_html_(self) -> str:
         return reprs.run_html(self.run)
-
-
-def _resumed(run: Run, given: Mapping[str, Any], progress: bool) -> Run:
-    """Continue a run with other values of some options (None: as before), each read and checked as a flag would be.
-
-    Raises:
-        ConfigError: one member of an ensemble, or a bad value. As `training.fit.resume` otherwise.
-    """
-    if run.member is not None:
-        raise ConfigError(f"A member is not resumed alone; resume the whole ensemble {run.name}.")
-    own, given = run.config(), {name: value for name, value in given.items() if value is not None}
-    layers = [(fit_config.TYPED, given), (str(run.path / "config.yaml"), own.to_dict())]
-    trainer = fit_config.build(own.model, own.problem, layers).trainer
-    changes = {name: getattr(trainer, name) for name in given}
-
-    from econml_cli.python.progress import sinks
-    from econml_cli.training.fit import resume as continued
-
-    def work(stop_signal: StopSignal) -> "FitResult":
-        return continued(run, changes, open_sinks=sinks(progress), stop_signal=stop_signal)
-
-    return interruptible(work).run

@@ -9,6 +9,7 @@ from econml_cli.evaluation.opened import OpenedRun
 from econml_cli.evaluation.samples import size
 from econml_cli.output.tables import Grid, cell
 from econml_cli.output.terminal import number
+from econml_cli.problems import losses
 from econml_cli.runs.directory import Run
 
 #: rows of the table of features
@@ -50,13 +51,14 @@ def described(run: OpenedRun) -> list[Grid]:
     sizes = tuple((name, f"{size(batch):,}") for name, batch in parts.items())
     found = [Grid(("split", "observations"), sizes, "Observations")]
     rows = list(_features(run, problem.describe(), parts["train"].x))
-    if problem.task == "regression":
+    row = losses.of(problem)
+    if row.has_residuals:
         y = np.asarray(problem.observed(parts["train"]), np.float64)
         names = [str(problem.describe().get("target") or "y")] * y.reshape(len(y), -1).shape[1]
         rows += _moments(names if len(names) == 1 else _numbered(names), y.reshape(len(y), -1))
     headers = ("", "mean", "sd", "min", "max")
     found.append(Grid(headers, tuple(rows), "Training split"))
-    if problem.task in ("binary", "multiclass"):
+    if row.classifies:
         found.append(_classes(problem, np.asarray(parts["train"].y)))
     return found
 

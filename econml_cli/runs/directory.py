@@ -86,7 +86,9 @@ class Run:
 
     def preprocessing(self) -> dict[str, Any] | None:
         """preprocessing.json: what the problem learnt from its training split; None where it learns nothing."""
-        return self._json("preprocessing.json") if (self.path / "preprocessing.json").exists() else None
+        if not (self.path / "preprocessing.json").exists():
+            return None
+        return self._own_loss(self._json("preprocessing.json"))
 
     def config(self) -> configs.FitConfig:
         """config.yaml, checked again against the registries.
@@ -105,6 +107,7 @@ class Run:
         except ConfigError as error:
             raise self._unreadable(error) from None
         model, problem = (self._own_code(kind, name) for kind, name in (("model", model), ("problem", problem)))
+        values = self._own_loss(values)
         try:
             return configs.build(model, problem, [(str(path), values)])
         except ConfigError as error:
@@ -117,10 +120,15 @@ class Run:
         return RunError(f"{self.path / 'config.yaml'} is damaged, or of another econml: {says}")
 
     def _own_code(self, kind: str, name: str) -> str:
-        """How a model or problem of the user's own is named from here."""
+        """How a model, problem or loss of the user's own is named from here."""
         if own_code.parse(name) is None:
             return name
         return own_code.find_again(name, self.manifest().get("own_code", {}).get(kind), self.path)
+
+    def _own_loss(self, values: dict[str, Any]) -> dict[str, Any]:
+        """The values with their `loss` as it is named from here, where it is one of the user's own."""
+        named = values.get("loss")
+        return values if named is None else {**values, "loss": self._own_code("loss", str(named))}
 
     def metrics(self) -> list[dict[str, Any]]:
         """The lines of metrics.jsonl; a last line torn by a kill is left out.

@@ -15,7 +15,6 @@ from typing import Any
 from econml_cli.errors import EconmlError
 from econml_cli.runs.directory import Run
 from econml_cli.tracking.wandb_client import Client, explain, other_parent, run_id, short
-from econml_cli.tracking.wandb_sink import resolve_mode
 
 #: how a fit ends that W&B shall show as failed
 _FAILED = ("diverged", "failed", "killed")
@@ -149,9 +148,3 @@ def _no_other_run() -> Any:
         yield
     finally:
         os.environ.update(taken)
-
-
-def open_replay(*, given_mode: str | None, project: str | None = None) -> tuple[Replay | None, str | None]:
-    """A `Replay`, or None where W&B is disabled; and a warning where WANDB_MODE is no mode."""
-    mode, warning = resolve_mode(given_mode, os.environ)
-    return (None if mode == "disabled" else Replay(given_mode=given_mode, project=project)), warning

@@ -8,7 +8,7 @@ from econml_cli.config.fit_config import FitConfig
 from econml_cli.errors import ConfigError
 from econml_cli.runs.folds import Folds, alone, check_free, make
 from econml_cli.training.fit import check
-from econml_cli.training.many.requests import Event, Order
+from econml_cli.training.many.requests import Event, Request
 from econml_cli.training.many.scheduler import Engine, Fits
 from econml_cli.training.precision import precision
 from econml_cli.training.setup.setup import Workshop
@@ -50,7 +50,7 @@ def fit_folds(
         check(Workshop().assemble(of_fold(config, 1)))
     folds, failed = make(directory, config, command), dict[int, str]()
     with alone(folds.path), Fits(engine, stop_signal) as fits:
-        fits.add(Order(fold, of_fold(config, fold), folds.run(fold).path) for fold in range(1, folds.count + 1))
+        fits.add(Request(fold, of_fold(config, fold), folds.run(fold).path) for fold in range(1, folds.count + 1))
         for event in fits.advance():
             hear(event)
             if event.kind == "failed":

@@ -16,10 +16,17 @@ LINES = (
     "fit --help",
     "fit mlp --help",
     "fit mlp --problem tabular --help",
+    "fit mlp --problem growth --help",
+    "fit mlp --problem brock_mirman --alpha 1.2",
+    "fit mlp --problem factor --factors 30",
     "fit mlp --lrr 1",
     "fit mlp --lr -1",
     "fit mlp --print-config",
     "eval --help",
+    "eval risk --help",
+    "eval risk --drwas 3",
+    "sweep run --help",
+    "report --bootstrap -1",
     "predict --help",
     "inspect --help",
     "inspect checkpoint --help",
@@ -170,6 +177,7 @@ def test_a_printed_config_repeats_itself(econml, isolated):
     assert econml("fit", "--config", "c.yaml", "--print-config").stdout == first
 
 
+@pytest.mark.slow
 def test_dry_run_reports_and_writes_nothing(econml, isolated):
     ran = econml("fit", "mlp", "--dry-run", "--json", "--batch-size", "32")
     report = json.loads(ran.stdout)

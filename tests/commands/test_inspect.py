@@ -156,11 +156,13 @@ def test_an_unknown_model_is_a_usage_error_with_a_suggestion(econml):
 
 def test_listing_imports_neither_jax_nor_flax(isolated):
     code = (
-        "import sys; from econml_cli.commands import inspect\n"
+        "import sys; from econml_cli.commands.inspect import listings\n"
         "assert 'rich' not in sys.modules and 'numpy' not in sys.modules, 'the command itself is light'\n"
-        "from pathlib import Path\n"
-        "inspect.models_command(None, False); inspect.problems_command(None, True)\n"
-        "inspect.runs_command(Path('runs'))\n"
+        "from econml_cli.commands.common import RunsDirOption\n"
+        "from econml_cli.commands.inspect.shared import JsonOption\n"
+        "listings.models(None, listings.TemplateOption(), JsonOption())\n"
+        "listings.problems(None, listings.TemplateOption(), JsonOption(True))\n"
+        "listings.runs(RunsDirOption(), JsonOption())\n"
         "assert not {'jax', 'flax', 'orbax', 'wandb'} & set(sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)

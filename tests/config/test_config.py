@@ -12,8 +12,8 @@ from econml_cli.config.fit_config import TrainerOptions
 from econml_cli.errors import ConfigError
 from econml_cli.models.registry import MODELS
 from econml_cli.options.fields import as_text, coerce, options_of
-from econml_cli.problems.options import TabularOptions
 from econml_cli.problems.registry import PROBLEMS
+from econml_cli.problems.tabular import TabularOptions
 
 TRAINER = {opt.name: opt for opt in options_of(TrainerOptions)}
 TABULAR = {opt.name: opt for opt in options_of(TabularOptions)}

@@ -27,16 +27,27 @@ def ols(made):
     shutil.copytree(made, "runs")
 
 
+@pytest.mark.slow
 def test_a_question_is_answered_in_place_of_the_evaluation(econml, ols):
-    ran = econml("eval", "ols", "--decompose", "--draws", 500)
+    ran = econml("eval", "risk", "ols", "--draws", 500)
     assert ran.code == 0, ran.stderr
     assert "population risk" in ran.stdout and "500 fresh draws" in ran.stdout
     assert "rmse" not in ran.stdout
 
 
+def test_flags_of_0_1_that_ask_for_what_is_a_command_now_are_answered_and_said_to_be_one(econml, ols):
+    ran = econml("eval", "ols", "through-0", "--compare", "--draws", 500, "--bootstrap", 0)
+    assert ran.stderr.count("econml eval compare ols through-0") == 1 and ran.code == 0, ran.stderr
+    assert ran.stdout == econml("eval", "compare", "ols", "through-0", "--draws", 500, "--bootstrap", 0).stdout
+
+
 def test_several_questions_make_one_json_document(econml, ols):
     ran = econml("eval", "ols", "--decompose", "--draws", 500, "--effects", "--pdp", "x1", "--pdp", "x3", "--json")
     assert ran.code == 0, ran.stderr
+    assert ran.stderr.startswith(
+        "econml eval: --decompose is `econml eval risk ols`, --effects is `econml eval effects ols`, --pdp is "
+        "`econml eval partial-dependence ols --column x1 --column x3` now.\n"
+    )
     found = json.loads(ran.stdout)
     assert list(found) == ["decomposition", "effects", "partial_dependence"]
     assert [part["column"] for part in found["partial_dependence"]] == ["x1", "x3"]
@@ -46,8 +57,11 @@ def test_several_questions_make_one_json_document(econml, ols):
     assert [slopes[f"x{i + 1}"] for i in range(3)] == pytest.approx(theta, abs=0.3)
 
 
+@pytest.mark.slow
 def test_one_question_makes_a_csv_file_with_all_digits(econml, ols):
-    ran = econml("eval", "ols", "--samples", "20,40", "--replications", 3, "--draws", 200, "--format", "csv")
+    ran = econml(
+        "eval", "learning-curve", "ols", "--samples", "20,40", "--replications", 3, "--draws", 200, "--format", "csv"
+    )
     assert ran.code == 0, ran.stderr
     rows = list(csv.DictReader(io.StringIO(ran.stdout)))
     assert [row["n"] for row in rows] == ["20", "40"]
@@ -55,17 +69,30 @@ def test_one_question_makes_a_csv_file_with_all_digits(econml, ols):
 
 
 def test_the_curve_and_the_partial_dependence_are_drawn(econml, ols, isolated):
-    ran = econml("eval", "ols", "--samples", "20,40", "--replications", 3, "--draws", 200, "--plot", "curve.png")
+    ran = econml(
+        "eval",
+        "learning-curve",
+        "ols",
+        "--samples",
+        "20,40",
+        "--replications",
+        3,
+        "--draws",
+        200,
+        "--plot",
+        "curve.png",
+    )
     assert ran.code == 0 and "drawn in curve.png" in ran.stderr
-    assert econml("eval", "ols", "--pdp", "x1", "--plot", "x1.svg").code == 0
+    assert econml("eval", "partial-dependence", "ols", "--column", "x1", "--plot", "x1.svg").code == 0
     assert (isolated / "curve.png").stat().st_size > 5000 and (isolated / "x1.svg").stat().st_size > 5000
 
 
+@pytest.mark.slow
 def test_runs_are_compared_as_columns(econml, ols):
-    ran = econml("eval", "ols", "through-0", "--compare", "--draws", 500, "--format", "latex")
+    ran = econml("eval", "compare", "ols", "through-0", "--draws", 500, "--format", "latex")
     assert ran.code == 0, ran.stderr
     assert "(1) & (2)" in ran.stdout and "through-0" in ran.stdout and r"\toprule" in ran.stdout
-    told = json.loads(econml("eval", "ols", "through-0", "--compare", "--baseline", "through-0", "--json").stdout)
+    told = json.loads(econml("eval", "compare", "ols", "through-0", "--baseline", "through-0", "--json").stdout)
     assert told["baseline"] == "through-0"
 
 
@@ -74,7 +101,7 @@ def test_a_figure_that_fails_leaves_the_answer(econml, ols, monkeypatch):
         raise RunError("no room on the disk")
 
     monkeypatch.setattr("econml_cli.output.figure_files.save", fails)
-    ran = econml("eval", "ols", "--pdp", "x1", "--plot", "x1.svg")
+    ran = econml("eval", "partial-dependence", "ols", "--column", "x1", "--plot", "x1.svg")
     assert ran.code == 1 and "no room on the disk" in ran.stderr and "Partial dependence of y on x1" in ran.stdout
 
 

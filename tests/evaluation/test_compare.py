@@ -183,6 +183,7 @@ def test_a_p_value_is_said_to_be_below_a_bound_only_where_that_says_something():
 # --- comparisons ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_numbers_are_those_of_eval_and_the_difference_that_of_the_test_losses(both, alone):
     assert [column.evaluation for column in both.columns] == alone
     first, second = both.columns
@@ -210,6 +211,7 @@ def test_an_ols_beside_an_mlp_looks_like_a_regression_table(both, alone):
     assert max(map(len, said)) <= 80
 
 
+@pytest.mark.slow
 def test_stars_only_on_request(ols, folder):
     bad = wages(folder / "bad", formula="log(wage) ~ tenure")
     found = compare([ols, bad], stars=True)

@@ -95,6 +95,7 @@ def found(ols):
 # --- a decomposition
 
 
+@pytest.mark.slow
 def test_the_parts_of_a_risk_add_up(found):
     assert found.generalisation.value == pytest.approx(found.empirical.value - found.population.value)
     assert found.excess.value == pytest.approx(found.approximation.value + found.estimation.value)
@@ -287,6 +288,7 @@ def test_a_file_without_a_test_split_is_told_to_have_one(wages, runs):
             what()
 
 
+@pytest.mark.slow
 def test_the_learning_curve_of_a_file_takes_rows_of_its_training_split(of_wages):
     run = of_wages
     with pytest.raises(ConfigError, match="120 is the largest n"):

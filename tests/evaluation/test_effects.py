@@ -107,6 +107,7 @@ def test_the_effects_of_a_linear_model_are_the_slopes_of_least_squares(found):
     assert "standard error given the fit is 0" in found.notes[0]
 
 
+@pytest.mark.slow
 def test_the_effects_of_a_logit_are_those_of_statsmodels(tmp_path):
     names = ["nwifeinc", "educ", "exper", "expersq", "age", "kidslt6", "kidsge6"]
     recipe = {"lr": 0.05, "schedule": "cosine", "batch_size": 0}
@@ -147,6 +148,7 @@ def test_all_that_a_formula_makes_of_a_column_moves_with_it(tmp_path):
     assert found.effects[0].beside.standard_error == pytest.approx(error, rel=1e-6)
 
 
+@pytest.mark.slow
 def test_the_effects_of_a_network_are_how_its_predictions_move(network, table):
     run, h = network, 1e-4
     found = effects(run)
@@ -191,6 +193,7 @@ def test_labels_dummies_and_booleans_are_changes_from_the_base_level(file, table
     assert [effect.estimate.standard_error > 0 for effect in found.effects] == [True, False, False, False, False]
 
 
+@pytest.mark.slow
 def test_each_class_has_its_effects_and_they_sum_to_zero(classes):
     found = effects(classes)
     assert found.beside is None and found.notes == ()
@@ -435,7 +438,7 @@ def test_the_partial_dependence_is_the_mean_prediction_with_the_column_moved(net
 
 
 def test_an_unknown_column_is_answered_with_the_nearest(wage):
-    with pytest.raises(ConfigError, match=r"--pdp edu: ols reads no column 'edu'. Did you mean 'educ'\?"):
+    with pytest.raises(ConfigError, match=r"--column edu: ols reads no column 'edu'. Did you mean 'educ'\?"):
         partial_dependence(wage, "edu")
     with pytest.raises(ConfigError, match="It reads educ, exper, tenure"):
         partial_dependences(wage, ["educ", "married"])

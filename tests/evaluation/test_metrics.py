@@ -5,13 +5,14 @@ import warnings
 import numpy as np
 import pytest
 
-from econml_cli.evaluation import bootstrap, metrics
+from econml_cli.evaluation import bootstrap
+from econml_cli.problems import losses, metrics
 
 
 def values(task, y, yhat, loss=None):
     n = len(y)
     loss = np.zeros(n) if loss is None else np.asarray(loss)
-    return metrics.moments(task, loss, np.asarray(y), np.asarray(yhat)).values()
+    return metrics.moments(losses.of_task(task), loss, np.asarray(y), np.asarray(yhat)).values()
 
 
 def test_regression_metrics_equal_hand_computed_ones():
@@ -89,7 +90,7 @@ def test_a_class_that_does_not_occur_is_left_out_of_the_mean_auc():
 
 
 def test_only_the_loss_is_reported_where_nothing_is_observed():
-    assert metrics.moments(None, np.array([1.0, 3.0]), None, None).values() == {"loss": 2.0}
+    assert metrics.moments(losses.EQUATIONS, np.array([1.0, 3.0]), None, None).values() == {"loss": 2.0}
 
 
 def test_the_bootstrap_interval_of_a_mean_covers_it_95_times_in_100():
@@ -124,7 +125,7 @@ def test_no_replications_give_no_intervals():
 def test_a_reconstruction_of_one_row_has_no_r2_and_no_interval_and_warns_of_nothing():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        found = metrics.moments("reconstruction", np.ones(1), np.ones((1, 3)), np.zeros((1, 3)))
+        found = metrics.moments(losses.LOSSES["reconstruction"], np.ones(1), np.ones((1, 3)), np.zeros((1, 3)))
         assert np.isnan(found.values()["r2"])
         around = bootstrap.intervals(found, replications=50, seed=0)
     assert np.isnan(around["loss"]).all() and np.isnan(around["r2"]).all()
@@ -147,7 +148,7 @@ def test_the_auc_interval_is_that_of_ranking_every_bootstrap_sample_again():
     rng = np.random.default_rng(6)
     y = rng.random(400) < 0.4
     p = 1 / (1 + np.exp(-(rng.standard_normal(400) + y)))
-    found = metrics.moments("binary", np.zeros(400), y[:, None], p[:, None])
+    found = metrics.moments(losses.LOSSES["binary"], np.zeros(400), y[:, None], p[:, None])
     low, high = bootstrap.intervals(found, replications=2000, seed=0)["auc"]
     brute = [metrics.auc(y[i], p[i]) for i in (rng.integers(0, 400, 400) for _ in range(2000))]
     expected_low, expected_high = np.quantile(brute, [0.025, 0.975])

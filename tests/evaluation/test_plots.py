@@ -57,6 +57,7 @@ def drawn(run: Path, **options):
     return policy, residuals, convergence
 
 
+@pytest.mark.slow
 def test_a_policy_is_drawn_beside_its_truth_with_residuals_and_losses(econml, made):
     for name, end in (("savings", "png"), ("line", "pdf"), ("line", "svg")):
         done = econml("eval", made(name), "--bootstrap", 0, "--plot", f"s.{end}")
@@ -182,6 +183,7 @@ def firms(slope: float = 1.0):
     return problem, Apply(lambda x: slope * (problem.H0 + problem.H1 * x.mean(axis=1, keepdims=True)))
 
 
+@pytest.mark.slow
 def test_den_haan_and_marcet_accept_the_exact_policy_and_reject_another():
     paths = Paths(periods=800, paths=200, burn_in=50)
     exact = den_haan_marcet(*firms(), "investment", paths)
@@ -214,6 +216,7 @@ def test_a_path_that_explodes_is_rejected():
     assert found["dhm_above_95"] == 1
 
 
+@pytest.mark.slow
 def test_the_test_stands_in_the_result_with_what_it_is_to_be_compared_with(econml, made):
     options = ("--den-haan-marcet", "--periods", 120, "--paths", 8, "--bootstrap", 0)
     done = econml("eval", made("savings"), *options, "--json")

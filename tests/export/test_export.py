@@ -1,5 +1,6 @@
 """`econml export` to safetensors, NumPy and StableHLO: what is written runs without us and gives what we give."""
 
+import ast
 import json
 import re
 import subprocess
@@ -17,8 +18,9 @@ from flax import nnx
 from econml_cli.config.fit_config import build
 from econml_cli.errors import ConfigError, EconmlError
 from econml_cli.export import formats, writers
+from econml_cli.export.assemble import model_source
 from econml_cli.export.fitted import difference
-from econml_cli.export.torch_names import named_buffers, named_parameters
+from econml_cli.export.torch_names import named_parameters
 from econml_cli.export.write import export
 from econml_cli.models.mlp import MLP
 from econml_cli.runs.directory import Run
@@ -336,7 +338,15 @@ def test_the_tensors_have_the_names_and_shapes_of_pytorch():
         ("norm2.weight", (4,)), ("norm2.bias", (4,)),
     ]  # fmt: skip
     assert found[0] == ("linear1.weight", (8, 2), "float32", "linear1.kernel")
-    assert named_buffers(model) == []
+
+
+@pytest.mark.parametrize("name", ['"""; import os; os.system("touch pwned"); """', "a\nb", "C:\\runs", 'ends in "'])
+def test_the_name_of_a_run_is_text_in_model_py(name, isolated):
+    title = f"Model mlp of run {name}"
+    source = model_source("numpy", ["linear"], ["Linear"], title)
+    assert ast.get_docstring(ast.parse(source), clean=False) == title
+    exec(compile(source.split("def ")[0].split("class ")[0], "model.py", "exec"), {"__file__": "model.py"})
+    assert not (isolated / "pwned").exists()
 
 
 @pytest.mark.slow

@@ -66,6 +66,7 @@ def report_of(model, views=("summary",), run="runs/a"):
     )
 
 
+@pytest.mark.slow
 def test_merge_of_split_is_the_same_function(fitted):
     model = describe_checkpoint(Run(fitted / "plain")).model
     x = jax.random.normal(jax.random.key(0), (50, 2))
@@ -174,6 +175,7 @@ def test_the_view_grad_agrees_with_what_a_step_of_sgd_is(econml, runs):
         assert leaf["step_ratio"] == pytest.approx(0.01 * leaf["gradient"] / leaf["weight"], rel=1e-6)
 
 
+@pytest.mark.slow
 def test_the_update_is_that_of_the_optimizer_whose_state_was_saved(econml, runs):
     grad = json.loads(econml("inspect", "checkpoint", "plain", "--view", "grad", "--json", "--step", "4").stdout)[
         "grad"
@@ -185,6 +187,7 @@ def test_the_update_is_that_of_the_optimizer_whose_state_was_saved(econml, runs)
         assert 0 < step < 0.0015
 
 
+@pytest.mark.slow
 def test_best_weights_have_no_update_and_the_page_says_why(econml, isolated):
     fit(build("mlp", "linear", [("test", {**COMMON, "width": "4", "patience": "50"})]), isolated / "early")
     out = econml("inspect", "checkpoint", "early", "--view", "grad").stdout

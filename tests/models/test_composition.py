@@ -77,6 +77,7 @@ def test_the_model_sees_the_representation_and_phi_is_not_trained():
     )
 
 
+@pytest.mark.slow
 def test_phi_learns_its_domain_from_the_training_sample_alone():
     with precision("float64"):
         options = {"phi": "polynomial:degree=1", "precision": "float64", "N": 30}
@@ -87,6 +88,7 @@ def test_phi_learns_its_domain_from_the_training_sample_alone():
         assert float(jnp.abs(setup.model.embed(setup.test.x)).max()) > 1  # 200 draws go beyond 30
 
 
+@pytest.mark.slow
 def test_a_linear_model_on_polynomial_features_is_the_polynomial_model(econml):
     shared = [*SMALL, "--sigma", "0.1", "--precision", "float64", "--json"]
     composed = econml("fit", "linear", "--solver", "lstsq", "--phi", "polynomial:degree=3", *shared, "--out", "a")

@@ -22,7 +22,7 @@ from econml_cli.models.polynomial import VANDER, PolynomialFeatures
 from econml_cli.models.random_features import RandomFeatureModel, RandomFeatures
 from econml_cli.models.terms import number, terms
 from econml_cli.options.fields import options_of
-from econml_cli.problems.known import nodes
+from econml_cli.problems.nodes import nodes
 from econml_cli.training.precision import precision
 
 BASES = ("monomial", "chebyshev", "legendre", "hermite")
@@ -528,6 +528,7 @@ def summary(path):
     return json.loads((Path(path) / "summary.json").read_text())
 
 
+@pytest.mark.slow
 def test_runge_is_fitted_evaluated_and_inspected(econml):
     ran = econml("fit", "polynomial", "--problem", "runge", "--N", 21, "--degree", 20, "--domain", "-1,1", "--out", "r")
     assert ran.code == 0 and "solved exactly" in ran.stdout
@@ -542,6 +543,7 @@ def test_runge_is_fitted_evaluated_and_inspected(econml):
     assert header.split(",")[2:-1] == [f"z_{i}" for i in range(1, 22)] and float(first.split(",")[2]) == 1
 
 
+@pytest.mark.slow
 def test_the_domain_learnt_from_data_comes_back_with_a_checkpoint(econml):
     fit = ("fit", "polynomial", "--problem", "function", "--expr", "x^2", "--low", 3, "--high", 9, "--noise", 0)
     assert econml(*fit, "--out", "r").code == 0
@@ -550,6 +552,7 @@ def test_the_domain_learnt_from_data_comes_back_with_a_checkpoint(econml):
     assert evaluated["test_loss"]["value"] == pytest.approx(summary("r")["test_loss"], rel=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["kernel", "random_features"])
 def test_a_model_with_fixed_arrays_predicts_the_same_from_its_checkpoint(econml, model):
     ran = econml("fit", model, "--problem", "friedman", "--N", 100, "--N-test", 50, "--ridge", ".01", "--out", "r")

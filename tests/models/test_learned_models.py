@@ -12,7 +12,7 @@ import pytest
 from flax import nnx
 
 from econml_cli.config.fit_config import build
-from econml_cli.models import deep_set, options, registry
+from econml_cli.models import deep_set, registry, table
 from econml_cli.models.activations import ACTIVATIONS
 from econml_cli.models.autoencoder import Autoencoder
 from econml_cli.models.deep_set import DeepSet
@@ -48,8 +48,8 @@ def assert_same(a, b):
 
 
 def test_the_words_of_an_option_are_those_that_the_modules_know():
-    assert set(typing.get_args(options.Activation)) == set(ACTIVATIONS)
-    assert set(typing.get_args(typing.get_type_hints(options.DeepSetOptions)["pool"])) == set(deep_set.POOLS)
+    assert set(typing.get_args(table.Activation)) == set(ACTIVATIONS)
+    assert set(typing.get_args(typing.get_type_hints(table.DeepSetOptions)["pool"])) == set(deep_set.POOLS)
 
 
 @pytest.mark.parametrize("name", ["mlp", "resnet", "deep_set", "autoencoder"])
@@ -147,6 +147,7 @@ def test_torch_uniform_weights_and_biases_lie_within_their_bounds(cls):
             assert np.std(both) == pytest.approx(bound / np.sqrt(3), rel=0.05)
 
 
+@pytest.mark.slow
 def test_a_resnet_whose_blocks_are_zero_is_a_linear_model():
     model, x = ResNet(3, 2, width=16, depth=3, layer_norm=True, rngs=nnx.Rngs(0)), normal(20, 3)
     for i in (1, 2, 3):

@@ -1,4 +1,4 @@
-"""Models and problems that installed packages offer through entry points."""
+"""Models, problems and losses that installed packages offer through entry points."""
 
 import json
 import sys
@@ -42,6 +42,12 @@ class Level:
     def describe(self):
         return {"features": ["x"]}
 """
+LOSSES = """
+import jax.numpy as jnp
+from econml_cli.problems.losses import Loss
+fourth = Loss("of their own name", lambda output, y: (output - y)[:, 0] ** 4, power=4)
+number = 3
+"""
 ENTRIES = """
 [econml_cli.models]
 theirs = their_models:Net
@@ -53,6 +59,10 @@ none = their_models:NoModule
 
 [econml_cli.problems]
 level = their_problems:Level
+
+[econml_cli.losses]
+fourth = their_losses:fourth
+number_loss = their_losses:number
 """
 
 
@@ -66,10 +76,11 @@ def their_package(tmp_path, monkeypatch):
     (info / "entry_points.txt").write_text(ENTRIES)
     (site / "their_models.py").write_text(NET)
     (site / "their_problems.py").write_text(PROBLEM)
+    (site / "their_losses.py").write_text(LOSSES)
     (site / "their_broken.py").write_text("import a_module_that_is_not_there\n")
     monkeypatch.syspath_prepend(str(site))
     yield
-    for name in ("their_models", "their_problems", "their_broken"):
+    for name in ("their_models", "their_problems", "their_losses", "their_broken"):
         sys.modules.pop(name, None)
 
 
@@ -132,10 +143,34 @@ def test_what_is_wrong_with_a_package_is_said_in_one_sentence(econml, name, word
         assert word in ran.stderr
 
 
-@pytest.mark.parametrize(("line", "word"), [("econml fit the", "theirs"), ("econml fit mlp --problem le", "level")])
+def test_a_loss_of_a_package_is_fitted_by_its_name(econml):
+    Path("t.csv").write_text("y,x\n" + "".join(f"{i * i % 17},{i}\n" for i in range(40)))
+    fit = ("fit", "linear", "--data", "t.csv", "--target", "y", "--num-epochs", 1)
+    assert econml(*fit, "--loss", "fourth", "--out", "r").code == 0
+    assert "loss: fourth\n" in Path("r/config.yaml").read_text() and not Path("r/source").exists()
+    found = json.loads(econml("eval", "r", "--json").stdout)
+    assert econml("predict", "r", "--data", "t.csv", "--out", "p.csv").code == 0
+    import pandas as pd
+
+    assert econml("predict", "r", "--out", "p.csv").code == 0
+    rows = pd.read_csv("p.csv").query("split == 'train'")  # in units of y^4
+    assert found["train_loss"] == pytest.approx(((rows.y - rows.yhat) ** 4).mean(), rel=1e-4)
+    ran = econml(*fit, "--loss", "number_loss")
+    assert ran.code == 2 and "'number_loss' is their_losses:number, which is not a loss" in ran.stderr
+    assert "fourth" in econml(*fit, "--loss", "forth").stderr
+
+
+@pytest.mark.parametrize(
+    ("line", "word"),
+    [
+        ("econml fit the", "theirs"),
+        ("econml fit mlp --problem le", "level"),
+        ("econml fit mlp --data t.csv --loss f", "fourth"),
+    ],
+)
 def test_completion_offers_them_without_importing_them(econml, monkeypatch, line, word):
     monkeypatch.setenv("_ECONML_COMPLETE", "complete_bash")
     monkeypatch.setenv("COMP_WORDS", line)
     monkeypatch.setenv("COMP_CWORD", str(line.count(" ")))
     assert econml().stdout.split() == [word]
-    assert not {"their_models", "their_problems"} & set(sys.modules)
+    assert not {"their_models", "their_problems", "their_losses"} & set(sys.modules)

@@ -116,6 +116,7 @@ def test_the_verdicts_are_the_same_at_every_call():
     assert problem.verdicts(model, batch) == problem.verdicts(model, batch)
 
 
+@pytest.mark.slow
 def test_a_model_of_a_fixed_size_has_no_r2_at_another():
     found = losses_of("symmetric", "mlp", num_epochs=2, N=40, N_test=20, N_val=20, width=4, depth=1)
     assert "r2" in found and "permutation_change" in found and "r2_other_size" not in found
@@ -243,6 +244,7 @@ def test_an_mlp_has_an_excess_risk_below_the_bar_on_friedman():
 # --- all of them ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["function", "runge", "xor", "symmetric", "factor", "friedman"])
 def test_every_problem_draws_from_its_seed_alone_and_describes_itself(name):
     options = {"expr": "x1 - x2^2"} if name == "function" else {}

@@ -17,6 +17,7 @@ def setup_of(model="mlp", **options):
     return assemble(build(model, "linear", [("test", options)]))
 
 
+@pytest.mark.slow
 def test_seed_42_gives_the_lectures_data_and_initial_weights():
     # the lecture's script, line by line: one stream of keys for theta, X, eps, the weights, X_test, eps_test
     rngs = nnx.Rngs(42)
@@ -64,6 +65,7 @@ def test_adam_at_the_defaults_reaches_1e_5():
     assert losses(trainer.fitted(), trainer.setup)["test_loss"] <= 1e-5
 
 
+@pytest.mark.slow
 def test_a_linear_model_recovers_theta():
     trainer = Trainer(setup_of("linear", bias=False, sigma=1e-3, optimizer="sgd", batch_size=64, num_epochs=500))
     list(trainer.run())

@@ -103,6 +103,7 @@ def moments(text, name):
     return re.findall(r"<td>([^<]*)</td>", row.partition("</tr>")[0])
 
 
+@pytest.mark.slow
 def test_a_page_has_every_section_and_contents_that_lead_to_them(pages):
     document = Document(pages["lin"].html)
     assert [a["href"] for a in document.all("a")] == [f"#run1-{name}" for name, _, _ in PARTS]
@@ -113,6 +114,7 @@ def test_a_page_has_every_section_and_contents_that_lead_to_them(pages):
     assert pages["lin"].failed == ()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PAGES)
 def test_anchors_are_unique_and_every_link_leads_somewhere_in_the_page(pages, name):
     document = Document(pages[name].html)
@@ -217,6 +219,7 @@ def test_what_cannot_be_made_is_said_in_its_place(fitted, tmp_path):
 # ----- the command
 
 
+@pytest.mark.slow
 def test_the_command_writes_a_page_and_replaces_it(fitted, econml, isolated):
     few = ("--bootstrap", 0, "--draws", 10)
     first = econml("report", fitted["ols"].path, *few)

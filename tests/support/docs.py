@@ -14,7 +14,7 @@ GUIDES = [
     f"docs/{name}.md"
     for name in (
         "tutorial", "ensembles", "risk", "cross-validation", "effects", "compare", "report", "sweeps", "inspect",
-        "export", "simulate", "add-a-model", "add-a-problem",
+        "export", "simulate", "losses", "add-a-model", "add-a-problem",
     )
 ]  # fmt: skip
 MODEL_PAGES = sorted(f"docs/models/{path.name}" for path in (ROOT / "docs/models").glob("*.md"))

@@ -17,7 +17,6 @@ from typer.testing import CliRunner
 
 from econml_cli.commands.sweep import app
 from econml_cli.config import choose
-from econml_cli.config import fit_config as configs
 from econml_cli.errors import EconmlError
 from econml_cli.sweeps.spec import sample, schema
 from tests.support import ROOT
@@ -192,10 +191,9 @@ def test_sampled_commands_are_shell_lines_that_fit_accepts():
     for line in lines:
         words = shlex.split(line)
         assert words[:3] == ["econml", "fit", "mlp"]
-        model, problem, seen = choose.choose(words[2:])
-        values = {k: v for k, v in seen.values.items() if k != "problem"}
-        config = configs.build(model, problem, [(configs.TYPED, values)])
-        assert problem == "tabular" and config.problem_options.formula == "log(wage) ~ educ + exper + tenure"
+        choice, _ = choose.from_arguments(words[2:])
+        config = choice.config()
+        assert choice.problem == "tabular" and config.problem_options.formula == "log(wage) ~ educ + exper + tenure"
         assert config.model_options.width in [(8,), (16,), (32,), (64,)] and 1e-4 <= config.trainer.lr <= 0.1
 
 

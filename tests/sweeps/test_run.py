@@ -73,6 +73,7 @@ def test_each_trial_is_a_run_like_any_other(econml):
     assert econml("inspect", "checkpoint", "runs/small/0000").code == 0
 
 
+@pytest.mark.slow
 def test_random_trials_are_the_points_that_sample_prints(econml):
     file = sweep_file(parameters={"lr": {"min": 0.001, "max": 0.1}, "width": {"values": [4, 6]}})
     sampled = list(csv.DictReader(io.StringIO(econml("sweep", "sample", file, "--seed", 7, "--format", "csv").stdout)))
@@ -84,8 +85,8 @@ def test_random_trials_are_the_points_that_sample_prints(econml):
 def learns_at_once(monkeypatch):
     """Method bayes learns from two trials and proposes two together; by its own numbers it would begin at the 16th."""
     monkeypatch.setattr("econml_cli.sweeps.study.proposals.STARTUP", 2)
-    for module in ("engine", "rounds"):
-        monkeypatch.setattr(f"econml_cli.sweeps.{module}.BATCH", 2)
+    for module in ("engine", "batches"):
+        monkeypatch.setattr(f"econml_cli.sweeps.run.{module}.BATCH", 2)
 
 
 @pytest.mark.slow
@@ -142,6 +143,7 @@ def test_a_trial_that_diverges_is_recorded_and_the_exit_code_is_4(econml):
     assert len(trials(econml)) == 3
 
 
+@pytest.mark.slow
 def test_options_that_contradict_each_other_fail_that_trial_only(econml):
     file = sweep_file(method="grid", run_cap=None, parameters={"patience": {"values": [0, 2]}, "N_val": {"value": 0}},
                       metric={"name": "train_loss", "goal": "minimize"})  # fmt: skip
@@ -215,6 +217,7 @@ def test_what_cannot_be_run_here_leaves_no_directory_behind(econml, more, expect
     assert ran.code == 2 and expected in ran.stderr and not Path("runs").exists()
 
 
+@pytest.mark.slow
 def test_options_from_the_environment_hold_for_the_whole_sweep(econml, monkeypatch):
     monkeypatch.setenv("ECONML_BATCH_SIZE", "10")
     monkeypatch.setenv("ECONML_LR", "5")  # swept, so the sweep decides
@@ -324,7 +327,7 @@ def test_ctrl_c_saves_what_runs_and_the_same_line_goes_on(econml, engine):
 
 
 def wait_until_longer(run, before, process):
-    wait_until(lambda: len(run.metrics()) > before or ended(process), 60)
+    wait_until(lambda: run.metrics_path.read_bytes().count(b"\n") > before or ended(process), 60)
     assert process.poll() is None, process.communicate()
     epochs = [row["epoch"] for row in run.metrics()]
     assert epochs == list(range(1, len(epochs) + 1))  # it went on where it was

@@ -17,7 +17,7 @@ from econml_cli.sweeps.spec import distributions, identity, schema
 from econml_cli.sweeps.spec.sample import sample
 from econml_cli.sweeps.spec.space import Parameter, Space
 from econml_cli.sweeps.study import pruner
-from econml_cli.sweeps.study.heartbeat import Pulse, Watch
+from econml_cli.sweeps.study.heartbeat import Heartbeat, Watch
 from econml_cli.sweeps.study.storage import cut_torn_line, shown
 from econml_cli.sweeps.study.study import Study, read
 from econml_cli.sweeps.study.trials import Trial
@@ -437,7 +437,7 @@ def test_a_long_grid_is_read_only_as_far_as_it_is_asked_for(isolated: Path):
 
 def test_a_pulse_is_seldom_written():
     now, written = [0.0], []
-    pulse = Pulse(written.append, grace=8, clock=lambda: now[0])
+    pulse = Heartbeat(written.append, grace=8, clock=lambda: now[0])
     for i in range(41):
         now[0] = i / 4
         pulse.beat()
@@ -464,7 +464,7 @@ def test_the_module_imports_no_optuna_until_it_is_used(isolated: Path):
     code = "import sys, econml_cli.sweeps.study.study; sys.exit('optuna' in sys.modules or 'jax' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
     code = (
-        "import sys; from econml_cli.sweeps import storage; storage.connect('x', alone=True); "
+        "import sys; from econml_cli.sweeps.study import storage; storage.connect('x', alone=True); "
         "sys.exit(any(m in sys.modules for m in ('sqlalchemy', 'alembic', 'grpc', 'pandas', 'scipy')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

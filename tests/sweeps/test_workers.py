@@ -177,14 +177,14 @@ def test_a_living_worker_keeps_its_trial_however_long_it_takes(storage: str):
 
 
 def test_surplus_trials_of_races_are_hidden_and_their_points_tried_once(storage: str, monkeypatch: pytest.MonkeyPatch):
-    """The two see the same ledger, so both make the last trial; then both make the retry of a lost one."""
+    """The two see the same assignments, so both make the last trial; then both make the retry of a lost one."""
     one, two = (open_study("random", storage, count=3, worker=name, grace=60) for name in ("one", "two"))
     one.take(2)
-    stale = two._book()
+    stale = two._assignments()
     assert [t.index for t in one.take(1)] == [2]
     with monkeypatch.context() as patch:
         books = iter([stale])
-        patch.setattr(two, "_book", lambda: next(books, None) or Study._book(two))
+        patch.setattr(two, "_assignments", lambda: next(books, None) or Study._assignments(two))
         assert two.take(1) == []
     assert [t.index for t in two.results().trials] == [0, 1, 2]
     # and when there are to be more points, those that were surplus are tried
@@ -200,10 +200,10 @@ def test_two_that_retry_the_same_point_end_with_one_trial_of_it(isolated: Path, 
     dead.take(1)
     assert one.take(1) == two.take(1) == []
     time.sleep(0.4)
-    stale = two._book()
+    stale = two._assignments()
     assert [t.number for t in one.take(1)] == [1]
     books = iter([stale])
-    monkeypatch.setattr(two, "_book", lambda: next(books, None) or two._desk.read())
+    monkeypatch.setattr(two, "_assignments", lambda: next(books, None) or two._writer.read())
     assert two.take(1) == []
     assert [t.number for t in two.results().trials] == [0, 1]
     one.complete(1, 1.0)

@@ -11,7 +11,7 @@ import pytest
 
 from econml_cli.config.fit_config import build
 from econml_cli.runs.directory import Run
-from econml_cli.tracking.wandb_replay import Replay, open_replay
+from econml_cli.tracking.wandb_replay import Replay
 from econml_cli.tracking.wandb_sink import open_sink
 from tests.support.waiting import wait_until
 from tests.support.wandb_client import Broken, records
@@ -161,13 +161,6 @@ def test_past_its_time_finish_gives_up(monkeypatch):
         "W&B was not done after 0.3 s; 0 of 1 trials are logged, all are in their run directories."
     )
     assert time.monotonic() - started < 2
-
-
-def test_a_disabled_mode_is_no_replay_and_a_bad_one_says_so(monkeypatch):
-    assert open_replay(given_mode=None) == (None, None)
-    monkeypatch.setenv("WANDB_MODE", "oflline")
-    replay, warning = open_replay(given_mode=None)
-    assert replay is None and "Did you mean 'offline'?" in warning
 
 
 def test_what_nobody_waited_for_leaves_the_next_run_alone(monkeypatch):

@@ -167,6 +167,7 @@ def test_the_averaged_prediction_is_no_worse_than_the_members_are_on_average(thr
     assert found["averaged_test_rmse"].value == pytest.approx(np.sqrt(np.mean(error**2)), rel=1e-5)
 
 
+@pytest.mark.slow
 def test_a_member_that_diverges_is_counted_and_left_out(tmp_path):
     config = build("mlp", "linear", [("test", {**SMALL, "members": 3})])
     with precision("float32"):
@@ -284,6 +285,7 @@ def many_draws(tmp_path_factory: pytest.TempPathFactory) -> Run:
     return fit(build("mlp", "linear", [("test", options)]), tmp_path_factory.mktemp("runs") / "many").run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("level", [90, 95])
 def test_conformal_intervals_cover_new_draws_of_a_simulated_problem(level, many_draws):
     frame = predict_own(many_draws, asked=Asked(level, conformal=True))

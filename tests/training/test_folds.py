@@ -129,6 +129,7 @@ def test_folds_that_are_not_there_are_refused(data, tmp_path, options, says):
 # -- all folds
 
 
+@pytest.mark.slow
 def test_out_of_fold_predictions_are_those_of_least_squares_without_the_fold(data):
     folds = fit_folds(config(num_epochs=1500, precision="float64"), Path("cv"))
     found = cross_validation(folds)
@@ -148,6 +149,7 @@ def test_out_of_fold_predictions_are_those_of_least_squares_without_the_fold(dat
     assert found.pooled["r2"].value == pytest.approx(1 - np.mean(error**2) / data["y"].var(ddof=0), rel=1e-4)
 
 
+@pytest.mark.slow
 def test_means_and_intervals_over_folds_are_students(data):
     found = cross_validation(fit_folds(config(num_epochs=5), Path("cv")))
     losses = np.array([fold.metrics["test_loss"] for fold in found.folds])
@@ -198,6 +200,7 @@ def test_classes_are_predicted_by_name_and_dropped_rows_stay_empty(data):
     assert found.grids()[0].headers[-2:] == ("accuracy", "auc")
 
 
+@pytest.mark.slow
 def test_rows_that_are_dropped_leave_no_fold_empty_when_one_is_left_out_at_a_time(data, econml):
     data.assign(x=data["x"].mask(data.index == 3))[:6].to_csv("t.csv", index=False)
     exact = ("fit", "linear", *ARGS[2:8], "--solver", "lstsq", "--missing", "drop", "--quiet", "--out", "cv")
@@ -210,6 +213,7 @@ def test_rows_that_are_dropped_leave_no_fold_empty_when_one_is_left_out_at_a_tim
     assert sorted(written["fold"].dropna()) == [1, 2, 3, 4, 5] and np.isnan(written["yhat"][3])
 
 
+@pytest.mark.slow
 def test_whole_number_classes_stay_whole_beside_dropped_rows(data):
     data.assign(y=(data["y"] > 4).astype(int), x=data["x"].mask(data.index == 0)).to_csv("t.csv", index=False)
     cross_validation(fit_folds(config(missing="drop", num_epochs=5), Path("cv")))
@@ -335,6 +339,7 @@ def test_folds_that_diverge_are_exit_code_3_and_kept(data, econml):
     assert "1 diverged" in ran.stdout and json.loads(Path("cv", CROSS_VALIDATION).read_text())["status"] == "complete"
 
 
+@pytest.mark.slow
 def test_a_fold_that_cannot_be_fitted_is_said_and_the_others_are_kept(data, econml):
     validated = data.index.isin(split_rows(31, 0.03, 0.2, 0, None, 3, 2)["val"])
     data.assign(y=data["y"].mask(validated)).to_csv("t.csv", index=False)
@@ -363,11 +368,11 @@ def test_a_signal_keeps_the_folds_and_is_the_exit_code(data, econml, monkeypatch
 
 
 def test_a_sweep_trains_a_fold_at_a_time_and_refuses_all_of_them(data, isolated):
-    from econml_cli.training.many.requests import Order
+    from econml_cli.training.many.requests import Request
     from econml_cli.training.many.scheduler import Fits
 
     both = [("all", config(num_epochs=2)), ("one", config(num_epochs=2, fold=1))]
-    orders = [Order(number, each, isolated / name) for number, (name, each) in enumerate(both)]
+    orders = [Request(number, each, isolated / name) for number, (name, each) in enumerate(both)]
     with Fits("serial") as fits:
         fits.add(orders)
         events = {event.number: event for event in fits.advance()}

@@ -12,7 +12,7 @@ from econml_cli.runs.directory import Run
 from econml_cli.storage import checkpoint
 from econml_cli.training.fit import fit, resume
 from econml_cli.training.many import scheduler
-from econml_cli.training.many.requests import Order
+from econml_cli.training.many.requests import Request
 from econml_cli.training.many.scheduler import Fits
 from tests.support.fits import load_model
 
@@ -23,8 +23,8 @@ def config(**options):
     return build("mlp", "linear", [("test", COMMON | options)])
 
 
-def orders(root, *options, **common):
-    return [Order(i, config(**common, **each), root / f"{i:04d}", {"trial": i}) for i, each in enumerate(options)]
+def requests(root, *options, **common):
+    return [Request(i, config(**common, **each), root / f"{i:04d}", {"trial": i}) for i, each in enumerate(options)]
 
 
 @pytest.fixture(scope="module")
@@ -49,17 +49,17 @@ def run(fits, until=None):
 @pytest.mark.slow
 @pytest.mark.parametrize("engine", ["serial", "vmap", "auto"])
 def test_each_run_is_complete_and_equal_to_its_own_fit(tmp_path, alone, engine):
-    some = orders(tmp_path / "many", {"lr": 1e-3}, {"lr": 5e-3}, {"lr": 1e-2, "width": 4}, batch_size=20)
+    some = requests(tmp_path / "many", {"lr": 1e-3}, {"lr": 5e-3}, {"lr": 1e-2, "width": 4}, batch_size=20)
     with Fits(engine) as fits:
         fits.add(some)
         events = run(fits)
-    for order in some:
-        own = alone(order.config)
-        made = Run(order.directory)
-        assert events[order.number].kind == "ended"
+    for request in some:
+        own = alone(request.config)
+        made = Run(request.directory)
+        assert events[request.number].kind == "ended"
         assert sorted(p.name for p in made.path.iterdir()) == sorted(p.name for p in own.run.path.iterdir())
         assert made.config() == own.run.config() and made.status() == "max_epochs"
-        assert made.manifest()["sweep"] == {"trial": order.number}
+        assert made.manifest()["sweep"] == {"trial": request.number}
         assert made.manifest()["data"] == own.run.manifest()["data"]
         close = pytest.approx
         for mine, theirs in zip(made.metrics(), own.run.metrics(), strict=True):
@@ -72,7 +72,7 @@ def test_each_run_is_complete_and_equal_to_its_own_fit(tmp_path, alone, engine):
 
 
 def test_a_run_made_side_by_side_resumes_as_one_made_alone(tmp_path):
-    some = orders(tmp_path / "many", {"lr": 1e-3}, {"lr": 5e-3}, batch_size=20)
+    some = requests(tmp_path / "many", {"lr": 1e-3}, {"lr": 5e-3}, batch_size=20)
     with Fits("vmap") as fits:
         fits.add(some)
         run(fits)
@@ -84,7 +84,7 @@ def test_a_run_made_side_by_side_resumes_as_one_made_alone(tmp_path):
 
 @pytest.mark.parametrize("engine", ["serial", "vmap"])
 def test_fits_pause_at_an_epoch_go_on_and_can_be_ended_there(tmp_path, alone, engine):
-    some = orders(tmp_path / "many", {"lr": 1e-3}, {"lr": 5e-3}, {"lr": 1e-2})
+    some = requests(tmp_path / "many", {"lr": 1e-3}, {"lr": 5e-3}, {"lr": 1e-2})
     with Fits(engine) as fits:
         fits.add(some)
         events = run(fits, until=10)
@@ -99,8 +99,9 @@ def test_fits_pause_at_an_epoch_go_on_and_can_be_ended_there(tmp_path, alone, en
     assert events[2].summary["val_loss"] == pytest.approx(own.summary["val_loss"], rel=1e-4)
 
 
+@pytest.mark.slow
 def test_under_early_stopping_the_val_loss_told_is_the_one_that_would_be_kept(tmp_path):
-    some = orders(tmp_path / "many", {"lr": 0.3}, {"lr": 0.2}, patience=29, sigma=1.0)
+    some = requests(tmp_path / "many", {"lr": 0.3}, {"lr": 0.2}, patience=29, sigma=1.0)
     with Fits("vmap") as fits:
         fits.add(some)
         events = run(fits, until=20)
@@ -112,7 +113,7 @@ def test_under_early_stopping_the_val_loss_told_is_the_one_that_would_be_kept(tm
 @pytest.mark.parametrize("engine", ["serial", "vmap"])
 def test_one_that_diverges_or_cannot_be_made_does_not_stop_the_others(tmp_path, engine):
     options = [{"lr": 1e-2}, {"lr": 1e6}, {"lr": 1e-2, "N_val": 0, "patience": 3}, {"lr": 2e-2}]
-    some = orders(tmp_path / "many", *options, optimizer="sgd")
+    some = requests(tmp_path / "many", *options, optimizer="sgd")
     with Fits(engine) as fits:
         fits.add(some)
         events = run(fits)
@@ -126,12 +127,12 @@ def test_what_a_model_raises_fails_its_own_fits_only(tmp_path, monkeypatch):
     run_unit = scheduler.Single.run
 
     def broken(self, until):
-        if self.fits[0].order.number == 1:
+        if self.fits[0].request.number == 1:
             raise RuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 9 bytes")
         yield from run_unit(self, until)
 
     monkeypatch.setattr(scheduler.Single, "run", broken)
-    some = orders(tmp_path / "many", {"lr": 1e-3}, {"lr": 2e-3}, {"lr": 3e-3})
+    some = requests(tmp_path / "many", {"lr": 1e-3}, {"lr": 2e-3}, {"lr": 3e-3})
     with Fits("serial") as fits:
         fits.add(some)
         events = run(fits)
@@ -145,13 +146,13 @@ def test_a_full_disk_stops_everything(tmp_path, monkeypatch):
 
     monkeypatch.setattr(checkpoint.CheckpointWriter, "save", full)
     with Fits("serial") as fits, pytest.raises(CheckpointError, match="disk is full"):
-        fits.add(orders(tmp_path / "many", {"lr": 1e-3}, {"lr": 2e-3}))
+        fits.add(requests(tmp_path / "many", {"lr": 1e-3}, {"lr": 2e-3}))
         run(fits)
 
 
 @pytest.mark.parametrize("engine", ["serial", "vmap"])
 def test_a_signal_saves_what_is_under_way_and_the_next_attempt_goes_on_from_there(tmp_path, alone, engine):
-    some = orders(tmp_path / "many", {"lr": 1e-3}, {"lr": 5e-3}, batch_size=20)
+    some = requests(tmp_path / "many", {"lr": 1e-3}, {"lr": 5e-3}, batch_size=20)
 
     def stop():
         files = list((tmp_path / "many").glob("*/metrics.jsonl"))
@@ -165,12 +166,12 @@ def test_a_signal_saves_what_is_under_way_and_the_next_attempt_goes_on_from_ther
     with Fits(engine) as fits:
         fits.add(some)
         second = run(fits)
-    for order in some:
-        assert second[order.number].summary["epochs"] == 30
-        rows = Run(order.directory).metrics()
+    for request in some:
+        assert second[request.number].summary["epochs"] == 30
+        rows = Run(request.directory).metrics()
         assert [row["epoch"] for row in rows] == list(range(1, 31))
-        own = alone(order.config)
-        assert second[order.number].summary["val_loss"] == pytest.approx(own.summary["val_loss"], rel=1e-4)
+        own = alone(request.config)
+        assert second[request.number].summary["val_loss"] == pytest.approx(own.summary["val_loss"], rel=1e-4)
 
 
 class _Instant(dict):
@@ -187,7 +188,7 @@ class _Instant(dict):
 
 @pytest.mark.slow
 def test_auto_goes_back_to_one_after_another_where_side_by_side_is_slower(tmp_path, alone, monkeypatch):
-    some = orders(tmp_path / "many", *({"lr": lr} for lr in (1e-3, 2e-3, 3e-3, 4e-3)), num_epochs=100)
+    some = requests(tmp_path / "many", *({"lr": lr} for lr in (1e-3, 2e-3, 3e-3, 4e-3)), num_epochs=100)
     with monkeypatch.context() as patch, Fits("auto") as fits:
         patch.setattr(scheduler, "PAYS", -1.0)
         patch.setattr("econml_cli.training.loop.trainer.CHUNK_SECONDS", 1e-4)
@@ -197,14 +198,14 @@ def test_auto_goes_back_to_one_after_another_where_side_by_side_is_slower(tmp_pa
         assert fits._pays == {scheduler.static(some[0].config): False}
     ended = {event.number: event for event in events if event.kind == "ended"}
     assert sorted(ended) == [0, 1, 2, 3]
-    for order in some:
-        assert [row["epoch"] for row in Run(order.directory).metrics()] == list(range(1, 101))
-        own = alone(order.config)
-        assert ended[order.number].summary["train_loss"] == pytest.approx(own.summary["train_loss"], rel=1e-3)
+    for request in some:
+        assert [row["epoch"] for row in Run(request.directory).metrics()] == list(range(1, 101))
+        own = alone(request.config)
+        assert ended[request.number].summary["train_loss"] == pytest.approx(own.summary["train_loss"], rel=1e-3)
 
 
 def test_a_run_that_ended_is_made_anew_not_continued(tmp_path):
-    some = orders(tmp_path / "many", {"lr": 1e-3})
+    some = requests(tmp_path / "many", {"lr": 1e-3})
     ids = []
     for _ in range(2):
         with Fits("serial") as fits:
@@ -216,7 +217,7 @@ def test_a_run_that_ended_is_made_anew_not_continued(tmp_path):
 
 @pytest.mark.parametrize("engine", ["serial", "vmap"])
 def test_a_fit_killed_between_its_last_checkpoint_and_its_summary_only_gets_its_summary(tmp_path, engine):
-    some = orders(tmp_path / "many", {"lr": 1e-3}, {"lr": 2e-3})
+    some = requests(tmp_path / "many", {"lr": 1e-3}, {"lr": 2e-3})
     with Fits(engine) as fits:
         fits.add(some)
         before = run(fits)
@@ -229,8 +230,9 @@ def test_a_fit_killed_between_its_last_checkpoint_and_its_summary_only_gets_its_
     assert len(Run(some[0].directory).metrics()) == 30
 
 
+@pytest.mark.slow
 def test_a_checkpoint_that_cannot_be_read_is_not_continued(tmp_path):
-    some = orders(tmp_path / "many", {"lr": 1e-3}, batch_size=20)
+    some = requests(tmp_path / "many", {"lr": 1e-3}, batch_size=20)
     with Fits("serial") as fits:
         fits.add(some)
         run(fits)

@@ -21,10 +21,10 @@ from econml_cli.training.loop.stack import Stack
 from econml_cli.training.loop.trainer import Trainer
 from econml_cli.training.precision import precision
 from econml_cli.training.run.summary import losses
-from econml_cli.training.setup.second_order_checks import check
+from econml_cli.training.setup.second_order_checks import check, memory
 from econml_cli.training.setup.setup import Workshop, assemble
 from econml_cli.training.step.epoch import CONVERGED, DIVERGED
-from econml_cli.training.step.least_squares import memory, stacked
+from econml_cli.training.step.least_squares import stacked
 from econml_cli.training.step.programs import Programs
 from econml_cli.training.step.second_order import SHARE, WAIT
 
@@ -46,6 +46,7 @@ def trained(config, until=None):
     return trainer, np.concatenate([row.columns["train_loss"] for row in rows])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", ["lbfgs", "lm"])
 def test_a_linear_model_ends_at_ordinary_least_squares(optimizer):
     with precision("float64"):
@@ -148,6 +149,7 @@ def test_a_fit_ends_by_itself_where_nothing_improves(optimizer, number):
         assert found[-1] < 0.25  # the noise has a variance of 0.25, and the network has fitted some of it
 
 
+@pytest.mark.slow
 def test_a_fit_of_exact_data_ends_at_the_rounding_of_its_numbers():
     trainer, found = trained(config("lm", "linear", sigma=0.0))
     assert int(trainer.carry.status) == CONVERGED and found[-1] < 1e-12

@@ -34,6 +34,7 @@ def design(econml, run):
     return x, frame["y"].to_numpy(), frame["yhat"].to_numpy()
 
 
+@pytest.mark.slow
 def test_a_linear_model_solved_is_ordinary_least_squares(econml):
     ran = econml("fit", "linear", *SMALL, "--out", "r", "--precision", "float64")
     assert ran.code == 0 and "solved exactly" in ran.stdout and "condition number" in ran.stdout
@@ -75,6 +76,7 @@ def test_a_dry_run_of_a_solved_model_has_no_steps(econml):
     assert report["steps"] == 0 and report["num_params"] == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["serial", "vmap"])
 def test_a_sweep_over_degrees_compares_solved_fits(econml, engine):
     Path("s.yaml").write_text(

@@ -89,6 +89,7 @@ def test_float64_members_agree_to_a_dozen_digits():
         assert_close(stack, range(2), setups, programs, side_by_side(stack), 1e-11)
 
 
+@pytest.mark.slow
 def test_a_member_that_diverges_or_stops_early_leaves_the_others_alone():
     programs, workshop = Programs(), Workshop()
     options = {"optimizer": "sgd", "patience": 5, "sigma": 0.5, "batch_size": 25}
@@ -121,6 +122,7 @@ def test_a_dropped_member_stays_where_it_was_and_later_costs_nothing():
     assert int(stack.carry(3).status) == int(carry.status) == RUNNING
 
 
+@pytest.mark.slow
 def test_fits_of_one_seed_share_their_data_and_their_batches():
     workshop, programs = Workshop(), Programs()
     same = Stack([workshop.assemble(config(lr=lr, batch_size=10)) for lr in (1e-3, 2e-3)], programs)

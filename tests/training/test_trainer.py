@@ -44,6 +44,7 @@ def test_batches_cover_the_sample_and_full_batch_is_one():
     assert num_batches(512, 32) == (16, 32)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [{"optimizer": "sgd", "momentum": 0.9}, {"optimizer": "adam"}, {"optimizer": "adamw", "weight_decay": 0.1}],
@@ -80,6 +81,7 @@ def test_the_last_incomplete_batch_counts_with_its_true_size():
     assert run(trainer)[0]["train_loss"] == pytest.approx(expected, rel=1e-6)
 
 
+@pytest.mark.slow
 def test_a_minibatch_epoch_is_the_plain_loop_over_the_same_batches():
     trainer = trainer_of(batch_size=16, lr=0.05, optimizer="sgd", num_epochs=1)
     setup = trainer.setup

@@ -2,11 +2,10 @@
 
 import typer
 
-from econml_cli.commands.inspect.checkpoint import checkpoint_command
-from econml_cli.commands.inspect.listings import models_command, problems_command, runs_command
+from econml_cli.commands.inspect import checkpoint, listings
 from econml_cli.commands.inspect.model import HELP, ModelCommand
 
-__all__ = ["app", "checkpoint_command", "models_command", "problems_command", "runs_command"]
+__all__ = ["app"]
 
 app = typer.Typer(
     help="Show what is in a checkpoint, in an untrained model, in the runs directory, and in the registries.",
@@ -19,7 +18,5 @@ def _model() -> None:  # ModelCommand replaces it once it has seen the arguments
     raise AssertionError
 
 
-app.command("checkpoint")(checkpoint_command)
-app.command("models")(models_command)
-app.command("problems")(problems_command)
-app.command("runs")(runs_command)
+for command in (checkpoint.COMMAND, *listings.COMMANDS):
+    command.add_to(app)

@@ -1,109 +1,94 @@
 """`econml inspect checkpoint [RUN]`: a fitted model, its views, its comparison with another, its checks."""
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
-from econml_cli.commands.common import Member, say
+from econml_cli.commands.common import OPTIONS, RunsDirOption, path_of, say
+from econml_cli.commands.declared import Argument, Command
 from econml_cli.commands.inspect import shared
-from econml_cli.commands.inspect.shared import Json, RunsDir, View
+from econml_cli.commands.inspect.shared import JsonOption, View
 from econml_cli.errors import ConfigError
+from econml_cli.options.fields import option
 
 FILES, FINDINGS = "Files", "Findings (exit code 1 where they are bad)"
+RUN = Argument("run", "[RUN]", "A run's path, its name in --runs-dir, or the start of it (default: the newest).")
 
 
-def checkpoint_command(
-    run: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="[RUN]",
-            help="A run's path, its name in --runs-dir, or the start of it (default: the newest).",
-            show_default=False,
-        ),
-    ] = None,
-    view: Annotated[
-        View | None,
-        typer.Option(
-            metavar="VIEW",
-            help="Show only this: summary, graphdef, state, split (graphdef beside state), table (as --table), grad "
-            "(of the training loss; dead units), torch (PyTorch's names), raw (Flax's own account) "
-            "(default: the first three).",
-            show_default=False,
-        ),
-    ] = None,
-    table: Annotated[
-        bool, typer.Option("--table", help="Show its layers: inputs, outputs, parameters, FLOPs.")
-    ] = False,
-    path: Annotated[
-        str | None, typer.Option(metavar="PATTERN", help="Only what this selects: linear2, 'linear2/*', '*.kernel'.")
-    ] = None,
-    step: Annotated[
-        int | None, typer.Option(metavar="EPOCH", help="The checkpoint of this epoch (default: the newest).")
-    ] = None,
-    member: Member = None,
-    values: Annotated[bool, typer.Option("--values", help="Show the numbers too (of large arrays a part).")] = False,
-    html: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            rich_help_panel=FILES,
-            help="Also write a page that unfolds the model, replaced if it exists.",
-        ),
-    ] = None,
-    plot: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            rich_help_panel=FILES,
-            help="Also draw histograms of the weights, layer by layer (.png, .pdf, .svg), replaced if it exists.",
-        ),
-    ] = None,
-    diff: Annotated[
-        str | None,
-        typer.Option(metavar="RUN", rich_help_panel=FINDINGS, help="Compare with this run, leaf by leaf."),
-    ] = None,
-    other_step: Annotated[
-        int | None,
-        typer.Option(metavar="EPOCH", rich_help_panel=FINDINGS, help="Of --diff RUN, the checkpoint of this epoch."),
-    ] = None,
-    other_member: Annotated[
-        int | None,
-        typer.Option(min=0, metavar="K", rich_help_panel=FINDINGS, help="Of --diff RUN, this member of an ensemble."),
-    ] = None,
-    tolerance: Annotated[
-        float,
-        typer.Option(min=0, rich_help_panel=FINDINGS, help="The largest |a-b| that --diff takes for no difference."),
-    ] = 0.0,
-    check: Annotated[
-        bool,
-        typer.Option(
-            "--check",
-            rich_help_panel=FINDINGS,
-            help="Check the model on the run's own data: finite weights, dead units, permutation invariance, condition "
-            "number.",
-        ),
-    ] = False,
-    runs_dir: RunsDir = Path("runs"),
-    json: Json = False,
+@dataclass(frozen=True)
+class ViewOptions:
+    """What is shown of which weights."""
+
+    view: View | None = option(
+        None,
+        "show only this: summary, graphdef, state, split (graphdef beside state), table (as --table), grad (of the "
+        "training loss; dead units), torch (PyTorch's names), raw (Flax's own account) (default: the first three)",
+        metavar="VIEW",
+    )
+    table: bool = option(False, "show its layers: inputs, outputs, parameters, FLOPs")
+    path: str | None = option(None, "only what this selects: linear2, 'linear2/*', '*.kernel'", metavar="PATTERN")
+    step: int | None = option(None, "the checkpoint of this epoch (default: the newest)", metavar="EPOCH")
+    member: int | None = option(None, "of an ensemble, only this member; 0 is the first", ge=0, metavar="K")
+    values: bool = option(False, "show the numbers too (of large arrays a part)")
+
+
+@dataclass(frozen=True)
+class FileOptions:
+    """What is written besides."""
+
+    html: str | None = option(None, "also write a page that unfolds the model, replaced if it exists", metavar="FILE")
+    plot: str | None = option(
+        None,
+        "also draw histograms of the weights, layer by layer (.png, .pdf, .svg), replaced if it exists",
+        metavar="FILE",
+    )
+
+
+@dataclass(frozen=True)
+class FindingOptions:
+    """A comparison, or a check, in place of views."""
+
+    diff: str | None = option(None, "compare with this run, leaf by leaf", metavar="RUN")
+    other_step: int | None = option(None, "of --diff RUN, the checkpoint of this epoch", metavar="EPOCH")
+    other_member: int | None = option(None, "of --diff RUN, this member of an ensemble", ge=0, metavar="K")
+    tolerance: float = option(0.0, "the largest |a-b| that --diff takes for no difference", ge=0)
+    check: bool = option(
+        False,
+        "check the model on the run's own data: finite weights, dead units, permutation invariance, condition number",
+    )
+
+
+def checkpoint(
+    run: str | None,
+    shown: ViewOptions,
+    written: FileOptions,
+    asked: FindingOptions,
+    lookup: RunsDirOption,
+    form: JsonOption,
 ) -> None:
     """Show a fitted model: a summary, its modules (graphdef) and its arrays (state); compare it; check it."""
-    _refuse(diff, check, (other_step, other_member), view is not None or table, path, html or plot)
+    html, plot, path, step = path_of(written.html), path_of(written.plot), shown.path, shown.step
+    other = (asked.other_step, asked.other_member)
+    _refuse(asked.diff, asked.check, other, shown.view is not None or shown.table, path, html or plot)
 
     from econml_cli.output import figure_files
     from econml_cli.runs import directory
 
-    found = directory.find(run, runs_dir).of_member(member)  # before seconds go into importing jax
-    if check:
-        _check(found, step, json)
-    elif diff is not None:
-        other = directory.find(diff, runs_dir).of_member(other_member)
-        _compare(found, other, step, other_step, tolerance, path, json)
+    runs_dir = Path(lookup.runs_dir)
+    found = directory.find(run, runs_dir).of_member(shown.member)  # before seconds go into importing jax
+    if asked.check:
+        _check(found, step, form.json)
+    elif asked.diff is not None:
+        second = directory.find(asked.diff, runs_dir).of_member(asked.other_member)
+        _compare(found, second, step, asked.other_step, asked.tolerance, path, form.json)
     else:
         shared.check_html(html)
         if plot is not None:
             figure_files.check_file(plot)
-        _show(found, step, shared.chosen(view, table, ("summary", "graphdef", "state")), path, values, json, html, plot)
+        views = shared.chosen(shown.view, shown.table, ("summary", "graphdef", "state"))
+        _show(found, step, views, path, shown.values, form.json, html, plot)
 
 
 def _refuse(
@@ -159,3 +144,17 @@ def _check(run: Any, step: int | None, json: bool) -> None:
     terminal.print_json([check.to_json() for check in found]) if json else terminal.show(findings.checks(found))
     if any(check.status == "fail" for check in found):
         raise typer.Exit(1)
+
+
+COMMAND = Command(
+    "econml inspect checkpoint",
+    checkpoint,
+    (
+        (OPTIONS, ViewOptions),
+        (FILES, FileOptions),
+        (FINDINGS, FindingOptions),
+        (OPTIONS, RunsDirOption),
+        (OPTIONS, JsonOption),
+    ),
+    (RUN,),
+)

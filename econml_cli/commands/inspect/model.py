@@ -7,6 +7,7 @@ from typing import Any
 from typer.core import TyperCommand
 
 from econml_cli.commands import dynamic
+from econml_cli.commands.declared import layers
 from econml_cli.commands.inspect import shared
 from econml_cli.commands.inspect.shared import ModelView
 from econml_cli.commands.typer_options import Section
@@ -47,6 +48,9 @@ class ShowOptions:
 _PRECISION = tuple(opt for opt in options_of(TrainerOptions) if opt.name == "precision")
 SHAPES = Section("Shapes", (*options_of(ShapeOptions), *_PRECISION))
 SHOW = Section.of("Show", ShowOptions, paired=False)
+#: options of this command alone; what is described is asked for as in a fit
+_AS_IN_A_FIT = ("problem", "config")
+_OWN = {opt.name: opt for cls in (ShapeOptions, ShowOptions) for opt in options_of(cls) if opt.name not in _AS_IN_A_FIT}
 #: sections of a fit that say nothing about the model
 _NOT_OFFERED = (TrainerOptions, TrackingOptions)
 
@@ -56,10 +60,10 @@ class ModelCommand(TyperCommand):
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
         """The context of the command with the chosen model's and problem's options."""
-        # `--table` is a switch that only this command has: what follows it is no value of it
+        # a switch that only this command has: what follows it is no value of it
         return dynamic.make_context(
             "econml inspect model", HELP, _sections, _inspect, info_name, args,
-            switches=("--table",), parent=parent, **extra,
+            switches=frozenset({"table"}), parent=parent, **extra,
         )  # fmt: skip
 
 
@@ -70,14 +74,13 @@ def _sections(model: str, problem: str) -> list[Section]:
 
 def _inspect(model: str, problem: str, given: dict[str, Any]) -> None:
     wrong: list[str] = []
-    shapes, show = (configs.fill(cls, [(configs.TYPED, given)], wrong) for cls in (ShapeOptions, ShowOptions))
+    found = layers("econml inspect model", _OWN, given)
+    shapes, show = (configs.fill(cls, found, wrong) for cls in (ShapeOptions, ShowOptions))
     configs.refuse(wrong)
     html = Path(show.html) if show.html else None
     shared.check_html(html)
-    own = {opt.name for section in (SHAPES, SHOW) for opt in section.options} - {"precision"}
-    config = dynamic.config(
-        model, problem, shapes.config, {name: value for name, value in given.items() if name not in own}
-    )
+    flags = {name: value for name, value in given.items() if name not in (*_OWN, *_AS_IN_A_FIT)}
+    config = dynamic.config(model, problem, shapes.config, flags)
 
     from econml_cli.inspection import views
     from econml_cli.inspection.untrained import VIEWS, describe_model

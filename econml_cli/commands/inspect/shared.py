@@ -1,20 +1,23 @@
 """Options that the commands of `econml inspect` share, and where the files that they write go."""
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
-
-import typer
+from typing import Any, Literal
 
 from econml_cli.commands.common import say
 from econml_cli.errors import ConfigError
+from econml_cli.options.fields import option
 
 #: of an untrained model; a checkpoint has also "grad", which needs weights and data
 ModelView = Literal["summary", "graphdef", "state", "split", "table", "torch", "raw"]
 View = Literal["summary", "graphdef", "state", "split", "table", "grad", "torch", "raw"]
-RunsDir = Annotated[
-    Path, typer.Option("--runs-dir", metavar="DIR", envvar="ECONML_RUNS_DIR", help="Where runs are looked up by name.")
-]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+
+
+@dataclass(frozen=True)
+class JsonOption:
+    """How it is printed."""
+
+    json: bool = option(False, "print one JSON document and nothing else")
 
 
 def chosen(view: str | None, table: bool, default: tuple[str, ...]) -> tuple[str, ...]:

@@ -3,109 +3,81 @@
 import re
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-import typer
-
-from econml_cli.commands.sweep.shared import File, say
+from econml_cli.commands.declared import Command
+from econml_cli.commands.sweep.shared import FILE, say
 from econml_cli.errors import ConfigError, InterruptedFitError, RunError, SweepFailedError, suggest
+from econml_cli.options.fields import option
 
 SEARCH, TRAINING, SHARED, OUTPUT = "Search", "Training", "Several workers", "Output"
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
-def run_command(
-    file: File,
-    seed: Annotated[
-        int | None,
-        typer.Option(min=0, metavar="SEED", rich_help_panel=SEARCH, help="The same seed gives the same trials [0]."),
-    ] = None,
-    trials: Annotated[
-        int | None,
-        typer.Option(min=1, metavar="N", rich_help_panel=SEARCH, help="How many (default: run_cap, the grid, or 50)."),
-    ] = None,
-    retry_failed: Annotated[
-        bool, typer.Option("--retry-failed", rich_help_panel=SEARCH, help="Try the points again that have failed.")
-    ] = False,
-    model: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", rich_help_panel=SEARCH, help="Fit this in the place of the file's own program."),
-    ] = None,
-    problem: Annotated[
-        str | None, typer.Option(metavar="NAME", rich_help_panel=SEARCH, help="With --model: what it is fitted to.")
-    ] = None,
-    fix: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME=VALUE",
-            rich_help_panel=SEARCH,
-            show_default=False,
-            help="With --model: an option that is the same in every trial. Repeat it.",
-        ),
-    ] = None,
-    jobs: Annotated[
-        int | None,
-        typer.Option(
-            min=1, metavar="N", rich_help_panel=TRAINING, help="Trials that train at a time (default: one a CPU core)."
-        ),
-    ] = None,
-    engine: Annotated[
-        Literal["auto", "vmap", "serial", "process"],
-        typer.Option(
-            metavar="NAME",
-            rich_help_panel=TRAINING,
-            help="vmap: trials of one shape as one program; serial: each by itself; auto: what proves faster; process: "
-            "each in a process of its own.",
-        ),
-    ] = "auto",
-    timeout: Annotated[
-        str | None, typer.Option(metavar="TIME", rich_help_panel=TRAINING, help="Stop after this: 90s, 30m, 2h, 1d.")
-    ] = None,
-    storage: Annotated[
-        str | None,
-        typer.Option(
-            metavar="URL",
-            rich_help_panel=SHARED,
-            help="Share the sweep with other workers: a journal file that all can reach, postgresql://..., grpc://...",
-        ),
-    ] = None,
-    study: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", rich_help_panel=SHARED, help="Its name there (default: the sweep's)."),
-    ] = None,
-    out: Annotated[
-        str | None,
-        typer.Option(metavar="DIR", rich_help_panel=OUTPUT, help="The sweep's directory (default: RUNS_DIR/NAME)."),
-    ] = None,
-    runs_dir: Annotated[
-        Path,
-        typer.Option(metavar="DIR", envvar="ECONML_RUNS_DIR", rich_help_panel=OUTPUT, help="Parent of directories."),
-    ] = Path("runs"),
-    resume: Annotated[
-        bool | None,
-        typer.Option(
-            "--resume/--no-resume", rich_help_panel=OUTPUT, help="Continue the directory (default: if it is there)."
-        ),
-    ] = None,
-    keep: Annotated[
-        str,
-        typer.Option(
-            metavar="all|best|N", rich_help_panel=OUTPUT, help="Whose checkpoints to keep; the records stay anyway."
-        ),
-    ] = "all",
-    wandb_mode: Annotated[
-        Literal["online", "offline", "disabled"] | None,
-        typer.Option(metavar="MODE", rich_help_panel=OUTPUT, help="Log each trial to W&B too: online or offline."),
-    ] = None,
-    wandb_project: Annotated[
-        str | None, typer.Option(metavar="NAME", rich_help_panel=OUTPUT, help="The W&B project of these.")
-    ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", rich_help_panel=OUTPUT, help="No table, no summary.")] = False,
-    json: Annotated[
-        bool, typer.Option("--json", rich_help_panel=OUTPUT, help="Print the results as one JSON document.")
-    ] = False,
+@dataclass(frozen=True)
+class SearchOptions:
+    """Which trials."""
+
+    seed: int | None = option(None, "the same seed gives the same trials (0)", ge=0, metavar="SEED")
+    trials: int | None = option(None, "how many (default: run_cap, the grid, or 50)", ge=1, metavar="N")
+    retry_failed: bool = option(False, "try the points again that have failed")
+    model: str | None = option(None, "fit this in the place of the file's own program", metavar="NAME")
+    problem: str | None = option(None, "with --model: what it is fitted to", metavar="NAME")
+    fix: tuple[str, ...] = option(
+        (),
+        "with --model: an option that is the same in every trial; may be repeated",
+        metavar="NAME=VALUE",
+        repeated=True,
+    )
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """How they train."""
+
+    jobs: int | None = option(None, "trials that train at a time (default: one a CPU core)", ge=1, metavar="N")
+    engine: Literal["auto", "vmap", "serial", "process"] = option(
+        "auto",
+        "vmap: trials of one shape as one program; serial: each by itself; auto: what proves faster; process: each in "
+        "a process of its own",
+    )
+    timeout: str | None = option(None, "stop after this: 90s, 30m, 2h, 1d", metavar="TIME")
+
+
+@dataclass(frozen=True)
+class SharedOptions:
+    """With which other workers."""
+
+    storage: str | None = option(
+        None,
+        "share the sweep with other workers: a journal file that all can reach, postgresql://..., grpc://...",
+        metavar="URL",
+    )
+    study: str | None = option(None, "its name there (default: the sweep's)", metavar="NAME")
+
+
+@dataclass(frozen=True)
+class OutputOptions:
+    """What is kept and told."""
+
+    out: str | None = option(None, "the sweep's directory (default: RUNS_DIR/NAME)", metavar="DIR")
+    runs_dir: str = option("runs", "parent of directories", metavar="DIR")
+    resume: bool | None = option(None, "continue the directory (default: if it is there)")
+    keep: str = option("all", "whose checkpoints to keep; the records stay anyway", metavar="all|best|N")
+    wandb_mode: Literal["online", "offline", "disabled"] | None = option(
+        None, "log each trial to W&B too", metavar="MODE"
+    )
+    wandb_project: str | None = option(None, "the W&B project of these", metavar="NAME")
+    quiet: bool = option(False, "no table, no summary")
+    json: bool = option(False, "print the results as one JSON document")
+    config: str | None = option(None, "read options of this command from a YAML file", metavar="FILE")
+
+
+def run(
+    path: str, search: SearchOptions, training: TrainingOptions, shared: SharedOptions, output: OutputOptions
 ) -> None:
     """Run a sweep here: no account, no network. Interrupt it at any time; the same line continues it.
 
@@ -116,23 +88,30 @@ def run_command(
     from econml_cli.sweeps.run import open_directory
     from econml_cli.sweeps.run.directory import slug
     from econml_cli.sweeps.run.plan import Plan
-    from econml_cli.sweeps.spec import schema
+    from econml_cli.sweeps.spec import schema, trial_config
 
-    seconds, kept = _seconds(timeout), _kept(keep)
-    sweep = schema.load(file, _command(file, model, problem, fix or []))
+    seconds, kept = _seconds(training.timeout), _kept(output.keep)
+    file = Path(path)
+    sweep = schema.load(file, _command(file, search.model, search.problem, search.fix))
     say(sweep.notes)
     directory, begun = open_directory.open_directory(
-        sweep, Path(out) if out else runs_dir / slug(sweep.name), seed, storage, study, resume, _line()
+        sweep,
+        Path(output.out) if output.out else Path(output.runs_dir) / slug(sweep.name),
+        search.seed,
+        shared.storage,
+        shared.study,
+        output.resume,
+        _line(),
     )
-    sweep = open_directory.with_environment(sweep, begun)
+    sweep = trial_config.under(sweep, begun.environment)
     plan = Plan(
         seed=begun.seed,
-        count=trials,
-        jobs=jobs,
-        engine=engine,
+        count=search.trials,
+        jobs=training.jobs,
+        engine=training.engine,
         timeout=seconds,
         keep=kept,
-        retry_failed=retry_failed,
+        retry_failed=search.retry_failed,
         storage=begun.storage,
         study=begun.study,
     )
@@ -142,18 +121,18 @@ def run_command(
     with (
         stop_signals() as stop,
         directory.lock(shared=begun.storage is not None),
-        watcher(sweep, quiet or json) as watch,
-        replay(sweep, directory, wandb_mode, wandb_project) as log,
+        watcher(sweep, output.quiet or output.json) as watch,
+        replay(sweep, directory, output.wandb_mode, output.wandb_project) as log,
     ):
         outcome = engines.run(sweep, directory, plan, watcher=watch, logged=log, stop_signal=stop)
-    _report(outcome, directory, quiet, json)
+    _report(outcome, directory, output.quiet, output.json)
 
 
 def _line() -> str:
     return shlex.join(["econml", *sys.argv[1:]])
 
 
-def _command(file: Path, model: str | None, problem: str | None, fix: list[str]) -> list[str] | None:
+def _command(file: Path, model: str | None, problem: str | None, fix: Sequence[str]) -> list[str] | None:
     """What is started in the place of the file's own command; None: the file's own."""
     if model is None:
         if problem is not None or fix:
@@ -162,7 +141,7 @@ def _command(file: Path, model: str | None, problem: str | None, fix: list[str])
     for text in fix:
         if "=" not in text:
             raise ConfigError(f"--fix {text} is not NAME=VALUE.")
-    words = [f"--{text}" for text in ([f"problem={problem}"] if problem else []) + fix]
+    words = [f"--{text}" for text in [*([f"problem={problem}"] if problem else []), *fix]]
     return ["${env}", "econml", "fit", model, *words, "${args}"]
 
 
@@ -210,3 +189,11 @@ def _report(outcome: Any, directory: Any, quiet: bool, json: bool) -> None:
         )
     if not counts["complete"] and outcome.signal is None:
         raise RunError(f"No trial of {directory.path} has ended with a value; `econml sweep show` tells why.")
+
+
+COMMAND = Command(
+    "econml sweep run",
+    run,
+    ((SEARCH, SearchOptions), (TRAINING, TrainingOptions), (SHARED, SharedOptions), (OUTPUT, OutputOptions)),
+    (FILE,),
+)

@@ -1,16 +1,21 @@
 """What the sweep commands share: arguments, and how notes are said."""
 
 from collections.abc import Iterable
-from pathlib import Path
-from typing import Annotated
+from dataclasses import dataclass
 
 import typer
 
-File = Annotated[Path, typer.Argument(metavar="FILE", help="A W&B sweep in YAML.", show_default=False)]
-RunsDir = Annotated[
-    Path,
-    typer.Option("--runs-dir", metavar="DIR", envvar="ECONML_RUNS_DIR", help="Where sweeps are looked up by name."),
-]
+from econml_cli.commands.declared import Argument
+from econml_cli.options.fields import option
+
+FILE = Argument("file", "FILE", "A W&B sweep in YAML.", required=True)
+
+
+@dataclass(frozen=True)
+class RunsDirOption:
+    """Where sweeps are."""
+
+    runs_dir: str = option("runs", "where sweeps are looked up by name", metavar="DIR")
 
 
 def say(notes: Iterable[str]) -> None:

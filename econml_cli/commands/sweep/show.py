@@ -1,55 +1,54 @@
 """`econml sweep show [SWEEP]`: the trials of a sweep, the best of them, and which parameters matter."""
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 import typer
 
-from econml_cli.commands.sweep.shared import RunsDir
+from econml_cli.commands.common import OPTIONS, path_of
+from econml_cli.commands.declared import Argument, Command
+from econml_cli.commands.sweep.shared import RunsDirOption
 from econml_cli.errors import ConfigError, RunError
+from econml_cli.options.fields import option
+
+SWEEP = Argument(
+    "sweep",
+    "SWEEP",
+    "A sweep's directory, its name in --runs-dir, or its YAML file (default: the one changed last); with --storage "
+    "also a study's name there.",
+)
 
 
-def show_command(
-    sweep: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="SWEEP",
-            help="A sweep's directory, its name in --runs-dir, or its YAML file (default: the one changed last); "
-            "with --storage also a study's name there.",
-            show_default=False,
-        ),
-    ] = None,
-    sort: Annotated[
-        str | None,
-        typer.Option(
-            metavar="COLUMN",
-            help="Sort by a column of the CSV; -COLUMN or COLUMN:desc: descending (default: best first).",
-        ),
-    ] = None,
-    top: Annotated[int | None, typer.Option(min=1, metavar="N", help="Only the first N trials.")] = None,
-    format: Annotated[
-        Literal["text", "json", "csv", "markdown", "latex"],
-        typer.Option(metavar="FORMAT", help="How it is printed: text, json, csv, markdown, latex."),
-    ] = "text",
-    json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
-    html: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Write one page with figures for a browser instead, replaced if it exists, and print its path.",
-        ),
-    ] = None,
-    storage: Annotated[
-        str | None,
-        typer.Option(metavar="URL", help="Where the study is kept (default: where the sweep's directory says)."),
-    ] = None,
-    runs_dir: RunsDir = Path("runs"),
-) -> None:
+@dataclass(frozen=True)
+class ShowOptions:
+    """Which trials, in which form."""
+
+    sort: str | None = option(
+        None,
+        "sort by a column of the CSV; -COLUMN or COLUMN:desc: descending (default: best first)",
+        metavar="COLUMN",
+    )
+    top: int | None = option(None, "only the first N trials", ge=1, metavar="N")
+    format: Literal["text", "json", "csv", "markdown", "latex"] = option("text", "how it is printed", metavar="FORMAT")
+    json: bool = option(False, "the same as --format json")
+    html: str | None = option(
+        None,
+        "write one page with figures for a browser instead, replaced if it exists, and print its path",
+        metavar="FILE",
+    )
+    storage: str | None = option(
+        None, "where the study is kept (default: where the sweep's directory says)", metavar="URL"
+    )
+
+
+def show(sweep: str | None, options: ShowOptions, lookup: RunsDirOption) -> None:
     """Show a sweep: its trials, the best run, the importance of each parameter and its rank correlation.
 
     Works while the sweep runs, too.
     """
-    if html is not None and (json or format != "text"):
+    html, form = path_of(options.html), options.format
+    if html is not None and (options.json or form != "text"):
         raise ConfigError("--html writes a page and prints its path; leave --format and --json out, or call it twice.")
 
     from econml_cli.output import terminal
@@ -58,20 +57,20 @@ def show_command(
     from econml_cli.sweeps.show.importance import analyse
     from econml_cli.sweeps.study import study
 
-    results = study.read(*_where(sweep, storage, runs_dir))
-    trials = table.ordered(results, sort)[:top]
+    results = study.read(*_where(sweep, options.storage, Path(lookup.runs_dir)))
+    trials = table.ordered(results, options.sort)[: options.top]
     if html is not None:
         try:
             disk.write_text(html, page.render(results, analyse(results)))
         except OSError as error:
             raise RunError(f"{html} cannot be written: {error.strerror or error}; choose another --html.") from error
         typer.echo(html)
-    elif json or format == "json":
+    elif options.json or form == "json":
         terminal.print_json(text.as_json(results, trials, analyse(results)))
-    elif format == "text":
+    elif form == "text":
         terminal.show(text.text(results, trials, analyse(results)))
     else:
-        print(table.render(results, trials, format))  # noqa: T201
+        print(table.render(results, trials, form))  # noqa: T201
 
 
 def _where(sweep: str | None, storage: str | None, runs_dir: Path) -> tuple[str, str | None, Path | None]:
@@ -91,3 +90,6 @@ def _where(sweep: str | None, storage: str | None, runs_dir: Path) -> tuple[str,
         return str(storage), sweep, None
     about = found.about()
     return storage or about.get("storage") or str(found.journal), about.get("study"), found.path
+
+
+COMMAND = Command("econml sweep show", show, ((OPTIONS, ShowOptions), (OPTIONS, RunsDirOption)), (SWEEP,))

@@ -1,92 +1,112 @@
 """`econml sweep slurm`: an sbatch script whose workers share one sweep."""
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
-from econml_cli.commands.sweep.shared import File, RunsDir, say
+from econml_cli.commands.common import OPTIONS, path_of
+from econml_cli.commands.declared import Argument, Command
+from econml_cli.commands.sweep.shared import FILE, RunsDirOption, say
 from econml_cli.errors import ConfigError, RunError
+from econml_cli.options.fields import option
+from econml_cli.storage import disk
 
 EACH, SWEEP, OUTPUT = "Each worker", "Sweep", "Output"
+FURTHER = Argument("options", "-- OPTION ...", "After --: options for `econml sweep run`.", many=True)
 
 
-def slurm_command(
-    file: File,
-    options: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="-- OPTION ...", help="After --: options for `econml sweep run`.", show_default=False),
-    ] = None,
-    workers: Annotated[int, typer.Option(min=1, metavar="N", help="How many workers share the sweep.")] = 4,
-    time: Annotated[
-        str | None,
-        typer.Option(metavar="TIME", rich_help_panel=EACH, help="Limit, such as 2:00:00 (default: the partition's)."),
-    ] = None,
-    cpus: Annotated[int, typer.Option(min=1, metavar="N", rich_help_panel=EACH, help="Cores.")] = 1,
-    memory: Annotated[
-        str | None,
-        typer.Option(metavar="SIZE", rich_help_panel=EACH, help="Memory, such as 8G (default: the partition's)."),
-    ] = None,
-    gpus: Annotated[int, typer.Option(min=0, metavar="N", rich_help_panel=EACH, help="GPUs.")] = 0,
-    partition: Annotated[
-        str | None, typer.Option(metavar="NAME", rich_help_panel=EACH, help="Partition (default: the cluster's).")
-    ] = None,
-    account: Annotated[
-        str | None, typer.Option(metavar="NAME", rich_help_panel=EACH, help="Account (default: your own).")
-    ] = None,
-    setup: Annotated[
-        str | None,
-        typer.Option(
-            metavar="LINES",
-            rich_help_panel=EACH,
-            help="Shell lines that make econml available, such as 'module load python; source .venv/bin/activate' "
-            "(default: this econml, by its path).",
-        ),
-    ] = None,
-    storage: Annotated[
-        str | None,
-        typer.Option(
-            metavar="URL", rich_help_panel=SWEEP, help="Where the study is (default: a journal in its directory)."
-        ),
-    ] = None,
-    trials: Annotated[
-        int | None, typer.Option(min=1, metavar="N", rich_help_panel=SWEEP, help="Trials, over all workers.")
-    ] = None,
-    seed: Annotated[int | None, typer.Option(min=0, metavar="SEED", rich_help_panel=SWEEP, help="Seed.")] = None,
-    runs_dir: RunsDir = Path("runs"),
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", rich_help_panel=OUTPUT, help="Write the script, replaced if it exists (default: print it)."
-        ),
-    ] = None,
-    submit: Annotated[
-        bool, typer.Option("--submit", rich_help_panel=OUTPUT, help="Hand it to sbatch; print the job's number.")
-    ] = False,
+@dataclass(frozen=True)
+class WorkersOption:
+    """How many."""
+
+    workers: int = option(4, "how many workers share the sweep", ge=1, metavar="N")
+
+
+@dataclass(frozen=True)
+class EachOptions:
+    """What each worker is given."""
+
+    time: str | None = option(None, "limit, such as 2:00:00 (default: the partition's)", metavar="TIME")
+    cpus: int = option(1, "cores", ge=1, metavar="N")
+    memory: str | None = option(None, "memory, such as 8G (default: the partition's)", metavar="SIZE")
+    gpus: int = option(0, "GPUs", ge=0, metavar="N")
+    partition: str | None = option(None, "partition (default: the cluster's)", metavar="NAME")
+    account: str | None = option(None, "account (default: your own)", metavar="NAME")
+    setup: str | None = option(
+        None,
+        "shell lines that make econml available, such as 'module load python; source .venv/bin/activate' (default: "
+        "this econml, by its path)",
+        metavar="LINES",
+    )
+
+
+@dataclass(frozen=True)
+class SearchOptions:
+    """Of the sweep."""
+
+    storage: str | None = option(None, "where the study is (default: a journal in its directory)", metavar="URL")
+    trials: int | None = option(None, "trials, over all workers", ge=1, metavar="N")
+    seed: int | None = option(None, "seed", ge=0, metavar="SEED")
+
+
+@dataclass(frozen=True)
+class OutputOptions:
+    """Where the script goes."""
+
+    out: str | None = option(None, "write the script, replaced if it exists (default: print it)", metavar="FILE")
+    submit: bool = option(False, "hand it to sbatch; print the job's number")
+
+
+def slurm(
+    path: str,
+    further: list[str] | None,
+    options: WorkersOption,
+    each: EachOptions,
+    search: SearchOptions,
+    lookup: RunsDirOption,
+    output: OutputOptions,
 ) -> None:
     """Print a Slurm script whose workers share one sweep, or submit it.
 
     The sweep's directory, and so its journal, must be on a file system that all nodes see.
     """
-    from econml_cli.sweeps.remote import slurm
+    from econml_cli.sweeps.remote import slurm as scripts
     from econml_cli.sweeps.run.directory import SweepDirectory, slug
     from econml_cli.sweeps.spec import schema
 
-    sweep = schema.load(file)
+    sweep = schema.load(Path(path))
     say(sweep.notes)
-    job = slurm.Job(sweep.name, workers, time, cpus, gpus, memory, partition, account, setup)
-    directory = SweepDirectory((runs_dir / slug(sweep.name)).absolute())
-    arguments = [str(file.absolute()), "--out", str(directory.path), "--storage", storage or str(directory.journal)]
-    arguments += [] if trials is None else ["--trials", str(trials)]
-    arguments += [] if seed is None else ["--seed", str(seed)]
-    arguments += options or []
+    job = scripts.Job(
+        sweep.name,
+        options.workers,
+        each.time,
+        each.cpus,
+        each.gpus,
+        each.memory,
+        each.partition,
+        each.account,
+        each.setup,
+    )
+    directory = SweepDirectory((Path(lookup.runs_dir) / slug(sweep.name)).absolute())
+    arguments = [
+        str(Path(path).absolute()),
+        "--out",
+        str(directory.path),
+        "--storage",
+        search.storage or str(directory.journal),
+    ]
+    arguments += [] if search.trials is None else ["--trials", str(search.trials)]
+    arguments += [] if search.seed is None else ["--seed", str(search.seed)]
+    arguments += further or []
     _check(arguments)
-    text = slurm.script(job, arguments, Path.cwd(), ["econml", *sys.argv[1:]])
+    text = scripts.script(job, arguments, Path.cwd(), ["econml", *sys.argv[1:]])
+    out = path_of(output.out)
     if out is not None:
         _write(out, text)
-    if submit:
-        typer.echo(slurm.submit(text, out))
+    if output.submit:
+        typer.echo(scripts.submit(text, out))
     else:
         sys.stdout.write(f"{out}\n" if out is not None else text)
 
@@ -97,12 +117,12 @@ def _check(arguments: list[str]) -> None:
     Raises:
         ConfigError: `econml sweep run` takes no such options.
     """
-    from econml_cli.commands.sweep import app
+    from econml_cli.commands.sweep import app, run
 
     command = getattr(typer.main.get_command(app), "commands", {}).get("run")
     try:
         if command is not None:
-            command.make_context("run", list(arguments))
+            run.COMMAND.check(command, arguments)
     except Exception as error:
         message = getattr(error, "message", None) or str(error)
         raise ConfigError(f"econml sweep run: {message}") from None
@@ -111,6 +131,20 @@ def _check(arguments: list[str]) -> None:
 def _write(path: Path, text: str) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        disk.write_text(path, text)
     except OSError as error:
         raise RunError(f"{path} cannot be written: {error}.") from None
+
+
+COMMAND = Command(
+    "econml sweep slurm",
+    slurm,
+    (
+        (OPTIONS, WorkersOption),
+        (EACH, EachOptions),
+        (SWEEP, SearchOptions),
+        (SWEEP, RunsDirOption),
+        (OUTPUT, OutputOptions),
+    ),
+    (FILE, FURTHER),
+)

@@ -57,7 +57,7 @@ def compare(
         ConfigError: the baseline is not among the runs, or the horizon does not fit. As `evaluate` otherwise.
     """
     if not runs:
-        raise ConfigError("--compare needs runs; name some, such as `econml eval runs/ols runs/mlp --compare`.")
+        raise ConfigError("A comparison needs runs; name some, such as `econml eval compare runs/ols runs/mlp`.")
     base = _place(runs, baseline)
     evaluations, tested = list[Evaluation](), list[Tested]()
     for run in runs:

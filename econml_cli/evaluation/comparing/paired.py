@@ -16,6 +16,7 @@ from econml_cli.evaluation.risk.bayes import loss
 from econml_cli.evaluation.risk.measure import Fresh, Meter
 from econml_cli.evaluation.samples import Samples
 from econml_cli.evaluation.standard_errors import groups_of
+from econml_cli.problems import losses
 from econml_cli.problems.base import Batch
 from econml_cli.runs.directory import Run
 from econml_cli.training.precision import precision
@@ -77,8 +78,11 @@ def why_not(one: Tested, base: Tested, on_file: bool) -> str | None:
     they are. A clause: "it has 100 test rows, not 105"."""
     if one.config.problem != base.config.problem:
         return f"its problem is {one.config.problem}, not {base.config.problem}"
-    if one.problem.task != base.problem.task:
-        return f"its loss is that of a {one.problem.task} task, not of a {base.problem.task} one"
+    loss, other = losses.of(one.problem), losses.of(base.problem)
+    if loss.task != other.task:
+        return f"its loss is that of a {loss.task} task, not of a {other.task} one"
+    if loss != other:
+        return f"its loss is {loss.name}, not {other.name}"
     if one.split != base.split:
         return f"its {one.split} split is what is reported, not the {base.split} split"
     if getattr(one.problem, "classes", None) != getattr(base.problem, "classes", None):
@@ -88,7 +92,7 @@ def why_not(one: Tested, base: Tested, on_file: bool) -> str | None:
             mine, theirs = (getattr(t.config.problem_options, name, None) for t in (one, base))
             if mine != theirs:
                 return f"it was split with --{name.replace('_', '-')} {mine}, not {theirs}"
-    if one.problem.task is None and not same_population(one, base):  # nothing is observed: the equations are the loss
+    if not loss.observed and not same_population(one, base):  # nothing is observed: the equations are the loss
         return _other_equations(one, base)
     if one.n != base.n:
         return f"it has {one.n:,} {one.split} rows, not {base.n:,}"

@@ -49,7 +49,8 @@ def _facts(e: Evaluation) -> Iterator[Fact]:
     """What has to be the same; in one order for all of one problem."""
     run = Run(Path(e.path))
     about = run.manifest().get("data", {})
-    facts = {"problem": e.problem, "target": about.get("target"), "task": e.task, "reported split": e.reported}
+    facts = {"problem": e.problem, "target": about.get("target"), "task": e.task, "loss": about.get("loss", e.task)}
+    facts["reported split"] = e.reported
     yield from ((name, value, value) for name, value in facts.items())
     options = vars(run.config().problem_options)
     if problems.load(e.problem).simulated:

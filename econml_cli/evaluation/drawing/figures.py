@@ -11,9 +11,11 @@ from econml_cli.evaluation.drawing import panels
 from econml_cli.evaluation.evaluation import REPORTED
 from econml_cli.evaluation.opened import open_run
 from econml_cli.evaluation.samples import Scored, computed, predicted, scorer
+from econml_cli.problems import losses
 from econml_cli.problems.economies import verdicts
 from econml_cli.problems.known import Known
 from econml_cli.problems.linear import LinearProblem
+from econml_cli.problems.targets import names_of
 from econml_cli.runs.directory import Run
 from econml_cli.training.precision import to_device
 
@@ -93,9 +95,10 @@ def _panels(fit: _Fit) -> Sequence[Panel]:
     scored = scorer(fit.problem, fit.model, fit.dtype)(fit.batch)
     if scored.y is None or scored.yhat is None:
         return ((lambda axis: panels.counts(axis, scored.loss, "loss of an observation", f"Losses ({fit.split})")),)
-    if fit.problem.task in ("binary", "multiclass"):
+    row = losses.of(fit.problem)
+    if row.classifies:
         return (lambda axis: _probabilities(axis, fit, scored)), (lambda axis: _surprise(axis, fit, scored))
-    one = fit.x.reshape(len(fit.x), -1).shape[1] == 1 == scored.y.shape[1] and fit.problem.task == "regression"
+    one = fit.x.reshape(len(fit.x), -1).shape[1] == 1 == scored.y.shape[1] and row.has_residuals
     curve = _curve if one else _against
     return (lambda axis: curve(axis, fit, scored)), (lambda axis: _residuals(axis, fit, scored))
 
@@ -191,8 +194,7 @@ def _against(axis: Any, fit: _Fit, scored: Scored) -> None:
     truth, (_, target) = _function(fit.problem), fit.names()
     seen = "observed" if truth is None else "truth"
     panels.diagonal(axis, scored.y if truth is None else truth(fit.x.astype(np.float64)), scored.yhat)
-    name = "feature" if fit.problem.task == "reconstruction" else target
-    done = "reconstructed" if fit.problem.task == "reconstruction" else "predicted"
+    name, done = ("feature", "reconstructed") if losses.of(fit.problem).reconstructs else (target, "predicted")
     axis.set(xlabel=f"{name}, {seen}", ylabel=f"{name}, {done}")
     axis.set_title(f"{done.capitalize()} against {seen} ({fit.split})", fontsize="medium")
 
@@ -206,12 +208,14 @@ def _residuals(axis: Any, fit: _Fit, scored: Scored) -> None:
 def _probabilities(axis: Any, fit: _Fit, scored: Scored) -> None:
     """The probability of the second class, or that of the observed one, by observed class."""
     assert scored.y is not None and scored.yhat is not None
-    seen, binary = np.asarray(scored.y).reshape(-1).astype(int), fit.problem.task == "binary"
-    p = scored.yhat[:, 0] if binary else scored.yhat[np.arange(len(seen)), seen]
-    classes = list(getattr(fit.problem, "classes", None) or range(2 if binary else scored.yhat.shape[1]))
+    seen, width = np.asarray(scored.y).reshape(-1).astype(int), scored.yhat.shape[1]
+    p = scored.yhat[:, 0] if width == 1 else scored.yhat[np.arange(len(seen)), seen]
+    classes = names_of(fit.problem).labels(width)
     groups = [p[seen == k] for k in range(len(classes))]
     axis.hist(groups, bins=20, range=(0, 1), stacked=True, label=[f"observed {name}" for name in classes])
-    axis.set(xlabel=f"probability of {classes[1]}" if binary else "probability of the class observed", ylabel="count")
+    axis.set(
+        xlabel=f"probability of {classes[1]}" if width == 1 else "probability of the class observed", ylabel="count"
+    )
     axis.set_title(f"Predicted probabilities ({fit.split})", fontsize="medium")
     axis.legend(frameon=False, fontsize="small")
 

@@ -2,12 +2,14 @@
 
 import warnings
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from econml_cli.evaluation.estimate import Estimate
 from econml_cli.evaluation.marginal.columns import Sample
+from econml_cli.problems import losses
+from econml_cli.problems.losses import Classical as Name
 from econml_cli.problems.tabular import Tabular
 
 INSTALL = 'pip install "econml-cli[stats]"'
@@ -21,7 +23,7 @@ class Classical:
         params: b0 and b, [1 + p]. covariance: of them. critical: the 97.5 % quantile of t (OLS) or N(0, 1).
     """
 
-    name: Literal["OLS", "logit"]
+    name: Name
     params: np.ndarray
     covariance: np.ndarray
     critical: float
@@ -56,13 +58,14 @@ class Classical:
 
 
 def fit(here: Sample) -> tuple[Classical | None, tuple[str, ...]]:
-    """OLS (regression) or a logit (binary) on the rows and inputs that the run was fitted to, and what to say if none.
+    """The classical model of a run's loss (OLS, a logit), on the rows and inputs that it was fitted to, and what to say
+    if there is none.
 
     Standard errors are classical; where rows have groups, clustered by them (Stata's `vce(cluster)`).
     """
-    if not isinstance(here.problem, Tabular) or here.problem.task not in ("regression", "binary"):
+    name = losses.of(here.problem).classical
+    if not isinstance(here.problem, Tabular) or name is None:
         return None, ()
-    name: Literal["OLS", "logit"] = "OLS" if here.problem.task == "regression" else "logit"
     try:
         from statsmodels.discrete.discrete_model import Logit
         from statsmodels.regression.linear_model import OLS

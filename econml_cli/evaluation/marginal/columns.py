@@ -17,7 +17,9 @@ from econml_cli.evaluation.marginal import slopes
 from econml_cli.evaluation.opened import OpenedRun
 from econml_cli.evaluation.samples import Samples, size
 from econml_cli.evaluation.standard_errors import groups_of, unspread
+from econml_cli.problems import losses
 from econml_cli.problems.tabular import Tabular
+from econml_cli.problems.targets import names_of
 from econml_cli.training.precision import to_device
 from econml_cli.training.run.provenance import own_file
 
@@ -170,7 +172,7 @@ def sample(run: OpenedRun, model: Any, *, split: str = "train") -> Sample:
         raise ConfigError(f"{run.name} has no {chosen} split; take one of {', '.join(samples.parts)}.")
     problem = samples.problem
     n = size(samples.parts[chosen])
-    if problem.task == "reconstruction":
+    if losses.of(problem).reconstructs:
         raise ConfigError(
             f"{run.name} reconstructs its features, so there is no outcome for a feature to have an effect on."
         )
@@ -179,17 +181,8 @@ def sample(run: OpenedRun, model: Any, *, split: str = "train") -> Sample:
     x = jax.tree.map(lambda leaf: leaf[:1], to_device(samples.parts[chosen].x, run.dtype))
     width = jax.eval_shape(lambda x: problem.predict(model, x), x).shape[1]
     groups, notes = groups_of(problem, chosen, n), (*samples.notes, *unspread(run.name, problem, chosen, n))
-    return Sample(problem, chosen, rows, n, _outputs(problem, width), groups, notes)
-
-
-def _outputs(problem: Any, width: int) -> tuple[str, ...]:
-    target, classes = problem.describe().get("target"), getattr(problem, "classes", None)
-    name = target if isinstance(target, str) else "y"
-    if problem.task == "binary":
-        return (f"P({name} = {(classes or (0, 1))[1]})",)
-    if problem.task == "multiclass":
-        return tuple(f"P({name} = {value})" for value in classes or range(width))
-    return (name,) if width == 1 else tuple(f"{name}_{i + 1}" for i in range(width))
+    outputs = losses.of(problem).target.outputs(names_of(problem), width)
+    return Sample(problem, chosen, rows, n, outputs, groups, notes)
 
 
 def _drawn(run: OpenedRun, samples: Samples, split: str) -> Drawn:

@@ -178,14 +178,16 @@ def _notes(rows: Rows, found: Sequence[Effect]) -> tuple[str, ...]:
     if any(effect.estimate.standard_error == 0 for effect in found):
         notes.append("Where an effect is the same in every row, its standard error given the fit is 0.")
     notes += [
-        f"{effect.column} has no effect to average: its derivative is not defined in some of the rows (see --pdp)."
+        f"{effect.column} has no effect to average: its derivative is not defined in some of the rows (see its partial "
+        "dependence)."
         for effect in {e.column: e for e in found if np.isnan(e.estimate.value)}.values()
     ]
     formula = getattr(getattr(rows, "preprocessing", None), "formula", None)
     if formula is not None:
         jumps = [e.column for e in found if e.change is None and compared(formula, e.column)]
         notes += [
-            f"{name} stands in a comparison in the formula, whose jump its effect leaves out (--pdp {name} shows it)."
+            f"{name} stands in a comparison in the formula, whose jump its effect leaves out (its partial dependence "
+            "shows it)."
             for name in dict.fromkeys(jumps)
         ]
     return tuple(notes)

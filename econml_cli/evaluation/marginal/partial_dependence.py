@@ -183,7 +183,7 @@ def _check(rows: Rows, column: str, run: str) -> None:
     if column not in rows.names:
         near = suggest(column, rows.names)
         few = ", ".join(rows.names[:10]) + (", ..." if len(rows.names) > 10 else "")
-        raise ConfigError(f"--pdp {column}: {run} reads no column '{column}'.{near or f' It reads {few}.'}")
+        raise ConfigError(f"--column {column}: {run} reads no column '{column}'.{near or f' It reads {few}.'}")
 
 
 def _grid_of(rows: Rows, column: str, points: int) -> list[Any]:

@@ -5,14 +5,11 @@ from typing import Any
 
 import jax
 
+from econml_cli.problems import losses
 from econml_cli.problems.base import Batch
-from econml_cli.problems.known import squared_error
-from econml_cli.problems.linear import LinearProblem
 
 #: a function of (model, batch) that gives one number an observation, [n]
 Measure = Callable[[Any, Batch], jax.Array]
-#: losses that are the squared error, under which a problem of a user may have any
-SQUARED = (squared_error, LinearProblem.loss)
 
 
 def bayes_risk(problem: Any) -> float | None:
@@ -26,7 +23,8 @@ def bayes_risk(problem: Any) -> float | None:
     said = _of(problem, "bayes_risk")
     if said is not None:
         return float(said)
-    zero = problem.task == "reconstruction" or (problem.task is None and hasattr(problem, "residual"))
+    row = losses.of(problem)
+    zero = row.reconstructs or (not row.observed and hasattr(problem, "residual"))
     return 0.0 if zero else None
 
 
@@ -43,7 +41,7 @@ def excess_loss(problem: Any) -> Measure | None:
     best = _of(problem, "best")
     if best is None:
         return lambda model, batch: problem.loss(model, batch) * problem.loss_scale - least
-    if getattr(type(problem), "loss", None) in SQUARED:
+    if losses.of(problem).least_squares and not losses.is_own(problem):
         return lambda model, batch: problem.loss(model, Batch(batch.x, best(batch.x))) * problem.loss_scale
     return lambda model, batch: (problem.loss(model, batch) - problem.loss(best, batch)) * problem.loss_scale
 

@@ -1,15 +1,48 @@
 """The price of an asset as a sequence, from a recursion that a bubble solves as well."""
 
-from typing import Any, ClassVar
+from __future__ import annotations
 
-import jax
-import jax.numpy as jnp
-import numpy as np
-from flax import nnx
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from econml_cli.problems.base import Batch, Split, Task
+from econml_cli.options.fields import option
 from econml_cli.problems.economies import economics
-from econml_cli.problems.economies.parameters import AssetPricingOptions
+from econml_cli.problems.economies.conditions import demand, patience
+from econml_cli.problems.lazily import jax, jnp, nnx, np
+
+if TYPE_CHECKING:
+    from econml_cli.problems.base import Batch, Split, Task
+
+
+@dataclass(frozen=True)
+class AssetPricingOptions:
+    """The price of an asset as a sequence p(t); its recursion admits bubbles."""
+
+    beta: float = option(0.9, "discount factor")
+    c: float = option(0.01, "constant part of dividends, y_{t+1} = c + (1+g) y_t")
+    g: float = option(-0.1, "growth of dividends")
+    y0: float = option(0.08, "dividend at t = 0")
+    periods: int = option(30, "the training sample is t = 0, ..., this less 1", ge=1)
+    periods_test: int = option(49, "the test sample is t = 0, ..., this less 1", ge=1)
+
+    def __post_init__(self) -> None:
+        demand(
+            patience(self.beta),
+            (
+                self.g > -1,
+                f"--g must be > -1, got {self.g:g}: the dividend would change its sign every period; try -.1",
+            ),
+            (
+                not 0 < self.beta < 1 or self.beta * (1 + self.g) < 1,
+                f"--g must be < 1/beta - 1, got {self.g:g} with --beta {self.beta:g}: the dividend grows as fast as it "
+                "is discounted, so that its price is infinite; try -.1",
+            ),
+            (
+                self.y0 >= 0 and self.c >= 0 and self.y0 + self.c > 0,
+                f"--y0 and --c must be >= 0 and not both 0, got {self.y0:g} and {self.c:g}: the dividend, and with it "
+                "the price, would not be positive; try .08 and .01",
+            ),
+        )
 
 
 class AssetPricing:
@@ -24,10 +57,12 @@ class AssetPricing:
     Source: Kahou, Fernandez-Villaverde, Gomez-Cardona, Perla and Rosa, "Spooky Boundaries at a Distance".
     """
 
+    recipe: ClassVar = {**economics.SMOOTH, "width": 128, "depth": 4, "lr": 1e-3, "num_epochs": 5000}
     simulated: ClassVar[bool] = True
     task: Task | None = None
     din, dout, loss_scale = 1, 1, 1.0
     loss, verdicts, observed = economics.loss, economics.verdicts, economics.zero
+    start, observe = economics.time_zero, economics.time_alone  # the state is t
     shock_size = 0
     impulses: ClassVar[dict[str, int]] = {}
     bars: ClassVar = {
@@ -72,14 +107,6 @@ class AssetPricing:
     def truth(self, x: jax.Array) -> jax.Array:
         """H x_t, [n, 1]."""
         return self.H0 + self.H1 * self.dividend(x)
-
-    def start(self, paths: int) -> jax.Array:
-        """t = 0."""
-        return jnp.zeros(paths)
-
-    def observe(self, state: jax.Array) -> jax.Array:
-        """t, [paths, 1]."""
-        return state[:, None]
 
     def step(self, model: Any, state: jax.Array, shock: jax.Array) -> tuple[jax.Array, dict[str, jax.Array]]:
         """The next period, and price and dividend of this one."""

@@ -1,21 +1,52 @@
 """The price of a dividend in continuous time, with no condition at infinity: the smallest norm chooses the solution."""
 
-from typing import Any, ClassVar
+from __future__ import annotations
 
-import jax
-import jax.numpy as jnp
-import numpy as np
-from flax import nnx
-from scipy import linalg
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from econml_cli.models.kernel import KERNELS, KernelRegression
-from econml_cli.models.least_squares import rounded
-from econml_cli.problems.base import Batch, Split, Task
+from econml_cli.options.fields import option
 from econml_cli.problems.economies import economics
-from econml_cli.problems.economies.parameters import AssetPricingKernelOptions
+from econml_cli.problems.economies.conditions import demand
+from econml_cli.problems.lazily import jax, jnp, nnx, np
+
+if TYPE_CHECKING:
+    from econml_cli.problems.base import Batch, Split, Task
 
 #: Gauss-Legendre nodes of the integral between two of the points; a kernel has its kinks there, and is smooth between
 QUADRATURE = 8
+
+
+@dataclass(frozen=True)
+class AssetPricingKernelOptions:
+    """The price of a dividend in continuous time, of smallest norm: its derivative is in the space of a kernel."""
+
+    r: float = option(0.1, "interest rate, at which dividends are discounted")
+    c: float = option(0.02, "constant part of the growth of dividends, x' = c + g x")
+    g: float = option(-0.2, "proportional part of it")
+    x0: float = option(0.01, "dividend at t = 0")
+    horizon: float = option(40.0, "the equation is to hold at points of [0, this]", gt=0)
+    points: int = option(41, "how many, equally spaced from 0 to the horizon", ge=2, le=2000)
+    horizon_test: float = option(50.0, "the test sample is on [0, this]", gt=0)
+    points_test: int = option(100, "points in the test sample", ge=0)
+
+    def __post_init__(self) -> None:
+        demand(
+            (
+                self.r > 0,
+                f"--r must be > 0, got {self.r:g}: dividends that are not discounted have an infinite price; try .1",
+            ),
+            (
+                self.g < self.r,
+                f"--g must be < --r, got {self.g:g} and {self.r:g}: the dividend grows as fast as it is discounted, so "
+                "that its price is infinite; try -.2",
+            ),
+            (
+                self.x0 >= 0 and self.c >= 0 and self.x0 + self.c > 0,
+                f"--x0 and --c must be >= 0 and not both 0, got {self.x0:g} and {self.c:g}: the dividend, and with it "
+                "the price, would not be positive; try .01 and .02",
+            ),
+        )
 
 
 class AssetPricingKernel:
@@ -35,10 +66,13 @@ class AssetPricingKernel:
     the defaults are.
     """
 
+    model = "kernel"
+    recipe: ClassVar = {"kernel": "matern12", "length_scale": 10.0, "ridge": 0.0}
     simulated: ClassVar[bool] = True
     task: Task | None = None
     din, dout, loss_scale = 1, 1, 1.0
     loss, verdicts, observed = economics.loss, economics.verdicts, economics.zero
+    start, observe = economics.time_zero, economics.time_alone  # the state is t
     shock_size = 0
     impulses: ClassVar[dict[str, int]] = {}
     bars: ClassVar = {
@@ -119,6 +153,11 @@ class AssetPricingKernel:
         Raises:
             ValueError: the model is no kernel, or cannot be kept in its precision.
         """
+        from scipy import linalg
+
+        from econml_cli.models.kernel import KERNELS, KernelRegression
+        from econml_cli.models.least_squares import rounded
+
         if not isinstance(model, KernelRegression):
             raise ValueError(
                 "the problem is solved by the smallest norm of a kernel's space; take model kernel, or one that is "
@@ -154,14 +193,6 @@ class AssetPricingKernel:
         panels = width[:, None] * np.einsum("pqj,q->pj", k(nodes, t), self._weights)
         gram = k(t, t)
         return gram, gram[1:] - gram[:1] - self.p.r * np.cumsum(panels, axis=0)
-
-    def start(self, paths: int) -> jax.Array:
-        """t = 0."""
-        return jnp.zeros(paths)
-
-    def observe(self, state: jax.Array) -> jax.Array:
-        """t, [paths, 1]."""
-        return state[:, None]
 
     def step(self, model: Any, state: jax.Array, shock: jax.Array) -> tuple[jax.Array, dict[str, jax.Array]]:
         """t + 1; price, dividend and the truth."""

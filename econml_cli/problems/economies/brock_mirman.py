@@ -1,18 +1,39 @@
 """Stochastic growth with log utility and full depreciation: its closed form makes it the test of every solver."""
 
-from typing import Any, ClassVar
+from __future__ import annotations
 
-import jax
-import jax.numpy as jnp
-import numpy as np
-from flax import nnx
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from econml_cli.problems.base import Batch, Split, Task
+from econml_cli.options.fields import option
 from econml_cli.problems.economies import economics
-from econml_cli.problems.economies.parameters import BrockMirmanOptions
+from econml_cli.problems.economies.conditions import demand, patience, persistence, share
+from econml_cli.problems.lazily import jax, jnp, nnx, np
+
+if TYPE_CHECKING:
+    from econml_cli.problems.base import Batch, Split, Task
 
 #: z is divided by this before the network reads it
 Z_SCALE = 0.05
+
+
+@dataclass(frozen=True)
+class BrockMirmanOptions:
+    """Stochastic growth with log utility and full depreciation (Brock and Mirman 1972): a closed form."""
+
+    alpha: float = option(0.36, "share of capital in income")
+    beta: float = option(0.96, "discount factor")
+    rho: float = option(0.9, "persistence of log productivity z")
+    sigma: float = option(0.02, "standard deviation of the shock to z", ge=0)
+    quadrature: int = option(5, "Gauss-Hermite nodes of the expectation", ge=1, le=100)
+    k_range: float = option(0.7, "states are drawn with |log(k/kbar)| up to this", gt=0)
+    z_range: float = option(0.15, "states are drawn with |z| up to this", gt=0)
+    N: int = option(256, "states in the training sample", ge=1)
+    N_test: int = option(1000, "states in the test sample", ge=0)
+    N_val: int = option(256, "states in the validation sample", ge=0)
+
+    def __post_init__(self) -> None:
+        demand(share(self.alpha), patience(self.beta), persistence(self.rho))
 
 
 class BrockMirman:
@@ -28,6 +49,7 @@ class BrockMirman:
     Source: Brock and Mirman (1972), Optimal Economic Growth and Uncertainty; Stokey, Lucas and Prescott (1989), 2.2.
     """
 
+    recipe: ClassVar = {**economics.SMOOTH, "width": 32, "lr": 1e-2, "num_epochs": 3000}
     simulated: ClassVar[bool] = True
     task: Task | None = None
     din, dout, loss_scale = 2, 1, 1.0

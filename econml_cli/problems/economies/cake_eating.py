@@ -1,19 +1,57 @@
 """Eating a cake that grows at a fixed return: the smallest problem in which an Euler equation is not enough."""
 
+from __future__ import annotations
+
 import math
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import jax
-import jax.numpy as jnp
-import numpy as np
-from flax import nnx
-
-from econml_cli.problems.base import Batch, Split, Task
+from econml_cli.options.fields import option
 from econml_cli.problems.economies import economics
-from econml_cli.problems.economies.parameters import CakeEatingOptions
+from econml_cli.problems.economies.conditions import demand, patience
+from econml_cli.problems.lazily import jax, jnp, nnx, np
+
+if TYPE_CHECKING:
+    from econml_cli.problems.base import Batch, Split, Task
 
 #: periods of the path, at most
 LONGEST = 200
+
+
+@dataclass(frozen=True)
+class CakeEatingOptions:
+    """Saving of wealth that pays a fixed return, with CRRA utility: a closed form."""
+
+    beta: float = option(0.96, "discount factor")
+    gamma: float = option(1.5, "relative risk aversion of u(c) = c^(1-gamma)/(1-gamma); 1: log c")
+    R: float = option(1.01, "gross return on what is not eaten, a' = R (a - c)")
+    a_range: float = option(1000.0, "states are drawn with log a uniform between 1/this and this", gt=1)
+    N: int = option(256, "states in the training sample", ge=1)
+    N_test: int = option(1000, "states in the test sample", ge=0)
+    N_val: int = option(256, "states in the validation sample", ge=0)
+
+    def __post_init__(self) -> None:
+        demand(
+            patience(self.beta),
+            (
+                self.gamma > 0,
+                f"--gamma must be > 0, got {self.gamma:g}: without curvature of utility all would be eaten at once or "
+                "never; try 1.5",
+            ),
+            (
+                self.R > 0,
+                f"--R must be > 0, got {self.R:g}: it is what one unit of wealth that is not eaten becomes; try 1.01",
+            ),
+        )
+        worth = self.beta * self.R ** (1 - self.gamma)
+        demand(
+            (
+                worth < 1,
+                f"beta R^(1-gamma) must be < 1, got {worth:g} at --beta {self.beta:g}, --R {self.R:g}, --gamma "
+                f"{self.gamma:g}: it would always be better to wait, nothing would ever be eaten and no plan is best; "
+                "lower --beta, or bring --R nearer to 1",
+            )
+        )
 
 
 class CakeEating:
@@ -32,6 +70,7 @@ class CakeEating:
     Source: Stokey, Lucas and Prescott (1989), Recursive Methods in Economic Dynamics, sections 2.1 and 4.5.
     """
 
+    recipe: ClassVar = {**economics.SMOOTH, "width": 32, "lr": 2e-2, "num_epochs": 20000}
     simulated: ClassVar[bool] = True
     task: Task | None = None
     din, dout, loss_scale = 1, 1, 1.0

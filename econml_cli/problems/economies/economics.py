@@ -1,20 +1,34 @@
 """What the author of an economic model writes it with: the loss, expectations, feasibility; and, from `verdicts` and
 `simulation`, the numbers that the verdicts rest on and paths without shocks."""
 
-from typing import Any
+from __future__ import annotations
 
-import jax
-import jax.numpy as jnp
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
-from econml_cli.problems.base import Batch
-from econml_cli.problems.economies.simulation import at, rest
-from econml_cli.problems.economies.verdicts import verdicts
+from econml_cli.problems.lazily import jax, jnp, np
 
-__all__ = ["at", "compounded", "gauss_hermite", "loss", "positive", "rest", "verdicts", "zero"]
+if TYPE_CHECKING:
+    from econml_cli.problems.base import Batch
 
 #: how far beyond the floor a decision that is not feasible is counted in the residual
 PENALTY = 1.0
+#: of a recipe: a smooth policy of few states, from PyTorch's initial weights, since Flax's (zero biases) find a wrong
+#: root of some economies at some seeds
+SMOOTH = {"activation": "tanh", "init": "torch_uniform", "schedule": "cosine", "batch_size": 0}
+
+
+def at(x: jax.Array) -> Batch:
+    """The batch of these states."""
+    from econml_cli.problems.economies import simulation
+
+    return simulation.at(x)
+
+
+def rest(problem: Any, model: Any, state: Any, periods: int, name: str) -> np.ndarray:
+    """One series of the path without shocks from a state of one path, [periods], float64."""
+    from econml_cli.problems.economies import simulation
+
+    return simulation.rest(problem, model, state, periods, name)
 
 
 def loss(problem: Any, model: Any, batch: Batch) -> jax.Array:
@@ -22,9 +36,26 @@ def loss(problem: Any, model: Any, batch: Batch) -> jax.Array:
     return jnp.mean(jnp.square(problem.residual(model, batch)), axis=1)
 
 
+def verdicts(problem: Any, model: Any, batch: Batch) -> dict[str, float]:
+    """The numbers behind the three verdicts, see `verdicts.verdicts`."""
+    from econml_cli.problems.economies.verdicts import verdicts as found
+
+    return found(problem, model, batch)
+
+
 def zero(problem: Any, batch: Batch) -> Any:
     """What the residual is compared with, [n, 1]: nothing is observed in an economic model."""
     return batch.y
+
+
+def time_zero(problem: Any, paths: int) -> jax.Array:
+    """The first state of an economy whose state is the time t: 0, [paths]."""
+    return jnp.zeros(paths)
+
+
+def time_alone(problem: Any, state: jax.Array) -> jax.Array:
+    """What the model reads where the state is the time t: t, [paths, 1]."""
+    return state[:, None]
 
 
 def gauss_hermite(n: int) -> tuple[np.ndarray, np.ndarray]:

@@ -1,19 +1,48 @@
 """Deterministic growth as a sequence of capital: an initial condition, and none at the end."""
 
-from typing import Any, ClassVar
+from __future__ import annotations
 
-import jax
-import jax.numpy as jnp
-import numpy as np
-from flax import nnx
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from econml_cli.problems.base import Batch, Split, Task
+from econml_cli.options.fields import option
 from econml_cli.problems.economies import economics
+from econml_cli.problems.economies.conditions import demand, depreciation, patience, share
 from econml_cli.problems.economies.neoclassical import Neoclassical
-from econml_cli.problems.economies.parameters import GrowthOptions
+from econml_cli.problems.lazily import jax, jnp, nnx, np
+
+if TYPE_CHECKING:
+    from econml_cli.problems.base import Batch, Split, Task
 
 #: how far from the exact path a path may end, as a share
 NEAR = 0.03
+
+
+@dataclass(frozen=True)
+class GrowthOptions:
+    """Deterministic growth as a sequence of capital k(t); nothing in its equations rules out a wrong end."""
+
+    alpha: float = option(1 / 3, "share of capital in income")
+    beta: float = option(0.9, "discount factor")
+    delta: float = option(0.1, "depreciation")
+    g: float = option(0.0, "growth of productivity z_t = (1+g)^t")
+    k0: float = option(0.4, "capital at t = 0")
+    periods: int = option(30, "the training sample is t = 0, ..., this less 1", ge=1)
+    periods_test: int = option(50, "the test sample is t = 0, ..., this less 1", ge=1)
+
+    def __post_init__(self) -> None:
+        demand(
+            share(self.alpha),
+            patience(self.beta),
+            depreciation(self.delta),
+            (
+                self.g > -1 and 1 + self.g > self.beta * (1 - self.delta),
+                f"--g must be > beta (1 - delta) - 1, got {self.g:g} with --beta {self.beta:g} and --delta "
+                f"{self.delta:g}: productivity would fall faster than capital wears out, so that there is no steady "
+                "state; try 0",
+            ),
+            (self.k0 > 0, f"--k0 must be > 0, got {self.k0:g}: without capital nothing is ever produced; try .4"),
+        )
 
 
 class Growth:
@@ -31,10 +60,12 @@ class Growth:
     Source: Kahou, Fernandez-Villaverde, Gomez-Cardona, Perla and Rosa, "Spooky Boundaries at a Distance".
     """
 
+    recipe: ClassVar = {**economics.SMOOTH, "width": 128, "depth": 4, "lr": 1e-3, "num_epochs": 5000}
     simulated: ClassVar[bool] = True
     task: Task | None = None
     din, dout, loss_scale = 1, 1, 1.0
     loss, verdicts, observed = economics.loss, economics.verdicts, economics.zero
+    start, observe = economics.time_zero, economics.time_alone  # the state is t
     shock_size = 0
     impulses: ClassVar[dict[str, int]] = {}
     unstable = (
@@ -93,14 +124,6 @@ class Growth:
         last = len(self.saddle) - 1
         at = jnp.clip(jnp.round(x), 0, last).astype(int)
         return self.productivity(x) * jnp.asarray(self.saddle, x.dtype)[at]
-
-    def start(self, paths: int) -> jax.Array:
-        """t = 0."""
-        return jnp.zeros(paths)
-
-    def observe(self, state: jax.Array) -> jax.Array:
-        """t, [paths, 1]."""
-        return state[:, None]
 
     def step(self, model: Any, state: jax.Array, shock: jax.Array) -> tuple[jax.Array, dict[str, jax.Array]]:
         """The next period, and capital, output and consumption of this one."""

@@ -1,20 +1,46 @@
 """Deterministic growth as a policy: capital tomorrow as a function of capital today."""
 
-from typing import Any, ClassVar
+from __future__ import annotations
 
-import jax
-import jax.numpy as jnp
-import numpy as np
-from flax import nnx
-from numpy.polynomial import chebyshev
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from econml_cli.problems.base import Batch, Split, Task
+from econml_cli.options.fields import option
 from econml_cli.problems.economies import economics
+from econml_cli.problems.economies.conditions import demand, depreciation, patience, share
 from econml_cli.problems.economies.neoclassical import Neoclassical
-from econml_cli.problems.economies.parameters import GrowthPolicyOptions
+from econml_cli.problems.lazily import jax, jnp, nnx, np
+
+if TYPE_CHECKING:
+    from econml_cli.problems.base import Batch, Split, Task
 
 #: degree of the polynomial of log k that stands for the exact policy, and by what factor it reaches beyond the states
 DEGREE, BEYOND = 40, 2.0
+
+
+@dataclass(frozen=True)
+class GrowthPolicyOptions:
+    """Deterministic growth as a policy k'(k)."""
+
+    alpha: float = option(1 / 3, "share of capital in income")
+    beta: float = option(0.9, "discount factor")
+    delta: float = option(0.1, "depreciation")
+    k_low: float = option(0.8, "smallest capital of the grid, from which the simulated path begins", gt=0)
+    k_high: float = option(2.5, "largest capital of the grid", gt=0)
+    N: int = option(16, "points of the training grid", ge=2)
+    N_test: int = option(100, "points of the test grid", ge=2)
+
+    def __post_init__(self) -> None:
+        demand(share(self.alpha), patience(self.beta), depreciation(self.delta))
+        k_ss = (self.alpha / (1 / self.beta - 1 + self.delta)) ** (1 / (1 - self.alpha))
+        demand(
+            (
+                self.k_low < k_ss < self.k_high,
+                f"--k-low and --k-high must have the steady state {k_ss:.4g} between them, got {self.k_low:g} and "
+                f"{self.k_high:g}: the path to it would leave the states that the policy is fitted on; try "
+                f"{0.4 * k_ss:.2g} and {1.3 * k_ss:.2g}",
+            )
+        )
 
 
 class GrowthPolicy:
@@ -30,6 +56,7 @@ class GrowthPolicy:
     Source: Kahou, Fernandez-Villaverde, Gomez-Cardona, Perla and Rosa, "Spooky Boundaries at a Distance".
     """
 
+    recipe: ClassVar = {**economics.SMOOTH, "width": 128, "depth": 4, "lr": 1e-3, "num_epochs": 3000}
     simulated: ClassVar[bool] = True
     task: Task | None = None
     din, dout, loss_scale = 1, 1, 1.0
@@ -49,7 +76,7 @@ class GrowthPolicy:
         self.k_end = e.path(p.k_low, self.path[0] + 1)[self.path[0]]
         low, high = np.log([p.k_low / BEYOND, p.k_high * BEYOND])
         self._middle, self._half = (low + high) / 2, (high - low) / 2
-        self._policy = chebyshev.chebinterpolate(
+        self._policy = np.polynomial.chebyshev.chebinterpolate(
             np.vectorize(lambda s: np.log(e.path(float(np.exp(self._middle + self._half * s)), 1)[1])), DEGREE
         )
 
@@ -84,7 +111,7 @@ class GrowthPolicy:
     def truth(self, x: jax.Array) -> jax.Array:
         """The exact k'(k), [n, 1]."""
         at = jnp.clip((jnp.log(x) - self._middle) / self._half, -1, 1)
-        return jnp.exp(chebyshev.chebval(at, self._policy.astype(x.dtype)))
+        return jnp.exp(np.polynomial.chebyshev.chebval(at, self._policy.astype(x.dtype)))
 
     def start(self, paths: int) -> jax.Array:
         """The lowest state, k_low."""

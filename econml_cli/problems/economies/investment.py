@@ -1,21 +1,57 @@
 """Investment under uncertainty with many firms: the flagship of "Exploiting Symmetry in High-Dimensional Dynamic
 Programming"."""
 
-from typing import Any, ClassVar
+from __future__ import annotations
 
-import jax
-import jax.numpy as jnp
-import numpy as np
-from flax import nnx
-from scipy import optimize
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from econml_cli.problems.base import Batch, Split, Task
+from econml_cli.options.fields import option
 from econml_cli.problems.economies import economics
-from econml_cli.problems.economies.parameters import InvestmentOptions
-from econml_cli.problems.known import outputs
+from econml_cli.problems.economies.conditions import demand, depreciation, patience
+from econml_cli.problems.lazily import jax, jnp, nnx, np
+
+if TYPE_CHECKING:
+    from econml_cli.problems.base import Batch, Split, Task
 
 #: mean and standard deviation of X_0
 X0_MEAN, X0_SD = 0.9, 0.05
+
+
+@dataclass(frozen=True)
+class InvestmentOptions:
+    """Investment under uncertainty with N firms: the flagship of "Exploiting Symmetry"."""
+
+    N: int = option(128, "number of firms", ge=2)
+    alpha0: float = option(1.0, "intercept of inverse demand p = alpha0 - alpha1 mean(X)^nu", gt=0)
+    alpha1: float = option(1.0, "slope of inverse demand")
+    nu: float = option(1.0, "curvature of inverse demand; the closed form is that of 1", gt=0)
+    beta: float = option(0.95, "discount factor")
+    gamma: float = option(90.0, "cost of adjustment, gamma/2 u^2")
+    delta: float = option(0.05, "depreciation")
+    sigma: float = option(0.005, "standard deviation of a firm's own shock", ge=0)
+    eta: float = option(0.001, "standard deviation of the aggregate shock", ge=0)
+    quadrature: int = option(7, "Gauss-Hermite nodes of the expectation over the aggregate shock", ge=1, le=100)
+    periods: int = option(63, "periods T of each simulated trajectory, from X_0 on", ge=1)
+    trajectories: int = option(16, "trajectories in the training sample", ge=1)
+    trajectories_val: int = option(8, "trajectories in the validation sample", ge=0)
+    trajectories_test: int = option(32, "trajectories in the test sample", ge=0)
+
+    def __post_init__(self) -> None:
+        demand(
+            patience(self.beta),
+            depreciation(self.delta),
+            (
+                self.gamma > 0,
+                f"--gamma must be > 0, got {self.gamma:g}: without a cost of adjustment firms would invest without "
+                "bound in one period; try 90",
+            ),
+            (
+                self.alpha1 > 0,
+                f"--alpha1 must be > 0, got {self.alpha1:g}: demand would not slope down, and nothing would bound the "
+                "industry; try 1",
+            ),
+        )
 
 
 class Investment:
@@ -36,6 +72,16 @@ class Investment:
     Source: Kahou, Fernandez-Villaverde, Perla and Sood (2021), sections 2 to 4.
     """
 
+    model = "deep_set"
+    recipe: ClassVar = {
+        "init": "torch_uniform",
+        "batch_size": 32,
+        "num_epochs": 100,
+        "schedule": "step",
+        "decay_epochs": 100,
+        "patience": 50,
+        "stop_loss": 1e-6,
+    }
     simulated: ClassVar[bool] = True
     task: Task | None = None
     dout, loss_scale = 1, 1.0
@@ -144,6 +190,8 @@ class Investment:
         of the mean, `slope_error` relative to H_1 (nu = 1, delta < 1), `steady_state`, the mean capital after 300
         periods without shocks, or more where the linear policy takes longer to settle, and its `drift`, how much it
         still changes in a period, as a share."""
+        from econml_cli.problems.known import outputs
+
         mean = np.asarray(batch.x, np.float64).mean(axis=1)
         u = np.asarray(outputs(model, batch.x), np.float64)[:, 0]
         slope = float(np.cov(mean, u, bias=True)[0, 1] / mean.var())
@@ -182,6 +230,8 @@ def _demand(p: InvestmentOptions) -> tuple[float, float]:
     gamma delta X (1 - beta (1-delta)) = beta (alpha0 - alpha1 X^nu)."""
     if p.nu == 1:
         return p.alpha0, p.alpha1
+    from scipy import optimize
+
     cost = p.gamma * p.delta * (1 - p.beta * (1 - p.delta))
     X = optimize.brentq(lambda X: cost * X - p.beta * (p.alpha0 - p.alpha1 * X**p.nu), 0.0, p.beta * p.alpha0 / cost)
     slope = p.alpha1 * p.nu * X ** (p.nu - 1)

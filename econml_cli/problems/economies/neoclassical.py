@@ -1,15 +1,13 @@
 """Neoclassical growth with log utility: technology, Euler equation, steady states, and the exact path."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from typing import Any
 
-import jax
-import jax.numpy as jnp
-import numpy as np
-from scipy.linalg import solve_banded
-
 from econml_cli.errors import ConfigError
 from econml_cli.problems.economies import economics
+from econml_cli.problems.lazily import jax, jnp, np
 
 #: a path has arrived where it is so near its end, as a share, and Newton's method where it moves by less
 ARRIVED, CONVERGED = 1e-15, 1e-13
@@ -87,6 +85,8 @@ class Neoclassical:
         Raises:
             ConfigError: it does not converge.
         """
+        from scipy.linalg import solve_banded
+
         until = int(np.ceil(np.log(ARRIVED) / np.log(self.persistence)))
         # all of k_1, k_2, ...: the linearised path in logs, on which consumption is positive even from little capital
         k = self.k_ss * (k0 / self.k_ss) ** (self.persistence ** np.arange(1, max(periods, until) + 1))

@@ -1,18 +1,57 @@
 """Overlapping generations with stochastic production: many policies at once, and a closed form for each."""
 
-from typing import Any, ClassVar
+from __future__ import annotations
 
-import jax
-import jax.numpy as jnp
-import numpy as np
-from flax import nnx
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from econml_cli.problems.base import Batch, Split, Task
+from econml_cli.options.fields import option
 from econml_cli.problems.economies import economics
-from econml_cli.problems.economies.parameters import OLGOptions
+from econml_cli.problems.economies.conditions import demand, share
+from econml_cli.problems.lazily import jax, jnp, nnx, np
+
+if TYPE_CHECKING:
+    from econml_cli.problems.base import Batch, Split, Task
 
 #: periods that a simulated state is away from the steady state it began in
 BURN_IN = 40
+
+
+@dataclass(frozen=True)
+class OLGOptions:
+    """Overlapping generations with stochastic production and depreciation (Krueger and Kubler 2004): a closed form."""
+
+    ages: int = option(6, "periods of life A", ge=2, le=100)
+    beta: float = option(0.7, "discount factor, of a period of perhaps ten years")
+    alpha: float = option(0.3, "share of capital in income")
+    delta_low: float = option(0.5, "depreciation in the good state")
+    delta_high: float = option(0.9, "depreciation in the bad state")
+    eta_low: float = option(0.95, "productivity in the bad state")
+    eta_high: float = option(1.05, "productivity in the good state")
+    a_noise: float = option(0.1, "standard deviation of what is added to the log assets of simulated states", ge=0)
+    N: int = option(256, "states in the training sample", ge=1)
+    N_test: int = option(1000, "states in the test sample", ge=0)
+    N_val: int = option(256, "states in the validation sample", ge=0)
+
+    def __post_init__(self) -> None:
+        demand(
+            share(self.alpha),
+            (
+                self.beta > 0,
+                f"--beta must be > 0, got {self.beta:g}: who does not value later life saves nothing, and the economy "
+                "has no capital; try .7 (lives end, so that even a beta above 1 has a solution)",
+            ),
+            (
+                0 <= self.delta_low <= self.delta_high <= 1,
+                f"--delta-low and --delta-high must satisfy 0 <= low <= high <= 1, got {self.delta_low:g} and "
+                f"{self.delta_high:g}: they are shares of capital that wear out in a period; try .5 and .9",
+            ),
+            (
+                0 < self.eta_low <= self.eta_high,
+                f"--eta-low and --eta-high must satisfy 0 < low <= high, got {self.eta_low:g} and {self.eta_high:g}: "
+                "without productivity nothing is produced; try .95 and 1.05",
+            ),
+        )
 
 
 class OLG:
@@ -38,6 +77,7 @@ class OLG:
     is; Azinovic, Gaegauf and Scheidegger (2022), Deep Equilibrium Nets, appendix.
     """
 
+    recipe: ClassVar = {**economics.SMOOTH, "width": 32, "lr": 2e-2, "num_epochs": 6000}
     simulated: ClassVar[bool] = True
     task: Task | None = None
     loss_scale = 1.0

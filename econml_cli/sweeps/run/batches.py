@@ -1,4 +1,4 @@
-"""Batches of trials, one after the other: taken from the study, trained by the crew from rung to rung, told."""
+"""Batches of trials, one after the other: taken from the study, trained by the executor from rung to rung, told."""
 
 import contextlib
 import shutil
@@ -8,7 +8,7 @@ from typing import Any
 
 from econml_cli.errors import ConfigError
 from econml_cli.sweeps.run.directory import SweepDirectory
-from econml_cli.sweeps.run.executor import Crew
+from econml_cli.sweeps.run.executor import Executor
 from econml_cli.sweeps.run.plan import Plan, Watcher
 from econml_cli.sweeps.spec.identity import METRIC
 from econml_cli.sweeps.spec.schema import Sweep
@@ -16,7 +16,7 @@ from econml_cli.sweeps.spec.trial_config import config_of
 from econml_cli.sweeps.study.pruner import rungs
 from econml_cli.sweeps.study.study import Study
 from econml_cli.sweeps.study.trials import Trial
-from econml_cli.training.many.requests import Event, Order
+from econml_cli.training.many.requests import Event, Request
 
 #: trials that method bayes proposes from the same results; others are taken so many at a time
 BATCH, MANY = 8, 32
@@ -24,7 +24,7 @@ BATCH, MANY = 8, 32
 POLL = 2.0
 
 
-class Rounds:
+class Batches:
     """Runs the trials of a study; see `engine.run` for the arguments."""
 
     def __init__(
@@ -33,13 +33,19 @@ class Rounds:
         directory: SweepDirectory,
         plan: Plan,
         study: Study,
-        crew: Crew,
+        executor: Executor,
         watcher: Watcher,
         logged: Callable[[int], None],
         stopped: Callable[[], int | None],
     ):
         self._sweep, self._directory, self._plan = sweep, directory, plan
-        self._study, self._crew, self._watcher, self._logged, self._stopped = study, crew, watcher, logged, stopped
+        self._study, self._executor, self._watcher, self._logged, self._stopped = (
+            study,
+            executor,
+            watcher,
+            logged,
+            stopped,
+        )
         metric = sweep.metric or METRIC
         self._metric, self._goal = metric["name"], metric.get("goal", METRIC["goal"])
         self._open: dict[int, Trial] = {}
@@ -74,13 +80,13 @@ class Rounds:
     def _run(self, trials: Sequence[Trial]) -> None:
         self._open = {trial.number: trial for trial in trials}
         self._watcher.started(trials)
-        self._crew.add(self._orders(trials))
+        self._executor.add(self._requests(trials))
         for rung in rungs(self._sweep):
             self._advance(rung)
             for number in sorted(self._paused):
                 value = self._paused[number].get(self._metric)
                 if value is not None and self._study.report(number, rung, value):
-                    self._handle(self._crew.end(number, pruned=True))
+                    self._handle(self._executor.end(number, pruned=True))
             if not self._open or self._stopped() is not None:
                 break
         self._advance(None)
@@ -89,10 +95,10 @@ class Rounds:
 
     def _advance(self, until: int | None) -> None:
         self._paused = {}
-        for event in self._crew.advance(until):
+        for event in self._executor.advance(until):
             self._handle(event)
 
-    def _orders(self, trials: Sequence[Trial]) -> Iterator[Order]:
+    def _requests(self, trials: Sequence[Trial]) -> Iterator[Request]:
         for trial in trials:
             try:
                 config = config_of(self._sweep, trial.params)
@@ -100,7 +106,7 @@ class Rounds:
                 self._fail(trial, str(error))
                 continue
             manifest = {"name": self._sweep.name, "trial": trial.number, "params": dict(trial.params)}
-            yield Order(trial.number, config, self._directory.run(trial.number), manifest)
+            yield Request(trial.number, config, self._directory.run(trial.number), manifest)
 
     def _handle(self, event: Event) -> None:
         """Tell the study what has happened to a trial."""

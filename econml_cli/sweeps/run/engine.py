@@ -1,7 +1,7 @@
 """The embedded engine: run a sweep here, without an account or a network.
 
-Trials come from a study in batches, are trained by a crew, and what comes of them is told to the study at once, so that
-a kill at any instant loses no more than the trials that were under way.
+Trials come from a study in batches, are trained by an executor, and what comes of them is told to the study at once, so
+that a kill at any instant loses no more than the trials that were under way.
 """
 
 import contextlib
@@ -14,9 +14,9 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from econml_cli.sweeps.run.batches import BATCH, Rounds
+from econml_cli.sweeps.run.batches import BATCH, Batches
 from econml_cli.sweeps.run.directory import SweepDirectory
-from econml_cli.sweeps.run.executor import Crew, Pool
+from econml_cli.sweeps.run.executor import Executor, Pool
 from econml_cli.sweeps.run.plan import Plan, Watcher
 from econml_cli.sweeps.spec.schema import Sweep
 from econml_cli.sweeps.study.study import Study
@@ -73,14 +73,14 @@ def run(
         signal = stop_signal()
         return signal if signal is not None else TIME_IS_UP if time.monotonic() > end else None
 
-    with _heartbeat(study), _crew(plan, stopped) as crew:
-        Rounds(sweep, directory, plan, study, crew, watcher, logged, stopped).run_all()
+    with _heartbeat(study), _executor(plan, stopped) as executor:
+        Batches(sweep, directory, plan, study, executor, watcher, logged, stopped).run_all()
     results = dataclasses.replace(study.results(), directory=directory.path)
     return Outcome(results, stopped() if any(t.state in ("running", "waiting") for t in results.trials) else None)
 
 
 @contextlib.contextmanager
-def _crew(plan: Plan, stopped: Callable[[], int | None]) -> Iterator[Crew]:
+def _executor(plan: Plan, stopped: Callable[[], int | None]) -> Iterator[Executor]:
     """Whoever trains, told when to stop."""
     if plan.engine != "process":
         from econml_cli.training import compilation_cache

@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from econml_cli.errors import RunError
-from econml_cli.training.many.requests import Event, Order
+from econml_cli.training.many.requests import Event, Request
 
 
-class Crew(Protocol):
+class Executor(Protocol):
     """Makes fits; see `training.many.Fits`, which is one. Entered as a context, left when all is done."""
 
-    def add(self, orders: Iterable[Order]) -> None:
-        """Take orders."""
+    def add(self, requests: Iterable[Request]) -> None:
+        """Take requests."""
 
     def advance(self, until: int | None = None) -> Iterator[Event]:
         """Train all fits to an epoch."""
@@ -39,7 +39,7 @@ class Pool:
 
     def __init__(self, jobs: int):
         self._jobs = jobs
-        self._waiting: deque[Order] = deque()
+        self._waiting: deque[Request] = deque()
         self._workers: list[_Worker] = []
         self._said: queue.Queue[tuple[_Worker, dict[str, Any] | None]] = queue.Queue()
         self._stopped: int | None = None
@@ -51,9 +51,9 @@ class Pool:
         for worker in self._workers:
             worker.close()
 
-    def add(self, orders: Iterable[Order]) -> None:
-        """As `Crew`."""
-        self._waiting.extend(orders)
+    def add(self, requests: Iterable[Request]) -> None:
+        """As `Executor`."""
+        self._waiting.extend(requests)
 
     def stop(self, signal: int) -> None:
         """Have every fit that is under way saved and ended after its current chunk."""
@@ -62,7 +62,7 @@ class Pool:
             worker.say({"stop": signal})
 
     def advance(self, until: int | None = None) -> Iterator[Event]:
-        """As `Crew`; several processes at a time.
+        """As `Executor`; several processes at a time.
 
         Raises:
             RunError: nothing can be written any more.
@@ -82,7 +82,7 @@ class Pool:
             yield from self._heard(worker, message)
 
     def end(self, number: int, *, signal: int | None = None, pruned: bool = False) -> Event:
-        """As `Crew`."""
+        """As `Executor`."""
         worker = next(worker for worker in self._workers if number in worker.has)
         worker.busy = True
         worker.say({"end": number, "signal": signal, "pruned": pruned})
@@ -143,11 +143,11 @@ class _Worker:
         self._process.wait()
         said.put((self, None))
 
-    def start(self, orders: list[Order], until: int | None) -> None:
-        """Have it add orders, and advance all that it has."""
+    def start(self, requests: list[Request], until: int | None) -> None:
+        """Have it add requests, and advance all that it has."""
         self.busy = True
-        self.has |= {order.number for order in orders}
-        self.say({"add": [_as_json(order) for order in orders], "until": until})
+        self.has |= {request.number for request in requests}
+        self.say({"add": [_as_json(request) for request in requests], "until": until})
 
     def say(self, request: dict[str, Any]) -> None:
         """Send a request; that a dead process does not hear it shows elsewhere."""
@@ -171,12 +171,12 @@ class _Worker:
             self._process.kill()
 
 
-def _as_json(order: Order) -> dict[str, Any]:
+def _as_json(request: Request) -> dict[str, Any]:
     return {
-        "number": order.number,
-        "config": order.config.to_dict(),
-        "directory": str(Path(order.directory)),
-        "manifest": dict(order.manifest),
+        "number": request.number,
+        "config": request.config.to_dict(),
+        "directory": str(Path(request.directory)),
+        "manifest": dict(request.manifest),
     }
 
 

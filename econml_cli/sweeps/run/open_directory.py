@@ -1,6 +1,5 @@
 """Begin a sweep in its directory, or continue the one that is there. Imports nothing heavy."""
 
-import dataclasses
 import datetime
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -82,15 +81,7 @@ def _about(sweep: Sweep, seed: int, storage: str | None, study: str | None, comm
         "file": str(sweep.path),
         "cwd": str(Path.cwd()),
         "command": command if storage is None else command.replace(storage, shown(storage)),
-        "environment": trial_config.with_environment(sweep),
+        "environment": trial_config.environment_of(sweep),
         "econml": __version__,
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds"),
     }
-
-
-def with_environment(sweep: Sweep, begun: Begun) -> Sweep:
-    """The sweep with the options that ECONML_* variables set when it was begun, the same in every trial since."""
-    aim = trial_config.target_of(sweep)
-    return dataclasses.replace(
-        sweep, target=dataclasses.replace(aim, fixed={**begun.environment, **aim.fixed}) if begun.environment else aim
-    )

@@ -1,4 +1,4 @@
-"""One process of a `crew.Pool`: requests come in as lines of JSON on stdin, events go out as lines on stdout.
+"""One process of a `crew.Pool`: messages come in as lines of JSON on stdin, events go out as lines on stdout.
 
 `python -m econml_cli.sweeps.run.worker PLACE PLACES`, started by `crew`, not by hand.
 """
@@ -25,41 +25,41 @@ def main() -> None:
     _share_cores(place, places)
     out = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # what a model prints must not come between the lines
-    requests: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+    messages: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
     stopped: list[int] = []
-    threading.Thread(target=_listen, args=(requests, stopped), daemon=True).start()
+    threading.Thread(target=_listen, args=(messages, stopped), daemon=True).start()
     try:
-        _serve(requests, stopped, out)
+        _serve(messages, stopped, out)
     except (EconmlError, OSError) as error:
         _say(out, {"fatal": str(error)})
 
 
-def _listen(requests: "queue.SimpleQueue[dict[str, Any] | None]", stopped: list[int]) -> None:
+def _listen(messages: "queue.SimpleQueue[dict[str, Any] | None]", stopped: list[int]) -> None:
     for line in sys.stdin:
         request = json.loads(line)
         if "stop" in request:
             stopped.append(int(request["stop"]))
         else:
-            requests.put(request)
+            messages.put(request)
     stopped.append(signal.SIGTERM)
-    requests.put(None)
+    messages.put(None)
 
 
-def _serve(requests: "queue.SimpleQueue[dict[str, Any] | None]", stopped: list[int], out: TextIO) -> None:
+def _serve(messages: "queue.SimpleQueue[dict[str, Any] | None]", stopped: list[int], out: TextIO) -> None:
     from econml_cli.sweeps.run.executor import event_as_json
     from econml_cli.training import compilation_cache
-    from econml_cli.training.many.requests import Order
+    from econml_cli.training.many.requests import Request
     from econml_cli.training.many.scheduler import Fits
 
     compilation_cache.enable()
     with Fits("serial", lambda: stopped[0] if stopped else None, jobs=1) as fits:
-        while (request := requests.get()) is not None:
+        while (request := messages.get()) is not None:
             if "end" in request:
                 event = fits.end(request["end"], signal=request["signal"], pruned=request["pruned"])
                 _say(out, event_as_json(event))
             else:
                 fits.add(
-                    Order(each["number"], _config(each["config"]), Path(each["directory"]), each["manifest"])
+                    Request(each["number"], _config(each["config"]), Path(each["directory"]), each["manifest"])
                     for each in request["add"]
                 )
                 for event in fits.advance(request["until"]):

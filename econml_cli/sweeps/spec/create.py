@@ -1,5 +1,7 @@
 """Write a sweep's YAML from flags: valid for W&B, commented, checked before it is written."""
 
+import dataclasses
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +11,6 @@ from econml_cli.config import fit_config as configs
 from econml_cli.config.fit_config import TrainerOptions
 from econml_cli.errors import ConfigError
 from econml_cli.options.fields import Option
-from econml_cli.problems import registry as problems
 from econml_cli.sweeps.spec import flags, parameters, schema, target
 from econml_cli.sweeps.spec.space import Parameter, Space
 from econml_cli.sweeps.spec.target import Target
@@ -75,10 +76,14 @@ def _target(request: Request) -> Target:
         if not equals:
             raise ConfigError(f"--fix {text} is not NAME=VALUE.")
         fixed[name.replace("-", "_")] = value
-    data = "data" in fixed or any(text.startswith("data=") for text in request.params)
-    problem = request.problem or ("tabular" if data else configs.default_problem(request.model))
-    words = [request.model or problems.get(problem).model, f"--problem={problem}"]
-    return target.find(words + [f"--{name}={value}" for name, value in fixed.items()], {})
+    if request.problem:
+        fixed["problem"] = request.problem
+    data = next((text.partition("=")[2] for text in request.params if text.startswith("data=")), None)
+    words = [request.model] if request.model else []
+    words += [f"--{name}={value}" for name, value in fixed.items()]
+    aim = target.find(words, {"data": data}, os.environ)
+    # said in the file, so that it does not depend on where it is run
+    return dataclasses.replace(aim, fixed={"problem": aim.problem, **aim.fixed})
 
 
 def _settings(params: Sequence[str], method: str, aim: Target, findings: Findings) -> dict[str, dict[str, Any]]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from econml_cli.errors import suggest
+from econml_cli.models import representations
 from econml_cli.options.fields import Option, as_text, coerce
 
 
@@ -20,6 +21,8 @@ def parse(text: str, options: Mapping[str, Option]) -> tuple[str, dict[str, Any]
     name, rest = name.strip().replace("-", "_"), rest.strip()
     if not equals or not name or not rest:
         raise ValueError("is not NAME=VALUE, NAME=V1,V2 or NAME=MIN..MAX")
+    if name == "features" and representations.looks_like(rest):
+        name = "phi"
     if name not in options:
         raise ValueError(f"there is no such option.{suggest(name, options)}")
     option = options[name]

@@ -45,7 +45,8 @@ def define(sweep: Sweep, seed: int, batch: int) -> dict[str, Any]:
 
 
 def _target(target: Target) -> dict[str, Any]:
-    fixed = {name: value for name, value in target.fixed.items() if name != "problem"}
+    given = {**target.environment, **target.fixed}
+    fixed = {name: value for name, value in given.items() if name not in ("model", "problem")}
     return {"model": target.model, "problem": target.problem, "fixed": fixed}
 
 

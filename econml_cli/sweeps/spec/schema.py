@@ -5,6 +5,7 @@ between them those of `src/sweeps/config/cfg.py` and of its searches there, the 
 (`wandb/wandb_agent.py`).
 """
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -138,7 +139,7 @@ def _target(data: Mapping[str, Any], space: Space, findings: Findings) -> Target
     if "${args}" not in (command or []):
         findings.problem(("command",), 'econml fit takes its parameters from "${args}"; add it to the command.')
     try:
-        aim = target.find(words, target.constants(space.parameters))
+        aim = target.find(words, target.naming(space.parameters), os.environ)
     except ConfigError as error:
         findings.problem(("command",), str(error))
         return None

@@ -1,14 +1,16 @@
 """What a sweep's command starts: where it is `econml fit`, its parameters are options with types and bounds."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
 from typing import Any
 
+from econml_cli.config import choose
 from econml_cli.config import fit_config as configs
+from econml_cli.config.command_line import split
 from econml_cli.errors import ConfigError, suggest
+from econml_cli.models import representations
 from econml_cli.options.fields import Option, as_text, coerce, options_of
-from econml_cli.problems import registry as problems
 from econml_cli.sweeps.spec import distributions
 from econml_cli.sweeps.spec.space import Parameter
 from econml_cli.sweeps.spec.yaml_lines import Findings, Keys
@@ -17,21 +19,39 @@ from econml_cli.sweeps.spec.yaml_lines import Findings, Keys
 _STARTS = (("econml", "fit"), ("-m", "econml_cli", "fit"))
 #: metrics that `econml fit` logs: every epoch, and once at the end
 EVERY_EPOCH, AT_THE_END = ("val_loss", "train_loss"), ("test_loss",)
+#: options of `econml fit` that say where a run goes and what is printed: in a sweep the engine's own business
+_RUN = frozenset(opt.name for opt in options_of(configs.RunOptions))
 ONE_MEMBER = "members: a trial is one fit; leave it out, and sweep over seed, or fit the best point with --members."
 
 
 @dataclass(frozen=True)
 class Target:
-    """`econml fit MODEL` on a problem, with the options that are the same in every trial."""
+    """`econml fit MODEL` on a problem, with the options that are the same in every trial.
+
+    Attributes:
+        fixed: those of the command, raw. environment: those that ECONML_* variables set, of the others.
+    """
 
     model: str
     problem: str
     fixed: Mapping[str, str]
+    environment: Mapping[str, str] = field(default_factory=dict)
 
     def options(self) -> dict[str, Option]:
         """What can be swept: the options of the model, the problem, the trainer and tracking."""
-        declared = [cls for _, cls in configs.sections(self.model, self.problem)]
-        return {opt.name: opt for cls in declared for opt in options_of(cls)}
+        return configs.offered(self.model, self.problem)
+
+    def choice(self, point: Mapping[str, Any], source: str) -> choose.Choice:
+        """What `econml fit` with the options of a point, which come from `source`, is asked for.
+
+        Raises:
+            ConfigError: as `choose.resolve`.
+        """
+        fixed = {name: value for name, value in self.fixed.items() if name not in _RUN}
+        settled = {"model": self.model, "problem": self.problem}
+        variables = {configs.variable(name): value for name, value in self.environment.items()}
+        files = choose.config_file(self.fixed, variables)
+        return choose.resolve([(source, {**point, **settled}), ("its command", fixed)], files, variables)
 
     def typed(self, point: Mapping[str, Any]) -> dict[str, Any]:
         """The point with each value as its option's type: 64.0 -> 64 for a width.
@@ -59,16 +79,29 @@ def words_after_fit(command: Sequence[Any]) -> list[str] | None:
     return None
 
 
-def find(words: Sequence[str], constants: Mapping[str, Any]) -> Target:
-    """The model, the problem and the fixed options that the words after `econml fit` ask for.
+def find(words: Sequence[str], named: Mapping[str, Any], environment: Mapping[str, str]) -> Target:
+    """What the words after `econml fit` ask for, by the rule of `choose.resolve`.
 
     Args:
-        constants: parameters with one value; they can name the problem too.
+        named: parameters that can name the problem too, as `naming` gives them. environment: variables, as in
+            os.environ.
 
     Raises:
         ConfigError: no such model or problem, or a word that is no option.
     """
-    model, fixed, queue = None, {}, list(words)
+    model, fixed = _read(words)
+    files = choose.config_file(fixed, environment)
+    choice = choose.resolve([("the command", {**named, **fixed, "model": model})], files, environment)
+    switches = {opt.name for opt in configs.offered(choice.model, choice.problem).values() if opt.is_bool}
+    fixed = dict(_switched(name, value, switches) for name, value in configs.phi_by_its_name(fixed).items())
+    names = ["model", "problem", "data", "config", *configs.offered(choice.model, choice.problem)]
+    variables = configs.read_environment([name for name in names if name not in fixed], environment)
+    return Target(choice.model, choice.problem, fixed, variables)
+
+
+def _read(words: Sequence[str]) -> tuple[str | None, dict[str, str]]:
+    """The model and the options among the words after `econml fit`."""
+    model, fixed, queue = None, dict[str, str](), list(words)
     while queue:
         word = queue.pop(0)
         if not word.startswith("--"):
@@ -76,18 +109,24 @@ def find(words: Sequence[str], constants: Mapping[str, Any]) -> Target:
                 raise ConfigError(f"'{word}' in the command is neither an option nor the one model, {model}.")
             model = word
             continue
-        name, equals, value = word[2:].partition("=")
-        if not equals:
+        name, value = split(word)
+        if value is None:
             value = queue.pop(0) if queue and not queue[0].startswith("--") else "true"
-        fixed[name.replace("-", "_")] = value
-    fixed = dict(configs.phi_by_its_name(fixed))
-    file = configs.read_yaml(Path(fixed["config"])) if "config" in fixed else {}
-    named = {**file, **constants, **fixed}
-    model = model or file.get("model")
-    problem = str(named.get("problem") or ("tabular" if named.get("data") else configs.default_problem(model)))
-    target = Target(model or problems.get(problem).model, problem, fixed)
-    target.options()  # raises for unknown names
-    return target
+        fixed[name] = value
+    return model, fixed
+
+
+def _switched(name: str, value: str, switches: AbstractSet[str]) -> tuple[str, str]:
+    """`--no-bias` as the option that it sets."""
+    plain = name.removeprefix("no_")
+    return (plain, "false") if plain != name and plain in switches and value == "true" else (name, value)
+
+
+def naming(parameters: Sequence[Parameter]) -> dict[str, Any]:
+    """{name: value} of the parameters that are the same in every trial, and of `data` where it is not: it names the
+    problem."""
+    varied = {p.name: p.law.extremes()[0] for p in parameters if p.name == "data"}
+    return varied | {name.replace("-", "_"): value for name, value in constants(parameters).items()}
 
 
 def check_fixed(target: Target, findings: Findings, keys: Keys) -> None:
@@ -107,7 +146,7 @@ def check_fixed(target: Target, findings: Findings, keys: Keys) -> None:
 
 def check_parameter(target: Target, parameter: Parameter, findings: Findings, keys: Keys) -> None:
     """Complain of a parameter that is no option, or of which some draw would be refused."""
-    name, options = parameter.name.replace("-", "_"), target.options()
+    name, options = option_of(parameter), target.options()
     if name in target.fixed:
         findings.problem(keys, f"{name} is a parameter and in the command too; leave one of them out.")
     if name == "problem":
@@ -130,6 +169,13 @@ def check_parameter(target: Target, parameter: Parameter, findings: Findings, ke
             return
     if options[name].element is int and not whole(parameter.law):
         findings.problem(keys, f"{parameter.name} must be an integer; use int_uniform, or a q_ distribution with q: 1.")
+
+
+def option_of(parameter: Parameter) -> str:
+    """The option that a parameter sets: `phi` for `features` that name representations."""
+    name, values = parameter.name.replace("-", "_"), parameter.law.extremes()
+    named = name == "features" and all(isinstance(v, str) and representations.looks_like(v) for v in values)
+    return "phi" if named else name
 
 
 def whole(law: distributions.Law) -> bool:

@@ -39,14 +39,14 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Ledger:
+class Assignments:
     """All trials, by number, and how many of them are fresh."""
 
     entries: tuple[Entry, ...]
     fresh: int
 
     @classmethod
-    def read(cls, trials: Iterable["FrozenTrial"]) -> "Ledger":
+    def read(cls, trials: Iterable["FrozenTrial"]) -> "Assignments":
         """From the trials of a study, by number."""
         entries, fresh = [], 0
         for trial in trials:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 Clock = Callable[[], float]
 
 
-class Pulse:
+class Heartbeat:
     """A counter that goes up while this worker lives, at most four times in `grace` seconds; any thread may call."""
 
     def __init__(self, write: Callable[[int], None], grace: float, clock: Clock = time.monotonic):
@@ -36,16 +36,16 @@ class Pulse:
 
 
 class Watch:
-    """The pulses of the others, as this worker has seen them."""
+    """The heartbeats of the others, as this worker has seen them."""
 
     def __init__(self, grace: float, clock: Clock = time.monotonic):
         self._grace = grace
         self._clock = clock
         self._seen: dict[str, tuple[int, float]] = {}
 
-    def dead(self, worker: str, pulses: Mapping[str, int]) -> bool:
-        """Whether the worker's pulse has stood still for the grace, since it was first looked at or last changed."""
-        now, count = self._clock(), pulses.get(worker, 0)
+    def dead(self, worker: str, heartbeats: Mapping[str, int]) -> bool:
+        """Whether the worker's heartbeat has stood still for the grace, since it was first seen or last changed."""
+        now, count = self._clock(), heartbeats.get(worker, 0)
         before = self._seen.get(worker)
         if before is None or before[0] != count:
             self._seen[worker] = (count, now)

@@ -8,13 +8,11 @@ name and seed stop the same trials.
 """
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from econml_cli.config import fit_config as configs
 from econml_cli.errors import ConfigError
 from econml_cli.sweeps.spec.schema import Sweep
-from econml_cli.sweeps.spec.target import Target
 
 if TYPE_CHECKING:
     from optuna.pruners import BasePruner
@@ -74,9 +72,7 @@ def longest(sweep: Sweep) -> int | None:
             return int(max(parameter.law.extremes()))
     if sweep.target is None:
         return None
-    return int(_fixed(sweep.target).get("num_epochs", configs.TrainerOptions.num_epochs))
-
-
-def _fixed(target: Target) -> Mapping[str, Any]:
-    file = configs.read_yaml(Path(target.fixed["config"])) if "config" in target.fixed else {}
-    return {**configs.recipe(target.model, target.problem), **file, **target.fixed}
+    usual = {"num_epochs": configs.TrainerOptions.num_epochs}
+    usual |= configs.recipe(sweep.target.model, sweep.target.problem)
+    layers = [layer for _, layer in sweep.target.choice({}, str(sweep.path)).layers]
+    return int(next(layer["num_epochs"] for layer in [*layers, usual] if "num_epochs" in layer))

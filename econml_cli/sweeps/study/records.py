@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from econml_cli.errors import RunError
 from econml_cli.sweeps.spec import identity
 from econml_cli.sweeps.study import storage
-from econml_cli.sweeps.study.assignment import LIVES, Entry, Ledger
+from econml_cli.sweeps.study.assignment import LIVES, Assignments, Entry
 from econml_cli.sweeps.study.trials import Results, State, Trial
 
 if TYPE_CHECKING:
@@ -65,8 +65,8 @@ def results(
     """
     attrs = opened.get_study_user_attrs(study)
     defined = attrs["sweep"]
-    ledger = Ledger.read(opened.get_all_trials(study, deepcopy=False))
-    rivals = ledger.points(ledger.fresh)
+    assignments = Assignments.read(opened.get_all_trials(study, deepcopy=False))
+    rivals = assignments.points(assignments.fresh)
     return Results(
         name=name,
         method=defined["method"],
@@ -76,7 +76,7 @@ def results(
         count=attrs["count"],
         trials=tuple(
             record(entry, waiting=orphan(entry), reason=_why_lost(entry, rivals[entry.index]))
-            for entry in ledger.entries
+            for entry in assignments.entries
             if entry.standing != "surplus"
         ),
         directory=directory,

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from econml_cli.sweeps.spec import identity
 from econml_cli.sweeps.spec.schema import Sweep
 from econml_cli.sweeps.study import pruner, records, storage
-from econml_cli.sweeps.study.assignment import Entry, Ledger, failed, standing
+from econml_cli.sweeps.study.assignment import Assignments, Entry, failed, standing
 from econml_cli.sweeps.study.records import read as read  # the study without the right to change it
-from econml_cli.sweeps.study.trial_writer import Desk, find_or_create, set_count
+from econml_cli.sweeps.study.trial_writer import TrialWriter, find_or_create, set_count
 from econml_cli.sweeps.study.trials import Results, Trial
 
 if TYPE_CHECKING:
@@ -30,9 +30,9 @@ class Study:
     All methods but `beat` are for one thread. All of them raise RunError, in one sentence, where the storage fails.
     """
 
-    def __init__(self, optuna: "OptunaStudy", desk: Desk, proposer: "Proposer", judge: "BasePruner"):
+    def __init__(self, optuna: "OptunaStudy", writer: TrialWriter, proposer: "Proposer", judge: "BasePruner"):
         self._optuna = optuna
-        self._desk = desk
+        self._writer = writer
         self._proposer = proposer
         self._judge = judge
         #: the numbers that `take` has given and nobody has told the end of
@@ -83,15 +83,15 @@ class Study:
             optuna = load_study(study_name=name, storage=opened, sampler=RandomSampler(), pruner=NopPruner())
             grid = Remembered(sweep.space.grid(seed) if sweep.method == "grid" else iter(()))
             proposer = Proposer(sweep, axes(sweep.space, sweep.method), seed, batch, optuna, grid)
-            desk = Desk(opened, where, id_, f"{worker}#{secrets.token_hex(4)}", alone, grace)
-            set_count(desk, sweep, count)
-            desk.beat()
-        return cls(optuna, desk, proposer, judge)
+            writer = TrialWriter(opened, where, id_, f"{worker}#{secrets.token_hex(4)}", alone, grace)
+            set_count(writer, sweep, count)
+            writer.beat()
+        return cls(optuna, writer, proposer, judge)
 
     @property
     def count(self) -> int:
         """How many points are to be tried; other workers may change it."""
-        return int(self._desk.attrs()["count"])
+        return int(self._writer.attrs()["count"])
 
     def take(self, n: int) -> list[Trial]:
         """Up to n trials to run now, by index: ones left behind, then new ones; [] where there are none to take now.
@@ -117,10 +117,10 @@ class Study:
         if isinstance(self._judge, NopPruner) or not math.isfinite(value):
             return False
         with self._reported():
-            id_ = self._desk.id(number)
+            id_ = self._writer.id(number)
             try:
-                self._desk.storage.set_trial_intermediate_value(id_, epoch, float(value))
-                return bool(self._judge.prune(self._optuna, self._desk.storage.get_trial(id_)))
+                self._writer.storage.set_trial_intermediate_value(id_, epoch, float(value))
+                return bool(self._judge.prune(self._optuna, self._writer.storage.get_trial(id_)))
             except UpdateFinishedTrialError:  # this worker was taken for dead; somebody else runs the trial
                 return True
 
@@ -140,7 +140,7 @@ class Study:
     def prune(self, number: int, reason: str, **about: Any) -> bool:
         """The trial was stopped early; its value is the last one reported. Otherwise as `complete`."""
         with self._reported():
-            seen = self._desk.storage.get_trial(self._desk.id(number)).intermediate_values
+            seen = self._writer.storage.get_trial(self._writer.id(number)).intermediate_values
         return self._end(number, "PRUNED", seen[max(seen)] if seen else None, {"reason": reason, **about})
 
     def fail(self, number: int, reason: str, **about: Any) -> bool:
@@ -151,91 +151,91 @@ class Study:
         """Give an interrupted trial back: whoever comes next runs it under the same number."""
         with self._reported():
             # nobody's, before anybody can take it
-            self._desk.end(number, "WAITING", {"worker": ""})
+            self._writer.end(number, "WAITING", {"worker": ""})
         self._mine.discard(number)
 
     def beat(self) -> None:
         """Say that this worker lives. Call it every few seconds, from any thread: it seldom writes; catch RunError."""
         with self._reported():
-            self._desk.beat()
+            self._writer.beat()
 
     def done(self) -> bool:
         """Whether every point has been tried, and nobody is running one."""
         with self._reported():
             count = self.count
-            return self._book().settled(count) == count
+            return self._assignments().settled(count) == count
 
     def retry_failed(self) -> int:
         """Ask for every point again that has failed; how many there are."""
         with self._reported():
-            book = self._book()
-            lost = {i: e for i, e in book.points(self.count).items() if standing(e) == "settled" and failed(e)}
+            assignments = self._assignments()
+            lost = {i: e for i, e in assignments.points(self.count).items() if standing(e) == "settled" and failed(e)}
             for index, entries in lost.items():
-                self._desk.add(index, entries[-1].round + 1, book.earlier(index), state="WAITING")
+                self._writer.add(index, entries[-1].round + 1, assignments.earlier(index), state="WAITING")
             return len(lost)
 
     def results(self) -> Results:
         """All trials, as they stand."""
         with self._reported():
-            desk = self._desk
-            return records.results(desk.storage, desk.study, self._optuna.study_name, orphan=self._orphan)
+            writer = self._writer
+            return records.results(writer.storage, writer.study, self._optuna.study_name, orphan=self._orphan)
 
     def _reported(self) -> AbstractContextManager[None]:
-        return storage.reported(self._desk.where)
+        return storage.reported(self._writer.where)
 
     def _end(self, number: int, state: str, value: float | None, about: dict[str, Any]) -> bool:
         with self._reported():
-            ended = self._desk.end(number, state, {"about": identity.plain(about)}, value)
+            ended = self._writer.end(number, state, {"about": identity.plain(about)}, value)
         self._mine.discard(number)
         return ended
 
     def _orphan(self, entry: Entry) -> bool:
         """Whether a running trial is to be continued here: alone, all that was not taken is a dead process's."""
-        return self._desk.alone and entry.standing == "running" and entry.number not in self._mine
+        return self._writer.alone and entry.standing == "running" and entry.number not in self._mine
 
-    def _book(self) -> Ledger:
+    def _assignments(self) -> Assignments:
         """All trials, those of dead workers marked."""
-        if not self._desk.alone:
-            self._desk.bury(self._mine)
-        return self._desk.read()
+        if not self._writer.alone:
+            self._writer.bury(self._mine)
+        return self._writer.read()
 
     def _next(self) -> Entry | None:
         """One more trial in this worker's hands, its point known; None where there is none to take now."""
         while True:
-            count, book = self.count, self._book()
-            for index, left in book.takeable(count, self._orphan):
-                number = self._desk.add_retry(index, book) if left is None else left.number
-                if left is not None and left.standing == "waiting" and not self._desk.pop(number):
+            count, assignments = self.count, self._assignments()
+            for index, left in assignments.takeable(count, self._orphan):
+                number = self._writer.add_retry(index, assignments) if left is None else left.number
+                if left is not None and left.standing == "waiting" and not self._writer.pop(number):
                     continue
                 if (entry := self._keep(number)) is not None:
                     return entry
-            ahead = self._ahead(book, count)
+            ahead = self._ahead(assignments, count)
             if ahead == 0:
                 return None
             for _ in range(ahead):
-                entry = self._keep(self._desk.add_fresh())
-                if entry is not None and not self._desk.alone:
+                entry = self._keep(self._writer.add_fresh())
+                if entry is not None and not self._writer.alone:
                     return entry
             # alone, they are there now and nobody's
 
-    def _ahead(self, book: Ledger, count: int) -> int:
+    def _ahead(self, assignments: Assignments, count: int) -> int:
         """How many new trials to propose now."""
-        size, left = self._proposer.batch, max(0, count - book.fresh)
-        if not self._desk.alone or self._proposer.sweep.method != "bayes":
+        size, left = self._proposer.batch, max(0, count - assignments.fresh)
+        if not self._writer.alone or self._proposer.sweep.method != "bayes":
             return min(1, left)
-        done = book.fresh % size
-        before = book.fresh - done
-        return min(size - done, left) if book.settled(min(before, count)) == before else 0
+        done = assignments.fresh % size
+        before = assignments.fresh - done
+        return min(size - done, left) if assignments.settled(min(before, count)) == before else 0
 
     def _keep(self, number: int) -> Entry | None:
         """The trial, its point settled and this worker's; None where it turns out that another one has the point."""
-        book = self._desk.read()
-        entry = book[number]
-        if book.superfluous(entry, self.count):
-            self._desk.end(number, "FAIL", {"surplus": True})
+        assignments = self._writer.read()
+        entry = assignments[number]
+        if assignments.superfluous(entry, self.count):
+            self._writer.end(number, "FAIL", {"surplus": True})
             return None
         if "point" not in entry.trial.user_attrs:
-            self._desk.write_point(entry, self._proposer)
-        if entry.trial.user_attrs.get("worker") != self._desk.worker:
-            self._desk.sign(entry)
-        return self._desk.read()[number]
+            self._writer.write_point(entry, self._proposer)
+        if entry.trial.user_attrs.get("worker") != self._writer.worker:
+            self._writer.sign(entry)
+        return self._writer.read()[number]

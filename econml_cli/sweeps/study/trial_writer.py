@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, Any
 from econml_cli.sweeps.spec import identity
 from econml_cli.sweeps.spec.sample import DEFAULT
 from econml_cli.sweeps.spec.schema import Sweep
-from econml_cli.sweeps.study.assignment import Entry, Ledger
-from econml_cli.sweeps.study.heartbeat import Pulse, Watch
+from econml_cli.sweeps.study.assignment import Assignments, Entry
+from econml_cli.sweeps.study.heartbeat import Heartbeat, Watch
 
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage
 
     from econml_cli.sweeps.study.proposals import Proposer
 
-_PULSE = "pulse "
+_HEARTBEAT = "pulse "
 
 
-class Desk:
+class TrialWriter:
     """One worker's access to one study.
 
     Attributes:
@@ -32,16 +32,18 @@ class Desk:
         self.study = study
         self.worker = worker
         self.alone = alone
-        self._pulse = Pulse(lambda n: storage.set_study_user_attr(study, _PULSE + worker, n), grace, time.monotonic)
+        self._heartbeat = Heartbeat(
+            lambda n: storage.set_study_user_attr(study, _HEARTBEAT + worker, n), grace, time.monotonic
+        )
         self._watch = Watch(grace, time.monotonic)
 
     def attrs(self) -> dict[str, Any]:
-        """What is kept with the study: sweep, count, pulses."""
+        """What is kept with the study: sweep, count, heartbeats."""
         return self.storage.get_study_user_attrs(self.study)
 
-    def read(self) -> Ledger:
+    def read(self) -> Assignments:
         """All trials."""
-        return Ledger.read(self.storage.get_all_trials(self.study, deepcopy=False))
+        return Assignments.read(self.storage.get_all_trials(self.study, deepcopy=False))
 
     def id(self, number: int) -> int:
         """The storage's own name of a trial."""
@@ -50,7 +52,7 @@ class Desk:
     def beat(self) -> None:
         """Write a sign of life, where anybody looks for one and it is time."""
         if not self.alone:
-            self._pulse.beat()
+            self._heartbeat.beat()
 
     def bury(self, mine: Container[int]) -> None:
         """Mark the trials of dead workers as lost; of several workers that see a death, one does it."""
@@ -58,10 +60,10 @@ class Desk:
         if not running:
             return
         attrs = self.attrs()
-        pulses = {key.removeprefix(_PULSE): n for key, n in attrs.items() if key.startswith(_PULSE)}
+        heartbeats = {key.removeprefix(_HEARTBEAT): n for key, n in attrs.items() if key.startswith(_HEARTBEAT)}
         # one that nobody has signed: its worker may have died between taking and signing it
         owners = {e.number: e.trial.user_attrs.get("worker") or f"unsigned {e.number}" for e in running}
-        dead = {owner for owner in set(owners.values()) if self._watch.dead(owner, pulses)}
+        dead = {owner for owner in set(owners.values()) if self._watch.dead(owner, heartbeats)}
         for number, owner in owners.items():
             if owner in dead:
                 self.end(number, "FAIL", {"lost": True})
@@ -90,10 +92,10 @@ class Desk:
         )
         return self.storage.get_trial_number_from_id(self.storage.create_new_trial(self.study, template))
 
-    def add_retry(self, index: int, book: Ledger) -> int:
+    def add_retry(self, index: int, assignments: Assignments) -> int:
         """Another running trial, this worker's, for an index whose trials were all lost; its number."""
-        round_ = max(entry.round for entry in book.entries if entry.index == index)
-        return self.add(index, round_, book.earlier(index), state="RUNNING")
+        round_ = max(entry.round for entry in assignments.entries if entry.index == index)
+        return self.add(index, round_, assignments.earlier(index), state="RUNNING")
 
     def write_point(self, entry: Entry, proposer: "Proposer") -> None:
         """Settle which point a trial tries."""
@@ -159,13 +161,13 @@ def find_or_create(opened: "BaseStorage", name: str, defined: dict[str, Any]) ->
     return id_
 
 
-def set_count(desk: Desk, sweep: Sweep, count: int | None) -> None:
+def set_count(writer: TrialWriter, sweep: Sweep, count: int | None) -> None:
     """Keep how many points are to be tried: `count`; None: as before, else run_cap, else the whole grid, else 50."""
-    before = desk.attrs().get("count")
+    before = writer.attrs().get("count")
     wanted = count or before or sweep.run_cap
     if sweep.method == "grid":
         size = sweep.space.grid_size()
         wanted = min(wanted or size, size)
     wanted = wanted or DEFAULT
     if wanted != before:
-        desk.storage.set_study_user_attr(desk.study, "count", wanted)
+        writer.storage.set_study_user_attr(writer.study, "count", wanted)

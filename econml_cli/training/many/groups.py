@@ -1,4 +1,4 @@
-"""Fits under way, and the units in which they are trained: one by itself, or several of one shape side by side."""
+"""Fits under way, and the groups in which they are trained: one by itself, or several of one shape side by side."""
 
 import contextlib
 from collections.abc import Iterator, Sequence
@@ -7,7 +7,7 @@ from typing import Protocol
 
 from econml_cli.training.loop.stack import Stack
 from econml_cli.training.loop.trainer import Chunk, Trainer
-from econml_cli.training.many.requests import Order
+from econml_cli.training.many.requests import Request
 from econml_cli.training.run.recorder import Recording
 from econml_cli.training.setup.setup import Setup
 from econml_cli.training.step.epoch import RUNNING, Carry
@@ -21,7 +21,7 @@ class Fit:
     `trainer` is at its start, or where a checkpoint has it; `resumed` tells which.
     """
 
-    order: Order
+    request: Request
     setup: Setup
     recording: Recording
     close: contextlib.ExitStack
@@ -29,19 +29,19 @@ class Fit:
     resumed: bool
     metrics: dict[str, float] = field(default_factory=dict)
 
-    def log(self, chunk: Chunk, unit: "Unit") -> None:
+    def log(self, chunk: Chunk, group: "Group") -> None:
         """Record a chunk."""
-        self.recording.log(chunk, lambda: unit.carry(self))
+        self.recording.log(chunk, lambda: group.carry(self))
         if not len(chunk.rows):
             return
         best = self.metrics.get("val_loss")
         self.metrics = {name: value for name, value in chunk.rows[-1].items() if name != "epoch"}
-        if self.order.config.trainer.patience:  # early stopping keeps the best weights
+        if self.request.config.trainer.patience:  # early stopping keeps the best weights
             lowest = float(str(chunk.rows.columns["val_loss"].min()))  # through str, as the rows
             self.metrics["val_loss"] = lowest if best is None else min(lowest, best)
 
 
-class Unit(Protocol):
+class Group(Protocol):
     """What trains some fits together."""
 
     fits: list[Fit]
@@ -65,18 +65,18 @@ class Single:
         self.seconds_per_epoch: float | None = None
 
     def run(self, until: int) -> Iterator[list[tuple[Fit, Chunk]]]:
-        """As `Unit`."""
+        """As `Group`."""
         done = int(self._trainer.carry.epoch)
         for chunk in self._trainer.run(done, self._trainer.options.checkpoint_every, until):
             self.seconds_per_epoch = chunk.seconds / max(1, len(chunk.rows))
             yield [(self.fits[0], chunk)]
 
     def carry(self, fit: Fit) -> Carry:
-        """As `Unit`."""
+        """As `Group`."""
         return self._trainer.carry
 
     def drop(self, fit: Fit) -> None:
-        """As `Unit`: nobody calls `run` again."""
+        """As `Group`: nobody calls `run` again."""
 
 
 class Together:
@@ -88,18 +88,18 @@ class Together:
         self.seconds_per_epoch: float | None = None
 
     def run(self, until: int) -> Iterator[list[tuple[Fit, Chunk]]]:
-        """As `Unit`."""
+        """As `Group`."""
         for chunks in self._stack.run(until):
             longest = max(chunks.values(), key=lambda chunk: len(chunk.rows))
             self.seconds_per_epoch = longest.seconds / max(1, len(longest.rows))
             yield [(self.fits[member], chunk) for member, chunk in chunks.items()]
 
     def carry(self, fit: Fit) -> Carry:
-        """As `Unit`."""
+        """As `Group`."""
         return self._stack.carry(self.fits.index(fit))
 
     def drop(self, fit: Fit) -> None:
-        """As `Unit`."""
+        """As `Group`."""
         self._stack.drop(self.fits.index(fit))
 
     def apart(self) -> list[Single]:
@@ -113,4 +113,4 @@ class Together:
 
 def is_over(at: Chunk | Carry, fit: Fit) -> bool:
     """Whether a fit that is there has ended: it has stopped or diverged, or made its last epoch."""
-    return int(at.status) != RUNNING or int(at.epoch) >= fit.order.config.trainer.num_epochs
+    return int(at.status) != RUNNING or int(at.epoch) >= fit.request.config.trainer.num_epochs

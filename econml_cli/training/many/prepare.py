@@ -9,7 +9,7 @@ from econml_cli.storage import checkpoint
 from econml_cli.training.fit import check, continued
 from econml_cli.training.loop.trainer import Trainer
 from econml_cli.training.many.groups import Fit
-from econml_cli.training.many.requests import Order
+from econml_cli.training.many.requests import Request
 from econml_cli.training.precision import precision
 from econml_cli.training.run import provenance
 from econml_cli.training.run.recorder import Recording, no_sinks
@@ -24,7 +24,7 @@ class Preparer:
         self.programs = Programs()
         self._workshop = Workshop()
 
-    def prepare(self, order: Order, *, alone: bool = True) -> Fit | str:
+    def prepare(self, request: Request, *, alone: bool = True) -> Fit | str:
         """The fit, ready to train and recorded from now on; or why it cannot be made, in a sentence.
 
         `alone`: it is trained by a program of its own, which is compiled now.
@@ -32,14 +32,14 @@ class Preparer:
         Raises:
             OSError, RunError: its run directory cannot be written.
         """
-        with precision(order.config.trainer.precision):
-            if order.config.trainer.members > 1:
+        with precision(request.config.trainer.precision):
+            if request.config.trainer.members > 1:
                 return "a sweep trains one member a trial: leave --members out, and sweep over seed"
             try:
-                setup = self._workshop.assemble(order.config)
+                setup = self._workshop.assemble(request.config)
                 check(setup)
                 trainer = Trainer(setup, self.programs)
-                run = _resumable(order)
+                run = _resumable(request)
                 if run is not None:
                     continued(run, setup, trainer)
                 if alone or run is not None:
@@ -48,36 +48,36 @@ class Preparer:
                 raise
             except Exception as error:
                 return reason_of(error)
-            return _record(order, setup, trainer, run)
+            return _record(request, setup, trainer, run)
 
 
-def _record(order: Order, setup: Setup, trainer: Trainer, run: directory.Run | None) -> Fit:
+def _record(request: Request, setup: Setup, trainer: Trainer, run: directory.Run | None) -> Fit:
     """The fit with its run directory: the one of an interrupted attempt, or a new one."""
     started, done = time.perf_counter(), int(trainer.carry.epoch)
     resumed = run is not None
     if run is None:
-        more = {"sweep": dict(order.manifest)} if order.manifest else {}
-        run = directory.create(order.directory, provenance.files(setup, None, **more), force=True)
+        more = {"sweep": dict(request.manifest)} if request.manifest else {}
+        run = directory.create(request.directory, provenance.files(setup, None, **more), force=True)
     with contextlib.ExitStack() as close:
         close.enter_context(directory.training_lock(run))
         if resumed:
             (run.path / "summary.json").unlink(missing_ok=True)
             run.update_manifest(status="running", process=directory.this_process())
         recording = close.enter_context(Recording(run, setup, trainer.program, no_sinks, done, started))
-        fit = Fit(order, setup, recording, close.pop_all(), trainer, resumed)
+        fit = Fit(request, setup, recording, close.pop_all(), trainer, resumed)
     rows = [row for row in run.metrics() if row["epoch"] <= done] if resumed else []
     if rows:
         fit.metrics = {name: value for name, value in rows[-1].items() if name != "epoch"}
-        if order.config.trainer.patience:
+        if request.config.trainer.patience:
             fit.metrics["val_loss"] = min(row["val_loss"] for row in rows)
     return fit
 
 
-def _resumable(order: Order) -> directory.Run | None:
+def _resumable(request: Request) -> directory.Run | None:
     """The run that an interrupted attempt at this fit has left, if it can be continued."""
-    run = directory.Run(order.directory)
+    run = directory.Run(request.directory)
     with contextlib.suppress(RunError, CheckpointError):
-        if run.status() in ("interrupted", "killed", "running") and run.config() == order.config:
+        if run.status() in ("interrupted", "killed", "running") and run.config() == request.config:
             checkpoint.load(run.checkpoints)
             return run
     return None

@@ -11,7 +11,7 @@ Kind = Literal["progress", "paused", "ended", "failed"]
 
 
 @dataclass(frozen=True)
-class Order:
+class Request:
     """One fit to be made: a number to know it by, its config, its run directory, and what its manifest should add."""
 
     number: int

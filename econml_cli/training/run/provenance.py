@@ -61,8 +61,9 @@ def _manifest(setup: Setup, command: str | None) -> dict[str, Any]:
 
 
 def _own_code(config: FitConfig) -> dict[str, dict[str, str]]:
-    """Where a model or a problem of the user's own came from (a copy is kept in the run's `source`, to be read)."""
-    found = {"model": own_code.origin(config.model), "problem": own_code.origin(config.problem)}
+    """Where what is of the user's own came from (a copy is kept in the run's `source`, to be read)."""
+    named = {"model": config.model, "problem": config.problem, "loss": getattr(config.problem_options, "loss", None)}
+    found = {kind: own_code.origin(str(name)) for kind, name in named.items()}
     return {kind: origin for kind, origin in found.items() if origin is not None}
 
 

@@ -12,10 +12,8 @@ from econml_cli.options.trainer import SECOND_ORDER
 from econml_cli.problems.base import Batch
 from econml_cli.problems.known import has_residual, residual
 from econml_cli.training.setup.setup import Setup, available_memory, num_params
-from econml_cli.training.step.least_squares import memory
+from econml_cli.training.setup.squared_error import TOLERANCE, are_proportional, first_rows, is_squared_error
 
-#: observations that the residuals are tried on, and by how much what is computed twice may differ, relatively
-TRIED, TOLERANCE = 4, 1e-3
 FIRST_ORDER = "--optimizer adam"
 
 
@@ -58,7 +56,7 @@ def check_structure(setup: Setup) -> None:
 
 def check_least_squares(setup: Setup) -> None:
     """Refuse for lm what only numbers tell: a loss that is not the mean square of the residuals, residuals of one
-    observation that depend on another, a penalty, or a Jacobian that does not fit into memory.
+    observation that depend on another, a penalty, weights, or a Jacobian that does not fit into memory.
 
     Raises:
         ConfigError: any of these.
@@ -67,15 +65,17 @@ def check_least_squares(setup: Setup) -> None:
         return
     instead = f"use --optimizer lbfgs, or {FIRST_ORDER}"
     problem = f"problem {setup.config.problem}"
-    tried = jax.tree.map(lambda leaf: leaf[:TRIED], setup.train)
-    found = jax.device_get(_try(setup, tried))
+    if setup.train.w is not None:
+        raise ConfigError(f"--optimizer lm weighs observations alike, and those of {problem} have weights; {instead}.")
+    found = jax.device_get(_try(setup, first_rows(setup.train)))
     if found["penalty"] != 0:
         raise ConfigError(
             f"--optimizer lm minimises squared residuals alone, and model {setup.config.model} adds a penalty to them; "
             f"set its weight to 0, or {instead}."
         )
-    squares, losses = np.mean(np.square(found["together"]), axis=1), found["losses"]
-    if not np.allclose(losses * np.sum(squares), squares * np.sum(losses), rtol=TOLERANCE):
+    squares = np.mean(np.square(found["together"]), axis=1)
+    own_residual = hasattr(setup.problem, "residual")
+    if not are_proportional(found["losses"], squares) or not (own_residual or is_squared_error(setup)):
         raise ConfigError(
             f"--optimizer lm minimises the mean square of the residuals, and the loss of {problem} is another; "
             f"{instead}."
@@ -94,6 +94,11 @@ def check_least_squares(setup: Setup) -> None:
             f"{num_params(setup.model):,} parameters, more than the {there / 1e9:,.0f} GB that are free here; "
             f"{instead}."
         )
+
+
+def memory(num_residuals: int, num_params: int, itemsize: int) -> int:
+    """Bytes that a step needs: the Jacobian, its transpose and its derivative, and the matrix that is factored."""
+    return itemsize * (4 * num_residuals * num_params + 3 * min(num_residuals, num_params) ** 2)
 
 
 def _random(model: Any) -> bool:

@@ -18,6 +18,7 @@ from flax import nnx
 from econml_cli.config.fit_config import TrainerOptions
 from econml_cli.problems.base import Batch
 from econml_cli.problems.known import residual
+from econml_cli.problems.means import mean, product, total
 from econml_cli.training.setup.second_order_checks import check_structure
 from econml_cli.training.setup.setup import Setup, arrays_of, with_arrays
 from econml_cli.training.step.optimizers import hyperparameters, optimizer, schedule
@@ -77,14 +78,20 @@ class Inputs:
     val: Any
 
 
-#: the observations of an epoch: one batch, or [batches, size, ...] and the weights of each, None where all are 1
+#: the observations of an epoch: one batch, or [batches, size, ...]; and 0 for what only fills up the last one, else 1
+#: (None where nothing does)
 Batches = tuple[Batch, jax.Array | None]
 
 
 def inputs_of(setup: Setup) -> Inputs:
     """The inputs of one fit."""
-    scale = jnp.asarray(setup.problem.loss_scale, float)
-    return Inputs(hyperparameters(setup.config.trainer), arrays_of(setup.problem), scale, setup.train, setup.val)
+    scale, train = jnp.asarray(setup.problem.loss_scale, float), weighing_one(setup.train)
+    return Inputs(hyperparameters(setup.config.trainer), arrays_of(setup.problem), scale, train, setup.val)
+
+
+def weighing_one(batch: Batch) -> Batch:
+    """A sample with weights of mean 1: the sum over some of it, over its size, is their share of the weighted mean."""
+    return batch if batch.w is None else dataclasses.replace(batch, w=batch.w / mean(batch.w))
 
 
 def num_batches(n: int, batch_size: int) -> tuple[int, int]:
@@ -124,7 +131,7 @@ class Epoch:
     def shuffle(self, key: jax.Array, train: Batch) -> tuple[jax.Array, Batches]:
         """(the key of the next epoch, the sample in random order, cut in batches).
 
-        The weights are 0 on the padding of the last batch, which so counts with its true size.
+        The second of `Batches` is 0 on the padding of the last batch, which so counts with its true size.
         """
         if self.batches == 1:
             return key, (train, None)
@@ -134,22 +141,22 @@ class Epoch:
         if padded > self.n:
             order = jnp.concatenate([order, order[: padded - self.n]])
         cut = jax.tree.map(lambda a: a[order].reshape(self.batches, self.size, *a.shape[1:]), train)
-        weights = None
+        counts = None
         if padded > self.n:
-            weights = (jnp.arange(padded) < self.n).astype(float).reshape(self.batches, self.size)
-        return key, (cut, weights)
+            counts = (jnp.arange(padded) < self.n).astype(float).reshape(self.batches, self.size)
+        return key, (cut, counts)
 
     def __call__(self, carry: Carry, inputs: Inputs, key: jax.Array, batches: Batches) -> tuple[Carry, dict[str, Any]]:
         """The position after one epoch over `batches`, with `key` for the next one, and the metrics of the epoch."""
         tx, problem = self.optimizer(inputs.hyper), with_arrays(self.problem, inputs.arrays)
         learner: Any = (carry.params, carry.other, carry.opt_state)
         if self.batches == 1:
-            learner, total = self.step(tx, problem, learner, batches)
+            learner, summed = self.step(tx, problem, learner, batches)
         else:
             learner, totals = jax.lax.scan(lambda c, b: self.step(tx, problem, c, b), learner, batches)
-            total = jnp.sum(totals)
+            summed = jnp.sum(totals)
         params, other, opt_state = learner
-        train_loss = total / self.n
+        train_loss = summed / self.n
         rate = inputs.hyper["lr"] * schedule(self.options, self.batches)(carry.epoch * self.batches)
         metrics = {"train_loss": train_loss * inputs.loss_scale, "lr": jnp.asarray(rate, float)}
         finite = jnp.isfinite(train_loss) & _all_finite(params)
@@ -190,9 +197,9 @@ class Epoch:
         def loss(params: Any) -> Any:
             return self._batch_loss(problem, params, other, *batch)
 
-        (_, (total, other)), grads = jax.value_and_grad(loss, has_aux=True)(params)
+        (_, (summed, other)), grads = jax.value_and_grad(loss, has_aux=True)(params)
         updates, opt_state = tx.update(grads, opt_state, params)
-        return (optax.apply_updates(params, updates), other, opt_state), total
+        return (optax.apply_updates(params, updates), other, opt_state), summed
 
     def _whole(self, method: SecondOrder, problem: Any, learner: Any, batch: Batch) -> tuple[Any, jax.Array]:
         """`step` by a second-order method on the whole sample."""
@@ -205,21 +212,21 @@ class Epoch:
             return residual(problem, nnx.merge(self.graphdef, params, other, copy=True), batch)
 
         after, search, value = method.step(params, search, objective, residuals, batch)
-        total = self._batch_loss(problem, params, other, batch, None)[1][0] if self.penalised else value * self.n
-        return (after, other, search), total
+        summed = self._batch_loss(problem, params, other, batch, None)[1][0] if self.penalised else value * self.n
+        return (after, other, search), summed
 
-    def _batch_loss(self, problem: Any, params: Any, other: Any, batch: Batch, weights: jax.Array | None) -> Any:
+    def _batch_loss(self, problem: Any, params: Any, other: Any, batch: Batch, counts: jax.Array | None) -> Any:
         """Sum of the losses over the size of a full batch: the last, incomplete batch makes a step in proportion, so
         that every observation weighs the same in an epoch. A model's penalty is added, and not reported."""
         # a copy: the random numbers of dropout count on, and may not do so in variables from outside the gradient
         model = nnx.merge(self.graphdef, params, other, copy=True)
         losses = problem.loss(model, batch)
-        total = jnp.sum(losses if weights is None else losses * weights)
-        objective = total / losses.shape[0]
+        summed = total(losses, product(counts, batch.w))
+        objective = summed / losses.shape[0]
         if hasattr(model, "penalty"):
-            share = 1.0 if weights is None else jnp.sum(weights) / losses.shape[0]
+            share = 1.0 if counts is None else jnp.sum(counts) / losses.shape[0]
             objective += share * model.penalty(batch.x)
-        return objective, (total, nnx.state(model, nnx.Not(nnx.Param)))
+        return objective, (summed, nnx.state(model, nnx.Not(nnx.Param)))
 
     def _risk(self, problem: Any, params: Any, other: Any, batch: Batch) -> jax.Array:
         model = nnx.merge(self.graphdef, params, other)
@@ -246,12 +253,13 @@ def _all_finite(tree: Any) -> jax.Array:
 
 
 def mean_loss(loss: Callable[[Batch], jax.Array], batch: Batch) -> jax.Array:
-    """The mean of `loss` (observations -> [n]) over a sample, in blocks, so that memory does not grow with it."""
+    """The weighted mean of `loss` (observations -> [n]) over a sample, in blocks: memory does not grow with it."""
     n = jax.tree.leaves(batch)[0].shape[0]
     if n <= BLOCK:
-        return jnp.mean(loss(batch))
+        return mean(loss(batch), batch.w)
     full = n - n % BLOCK
     blocks = jax.tree.map(lambda leaf: leaf[:full].reshape(-1, BLOCK, *leaf.shape[1:]), batch)
-    total = jnp.sum(jax.lax.map(lambda block: jnp.sum(loss(block)), blocks))
+    summed = jnp.sum(jax.lax.map(lambda block: total(loss(block), block.w), blocks))
     rest = jax.tree.map(lambda leaf: leaf[full:], batch)
-    return (total + (jnp.sum(loss(rest)) if n > full else 0)) / n
+    summed = summed + (total(loss(rest), rest.w) if n > full else 0)
+    return summed / (n if batch.w is None else jnp.sum(batch.w))

@@ -74,8 +74,3 @@ def stacked(residual: Residual, unravel: Callable[[jax.Array], Any], batch: Batc
     function = jax.custom_jvp(values)
     function.defjvp(lambda at, towards: (values(at[0]), jacobian(at[0]) @ towards[0]))
     return function
-
-
-def memory(num_residuals: int, num_params: int, itemsize: int) -> int:
-    """Bytes that a step needs: the Jacobian, its transpose and its derivative, and the matrix that is factored."""
-    return itemsize * (4 * num_residuals * num_params + 3 * min(num_residuals, num_params) ** 2)

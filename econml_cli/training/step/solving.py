@@ -11,11 +11,10 @@ from flax import nnx
 
 from econml_cli.errors import ConfigError
 from econml_cli.options.own_modules import first_line
+from econml_cli.problems import losses
 from econml_cli.training.setup.setup import Setup
+from econml_cli.training.setup.squared_error import is_squared_error
 from econml_cli.training.step.epoch import DIVERGED, SOLVED, Carry, Inputs
-
-#: tasks whose loss is squared error
-SQUARED_ERROR = ("regression", "reconstruction")
 
 
 @dataclass(frozen=True)
@@ -28,18 +27,24 @@ class Solution:
 
 
 def check_solvable(setup: Setup) -> None:
-    """Raise ConfigError where a model is to be solved by least squares and the loss is another.
+    """Raise ConfigError where a model is to be solved by least squares and the loss is another, or has weights.
 
     A problem that has a `solve(model, batch)` of its own says itself which models it can solve.
     """
-    if setup.solved and setup.problem.task not in SQUARED_ERROR and not hasattr(setup.problem, "solve"):
-        classifies = setup.problem.task in ("binary", "multiclass")
-        loss = "cross-entropy" if classifies else "not the squared error of a target"
-        trains = "train it with --solver gradient, or " if hasattr(setup.config.model_options, "solver") else ""
-        raise ConfigError(
-            f"Model {setup.config.model} is solved by least squares, but the loss of problem {setup.config.problem} is "
-            f"{loss}; {trains}choose another model."
-        )
+    if not setup.solved or hasattr(setup.problem, "solve"):
+        return
+    if not is_squared_error(setup):
+        row = losses.of(setup.problem)
+        wrong = f"the loss of problem {setup.config.problem} is "
+        wrong += row.called if not row.least_squares else "not squared error, as a few observations show"
+    elif setup.train.w is not None:
+        wrong = f"the observations of problem {setup.config.problem} have weights, which it leaves out"
+    else:
+        return
+    trains = "train it with --solver gradient, or " if hasattr(setup.config.model_options, "solver") else ""
+    raise ConfigError(
+        f"Model {setup.config.model} is solved by least squares, but {wrong}; {trains}choose another model."
+    )
 
 
 def solve(setup: Setup, program: Any, inputs: Inputs, carry: Carry) -> Solution:
@@ -59,9 +64,9 @@ def solve(setup: Setup, program: Any, inputs: Inputs, carry: Carry) -> Solution:
         raise ConfigError(f"Model {setup.config.model} cannot be solved: {first_line(error)}.") from error
     _, params, other = nnx.split(model, nnx.Param, ...)
     parts = {"train": setup.train} | ({} if setup.val is None else {"val": setup.val})
-    losses = jax.device_get(program.measure(nnx.state(model), inputs, parts))
-    row = {f"{name}_loss": np.asarray([loss]) for name, loss in losses.items()}
-    if not all(np.isfinite(loss) for loss in losses.values()):
+    found = jax.device_get(program.measure(nnx.state(model), inputs, parts))
+    row = {f"{name}_loss": np.asarray([loss]) for name, loss in found.items()}
+    if not all(np.isfinite(loss) for loss in found.values()):
         return Solution(dataclasses.replace(carry, status=jnp.int32(DIVERGED)), row, report)
     solved = dataclasses.replace(
         carry,

@@ -66,6 +66,7 @@ def price(problem, zeta):
     return sequence(np.asarray(problem.truth(jnp.asarray(t[:, None])))[:, 0] + zeta * problem.p.beta**-t)
 
 
+@pytest.mark.slow
 def test_the_fundamental_price_has_no_residual_and_passes():
     with precision("float64"):
         problem = AssetPricing()
@@ -133,6 +134,7 @@ def test_with_full_depreciation_a_constant_share_is_saved():
     np.testing.assert_allclose(k[1:], 0.36 * 0.96 * k[:-1] ** 0.36, rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_the_saddle_path_has_no_residual_and_passes():
     with precision("float64"):
         for problem in (Growth(), Growth(g=0.02, k0=3.0)):
@@ -151,6 +153,7 @@ def test_the_truth_of_growth_is_the_reference_in_either_precision():
             np.testing.assert_allclose(truth[:, 0], SEQUENCE[:, 1], rtol=tolerance)
 
 
+@pytest.mark.slow
 def test_the_loss_of_growth_is_that_of_the_text():
     """1/2 mean(euler^2) + 1/2 (k(0) - k_0)^2, from a k(t) whose consumption and returns are computed by hand."""
     with precision("float64"):
@@ -183,6 +186,7 @@ def test_capital_that_is_never_eaten_has_no_residual_and_is_failed(share):
     assert found["failed"].startswith("stability (saddle_error")
 
 
+@pytest.mark.slow
 def test_consumption_below_zero_is_penalised_reported_and_finite():
     with precision("float64"):
         problem = Growth()
@@ -196,6 +200,7 @@ def test_consumption_below_zero_is_penalised_reported_and_finite():
         assert gradient(jnp.array([-1.0, 1.0, 1.0]))[0] < 0 and gradient(jnp.array([1.0, -1.0, 1.0]))[1] > 0
 
 
+@pytest.mark.slow
 def test_a_short_horizon_does_not_ask_the_path_to_be_at_its_end():
     """After 8 periods the exact path is 20 % below the steady state, and passes."""
     with precision("float64"):
@@ -215,6 +220,7 @@ def test_the_exact_policy_is_that_of_the_reference_in_either_precision():
             np.testing.assert_allclose(truth[:, 0], POLICY[:, 1], rtol=tolerance)
 
 
+@pytest.mark.slow
 def test_the_exact_policy_has_no_residual_and_passes():
     with precision("float64"):
         problem = GrowthPolicy()
@@ -257,6 +263,7 @@ def reaches_its_bars(problem, seed, in_sample=1e-3, all_of_it=3e-3):
     assert passed(found) and "failed" not in found
 
 
+@pytest.mark.slow
 def test_growth_policy_is_solved_to_its_bars_by_its_recipe():
     reaches_its_bars("growth_policy", 42, all_of_it=2e-3, in_sample=2e-3)
 

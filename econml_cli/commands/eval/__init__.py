@@ -1,0 +1,46 @@
+"""`econml eval`: the evaluation of runs, and the questions that are commands of their own, a file each."""
+
+from pathlib import Path
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from econml_cli.commands.eval import compare, effects, learning_curve, partial_dependence, risk, runs
+from econml_cli.commands.eval.shared import told
+
+#: how the group calls the evaluation itself, which has no name on the command line
+ITSELF = "[RUN]..."
+QUESTIONS = (risk.COMMAND, learning_curve.COMMAND, effects.COMMAND, partial_dependence.COMMAND, compare.COMMAND)
+
+
+class EvalGroup(TyperGroup):
+    """`econml eval risk` is a question; any other first word is a run, or an option, of `econml eval [RUN]...`."""
+
+    def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
+        """The context of the group where a question follows, else that of the evaluation itself."""
+        asked = args[0] if args else ""
+        if asked in self.questions():
+            if not extra.get("resilient_parsing") and (Path(asked) / "manifest.json").is_file():
+                told(f"'{asked}' is read as a question; the run of that name is ./{asked}")
+            return super().make_context(info_name, args, parent, **extra)
+        if extra.get("resilient_parsing") and not args:  # the word that is completed may become either
+            return super().make_context(info_name, args, parent, **extra)
+        return self.commands[ITSELF].make_context(info_name, args, parent, **extra)
+
+    def questions(self) -> list[str]:
+        """The names of the questions."""
+        return [name for name in self.commands if name != ITSELF]
+
+    def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
+        """Questions, and options of the evaluation itself."""
+        itself = self.commands[ITSELF]
+        with itself.make_context(ctx.info_name, [], ctx.parent, resilient_parsing=True) as inner:
+            options = itself.shell_complete(inner, incomplete)
+        return [found for found in super().shell_complete(ctx, incomplete) if found.value != ITSELF] + options
+
+
+app = typer.Typer(cls=EvalGroup, help="Evaluate fitted runs, and ask them questions of their own.")
+runs.COMMAND.add_to(app, ITSELF)
+for command in QUESTIONS:
+    command.add_to(app)

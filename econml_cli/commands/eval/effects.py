@@ -1,0 +1,57 @@
+"""`econml eval effects [RUN]`: average partial effects of the features."""
+
+from pathlib import Path
+
+from econml_cli.commands.common import RUN, CheckpointOptions, LookupOptions
+from econml_cli.commands.declared import Command
+from econml_cli.commands.eval import shared
+from econml_cli.commands.eval.shared import (
+    DATA,
+    OUTPUT,
+    UNCERTAINTY,
+    BootstrapOptions,
+    ChangeOptions,
+    FormOptions,
+    RowOptions,
+)
+
+
+def effects(
+    run: str | None,
+    rows: RowOptions,
+    changes: ChangeOptions,
+    weights: CheckpointOptions,
+    lookup: LookupOptions,
+    bootstrap: BootstrapOptions,
+    output: FormOptions,
+) -> None:
+    """Average the partial effect of each feature over the rows, in its own units, beside OLS or logit.
+
+    The coefficients of OLS or a logit, with classical standard errors, need `pip install "econml-cli[stats]"`.
+    """
+    from econml_cli.runs import directory
+    from econml_cli.training import compilation_cache
+
+    around = shared.intervals(bootstrap)
+    chosen = directory.find(run, Path(lookup.runs_dir)).of_member(weights.member)
+    sample = shared.sample(rows, changes, weights)
+    compilation_cache.enable()
+
+    from econml_cli.evaluation.marginal import effects as marginal
+
+    shared.show({"effects": marginal.effects(chosen, **sample, **around)}, output.form)
+
+
+COMMAND = Command(
+    "econml eval effects",
+    effects,
+    (
+        (DATA, RowOptions),
+        (DATA, ChangeOptions),
+        (DATA, CheckpointOptions),
+        (DATA, LookupOptions),
+        (UNCERTAINTY, BootstrapOptions),
+        (OUTPUT, FormOptions),
+    ),
+    (RUN,),
+)

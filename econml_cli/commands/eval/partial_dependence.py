@@ -1,0 +1,90 @@
+"""`econml eval partial-dependence [RUN] --column NAME`: the mean prediction at each value of a column."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from econml_cli.commands.common import RUN, CheckpointOptions, LookupOptions, path_of
+from econml_cli.commands.declared import Command
+from econml_cli.commands.eval import shared
+from econml_cli.commands.eval.shared import (
+    DATA,
+    OUTPUT,
+    UNCERTAINTY,
+    BootstrapOptions,
+    ChangeOptions,
+    FormOptions,
+    RowOptions,
+)
+from econml_cli.options.fields import option
+
+
+@dataclass(frozen=True)
+class ColumnOption:
+    """Of what."""
+
+    column: tuple[str, ...] = option(
+        None, "the column that is moved; may be repeated", metavar="NAME", required=True, repeated=True
+    )
+
+
+@dataclass(frozen=True)
+class PlotOption:
+    """The figure."""
+
+    plot: str | None = option(
+        None, "draw a panel for each column in FILE (.png, .pdf, .svg), replaced if it exists", metavar="FILE"
+    )
+
+
+def partial_dependence(
+    run: str | None,
+    asked: ColumnOption,
+    rows: RowOptions,
+    changes: ChangeOptions,
+    weights: CheckpointOptions,
+    lookup: LookupOptions,
+    bootstrap: BootstrapOptions,
+    output: FormOptions,
+    figure: PlotOption,
+) -> None:
+    """Move one column over its values, all others as they are: the mean prediction, with 95 % intervals."""
+    from econml_cli.runs import directory
+    from econml_cli.training import compilation_cache
+
+    around, plot = shared.intervals(bootstrap), path_of(figure.plot)
+    shared.check_plot(plot)
+    chosen = directory.find(run, Path(lookup.runs_dir)).of_member(weights.member)
+    sample = shared.sample(rows, changes, weights)
+    compilation_cache.enable()
+
+    from econml_cli.evaluation.marginal.partial_dependence import partial_dependences
+
+    found = partial_dependences(chosen, asked.column, **sample, **around)
+    shared.show({"partial_dependence": found}, output.form)
+    if plot is not None:  # after the answer, which a figure that fails must not take with it
+        draw(found, plot)
+
+
+def draw(found: Any, plot: Path) -> None:
+    """The panels."""
+    from econml_cli.evaluation.marginal.partial_dependence import figure
+
+    shared.save_figure(figure(found), plot)
+
+
+COMMAND = Command(
+    "econml eval partial-dependence",
+    partial_dependence,
+    (
+        (DATA, ColumnOption),
+        (DATA, RowOptions),
+        (DATA, ChangeOptions),
+        (DATA, CheckpointOptions),
+        (DATA, LookupOptions),
+        (UNCERTAINTY, BootstrapOptions),
+        (OUTPUT, FormOptions),
+        (OUTPUT, PlotOption),
+    ),
+    (RUN,),
+)

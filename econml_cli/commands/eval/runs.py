@@ -1,0 +1,217 @@
+"""`econml eval [RUN]...`: losses, metrics with intervals, and errors against the truth, of fitted runs."""
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from econml_cli.commands.common import RUNS, CheckpointOptions, LookupOptions, path_of
+from econml_cli.commands.declared import Command
+from econml_cli.commands.eval import former, shared
+from econml_cli.commands.eval.former import FormerOptions
+from econml_cli.commands.eval.shared import (
+    DATA,
+    OUTPUT,
+    UNCERTAINTY,
+    BootstrapOptions,
+    ChangeOptions,
+    DrawOptions,
+    FormOptions,
+    RowOptions,
+    told,
+)
+from econml_cli.errors import ConfigError, RunError, UnstableError, plural
+from econml_cli.options.fields import option
+
+
+@dataclass(frozen=True)
+class WriteOptions:
+    """What is written, or drawn, besides."""
+
+    predictions: str | None = option(
+        None,
+        "also write the rows with their predictions here (.csv, .csv.gz, .tsv, .parquet), replaced if it exists",
+        metavar="FILE",
+    )
+    plot: str | None = option(
+        None,
+        "draw the fit against the truth or the data, its residuals, and convergence (.png, .pdf, .svg), replaced if it "
+        "exists",
+        metavar="FILE",
+    )
+    sort: str | None = option(
+        None,
+        "sort several runs by this column of the CSV; -COLUMN: descending (default: test_loss)",
+        metavar="COLUMN",
+    )
+
+
+@dataclass(frozen=True)
+class FreshOptions:
+    """The population risk, which is asked for."""
+
+    draws: int | None = option(
+        None,
+        "fresh draws that estimate the population risk (simulated problems); 0: none (default: 0)",
+        ge=0,
+        metavar="N",
+    )
+    draw_seed: int | None = option(
+        None, "seed of the fresh draws, and of the paths (0)", ge=0, lt=2**32, metavar="SEED"
+    )
+
+
+@dataclass(frozen=True)
+class PathOptions:
+    """The test of Den Haan and Marcet."""
+
+    den_haan_marcet: bool = option(
+        False, "test on simulated paths whether what is known predicts the Euler errors (models with shocks)"
+    )
+    periods: int | None = option(None, "periods of each of its paths (3000)", ge=1, metavar="N")
+    paths: int | None = option(None, "how many paths it has (100)", ge=1, metavar="N")
+
+
+def evaluate(
+    runs: list[str] | None,
+    rows: RowOptions,
+    changes: ChangeOptions,
+    weights: CheckpointOptions,
+    lookup: LookupOptions,
+    bootstrap: BootstrapOptions,
+    fresh: FreshOptions,
+    simulated: PathOptions,
+    written: WriteOptions,
+    output: FormOptions,
+    asked: FormerOptions,
+) -> None:
+    """Evaluate fitted runs: train, val and test loss, errors against the truth, metrics with 95 % intervals.
+
+    Several runs make one table, sorted by test loss; an ensemble is told across its members.
+
+    `econml eval QUESTION RUN` answers a question of its own:
+    risk, learning-curve, effects, partial-dependence, compare.
+    A run of such a name is ./risk.
+    """
+    from econml_cli.runs import directory
+
+    where, plot, predictions = Path(lookup.runs_dir), path_of(written.plot), path_of(written.predictions)
+    chosen = [directory.find(name, where).of_member(weights.member) for name in (runs or (None,))]
+    _refuse(len(chosen), asked, predictions, plot, changes, simulated)
+    asked.check(len(chosen), output.form, plot is not None)
+    around = shared.intervals(bootstrap)
+    shared.check_plot(plot)
+
+    from econml_cli.evaluation import predictions as predicted
+    from econml_cli.evaluation.opened import open_run
+    from econml_cli.training import compilation_cache
+
+    compilation_cache.enable()
+    if predictions is not None:
+        predicted.check_output(predictions, reads=rows.data)
+    sample = shared.sample(rows, changes, weights)
+    draws = DrawOptions(fresh.draws, fresh.draw_seed)
+    seeds = {"draws": fresh.draws or 0, "draw_seed": fresh.draw_seed or 0, **_paths(simulated, fresh)}
+    with contextlib.ExitStack() as stack:
+        if len(chosen) == 1:  # so that its rows, its figure and its evaluation read it once
+            chosen = [stack.enter_context(open_run(chosen[0]))]
+        if predictions is not None:
+            _write(chosen[0], sample, predictions)
+        if asked.names:
+            former.advise(asked, runs or [])
+            former.answer(chosen, asked, sample, draws, around, output.form, plot)
+            return
+        if plot is not None:
+            _draw(chosen[0], sample, plot)
+        _evaluate(chosen, {**sample, **around, **seeds}, written.sort, output.form)
+
+
+def _refuse(
+    runs: int,
+    asked: FormerOptions,
+    predictions: Path | None,
+    plot: Path | None,
+    changes: ChangeOptions,
+    simulated: PathOptions,
+) -> None:
+    """Say which options do not go together, rather than leave one out."""
+    if predictions is not None and runs > 1:
+        raise ConfigError(f"--predictions writes one file, but {runs} runs are named; name one.")
+    if plot is not None and runs > 1:
+        raise ConfigError(f"--plot draws one run, but {runs} are named; name one.")
+    if predictions is not None and changes.with_:
+        raise ConfigError("--predictions writes the run's own rows, not those of --with; leave one of them out.")
+    if not simulated.den_haan_marcet and (simulated.periods, simulated.paths) != (None, None):
+        raise ConfigError("--periods and --paths are those of --den-haan-marcet; add it, or leave them out.")
+    if simulated.den_haan_marcet and asked.names:
+        raise ConfigError(f"--den-haan-marcet stands in the table of the run itself; ask {asked.names[0]} by itself.")
+
+
+def _paths(simulated: PathOptions, fresh: FreshOptions) -> dict[str, Any]:
+    """The paths that --den-haan-marcet tests on."""
+    if not simulated.den_haan_marcet:
+        return {}
+    from econml_cli.evaluation import accuracy
+
+    given = {"periods": simulated.periods, "paths": simulated.paths}
+    typed = {name: count for name, count in given.items() if count is not None}
+    return {"paths": accuracy.Paths(**typed, seed=fresh.draw_seed or 0)}
+
+
+def _write(run: Any, sample: dict[str, Any], path: Path) -> None:
+    """The rows of a run, or of a file, with their predictions."""
+    from econml_cli.evaluation import predictions as predicted
+
+    data, step = sample["data"], sample["step"]
+    frame = (
+        predicted.predict(run, data, step=step, missing=sample["missing"])
+        if data
+        else predicted.predict_own(run, step=step)
+    )
+    predicted.write(frame, path)
+    told(f"{plural(len(frame), 'row')} written to {path}")
+
+
+def _draw(run: Any, sample: dict[str, Any], plot: Path) -> None:
+    """The fit as a figure."""
+    from econml_cli.evaluation.drawing import figures
+
+    shared.save_figure(figures.figure(run, **sample), plot)
+
+
+def _evaluate(chosen: Sequence[Any], options: dict[str, Any], sort: str | None, form: str) -> None:
+    """Evaluate runs and print what was found; an exit code for what is wrong."""
+    from econml_cli.evaluation import evaluate_all, evaluation_tables
+    from econml_cli.evaluation.comparing import rankable
+
+    found, failed = evaluate_all(chosen, **options)
+    found = evaluation_tables.ordered(found, sort) if found else found
+    notes = [*(note for evaluation in found for note in evaluation.notes), *rankable.notes(found)]
+    for message in [*notes, *(str(error) for error in failed)]:
+        told(message)
+    if found:
+        print(evaluation_tables.render(found, form, several=len(chosen) > 1, width=shared.width()))  # noqa: T201
+    if len(found) == 1 and found[0].verdicts.get("verdict_stability") == "FAILED":
+        raise UnstableError(f"FAILED: {found[0].verdicts['failed']}; fit it again with another --seed, or --retries 5.")
+    if failed:
+        raise RunError(f"{len(failed)} of {len(chosen)} runs could not be evaluated (see above).")
+
+
+COMMAND = Command(
+    "econml eval",
+    evaluate,
+    (
+        (DATA, RowOptions),
+        (DATA, ChangeOptions),
+        (DATA, CheckpointOptions),
+        (DATA, LookupOptions),
+        (UNCERTAINTY, BootstrapOptions),
+        (UNCERTAINTY, FreshOptions),
+        (UNCERTAINTY, PathOptions),
+        (OUTPUT, WriteOptions),
+        (OUTPUT, FormOptions),
+        ("Former", FormerOptions),
+    ),
+    (RUNS,),
+)

@@ -1,0 +1,222 @@
+"""Metrics of predictions, in NumPy float64. A loss names in its row those that suit it.
+
+Every metric here is a smooth function of means over observations: R2, say, of the means of e^2, y and y^2. Writing each
+as (columns [n, k], function of their means) gives its value, and its bootstrap by a matrix product.
+"""
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from econml_cli.errors import ConfigError, suggest
+from econml_cli.problems.means import mean as mean_of
+
+Values = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Metrics as functions of means: `columns` [n, k], and `statistic`, which maps means [..., k] to {name: [...]}."""
+
+    columns: np.ndarray
+    statistic: Callable[[np.ndarray], Values]
+
+    def values(self) -> dict[str, float]:
+        """The metrics of the sample itself; NaN where one is not defined (R2 of a constant, AUC of one class)."""
+        return {name: float(value) for name, value in self.at(mean_of(self.columns)).items()}
+
+    def at(self, means: np.ndarray) -> Values:
+        """The metrics at means [..., k]."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return self.statistic(means)
+
+
+#: (y, what is predicted of it) -> one metric or several
+Metric = Callable[[np.ndarray, np.ndarray], Moments]
+
+
+class Measured(Protocol):
+    """What of a loss says how it is measured: names of functions of this file, or functions of its own."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def metrics(self) -> "tuple[str | Metric, ...]": ...
+
+
+def moments(
+    row: Measured, loss: np.ndarray, y: np.ndarray | None, yhat: np.ndarray | None, w: np.ndarray | None = None
+) -> Moments:
+    """The loss and all metrics of one split.
+
+    Args:
+        row: of the loss. loss: [n] loss of each observation, in the units it is reported in.
+        y: as `problem.observed` gives it, and yhat: as `problem.predict` does; None where nothing is observed.
+        w: weights [n] of the observations; None where all are 1.
+
+    Raises:
+        ConfigError: the row names a metric that is not here.
+    """
+    found = [mean("loss", loss)]
+    if y is not None and yhat is not None:
+        found += [_metric(row, metric)(y, yhat) for metric in row.metrics]
+    return _weighted(_together(found), w)
+
+
+def _metric(row: Measured, metric: "str | Metric") -> Metric:
+    if not isinstance(metric, str):
+        return metric
+    known = _by_name()
+    if metric not in known:
+        raise ConfigError(
+            f"Loss {row.name} is measured by '{metric}', and there is no such metric; name some of "
+            f"{', '.join(known)}, or give functions (y, prediction) -> Moments.{suggest(metric, known)}"
+        )
+    return known[metric]
+
+
+def _by_name() -> dict[str, Metric]:
+    """The metrics of this file: its public functions of y and what is predicted of it."""
+    public = {name: f for name, f in globals().items() if inspect.isfunction(f) and not name.startswith("_")}
+    return {name: f for name, f in public.items() if next(iter(inspect.signature(f).parameters)) == "y"}
+
+
+def _weighted(found: Moments, w: np.ndarray | None) -> Moments:
+    """The metrics at weighted means; under resampling the sum of the weights varies with the rest."""
+    if w is None:
+        return found
+    weights = np.asarray(w, np.float64)[:, None]
+    columns = np.hstack([found.columns * weights, weights])
+    return Moments(columns, lambda means: found.statistic(means[..., :-1] / means[..., -1:]))
+
+
+def mean(name: str, values: np.ndarray) -> Moments:
+    """The mean of values [n]."""
+    return Moments(np.asarray(values, np.float64).reshape(-1, 1), lambda means: {name: means[..., 0]})
+
+
+def regression(y: np.ndarray, yhat: np.ndarray) -> Moments:
+    """rmse and mae in the units of y [n, dout], and r2 = 1 - SSE / SST about the mean of each output."""
+    y, yhat = (np.asarray(a, np.float64).reshape(len(a), -1) for a in (y, yhat))
+    error, centred = y - yhat, y - y.mean(axis=0)  # centred first: the difference of two large squares loses digits
+    columns = [np.square(error).mean(axis=1), np.abs(error).mean(axis=1), np.square(centred).mean(axis=1)]
+
+    def statistic(means: np.ndarray) -> Values:
+        sst = means[..., 2] - np.square(means[..., 3:]).mean(axis=-1)
+        r2 = 1 - means[..., 0] / np.where(sst > 0, sst, np.nan)
+        return {"rmse": np.sqrt(means[..., 0]), "mae": means[..., 1], "r2": r2}
+
+    return Moments(np.column_stack([*columns, centred]), statistic)
+
+
+def explained(y: np.ndarray, yhat: np.ndarray) -> Moments:
+    """r2: the mean over outputs of 1 - SSE / SST, so that the units of y [n, dout] do not matter; outputs that do not
+    vary are left out."""
+    y, yhat = (np.asarray(a, np.float64).reshape(len(a), -1) for a in (y, yhat))
+    centred, k = y - y.mean(axis=0), y.shape[1]
+
+    def statistic(means: np.ndarray) -> Values:
+        sst = means[..., k : 2 * k] - np.square(means[..., 2 * k :])
+        found = 1 - means[..., :k] / np.where(sst > 0, sst, np.nan)
+        return {"r2": np.nansum(found, axis=-1) / np.sum(~np.isnan(found), axis=-1)}  # NaN where none varies
+
+    return Moments(np.column_stack([np.square(y - yhat), np.square(centred), centred]), statistic)
+
+
+def binary(y: np.ndarray, p: np.ndarray) -> Moments:
+    """accuracy (of p >= 1/2), base_rate (accuracy of always guessing the more frequent class), log_loss and auc.
+
+    A probability that rounds to 0 counts as the smallest one that its precision can tell from 0, so that log_loss is
+    finite.
+
+    Args:
+        y: [n, 1], 0 or 1. p: [n, 1], probability of 1.
+    """
+    positive, p = np.asarray(y).reshape(-1) == 1, np.asarray(p).reshape(-1)
+    limits = np.finfo(p.dtype)
+    floor = np.array([limits.eps / 4, limits.tiny])  # 1 - p has no digits beyond eps
+    return _classes(positive.astype(int), (p >= 0.5).astype(int), np.column_stack([1 - p, p]), floor, [1])
+
+
+def multiclass(y: np.ndarray, p: np.ndarray) -> Moments:
+    """accuracy (of the most probable class), base_rate, log_loss, and auc: the unweighted mean of one class against the
+    rest, over the classes that occur.
+
+    Args:
+        y: [n] class numbers. p: [n, classes] probabilities.
+    """
+    y, p = np.asarray(y).reshape(-1).astype(int), np.asarray(p)
+    return _classes(y, p.argmax(axis=1), p, np.full(p.shape[1], np.finfo(p.dtype).tiny), range(p.shape[1]))
+
+
+def _classes(y: np.ndarray, predicted: np.ndarray, p: np.ndarray, floor: np.ndarray, ranked: Sequence[int]) -> Moments:
+    chosen = np.maximum(np.take_along_axis(p, y[:, None], axis=1)[:, 0].astype(np.float64), floor[y])
+    shares = (y[:, None] == np.arange(p.shape[1])).astype(np.float64)
+    # of the class that is the most frequent one of the sample: the largest share of each resample would be biased
+    frequent = shares[:, shares.sum(axis=0).argmax()]
+    own = Moments(
+        np.column_stack([predicted == y, -np.log(chosen), frequent]),
+        lambda means: {"accuracy": means[..., 0], "base_rate": means[..., 2], "log_loss": means[..., 1]},
+    )
+    curves = [_auc(shares[:, c] == 1, p[:, c]) for c in ranked if 0 < shares[:, c].sum() < len(y)]
+    return _together([own, _average("auc", curves)])
+
+
+def placements(positive: np.ndarray, score: np.ndarray) -> np.ndarray:
+    """[n]: the share of the other class that each observation is ranked on the right side of; ties count one half.
+
+    Their mean over either class is the area under the ROC curve.
+    Source: DeLong, DeLong and Clarke-Pearson (1988), Biometrics 44, 837-845.
+    """
+    score, placed = np.asarray(score, np.float64), np.empty(len(score))
+    for own, sign in ((positive, 1.0), (~positive, -1.0)):
+        others = np.sort(sign * score[~own])
+        below = np.searchsorted(others, sign * score[own], "left") + np.searchsorted(others, sign * score[own], "right")
+        placed[own] = below / 2 / max(len(others), 1)
+    return placed
+
+
+def auc(positive: np.ndarray, score: np.ndarray) -> float:
+    """The probability that a positive is ranked above a negative, ties one half; NaN where one class is missing."""
+    positive = np.asarray(positive, bool)
+    return float(placements(positive, score)[positive].mean()) if 0 < positive.sum() < len(positive) else float("nan")
+
+
+def _auc(positive: np.ndarray, score: np.ndarray) -> Moments:
+    """The AUC by its Hajek projection: exact at the sample, and to first order under resampling (as DeLong's variance),
+    without ranking every bootstrap sample again."""
+    placed, exact = placements(positive, score), auc(positive, score)
+
+    def statistic(means: np.ndarray) -> Values:
+        above, below, share = means[..., 0] / means[..., 2], means[..., 1] / (1 - means[..., 2]), means[..., 2]
+        return {"auc": np.where((share > 0) & (share < 1), np.clip(above + below - exact, 0, 1), np.nan)}
+
+    return Moments(np.column_stack([placed * positive, placed * ~positive, positive]), statistic)
+
+
+def _average(name: str, parts: Sequence[Moments]) -> Moments:
+    if not parts:
+        return Moments(np.empty((1, 0)), lambda means: {name: np.full(means.shape[:-1], np.nan)})
+    joined = [Moments(part.columns, lambda means, p=part, i=i: {str(i): p.statistic(means)[name]})  # type: ignore[misc]
+              for i, part in enumerate(parts)]  # fmt: skip
+    whole = _together(joined)
+    return Moments(whole.columns, lambda means: {name: np.mean(list(whole.statistic(means).values()), axis=0)})
+
+
+def _together(parts: Sequence[Moments]) -> Moments:
+    """Several metrics as one: their columns side by side."""
+    n = max(len(part.columns) for part in parts)
+    ends = np.cumsum([part.columns.shape[1] for part in parts])[:-1]
+    columns = np.hstack([np.broadcast_to(part.columns, (n, part.columns.shape[1])) for part in parts])
+
+    def statistic(means: np.ndarray) -> Values:
+        found: Values = {}
+        for part, own in zip(parts, np.split(means, ends, axis=-1), strict=True):
+            found |= part.statistic(own)
+        return found
+
+    return Moments(columns, statistic)

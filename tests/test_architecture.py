@@ -1,0 +1,101 @@
+"""The rooms and what may import what: the contracts in pyproject.toml notice imports that must not be."""
+
+import copy
+import subprocess
+import sys
+
+import grimp
+import pytest
+from importlinter.api import read_configuration
+from importlinter.contracts.acyclic_siblings import AcyclicSiblingsContract
+from importlinter.contracts.forbidden import ForbiddenContract
+from importlinter.contracts.layers import LayersContract
+
+from tests.support import ROOT
+
+KINDS = {"layers": LayersContract, "forbidden": ForbiddenContract, "acyclic_siblings": AcyclicSiblingsContract}
+
+
+@pytest.fixture(scope="module")
+def contracts():
+    read = read_configuration(str(ROOT / "pyproject.toml"))
+    return [
+        KINDS[options["type"]](options["name"], read["session_options"], options)
+        for options in read["contracts_options"]
+    ]
+
+
+@pytest.fixture(scope="module")
+def graph(contracts):
+    found = grimp.build_graph("econml_cli", include_external_packages=True, exclude_type_checking_imports=True)
+    assert broken(contracts, found) is None
+    return found
+
+
+def broken(contracts, graph):
+    """The name of the first contract that is broken; None where all are kept."""
+    checked = (contract for contract in contracts if not contract.check(copy.deepcopy(graph), verbose=False).kept)
+    return next((contract.name for contract in checked), None)
+
+
+@pytest.mark.parametrize(
+    ("importer", "imported"),
+    [
+        ("econml_cli.evaluation.samples", "econml_cli.sweeps.run.engine"),
+        ("econml_cli.training.fit", "econml_cli.evaluation.evaluate"),
+        ("econml_cli.config.fit_config", "econml_cli.runs.directory"),
+        ("econml_cli.storage.disk", "econml_cli.runs.directory"),
+        ("econml_cli.models.mlp", "econml_cli.problems.base"),
+        ("econml_cli.models.linear", "econml_cli.data.read"),
+        ("econml_cli.inspection.state", "typer"),
+        ("econml_cli.python.api", "econml_cli.commands.fit"),
+        ("econml_cli.config.fit_config", "jax"),
+        ("econml_cli.commands.fit", "jax"),
+        ("econml_cli.training.fit", "orbax"),
+        ("econml_cli.sweeps.run.engine", "wandb"),
+        ("econml_cli.models.activations", "econml_cli.models.mlp"),  # which mlp imports
+        ("econml_cli.training.setup.setup", "econml_cli.training.step.epoch"),
+    ],
+)
+def test_an_import_that_must_not_be_breaks_a_contract(contracts, graph, importer, imported):
+    planted = copy.deepcopy(graph)
+    assert importer in planted.modules
+    if imported not in planted.modules:
+        planted.add_module(imported)
+    planted.add_import(importer=importer, imported=imported)
+    assert broken(contracts, planted)
+
+
+def test_a_module_in_no_room_is_noticed(contracts, graph):
+    planted = copy.deepcopy(graph)
+    planted.add_module("econml_cli.helpers")
+    assert broken(contracts, planted) == "Imports point down: from each room to those below it"
+
+
+def test_the_picture_of_the_rooms_is_that_of_the_contracts():
+    done = subprocess.run([sys.executable, "docs/draw_rooms.py", "--check"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("former", "name", "now"),
+    [
+        ("econml_cli.problems.economics", "verdicts", "econml_cli.problems.economies.economics"),
+        ("econml_cli.problems.simulation", "simulate", "econml_cli.problems.economies.simulation"),
+        ("econml_cli.training.folds", "fit_folds", "econml_cli.training.cross_validate"),
+        ("econml_cli.trust", "FitWarning", "econml_cli.runs.health"),
+    ],
+)
+def test_what_a_file_of_a_user_imports_by_a_name_of_0_1_is_found(former, name, now):
+    sys.modules.pop(former, None)
+    with pytest.warns(DeprecationWarning, match=f"{former} is now "):
+        namespace = {}
+        exec(f"from {former} import {name} as found\nfrom {now} import {name} as there", namespace)
+    assert namespace["found"] is namespace["there"]
+
+
+def test_what_the_documentation_of_0_1_imported_from_packages_is_there():
+    from econml_cli.config import build
+    from econml_cli.runs import Run, find
+
+    assert build("mlp", "linear", []).model == "mlp" and Run and find
