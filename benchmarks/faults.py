@@ -452,7 +452,7 @@ FAULTS = (
         old="always = {path: found[path] & always.get(path, True) for path in found}",
         new="always = found",
     ),
-    Fault("title-of-a-model-page-unescaped", "unescaped output", old="title = html.escape(", new="title = str("),
+    Fault("title-of-a-model-page-unescaped", "unescaped output", old="title = escape(f", new="title = str(f"),
     # export
     Fault(
         "forced-export-deletes-any-directory",
