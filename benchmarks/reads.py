@@ -1,4 +1,4 @@
-"""How often `econml report` and `econml eval A B --compare` read each file of a run, and how long they take.
+"""How often `econml report` and `econml eval compare A B` read each file of a run, and how long they take.
 
     uv run python benchmarks/reads.py
 
@@ -49,7 +49,7 @@ def make() -> None:
 def run() -> None:
     """Count and time both commands."""
     print(f"{'':24}{''.join(f'{name:>15}' for name in NAMES)}{'seconds':>10}")
-    for words in (("report", "A", "--out", "A.html"), ("eval", "A", "B", "--compare")):
+    for words in (("report", "A", "--out", "A.html"), ("eval", "compare", "A", "B")):
         econml(*words)  # compiles
         seconds = []
         for _ in range(TIMES):

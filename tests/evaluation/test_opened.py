@@ -42,7 +42,7 @@ def test_a_report_reads_a_run_once(econml, runs):
 
 def test_a_comparison_reads_each_run_once(econml, runs):
     with counted() as found:
-        ran = econml("eval", runs[0].path, runs[1].path, "--compare", "--bootstrap", 40)
+        ran = econml("eval", "compare", runs[0].path, runs[1].path, "--bootstrap", 40)
     assert ran.code == 0, ran.stderr
     assert {name: found[name] for name in ONCE} == dict.fromkeys(ONCE, 2)
 
@@ -53,6 +53,32 @@ def test_several_questions_to_one_run_read_it_once(econml, runs):
     assert ran.code == 0, ran.stderr
     assert [found[name] for name in ("config.yaml", "manifest.json", "checkpoint")] == [1, 1, 1]
     assert found["data"] == 2  # the splits, and the whole table, whose columns are moved
+
+
+def test_an_evaluation_with_its_rows_and_its_figure_reads_a_run_once(econml, runs):
+    with counted() as found:
+        ran = econml("eval", runs[0].path, "--predictions", "rows.csv", "--plot", "fit.png", "--bootstrap", 40)
+    assert ran.code == 0, ran.stderr
+    # the data twice: the splits, and the whole file, whose rows are predicted
+    assert {name: found[name] for name in ONCE} == ONCE | {"data": 2}
+
+
+@pytest.mark.parametrize(
+    ("question", "tables"),
+    [
+        ("effects", 2),
+        ("partial-dependence --column a", 2),
+        ("risk", 1),
+        pytest.param("learning-curve --samples 8 --replications 2", 1, marks=pytest.mark.slow),
+    ],
+)
+def test_each_question_reads_a_run_once(econml, runs, question, tables):
+    with counted() as found:
+        ran = econml("eval", *question.split(), runs[0].path)
+    assert ran.code == 0, ran.stderr
+    once = {"config.yaml": 1, "manifest.json": 1}
+    assert {name: found[name] for name in once} == once
+    assert found["checkpoint"] <= 1 and found["data"] <= tables
 
 
 def test_nothing_is_read_before_it_is_asked_for(runs):

@@ -153,11 +153,6 @@ def partial_dependences(
         ]  # fmt: skip
 
 
-def partial_dependence(run: Run, column: str, **options: Any) -> PartialDependence:
-    """`partial_dependences` of one column."""
-    return partial_dependences(run, [column], **options)[0]
-
-
 def _points(
     here: Sample, column: str, points: int, at: Sequence[averages.OfRows], bootstrap: int, seed: int
 ) -> tuple[Point, ...]:
