@@ -6,7 +6,6 @@ import json
 import os
 import platform
 import secrets
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Any
 from econml_cli.config import fit_config as configs
 from econml_cli.errors import ConfigError, RunError, suggest
 from econml_cli.options import own_code
-from econml_cli.storage import disk
+from econml_cli.storage import directories, disk
 
 SCHEMA = 1
 #: what a directory holds that is not a run but a cross-validation: one run for each fold
@@ -186,38 +185,21 @@ def check_free(path: Path, force: bool) -> None:
             raise RunError(f"{path} is being trained by another process; stop it first, or choose another --out.")
         if not force:
             raise RunError(f"{path} exists; add --force to replace it, or --resume {path} to continue it.")
-    parent = next(p for p in (path.absolute(), *path.absolute().parents) if p.exists())
-    if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
-        raise RunError(f"{path} cannot be made: {parent} is not a directory that can be written; choose another --out.")
+    directories.check_place(path)
 
 
 def create(path: Path, files: Mapping[str, str], force: bool) -> Run:
-    """Make a run directory that holds `files` from its first instant (built beside, then renamed into place).
+    """Make a run directory that holds `files` from its first instant (`directories.making`).
 
     Raises:
         RunError: as `check_free`, or the disk refuses.
     """
     check_free(path, force)
-    path = path if path.name else path.absolute()  # "." has no name
-    staging = path.with_name(f".{path.name}.{secrets.token_hex(4)}.new")
-    old = path.with_name(f".{path.name}.{secrets.token_hex(4)}.old")
-    try:
-        staging.mkdir(parents=True)
-        (staging / "checkpoints").mkdir()
+    with directories.making(path) as made:
+        (made / "checkpoints").mkdir()
         for name, text in files.items():
-            (staging / name).parent.mkdir(exist_ok=True)
-            disk.write_text(staging / name, text)
-        if path.exists():
-            path.rename(old)
-        staging.rename(path)
-        disk.sync(path.parent)
-    except OSError as error:
-        if old.exists() and not path.exists():
-            old.rename(path)  # the run that was there is worth more than the one that could not be made
-        raise RunError(f"{path} cannot be written: {error.strerror or error}; choose another --out.") from error
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
-    shutil.rmtree(old, ignore_errors=True)
+            (made / name).parent.mkdir(exist_ok=True)
+            disk.write_text(made / name, text)
     return Run(path)
 
 

@@ -2,9 +2,6 @@
 
 import contextlib
 import datetime
-import secrets
-import shutil
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +10,7 @@ from econml_cli.config.fit_config import FitConfig
 from econml_cli.errors import RunError
 from econml_cli.runs import directory as runs
 from econml_cli.runs.directory import CROSS_VALIDATION, Run
-from econml_cli.storage import disk
+from econml_cli.storage import directories, disk
 
 
 @dataclass(frozen=True)
@@ -97,32 +94,7 @@ def make(directory: Path, config: FitConfig, command: str | None) -> Folds:
         "problem": config.problem,
         "folds": config.problem_options.folds,
     }
-    with _replacing(directory) as staging:
-        disk.write_json(staging / CROSS_VALIDATION, about)
-        disk.write_text(staging / "config.yaml", config.to_yaml())
+    with directories.making(directory) as made:
+        disk.write_json(made / CROSS_VALIDATION, about)
+        disk.write_text(made / "config.yaml", config.to_yaml())
     return Folds(directory, config, {})
-
-
-@contextlib.contextmanager
-def _replacing(directory: Path) -> Iterator[Path]:
-    """A new directory, which takes the place of `directory` on leaving the context.
-
-    Raises:
-        RunError: the disk refuses; what was there is there still.
-    """
-    token = secrets.token_hex(4)
-    staging, old = (directory.with_name(f".{directory.name}.{token}.{end}") for end in ("new", "old"))
-    try:
-        staging.mkdir(parents=True)
-        yield staging
-        if directory.exists():
-            directory.rename(old)
-        staging.rename(directory)
-        disk.sync(directory.parent)
-    except OSError as error:
-        if old.exists() and not directory.exists():
-            old.rename(directory)
-        raise RunError(f"{directory} cannot be written: {error.strerror or error}; choose another --out.") from error
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
-    shutil.rmtree(old, ignore_errors=True)
