@@ -42,7 +42,7 @@ class WriteOptions:
     )
     sort: str | None = option(
         None,
-        "sort several runs by this column of the CSV; -COLUMN: descending (default: test_loss)",
+        "sort several runs by a column of the CSV; -COLUMN or COLUMN:desc: descending (default: test_loss)",
         metavar="COLUMN",
     )
 
