@@ -37,6 +37,9 @@ class TabularOptions:
         table=tuple(losses.LOSSES),
         group=losses.GROUP,
     )
+    constant: bool | None = option(
+        None, "a constant term (default: unless the formula has - 1 or 0 +, or model linear --no-bias)"
+    )
     missing: Literal["error", "drop"] = option("error", "what rows with missing values get")
     val_fraction: float = option(0.2, "share of rows in the validation split", ge=0, lt=1)
     test_fraction: float = option(0.2, "share of rows in the test split", ge=0, lt=1)
@@ -55,7 +58,9 @@ class Tabular:
     reported in the target's own units; of `log(wage) ~ ...` that unit is log(wage).
 
     In a formula, `lag(x)` is x of the row before, in the order of the file and before it is split; the rows it reaches
-    beyond the table are missing. The constant is the model's bias, so `- 1` changes nothing.
+    beyond the table are missing. The constant is the model's bias. Without one (`- 1`, `0 +`, `--no-bias`) no means are
+    taken off, labels have all their levels, and a linear model is a regression through the origin; another model goes
+    on having biases of its own.
 
     The arguments are those of `TabularOptions`; a cross-validation makes one problem a fold. `file_rows` gives the rows
     of the file that each split has, `split_rows` their positions among the rows that `encode` keeps when it needs no
@@ -68,6 +73,8 @@ class Tabular:
     """
 
     simulated: ClassVar[bool] = False
+    #: of a model that is linear in its parameters
+    recipe: ClassVar[dict[str, Any]] = {"solver": "exact"}
     loss = losses.loss
     file_rows: dict[str, np.ndarray]
     split_rows: dict[str, np.ndarray]
@@ -93,7 +100,7 @@ class Tabular:
         groups = None if p.group is None else table.frame[p.group]
         n, seed = len(table.frame), p.split_seed
         split = partial(splits.split_rows, n, p.val_fraction, p.test_fraction, seed, groups, p.folds, p.fold)
-        found = preprocessing.learn(table.frame, p.data, specification, p.missing, _chosen(row), split, p.group)
+        found = preprocessing.learn(table.frame, p.data, specification, p.missing, _chosen(row), split, p.group, p.constant)
         learnt, chosen, usable, kept = found
         assert isinstance(chosen, Loss)
         self._set(dataclasses.replace(learnt, loss=losses.beside_task(chosen)), chosen)
@@ -110,6 +117,7 @@ class Tabular:
 
     def _set(self, preprocessing: Preprocessing, row: Loss) -> None:
         self._preprocessing = preprocessing
+        self.constant = preprocessing.formula.constant
         self.loss_row = row
         aim = preprocessing.target
         self.task: Task | None = row.task
@@ -193,14 +201,16 @@ class Tabular:
         return rows, x, None if y is None else self.loss_row.target.encoded(y)
 
     def unstandardise(self, weights: Any, intercept: Any) -> dict[str, float]:
-        """The coefficients of a linear model in the units of the file: {"Intercept": ..., design column: ...}.
+        """The coefficients of a linear model in the units of the file: {"Intercept": ..., design column: ...}, in
+        float64; without a constant there is no intercept.
 
         `weights` [din] and `intercept` are those of the standardised problem (of the log odds in a binary one).
         """
         aim, features = self._preprocessing.target, self._preprocessing.features
         slopes = np.asarray(weights, np.float64).reshape(-1) / features.scale * aim.scale
         constant = float(intercept) * aim.scale + aim.mean - float(slopes @ np.asarray(features.mean))
-        return {"Intercept": constant, **{name: float(b) for name, b in zip(features.names, slopes, strict=True)}}
+        found = {name: float(b) for name, b in zip(features.names, slopes, strict=True)}
+        return {"Intercept": constant, **found} if self.constant else found
 
 
 def _chosen(row: Loss | None) -> Choose:
