@@ -27,12 +27,14 @@ class Minimum:
 
     Attributes:
         w: weights, [k, dout]. loss: the mean loss there. gradient_norm: Euclidean, over the loss at w = 0. steps: made.
+        hessian: of the mean loss, [k dout, k dout].
     """
 
     w: np.ndarray
     loss: float
     gradient_norm: float
     steps: int
+    hessian: np.ndarray
 
     @property
     def converged(self) -> bool:
@@ -85,7 +87,7 @@ def _descend(at: Callable[[np.ndarray], Point], start: np.ndarray) -> Minimum:
         if found is None:  # what is left is rounding
             break
         here, steps = found, steps + 1
-    return Minimum(here.w, here.loss, float(np.linalg.norm(here.gradient)) / scale, steps)
+    return Minimum(here.w, here.loss, float(np.linalg.norm(here.gradient)) / scale, steps, here.hessian)
 
 
 def _along(at: Callable[[np.ndarray], Point], here: Point, step: np.ndarray) -> Point | None:
