@@ -356,8 +356,8 @@ FAULTS = (
     Fault(
         "second-line-of-a-title-is-latex",
         "unescaped output",
-        old="{' '.join(grid.title.split())}",
-        new="{grid.title}",
+        old="{' '.join(table.title.split())}",
+        new="{table.title}",
     ),
     # sweeps: schema, space, distributions, pruning, study, storage, engine, page, Slurm, W&B
     Fault(
@@ -452,7 +452,7 @@ FAULTS = (
         old="always = {path: found[path] & always.get(path, True) for path in found}",
         new="always = found",
     ),
-    Fault("title-of-a-model-page-unescaped", "unescaped output", old="title = html.escape(", new="title = str("),
+    Fault("title-of-a-model-page-unescaped", "unescaped output", old="title = escape(f", new="title = str(f"),
     # export
     Fault(
         "forced-export-deletes-any-directory",

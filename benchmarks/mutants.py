@@ -2,6 +2,7 @@
 
     uv run --with coverage python benchmarks/which_tests.py     once: which tests execute which lines
     uv run python benchmarks/mutants.py [--only NAME ...] [--seconds 150] [--jobs 2]
+    uv run python benchmarks/mutants.py --check        only whether each stands in the sources exactly once (CI)
 
 A fault is run against the tests that execute its lines, cheapest first, then against the other tests of their files
 (which may share a fixture that does), until one fails: caught. Where all pass, or the seconds are used up, it is not.
@@ -93,13 +94,29 @@ def plant(fault: Fault, copy: Path, known: dict, seconds: float) -> Result:
     return Result(fault.name, fault.kind, room, outcome, len(chosen), round(time.monotonic() - begun, 1), said)
 
 
+def check() -> None:
+    """Say which faults have no place any more."""
+    wrong = []
+    for fault in FAULTS:
+        try:
+            place(fault, ROOT)
+        except LookupError as error:
+            wrong.append(str(error))
+    if wrong:
+        sys.exit("\n".join(wrong))
+
+
 def main() -> None:
     """Plant the faults, print a line for each and how many were caught, write build/mutants.json."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--only", nargs="*", default=[], help="names of faults")
     parser.add_argument("--seconds", type=float, default=150, help="for the tests of one fault")
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--check", action="store_true", help="plant none: exit 1 where one cannot be")
     given = parser.parse_args()
+    if given.check:
+        check()
+        return
     known, copies = json.loads(MAP.read_text()), local()
 
     with tempfile.TemporaryDirectory() as scratch:

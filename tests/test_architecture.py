@@ -1,5 +1,9 @@
-"""The rooms and what may import what: the contracts in pyproject.toml notice imports that must not be."""
+"""The rooms and what may import what: the contracts in pyproject.toml notice imports that must not be.
 
+And what the sources have once only.
+"""
+
+import ast
 import copy
 import subprocess
 import sys
@@ -75,6 +79,37 @@ def test_a_module_in_no_room_is_noticed(contracts, graph):
 def test_the_picture_of_the_rooms_is_that_of_the_contracts():
     done = subprocess.run([sys.executable, "docs/draw_rooms.py", "--check"], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def strings(tree):
+    """The string constants of a file but for docstrings: what it can write."""
+    told = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    found = (node for node in ast.walk(tree) if isinstance(node, ast.Constant) and id(node) not in told)
+    return [node.value for node in found if isinstance(node.value, str)]
+
+
+#: what only an escaper writes: of LaTeX, of Markdown, of HTML
+ESCAPED = ("textbackslash", "\\&", "\\%", "\\_"), ("\\|", "\\`"), ("&lt;", "&gt;", "&amp;", "&quot;", "&#")
+
+
+def test_latex_markdown_and_html_have_one_escaper_each():
+    """Functions named so, characters that are escaped by hand, and libraries that escape."""
+    defined, by_hand, by_library = [], [set() for _ in ESCAPED], set()
+    for path in (ROOT / "econml_cli").rglob("*.py"):
+        where, tree = str(path.relative_to(ROOT / "econml_cli")), ast.parse(path.read_text())
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef) and "escape" in node.name:
+                defined.append(f"{where}: {node.name}")
+            names = [one.name for one in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module] if isinstance(node, ast.ImportFrom) else []
+            if not {"html", "xml.sax.saxutils", "markupsafe"}.isdisjoint(names):
+                by_library.add(where)
+        for found, signs in zip(by_hand, ESCAPED, strict=True):
+            if any(sign in text for text in strings(tree) for sign in signs):
+                found.add(where)
+    tables = "output/tables.py"
+    assert sorted(defined) == ["output/html.py: escape", f"{tables}: escape_latex", f"{tables}: escape_markdown"]
+    assert by_hand == [{tables}, {tables}, set()] and by_library == {"output/html.py"}
 
 
 @pytest.mark.parametrize(

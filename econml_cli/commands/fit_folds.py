@@ -104,11 +104,10 @@ class _Progress:
 
 
 def _text(found: Any) -> str:
-    from econml_cli.output import tables as render
-
     path = shlex.quote(found.path)
-    tables = "\n\n".join(render.text(grid) for grid in found.grids())
-    return f"{tables}\n\n  predictions  {path}/predictions.csv\n  runs         {path}/fold1 to fold{found.count}"
+    return (
+        f"{found.render()}\n\n  predictions  {path}/predictions.csv\n  runs         {path}/fold1 to fold{found.count}"
+    )
 
 
 def _stopped(made: Any) -> str:

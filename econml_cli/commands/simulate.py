@@ -79,9 +79,9 @@ def simulate(run: str | None, options: SimulateOptions, weights: CheckpointOptio
         figure_files.save(fan.figure(found), plot)
         _say(f"drawn in {plot}")
     if options.json:
-        terminal.print_json(series.as_dict(found))
+        terminal.print_json(found.to_dict())
     elif out != "-":
-        print(series.text(found))  # noqa: T201
+        print(found.render())  # noqa: T201
 
 
 COMMAND = Command(

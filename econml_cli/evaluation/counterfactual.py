@@ -1,4 +1,4 @@
-"""What a run is evaluated on; `--with NAME=VALUE`: the same fitted model on its problem with other parameters."""
+"""`--with NAME=VALUE`: the same fitted model on its problem with other parameters."""
 
 import dataclasses
 import re
@@ -7,7 +7,7 @@ from typing import Any
 
 from econml_cli.config.fit_config import FitConfig
 from econml_cli.errors import ConfigError, ShapeError, suggest
-from econml_cli.evaluation.samples import Samples, new_samples, own_samples
+from econml_cli.evaluation.samples import Samples
 from econml_cli.options.fields import coerce, options_of
 from econml_cli.problems import registry as problems
 from econml_cli.runs.directory import Run
@@ -16,29 +16,6 @@ from econml_cli.training.setup.shapes import check_shapes
 
 #: a comma separates two changes only where a name and = follow it: a value may be a list
 BETWEEN = re.compile(r",(?=\s*[A-Za-z_][\w-]*\s*=)")
-
-
-def samples_of(
-    run: Run,
-    config: FitConfig,
-    model: Any,
-    *,
-    data: str | None = None,
-    missing: str | None = None,
-    changes: Mapping[str, Any] | None = None,
-) -> Samples:
-    """What a run is evaluated on: a new file, its changed problem, or its own splits. Call it inside `precision(...)`.
-
-    Raises:
-        ConfigError, ShapeError: as `changed_samples`. As `new_samples` and `own_samples` otherwise.
-    """
-    if changes:
-        if data is not None:
-            raise ConfigError("--data and --with ask for two evaluations; leave one of them out.")
-        return changed_samples(run, config, model, changes)
-    if data is not None:
-        return new_samples(run, config, data, need_target=True, missing=missing)
-    return own_samples(run, config)
 
 
 def parse(texts: Sequence[str]) -> dict[str, str]:
@@ -83,7 +60,7 @@ def changed_config(config: FitConfig, changes: Mapping[str, Any]) -> FitConfig:
     return dataclasses.replace(config, problem_options=dataclasses.replace(config.problem_options, **values))
 
 
-def changed_samples(run: Run, config: FitConfig, model: Any, changes: Mapping[str, Any]) -> Samples:
+def changed_samples(run: Run, model: Any, changes: Mapping[str, Any]) -> Samples:
     """The splits of the changed problem, drawn with the seed of the fit. Call it inside `precision(...)`.
 
     Args:
@@ -92,6 +69,7 @@ def changed_samples(run: Run, config: FitConfig, model: Any, changes: Mapping[st
     Raises:
         ConfigError: as `changed_config`. ShapeError: the model cannot read the observations of the changed problem.
     """
+    config = run.config()
     changed = changed_config(config, changes)
     setup = assemble(changed, units=units_of(config))  # the policy is a function of states in the units of its fit
     _check_reads(run, changed, model, setup.problem, setup.train, changes)

@@ -9,15 +9,16 @@ import numpy as np
 from econml_cli.errors import RunError
 from econml_cli.evaluation import bootstrap as boot
 from econml_cli.evaluation import predictions, standard_errors
-from econml_cli.evaluation.evaluate import Estimate
-from econml_cli.evaluation.samples import Scored, own_samples, scorer, size
-from econml_cli.output.tables import Grid, cell, interval
+from econml_cli.evaluation.answer import Answer
+from econml_cli.evaluation.estimate import Estimate
+from econml_cli.evaluation.evaluation import interval_of
+from econml_cli.evaluation.opened import open_run
+from econml_cli.evaluation.samples import Scored, scorer, size
+from econml_cli.output.tables import Grid, cell
 from econml_cli.problems import losses, metrics
 from econml_cli.runs.directory import Run
 from econml_cli.runs.folds import Folds
 from econml_cli.storage import disk
-from econml_cli.training.precision import precision
-from econml_cli.training.run.restore import load_model
 
 if TYPE_CHECKING:  # importing it takes as long as reading a run
     import pandas as pd
@@ -46,7 +47,7 @@ class Fold:
 
 
 @dataclass(frozen=True)
-class CrossValidation:
+class CrossValidation(Answer):
     """The folds, and what they say together.
 
     Attributes:
@@ -70,6 +71,7 @@ class CrossValidation:
     sd: dict[str, float]
     pooled: dict[str, Estimate]
     shown: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def diverged(self) -> list[int]:
@@ -82,22 +84,22 @@ class CrossValidation:
 
     def grids(self) -> list[Grid]:
         """The folds; means over them; the out-of-fold predictions."""
-        names = [name for name in self.over if name.endswith("_loss") and not name.endswith("log_loss")]
-        names += [f"test_{name}" for name in self.shown]
+        shown = {f"{split}_loss": f"{split}_loss" for split in _SPLITS if f"{split}_loss" in self.over}
+        shown |= {f"test_{name}": name for name in self.shown}
         rows = []
         for fold in self.folds:
             label = f"{fold.number} diverged" if fold.status == "diverged" else str(fold.number)
-            numbers = [cell(fold.metrics.get(name)) for name in names]
+            numbers = [cell(fold.metrics.get(name)) for name in shown]
             rows.append((label, cell(fold.n["train"]), cell(fold.n["test"]), *numbers))
-        headers = ("fold", "n_train", "n_test", *map(_short, names))
+        headers = ("fold", "n_train", "n_test", *shown.values())
         title = f"{self.model} on {self.problem}, cross-validated in {self.count} folds"
         means = [
-            (_short(name), cell(over.value), cell(self.sd[name]), cell(over.standard_error), _interval(over))
+            (shown[name], cell(over.value), cell(self.sd[name]), cell(over.standard_error), interval_of(over))
             for name, over in self.over.items()
-            if name in names
+            if name in shown
         ]
         pooled = [
-            (name.replace("_", " "), cell(estimate.value), _interval(estimate))
+            (name.replace("_", " "), cell(estimate.value), interval_of(estimate))
             for name, estimate in self.pooled.items()
         ]
         over_title = f"Over {len(self.folds)} folds"
@@ -173,18 +175,16 @@ class _Found:
 
 
 def _fold(run: Run, number: int) -> _Found:
-    config = run.config()
-    with precision(config.trainer.precision):
-        model, epoch = load_model(run)
-        samples = own_samples(run, config)
-        score = scorer(samples.problem, model, config.trainer.precision)
+    with open_run(run) as opened:
+        loaded, samples = opened.loaded(), opened.own_samples()
+        score = scorer(samples.problem, loaded.model, opened.dtype)
         scored = {split: score(batch) for split, batch in samples.parts.items()}
     row, values = losses.of(samples.problem), dict[str, float]()
     for split, part in scored.items():
         measured = metrics.moments(row, part.loss, part.y, part.yhat).values()
         values |= {f"{split}_{name}": value for name, value in measured.items()}
     sizes = dict.fromkeys(_SPLITS, 0) | {split: size(batch) for split, batch in samples.parts.items()}
-    fold = Fold(number, str(run.path), run.status(), epoch, sizes, values)
+    fold = Fold(number, str(run.path), opened.status(), loaded.epoch, sizes, values)
     return _Found(fold, samples.problem, scored["test"])
 
 
@@ -226,15 +226,6 @@ def _target(problem: Any) -> dict[str, np.ndarray]:
         return {}
     y = np.asarray(problem.observed(problem.sample(None, "test"))).reshape(-1)
     return {"target": np.asarray(problem.classes)[y.astype(int)] if row.classifies else y}
-
-
-def _short(name: str) -> str:
-    """ "train_loss" as it is, "test_rmse" as "rmse"."""
-    return name if name.endswith("_loss") else name.removeprefix("test_")
-
-
-def _interval(estimate: Estimate) -> str:
-    return interval(estimate.low, estimate.high)
 
 
 def _json(estimate: Estimate) -> dict[str, Any]:

@@ -2,20 +2,19 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from econml_cli import html_tables
 from econml_cli.config.fit_config import FitConfig
 from econml_cli.errors import ConfigError, EconmlError
 from econml_cli.evaluation import bootstrap as boot
 from econml_cli.evaluation import counterfactual as changing
 from econml_cli.evaluation import ensemble
 from econml_cli.evaluation.accuracy import Paths, den_haan_marcet
-from econml_cli.evaluation.ensemble import Members
-from econml_cli.evaluation.estimate import Estimate
+from econml_cli.evaluation.estimate import Estimate, Estimates, Quantity
+from econml_cli.evaluation.evaluation import REPORTED, Evaluation
+from econml_cli.evaluation.opened import Members, OpenedRun, open_run
 from econml_cli.evaluation.risk.population import population_risk
 from econml_cli.evaluation.samples import Samples, Scored, scorer, size
 from econml_cli.evaluation.standard_errors import groups_of, unspread
@@ -24,72 +23,8 @@ from econml_cli.problems import registry as problems
 from econml_cli.problems.economies.verdicts import judge
 from econml_cli.runs import health
 from econml_cli.runs.directory import Run
-from econml_cli.storage import disk
-from econml_cli.training.precision import precision, to_device
+from econml_cli.training.precision import to_device
 from econml_cli.training.run.summary import words_over_members
-
-#: the splits that a number out of sample is read from, the best first
-REPORTED = ("data", "test", "train")
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """What a fitted run is worth.
-
-    `estimates` maps names such as test_loss, test_r2 and theta_error to numbers; those of the split `reported` (the
-    test split; new data; the training split where there is no other) have intervals. Losses are in reported units, as
-    in metrics.jsonl; rmse and mae in the target's own units. `verdicts` are those on an economic model: verdict_loss,
-    verdict_truth, verdict_stability ("passed" or "FAILED"), and what `failed`, in words. `coefficients` are those of a
-    linear model in the units of the data file. `changed` are the options of the problem that are other than in the fit.
-
-    Of an ensemble of several `members` each estimate is the mean over those that have not `diverged`, with their
-    standard deviation, lowest and highest; `averaged_test_rmse` and its like are of their averaged prediction, and a
-    verdict says how many have passed. `member` is the one that was chosen.
-    """
-
-    run: str
-    path: str
-    model: str
-    problem: str
-    task: str | None
-    status: str
-    epoch: int
-    reported: str
-    n: dict[str, int]
-    estimates: dict[str, Estimate]
-    verdicts: dict[str, str]
-    coefficients: dict[str, Any] | None
-    bootstrap: int
-    bootstrap_seed: int
-    notes: tuple[str, ...]
-    changed: dict[str, Any] = field(default_factory=dict)
-    members: int = 1
-    diverged: int = 0
-    member: int | None = None
-
-    def __repr__(self) -> str:
-        return html_tables.evaluation_line(self)
-
-    def _repr_html_(self) -> str:
-        return html_tables.evaluation(self)
-
-    def to_dict(self) -> dict[str, Any]:
-        """One flat JSON object; undefined numbers are null."""
-        head = ("run", "path", "model", "problem", "task", "status", "epoch", "reported")
-        found: dict[str, Any] = {name: getattr(self, name) for name in head}
-        if self.member is not None:
-            found["member"] = self.member
-        if self.members > 1:
-            found |= {"members": self.members, "diverged": self.diverged}
-        if self.changed:
-            found["with"] = self.changed
-        found |= {f"n_{split}": n for split, n in self.n.items()}
-        found |= {name: estimate.to_json() for name, estimate in self.estimates.items()}
-        found |= self.verdicts
-        if self.coefficients is not None:
-            found["coefficients"] = self.coefficients
-        found |= {"bootstrap": self.bootstrap, "bootstrap_seed": self.bootstrap_seed, "notes": list(self.notes)}
-        return disk.finite(found)
 
 
 def evaluate(
@@ -121,45 +56,49 @@ def evaluate(
         ShapeError: the model cannot read the changed problem.
         RunError, CheckpointError: the run, its data file or its checkpoint is missing, changed or damaged.
     """
-    config = run.config()
-    _check(config, draws)
-    dtype = config.trainer.precision
-    with precision(dtype):
-        members = ensemble.members(run, step)
+    with open_run(run, step=step, data=data, missing=missing, changes=changes) as opened:
+        config, dtype = opened.config(), opened.dtype
+        _check(config, draws)
+        members = opened.members()
         if paths is not None and len(members.models) > 1:
             raise ConfigError(f"--den-haan-marcet tests one policy; {run.name} has {members.total}: add --member 0.")
-        samples = changing.samples_of(run, config, members.models[0], data=data, missing=missing, changes=changes)
+        samples = opened.samples()
         reported = next(split for split in REPORTED if split in samples.parts)
         replications = {reported: bootstrap}
         estimates = _estimates(samples, members, dtype, replications, bootstrap_seed)
         errors, verdicts = _errors(samples.problem, members, to_device(samples.parts[reported], dtype), estimates)
         estimates |= errors
         if draws:
-            estimates["population_risk"] = _population(samples.problem, config.problem, members, draws, draw_seed)
+            risk = _population(samples.problem, config.problem, members, draws, draw_seed)
+            estimates[Quantity(None, "population_risk")] = risk
         if paths is not None:
             test = den_haan_marcet(samples.problem, members.models[0], config.problem, paths)
-            estimates |= {name: Estimate(value) for name, value in test.numbers().items()}
+            estimates |= {Quantity(None, name): Estimate(value) for name, value in test.numbers().items()}
             samples = dataclasses.replace(samples, notes=(*samples.notes, test.said()))
         coefficients = _coefficients(config, samples.problem, members.models[0]) if members.total == 1 else None
-    status = health.status(run, members.lost)
+    status = health.status(opened, members.lost)
     return Evaluation(
         run=run.name, path=str(run.path), model=config.model, problem=config.problem,
         task=losses.of(samples.problem).task,
         status=status, epoch=members.epoch, reported=reported,
         n=_sizes(samples),
-        estimates=_losses_first(estimates), verdicts=verdicts, coefficients=coefficients,
+        measured=_losses_first(estimates), verdicts=verdicts, coefficients=coefficients,
         bootstrap=bootstrap, bootstrap_seed=bootstrap_seed,
-        notes=_notes(run, status, members, reported, samples),
-        changed=changing.values_of(changing.changed_config(config, changes), changes) if changes else {},
+        notes=_notes(opened, members, reported, samples),
+        changed=_changed(opened),
         members=members.total, diverged=members.diverged, member=run.member,
     )  # fmt: skip
 
 
-def _estimates(
-    samples: Samples, members: Members, dtype: str, replications: Mapping[str, int], seed: int
-) -> dict[str, Estimate]:
+def _changed(run: OpenedRun) -> dict[str, Any]:
+    """The options of the problem that are other than in the fit, as they were read."""
+    changes = run.changes
+    return changing.values_of(changing.changed_config(run.config(), changes), changes) if changes else {}
+
+
+def _estimates(samples: Samples, members: Members, dtype: str, replications: Mapping[str, int], seed: int) -> Estimates:
     """The metrics of all splits; with intervals where there are replications."""
-    score, estimates = scorer(samples.problem, members.models[0], dtype), dict[str, Estimate]()
+    score, estimates = scorer(samples.problem, members.models[0], dtype), Estimates()
     row = losses.of(samples.problem)
     for split, batch in samples.parts.items():
         scored = [score(batch, model) for model in members.models]
@@ -168,14 +107,12 @@ def _estimates(
     return estimates
 
 
-def _errors(
-    problem: Any, members: Members, batch: Any, estimates: Mapping[str, Estimate]
-) -> tuple[dict[str, Estimate], dict[str, str]]:
+def _errors(problem: Any, members: Members, batch: Any, estimates: Estimates) -> tuple[Estimates, dict[str, str]]:
     """(errors against the truth, the verdicts on an economic model)."""
     found = [problem.verdicts(model, batch) for model in members.models]
     if members.total == 1:
-        numbers = {name: Estimate(value) for name, value in found[0].items()}
-        measured = {name: estimate.value for name, estimate in {**estimates, **numbers}.items()}
+        numbers = {Quantity(None, name): Estimate(value) for name, value in found[0].items()}
+        measured = {quantity.label: estimate.value for quantity, estimate in {**estimates, **numbers}.items()}
         return numbers, judge(problem, measured)
     return ensemble.numbers(found), words_over_members([judge(problem, numbers) for numbers in found])
 
@@ -201,15 +138,15 @@ def _check(config: FitConfig, draws: int) -> None:
 
 def _measure(
     row: losses.Loss, scored: Scored, split: str, replications: int, seed: int, groups: np.ndarray | None
-) -> dict[str, Estimate]:
+) -> Estimates:
     """The metrics of one split, with intervals where there are replications."""
     moments = metrics.moments(row, scored.loss, scored.y, scored.yhat, scored.w)
     around = boot.intervals(moments, replications=replications, seed=seed, groups=groups)
-    return {f"{split}_{name}": Estimate(value, *around.get(name, ())) for name, value in moments.values().items()}
+    return {Quantity(split, name): Estimate(value, *around.get(name, ())) for name, value in moments.values().items()}
 
 
-def _losses_first(estimates: dict[str, Estimate]) -> dict[str, Estimate]:
-    return dict(sorted(estimates.items(), key=lambda item: not item[0].endswith("_loss") or "log_loss" in item[0]))
+def _losses_first(estimates: Estimates) -> Estimates:
+    return dict(sorted(estimates.items(), key=lambda item: not item[0].is_loss))
 
 
 def _coefficients(config: FitConfig, problem: Any, model: Any) -> dict[str, Any] | None:
@@ -223,7 +160,7 @@ def _coefficients(config: FitConfig, problem: Any, model: Any) -> dict[str, Any]
     return {name: float(value) for name, value in problem.unstandardise(kernel[:, 0], bias[0]).items()}
 
 
-def _notes(run: Run, status: str, members: Members, reported: str, samples: Samples) -> tuple[str, ...]:
+def _notes(run: Run, members: Members, reported: str, samples: Samples) -> tuple[str, ...]:
     notes = [*samples.notes, *health.of_weights(run, members.lost, members.epoch)]
     if members.diverged:
         notes.append(f"{run.name}: {members.left_out}.")

@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from econml_cli.config.fit_config import FitConfig
 from econml_cli.errors import ConfigError
-from econml_cli.evaluation.ensemble import Members
-from econml_cli.evaluation.samples import own_samples, predicted
+from econml_cli.evaluation.opened import Members, OpenedRun
+from econml_cli.evaluation.samples import predicted
 from econml_cli.problems import losses
 from econml_cli.runs.directory import Run
 
@@ -66,7 +65,7 @@ class Conformal:
         return Spread(_sd(np.stack(members).astype(np.float64)), yhat - self.radius, yhat + self.radius)
 
 
-def calibrate(run: Run, config: FitConfig, models: Sequence[Any], level: float) -> Conformal:
+def calibrate(run: OpenedRun, models: Sequence[Any], level: float) -> Conformal:
     """The radius that the residuals of the validation split give; of several models for their averaged prediction.
 
     Call it inside `precision(...)`.
@@ -75,26 +74,29 @@ def calibrate(run: Run, config: FitConfig, models: Sequence[Any], level: float) 
         ConfigError: the run predicts no number, or has too few validation rows for the level.
         DataError, RunError: its data are gone or have changed.
     """
-    samples = own_samples(run, config)
+    samples = run.own_samples()
     row = losses.of(samples.problem)
     if not row.has_residuals:
-        raise ConfigError(f"--conformal {_unsuited(run, config, row)}; leave it out.")
+        raise ConfigError(f"--conformal {_unsuited(run, row)}; leave it out.")
     batch = samples.parts.get("val")
     if batch is None:
         raise ConfigError(
             f"--conformal learns from the validation split, and {run.name} has none; fit it with --val-fraction "
             "(or --N-val)."
         )
-    dtype = config.trainer.precision
-    yhat = np.mean([predicted(samples.problem, model, batch.x, dtype) for model in models], axis=0, dtype=np.float64)
+    yhat = np.mean(
+        [predicted(samples.problem, model, batch.x, run.dtype) for model in models], axis=0, dtype=np.float64
+    )
     scores = np.abs(np.asarray(samples.problem.observed(batch), np.float64).reshape(yhat.shape) - yhat)
     return Conformal(radius_of(scores, level), len(scores))
 
 
-def _unsuited(run: Run, config: FitConfig, row: losses.Loss) -> str:
+def _unsuited(run: Run, row: losses.Loss) -> str:
     """Why predictions have no conformal intervals."""
     if not row.observed:
-        return f"needs residuals, and problem {config.problem} has no observed outcome that a prediction could miss"
+        return (
+            f"needs residuals, and problem {run.config().problem} has no observed outcome that a prediction could miss"
+        )
     return f"gives intervals around the number that a regression predicts, and {run.name} {row.target.does}"
 
 
@@ -133,12 +135,12 @@ def check_spread(run: Run, asked: Asked | None, of: Members) -> None:
     raise ConfigError(f"--interval: {why}; add --conformal, or {remedy}.")
 
 
-def notes(config: FitConfig, asked: Asked | None, of: Members) -> list[str]:
+def notes(run: Run, asked: Asked | None, of: Members) -> list[str]:
     """What the columns lo and hi of predictions are, and which members those are of, in a sentence each."""
     level, lost = asked.level if asked is not None else LEVEL, [of.left_out] if of.diverged else []
     if asked is not None and asked.conformal:
         told = [f"lo, hi: {level:g} % by split conformal prediction, from the validation split"]
-        if config.trainer.patience:
+        if run.config().trainer.patience:
             told.append("the validation split chose the epoch too (--patience), so that their level is approximate")
         return [*told, *lost]
     if of.total == 1:

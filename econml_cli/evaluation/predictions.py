@@ -9,17 +9,15 @@ import numpy as np
 from econml_cli.config.fit_config import FitConfig
 from econml_cli.errors import ConfigError, DataError
 from econml_cli.evaluation import prediction_intervals as intervals
-from econml_cli.evaluation.ensemble import Members, members
+from econml_cli.evaluation.opened import Members, OpenedRun, open_run
 from econml_cli.evaluation.prediction_intervals import LEVEL, Asked, Spread, across, calibrate
-from econml_cli.evaluation.samples import computed, new_samples, own_samples, predicted
+from econml_cli.evaluation.samples import computed, predicted
 from econml_cli.problems import losses
 from econml_cli.problems.targets import names_of
 from econml_cli.runs import health
 from econml_cli.runs.directory import Run
 from econml_cli.storage import disk
-from econml_cli.training.precision import precision
 from econml_cli.training.run.provenance import own_file
-from econml_cli.training.run.restore import load
 
 if TYPE_CHECKING:  # `eval` needs no pandas, and importing it takes as long as reading a run
     import pandas as pd
@@ -68,49 +66,47 @@ def predict(
         DataError: the file cannot be read or encoded, or has such a column.
         RunError, CheckpointError: the run cannot be read.
     """
-    config = run.config()
-    with precision(config.trainer.precision):
-        samples = new_samples(run, config, path, need_target=False, missing=missing)
-        added = _adds(run, config, samples.problem, step, embed, asked, say)(samples.parts["data"].x)
+    with open_run(run, step=step, data=path, missing=missing) as opened:
+        samples = opened.samples(need_target=False)
+        added = _adds(opened, samples.problem, embed, asked, say)(samples.parts["data"].x)
     return _beside(samples.frame, added, path)
 
 
 def _adds(
-    run: Run, config: FitConfig, problem: Any, step: int | None, embed: bool, asked: Asked | None, say: Say
+    run: OpenedRun, problem: Any, embed: bool, asked: Asked | None, say: Say
 ) -> Callable[[Any], dict[str, np.ndarray]]:
     """The function that makes the new columns from the inputs x of some rows."""
-    dtype = config.trainer.precision
     if not embed:
-        found = members(run, step)
-        make = _predicts(run, config, problem, found, asked)
-        for note in (*health.of_weights(run, found.lost, found.epoch), *intervals.notes(config, asked, found)):
+        found = run.members()
+        make = _predicts(run, problem, found, asked)
+        for note in (*health.of_weights(run, found.lost, found.epoch), *intervals.notes(run, asked, found)):
             say(note)
         return make
-    loaded = load(run, step)
+    loaded = run.loaded()
     model = loaded.model
     for note in health.of_weights(run, loaded.diverged, loaded.epoch):
         say(note)
     if not hasattr(model, "embed"):
-        raise ConfigError(f"--embed: model {config.model} has no representation z = phi(x) of its own; leave it out.")
+        raise ConfigError(
+            f"--embed: model {run.config().model} has no representation z = phi(x) of its own; leave it out."
+        )
 
     def represent(x: Any) -> dict[str, np.ndarray]:
-        z = computed(lambda model, x: model.embed(x), model, x, dtype)
+        z = computed(lambda model, x: model.embed(x), model, x, run.dtype)
         return {f"z_{i + 1}": column for i, column in enumerate(z.reshape(len(z), -1).T)}
 
     return represent
 
 
-def _predicts(
-    run: Run, config: FitConfig, problem: Any, of: Members, asked: Asked | None
-) -> Callable[[Any], dict[str, np.ndarray]]:
+def _predicts(run: OpenedRun, problem: Any, of: Members, asked: Asked | None) -> Callable[[Any], dict[str, np.ndarray]]:
     """Of several models the averaged prediction; beside it the intervals that are asked for, or those across models."""
     intervals.check_spread(run, asked, of)
     models = of.models
     level = asked.level if asked is not None else LEVEL
-    conformal = calibrate(run, config, models, level) if asked is not None and asked.conformal else None
+    conformal = calibrate(run, models, level) if asked is not None and asked.conformal else None
 
     def make(x: Any) -> dict[str, np.ndarray]:
-        yhat = [predicted(problem, model, x, config.trainer.precision) for model in models]
+        yhat = [predicted(problem, model, x, run.dtype) for model in models]
         # one prediction as it is, in its own precision
         mean = yhat[0] if len(yhat) == 1 else np.stack(yhat).mean(axis=0, dtype=np.float64)
         if conformal is not None:
@@ -144,23 +140,20 @@ def predict_own(
     """
     import pandas as pd
 
-    config = run.config()
-    with precision(config.trainer.precision):
-        samples = own_samples(run, config)
+    with open_run(run, step=step) as opened:
+        samples = opened.own_samples()
         if not samples.problem.simulated:
-            return _own_file(run, config, samples.problem, step, embed, asked, say)
-        added = _adds(run, config, samples.problem, step, embed, asked, say)
+            return _own_file(opened, samples.problem, embed, asked, say)
+        added = _adds(opened, samples.problem, embed, asked, say)
         frames = [
-            _drawn(samples.problem, batch, config).assign(**added(batch.x), split=split)
+            _drawn(samples.problem, batch, opened.config()).assign(**added(batch.x), split=split)
             for split, batch in samples.parts.items()
         ]
     return pd.concat(frames, ignore_index=True)
 
 
-def _own_file(
-    run: Run, config: FitConfig, problem: Any, step: int | None, embed: bool, asked: Asked | None, say: Say
-) -> "pd.DataFrame":
-    frame = predict(run, str(own_file(run, config)), step=step, embed=embed, asked=asked, say=say)
+def _own_file(run: OpenedRun, problem: Any, embed: bool, asked: Asked | None, say: Say) -> "pd.DataFrame":
+    frame = predict(run, str(own_file(run, run.config())), embed=embed, asked=asked, say=say)
     labels = np.full(len(frame), "", dtype=object)  # "": in no split, as a row without its target
     for split, positions in problem.split_rows.items():
         labels[positions] = split

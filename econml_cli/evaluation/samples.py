@@ -10,7 +10,6 @@ import jax
 import numpy as np
 from flax import nnx
 
-from econml_cli.config.fit_config import FitConfig
 from econml_cli.errors import ConfigError, DataError, RunError
 from econml_cli.problems import losses
 from econml_cli.problems import registry as problems
@@ -23,6 +22,8 @@ from econml_cli.training.setup.setup import assemble
 #: numbers in one block of inputs: bounds the memory of a prediction, whatever the number of rows
 BLOCK_NUMBERS = 2**20
 MAX_BLOCK = 2**16
+#: the same, and rows, where hidden layers are held too
+SMALL_NUMBERS, SMALL_BLOCK = 2**16, 2**12
 
 
 @dataclass(frozen=True)
@@ -46,14 +47,14 @@ class Scored:
     w: np.ndarray | None = None
 
 
-def own_samples(run: Run, config: FitConfig) -> Samples:
+def own_samples(run: Run) -> Samples:
     """The train, val and test splits that the run was fitted with. Call it inside `precision(...)`.
 
     Raises:
         DataError: the data file is gone or cannot be used. RunError: it holds other data than the run was fitted to.
     """
     try:
-        setup = assemble(with_own_file(run, config))
+        setup = assemble(with_own_file(run, run.config()))
     except DataError as error:
         raise DataError(f"{error} (`--data FILE` evaluates {run.name} on another file.)") from error
     parts = {"train": setup.train, "val": setup.val, "test": setup.test}
@@ -69,7 +70,7 @@ def own_samples(run: Run, config: FitConfig) -> Samples:
     return dataclasses.replace(found, notes=(note,))
 
 
-def new_samples(run: Run, config: FitConfig, path: str, *, need_target: bool, missing: str | None = None) -> Samples:
+def new_samples(run: Run, path: str, *, need_target: bool, missing: str | None = None) -> Samples:
     """The rows of a file, encoded with what the run learnt from its training data, as the split "data".
 
     `missing` ("error" or "drop") says what rows with missing values get (default: as in the fit).
@@ -78,9 +79,10 @@ def new_samples(run: Run, config: FitConfig, path: str, *, need_target: bool, mi
     Raises:
         ConfigError: the problem reads no file. DataError: the file cannot be used. RunError: the run is damaged.
     """
-    cls, preprocessing = problems.load(config.problem), run.preprocessing()
+    problem_name, preprocessing = run.config().problem, run.preprocessing()
+    cls = problems.load(problem_name)
     if cls.simulated or not hasattr(cls, "restore"):
-        raise ConfigError(f"--data: {run.name} was fitted to problem {config.problem}, which reads no file.")
+        raise ConfigError(f"--data: {run.name} was fitted to problem {problem_name}, which reads no file.")
     if preprocessing is None:
         raise RunError(f"{run.path} has no preprocessing.json, so new data cannot be encoded; fit again.")
     problem = cls.restore(preprocessing if missing is None else {**preprocessing, "missing": missing})
@@ -97,13 +99,26 @@ def size(batch: Batch) -> int:
 
 def blocks(batch: Batch, dtype: str) -> Iterator[Batch]:
     """The batch in blocks of rows, on the device."""
-    row = sum(math.prod(leaf.shape[1:]) for leaf in jax.tree.leaves(batch.x))
-    n, step = size(batch), min(MAX_BLOCK, max(1, BLOCK_NUMBERS // max(row, 1)))
+    for part in _cut(batch, batch.x, BLOCK_NUMBERS, MAX_BLOCK):
+        yield to_device(part, dtype)
+
+
+def small_blocks(sample: Any) -> Iterator[Any]:
+    """The rows of a pytree of arrays [n, ...] in blocks, so that what is kept of hidden layers, which are usually wider
+    than what they read, needs memory for one block only; all but the last are of one size."""
+    yield from _cut(sample, sample, SMALL_NUMBERS, SMALL_BLOCK)
+
+
+def _cut(tree: Any, inputs: Any, numbers: int, rows: int) -> Iterator[Any]:
+    """A pytree of arrays [n, ...] in blocks of at most so many rows, and numbers in the `inputs` of a block."""
+    leaves = jax.tree.leaves(inputs)
+    n, row = int(leaves[0].shape[0]), sum(math.prod(leaf.shape[1:]) for leaf in leaves)
+    step = min(rows, max(1, numbers // max(row, 1)))
     if n <= step:  # cutting an array on the device compiles a program
-        yield to_device(batch, dtype)
+        yield tree
         return
     for start in range(0, n, step):
-        yield to_device(jax.tree.map(lambda leaf: leaf[start : start + step], batch), dtype)  # noqa: B023
+        yield jax.tree.map(lambda leaf: leaf[start : start + step], tree)  # noqa: B023
 
 
 def scorer(problem: Any, model: Any, dtype: str) -> Callable[..., Scored]:

@@ -1,7 +1,6 @@
 """Means with their standard errors and normal or Student intervals, in NumPy float64."""
 
 import math
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -72,14 +71,3 @@ def unspread(name: str, problem: Any, split: str, n: int) -> tuple[str, ...]:
         return ()
     what = "one observation" if n == 1 else "one trajectory" if problem.simulated else "one group"
     return (f"{name}: the {split} split is {what}, and a standard error or an interval takes two.",)
-
-
-def flat(found: Mapping[str, Any]) -> dict[str, Any]:
-    """{"a": {"value": 1, "low": 0}} -> {"a": 1, "a_low": 0}: estimates in one row."""
-    row: dict[str, Any] = {}
-    for key, value in found.items():
-        if isinstance(value, dict):
-            row |= {key if part == "value" else f"{key}_{part}": number for part, number in value.items()}
-        else:
-            row[key] = value
-    return row

@@ -8,7 +8,8 @@ import numpy as np
 
 from econml_cli.config.fit_config import FitConfig
 from econml_cli.errors import DataError, EconmlError, RunError
-from econml_cli.evaluation.samples import Samples, own_samples, predicted
+from econml_cli.evaluation.opened import OpenedRun
+from econml_cli.evaluation.samples import Samples, predicted
 from econml_cli.problems import losses
 from econml_cli.problems import registry as problems
 from econml_cli.problems.targets import names_of
@@ -58,7 +59,7 @@ class Fitted:
     """A fitted model as it is exported.
 
     Attributes:
-        model, problem, config, run, epoch: as `position.load` and `own_samples` give them.
+        model, problem, config, run, epoch: as `OpenedRun.loaded` and `OpenedRun.own_samples` give them.
         x: observations in the units of `inputs`; y: what `econml predict` gives there; both on the host.
         compared_on: "test", "train", or "random inputs". notes: what the user should know of them.
     """
@@ -81,16 +82,15 @@ class Fitted:
         return BOUNDS[self.config.trainer.precision]
 
 
-def read(run: Run, step: int | None = None) -> Fitted:
-    """A fitted model, its problem, and the observations to compare on. Call it inside `precision(...)` of its config.
+def read(run: OpenedRun) -> Fitted:
+    """A fitted model, its problem, and the observations to compare on.
 
     Raises:
         RunError, CheckpointError: the run cannot be read. EconmlError: its predictions are not finite, or an
         observation is not one array.
     """
-    loaded = restore.load(run, step)
-    config, preprocessing = loaded.config, run.preprocessing()
-    samples, notes = _samples(run, config, preprocessing)
+    loaded, config, preprocessing = run.loaded(), run.config(), run.preprocessing()
+    samples, notes = _samples(run)
     problem = samples.problem
     split = next((name for name in ("test", "train") if name in samples.parts), None)
     if split is None:
@@ -125,11 +125,11 @@ class _Plain:
         return model(x)
 
 
-def _samples(run: Run, config: FitConfig, preprocessing: dict[str, Any] | None) -> tuple[Samples, tuple[str, ...]]:
+def _samples(run: OpenedRun) -> tuple[Samples, tuple[str, ...]]:
     """The run's own data; where its file is gone or has changed, the problem without data."""
-    cls = problems.load(config.problem)
+    cls, preprocessing = problems.load(run.config().problem), run.preprocessing()
     try:
-        return own_samples(run, config), ()
+        return run.own_samples(), ()
     except (DataError, RunError):
         if preprocessing is None or not hasattr(cls, "restore"):
             raise

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from econml_cli.evaluation.opened import open_run
 from econml_cli.export.directory import staged
 from econml_cli.export.fitted import read
 from econml_cli.export.formats import check
@@ -11,7 +12,6 @@ from econml_cli.export.readme import readme
 from econml_cli.export.verify import verify
 from econml_cli.export.writers import WRITERS, write_about
 from econml_cli.runs.directory import Run
-from econml_cli.training.precision import precision
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,8 @@ def export(run: Run, to: str, out: Path, *, step: int | None = None, force: bool
         EconmlError: a package is missing, `out` is taken, the model cannot be written so, or what was written differs.
     """
     check(to, out, force)
-    with precision(run.config().trainer.precision):
-        fitted = read(run, step)
+    with open_run(run, step=step) as opened:
+        fitted = read(opened)
         with staged(out, force) as directory:
             more = WRITERS[to](fitted, directory)
             write_about(fitted, directory, {"format": to, **more})

@@ -8,7 +8,7 @@
     calls.py         which modules a model calls; layers.py: what each of them reads, gives and costs
     gradients.py     the gradient of the training loss, leaf by leaf; hidden.py: units that are dead
     difference.py    two checkpoints compared; checks.py: whether something is wrong with one
-    selection.py     --path; sample_blocks.py: a sample a block of rows at a time
+    selection.py     --path
     listings.py      the runs in a directory; the models and problems with their options (imports no jax)
     templates.py     files to start a model or a problem of one's own from
     text.py, views.py, findings.py   all of these as something rich can print; html.py: a page of a model

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from econml_cli.evaluation.opened import OpenedRun, open_run
 from econml_cli.inspection import selection
 from econml_cli.inspection.graph import describe_graph
 from econml_cli.inspection.report import Report
@@ -11,8 +12,7 @@ from econml_cli.inspection.state import Leaf, describe_state
 from econml_cli.runs import health
 from econml_cli.runs.directory import Run
 from econml_cli.storage import checkpoint
-from econml_cli.training.precision import precision
-from econml_cli.training.run import restore
+from econml_cli.training.run.restore import Loaded, shapes_from
 
 #: what `econml inspect checkpoint` shows unless asked for something else
 VIEWS = ("summary", "graphdef", "state")
@@ -34,38 +34,38 @@ def describe_checkpoint(
         CheckpointError: there is no such checkpoint (lists those there), it is damaged, or of another model.
         DataError: the view "grad", and the training data are gone.
     """
-    manifest = run.manifest()
-    with precision(run.config().trainer.precision):
-        loaded = restore.load(run, step)
+    with open_run(run, step=step) as opened:
+        loaded = opened.loaded()
         leaves = describe_state(loaded.model)
         selection.check(path, [leaf.path for leaf in leaves])
         return Report(
             views=views,
-            summary=_summary(run, manifest, loaded, leaves),
+            summary=_summary(opened, loaded, leaves),
             graph=selection.select(path, describe_graph(loaded.model)),
             leaves=tuple(leaf for leaf in leaves if selection.matches(path, leaf.path)),
             model=loaded.model,
-            table=_table(manifest, loaded, path, leaves) if "table" in views else None,
-            grad=_grad(run, loaded, path) if "grad" in views else None,
+            table=_table(opened, path, leaves) if "table" in views else None,
+            grad=_grad(opened, path) if "grad" in views else None,
         )
 
 
-def _table(manifest: Mapping[str, Any], loaded: restore.Loaded, path: str | None, leaves: Sequence[Leaf]) -> Any:
+def _table(run: OpenedRun, path: str | None, leaves: Sequence[Leaf]) -> Any:
     from econml_cli.inspection.layers import describe_layers
 
-    observation = restore.shapes_from(manifest["shapes"]).observation()
-    layers = describe_layers(loaded.model, observation, loaded.config.trainer.precision)
+    observation = shapes_from(run.manifest()["shapes"]).observation()
+    layers = describe_layers(run.loaded().model, observation, run.dtype)
     return selection.layers(path, layers, leaves)
 
 
-def _grad(run: Run, loaded: restore.Loaded, path: str | None) -> Any:
+def _grad(run: OpenedRun, path: str | None) -> Any:
     from econml_cli.inspection.gradients import describe_gradients
 
-    found = describe_gradients(run, loaded)
+    found = describe_gradients(run)
     return dataclasses.replace(found, leaves=selection.rows(path, found.leaves))
 
 
-def _summary(run: Run, manifest: Mapping[str, Any], loaded: restore.Loaded, leaves: Sequence[Leaf]) -> dict[str, Any]:
+def _summary(run: OpenedRun, loaded: Loaded, leaves: Sequence[Leaf]) -> dict[str, Any]:
+    manifest = run.manifest()
     return {
         "run": str(run.path),
         "model": loaded.config.model,
@@ -86,7 +86,7 @@ def _total(leaves: Any) -> dict[str, int]:
     return {"arrays": len(leaves), "count": sum(x.count for x in leaves), "bytes": sum(x.bytes for x in leaves)}
 
 
-def _which(run: Run, loaded: restore.Loaded) -> dict[str, Any]:
+def _which(run: OpenedRun, loaded: Loaded) -> dict[str, Any]:
     """Which weights are shown, from which epoch, and their losses."""
     losses, source = _losses(run, loaded.epoch, loaded.section) if loaded.member is None else ({}, None)
     return {

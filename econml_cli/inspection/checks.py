@@ -10,13 +10,12 @@ import numpy as np
 from flax import nnx
 
 from econml_cli.config.fit_config import FitConfig
-from econml_cli.evaluation.samples import own_samples
+from econml_cli.evaluation.opened import open_run
+from econml_cli.evaluation.samples import small_blocks
 from econml_cli.inspection.hidden import hidden_units
-from econml_cli.inspection.sample_blocks import blocks
 from econml_cli.inspection.state import describe_state
 from econml_cli.runs.directory import Run
-from econml_cli.training.precision import precision, to_device
-from econml_cli.training.run import restore
+from econml_cli.training.precision import to_device
 
 #: a layer fails where more than this share of the units it reads are dead
 DEAD = 0.1
@@ -45,10 +44,8 @@ def check_run(run: Run, step: int | None = None) -> tuple[Check, ...]:
     Raises:
         DataError: the data are gone. RunError, CheckpointError: as `describe_checkpoint`.
     """
-    with precision(run.config().trainer.precision):
-        loaded = restore.load(run, step)
-        dtype = loaded.config.trainer.precision
-        parts = own_samples(run, loaded.config).parts
+    with open_run(run, step=step) as opened:
+        loaded, dtype, parts = opened.loaded(), opened.dtype, opened.own_samples().parts
         train = to_device(parts["train"], dtype).x
         name = "test" if "test" in parts else "train"
         other = to_device(parts[name], dtype).x
@@ -148,7 +145,7 @@ def _both(first: Any, second: Any, x: Any, other: Any) -> Iterable[tuple[np.ndar
     """Two models at two samples, in blocks of rows."""
     (graphdef, one), (_, two) = nnx.split(first), nnx.split(second)
     f = jax.jit(lambda state, x: nnx.merge(graphdef, state)(x))
-    for a, b in blocks((x, other)):
+    for a, b in small_blocks((x, other)):
         yield jax.device_get((f(one, a), f(two, b)))
 
 

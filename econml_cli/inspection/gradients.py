@@ -8,13 +8,12 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from econml_cli.evaluation.samples import own_samples, size
+from econml_cli.evaluation.opened import OpenedRun
+from econml_cli.evaluation.samples import size, small_blocks
 from econml_cli.inspection.hidden import Hidden, hidden_units
-from econml_cli.inspection.sample_blocks import blocks
 from econml_cli.inspection.state import natural
 from econml_cli.problems.base import Batch
 from econml_cli.problems.means import total
-from econml_cli.runs.directory import Run
 from econml_cli.storage import checkpoint
 from econml_cli.training.precision import to_device
 from econml_cli.training.run.restore import Loaded
@@ -76,15 +75,14 @@ class Gradients:
         return out | {"leaves": [leaf.to_json() for leaf in self.leaves], "hidden": hidden}
 
 
-def describe_gradients(run: Run, loaded: Loaded) -> Gradients:
-    """The gradients at the weights of a loaded checkpoint. Call it inside `precision(...)` of the run's config.
+def describe_gradients(run: OpenedRun) -> Gradients:
+    """The gradients at the weights of the checkpoint that a run is opened with.
 
     Raises:
         DataError, RunError: the training sample cannot be had again. CheckpointError: the optimizer's state is damaged.
     """
-    config = loaded.config
-    samples = own_samples(run, config)
-    train, options = to_device(samples.parts["train"], config.trainer.precision), config.trainer
+    loaded, samples, options = run.loaded(), run.own_samples(), run.config().trainer
+    train = to_device(samples.parts["train"], run.dtype)
     loss, grads = mean_gradient(samples.problem, loaded.model, train)
     params, n = nnx.state(loaded.model, nnx.Param), size(train)
     steps = num_batches(n, options.batch_size)[0]
@@ -139,7 +137,7 @@ def mean_gradient(problem: Any, model: Any, batch: Batch) -> tuple[float, Any]:
         return loss, grads
 
     loss, grads = 0.0, None
-    for part in blocks(batch):
+    for part in small_blocks(batch):
         more, of_part = measure(state, part)
         loss += float(more)
         grads = of_part if grads is None else jax.tree.map(jnp.add, grads, of_part)

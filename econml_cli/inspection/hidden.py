@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
+from econml_cli.evaluation.samples import small_blocks
 from econml_cli.inspection.calls import listen
-from econml_cli.inspection.sample_blocks import blocks
 from econml_cli.inspection.state import raw
 
 
@@ -42,7 +42,7 @@ def hidden_units(model: Any, x: Any) -> tuple[Hidden, ...] | None:
 
     always: dict[str, np.ndarray] = {}
     try:
-        for block in blocks(x):
+        for block in small_blocks(x):
             found = jax.device_get(zero(state, block))
             always = {path: found[path] & always.get(path, True) for path in found}
     except jax.errors.UnexpectedTracerError:

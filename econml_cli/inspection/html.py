@@ -1,6 +1,5 @@
 """`--html`: a model as a page that unfolds, by treescope. The page needs no network and no other file."""
 
-import html
 from typing import Any
 
 import treescope  # type: ignore[import-untyped]
@@ -8,6 +7,7 @@ from flax import nnx
 
 from econml_cli.inspection import selection
 from econml_cli.inspection.report import Report
+from econml_cli.output.html import escape
 
 
 def page(report: Report, path: str | None = None) -> str:
@@ -20,7 +20,7 @@ def page(report: Report, path: str | None = None) -> str:
         # compressed pages wait for a decompressor of the browser that some do not have
         body = treescope.render_to_html(shown, compressed=False)
     where = report.summary.get("run")
-    title = html.escape(f"{report.summary['model']} on {report.summary['problem']}" + (f": {where}" if where else ""))
+    title = escape(f"{report.summary['model']} on {report.summary['problem']}" + (f": {where}" if where else ""))
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f"<title>{title}</title>\n</head>\n<body>\n<h1>{title}</h1>\n{body}\n</body>\n</html>\n"

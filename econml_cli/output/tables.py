@@ -1,14 +1,48 @@
-"""A grid of strings as text, Markdown or LaTeX."""
+"""Tables of strings, and one renderer for each form that they are printed in: RENDERERS names them.
+
+A new form is one function of a `Table` here, with its escaper, and a row in RENDERERS.
+"""
 
 import csv
 import io
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
+from econml_cli.output import html
 from econml_cli.storage import disk
+
+Row = tuple[str, ...]
+Block = tuple[Row, ...]
+
+
+class Table(Protocol):
+    """What a renderer needs of a table."""
+
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        """Rows of equally many cells, in blocks; the first row of all has the headers, which may be blank."""
+
+    @property
+    def align(self) -> str:
+        """A letter for each column: "l", "c" or "r"."""
+
+    @property
+    def title(self) -> str:
+        """What stands above it; "" for nothing."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences that stand below it."""
+
+    @property
+    def is_regression(self) -> bool:
+        """Whether it is read as a regression table is: stars behind a number are raised, R2 is R squared."""
+
+    def text(self, width: int | None) -> str:
+        """Aligned columns in the characters of a terminal of `width` columns (None: as wide as it is)."""
 
 
 def cell(value: Any) -> str:
@@ -26,22 +60,46 @@ def interval(low: float | None, high: float | None) -> str:
     return "" if low is None or high is None or math.isnan(low) else f"[{cell(low)}, {cell(high)}]"
 
 
-def csv_lines(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Flat rows as CSV, one line each, every number with all its digits; missing values are empty."""
+def csv_lines(rows: Sequence[Mapping[str, Any]], names: Iterable[str] = ()) -> str:
+    """Flat rows as CSV, one line each, every number with all its digits; missing values are empty. `names` are columns
+    that stand first, and are there without any row."""
     out = io.StringIO()
-    writer = csv.DictWriter(out, list(dict.fromkeys(key for row in rows for key in row)), lineterminator="\n")
+    columns = list(dict.fromkeys([*names, *(key for row in rows for key in row)]))
+    writer = csv.DictWriter(out, columns, lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     return out.getvalue().rstrip("\n")
 
 
+def flat(found: Mapping[str, Any]) -> dict[str, Any]:
+    """{"a": {"value": 1, "low": 0}} -> {"a": 1, "a_low": 0}: what one row of a CSV file holds."""
+    row: dict[str, Any] = {}
+    for key, value in found.items():
+        if isinstance(value, Mapping):
+            row |= {key if part == "value" else f"{key}_{part}": number for part, number in value.items()}
+        else:
+            row[key] = value
+    return row
+
+
 @dataclass(frozen=True)
 class Grid:
-    """A table of strings; the first column is left-aligned, the others right-aligned."""
+    """A table of strings. The first column is left-aligned and the others right-aligned, where `align` says nothing
+    else ("l" or "r" for each column)."""
 
-    headers: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
+    headers: Row
+    rows: Block
     title: str = ""
+    align: str = ""
+    notes: tuple[str, ...] = ()
+    is_regression: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "align", self.align or "l" + "r" * (len(self.headers) - 1))
+
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        return (self.headers,), self.rows
 
     @property
     def widths(self) -> list[int]:
@@ -50,18 +108,18 @@ class Grid:
 
     def first(self, count: int) -> "Grid":
         """The same with only the first `count` columns."""
-        return Grid(self.headers[:count], tuple(row[:count] for row in self.rows), self.title)
+        rows = tuple(row[:count] for row in self.rows)
+        return Grid(self.headers[:count], rows, self.title, self.align[:count], self.notes)
 
-
-def text(grid: Grid) -> str:
-    """Aligned columns, two spaces apart, that read the same in a terminal, a pipe and a log."""
-    widths = grid.widths
-    rows = [grid.headers, *grid.rows] if any(grid.headers) else list(grid.rows)
-    lines = [
-        "  " + "  ".join(c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True)))
-        for row in rows
-    ]
-    return "\n".join([grid.title, *(line.rstrip() for line in lines)] if grid.title else (s.rstrip() for s in lines))
+    def text(self, width: int | None = None) -> str:
+        """Aligned columns, two spaces apart, that read the same in a terminal, a pipe and a log; never cut."""
+        widths, lines = self.widths, [self.title] if self.title else []
+        for row in [self.headers, *self.rows] if any(self.headers) else self.rows:
+            cells = (
+                c.ljust(w) if side == "l" else c.rjust(w) for c, w, side in zip(row, widths, self.align, strict=True)
+            )
+            lines.append(f"  {'  '.join(cells)}".rstrip())
+        return "\n".join([*lines, *self.notes])
 
 
 def fitting(grid: Grid, width: int | None) -> Grid:
@@ -77,15 +135,24 @@ def fitting(grid: Grid, width: int | None) -> Grid:
     return grid.first(max(count, 2))
 
 
-def markdown(grid: Grid) -> str:
-    """A pipe table."""
+def text(table: Table, width: int | None = None) -> str:
+    """Aligned columns for a terminal, a pipe or a log."""
+    return table.text(width)
 
-    def line(cells: Sequence[str]) -> str:
-        return "| " + " | ".join(map(escape_markdown, cells)) + " |"
 
-    rule = "| " + " | ".join([":---", *(["---:"] * (len(grid.headers) - 1))]) + " |"
-    body = "\n".join([line(grid.headers), rule, *map(line, grid.rows)])
-    return f"**{escape_markdown(grid.title)}**\n\n{body}" if grid.title else body
+def markdown(table: Table) -> str:
+    """A pipe table, whose blocks follow each other without a rule, and the notes as a paragraph."""
+    headers, *rows = [row for block in table.blocks for row in block]
+    rule = {"l": ":---", "c": ":---:", "r": "---:"}
+    lines = [_pipes(map(escape_markdown, headers)), _pipes(rule[side] for side in table.align)]
+    lines += [_pipes(map(escape_markdown, row)) for row in rows]
+    title = f"**{escape_markdown(table.title)}**\n\n" if table.title else ""
+    notes = "\n".join(map(escape_markdown, table.notes))
+    return title + "\n".join(lines) + (f"\n\n{notes}" if notes else "")
+
+
+def _pipes(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
 
 
 def escape_markdown(cell: str) -> str:
@@ -93,36 +160,65 @@ def escape_markdown(cell: str) -> str:
     return re.sub(r"(?<=[^\W_])_+(?=[^\W_])|([\\|*_<`])", lambda m: "\\" + m[1] if m[1] else m[0], cell)
 
 
+def latex(table: Table) -> str:
+    """A tabular with booktabs rules, and the notes below it (needs `\\usepackage{booktabs}`, nothing else)."""
+    title = [f"% {' '.join(table.title.split())}"] if table.title else []
+    lines = [*title, r"\begin{tabular}{" + table.align + "}", r"  \toprule"]
+    blocks = table.blocks if any(map(any, table.blocks[0])) else table.blocks[1:]
+    for i, block in enumerate(blocks):
+        lines += [r"  \midrule"] * (i > 0) + [_latex_row(row, table.is_regression) for row in block]
+    lines += [r"  \bottomrule", r"\end{tabular}"]
+    if table.notes:
+        notes = "\n".join(map(_latex_note, table.notes))
+        lines += [r"\par\smallskip", r"\parbox{\linewidth}{\footnotesize " + notes + "}"]
+    return "\n".join(lines)
+
+
+def _latex_row(row: Row, is_regression: bool) -> str:
+    label, *cells = map(escape_latex, row)
+    if is_regression:
+        label = re.sub(r"\bR2$", "$R^2$", label)
+        cells = [re.sub(r"(?<=[\d$])\*{1,3}$", lambda m: f"$^{{{m[0]}}}$", cell) for cell in cells]
+    # \\ and \midrule read a bracket that follows as their argument, and \\ a star
+    first = "{}" if label.startswith(("[", "*")) else ""
+    return f"  {first}{' & '.join([label, *cells])} \\\\"
+
+
+def _latex_note(note: str) -> str:
+    """A sentence; the stars of a legend such as "* p < 0.10, ** p < 0.05." are raised."""
+    return re.sub(r"(?:(?<=^)|(?<=, ))\*{1,3}(?= p )", lambda m: f"$^{{{m[0]}}}$", escape_latex(note))
+
+
 _LATEX = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "->": r"$\to$"}
 _LATEX |= {char: "\\" + char for char in "&%$#_{}"}
 _LATEX |= {char: f"${char}$" for char in "<>|"}  # in text, the usual fonts have other signs in their places
 _SPECIAL = re.compile("->|[" + re.escape("\\~^&%$#_{}<>|") + "]")
-_NUMBER = re.compile(r"(-?\d\.\d+)e([+-]\d+)|(?<![\w.-])-(?=\d)")
+_NUMBER = re.compile(r"(?<![\w.-])(-?\d(?:\.\d+)?)e([+-]\d+)(?!\w)|(?<![\w.-])-(?=\d)|\]e([+-]\d+)$")
 
 
 def escape_latex(cell: str) -> str:
-    """Text as LaTeX, with 1.5e-04 as a power of ten and a minus, not a hyphen, before a number."""
-    escaped = _SPECIAL.sub(lambda m: _LATEX[m[0]], cell)
-    return _NUMBER.sub(lambda m: f"${m[1]} \\times 10^{{{int(m[2])}}}$" if m[1] else "$-$", escaped)
+    """Text as LaTeX, with 1.5e-04 as a power of ten, a minus, not a hyphen, before a number, and the power of ten of
+    both ends behind an interval, as in [1.2, 3.4]e-05."""
+
+    def number(m: re.Match[str]) -> str:
+        if m[1]:
+            return f"${m[1]} \\times 10^{{{int(m[2])}}}$"
+        return f"]$ \\times 10^{{{int(m[3])}}}$" if m[3] else "$-$"
+
+    return _NUMBER.sub(number, _SPECIAL.sub(lambda m: _LATEX[m[0]], cell))
 
 
-def latex_row(cells: Sequence[str]) -> str:
-    """A row of a tabular, of cells that are LaTeX."""
-    # \\ and \midrule read a bracket that follows as their argument, and \\ a star
-    first = "{}" if cells[0].startswith(("[", "*")) else ""
-    return "  " + first + " & ".join(cells) + r" \\"
+def as_html(table: Table) -> str:
+    """A table for a notebook, the notes as paragraphs."""
+    headers, *rows = [row for block in table.blocks for row in block]
+    notes = "".join(f"<p>{html.escape(note)}</p>" for note in table.notes)
+    return html.table(headers, rows, table.title) + notes
 
 
-def latex(grid: Grid) -> str:
-    """A tabular with booktabs rules (needs `\\usepackage{booktabs}`)."""
-
-    def line(cells: Sequence[str]) -> str:
-        return latex_row([escape_latex(cell) for cell in cells])
-
-    title = f"% {' '.join(grid.title.split())}\n" if grid.title else ""
-    parts = [r"\begin{tabular}{l" + "r" * (len(grid.headers) - 1) + "}", r"  \toprule"]
-    parts += [line(grid.headers), r"  \midrule"] if any(grid.headers) else []
-    return title + "\n".join([*parts, *map(line, grid.rows), r"  \bottomrule", r"\end{tabular}"])
-
-
-RENDERERS: dict[str, Callable[[Grid], str]] = {"table": text, "markdown": markdown, "latex": latex}
+#: how tables are printed, by form: of a table and the columns of a terminal
+RENDERERS: dict[str, Callable[[Table, int | None], str]] = {
+    "table": text,
+    "markdown": lambda table, width: markdown(table),
+    "latex": lambda table, width: latex(table),
+    "html": lambda table, width: as_html(table),
+}

@@ -9,8 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from econml_cli.config import choose
-from econml_cli.config import fit_config as configs
+from econml_cli.config import choose, fit_config
 from econml_cli.config.fit_config import FitConfig
 from econml_cli.errors import ConfigError
 from econml_cli.python import frames, reprs
@@ -21,7 +20,7 @@ from econml_cli.runs.directory import Run
 if TYPE_CHECKING:
     import pandas as pd
 
-    from econml_cli.evaluation.evaluate import Evaluation
+    from econml_cli.evaluation.evaluation import Evaluation
     from econml_cli.export.write import Exported
     from econml_cli.training.run.recorder import FitResult
 
@@ -90,10 +89,10 @@ class FittedRun:
         """
         if len(self.members) > 1:
             raise ConfigError(f"{self.name} is an ensemble of {len(self.members)} models; take one: run.members[0].")
-        from econml_cli.training.run.restore import load_model
+        from econml_cli.evaluation.opened import open_run
 
-        with self.precision():
-            return load_model(self.run)[0]
+        with open_run(self.run) as opened:
+            return opened.loaded().model
 
     @property
     def graphdef(self) -> Any:
@@ -249,7 +248,7 @@ class FittedRun:
         asked = {"num_epochs": num_epochs, "checkpoint_every": checkpoint_every, "keep": keep}
         given = {name: value for name, value in asked.items() if value is not None}
         saved = (str(self.path / "config.yaml"), self.config.to_dict())
-        trainer = choose.resolve([(configs.TYPED, given)], [saved]).config().trainer
+        trainer = choose.resolve([(fit_config.TYPED, given)], [saved]).config().trainer
         changes = {name: getattr(trainer, name) for name in given}
 
         from econml_cli.python.progress import sinks

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from econml_cli import html_tables
 from econml_cli.errors import ConfigError, EconmlError, suggest
 from econml_cli.inspection.listings import RunRow
+from econml_cli.output import html
 from econml_cli.runs import health
 from econml_cli.runs.directory import Run
 
@@ -27,7 +27,7 @@ def run_line(run: Run) -> str:
         return f"FittedRun('{run.path}'{member}: cannot be read: {error})"
     loss = next((name for name in ("test_loss", "val_loss", "train_loss") if summary.get(name) is not None), None)
     told = f", {loss} {summary[loss]:.4g}" if loss and run.member is None else ""
-    wrong = html_tables.failed_verdicts(summary)
+    wrong = html.failed_verdicts(summary)
     return f"FittedRun('{run.path}'{member}: {config.model} on {config.problem}, {status}{told}{wrong})"
 
 
@@ -38,13 +38,13 @@ def run_html(run: Run) -> str:
     try:
         summary, config, status, wrong = run.summary(), run.config(), run.status(), health.failed(run)
     except EconmlError as error:
-        return f"<p>{html_tables.warning(f'{run.path} cannot be read: {error}')}</p>"
+        return f"<p>{html.warning(f'{run.path} cannot be read: {error}')}</p>"
     left_out = ("model", "problem", "stop_reason", "state_sha256", "failed")
     rows = [("status", status)] + ([] if run.member is None else [("member", number(run.member))])
     rows += [(name.replace("_", " "), number(value)) for name, value in summary.items() if name not in left_out]
     rows.append(("directory", str(run.path)))
-    table = html_tables.table(("", ""), rows, f"{run.name}: {config.model} on {config.problem}")
-    return (f"<p>{html_tables.warning(wrong)}</p>" if wrong else "") + table
+    table = html.table(("", ""), rows, f"{run.name}: {config.model} on {config.problem}")
+    return (f"<p>{html.warning(wrong)}</p>" if wrong else "") + table
 
 
 def runs_html(rows: Sequence[RunRow]) -> str:
@@ -56,7 +56,7 @@ def runs_html(rows: Sequence[RunRow]) -> str:
         numbers = (row.epochs, row.train_loss, row.val_loss, row.test_loss, row.num_params, row.seconds)
         status = f"damaged: {row.error}" if row.error else row.status or "-"
         lines.append((row.name, row.model or "-", row.problem or "-", status, *map(number, numbers)))
-    return html_tables.table(HEADS, lines) if lines else "<p>no runs</p>"
+    return html.table(HEADS, lines) if lines else "<p>no runs</p>"
 
 
 def shown(figure: Any) -> Any:
@@ -90,7 +90,7 @@ class Inspection:
         return "\n".join(line.rstrip() for line in out.getvalue().splitlines())
 
     def _repr_html_(self) -> str:
-        return f"<pre>{html_tables.escape(repr(self))}</pre>"
+        return f"<pre>{html.escape(repr(self))}</pre>"
 
 
 def inspect(run: Run, views: Sequence[str], path: str | None, step: int | None) -> Inspection:

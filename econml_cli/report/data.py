@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from econml_cli.evaluation.samples import own_samples, size
+from econml_cli.evaluation.opened import OpenedRun
+from econml_cli.evaluation.samples import size
 from econml_cli.output.tables import Grid, cell
 from econml_cli.output.terminal import number
 from econml_cli.problems import losses
 from econml_cli.runs.directory import Run
-from econml_cli.training.precision import precision
 
 #: rows of the table of features
 MOST = 60
@@ -39,29 +39,27 @@ def _flat(name: str, value: Any) -> Iterator[tuple[str, str]]:
         yield label, number(value)
 
 
-def described(run: Run) -> list[Grid]:
+def described(run: OpenedRun) -> list[Grid]:
     """Observations by split; mean, standard deviation (over n - 1), smallest and largest value of each feature, and of
     the target, in the training split, in the units of the data; of classes their shares.
 
     Raises:
-        DataError, RunError: as `evaluation.samples.own_samples`.
+        DataError, RunError: as `OpenedRun.own_samples`.
     """
-    config = run.config()
-    with precision(config.trainer.precision):
-        samples = own_samples(run, config)
-        parts, problem = samples.parts, samples.problem
-        sizes = tuple((name, f"{size(batch):,}") for name, batch in parts.items())
-        found = [Grid(("split", "observations"), sizes, "Observations")]
-        rows = list(_features(run, problem.describe(), parts["train"].x))
-        row = losses.of(problem)
-        if row.has_residuals:
-            y = np.asarray(problem.observed(parts["train"]), np.float64)
-            names = [str(problem.describe().get("target") or "y")] * y.reshape(len(y), -1).shape[1]
-            rows += _moments(names if len(names) == 1 else _numbered(names), y.reshape(len(y), -1))
-        headers = ("", "mean", "sd", "min", "max")
-        found.append(Grid(headers, tuple(rows), "Training split"))
-        if row.classifies:
-            found.append(_classes(problem, np.asarray(parts["train"].y)))
+    samples = run.own_samples()
+    parts, problem = samples.parts, samples.problem
+    sizes = tuple((name, f"{size(batch):,}") for name, batch in parts.items())
+    found = [Grid(("split", "observations"), sizes, "Observations")]
+    rows = list(_features(run, problem.describe(), parts["train"].x))
+    row = losses.of(problem)
+    if row.has_residuals:
+        y = np.asarray(problem.observed(parts["train"]), np.float64)
+        names = [str(problem.describe().get("target") or "y")] * y.reshape(len(y), -1).shape[1]
+        rows += _moments(names if len(names) == 1 else _numbered(names), y.reshape(len(y), -1))
+    headers = ("", "mean", "sd", "min", "max")
+    found.append(Grid(headers, tuple(rows), "Training split"))
+    if row.classifies:
+        found.append(_classes(problem, np.asarray(parts["train"].y)))
     return found
 
 

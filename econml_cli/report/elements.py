@@ -1,10 +1,10 @@
-"""The elements of the page as HTML. Everything that comes from a run is escaped here, and nowhere else."""
+"""The elements of the page as HTML. Everything that comes from a run is escaped here."""
 
 import base64
-import html
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from econml_cli.output.html import escape
 from econml_cli.output.tables import Grid
 from econml_cli.problems.economies.verdicts import FAILED, PASSED
 
@@ -16,11 +16,6 @@ class Section:
     name: str
     title: str
     body: str
-
-
-def escape(text: object) -> str:
-    """Text for an element or an attribute in double quotes."""
-    return html.escape(str(text))
 
 
 def paragraph(text: str, kind: str = "") -> str:

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from importlib import resources
 
 from econml_cli.evaluation import evaluation_tables
-from econml_cli.evaluation.evaluate import REPORTED
+from econml_cli.evaluation.evaluation import REPORTED
+from econml_cli.output.html import escape
 from econml_cli.output.tables import Grid
-from econml_cli.report.elements import Section, escape, table
+from econml_cli.report.elements import Section, table
 from econml_cli.report.sections import Account, Options, account, anchored
 from econml_cli.runs.directory import Run
 from econml_cli.version import __version__
@@ -39,7 +40,7 @@ def page(runs: Sequence[Run], options: Options | None = None, *, title: str | No
 def compose(accounts: Sequence[Account], *, title: str | None = None) -> Page:
     """The page of runs whose accounts are there."""
     accounts = [anchored(one, f"run{i + 1}") for i, one in enumerate(accounts)]
-    heading = title or (_heading(accounts[0]) if len(accounts) == 1 else f"{len(accounts)} runs compared")
+    heading = title or (accounts[0].heading if len(accounts) == 1 else f"{len(accounts)} runs compared")
     fill = {
         "title": escape(heading),
         "style": _part("page.css"),
@@ -57,11 +58,6 @@ def _part(name: str) -> str:
     return resources.files("econml_cli.report").joinpath("html", name).read_text(encoding="utf-8")
 
 
-def _heading(one: Account) -> str:
-    config = one.run.config()
-    return f"{one.run.name}: {config.model} on {config.problem}"
-
-
 def _contents(accounts: Sequence[Account]) -> str:
     """Links to the sections, below those to the runs where there are several."""
 
@@ -71,7 +67,7 @@ def _contents(accounts: Sequence[Account]) -> str:
     if len(accounts) == 1:
         return f"<ul>{links(accounts[0].sections)}</ul>"
     items = [
-        f'<li><a href="#run{i + 1}">{escape(_heading(one))}</a><ul>{links(one.sections)}</ul></li>'
+        f'<li><a href="#run{i + 1}">{escape(one.heading)}</a><ul>{links(one.sections)}</ul></li>'
         for i, one in enumerate(accounts)
     ]
     return f'<ul class="runs"><li><a href="#comparison">Comparison</a></li>{"".join(items)}</ul>'
@@ -109,5 +105,5 @@ def _article(one: Account, anchor: str, several: bool) -> str:
         f'<h{level} id="{escape(s.name)}-title">{escape(s.title)}</h{level}>{s.body}</section>'
         for s in one.sections
     ]
-    head = f"<h2>{escape(_heading(one))}</h2>" if several else ""
+    head = f"<h2>{escape(one.heading)}</h2>" if several else ""
     return f'<article id="{escape(anchor)}">{head}{"".join(parts)}</article>'

@@ -7,16 +7,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from econml_cli.errors import ConfigError, EconmlError
-from econml_cli.evaluation import evaluate, evaluation_tables
+from econml_cli.evaluation import evaluate
 from econml_cli.evaluation.drawing import curves
-from econml_cli.evaluation.ensemble import members
-from econml_cli.evaluation.evaluate import Evaluation
+from econml_cli.evaluation.evaluation import VERDICT, Evaluation
+from econml_cli.evaluation.opened import OpenedRun, open_run
 from econml_cli.output.tables import cell, interval
 from econml_cli.output.terminal import number
 from econml_cli.report import data, images, origin
 from econml_cli.report.elements import Section, code, definitions, paragraph, table, verdicts
 from econml_cli.runs.directory import Run
-from econml_cli.training.precision import precision
 
 #: columns of the text of a model
 TREE_WIDTH = 110
@@ -41,10 +40,11 @@ class Options:
 
 @dataclass(frozen=True)
 class Account:
-    """What the page says of one run. `evaluation` is None where it could not be made; `failed` are the errors, one
-    for each section that could not be made, and these sections say so themselves."""
+    """What the page says of one run. `heading` names it; `evaluation` is None where it could not be made; `failed` are
+    the errors, one for each section that could not be made, and these sections say so themselves."""
 
     run: Run
+    heading: str
     evaluation: Evaluation | None
     sections: tuple[Section, ...]
     failed: tuple[str, ...]
@@ -54,7 +54,7 @@ class Account:
 class Subject:
     """What a section is made of: a run, its evaluation (or why there is none), and how numbers are found."""
 
-    run: Run
+    run: OpenedRun
     options: Options
     evaluated: Evaluation | EconmlError
 
@@ -65,21 +65,22 @@ def account(run: Run, options: Options) -> Account:
     Raises:
         RunError: the directory is no run, or its config cannot be read: there is nothing to tell.
     """
-    run.config()
-    subject, sections, failed = Subject(run, options, _evaluated(run, options)), list[Section](), list[str]()
-    for name, title, make in PARTS:
-        try:
-            body = make(subject)
-        except EconmlError as error:
-            failed.append(f"{run.name}, {title.lower()}: {error}")
-            body = paragraph(str(error), "missing")
-        if body:
-            sections.append(Section(name, title, body))
+    with open_run(run) as opened:
+        subject, sections, failed = Subject(opened, options, _evaluated(opened, options)), list[Section](), list[str]()
+        for name, title, make in PARTS:
+            try:
+                body = make(subject)
+            except EconmlError as error:
+                failed.append(f"{run.name}, {title.lower()}: {error}")
+                body = paragraph(str(error), "missing")
+            if body:
+                sections.append(Section(name, title, body))
+        heading = f"{run.name}: {opened.config().model} on {opened.config().problem}"
     found = subject.evaluated
-    return Account(run, None if isinstance(found, EconmlError) else found, tuple(sections), tuple(failed))
+    return Account(run, heading, None if isinstance(found, EconmlError) else found, tuple(sections), tuple(failed))
 
 
-def _evaluated(run: Run, options: Options) -> Evaluation | EconmlError:
+def _evaluated(run: OpenedRun, options: Options) -> Evaluation | EconmlError:
     try:
         return evaluate(run, bootstrap=options.bootstrap, bootstrap_seed=options.bootstrap_seed)
     except EconmlError as error:
@@ -92,12 +93,12 @@ def _results(subject: Subject) -> str:
         raise subject.evaluated
     e = subject.evaluated
     parts = [definitions(_headline(subject.run, e), "headline"), *(paragraph(note, "missing") for note in e.notes)]
-    told = {name.removeprefix("verdict_"): word for name, word in e.verdicts.items() if name.startswith("verdict_")}
+    told = {name.removeprefix(VERDICT): word for name, word in e.verdicts.items() if name.startswith(VERDICT)}
     if told:
         parts.append(verdicts((name, word, MEANINGS.get(name, "")) for name, word in told.items()))
     if failed := e.verdicts.get("failed"):
         parts.append(paragraph(f"Not passed: {failed}.", "note"))
-    first, *others = [grid for grid in evaluation_tables.single(e) if grid.title != "Verdicts"]
+    first, *others = [grid for grid in e.grids() if grid.title != "Verdicts"]
     parts += [table(first, caption=f"Losses and metrics, weights of epoch {e.epoch:,}"), *map(table, others)]
     if e.bootstrap:
         parts.append(
@@ -106,14 +107,14 @@ def _results(subject: Subject) -> str:
     return "".join(parts)
 
 
-def _headline(run: Run, e: Evaluation) -> list[tuple[str, str]]:
+def _headline(run: OpenedRun, e: Evaluation) -> list[tuple[str, str]]:
     """The numbers of the reported split with their intervals, then sizes."""
     rows = []
-    for name in [name for name in e.estimates if name.startswith(f"{e.reported}_")][:4]:
-        found = e.estimates[name]
+    for quantity in [q for q in e.measured if q.split == e.reported and q.across == "members"][:4]:
+        found = e.measured[quantity]
         spread = f" (sd {cell(found.sd)})" if found.sd is not None else ""
         told = f"{cell(found.value)}{spread} {interval(found.low, found.high)}".strip()
-        rows.append((("mean " if spread else "") + name.replace("_", " "), told))
+        rows.append((("mean " if spread else "") + quantity.label.replace("_", " "), told))
     summary = run.summary()
     sizes = (("num_params", "parameters"), ("epochs", "epochs"), ("seconds_training", "seconds of training"))
     rows += [(label, number(summary[key])) for key, label in sizes if summary.get(key) is not None]
@@ -122,13 +123,11 @@ def _headline(run: Run, e: Evaluation) -> list[tuple[str, str]]:
     return [*rows, ("ended", e.status.replace("_", " "))]
 
 
-def _one(run: Run) -> tuple[Run, str]:
+def _one(run: OpenedRun) -> tuple[OpenedRun, str]:
     """(the run, or of an ensemble its first member that has not diverged; which one, in words)."""
-    config = run.config()
-    if config.trainer.members == 1 or run.member is not None:
+    if run.config().trainer.members == 1 or run.member is not None:
         return run, ""
-    with precision(config.trainer.precision):
-        number = members(run).numbers[0]
+    number = run.members().numbers[0]
     return run.of_member(number), paragraph(f"Of the ensemble this is member {number}.", "note")
 
 

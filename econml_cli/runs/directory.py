@@ -260,16 +260,16 @@ def find(name: str | None, runs_dir: Path) -> Run:
     Raises:
         RunError: there is none, or several start so; suggests the nearest name.
     """
-    runs = list_runs(runs_dir)
     if name is None:
-        if not runs:
+        if not (runs := list_runs(runs_dir)):
             raise RunError(
                 f"There is no run in {runs_dir}/ yet; make one with `econml fit mlp`, or name its directory."
             )
         return runs[-1]
     path = Path(name)
-    if (path / "manifest.json").is_file():
+    if (path / "manifest.json").is_file():  # so that no other run is read
         return Run(path if path.name else path.absolute())  # "." has no name
+    runs = list_runs(runs_dir)
     if (folds := next((p for p in (path, runs_dir / name) if (p / CROSS_VALIDATION).is_file()), None)) is not None:
         raise RunError(
             f"{folds} is a cross-validation, not one run; name its folds: {folds}/fold1, or {folds}/fold* for all."

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from econml_cli.config.fit_config import build
-from econml_cli.evaluation import Estimate, Evaluation, evaluation_tables
+from econml_cli.evaluation import Estimate, Evaluation, Quantity, evaluation_tables
 from econml_cli.evaluation.comparing import rankable
 from econml_cli.output import tables as render
 from econml_cli.runs.directory import Run, create
@@ -30,7 +30,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def made_up(name: str, **estimates: float) -> Evaluation:
-    found = {key: Estimate(value) for key, value in estimates.items()}
+    found = {Quantity(*key.split("_", 1)): Estimate(value) for key, value in estimates.items()}
     return Evaluation(
         name, f"runs/{name}", "mlp", "linear", "regression", "max_epochs", 3, "test", {"train": 5, "val": 0, "test": 2},
         found, {}, None, 0, 0, (),

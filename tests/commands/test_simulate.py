@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from econml_cli.config.fit_config import build
-from econml_cli.evaluation.simulation import fan, series
+from econml_cli.evaluation.simulation import fan
 from econml_cli.evaluation.simulation.simulated import at_truth, simulate
 from econml_cli.problems.economies.brock_mirman import BrockMirman
 from econml_cli.runs.directory import Run
@@ -161,7 +161,7 @@ def test_values_that_are_not_finite_are_told_of_and_neither_stop_the_table_nor_t
     k = np.where(np.arange(9)[:, None] > 7, np.inf, simulated.series["k"])
     found = replace(simulated, series={**simulated.series, "k": k})
     assert _warnings(Run(made / "stochastic"), found.series)[-1].startswith("20 of 900 values are not finite")
-    assert "inf" in series.text(found) and len(fan.figure(replace(found, truth={})).axes) == 10
+    assert "inf" in found.render() and len(fan.figure(replace(found, truth={})).axes) == 10
 
 
 @pytest.mark.parametrize(

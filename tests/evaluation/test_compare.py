@@ -24,11 +24,10 @@ from econml_cli.evaluation.comparing.accuracy_tests import (
 )
 from econml_cli.evaluation.comparing.compare import compare
 from econml_cli.evaluation.comparing.compare_layout import interval, table
-from econml_cli.output import regression_tables
+from econml_cli.output import regression_tables, tables
 from econml_cli.output.regression_tables import Table
 from econml_cli.runs.directory import Run
-from econml_cli.training.run.restore import load_model
-from tests.support.fits import fitted
+from tests.support.fits import fitted, load_model
 
 WAGES = "log(wage) ~ educ + exper + tenure"
 
@@ -466,12 +465,12 @@ def test_the_latex_compiles_with_booktabs_alone(both, isolated):
 def test_odd_names_compile_too(isolated):
     odd = [r"a_b", "50%", "R&D", "#1", "$x", "{y}", "back\\slash", "x^2", "~", "<5|>", "[0, 1)", "*", "I(x ** 2)"]
     rows = tuple((name, name, "-0.0123**", "[-1.2, 3.4]e-05") for name in odd)
-    said = regression_tables.latex(
+    said = tables.latex(
         Table(((("", "(1)", "(2)", "(3)"),), rows), ("* p < 0.10, ** p < 0.05.", "R&D_1 is 50% of #2."))
     )
     compiled(said, isolated)
     assert "$-$0.0123$^{**}$" in said
-    assert "$-9.058 \\times 10^{-4}$$^{***}$" in regression_tables.latex(Table(((("difference", "-9.058e-04***"),),)))
+    assert "$-9.058 \\times 10^{-4}$$^{***}$" in tables.latex(Table(((("difference", "-9.058e-04***"),),)))
     assert "[$-$1.2, 3.4]$ \\times 10^{-5}$" in said
     assert "I(x ** 2)" in said
     assert "$^{*}$ p $<$ 0.10, $^{**}$ p" in said

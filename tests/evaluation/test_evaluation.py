@@ -13,11 +13,15 @@ import pytest
 from flax import nnx
 
 from econml_cli.errors import ConfigError, DataError, RunError
-from econml_cli.evaluation import evaluate, evaluate_all, predict, samples
+from econml_cli.evaluation import Quantity, evaluate, evaluate_all, predict, samples
+from econml_cli.evaluation.answer import Answer
+from econml_cli.evaluation.comparing.compare import compare
+from econml_cli.evaluation.marginal.effects import effects
 from econml_cli.evaluation.predictions import predict_own
 from econml_cli.evaluation.risk import measure
 from econml_cli.evaluation.risk.population import population_risk
 from econml_cli.models.linear import Linear
+from econml_cli.output.tables import RENDERERS
 from econml_cli.problems.linear import LinearProblem
 from econml_cli.runs.directory import Run
 from econml_cli.storage.disk import write_json
@@ -43,6 +47,35 @@ def test_losses_and_errors_are_those_that_fit_reported(run):
     assert found.n == {"train": 500, "val": 100, "test": 200}
     assert found.reported == "test"
     assert found.notes == ()
+
+
+def test_a_number_of_the_problem_that_is_called_like_a_metric_of_a_split_is_none(run, monkeypatch):
+    monkeypatch.setattr(
+        LinearProblem, "verdicts", lambda problem, model, batch: {"train_gap": 0.5, "test_loss_gap": 1.5}
+    )
+    found = evaluate(run, bootstrap=0)
+    metrics, against = found.grids()
+    assert found.measured[Quantity(None, "train_gap")].value == 0.5
+    assert [row[0] for row in metrics.rows] == ["observations", "loss", "rmse", "mae", "r2"]
+    assert against.title == "Against the truth"
+    assert [row[:2] for row in against.rows] == [("train gap", "0.5000"), ("test loss gap", "1.500")]
+    assert found.to_dict()["train_gap"] == found.rows()[0]["train_gap"] == found.estimates["train_gap"].value == 0.5
+    blocks = compare([run, run], bootstrap=0).grids()[0].blocks
+    accuracy, truth = (next(b for b in blocks if b[0][0] == name) for name in ("test loss", "train gap"))
+    assert [row[0] for row in accuracy if row[0]] == ["test loss", "test RMSE", "test MAE", "test R2", "train loss"]
+    assert [row[0] for row in truth] == ["train gap", "test loss gap"]
+
+
+def test_every_answer_has_every_form_and_a_notebook_shows_it(run):
+    told = {
+        "loss": evaluate(run, bootstrap=0),
+        "x1": effects(run, bootstrap=0, beside=False),
+        "linear": compare([run, run], bootstrap=0),
+    }
+    for word, answer in told.items():
+        assert isinstance(answer, Answer)
+        assert all(word in answer.render(form) for form in (*RENDERERS, "csv", "json"))
+        assert word in answer._repr_html_() and answer._repr_html_().count("<table>") == len(answer.grids())
 
 
 def test_only_the_reported_split_has_intervals_around_its_values(run):

@@ -14,7 +14,8 @@ from flax import nnx
 
 from econml_cli.config.fit_config import build
 from econml_cli.errors import ConfigError
-from econml_cli.inspection import checks, difference, findings, sample_blocks, selection, views
+from econml_cli.evaluation import samples
+from econml_cli.inspection import checks, difference, findings, selection, views
 from econml_cli.inspection.checkpoints import describe_checkpoint
 from econml_cli.inspection.gradients import mean_gradient
 from econml_cli.inspection.graph import describe_graph
@@ -154,8 +155,8 @@ def test_blocks_of_rows_give_the_gradient_of_the_whole_sample_with_the_penalty(m
     batch, model = Batch(x, x[:, :1]), Penalised(2, 1, rngs=nnx.Rngs(0))
     whole = mean_gradient(problem, model, batch)
     free = mean_gradient(problem, Linear(2, 1, rngs=nnx.Rngs(0)), batch)
-    monkeypatch.setattr(sample_blocks, "ROWS", 8)
-    assert len(list(sample_blocks.blocks(batch))) == 5
+    monkeypatch.setattr(samples, "SMALL_BLOCK", 8)
+    assert len(list(samples.small_blocks(batch))) == 5
     cut = mean_gradient(problem, model, batch)
     assert cut[0] == pytest.approx(whole[0], rel=1e-6) and whole[0] == pytest.approx(free[0])
     for a, b in zip(jax.tree.leaves(cut[1]), jax.tree.leaves(whole[1]), strict=True):
@@ -228,7 +229,7 @@ def test_a_unit_is_dead_only_if_it_is_in_every_block_of_rows(monkeypatch):
     model = MLP(2, 1, width=2, depth=1, rngs=nnx.Rngs(0))
     model.linear1.kernel[...] = jnp.asarray([[1.0, -1.0], [0.0, 0.0]])
     assert hidden_units(model, x[:8]) == (Hidden("linear2", 2, 1),)
-    monkeypatch.setattr(sample_blocks, "ROWS", 8)
+    monkeypatch.setattr(samples, "SMALL_BLOCK", 8)
     assert hidden_units(model, x) == (Hidden("linear2", 2, 0),)
 
 

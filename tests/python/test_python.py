@@ -17,7 +17,7 @@ import pytest
 
 import econml_cli
 import econml_cli.python.api
-from econml_cli import html_tables
+from econml_cli.output import html
 from tests.support import ROOT
 from tests.support.waiting import wait_until
 
@@ -168,8 +168,8 @@ def test_a_verdict_that_failed_is_warned_of_when_fitted_and_when_evaluated():
     assert repr(run).endswith(", FAILED: loss, truth, stability)")
     with pytest.warns(econml_cli.FitWarning, match="FAILED"):
         found = run.evaluate(bootstrap=0)
-    assert 'font-weight: bold">FAILED</span>' in html_tables.evaluation(found)
-    assert "FAILED" in html_tables.evaluation_line(found)
+    assert 'font-weight: bold">FAILED</span>' in found._repr_html_()
+    assert "FAILED" in repr(found)
     with pytest.raises(econml_cli.ConfigError, match="den_haan_marcet=True"):
         run.evaluate(periods=10)
 
@@ -374,8 +374,8 @@ def test_everything_that_a_notebook_shows_is_escaped():
     for shown in (run._repr_html_(), econml_cli.runs_in()._repr_html_(), run.inspect("summary")._repr_html_()):
         assert "<b>&<" not in shown
         assert "&lt;b&gt;&amp;" in shown
-    assert "&lt;b&gt;&amp;" in html_tables.evaluation(run.evaluate(bootstrap=0))
-    assert evil not in html_tables.table((evil, evil), [(evil, evil)], evil)
+    assert "&lt;b&gt;&amp;" in run.evaluate(bootstrap=0)._repr_html_()
+    assert evil not in html.table((evil, evil), [(evil, evil)], evil)
     (run.path / "manifest.json").write_text(evil)
     assert "damaged" in econml_cli.runs_in()._repr_html_()
     assert "cannot be read" in run._repr_html_()
@@ -385,7 +385,7 @@ def test_everything_that_a_notebook_shows_is_escaped():
 def test_a_run_fits_a_line(made):
     run = econml_cli.load(made / "first")
     assert re.fullmatch(r"FittedRun\('.*first': mlp on linear, max_epochs, test_loss [\d.e-]+\)", repr(run))
-    assert "\n" not in html_tables.evaluation_line(run.evaluate(bootstrap=0))
+    assert "\n" not in repr(run.evaluate(bootstrap=0))
 
 
 def masked(text):

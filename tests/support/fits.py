@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from econml_cli.config.fit_config import FitConfig, build
+from econml_cli.evaluation.opened import open_run
 from econml_cli.runs.directory import Run
 from econml_cli.training.fit import fit
 from econml_cli.training.loop.trainer import Trainer
@@ -22,6 +23,12 @@ def config(model: str | None, problem: str, **options: Any) -> FitConfig:
     from econml_cli.problems import registry
 
     return build(model or registry.get(problem).model, problem, [("test", options)])
+
+
+def load_model(run: Run, step: int | None = None) -> tuple[Any, int]:
+    """(the fitted model of a run in evaluation mode, the epoch that its weights are from)."""
+    with open_run(run, step=step) as opened:
+        return opened.loaded().model, opened.loaded().epoch
 
 
 def losses_of(problem: str, model: str | None = None, **options: Any) -> dict[str, Any]:

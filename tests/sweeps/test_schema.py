@@ -40,10 +40,10 @@ def test_the_sweeps_that_are_shipped_pass_without_a_note(name):
 
 def test_the_lectures_sweep_is_the_lectures():
     sweep = schema.load(ROOT / "sweeps/lecture.yaml")
-    laws = {p.name: p.law for p in sweep.space.parameters}
-    assert sweep.method == "bayes" and list(laws) == ["lr", "width", "num_epochs"]
-    assert (laws["lr"].min, laws["lr"].max) == (0.0001, 0.01)
-    assert laws["width"].values == (64, 128, 256) and laws["num_epochs"].value == 300
+    drawn = {p.name: p.distribution for p in sweep.space.parameters}
+    assert sweep.method == "bayes" and list(drawn) == ["lr", "width", "num_epochs"]
+    assert (drawn["lr"].min, drawn["lr"].max) == (0.0001, 0.01)
+    assert drawn["width"].values == (64, 128, 256) and drawn["num_epochs"].value == 300
 
 
 def test_a_program_of_others_is_checked_as_wandb_would_and_nothing_more():
@@ -138,7 +138,7 @@ def test_aliases_that_multiply_are_refused_before_memory_is_full():
 
 def test_merged_mappings_are_read_and_their_keys_are_not_duplicates():
     text = THEIRS.replace("{x: {min: 0, max: 1}}", "\n  a: &a {min: 0, max: 1}\n  b: {<<: *a, max: 3}")
-    assert schema.parse(text, Path("s.yaml")).space.parameters[1].law.max == 3
+    assert schema.parse(text, Path("s.yaml")).space.parameters[1].distribution.max == 3
 
 
 def test_a_missing_file_says_how_to_get_one():
@@ -148,7 +148,7 @@ def test_a_missing_file_says_how_to_get_one():
 
 def test_1e_4_is_a_number_and_the_file_is_told_that_wandb_reads_text():
     sweep = ours("lr: {distribution: log_uniform_values, min: 1e-4, max: 1e-2}")
-    assert sweep.space.parameters[0].law.min == 1e-4
+    assert sweep.space.parameters[0].distribution.min == 1e-4
     assert sweep.notes[0] == "s.yaml:5: W&B reads 1e-4 as text; write 1.0e-4 for a number everywhere."
     assert ours("init: {values: [lecun_normal]}").notes == ()
 

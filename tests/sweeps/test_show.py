@@ -128,7 +128,7 @@ def test_an_unknown_column_is_answered_with_the_nearest():
 
 def test_csv_has_every_digit_and_reads_back():
     results = sweep(8, states=("complete", "failed"))
-    rows = list(csv.DictReader(io.StringIO(table.as_csv(results, results.trials))))
+    rows = list(csv.DictReader(io.StringIO(table.render(results, results.trials, "csv"))))
     assert [float(row["lr"]) for row in rows] == [trial.params["lr"] for trial in results.trials]
     assert rows[1]["val_loss"] == "" and rows[1]["reason"] == "The loss became non-finite."
     assert len(set(rows[0])) == len(table.whole(results)) and rows[0]["num_epochs"] == "300"
@@ -137,13 +137,13 @@ def test_csv_has_every_digit_and_reads_back():
 def test_a_parameter_called_like_another_column_keeps_both():
     trial = Trial(0, 0, "complete", {"epochs": 7}, 1.0, epochs=300)
     results = Results("x", "grid", "loss", "minimize", ("epochs",), 1, (trial,))
-    (row,) = csv.DictReader(io.StringIO(table.as_csv(results, results.trials)))
+    (row,) = csv.DictReader(io.StringIO(table.render(results, results.trials, "csv")))
     assert (row["param.epochs"], row["epochs"]) == ("7", "300")
 
 
 def test_markdown_keeps_its_columns_whatever_a_formula_holds():
     results = sweep(6)
-    head, rule, *rows = table.as_markdown(results, results.trials).splitlines()
+    head, rule, *rows = table.render(results, results.trials, "markdown").splitlines()
     assert head == "| trial | lr | width | formula | val_loss | epochs | seconds | state |"
     assert rule == "| ---: | ---: | ---: | :--- | ---: | ---: | ---: | :--- |"
     assert {row.replace("\\|", "").count("|") for row in rows} == {9} and any("\\|" in row for row in rows)
@@ -152,8 +152,8 @@ def test_markdown_keeps_its_columns_whatever_a_formula_holds():
 def test_latex_escapes_text_and_writes_powers_of_ten():
     trial = Trial(0, 0, "complete", {"lr": 1.5e-5, "formula": "y ~ a_1 & 50%"}, -0.25)
     results = Results("x", "grid", "val_loss", "maximize", ("lr", "formula"), 1, (trial,))
-    out = table.as_latex(results, results.trials)
-    assert r"0 & $1.5 \times 10^{-5}$ & y \textasciitilde{} a\_1 \& 50\% & $-0.25$ & -- & -- & complete \\" in out
+    out = table.render(results, results.trials, "latex")
+    assert r"0 & $1.5 \times 10^{-5}$ & y \textasciitilde{} a\_1 \& 50\% & $-$0.25 & - & - & complete \\" in out
     assert out.startswith("\\begin{tabular}{rrlrrrl}\n  \\toprule\n  trial & lr & formula & val\\_loss &")
 
 
@@ -164,9 +164,9 @@ def test_latex_compiles(tmp_path):
         pytest.skip("LaTeX has no booktabs here")
     odd = Trial(99, 99, "failed", {"lr": -1e-7, "width": 1, "formula": 'log(y) ~ C(a)^2 | {b} & "c" <d> \\ #1 $%_~'})
     results = sweep(6)
-    body = table.as_latex(results, (*results.trials, odd))
+    body = table.render(results, (*results.trials, odd), "latex")
     packages = "\\usepackage[T1]{fontenc}\\usepackage{booktabs}"
-    source = f"\\documentclass{{article}}{packages}\\begin{{document}}\n{body}\\end{{document}}\n"
+    source = f"\\documentclass{{article}}{packages}\\begin{{document}}\n{body}\n\\end{{document}}\n"
     (tmp_path / "table.tex").write_text(source)
     done = subprocess.run(
         ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "table.tex"],
@@ -208,8 +208,8 @@ def test_top_keeps_the_first_of_the_order(shown):
 @pytest.mark.parametrize("form", ["markdown", "latex"])
 def test_tables_for_papers_are_printed_alone(shown, form):
     results = sweep(5)
-    write = {"markdown": table.as_markdown, "latex": table.as_latex}[form]
-    assert shown(results, "--format", form).stdout == write(results, table.ordered(results, None))
+    written = table.render(results, table.ordered(results, None), form)
+    assert shown(results, "--format", form).stdout == f"{written}\n"
 
 
 def test_what_is_wrong_is_one_sentence(shown):

@@ -25,10 +25,10 @@ from econml_cli.training.fit import fit, resume
 from econml_cli.training.loop.ensemble import Ensemble, together
 from econml_cli.training.loop.trainer import Chunk
 from econml_cli.training.precision import precision
-from econml_cli.training.run.restore import load_model
 from econml_cli.training.run.summary import summary, words_over_members
 from econml_cli.training.setup.setup import Workshop
 from econml_cli.training.step.epoch import DIVERGED, RUNNING
+from tests.support.fits import load_model
 
 SMALL = {"width": "8", "num_epochs": 15, "lr": 1e-2, "batch_size": 16, "N": 60, "N_test": 50, "N_val": 40, "sigma": 0.1}
 
@@ -159,7 +159,7 @@ def test_the_averaged_prediction_is_no_worse_than_the_members_are_on_average(thr
     found = evaluate(three).estimates
     assert found["averaged_test_rmse"].value ** 2 < found["test_loss"].value  # Jensen: squared error is convex
     with precision("float32"):
-        samples = own_samples(three, three.config())
+        samples = own_samples(three)
         batch = samples.parts["test"]
         models = [load_model(three.of_member(k))[0] for k in range(3)]
         mean = np.mean([predicted(samples.problem, model, batch.x, "float32") for model in models], axis=0)

@@ -14,7 +14,7 @@ from econml_cli.training.fit import fit, resume
 from econml_cli.training.many import scheduler
 from econml_cli.training.many.requests import Request
 from econml_cli.training.many.scheduler import Fits
-from econml_cli.training.run.restore import load_model
+from tests.support.fits import load_model
 
 COMMON = {"N": 60, "N_test": 10, "N_val": 20, "width": 8, "num_epochs": 30}
 

@@ -1,7 +1,5 @@
 """`econml eval effects [RUN]`: average partial effects of the features."""
 
-from pathlib import Path
-
 from econml_cli.commands.common import RUN, CheckpointOptions, LookupOptions
 from econml_cli.commands.declared import Command
 from econml_cli.commands.eval import shared
@@ -29,17 +27,12 @@ def effects(
 
     The coefficients of OLS or a logit, with classical standard errors, need `pip install "econml-cli[stats]"`.
     """
-    from econml_cli.runs import directory
-    from econml_cli.training import compilation_cache
-
     around = shared.intervals(bootstrap)
-    chosen = directory.find(run, Path(lookup.runs_dir)).of_member(weights.member)
-    sample = shared.sample(rows, changes, weights)
-    compilation_cache.enable()
+    with shared.opened(run, lookup, weights.member) as opened:
+        from econml_cli.evaluation.marginal import effects as marginal
 
-    from econml_cli.evaluation.marginal import effects as marginal
-
-    shared.show({"effects": marginal.effects(chosen, **sample, **around)}, output.form)
+        found = marginal.effects(opened, **shared.sample(rows, changes, weights), **around)
+    shared.show({"effects": found}, output.form)
 
 
 COMMAND = Command(

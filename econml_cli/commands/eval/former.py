@@ -93,7 +93,7 @@ def advise(asked: FormerOptions, runs: Sequence[str]) -> None:
 
 
 def answer(
-    run: Any,
+    runs: Sequence[Any],
     asked: FormerOptions,
     sample: Mapping[str, Any],
     draws: DrawOptions,
@@ -101,11 +101,26 @@ def answer(
     form: str,
     plot: Path | None,
 ) -> None:
-    """Answer the questions to one run, in one document.
+    """Answer the questions in one document; all but --compare are to one run.
 
     Raises:
         ConfigError: options that a question has no use for.
     """
+    if asked.compare:
+        _compare(runs, asked, sample, draws, around, form)
+        return
+    found = _found(runs[0], asked, sample, draws, around)
+    shared.show(found, form)
+    if plot is not None and asked.samples is not None:  # after the answer, which a figure must not take with it
+        learning_curve.draw(found["learning_curve"], plot)
+    elif plot is not None:
+        partial_dependence.draw(found["partial_dependence"], plot)
+
+
+def _found(
+    run: Any, asked: FormerOptions, sample: Mapping[str, Any], draws: DrawOptions, around: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The answers by the names that they have in JSON."""
     found: dict[str, Any] = {}
     if asked.decompose or asked.samples is not None:
         _check_risk(asked, sample)
@@ -123,11 +138,7 @@ def answer(
         from econml_cli.evaluation.marginal.partial_dependence import partial_dependences
 
         found["partial_dependence"] = partial_dependences(run, asked.pdp, **sample, **around)
-    shared.show(found, form)
-    if plot is not None and asked.samples is not None:  # after the answer, which a figure must not take with it
-        learning_curve.draw(found["learning_curve"], plot)
-    elif plot is not None:
-        partial_dependence.draw(found["partial_dependence"], plot)
+    return found
 
 
 def _check_risk(asked: FormerOptions, sample: Mapping[str, Any]) -> None:
@@ -138,7 +149,7 @@ def _check_risk(asked: FormerOptions, sample: Mapping[str, Any]) -> None:
         raise ConfigError("--samples fits the run's recipe again, from new weights; leave --step out.")
 
 
-def compare_runs(
+def _compare(
     runs: Sequence[Any],
     asked: FormerOptions,
     sample: Mapping[str, Any],
@@ -146,11 +157,6 @@ def compare_runs(
     around: Mapping[str, Any],
     form: str,
 ) -> None:
-    """Answer --compare.
-
-    Raises:
-        ConfigError: --with.
-    """
     if sample["changes"]:
         raise ConfigError("--compare makes a table of the runs' own data; leave --with out.")
     tests = ComparisonOptions(asked.baseline, asked.stars, asked.dm, asked.horizon)

@@ -41,14 +41,10 @@ def learning_curve(
 
     --draw-seed is also the seed of the data sets.
     """
-    from econml_cli.runs import directory
-    from econml_cli.training import compilation_cache
-
     plot = path_of(figure.plot)
     shared.check_plot(plot)
-    chosen = directory.find(run, Path(lookup.runs_dir)).of_member(curve.member)
-    compilation_cache.enable()
-    found = learning(chosen, curve.samples, curve.replications, draws)
+    with shared.opened(run, lookup, curve.member) as opened:
+        found = learning(opened, curve.samples, curve.replications, draws)
     shared.show({"learning_curve": found}, output.form)
     if plot is not None:  # after the answer, which a figure that fails must not take with it
         draw(found, plot)

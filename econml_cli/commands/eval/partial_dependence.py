@@ -49,18 +49,12 @@ def partial_dependence(
     figure: PlotOption,
 ) -> None:
     """Move one column over its values, all others as they are: the mean prediction, with 95 % intervals."""
-    from econml_cli.runs import directory
-    from econml_cli.training import compilation_cache
-
     around, plot = shared.intervals(bootstrap), path_of(figure.plot)
     shared.check_plot(plot)
-    chosen = directory.find(run, Path(lookup.runs_dir)).of_member(weights.member)
-    sample = shared.sample(rows, changes, weights)
-    compilation_cache.enable()
+    with shared.opened(run, lookup, weights.member) as opened:
+        from econml_cli.evaluation.marginal.partial_dependence import partial_dependences
 
-    from econml_cli.evaluation.marginal.partial_dependence import partial_dependences
-
-    found = partial_dependences(chosen, asked.column, **sample, **around)
+        found = partial_dependences(opened, asked.column, **shared.sample(rows, changes, weights), **around)
     shared.show({"partial_dependence": found}, output.form)
     if plot is not None:  # after the answer, which a figure that fails must not take with it
         draw(found, plot)

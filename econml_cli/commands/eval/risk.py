@@ -1,6 +1,5 @@
 """`econml eval risk [RUN]`: the risk of a run taken apart."""
 
-from pathlib import Path
 from typing import Any
 
 from econml_cli.commands.common import RUN, CheckpointOptions, LookupOptions
@@ -16,13 +15,9 @@ def risk(
 
     Each with a standard error; what cannot be measured is said with its reason.
     """
-    from econml_cli.runs import directory
-    from econml_cli.training import compilation_cache
-
-    chosen = directory.find(run, Path(lookup.runs_dir)).of_member(weights.member)
-    compilation_cache.enable()
-    shared.check_draws(chosen, draws)
-    shared.show({"decomposition": decomposition(chosen, draws, weights.step)}, output.form)
+    with shared.opened(run, lookup, weights.member) as opened:
+        shared.check_draws(opened, draws)
+        shared.show({"decomposition": decomposition(opened, draws, weights.step)}, output.form)
 
 
 def decomposition(run: Any, draws: DrawOptions, step: int | None) -> Any:

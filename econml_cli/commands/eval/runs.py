@@ -1,5 +1,6 @@
 """`econml eval [RUN]...`: losses, metrics with intervals, and errors against the truth, of fitted runs."""
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,26 +104,27 @@ def evaluate(
     shared.check_plot(plot)
 
     from econml_cli.evaluation import predictions as predicted
+    from econml_cli.evaluation.opened import open_run
     from econml_cli.training import compilation_cache
 
     compilation_cache.enable()
     if predictions is not None:
         predicted.check_output(predictions, reads=rows.data)
     sample = shared.sample(rows, changes, weights)
-    if predictions is not None:
-        _write(chosen[0], sample, predictions)
     draws = DrawOptions(fresh.draws, fresh.draw_seed)
-    if asked.names:
-        former.advise(asked, runs or [])
-        if asked.compare:
-            former.compare_runs(chosen, asked, sample, draws, around, output.form)
-        else:
-            former.answer(chosen[0], asked, sample, draws, around, output.form, plot)
-        return
-    if plot is not None:
-        _draw(chosen[0], sample, plot)
     seeds = {"draws": fresh.draws or 0, "draw_seed": fresh.draw_seed or 0, **_paths(simulated, fresh)}
-    _evaluate(chosen, {**sample, **around, **seeds}, written.sort, output.form)
+    with contextlib.ExitStack() as stack:
+        if len(chosen) == 1:  # so that its rows, its figure and its evaluation read it once
+            chosen = [stack.enter_context(open_run(chosen[0]))]
+        if predictions is not None:
+            _write(chosen[0], sample, predictions)
+        if asked.names:
+            former.advise(asked, runs or [])
+            former.answer(chosen, asked, sample, draws, around, output.form, plot)
+            return
+        if plot is not None:
+            _draw(chosen[0], sample, plot)
+        _evaluate(chosen, {**sample, **around, **seeds}, written.sort, output.form)
 
 
 def _refuse(

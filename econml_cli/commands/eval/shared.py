@@ -1,14 +1,15 @@
 """Options that the questions of `econml eval` have in the same words, and how an answer is printed."""
 
+import contextlib
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from econml_cli.commands.common import CheckpointOptions, check_bootstrap, say
+from econml_cli.commands.common import CheckpointOptions, LookupOptions, check_bootstrap, say
 from econml_cli.errors import ConfigError
 from econml_cli.options.fields import option
 
@@ -77,6 +78,25 @@ class FormOptions:
     def form(self) -> str:
         """The format that is meant."""
         return "json" if self.json else self.format
+
+
+@contextlib.contextmanager
+def opened(run: str | None, lookup: LookupOptions, member: int | None) -> Iterator[Any]:
+    """The run that is meant, open (`evaluation.opened`), so that a question reads each of its files once.
+
+    Raises:
+        RunError: there is no such run. ConfigError: it has no such member.
+    """
+    from econml_cli.runs import directory
+
+    chosen = directory.find(run, Path(lookup.runs_dir))
+
+    from econml_cli.evaluation.opened import open_run
+    from econml_cli.training import compilation_cache
+
+    compilation_cache.enable()
+    with open_run(chosen, member=member) as found:
+        yield found
 
 
 def sample(rows: RowOptions, changes: ChangeOptions, weights: CheckpointOptions) -> dict[str, Any]:
@@ -148,7 +168,7 @@ def show(parts: Mapping[str, Any], form: str) -> None:
 
     for note in dict.fromkeys(note for part in parts.values() for note in answer.notes(part)):
         told(note)
-    print(answer.render(parts, form))  # noqa: T201
+    print(answer.render_named(parts, form))  # noqa: T201
 
 
 def width() -> int | None:

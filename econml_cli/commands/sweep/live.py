@@ -41,7 +41,7 @@ class Score:
         metric = sweep.metric or METRIC
         self.metric = str(metric["name"])
         self._sign = 1 if metric.get("goal", METRIC["goal"]) == "minimize" else -1
-        self.varied = tuple(p.name for p in sweep.space.parameters if not isinstance(p.law, Constant))
+        self.varied = tuple(p.name for p in sweep.space.parameters if not isinstance(p.distribution, Constant))
         self.best: float | None = None
         self.count = self.before = self.done = 0
         self._began = time.monotonic()

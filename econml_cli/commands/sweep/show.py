@@ -1,6 +1,5 @@
 """`econml sweep show [SWEEP]`: the trials of a sweep, the best of them, and which parameters matter."""
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -71,8 +70,7 @@ def show(sweep: str | None, options: ShowOptions, lookup: RunsDirOption) -> None
     elif form == "text":
         terminal.show(text.text(results, trials, analyse(results)))
     else:
-        write = {"csv": table.as_csv, "markdown": table.as_markdown, "latex": table.as_latex}[form]
-        sys.stdout.write(write(results, trials))
+        print(table.render(results, trials, form))  # noqa: T201
 
 
 def _where(sweep: str | None, storage: str | None, runs_dir: Path) -> tuple[str, str | None, Path | None]:

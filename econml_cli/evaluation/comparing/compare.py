@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 
 from econml_cli.errors import ConfigError, suggest
-from econml_cli.evaluation import counterfactual as changing
-from econml_cli.evaluation import ensemble
 from econml_cli.evaluation.comparing import paired
 from econml_cli.evaluation.comparing.accuracy_tests import Difference, diebold_mariano, paired_bootstrap
-from econml_cli.evaluation.comparing.comparison import Column, Comparison
+from econml_cli.evaluation.comparing.column import Column
+from econml_cli.evaluation.comparing.comparison import Comparison
 from econml_cli.evaluation.comparing.options_shown import differing_options
 from econml_cli.evaluation.comparing.paired import Tested
-from econml_cli.evaluation.evaluate import Evaluation, evaluate
+from econml_cli.evaluation.evaluate import evaluate
+from econml_cli.evaluation.evaluation import Evaluation
+from econml_cli.evaluation.opened import OpenedRun, open_run
 from econml_cli.evaluation.samples import scorer
 from econml_cli.runs.directory import Run
-from econml_cli.training.precision import precision
 
 #: a test of equal accuracy: of differentials [n] of the loss, in groups [n] or None
 Test = Callable[[np.ndarray, np.ndarray | None], Difference]
@@ -59,15 +59,14 @@ def compare(
     if not runs:
         raise ConfigError("A comparison needs runs; name some, such as `econml eval compare runs/ols runs/mlp`.")
     base = _place(runs, baseline)
-    evaluations = [
-        evaluate(run, data=data, missing=missing, step=step, bootstrap=bootstrap, bootstrap_seed=bootstrap_seed)
-        for run in runs
-    ]
-    tested = [
-        _tested(run, evaluation.reported, step, data, missing)
-        for run, evaluation in zip(runs, evaluations, strict=True)
-    ]
-    in_time = series if series is not None else any(map(paired.has_lag, runs)) and tested[base].groups is None
+    evaluations, tested = list[Evaluation](), list[Tested]()
+    for run in runs:
+        with open_run(run, step=step, data=data, missing=missing) as opened:
+            evaluations.append(evaluate(opened, bootstrap=bootstrap, bootstrap_seed=bootstrap_seed))
+            tested.append(_tested(opened, evaluations[-1].reported))
+    in_time = (
+        series if series is not None else any(paired.has_lag(one.run) for one in tested) and tested[base].groups is None
+    )
     if horizon != 1 and not in_time:
         raise ConfigError(f"--horizon {horizon} is that of Diebold and Mariano's test; add --dm, or leave it out.")
 
@@ -112,17 +111,13 @@ def _place(runs: Sequence[Run], baseline: str | None) -> int:
     )
 
 
-def _tested(run: Run, split: str, step: int | None, data: str | None, missing: str | None) -> Tested:
+def _tested(run: OpenedRun, split: str) -> Tested:
     """A run's losses on one split, by member."""
-    config = run.config()
-    dtype = config.trainer.precision
-    with precision(dtype):
-        models = ensemble.members(run, step).models
-        samples = changing.samples_of(run, config, models[0], data=data, missing=missing)
-        score = scorer(samples.problem, models[0], dtype)
-        scored = [score(samples.parts[split], model) for model in models]
+    models, samples = run.members().models, run.samples()
+    score = scorer(samples.problem, models[0], run.dtype)
+    scored = [score(samples.parts[split], model) for model in models]
     return Tested(
-        run=run, config=config, problem=samples.problem, split=split, models=models, batch=samples.parts[split],
+        run=run, config=run.config(), problem=samples.problem, split=split, models=models, batch=samples.parts[split],
         loss=np.stack([np.asarray(s.loss, np.float64) for s in scored]), observed=scored[0].y,
         positions=paired.positions_of(samples, split),
     )  # fmt: skip

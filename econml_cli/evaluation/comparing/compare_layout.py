@@ -2,14 +2,17 @@
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from econml_cli.evaluation.comparing.accuracy_tests import Difference
-from econml_cli.evaluation.comparing.comparison import Column, Comparison
-from econml_cli.evaluation.estimate import Estimate
-from econml_cli.output import regression_tables
-from econml_cli.output.regression_tables import Block, Row, Table
-from econml_cli.output.tables import cell
+from econml_cli.evaluation.comparing.column import Column
+from econml_cli.evaluation.estimate import Estimate, Quantity
+from econml_cli.evaluation.evaluation import VERDICT
+from econml_cli.output.regression_tables import WIDTH, Table
+from econml_cli.output.tables import Block, Row, cell
+
+if TYPE_CHECKING:
+    from econml_cli.evaluation.comparing.comparison import Comparison
 
 #: a name of a run, or a value of an option, that is longer stands in the notes, or is cut
 LONG = 16
@@ -17,19 +20,17 @@ LONG = 16
 DIGITS = (3, 2)
 WORDS = {"rmse": "RMSE", "mae": "MAE", "r2": "R2", "auc": "AUC"}
 SPLITS = ("data", "test", "train", "val")
-#: the start of the name of an estimate that is of the averaged prediction of an ensemble
-AVERAGED = "averaged_"
 STARS = ((0.01, "***"), (0.05, "**"), (0.10, "*"))
 LEGEND = "* p < 0.10, ** p < 0.05, *** p < 0.01."
 
 
-def text(comparison: Comparison, width: int) -> str:
-    """Panels of at most `width` characters; with fewer digits where one panel is then enough."""
-    tables = [table(comparison, digits) for digits in DIGITS]
-    return regression_tables.text(next((one for one in tables if one.width <= width), tables[0]), width)
+def text(comparison: "Comparison", width: int | None) -> str:
+    """Panels of at most `width` characters (None: 80); with fewer digits where one panel is then enough."""
+    tables, room = [table(comparison, digits) for digits in DIGITS], WIDTH if width is None else width
+    return next((one for one in tables if one.width <= room), tables[0]).text(room)
 
 
-def table(comparison: Comparison, digits: int = DIGITS[0]) -> Table:
+def table(comparison: "Comparison", digits: int = DIGITS[0]) -> Table:
     """The comparison in blocks: head, coefficients, accuracy, truth, verdicts, tests against the baseline, sizes."""
     columns = comparison.columns
     long = any(len(column.name) > LONG for column in columns)
@@ -90,36 +91,40 @@ def _coefficients(columns: Sequence[Column]) -> Block:
     return tuple((" ".join(name.split()), *(cell(one[name]) if name in one else "" for one in given)) for name in names)
 
 
-def _accuracy(columns: Sequence[Column]) -> list[str]:
+def _accuracy(columns: Sequence[Column]) -> list[Quantity]:
     """What is reported of the splits: all of the reported one, then the loss of the training split."""
     reported = [split for split in SPLITS if any(c.evaluation.reported == split for c in columns)]
-    names = dict.fromkeys(name for column in columns for name in column.evaluation.estimates)
-    own = [name for split in reported for name in names if name.startswith((f"{split}_", f"{AVERAGED}{split}_"))]
-    return own + [name for name in ("train_loss",) if name in names and name not in own]
+    there = _quantities(columns)
+    own = [quantity for split in reported for quantity in there if quantity.split == split]
+    return own + [loss for loss in (Quantity("train", "loss"),) if loss in there and loss not in own]
 
 
-def _truths(columns: Sequence[Column]) -> list[str]:
+def _truths(columns: Sequence[Column]) -> list[Quantity]:
     """Errors against the truth, of equations, and all else that is of no split."""
-    names = dict.fromkeys(name for column in columns for name in column.evaluation.estimates)
-    return [name for name in names if not name.removeprefix(AVERAGED).startswith(tuple(f"{s}_" for s in SPLITS))]
+    return [quantity for quantity in _quantities(columns) if quantity.split is None]
 
 
-def _estimates(columns: Sequence[Column], names: Sequence[str], digits: int) -> Block:
+def _quantities(columns: Sequence[Column]) -> list[Quantity]:
+    """What any of the runs has an estimate of, each once."""
+    return list(dict.fromkeys(quantity for column in columns for quantity in column.evaluation.measured))
+
+
+def _estimates(columns: Sequence[Column], quantities: Sequence[Quantity], digits: int) -> Block:
     """Two rows an estimate: values, and below them intervals in brackets or standard deviations in parentheses."""
     rows = list[Row]()
-    for name in names:
-        found = [column.evaluation.estimates.get(name) for column in columns]
-        rows.append((_label(name), *("" if one is None else cell(one.value) for one in found)))
+    for quantity in quantities:
+        found = [column.evaluation.measured.get(quantity) for column in columns]
+        rows.append((_label(quantity), *("" if one is None else cell(one.value) for one in found)))
         below = [_below(one, digits) for one in found]
         rows += [("", *below)] if any(below) else []
     return tuple(rows)
 
 
-def _label(name: str) -> str:
-    """test_r2 -> "test R2"; averaged_test_r2 -> "averaged R2", since it is of the reported split alone."""
-    words = name.split("_")
-    kept = words[:1] + words[2:] if name.startswith(AVERAGED) else words
-    return " ".join(WORDS.get(word, word) for word in kept)
+def _label(quantity: Quantity) -> str:
+    """ "test R2"; "averaged R2" of the averaged prediction, which is of the reported split alone."""
+    of = "averaged" if quantity.across == "averaged" else quantity.split
+    words = [*([] if of is None else [of]), *quantity.name.split("_")]
+    return " ".join(WORDS.get(word, word) for word in words)
 
 
 def _below(estimate: Estimate | None, digits: int) -> str:
@@ -142,16 +147,14 @@ def interval(low: float | None, high: float | None, digits: int) -> str:
 
 
 def _verdicts(columns: Sequence[Column]) -> Block:
-    names = dict.fromkeys(
-        name for column in columns for name in column.evaluation.verdicts if name.startswith("verdict_")
-    )
+    names = dict.fromkeys(name for column in columns for name in column.evaluation.verdicts if name.startswith(VERDICT))
     return tuple(
-        _row(f"{name.removeprefix('verdict_')} verdict", columns, lambda c, n=name: c.evaluation.verdicts.get(n, ""))  # type: ignore[misc]
+        _row(f"{name.removeprefix(VERDICT)} verdict", columns, lambda c, n=name: c.evaluation.verdicts.get(n, ""))  # type: ignore[misc]
         for name in names
     )
 
 
-def _tests(comparison: Comparison, digits: int) -> Block:
+def _tests(comparison: "Comparison", digits: int) -> Block:
     """The block "against (1)"; () for one run."""
     columns, base = comparison.columns, comparison.columns[comparison.baseline]
     if len(columns) == 1:
@@ -208,12 +211,12 @@ def _count(number: int | None) -> str:
     return f"{number:,}" if number else ""
 
 
-def _notes(comparison: Comparison, long: bool) -> tuple[str, ...]:
+def _notes(comparison: "Comparison", long: bool) -> tuple[str, ...]:
     """What names, brackets, parentheses and p-values mean, and what the comparison itself has to say."""
     columns, notes = comparison.columns, []
     if long:
         notes.append("Runs: " + ", ".join(f"{c.label} {c.name}" for c in columns) + ".")
-    if any(one.low is not None for c in columns for one in c.evaluation.estimates.values()):
+    if any(one.low is not None for c in columns for one in c.evaluation.measured.values()):
         notes.append(f"Brackets: 95 % bootstrap intervals of {comparison.bootstrap:,} replications.")
     if _ensembles(columns):
         notes.append("Ensembles: means over members, standard deviations in parentheses.")

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from econml_cli.evaluation.comparing.paired import SIZES, SPLITS
-from econml_cli.evaluation.evaluate import Evaluation
+from econml_cli.evaluation.evaluation import Evaluation
 from econml_cli.problems import registry as problems
 from econml_cli.runs.directory import Run
 
@@ -13,6 +13,9 @@ from econml_cli.runs.directory import Run
 SAMPLING = (*SIZES, "nodes", "points", "points_test", "trajectories", "trajectories_test", "trajectories_val")
 #: the same, of those problems that have another one, NAME_test, for testing
 PAIRED = ("periods", "horizon")
+
+#: (name, as it is shown, as it is compared)
+Fact = tuple[str, Any, Any]
 
 
 def notes(found: Sequence[Evaluation]) -> list[str]:
@@ -22,7 +25,11 @@ def notes(found: Sequence[Evaluation]) -> list[str]:
     Raises:
         RunError: a run cannot be read.
     """
-    why = [(one.run, reason) for one in found[1:] if (reason := _why_not(one, found[0])) is not None]
+    if len(found) < 2:
+        return []
+    first, *others = [list(_facts(one)) for one in found]
+    reasons = [(one.run, _why_not(own, first)) for one, own in zip(found[1:], others, strict=True)]
+    why = [(name, reason) for name, reason in reasons if reason is not None]
     if not why:
         return []
     name, reason = why[0]
@@ -30,16 +37,16 @@ def notes(found: Sequence[Evaluation]) -> list[str]:
     return [f"{name} cannot be ranked with {found[0].run} by its loss{more}: {reason}."]
 
 
-def _why_not(one: Evaluation, first: Evaluation) -> str | None:
+def _why_not(one: Sequence[Fact], first: Sequence[Fact]) -> str | None:
     """A clause, such as "its target is lwage, not wage"; None where nothing is in the way."""
-    for (name, mine, a), (_, theirs, b) in zip(_facts(one), _facts(first), strict=False):
+    for (name, mine, a), (_, theirs, b) in zip(one, first, strict=False):
         if a != b:
             return f"its {name} is {mine}, not {theirs}"
     return None
 
 
-def _facts(e: Evaluation) -> Iterator[tuple[str, Any, Any]]:
-    """(name, as it is shown, as it is compared) of what has to be the same; in one order for all of one problem."""
+def _facts(e: Evaluation) -> Iterator[Fact]:
+    """What has to be the same; in one order for all of one problem."""
     run = Run(Path(e.path))
     about = run.manifest().get("data", {})
     facts = {"problem": e.problem, "target": about.get("target"), "task": e.task, "loss": about.get("loss", e.task)}

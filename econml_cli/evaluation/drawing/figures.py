@@ -7,9 +7,9 @@ from typing import Any
 import jax
 import numpy as np
 
-from econml_cli.evaluation.counterfactual import samples_of
 from econml_cli.evaluation.drawing import panels
-from econml_cli.evaluation.evaluate import REPORTED
+from econml_cli.evaluation.evaluation import REPORTED
+from econml_cli.evaluation.opened import open_run
 from econml_cli.evaluation.samples import Scored, computed, predicted, scorer
 from econml_cli.problems import losses
 from econml_cli.problems.economies import verdicts
@@ -17,8 +17,7 @@ from econml_cli.problems.known import Known
 from econml_cli.problems.linear import LinearProblem
 from econml_cli.problems.targets import names_of
 from econml_cli.runs.directory import Run
-from econml_cli.training.precision import precision, to_device
-from econml_cli.training.run.restore import load_model
+from econml_cli.training.precision import to_device
 
 #: inputs up to which the first is the axis of a policy; beyond (many firms), it is their mean
 FEW = 10
@@ -73,15 +72,14 @@ def figure(
     """
     from matplotlib.figure import Figure
 
-    config = run.config()
-    with precision(config.trainer.precision):
-        model, epoch = load_model(run, step)
-        samples = samples_of(run, config, model, data=data, missing=missing, changes=changes)
+    with open_run(run, step=step, data=data, missing=missing, changes=changes) as opened:
+        config, loaded, samples = opened.config(), opened.loaded(), opened.samples()
+        epoch = loaded.epoch
         split = next(name for name in REPORTED if name in samples.parts)
-        fit = _Fit(samples.problem, model, config.trainer.precision, split, samples.parts[split])
-        parts = [*_panels(fit), lambda axis: panels.convergence(axis, run.metrics(), epoch)]
+        fit = _Fit(samples.problem, loaded.model, opened.dtype, split, samples.parts[split])
+        parts = [*_panels(fit), lambda axis: panels.convergence(axis, opened.metrics(), epoch)]
         drawn = Figure(figsize=(4.3 * len(parts), 3.6), layout="constrained")
-        said = ", ".join(f"{name}={value}" for name, value in (changes or {}).items())
+        said = ", ".join(f"{name}={value}" for name, value in (opened.changes or {}).items())
         drawn.suptitle(f"{run.name}: {config.model} on {config.problem}{said and ' with ' + said}, epoch {epoch:,}")
         for axis, panel in zip(drawn.subplots(1, len(parts), squeeze=False)[0], parts, strict=True):
             panel(axis)

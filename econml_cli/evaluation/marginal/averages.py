@@ -1,6 +1,5 @@
 """Means over rows of what one fitted model, or several, say of each row; with standard errors and intervals."""
 
-import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -19,12 +18,6 @@ NORMAL = 1.959963984540054
 OfRows = Callable[[np.ndarray], np.ndarray]
 #: a standard error below this share of the value is rounding
 ROUNDING = 1e-9
-
-
-def flat(name: str, estimate: Estimate) -> dict[str, float]:
-    """An estimate as columns of a table: {name: value, name_low: ..., name_high: ..., name_standard_error: ...}."""
-    there = {part: value for part, value in dataclasses.asdict(estimate).items() if value is not None}
-    return {name if part == "value" else f"{name}_{part}": value for part, value in there.items()}
 
 
 def compiled(function: Callable[[Any, Any], jax.Array], models: Sequence[Any], dtype: str) -> list[OfRows]:

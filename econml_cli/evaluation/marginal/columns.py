@@ -2,27 +2,24 @@
 
 import contextlib
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import jax
 import numpy as np
 
-from econml_cli.config.fit_config import FitConfig
 from econml_cli.data import columns as data_columns
 from econml_cli.data import design
 from econml_cli.data.preprocessing import Preprocessing
-from econml_cli.data.read import read_table
 from econml_cli.errors import ConfigError, DataError
-from econml_cli.evaluation.counterfactual import samples_of
 from econml_cli.evaluation.marginal import slopes
-from econml_cli.evaluation.samples import Samples, new_samples, size
+from econml_cli.evaluation.opened import OpenedRun
+from econml_cli.evaluation.samples import Samples, size
 from econml_cli.evaluation.standard_errors import groups_of, unspread
 from econml_cli.problems import losses
 from econml_cli.problems.tabular import Tabular
 from econml_cli.problems.targets import names_of
-from econml_cli.runs.directory import Run
 from econml_cli.training.precision import to_device
 from econml_cli.training.run.provenance import own_file
 
@@ -160,26 +157,17 @@ class Sample:
     notes: tuple[str, ...] = ()
 
 
-def sample(
-    run: Run,
-    config: FitConfig,
-    model: Any,
-    *,
-    split: str = "train",
-    data: str | None = None,
-    missing: str | None = None,
-    changes: Mapping[str, Any] | None = None,
-) -> Sample:
-    """The rows of one split of a run, or (`data`) of a new file. Call it inside `precision(...)`.
+def sample(run: OpenedRun, model: Any, *, split: str = "train") -> Sample:
+    """The rows of one split of a run, or of the new file that it is opened with.
+
+    Args:
+        model: one that is fitted to the problem of the run.
 
     Raises:
-        ConfigError: the inputs of the problem have no names, or there is no such split. As `changed.samples_of`.
+        ConfigError: the inputs of the problem have no names, or there is no such split. As `OpenedRun.samples`.
     """
-    if data is not None and not changes:
-        samples = new_samples(run, config, data, need_target=False, missing=missing)
-    else:
-        samples = samples_of(run, config, model, data=data, missing=missing, changes=changes)
-    chosen = "data" if data is not None else split
+    samples = run.samples(need_target=False)
+    chosen = "data" if run.data is not None else split
     if chosen not in samples.parts:
         raise ConfigError(f"{run.name} has no {chosen} split; take one of {', '.join(samples.parts)}.")
     problem = samples.problem
@@ -189,35 +177,35 @@ def sample(
             f"{run.name} reconstructs its features, so there is no outcome for a feature to have an effect on."
         )
     in_file = isinstance(problem, Tabular)
-    rows = _filed(run, config, samples, chosen, data) if in_file else _drawn(config, samples, chosen)
-    x = jax.tree.map(lambda leaf: leaf[:1], to_device(samples.parts[chosen].x, config.trainer.precision))
+    rows = _filed(run, samples, chosen) if in_file else _drawn(run, samples, chosen)
+    x = jax.tree.map(lambda leaf: leaf[:1], to_device(samples.parts[chosen].x, run.dtype))
     width = jax.eval_shape(lambda x: problem.predict(model, x), x).shape[1]
     groups, notes = groups_of(problem, chosen, n), (*samples.notes, *unspread(run.name, problem, chosen, n))
     outputs = losses.of(problem).target.outputs(names_of(problem), width)
     return Sample(problem, chosen, rows, n, outputs, groups, notes)
 
 
-def _drawn(config: FitConfig, samples: Samples, split: str) -> Drawn:
+def _drawn(run: OpenedRun, samples: Samples, split: str) -> Drawn:
     x, names = np.asarray(samples.parts[split].x), samples.problem.describe().get("features")
     if x.ndim != 2 or not names or len(names) != x.shape[1]:
-        raise ConfigError(f"The inputs of problem {config.problem} have no names, so none of them can be moved.")
+        raise ConfigError(f"The inputs of problem {run.config().problem} have no names, so none of them can be moved.")
     return Drawn(list(names), x)
 
 
-def _filed(run: Run, config: FitConfig, samples: Samples, split: str, data: str | None) -> Filed:
+def _filed(run: OpenedRun, samples: Samples, split: str) -> Filed:
     preprocessing = Preprocessing.from_json(samples.problem.preprocessing())
-    if data is not None:
-        frame, kept = read_table(data).frame, np.asarray(samples.frame.index)
+    if run.data is not None:
+        frame, kept = run.table(run.data), np.asarray(samples.frame.index)
     else:
-        frame, kept = read_table(str(own_file(run, config))).frame, samples.problem.file_rows[split]
+        frame, kept = run.table(str(own_file(run, run.config()))), samples.problem.file_rows[split]
     columns = preprocessing.formula.feature_columns
-    return Filed(columns, frame, kept, preprocessing, _binary(run, config, preprocessing, frame))
+    return Filed(columns, frame, kept, preprocessing, _binary(run, preprocessing, frame))
 
 
-def _binary(run: Run, config: FitConfig, preprocessing: Preprocessing, frame: "pd.DataFrame") -> Sequence[str]:
+def _binary(run: OpenedRun, preprocessing: Preprocessing, frame: "pd.DataFrame") -> Sequence[str]:
     """The columns of zeros and ones, as the run says; of an older one those of its file, where that is still there."""
     if preprocessing.binary is not None:
         return preprocessing.binary
     with contextlib.suppress(DataError):
-        frame = read_table(str(own_file(run, config))).frame
+        frame = run.table(str(own_file(run, run.config())))
     return data_columns.zeros_and_ones(frame, preprocessing.formula.feature_columns)

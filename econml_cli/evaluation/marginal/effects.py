@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from econml_cli.evaluation import ensemble
+from econml_cli.evaluation.answer import Answer
 from econml_cli.evaluation.estimate import Estimate
 from econml_cli.evaluation.marginal import averages, classical, derivatives
 from econml_cli.evaluation.marginal.columns import Rows, sample
 from econml_cli.evaluation.marginal.slopes import compared
-from econml_cli.output.tables import Grid, cell, interval
+from econml_cli.evaluation.opened import open_run
+from econml_cli.output.tables import Grid, cell, flat, interval
 from econml_cli.runs.directory import Run
-from econml_cli.training.precision import precision
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Effect:
 
 
 @dataclass(frozen=True)
-class Effects:
+class Effects(Answer):
     """The average partial effects of a fitted run, over the `n` rows of a `split`.
 
     `members` models were averaged; `beside` is what stands in the last columns: "OLS", "logit", or None.
@@ -93,8 +93,8 @@ class Effects:
         return [
             head
             | {"column": e.column, "change": e.change, "output": e.output}
-            | averages.flat("effect", e.estimate)
-            | ({} if e.beside is None else averages.flat(str(self.beside).lower(), e.beside))
+            | flat({"effect": e.estimate.to_json()})
+            | ({} if e.beside is None else flat({str(self.beside).lower(): e.beside.to_json()}))
             for e in self.effects
         ]
 
@@ -135,11 +135,11 @@ def effects(
     Source: Wooldridge (2010), Econometric Analysis of Cross Section and Panel Data, sections 2.2 and 15.6; the
     averages are those of Stata's `margins, dydx(*)`.
     """
-    config = run.config()
-    with precision(config.trainer.precision):
-        members = ensemble.members(run, step).models if models is None else tuple(models)
-        here = sample(run, config, members[0], split=split, data=data, missing=missing, changes=changes)
-        found = derivatives.per_row(here, members, config.trainer.precision)
+    with open_run(run, step=step, data=data, missing=missing, changes=changes) as opened:
+        config = opened.config()
+        members = opened.members().models if models is None else tuple(models)
+        here = sample(opened, members[0], split=split)
+        found = derivatives.per_row(here, members, opened.dtype)
         means = averages.averages(
             np.concatenate([one.together for one in found], axis=1),
             np.concatenate([one.by_member for one in found], axis=1),

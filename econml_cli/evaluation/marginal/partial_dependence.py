@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 
 from econml_cli.errors import ConfigError, suggest
-from econml_cli.evaluation import ensemble
+from econml_cli.evaluation.answer import Answer
 from econml_cli.evaluation.drawing import panels
 from econml_cli.evaluation.estimate import Estimate
 from econml_cli.evaluation.marginal import averages
 from econml_cli.evaluation.marginal.columns import Rows, Sample, sample
-from econml_cli.output.tables import Grid, cell, interval
+from econml_cli.evaluation.opened import open_run
+from econml_cli.output.tables import Grid, cell, flat, interval
 from econml_cli.runs.directory import Run
-from econml_cli.training.precision import precision
 
 #: values up to which a column of numbers is taken at each of them
 FEW = 20
@@ -34,7 +34,7 @@ class Point:
 
 
 @dataclass(frozen=True)
-class PartialDependence:
+class PartialDependence(Answer):
     """The partial dependence of each output of a fitted run on one column, over the `n` rows of a `split`.
 
     `deciles` are those of a continuous column, and say where the rows are.
@@ -93,7 +93,7 @@ class PartialDependence:
         """A flat dict a point: run, column, value, output, mean, mean_standard_error, mean_low, mean_high."""
         head = {"run": self.run, "split": self.split, "n": self.n, "column": self.column}
         return [
-            head | {"value": point.value, "output": point.output} | averages.flat("mean", point.estimate)
+            head | {"value": point.value, "output": point.output} | flat({"mean": point.estimate.to_json()})
             for point in self.points
         ]
 
@@ -135,13 +135,13 @@ def partial_dependences(
     """
     if points < 2:
         raise ConfigError(f"A partial dependence needs at least 2 points, got {points}.")
-    config = run.config()
-    with precision(config.trainer.precision):
-        members = ensemble.members(run, step).models if models is None else tuple(models)
-        here = sample(run, config, members[0], split=split, data=data, missing=missing, changes=changes)
+    with open_run(run, step=step, data=data, missing=missing, changes=changes) as opened:
+        config = opened.config()
+        members = opened.members().models if models is None else tuple(models)
+        here = sample(opened, members[0], split=split)
         for column in columns:
             _check(here.rows, column, run.name)
-        at = averages.compiled(here.problem.predict, members, config.trainer.precision)
+        at = averages.compiled(here.problem.predict, members, opened.dtype)
         return [
             PartialDependence(
                 run=run.name, model=config.model, problem=config.problem, column=column, split=here.split, n=here.n,
@@ -151,11 +151,6 @@ def partial_dependences(
             )
             for column in columns
         ]  # fmt: skip
-
-
-def partial_dependence(run: Run, column: str, **options: Any) -> PartialDependence:
-    """`partial_dependences` of one column."""
-    return partial_dependences(run, [column], **options)[0]
 
 
 def _points(

@@ -4,21 +4,20 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from econml_cli.config.fit_config import FitConfig
 from econml_cli.errors import ConfigError
+from econml_cli.evaluation.answer import Answer
 from econml_cli.evaluation.estimate import Estimate
+from econml_cli.evaluation.opened import OpenedRun, open_run
 from econml_cli.evaluation.risk import refits
 from econml_cli.evaluation.risk.bayes import bayes_risk, excess_loss, loss
 from econml_cli.evaluation.risk.measure import HeldOut, Meter, population_of
-from econml_cli.evaluation.samples import Samples, own_samples, size
-from econml_cli.evaluation.standard_errors import around, estimate, flat, groups_of, standard_error, unspread
+from econml_cli.evaluation.samples import size
+from econml_cli.evaluation.standard_errors import around, estimate, groups_of, standard_error, unspread
 from econml_cli.models import registry as models
 from econml_cli.options.signature import accepted
-from econml_cli.output.tables import Grid, cell, interval
+from econml_cli.output.tables import Grid, cell, flat, interval
 from econml_cli.runs import health
 from econml_cli.runs.directory import Run
-from econml_cli.training.precision import precision
-from econml_cli.training.run.restore import load
 
 #: the sample that the best in class is estimated from is so many times the run's own, and has at most so many
 #: observations; fewer where the model keeps them all (a kernel), which takes time in their cube
@@ -26,7 +25,7 @@ LARGER, LARGEST, LARGEST_KEPT = 10, 100_000, 4000
 
 
 @dataclass(frozen=True)
-class Decomposition:
+class Decomposition(Answer):
     """The risk of a fitted model f_hat in parts, in reported units.
 
     Attributes:
@@ -128,22 +127,20 @@ def decompose(
         ConfigError: there are neither draws nor a test split, or the run is an ensemble of which no member is chosen
             (`run.of_member(0)`). DataError, RunError, CheckpointError: as `evaluate`.
     """
-    config = run.config()
     if draws < 2:
         raise ConfigError(f"--draws must be at least 2 (a standard error needs two), got {draws}.")
     if larger < 0 or larger == 1:
         raise ConfigError(f"larger must be 0 or at least 2, got {larger}.")
-    with precision(config.trainer.precision):
-        loaded = load(run, step)
+    with open_run(run, step=step) as opened:
+        config, loaded, own = opened.config(), opened.loaded(), opened.own_samples()
         model = loaded.model
-        own = own_samples(run, config)
         problem, train = own.problem, own.parts["train"]
-        population, excess = population_of(run, config, own, draws, draw_seed), excess_loss(problem)
+        population, excess = population_of(opened, draws, draw_seed), excess_loss(problem)
         of_loss = Meter({"loss": loss(problem)})
         meter = of_loss if excess is None else Meter({"loss": loss(problem), "excess": excess})
-        fitted = of_loss.whole([model], HeldOut(train, config.trainer.precision))
+        fitted = of_loss.whole([model], HeldOut(train, opened.dtype))
         found = meter.whole([model], population)  # before the proxy is fitted: it may be refused
-        best, proxy_n, notes = _best_in_class(run, config, own, larger, draw_seed)
+        best, proxy_n, notes = _best_in_class(opened, larger, draw_seed)
         if best is not None:  # on the same draws
             found |= {f"best_{name}": values for name, values in meter.whole([best], population).items()}
     values = {name: each[0] for name, each in found.items()}
@@ -166,14 +163,13 @@ def decompose(
         bayes_risk=bayes_risk(problem), excess=parts.get("excess"),
         proxy_n=proxy_n, best_in_class=parts.get("best_loss"), approximation=parts.get("best_excess"),
         estimation=None if best is None else estimate(values[pair] - values[f"best_{pair}"], groups),
-        notes=(*own.notes, *health.of_weights(run, loaded.diverged, loaded.epoch), *lone, *notes),
+        notes=(*own.notes, *health.of_weights(opened, loaded.diverged, loaded.epoch), *lone, *notes),
     )  # fmt: skip
 
 
-def _best_in_class(
-    run: Run, config: FitConfig, own: Samples, larger: int, seed: int
-) -> tuple[Any | None, int | None, tuple[str, ...]]:
+def _best_in_class(run: OpenedRun, larger: int, seed: int) -> tuple[Any | None, int | None, tuple[str, ...]]:
     """(a model fitted to a larger sample, of which size, ()); (None, None, why not) where there is none."""
+    config, own = run.config(), run.own_samples()
     n, most = size(own.parts["train"]), LARGEST_KEPT if "n" in accepted(models.load(config.model)) else LARGEST
     wanted = min(larger * n, most)
     if larger == 0:

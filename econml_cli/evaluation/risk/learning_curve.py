@@ -8,16 +8,16 @@ import numpy as np
 
 from econml_cli.errors import ConfigError, DivergedError
 from econml_cli.evaluation.estimate import Estimate
+from econml_cli.evaluation.opened import OpenedRun, open_run
 from econml_cli.evaluation.risk import refits
 from econml_cli.evaluation.risk.bayes import bayes_risk, excess_loss, loss
 from econml_cli.evaluation.risk.measure import Meter, population_of
 from econml_cli.evaluation.risk.refits import Refits
 from econml_cli.evaluation.risk.risk_curve import LearningCurve, Point
-from econml_cli.evaluation.samples import Samples, own_samples, size
+from econml_cli.evaluation.samples import Samples, size
 from econml_cli.evaluation.standard_errors import around, freedom_of, groups_of, independent, standard_error, unspread
 from econml_cli.runs import health
 from econml_cli.runs.directory import Run
-from econml_cli.training.precision import precision
 
 #: sizes of the training sample, and samples of each, that are fitted where nothing else is asked for
 SAMPLES, REPLICATIONS = (100, 300, 1000, 3000), 20
@@ -51,13 +51,12 @@ def learning_curve(
     Raises:
         ConfigError: sizes or numbers that make no sense, more rows than the file has, or neither draws nor a test
             split.
-        DivergedError: all refits of all sizes diverged. DataError, RunError: as `own_samples`.
+        DivergedError: all refits of all sizes diverged. DataError, RunError: as `OpenedRun.own_samples`.
     """
-    config = run.config()
     check_curve(samples, replications, draws)
-    with precision(config.trainer.precision):
-        own, points = own_samples(run, config), list[Point]()
-        simulated, population = own.problem.simulated, population_of(run, config, own, draws, seed)
+    with open_run(run) as opened:
+        config, own, points = opened.config(), opened.own_samples(), list[Point]()
+        simulated, population = own.problem.simulated, population_of(opened, draws, seed)
         _check_data(run, own, samples)
         meter = Meter({"risk": excess_loss(own.problem) or loss(own.problem)})
         for n in sorted(samples):
@@ -79,7 +78,7 @@ def learning_curve(
         run=run.name, model=config.model, problem=config.problem,
         over="fresh draws" if simulated else "test split",
         draws=draws if simulated else size(own.parts["test"]),
-        seed=seed, replications=replications, bayes_risk=least, points=tuple(points), notes=_notes(run, own, points),
+        seed=seed, replications=replications, bayes_risk=least, points=tuple(points), notes=_notes(opened, points),
     )  # fmt: skip
 
 
@@ -153,7 +152,8 @@ def _quantiles(values: np.ndarray) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _notes(run: Run, own: Samples, points: Sequence[Point]) -> tuple[str, ...]:
+def _notes(run: OpenedRun, points: Sequence[Point]) -> tuple[str, ...]:
+    own = run.own_samples()
     notes = [*own.notes, *health.of_recipe(run)]
     if not own.problem.simulated:
         notes += unspread(run.name, own.problem, "test", size(own.parts["test"]))

@@ -7,12 +7,11 @@ import jax
 import numpy as np
 from flax import nnx
 
-from econml_cli.config.fit_config import FitConfig
 from econml_cli.errors import ConfigError
+from econml_cli.evaluation.opened import OpenedRun
 from econml_cli.evaluation.risk.bayes import Measure
-from econml_cli.evaluation.samples import Samples, size
+from econml_cli.evaluation.samples import size
 from econml_cli.problems.base import Batch
-from econml_cli.runs.directory import Run
 from econml_cli.training.precision import to_device
 
 #: draws held at once; a last block that is not full is drawn in full and cut, so that one program is compiled
@@ -77,7 +76,7 @@ class HeldOut:
             yield block, size(block)
 
 
-def population_of(run: Run, config: FitConfig, own: Samples, draws: int, seed: int) -> Iterable[Block]:
+def population_of(run: OpenedRun, draws: int, seed: int) -> Iterable[Block]:
     """What the population risk of a run is taken over: fresh draws, or the test split of a file.
 
     Use it inside `precision(...)`.
@@ -85,13 +84,14 @@ def population_of(run: Run, config: FitConfig, own: Samples, draws: int, seed: i
     Raises:
         ConfigError: there is no test split, or there are too few draws.
     """
+    own = run.own_samples()
     if own.problem.simulated:
-        return Fresh(own.problem, config.problem, draws, seed)
+        return Fresh(own.problem, run.config().problem, draws, seed)
     if "test" not in own.parts:
         raise ConfigError(
             f"{run.name} has no test split, which takes the place of the population; fit again with --test-fraction .2."
         )
-    return HeldOut(own.parts["test"], config.trainer.precision)
+    return HeldOut(own.parts["test"], run.dtype)
 
 
 class Meter:

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
+from econml_cli.evaluation.answer import Answer
 from econml_cli.evaluation.drawing.panels import FITTED, OTHER, TRUE
 from econml_cli.evaluation.estimate import Estimate
-from econml_cli.evaluation.standard_errors import flat
-from econml_cli.output.tables import Grid, cell, interval
+from econml_cli.output.tables import Grid, cell, flat, interval
 
 #: what the estimates of a point are called outside
 NAMES = {
@@ -41,7 +41,7 @@ class Point:
 
 
 @dataclass(frozen=True)
-class LearningCurve:
+class LearningCurve(Answer):
     """Train and population risk of a recipe against the size of its training sample, in reported units.
 
     Attributes:

@@ -10,14 +10,15 @@ import numpy as np
 from flax import nnx
 
 from econml_cli.errors import ConfigError, suggest
+from econml_cli.evaluation.answer import Answer
+from econml_cli.evaluation.opened import open_run
+from econml_cli.output.tables import Grid
 from econml_cli.problems import registry as problems
 from econml_cli.problems.base import Economy
 from econml_cli.problems.economies import simulation
 from econml_cli.runs import health
 from econml_cli.runs.directory import Run
-from econml_cli.training.precision import precision
-from econml_cli.training.run.restore import load
-from econml_cli.training.setup.setup import assemble, available_memory
+from econml_cli.training.setup.setup import available_memory
 
 #: periods of an impulse response, at most
 HORIZON = 40
@@ -28,7 +29,7 @@ COPIES = 4
 
 
 @dataclass(frozen=True)
-class Simulated:
+class Simulated(Answer):
     """Simulated series of one run.
 
     Attributes:
@@ -57,6 +58,58 @@ class Simulated:
         periods, paths = next(iter(self.series.values())).shape
         return periods, paths
 
+    def summary(self) -> dict[str, dict[str, dict[str, float]]]:
+        """{series: {"last": ..., "all": ...}}: mean, sd and the 5 % and 95 % points over the paths of the last period,
+        and over all periods and paths."""
+        return {name: {"last": _spread(v[-1]), "all": _spread(v)} for name, v in self.series.items()}
+
+    def grids(self) -> list[Grid]:
+        """The summary: of the last period, then of all; of one path its ends and its mean."""
+        periods, paths = self.shape
+        head = f"{self.run}: {self.problem} under the policy of epoch {self.epoch:,}"
+        if paths == 1:
+            rows = [(name, v[0, 0], v[-1, 0], v.mean(dtype=np.float64)) for name, v in self.series.items()]
+            ends = ("", "period 0", f"period {periods - 1:,}", f"mean of {periods:,}")
+            return [Grid(ends, _cells(rows), head)]
+        headers, found = ("", "mean", "sd", "5 %", "95 %"), self.summary()
+        titles = {
+            "last": f"{head}\n\nPeriod {periods - 1:,}, over {paths:,} paths",
+            "all": f"Periods 0 to {periods - 1:,}, all paths",
+        }
+        return [
+            Grid(headers, _cells([(name, *both[part].values()) for name, both in found.items()]), title)
+            for part, title in titles.items()
+        ]
+
+    def to_dict(self) -> dict[str, Any]:
+        """One JSON object: what was simulated, the summary of each series, the impulse responses."""
+        periods, paths = self.shape
+        found: dict[str, Any] = {"run": self.run, "problem": self.problem, "epoch": self.epoch}
+        found |= {"seed": self.seed, "periods": periods, "paths": paths, "series": self.summary()}
+        if self.impulse is not None:
+            response = {name: values.tolist() for name, values in self.response.items()}
+            found |= {"impulse": self.impulse, "response": response}
+        return {**found, "notes": list(self.notes)}
+
+    def rows(self) -> list[dict[str, Any]]:
+        """A flat dict for each series and either part of the summary; `series.frame` has the series themselves."""
+        return [
+            {"run": self.run, "series": name, "periods": part, **numbers}
+            for name, both in self.summary().items()
+            for part, numbers in both.items()
+        ]
+
+
+def _spread(values: np.ndarray) -> dict[str, float]:
+    values = values.astype(np.float64)
+    with np.errstate(invalid="ignore"):  # inf - inf on a path that explodes
+        low, high = np.quantile(values, [0.05, 0.95])
+        return {"mean": float(values.mean()), "sd": float(values.std()), "q05": float(low), "q95": float(high)}
+
+
+def _cells(rows: Sequence[tuple[Any, ...]]) -> tuple[tuple[str, ...], ...]:
+    return tuple((name, *(f"{value:.4g}" for value in values)) for name, *values in rows)
+
 
 def simulate(
     run: Run,
@@ -78,15 +131,14 @@ def simulate(
         ConfigError: the problem is no economic model, has no such shock, or more is asked for than memory holds.
         RunError, CheckpointError: the run or its checkpoint is missing or damaged.
     """
-    config = run.config()
-    check_moves(problems.load(config.problem), config.problem, METHODS)
-    with precision(config.trainer.precision):
-        loaded = load(run, step)
+    with open_run(run, step=step) as opened:
+        config = opened.config()
+        check_moves(problems.load(config.problem), config.problem, METHODS)
+        loaded, problem = opened.loaded(), opened.own_samples().problem
         model, epoch = loaded.model, loaded.epoch
-        problem = assemble(config).problem
         check_moves(problem, config.problem, (*METHODS, "shock_size"))
         impulse = _impulse(problem, config.problem, impulse)
-        notes = list(health.of_weights(run, loaded.diverged, epoch))
+        notes = list(health.of_weights(opened, loaded.diverged, epoch))
         if paths > 1 and _one_path(problem):
             notes.append(f"{config.problem} has no shocks and one start: one path in place of {paths:,}.")
             paths = 1
@@ -99,7 +151,7 @@ def simulate(
         true_response = _response(true, model, impulse, periods, order)
     return Simulated(
         run=run.name, problem=config.problem, epoch=epoch, seed=seed, series=series, truth=truth,
-        impulse=impulse, response=response, true_response=true_response, notes=(*notes, *_warnings(run, series)),
+        impulse=impulse, response=response, true_response=true_response, notes=(*notes, *_warnings(opened, series)),
     )  # fmt: skip
 
 

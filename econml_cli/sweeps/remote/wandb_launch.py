@@ -119,7 +119,7 @@ def _explicit(sweep: Sweep) -> dict[str, Any]:
         for name in parameter.path:
             settings = settings["parameters"][name]
         if "min" in settings:
-            settings["distribution"] = parameter.distribution
+            settings["distribution"] = parameter.called
     return data
 
 

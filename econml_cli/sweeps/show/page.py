@@ -1,11 +1,11 @@
 """A sweep as one page for a browser: no network, no other file. The page's parts lie in html/ beside this file."""
 
-import html
 import json
 import re
 from importlib import resources
 from typing import Any
 
+from econml_cli.output.html import escape
 from econml_cli.storage import disk
 from econml_cli.sweeps.show import table
 from econml_cli.sweeps.show import text as show
@@ -20,7 +20,7 @@ _SCRIPTS = ("scales.js", "parallel.js", "bars.js", "history.js", "table.js", "pa
 def render(results: Results, analysis: Analysis) -> str:
     """The page as HTML: parallel coordinates, importance and correlation, history, and the trials as a table."""
     fill = {
-        "title": html.escape(f"{results.name}: {results.metric}"),
+        "title": escape(f"{results.name}: {results.metric}"),
         "style": _part("page.css"),
         "script": "\n".join(map(_part, _SCRIPTS)),
         "data": _embedded(_document(results, analysis)),

@@ -1,13 +1,11 @@
-"""The trials of a sweep as a table: its columns, its order, and CSV, Markdown and LaTeX."""
+"""The trials of a sweep as a table: its columns, its order, its forms."""
 
-import csv
-import io
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from econml_cli.errors import ConfigError, suggest
+from econml_cli.output.tables import RENDERERS, Grid, csv_lines
 from econml_cli.storage import disk
 from econml_cli.sweeps.study.trials import Results, Trial
 
@@ -117,68 +115,24 @@ def cell(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else " ".join(str(value).split())
 
 
-def as_csv(results: Results, trials: Sequence[Trial]) -> str:
-    """One row a trial with every column of `whole`, numbers with all their digits; missing values are empty."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    columns = whole(results)
-    writer.writerow(column.name for column in columns)
-    writer.writerows([column.of(trial) for column in columns] for trial in trials)
-    return out.getvalue()
+def render(results: Results, trials: Sequence[Trial], form: str) -> str:
+    """The trials as "csv", one row each with every column of `whole`, numbers with all their digits, missing values
+    empty; or the columns of `narrow` in a form of `output.tables.RENDERERS`, such as "markdown" or "latex"."""
+    if form == "csv":
+        columns = whole(results)
+        rows = [{column.name: column.of(trial) for column in columns} for trial in trials]
+        return csv_lines(rows, [column.name for column in columns])
+    return RENDERERS[form](grid(results, trials), None)
 
 
-def _cells(results: Results, trials: Sequence[Trial]) -> list[list[str]]:
-    return [[cell(column.of(trial)) for column in narrow(results)] for trial in trials]
-
-
-def as_markdown(results: Results, trials: Sequence[Trial]) -> str:
-    """A pipe table of the columns of `narrow`; characters that Markdown would read are escaped."""
-
-    def line(cells: Sequence[str]) -> str:
-        return "| " + " | ".join(re.sub(r"([\\|*`<])", r"\\\1", text) for text in cells) + " |\n"
-
+def grid(results: Results, trials: Sequence[Trial]) -> Grid:
+    """The columns of `narrow`: text flush left, numbers flush right."""
     columns = narrow(results)
-    rule = [":---" if textual(column, trials) else "---:" for column in columns]
-    head = line([column.name for column in columns]) + "| " + " | ".join(rule) + " |\n"
-    return head + "".join(map(line, _cells(results, trials)))
+    rows = tuple(tuple(cell(column.of(trial)) for column in columns) for trial in trials)
+    align = "".join("l" if textual(column, trials) else "r" for column in columns)
+    return Grid(tuple(column.name for column in columns), rows, align=align)
 
 
 def textual(column: Column, trials: Sequence[Trial]) -> bool:
     """Whether a column holds text, which reads from the left."""
     return any(isinstance(column.of(trial), str | bool) for trial in trials)
-
-
-_LATEX = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
-_LATEX |= {character: "\\" + character for character in "&%$#_{}"}
-_LATEX |= {"<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\textquotedbl{}"}
-_POWER = re.compile(r"^(-?[\d.]+)e([+-]\d+)$")
-
-
-def as_latex(results: Results, trials: Sequence[Trial]) -> str:
-    """A tabular of the columns of `narrow` with booktabs rules (`\\usepackage{booktabs}` and `[T1]{fontenc}`)."""
-
-    def line(cells: Sequence[str]) -> str:
-        return "  " + " & ".join(cells) + " \\\\\n"
-
-    columns = narrow(results)
-    spec = "".join("l" if textual(column, trials) else "r" for column in columns)
-    head = line([_escaped(column.name) for column in columns])
-    body = "".join(line([_latex_cell(column.of(trial)) for column in columns]) for trial in trials)
-    return f"\\begin{{tabular}}{{{spec}}}\n  \\toprule\n{head}  \\midrule\n{body}  \\bottomrule\n\\end{{tabular}}\n"
-
-
-def _escaped(text: str) -> str:
-    return "".join(_LATEX.get(character, character) for character in text)
-
-
-def _latex_cell(value: Any) -> str:
-    """A number as mathematics: 1.5e-04 as a power of ten, a minus instead of a hyphen; anything else as text."""
-    text = cell(value)
-    if value is None:
-        return "--"
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return _escaped(text)
-    power = _POWER.match(text)
-    if power:
-        return f"${power[1]} \\times 10^{{{int(power[2])}}}$"
-    return f"${text}$" if text.startswith("-") else text

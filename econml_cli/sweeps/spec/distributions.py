@@ -1,6 +1,6 @@
 """The distributions that a W&B sweep can give a parameter, each by its quantile function (inverse CDF).
 
-Nine laws make all of W&B's: `inv_log_uniform` is log-uniform with its bounds turned round, every `q_*` is `Quantized`
+Nine make all of W&B's: `inv_log_uniform` is log-uniform with its bounds turned round, every `q_*` is `Quantized`
 around another. The definitions are those of W&B's own sampler, https://github.com/wandb/sweeps `src/sweeps/params.py`.
 """
 
@@ -19,7 +19,7 @@ EDGE = 2.0**-53
 MOST_VALUES = 10_000_000
 
 
-class Law:
+class Distribution:
     """The distribution of one parameter."""
 
     def quantile(self, u: float) -> Any:
@@ -29,11 +29,6 @@ class Law:
     def extremes(self) -> Sequence[Any]:
         """What must be admissible for every draw to be: all values of a list, the two ends of a range."""
         return self.quantile(EDGE), self.quantile(1 - EDGE)
-
-    def contains(self, value: Any) -> bool:
-        """Whether the value lies in the support."""
-        low, high = self.extremes()
-        return isinstance(value, float) and bool(low <= value <= high)
 
     def grid(self) -> Sequence[Any]:
         """All values, for method grid.
@@ -45,7 +40,7 @@ class Law:
 
 
 @dataclass(frozen=True)
-class Constant(Law):
+class Constant(Distribution):
     """One value."""
 
     value: Any
@@ -56,15 +51,12 @@ class Constant(Law):
     def extremes(self) -> Sequence[Any]:
         return (self.value,)
 
-    def contains(self, value: Any) -> bool:
-        return bool(value == self.value)
-
     def grid(self) -> Sequence[Any]:
         return (self.value,)
 
 
 @dataclass(frozen=True)
-class Categorical(Law):
+class Categorical(Distribution):
     """Values with equal probabilities, or with given ones (which sum to one)."""
 
     values: tuple[Any, ...]
@@ -80,9 +72,6 @@ class Categorical(Law):
     def extremes(self) -> Sequence[Any]:
         return self.values
 
-    def contains(self, value: Any) -> bool:
-        return value in self.values
-
     def grid(self) -> Sequence[Any]:
         if self.probabilities is not None:
             raise ValueError("method grid takes no probabilities")
@@ -92,7 +81,7 @@ class Categorical(Law):
 
 
 @dataclass(frozen=True)
-class IntUniform(Law):
+class IntUniform(Distribution):
     """The integers min, ..., max with equal probabilities."""
 
     min: int
@@ -104,15 +93,12 @@ class IntUniform(Law):
     def extremes(self) -> Sequence[int]:
         return self.min, self.max
 
-    def contains(self, value: Any) -> bool:
-        return isinstance(value, int) and self.min <= value <= self.max
-
     def grid(self) -> Sequence[int]:
         return range(self.min, self.min + _countable(self.max - self.min + 1))
 
 
 @dataclass(frozen=True)
-class Uniform(Law):
+class Uniform(Distribution):
     """Uniform between min and max."""
 
     min: float
@@ -127,7 +113,7 @@ class Uniform(Law):
 
 
 @dataclass(frozen=True)
-class LogUniform(Law):
+class LogUniform(Distribution):
     """Positive, its logarithm uniform between those of min and max."""
 
     min: float
@@ -142,7 +128,7 @@ class LogUniform(Law):
 
 
 @dataclass(frozen=True)
-class Normal(Law):
+class Normal(Distribution):
     """N(mu, sigma^2)."""
 
     mu: float
@@ -153,7 +139,7 @@ class Normal(Law):
 
 
 @dataclass(frozen=True)
-class LogNormal(Law):
+class LogNormal(Distribution):
     """exp of N(mu, sigma^2)."""
 
     mu: float
@@ -164,7 +150,7 @@ class LogNormal(Law):
 
 
 @dataclass(frozen=True)
-class Beta(Law):
+class Beta(Distribution):
     """Beta(a, b) on [0, 1]."""
 
     a: float
@@ -180,13 +166,13 @@ class Beta(Law):
 
 
 @dataclass(frozen=True)
-class Quantized(Law):
-    """A draw of another law, rounded to the nearest multiple of q (half to even); integers where q is one.
+class Quantized(Distribution):
+    """A draw of another distribution, rounded to the nearest multiple of q (half to even); integers where q is one.
 
     As with W&B, the nearest multiple may lie outside [min, max]: `q_uniform` on [0.4, 9] with q = 1 can give 0.
     """
 
-    of: Law
+    of: Distribution
     q: float
 
     def quantile(self, u: float) -> float:
@@ -194,10 +180,6 @@ class Quantized(Law):
 
     def extremes(self) -> Sequence[float]:
         return [self._round(end) for end in self.of.extremes()]
-
-    def contains(self, value: Any) -> bool:
-        low, high = self.extremes()
-        return bool(low <= value <= high) and value == self._multiple(round(value / self.q))
 
     def grid(self) -> Sequence[float]:
         if not isinstance(self.of, Uniform):
@@ -208,9 +190,7 @@ class Quantized(Law):
         return [number(low + i * step) for i in range(_countable(math.ceil((high - low) / step)))]
 
     def _round(self, value: float) -> float:
-        return self._multiple(round(value / self.q))
-
-    def _multiple(self, k: int) -> float:
+        k = round(value / self.q)
         # in decimals, so that 3 x 0.1 is 0.3 and not 0.30000000000000004
         return k * self.q if isinstance(self.q, int) else float(Decimal(str(self.q)) * k)
 

@@ -6,7 +6,7 @@ from dataclasses import fields
 from typing import Any
 
 from econml_cli.errors import ConfigError
-from econml_cli.sweeps.spec.distributions import Law
+from econml_cli.sweeps.spec.distributions import Distribution
 from econml_cli.sweeps.spec.schema import Sweep
 from econml_cli.sweeps.spec.target import Target
 
@@ -31,7 +31,7 @@ def define(sweep: Sweep, seed: int, batch: int) -> dict[str, Any]:
         batch: trials proposed together; only method bayes depends on it.
     """
     metric = sweep.metric or METRIC
-    parameters = {p.name: {"distribution": p.distribution, **_law(p.law)} for p in sweep.space.parameters}
+    parameters = {p.name: {"distribution": p.called, **_settings(p.distribution)} for p in sweep.space.parameters}
     defined = {
         "method": sweep.method,
         "metric": {"name": metric["name"], "goal": metric.get("goal", METRIC["goal"])},
@@ -55,17 +55,17 @@ def plain(value: Any) -> Any:
     return json.loads(json.dumps(value, default=str))
 
 
-def _law(law: Law) -> dict[str, Any]:
+def _settings(distribution: Distribution) -> dict[str, Any]:
     out: dict[str, Any] = {}
-    for field in fields(law):  # type: ignore[arg-type]  # every law is a dataclass
-        value = getattr(law, field.name)
-        out |= _law(value) if isinstance(value, Law) else {field.name: value}
+    for field in fields(distribution):  # type: ignore[arg-type]  # every one is a dataclass
+        value = getattr(distribution, field.name)
+        out |= _settings(value) if isinstance(value, Distribution) else {field.name: value}
     return out
 
 
 def varied(defined: Mapping[str, Any]) -> tuple[str, ...]:
     """The names of the parameters that are not constant."""
-    return tuple(name for name, law in defined["parameters"].items() if "value" not in law)
+    return tuple(name for name, settings in defined["parameters"].items() if "value" not in settings)
 
 
 def check_same(before: Mapping[str, Any], now: Mapping[str, Any], name: str) -> None:

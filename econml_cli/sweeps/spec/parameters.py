@@ -11,7 +11,7 @@ from typing import Any
 
 from econml_cli.errors import suggest
 from econml_cli.sweeps.spec import distributions
-from econml_cli.sweeps.spec.distributions import Law
+from econml_cli.sweeps.spec.distributions import Distribution
 from econml_cli.sweeps.spec.space import Parameter
 from econml_cli.sweeps.spec.yaml_lines import Findings, Keys
 
@@ -20,7 +20,7 @@ _NORMAL = {"mu": 0.0, "sigma": 1.0}
 _BETA = {"a": 1.0, "b": 1.0}
 #: quantised to whole numbers where q is not given
 _Q = {"q": 1}
-#: distribution -> the keys it takes, each with its default; None: must be given
+#: name of a distribution -> the keys it takes, each with its default; None: must be given
 TAKES: dict[str, dict[str, Any]] = {
     "constant": {"value": None},
     "categorical": {"values": None},
@@ -43,8 +43,8 @@ TAKES: dict[str, dict[str, Any]] = {
 }
 _KEYS = {key for takes in TAKES.values() for key in takes} | {"distribution", "parameters"}
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
-#: distribution -> how its law is made of its settings, quantisation aside
-_LAWS: dict[str, Callable[..., Law]] = {
+#: name -> how the distribution is made of its settings, quantisation aside
+_MADE: dict[str, Callable[..., Distribution]] = {
     "constant": lambda value: distributions.Constant(value),
     "categorical": lambda values: distributions.Categorical(tuple(values)),
     "categorical_w_probabilities": lambda values, probabilities: distributions.Categorical(
@@ -86,10 +86,10 @@ def read(given: Any, findings: Findings, keys: Keys, path: tuple[str, ...]) -> P
     """One parameter, or None after telling the findings what is wrong with it."""
     reader = _Reader(findings, keys, ".".join(path))
     before = len(findings.problems)
-    law, distribution = reader.law(given)
-    if law is None or len(findings.problems) > before:
+    name, distribution = reader.read(given)
+    if distribution is None or len(findings.problems) > before:
         return None
-    return Parameter(path, distribution, law)
+    return Parameter(path, name, distribution)
 
 
 class _Reader:
@@ -101,10 +101,10 @@ class _Reader:
     def wrong(self, text: str, *keys: str) -> None:
         self.findings.problem((*self.keys, *keys), f"{self.name}: {text}")
 
-    def law(self, given: Any) -> tuple[Law | None, str]:
+    def read(self, given: Any) -> tuple[str, Distribution | None]:
         if not isinstance(given, dict):
             self.wrong(f"write `{self.name}: {{value: {given}}}` for a constant.")
-            return None, ""
+            return "", None
         settings = {str(key): value for key, value in given.items()}
         for key in [k for k in settings if k not in _KEYS]:
             self.wrong(f"unknown key '{key}'.{suggest(key, _KEYS)}", key)
@@ -112,8 +112,8 @@ class _Reader:
         distribution = settings.pop("distribution", None) or _infer(settings)
         if distribution not in TAKES:
             self._no_such(distribution, settings)
-            return None, ""
-        return self._of(distribution, settings), distribution
+            return "", None
+        return distribution, self._of(distribution, settings)
 
     def _no_such(self, distribution: Any, settings: Mapping[str, Any]) -> None:
         if distribution is None:
@@ -123,7 +123,7 @@ class _Reader:
             hint = suggest(str(distribution), TAKES) or f" Choose one of {', '.join(TAKES)}."
             self.wrong(f"there is no distribution '{distribution}'.{hint}", "distribution")
 
-    def _of(self, distribution: str, settings: dict[str, Any]) -> Law | None:
+    def _of(self, distribution: str, settings: dict[str, Any]) -> Distribution | None:
         takes, ok = TAKES[distribution], True
         for key in [k for k in settings if k not in takes]:
             self.wrong(f"{distribution} takes {', '.join(takes)}, not '{key}'.", key)
@@ -180,13 +180,13 @@ class _Reader:
             return False
         return True
 
-    def _make(self, distribution: str, settings: dict[str, Any]) -> Law | None:
+    def _make(self, distribution: str, settings: dict[str, Any]) -> Distribution | None:
         rest = dict(settings)
         q = rest.pop("q", None)
         try:
-            of = _LAWS[distribution.removeprefix("q_")](**rest)
-            law = of if q is None else distributions.Quantized(of, q)
-            finite = all(math.isfinite(x) for x in _ends(law)) and not (
+            of = _MADE[distribution.removeprefix("q_")](**rest)
+            made = of if q is None else distributions.Quantized(of, q)
+            finite = all(math.isfinite(x) for x in _ends(made)) and not (
                 isinstance(of, distributions.LogUniform) and of.min <= 0
             )
         except (OverflowError, ZeroDivisionError):
@@ -195,17 +195,17 @@ class _Reader:
             self.wrong(f"{distribution} of {_written(settings)} leaves the range of floating-point numbers.")
             return None
         if distribution.endswith("log_uniform"):
-            low, high = law.extremes()
+            low, high = made.extremes()
             self.findings.note(
                 self.keys,
                 f"{self.name}: {distribution} takes exponents of e, so values run from {low:.4g} to {high:.4g}; "
                 f"{distribution}_values takes the values themselves.",
             )
-        return law
+        return made
 
 
-def _ends(law: Law) -> tuple[float, ...]:
-    return () if isinstance(law, distributions.Constant | distributions.Categorical) else tuple(law.extremes())
+def _ends(made: Distribution) -> tuple[float, ...]:
+    return () if isinstance(made, distributions.Constant | distributions.Categorical) else tuple(made.extremes())
 
 
 def _infer(settings: Mapping[str, Any]) -> str | None:

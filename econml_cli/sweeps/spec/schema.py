@@ -171,4 +171,4 @@ def check_method(method: Any, space: Space, findings: Findings, where: Callable[
         try:
             parameter.grid()
         except ValueError as error:
-            findings.problem(where(parameter), f"{parameter.name} is {parameter.distribution}: {error}.")
+            findings.problem(where(parameter), f"{parameter.name} is {parameter.called}: {error}.")

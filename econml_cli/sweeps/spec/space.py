@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from econml_cli.sweeps.spec.distributions import Law
+from econml_cli.sweeps.spec.distributions import Distribution
 
 Point = dict[str, Any]
 
@@ -21,13 +21,13 @@ class Parameter:
 
     Attributes:
         path: its keys from the outside in; more than one where `parameters:` are nested.
-        distribution: W&B's name of the distribution, such as log_uniform_values.
-        law: that distribution.
+        called: W&B's name of its distribution, such as log_uniform_values.
+        distribution: from which its values are drawn.
     """
 
     path: tuple[str, ...]
-    distribution: str
-    law: Law
+    called: str
+    distribution: Distribution
 
     @property
     def name(self) -> str:
@@ -42,7 +42,7 @@ class Parameter:
         """
         if not 0 < u < 1:
             raise ValueError(f"a quantile needs 0 < u < 1, got {u}")
-        return self.law.quantile(u)
+        return self.distribution.quantile(u)
 
     def grid(self) -> Sequence[Any]:
         """All values.
@@ -50,7 +50,7 @@ class Parameter:
         Raises:
             ValueError: the distribution cannot be enumerated (a clause that says what can).
         """
-        return self.law.grid()
+        return self.distribution.grid()
 
 
 @dataclass(frozen=True)

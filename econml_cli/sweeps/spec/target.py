@@ -125,7 +125,7 @@ def _switched(name: str, value: str, switches: AbstractSet[str]) -> tuple[str, s
 def naming(parameters: Sequence[Parameter]) -> dict[str, Any]:
     """{name: value} of the parameters that are the same in every trial, and of `data` where it is not: it names the
     problem."""
-    varied = {p.name: p.law.extremes()[0] for p in parameters if p.name == "data"}
+    varied = {p.name: p.distribution.extremes()[0] for p in parameters if p.name == "data"}
     return varied | {name.replace("-", "_"): value for name, value in constants(parameters).items()}
 
 
@@ -150,7 +150,7 @@ def check_parameter(target: Target, parameter: Parameter, findings: Findings, ke
     if name in target.fixed:
         findings.problem(keys, f"{name} is a parameter and in the command too; leave one of them out.")
     if name == "problem":
-        if not isinstance(parameter.law, distributions.Constant):
+        if not isinstance(parameter.distribution, distributions.Constant):
             findings.problem(keys, "problem: sweep over one problem; its options depend on it.")
         return
     if name == "members":
@@ -159,7 +159,7 @@ def check_parameter(target: Target, parameter: Parameter, findings: Findings, ke
     if name not in options:
         findings.problem(keys, f"{_nobody(parameter.name, target)}{suggest(name, options)}")
         return
-    for value in parameter.law.extremes():
+    for value in parameter.distribution.extremes():
         try:
             if isinstance(value, list | dict):  # W&B's agents would pass it in Python's notation
                 raise ValueError(f"must be one value, got {value!r}; write a list as text, 'a,b'")
@@ -167,22 +167,22 @@ def check_parameter(target: Target, parameter: Parameter, findings: Findings, ke
         except ValueError as error:
             findings.problem(keys, f"{parameter.name}: {error}{_ends(parameter)}.")
             return
-    if options[name].element is int and not whole(parameter.law):
+    if options[name].element is int and not whole(parameter.distribution):
         findings.problem(keys, f"{parameter.name} must be an integer; use int_uniform, or a q_ distribution with q: 1.")
 
 
 def option_of(parameter: Parameter) -> str:
     """The option that a parameter sets: `phi` for `features` that name representations."""
-    name, values = parameter.name.replace("-", "_"), parameter.law.extremes()
+    name, values = parameter.name.replace("-", "_"), parameter.distribution.extremes()
     named = name == "features" and all(isinstance(v, str) and representations.looks_like(v) for v in values)
     return "phi" if named else name
 
 
-def whole(law: distributions.Law) -> bool:
-    """Whether a law whose extremes are integers gives nothing but integers."""
-    if isinstance(law, distributions.Quantized):
-        return float(law.q).is_integer()
-    return isinstance(law, distributions.Constant | distributions.Categorical | distributions.IntUniform)
+def whole(distribution: distributions.Distribution) -> bool:
+    """Whether a distribution whose extremes are integers gives nothing but integers."""
+    if isinstance(distribution, distributions.Quantized):
+        return float(distribution.q).is_integer()
+    return isinstance(distribution, distributions.Constant | distributions.Categorical | distributions.IntUniform)
 
 
 def check_metric(name: str, early_terminate: bool, findings: Findings, keys: Keys) -> None:
@@ -202,7 +202,7 @@ def check_metric(name: str, early_terminate: bool, findings: Findings, keys: Key
 
 def constants(parameters: Sequence[Parameter]) -> dict[str, Any]:
     """{name: value} of the parameters that do not vary."""
-    return {p.name: p.law.value for p in parameters if isinstance(p.law, distributions.Constant)}
+    return {p.name: p.distribution.value for p in parameters if isinstance(p.distribution, distributions.Constant)}
 
 
 def _nobody(name: str, target: Target) -> str:
@@ -210,7 +210,7 @@ def _nobody(name: str, target: Target) -> str:
 
 
 def _ends(parameter: Parameter) -> str:
-    if isinstance(parameter.law, distributions.Constant | distributions.Categorical):
+    if isinstance(parameter.distribution, distributions.Constant | distributions.Categorical):
         return ""
-    low, high = parameter.law.extremes()
-    return f" ({parameter.distribution} gives {low:g} to {high:g})"
+    low, high = parameter.distribution.extremes()
+    return f" ({parameter.called} gives {low:g} to {high:g})"

@@ -1,7 +1,7 @@
 """A sweep's parameters as Optuna knows them. Imports Optuna: import this module inside functions only.
 
-Where Optuna has the distribution, its parameter is the value itself. Every other law is a u in (0, 1) to Optuna, and
-the value is the law's quantile at u: what Optuna learns about u it learns about the value, for a quantile never falls.
+Where Optuna has the distribution, its parameter is the value itself. Every other one is a u in (0, 1) to Optuna, and
+the value is its quantile at u: what Optuna learns about u it learns about the value, for a quantile never falls.
 """
 
 import math
@@ -39,7 +39,7 @@ class Axis:
 def axes(space: Space, method: str) -> tuple[Axis, ...]:
     """The axes of a space, in the order of the file; constants are none."""
     build = _listed if method == "grid" else _axis
-    return tuple(build(p) for p in space.parameters if not isinstance(p.law, distributions.Constant))
+    return tuple(build(p) for p in space.parameters if not isinstance(p.distribution, distributions.Constant))
 
 
 def _listed(parameter: Parameter) -> Axis:
@@ -47,15 +47,15 @@ def _listed(parameter: Parameter) -> Axis:
 
 
 def _axis(parameter: Parameter) -> Axis:
-    law, name = parameter.law, parameter.name
-    if isinstance(law, distributions.Categorical) and law.probabilities is None:
-        return _choice(name, law.values)
-    if isinstance(law, distributions.IntUniform) and max(abs(law.min), abs(law.max)) < WHOLE:
-        return _number(name, IntDistribution(law.min, law.max))
-    if isinstance(law, distributions.Uniform) and math.isfinite(law.max - law.min):
-        return _number(name, FloatDistribution(law.min, law.max))
-    if isinstance(law, distributions.LogUniform):
-        return _number(name, FloatDistribution(law.min, law.max, log=True))
+    drawn, name = parameter.distribution, parameter.name
+    if isinstance(drawn, distributions.Categorical) and drawn.probabilities is None:
+        return _choice(name, drawn.values)
+    if isinstance(drawn, distributions.IntUniform) and max(abs(drawn.min), abs(drawn.max)) < WHOLE:
+        return _number(name, IntDistribution(drawn.min, drawn.max))
+    if isinstance(drawn, distributions.Uniform) and math.isfinite(drawn.max - drawn.min):
+        return _number(name, FloatDistribution(drawn.min, drawn.max))
+    if isinstance(drawn, distributions.LogUniform):
+        return _number(name, FloatDistribution(drawn.min, drawn.max, log=True))
     unit = FloatDistribution(distributions.EDGE, 1 - distributions.EDGE)
     return Axis(name, unit, lambda u: parameter.quantile(_within(u, unit)), lambda value, u: u)
 

@@ -69,7 +69,7 @@ def longest(sweep: Sweep) -> int | None:
     """The most epochs that a trial can have; None where the sweep starts a program that is not ours."""
     for parameter in sweep.space.parameters:
         if parameter.name.replace("-", "_") == "num_epochs":
-            return int(max(parameter.law.extremes()))
+            return int(max(parameter.distribution.extremes()))
     if sweep.target is None:
         return None
     usual = {"num_epochs": configs.TrainerOptions.num_epochs}

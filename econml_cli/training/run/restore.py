@@ -9,7 +9,7 @@ import numpy as np
 from flax import nnx
 
 from econml_cli.config.fit_config import FitConfig
-from econml_cli.errors import CheckpointError, ConfigError, RunError
+from econml_cli.errors import CheckpointError, RunError
 from econml_cli.models.building import Shapes
 from econml_cli.runs.directory import Run
 from econml_cli.storage import checkpoint
@@ -98,41 +98,24 @@ def shapes_from(saved: Mapping[str, Any]) -> Shapes:
     return Shapes(din, int(saved["dout"]), int(saved.get("n_train", 1)), shape, bool(saved.get("origin", False)))
 
 
-def load(run: Run, step: int | None = None) -> Loaded:
-    """Read a fitted model (of an ensemble the member that `run.member` says) without its data: the best weights where
-    early stopping kept some, else the newest.
+def fitted(run: Run, step: int, sections: checkpoint.Sections, chosen: Sequence[int | None]) -> list[Loaded]:
+    """The fitted models that a checkpoint holds, without their data: the best weights where early stopping kept some,
+    else those of its own epoch.
 
     Call it inside `precision(...)` of the run's config.
 
-    Raises:
-        ConfigError: an ensemble of which no member is chosen.
-        RunError, CheckpointError: the run or its checkpoint cannot be read, or does not fit its config.
-    """
-    members = run.config().trainer.members
-    if run.member is None and members > 1:
-        raise ConfigError(
-            f"{run.name} is an ensemble of {members} members; choose one: --member 0 to --member {members - 1}."
-        )
-    return _load(run, step, [run.member])[0]
-
-
-def load_members(run: Run, step: int | None = None) -> list[Loaded]:
-    """`load` of every member of an ensemble, or of the one that is chosen; of an ordinary run its one model.
+    Args:
+        step, sections: the checkpoint, as `checkpoint.load` reads it. chosen: members of an ensemble; (None,) for an
+            ordinary run.
 
     Raises:
-        RunError, CheckpointError: as `load`.
+        RunError: the run cannot be read. CheckpointError: the checkpoint does not fit its config, or is of another run.
     """
-    members = run.config().trainer.members
-    return _load(run, step, [run.member] if run.member is not None or members == 1 else list(range(members)))
-
-
-def _load(run: Run, step: int | None, chosen: Sequence[int | None]) -> list[Loaded]:
     config, manifest = run.config(), run.manifest()
     try:
         shapes = shapes_from(manifest["shapes"])
     except (KeyError, TypeError, ValueError):
         raise RunError(f"{run.path / 'manifest.json'} does not say the model's shapes; fit again.") from None
-    step, sections = checkpoint.load(run.checkpoints, step)
     what = f"The checkpoint of epoch {step} in {run.path}"
     graphdef, abstract = nnx.split(abstract_model(config, shapes))
     loaded = []
@@ -163,9 +146,3 @@ def _of_member(sections: checkpoint.Sections, k: int, members: int, what: str) -
             raise CheckpointError(f"{what}: '{wrong}' is not that of the {members} members that its config says.")
         own[name] = {leaf: value[k] for leaf, value in leaves.items()}
     return own
-
-
-def load_model(run: Run, step: int | None = None) -> tuple[Any, int]:
-    """`load`, reduced to the fitted model and the epoch that its weights are from."""
-    loaded = load(run, step)
-    return loaded.model, loaded.epoch

@@ -1,4 +1,4 @@
-"""Tables as HTML, for a notebook. Everything that they hold is escaped here. Imports nothing heavy."""
+"""HTML: the one escaper of text, and tables for a notebook, which has no style sheet of ours. Imports nothing heavy."""
 
 import html
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,7 +10,7 @@ BAD = "color: #b00020; font-weight: bold"
 
 
 def escape(text: object) -> str:
-    """Text for an element."""
+    """Text for an element, or for an attribute in double quotes."""
     return html.escape(str(text))
 
 
@@ -34,28 +34,6 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[str]], title: str = ""
 
 def _cell(text: str) -> str:
     return f"<td{NUMBERS}>{warning(text) if text.startswith('FAILED') else escape(text)}</td>"
-
-
-def grids(found: Iterable[Any]) -> str:
-    """Several `evaluation.render.Grid`, one below the other."""
-    return "\n".join(table(grid.headers, grid.rows, grid.title) for grid in found)
-
-
-def evaluation(found: Any) -> str:
-    """An `evaluation.evaluate.Evaluation`: its notes, then the tables that `econml eval` prints."""
-    from econml_cli.evaluation.evaluation_tables import single
-
-    return "".join(f"<p>{escape(note)}</p>" for note in found.notes) + grids(single(found))
-
-
-def evaluation_line(found: Any) -> str:
-    """An `evaluation.evaluate.Evaluation` in one line: Evaluation('first': mlp on linear, test_loss 8.009e-07)."""
-    from econml_cli.output.tables import cell
-
-    loss = found.estimates.get(f"{found.reported}_loss")
-    told = "" if loss is None else f", {found.reported}_loss {cell(loss.value)}"
-    failed = failed_verdicts(found.verdicts)
-    return f"Evaluation('{found.run}': {found.model} on {found.problem}{told}{failed})"
 
 
 def failed_verdicts(found: Mapping[str, Any]) -> str:

@@ -1,0 +1,176 @@
+"""What a run is worth: losses, metrics with intervals, errors against the truth; as tables and as JSON."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from econml_cli.errors import plural
+from econml_cli.evaluation.answer import Answer
+from econml_cli.evaluation.estimate import Estimate, Estimates, Quantity
+from econml_cli.output import html
+from econml_cli.output.tables import Grid, cell, flat, interval
+from econml_cli.storage import disk
+
+#: the splits that a number out of sample is read from, the best first
+REPORTED = ("data", "test", "train")
+#: all splits, in the order in which tables show them
+SPLITS = ("train", "val", "test", "data")
+#: what the names of verdicts on an economic model begin with, in summary.json and in JSON output
+VERDICT = "verdict_"
+
+
+@dataclass(frozen=True)
+class Evaluation(Answer):
+    """What a fitted run is worth.
+
+    `measured` has an estimate of each quantity, `estimates` the same by label, such as test_loss, test_r2 and
+    theta_error; those of the split `reported` (the test split; new data; the training split where there is no other)
+    have intervals. Losses are in reported units, as in metrics.jsonl; rmse and mae in the target's own units.
+    `verdicts` are those on an economic model: verdict_loss, verdict_truth, verdict_stability ("passed" or "FAILED"),
+    and what `failed`, in words. `coefficients` are those of a linear model in the units of the data file. `changed` are
+    the options of the problem that are other than in the fit.
+
+    Of an ensemble of several `members` each estimate is the mean over those that have not `diverged`, with their
+    standard deviation, lowest and highest; `averaged_test_rmse` and its like are of their averaged prediction, and a
+    verdict says how many have passed. `member` is the one that was chosen.
+    """
+
+    run: str
+    path: str
+    model: str
+    problem: str
+    task: str | None
+    status: str
+    epoch: int
+    reported: str
+    n: dict[str, int]
+    measured: Estimates
+    verdicts: dict[str, str]
+    coefficients: dict[str, Any] | None
+    bootstrap: int
+    bootstrap_seed: int
+    notes: tuple[str, ...]
+    changed: dict[str, Any] = field(default_factory=dict)
+    members: int = 1
+    diverged: int = 0
+    member: int | None = None
+
+    @property
+    def estimates(self) -> dict[str, Estimate]:
+        """The estimates by label: train_loss, averaged_test_rmse, theta_error."""
+        return {quantity.label: estimate for quantity, estimate in self.measured.items()}
+
+    def __repr__(self) -> str:
+        loss = self.measured.get(Quantity(self.reported, "loss"))
+        told = "" if loss is None else f", {self.reported}_loss {cell(loss.value)}"
+        failed = html.failed_verdicts(self.verdicts)
+        return f"Evaluation('{self.run}': {self.model} on {self.problem}{told}{failed})"
+
+    def grids(self) -> list[Grid]:
+        """Metrics by split; errors against the truth; verdicts; coefficients. Of an ensemble each number across its
+        members, and what their averaged prediction is worth."""
+        return [*(_across(self) if self.members > 1 else _single(self)), *_verdicts(self), *_coefficients(self)]
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One row: test_loss, test_loss_low, test_loss_high, ...; coefficients as coef_NAME."""
+        row: dict[str, Any] = {}
+        for key, value in self.to_dict().items():
+            if key == "coefficients":
+                row |= {f"coef_{name}": coefficient for name, coefficient in value.items()}
+            elif key != "notes":
+                row |= flat({key: value})
+        return [row]
+
+    def to_dict(self) -> dict[str, Any]:
+        """One flat JSON object; undefined numbers are null."""
+        head = ("run", "path", "model", "problem", "task", "status", "epoch", "reported")
+        found: dict[str, Any] = {name: getattr(self, name) for name in head}
+        if self.member is not None:
+            found["member"] = self.member
+        if self.members > 1:
+            found |= {"members": self.members, "diverged": self.diverged}
+        if self.changed:
+            found["with"] = self.changed
+        found |= {f"n_{split}": n for split, n in self.n.items()}
+        found |= {name: estimate.to_json() for name, estimate in self.estimates.items()}
+        found |= self.verdicts
+        if self.coefficients is not None:
+            found["coefficients"] = self.coefficients
+        found |= {"bootstrap": self.bootstrap, "bootstrap_seed": self.bootstrap_seed, "notes": list(self.notes)}
+        return disk.finite(found)
+
+
+def _single(e: Evaluation) -> list[Grid]:
+    """One model: metrics by split; errors against the truth."""
+    splits = [split for split in SPLITS if e.n.get(split)]
+    names = dict.fromkeys(q.name for split in splits for q in e.measured if q.split == split)
+    intervals = e.bootstrap > 0
+    rows = [("observations", *(f"{e.n[split]:,}" for split in splits), *([""] * intervals))]
+    for name in names:
+        found = [e.measured.get(Quantity(split, name)) for split in splits]
+        own = [interval_of(e.measured.get(Quantity(e.reported, name)))] * intervals
+        rows.append((_words(name), *map(value_of, found), *own))
+    headers = ("", *splits, *([f"95 % interval ({e.reported})"] * intervals))
+    grids = [Grid(headers, tuple(rows), f"{e.run}: {e.model} on {e.problem}, epoch {e.epoch:,}")]
+    if truth := {q: x for q, x in e.measured.items() if q.split is None}:
+        lines = [line for q, x in truth.items() for line in _lines(q.label, x)]
+        headers = ("", "", "95 % interval") if any(line[2] for line in lines) else ("", "", "")
+        grids.append(Grid(headers, tuple(lines), _of_truth(e)))
+    return grids
+
+
+def _lines(name: str, estimate: Estimate) -> list[tuple[str, str, str]]:
+    """One line for an estimate, and two more for one from fresh draws."""
+    lines = [(_words(name), value_of(estimate), interval_of(estimate))]
+    if estimate.draws is not None:
+        lines += [("  standard error", cell(estimate.standard_error), ""), ("  draws", f"{estimate.draws:,}", "")]
+    return lines
+
+
+def _across(e: Evaluation) -> list[Grid]:
+    """An ensemble: mean, standard deviation, lowest and highest of each number; metrics of the averaged prediction."""
+    losses = {q: x for q, x in e.measured.items() if q.is_loss}
+    own = {q: x for q, x in e.measured.items() if q.split == e.reported and q.across == "members" and not q.is_loss}
+    truth = {q: x for q, x in e.measured.items() if q.split is None}
+    averaged = {q: x for q, x in e.measured.items() if q.across == "averaged"}
+    kept = e.members - e.diverged
+    grids = [_spread(losses | own, f"{e.run}: {e.model} on {e.problem}, {e.members} members, epoch {e.epoch:,}", kept)]
+    if averaged:
+        rows = tuple((_words(f"{q.split}_{q.name}"), value_of(x), interval_of(x)) for q, x in averaged.items())
+        grids.append(Grid(("", "", "95 % interval"), rows, "The members' averaged prediction"))
+    return [*grids, _spread(truth, _of_truth(e), kept)] if truth else grids
+
+
+def _spread(found: Mapping[Quantity, Estimate], title: str, kept: int) -> Grid:
+    rows = [(_words(q.label), *(cell(value) for value in (x.value, x.sd, x.min, x.max))) for q, x in found.items()]
+    return Grid((f"across {plural(kept, 'seed')}", "mean", "sd", "min", "max"), tuple(rows), title)
+
+
+def _of_truth(e: Evaluation) -> str:
+    return "Equations, truth and stability" if e.verdicts else "Against the truth"
+
+
+def _verdicts(e: Evaluation) -> list[Grid]:
+    told = [(name.removeprefix(VERDICT), word) for name, word in e.verdicts.items() if name.startswith(VERDICT)]
+    return [Grid(("", ""), tuple(told), "Verdicts")] if told else []
+
+
+def _coefficients(e: Evaluation) -> list[Grid]:
+    if not e.coefficients:
+        return []
+    rows = tuple((name, cell(value)) for name, value in e.coefficients.items())
+    return [Grid(("", ""), rows, "Coefficients, in the units of the data")]
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def value_of(estimate: Estimate | None) -> str:
+    """An estimate in a table; "-" where there is none."""
+    return "-" if estimate is None else cell(estimate.value)
+
+
+def interval_of(estimate: Estimate | None) -> str:
+    """Its interval in a table; "" where there is none."""
+    return "" if estimate is None else interval(estimate.low, estimate.high)

@@ -1,1 +1,0 @@
-"""Numbers as text, Markdown, LaTeX and CSV. Returns strings, prints nothing."""
