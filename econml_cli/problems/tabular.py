@@ -15,6 +15,9 @@ from econml_cli.problems.lazily import base, jax, jnp, np
 from econml_cli.problems.losses import Loss
 
 if TYPE_CHECKING:
+    import pandas as pd
+
+    from econml_cli.data.design import Encoding
     from econml_cli.data.preprocessing import Preprocessing
     from econml_cli.data.target import Choose
     from econml_cli.problems.base import Batch, Split, Task
@@ -131,22 +134,44 @@ class Tabular:
         """x [n, din] float64 and y (see `Batch`), standardised, in the order of the file; None for an empty split."""
         return self._batches.get(split)
 
+    @property
+    def features(self) -> Encoding:
+        """How the features are encoded."""
+        return self._preprocessing.features
+
+    @property
+    def target_mean(self) -> float:
+        """What is taken off a numeric target, in its own units."""
+        return self._preprocessing.target.mean
+
+    @property
+    def target_scale(self) -> float:
+        """What a numeric target is divided by."""
+        return self._preprocessing.target.scale
+
     def predict(self, model: Any, x: Any) -> jax.Array:
         """The prediction in the target's own units [n, 1] (of squared error: E[y|x]), P(second class) [n, 1], the
         probability of each class [n, K], or the features [n, din] in theirs."""
-        return self._own_units(self.loss_row.inverse_link(model(x)))
+        return self.own_units(self.standardised(model, x))
+
+    def standardised(self, model: Any, x: Any) -> jax.Array:
+        """The prediction as the loss compares it, before `own_units`; [n, dout]."""
+        return self.loss_row.inverse_link(model(x))
 
     def observed(self, batch: Batch) -> Any:
         """The target in its own units, shaped as `batch.y`; classes by number."""
-        return self._own_units(batch.y)
+        return self.own_units(batch.y)
 
-    def _own_units(self, y: Any) -> Any:
-        """What the loss compares in the units of the file; classes and their probabilities as they are."""
+    def own_units(self, y: Any) -> Any:
+        """What the loss compares in the units of the file; classes and their probabilities as they are. Of NumPy arrays
+        in float64, since float32 has no digits left for the deviations of a target whose mean is large."""
         if self.loss_row.classifies:
             return y
+        xp: Any = np if isinstance(y, np.ndarray) else jnp
+        y = np.asarray(y, np.float64) if xp is np else y
         if self.loss_row.reconstructs:
             features = self._preprocessing.features
-            return y * jnp.asarray(features.scale) + jnp.asarray(features.mean)
+            return y * xp.asarray(features.scale) + xp.asarray(features.mean)
         return y * self._preprocessing.target.scale + self._preprocessing.target.mean
 
     def verdicts(self, model: Any, batch: Batch) -> dict[str, float]:
@@ -199,6 +224,13 @@ class Tabular:
         """`Preprocessing.encode` of a table, with y as the loss takes it."""
         rows, x, y = self._preprocessing.encode(table.frame, table.source, need_target=need_target)
         return rows, x, None if y is None else self.loss_row.target.encoded(y)
+
+    def unlike_training(self, frame: pd.DataFrame) -> dict[str, np.ndarray]:
+        """Which rows of a table have another value of a column than all training rows, which agree on it: their
+        prediction leaves it out. {design column: [n] bool}, of the columns of which any row has one."""
+        from econml_cli.data import design
+
+        return design.unlike(self._preprocessing.formula, self._preprocessing.features, frame)
 
     def unstandardise(self, weights: Any, intercept: Any) -> dict[str, float]:
         """The coefficients of a linear model in the units of the file: {"Intercept": ..., design column: ...}, in

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from econml_cli.runs.directory import Run
+
 #: what summary.json has for these sentences
 KEYS = ("gradient_norm", "loss_fall", "solution_distance", "not_converged", "no_information", "not_identified", "separated")
 #: names of columns that a sentence has at most
@@ -24,6 +26,23 @@ def sentences(summary: Mapping[str, Any]) -> tuple[str, ...]:
     if names := summary.get("no_information"):
         said.append(f"no information in the training split: {_listed(names)} (the same in all its rows): weight 0.")
     return tuple(said)
+
+
+def of_rows(run: Run, elsewhere: Any = None) -> tuple[str, ...]:
+    """How many rows of its file a fit used, where it dropped some for their missing values.
+
+    Args:
+        elsewhere: the rows of another file that is looked at in its place, of which this says nothing.
+    """
+    about = run.manifest().get("data", {})
+    if not isinstance(about, Mapping) or not about.get("rows_dropped") or elsewhere is not None:
+        return ()
+    return (dropped(run.name, int(about["rows"]), int(about["rows_dropped"])),)
+
+
+def dropped(name: str, rows: int, missing: int) -> str:
+    """The sentence on rows with missing values."""
+    return f"{name}: {rows - missing:,} of {rows:,} rows used; {missing:,} with missing values dropped."
 
 
 def unidentified(summary: Mapping[str, Any]) -> frozenset[str]:
