@@ -53,7 +53,8 @@ def as_text(result: Any) -> str:
     if result.stop_reason == "early_stopping" and "best_epoch" in summary:  # the members of an ensemble have one each
         headline += f", best at {summary['best_epoch']:,}"
     done = result.stop_reason in health.ENDED
-    against = "".join(f"\n\n{sentence}" for sentence in caveats.sentences(summary))
+    told = (*caveats.of_rows(result.run), *caveats.sentences(summary))
+    against = "".join(f"\n\n{sentence}" for sentence in told)
     return f"{headline}\n{_aligned(rows)}{against}" + (f"\n\nNext: econml eval {path}" if done else "")
 
 

@@ -1,5 +1,5 @@
-"""Where a model that is linear in its parameters is solved, not trained, because nobody said otherwise. Standard library
-only; the methods themselves are in `training.step`."""
+"""Where a model that is linear in its parameters is solved, not trained, because nobody said otherwise. Standard
+library only; the methods themselves are in `training.step`."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence

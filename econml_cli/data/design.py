@@ -98,7 +98,7 @@ def unlike(formula: Formula, encoding: Encoding, frame: "pd.DataFrame") -> dict[
     if not encoding.idle:
         return {}
     names, matrix = _matrix(formula, frame, encoding.levels, encoding.learnt)
-    found = {}
+    found: dict[str, np.ndarray] = {}
     for i, name in enumerate(names):
         if name in encoding.idle:
             other = matrix[:, i] != encoding.mean[i]

@@ -22,8 +22,8 @@ MAX_LENGTH, MAX_TERMS, MAX_POWER = 5000, 2000, 9
 class Formula:
     """What is explained by what: names of factors, each with its checked expression in `factors`.
 
-    A term is a product of factors. The `constant` is the model's own bias; `- 1` and `0 +` leave it out. Without a target
-    the features themselves are to be reconstructed.
+    A term is a product of factors. The `constant` is the model's own bias; `- 1` and `0 +` leave it out. Without a
+    target the features themselves are to be reconstructed.
     """
 
     target: str | None

@@ -1,4 +1,4 @@
-"""What a design can tell apart: which coefficients of a linear model are identified, and which classes are separated."""
+"""What a design can tell apart: which coefficients of a linear model are identified, which classes are separated."""
 
 import numpy as np
 

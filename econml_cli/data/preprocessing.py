@@ -134,14 +134,14 @@ def specify(
     aim: str | None,
     features: Sequence[str] | None,
     text: str | None,
-    group: str | None,
+    *apart: str | None,
 ) -> Specification:
-    """Fill in the features that were not named: all columns but the target and the group.
+    """Fill in the features that were not named: all columns but the target and those `apart` (of groups, of time).
 
     Raises:
         DataError: a column is not there, or there is no feature.
     """
-    others = [name for name in frame.columns if name not in (aim, group)]
+    others = [name for name in frame.columns if name not in (aim, *apart)]
     if text is not None:
         return Specification(text, None, tuple(others))
     chosen = tuple(others if features is None else features)

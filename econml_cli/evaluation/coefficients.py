@@ -1,4 +1,4 @@
-"""The coefficients of a linear model in the units of its file, with their standard errors: classical, robust, clustered."""
+"""The coefficients of a linear model in the units of its file, with standard errors: classical, robust, clustered."""
 
 import dataclasses
 from dataclasses import dataclass, field
@@ -119,8 +119,8 @@ def weights_of(
     """The weights of a linear model with their covariance, or why there is none.
 
     The covariances are those of statsmodels: `iid` s^2 (Z'Z)^-1 of least squares, the inverse Hessian of a logit; `HC1`
-    the sandwich times n / (n - k) (of a logit the sandwich itself), `HC3` with residuals over 1 - leverage (least squares alone), `cluster` the sandwich
-    of sums over groups times G / (G - 1) (n - 1) / (n - k).
+    the sandwich times n / (n - k) (of a logit the sandwich itself), `HC3` with residuals over 1 - leverage (of least
+    squares alone), `cluster` that of sums over groups times G / (G - 1) (n - 1) / (n - k).
 
     Raises:
         ConfigError: as `coefficients`.
@@ -136,6 +136,8 @@ def weights_of(
         return None, "standard errors are of the rows of the fit, not of those of --data"
     if run.config().trainer.weight_decay > 0:
         return None, "--weight-decay shrinks the coefficients, which have no standard errors then"
+    if run.summary().get("separated"):
+        return None, "the classes are separated, so that the estimate is infinite"
     groups = problem.groups.get("train")
     kind = vcov or ("cluster" if groups is not None else "iid")
     if kind == "cluster" and groups is None:
@@ -156,7 +158,9 @@ def weights_of(
     w = w * scale + np.r_[problem.target_mean, np.zeros(len(w) - 1)]
     freedom: float | None = None
     if row.name == "mse":
-        freedom = float(len(z) - np.linalg.matrix_rank(z) if kind != "cluster" else len(np.unique(groups)) - 1)
+        freedom = float(
+            len(z) - np.linalg.matrix_rank(z) if kind != "cluster" or groups is None else len(np.unique(groups)) - 1
+        )
     return Weights(row.name, w, covariance * scale**2, kind, free, freedom), None
 
 
@@ -179,7 +183,7 @@ def _covariance(
         residual = residual / (1 - np.sum(np.square(u), axis=1))
     scores = z * residual[:, None]
     factor = n / (n - k) if kind == "HC1" and not logit else 1.0
-    if kind == "cluster":
+    if kind == "cluster" and groups is not None:
         _, number = np.unique(groups, return_inverse=True)
         sums = np.zeros((number.max() + 1, z.shape[1]))
         np.add.at(sums, number, scores)

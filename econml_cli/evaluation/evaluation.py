@@ -178,21 +178,22 @@ def _coefficients(e: Evaluation) -> list[Grid]:
     of = e.linear
     if of is None or not of.values:
         return []
-    if not of.converged:
-        rows = [(name, UNKNOWN if math.isnan(value) else cell(value)) for name, value in of.values.items()]
-        return [Grid(("", "where it stopped"), tuple(rows), "Not converged: no estimates, in the units of the data")]
-    if not of.errors:
-        rows = [(name, UNKNOWN if math.isnan(value) else cell(value)) for name, value in of.values.items()]
-        return [Grid(("", ""), tuple(rows), "Coefficients, in the units of the data" + (f" ({of.why})" if of.why else ""))]
+    title = "Coefficients, in the units of the data"
+    if not of.converged or not of.errors:
+        rows = tuple((name, UNKNOWN if math.isnan(value) else cell(value)) for name, value in of.values.items())
+        if not of.converged:
+            return [Grid(("", "where it stopped"), rows, "Not converged: no estimates, in the units of the data")]
+        return [Grid(("", ""), rows, f"{title} ({of.why})" if of.why else title)]
     headers = ("", "coefficient", f"s.e. ({of.vcov})", "z" if of.freedom is None else "t", "p")
-    lines = []
-    for name, value in of.values.items():
-        if math.isnan(value):
-            lines.append((name, UNKNOWN, "", "", ""))
-            continue
-        told = [of.errors[name], of.statistic(name), of.p_value(name)]
-        lines.append((name, *("" if math.isnan(x) else cell(x) for x in (value, *told))))
-    return [Grid(headers, tuple(lines), "Coefficients, in the units of the data")]
+    return [Grid(headers, tuple(_coefficient(of, name) for name in of.values), title)]
+
+
+def _coefficient(of: Coefficients, name: str) -> tuple[str, ...]:
+    """A line of the table: the coefficient, its standard error, t or z, and p."""
+    if math.isnan(of.values[name]):
+        return (name, UNKNOWN, "", "", "")
+    told = (of.values[name], of.errors[name], of.statistic(name), of.p_value(name))
+    return (name, *("" if math.isnan(x) else cell(x) for x in told))
 
 
 def _words(name: str) -> str:

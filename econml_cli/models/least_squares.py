@@ -48,8 +48,8 @@ def solve_layer(layer: nnx.Linear, z: np.ndarray, y: Any, ridge: float = 0.0) ->
     """Set a layer to the least-squares fit of y [n, dout] on z [n, k] (and a constant, where it has a bias).
 
     Returns:
-        What `least_squares` reports, and `fitted`, the exact solution at z, float64 [n, dout], with which what the model
-        computes there in its own precision can be compared.
+        What `least_squares` reports, and `fitted`, the exact solution at z, float64 [n, dout], with which what the
+        model computes there in its own precision can be compared.
 
     Raises:
         ValueError: z or y has values that are not finite, or the weights cannot be kept in the layer's precision.

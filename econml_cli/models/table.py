@@ -23,8 +23,8 @@ class LinearOptions:
     bias: bool = option(True, "add an intercept b")
     solver: Literal["gradient", "exact", "lstsq"] = option(
         "gradient",
-        "trained by gradient; exact: least squares, or Newton's method where the loss is convex (the default on a table, "
-        "unless an option of training is given); lstsq: least squares alone",
+        "trained by gradient; exact: least squares, or Newton's method where the loss is convex (the default on a "
+        "table, unless an option of training is given); lstsq: least squares alone",
     )
     init: Init = option("lecun_normal", INIT)
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from econml_cli.data.read import Table, read_table
-from econml_cli.errors import ConfigError
+from econml_cli.errors import ConfigError, DataError
 from econml_cli.options.fields import option
 from econml_cli.problems import losses
 from econml_cli.problems.lazily import base, jax, jnp, np
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from econml_cli.data.design import Encoding
+    from econml_cli.data.formula import Formula
     from econml_cli.data.preprocessing import Preprocessing
     from econml_cli.data.target import Choose
     from econml_cli.problems.base import Batch, Split, Task
@@ -48,6 +50,10 @@ class TabularOptions:
     test_fraction: float = option(0.2, "share of rows in the test split", ge=0, lt=1)
     split_seed: int = option(0, "seed of the split", ge=0, lt=2**32, traced=True)
     group: str | None = option(None, "column whose values never stand on two sides of the split", metavar="COLUMN")
+    time: str | None = option(
+        None, "column of time: the latest rows are for testing, those before for validation", metavar="COLUMN"
+    )
+    stratify: bool | None = option(None, "spread classes evenly over splits and folds (default: of classes, yes)")
     folds: int = option(0, "cross-validate: test on this many folds in place of --test-fraction; 0: one split", ge=0)
     fold: int = option(0, "fit this fold alone, 1 to --folds; 0: all of them", ge=0, traced=True)
 
@@ -98,12 +104,20 @@ class Tabular:
         table = read_table(p.data)
         if p.group is not None:
             columns.require([p.group], table.frame, p.data)
-        specification = preprocessing.specify(table.frame, p.data, p.target, p.features, p.formula, p.group)
-        specification.formula()  # a formula that is not admitted is an error before anything of the data is
-        groups = None if p.group is None else table.frame[p.group]
-        n, seed = len(table.frame), p.split_seed
-        split = partial(splits.split_rows, n, p.val_fraction, p.test_fraction, seed, groups, p.folds, p.fold)
-        found = preprocessing.learn(table.frame, p.data, specification, p.missing, _chosen(row), split, p.group, p.constant)
+        if p.time is not None:
+            columns.require([p.time], table.frame, p.data)
+        specification = preprocessing.specify(table.frame, p.data, p.target, p.features, p.formula, p.group, p.time)
+        read = specification.formula()  # a formula that is not admitted is an error before anything of the data is
+        found = preprocessing.learn(
+            table.frame,
+            p.data,
+            specification,
+            p.missing,
+            _chosen(row),
+            _splits(p, table, read, row),
+            p.group,
+            p.constant,
+        )
         learnt, chosen, usable, kept = found
         assert isinstance(chosen, Loss)
         self._set(dataclasses.replace(learnt, loss=losses.beside_task(chosen)), chosen)
@@ -117,11 +131,14 @@ class Tabular:
             codes = table.frame[p.group].astype("category").cat.codes.to_numpy()
             self.groups = {split: codes[rows] for split, rows in usable.items()}
         self._about = _about(table, usable)
+        if p.time is None and p.group is None:
+            self.autocorrelation = _autocorrelation(y, usable, chosen)
 
     def _set(self, preprocessing: Preprocessing, row: Loss) -> None:
         self._preprocessing = preprocessing
         self.constant = preprocessing.formula.constant
         self.loss_row = row
+        self.autocorrelation: float | None = None
         aim = preprocessing.target
         self.task: Task | None = row.task
         self.classes = aim.classes
@@ -245,6 +262,51 @@ class Tabular:
         return {"Intercept": constant, **found} if self.constant else found
 
 
+def _splits(p: TabularOptions, table: Table, read: Formula, row: Loss | None) -> Callable[..., dict[str, np.ndarray]]:
+    """What parts the rows of a table."""
+    from econml_cli.data import columns
+    from econml_cli.data import split as splits
+
+    frame = table.frame
+    if p.time is not None:
+        if frame[p.time].isna().any():
+            raise DataError(f"Column '{p.time}', the --time of the rows, has missing values; leave those rows out.")
+        labels = columns.kind(frame[p.time], p.time) == "labels"
+        values = frame[p.time].astype(str) if labels else columns.as_numbers(frame[p.time], p.time)
+        parts = splits.split_in_time(np.asarray(values), p.val_fraction, p.test_fraction)
+        return lambda kept=None: parts
+    groups = None if p.group is None else frame[p.group]
+    strata = None if p.stratify is False or groups is not None else _classes_of(frame, read, row)
+    of = (len(frame), p.val_fraction, p.test_fraction, p.split_seed, groups, p.folds, p.fold)
+    return partial(splits.split_rows, *of, strata=strata)
+
+
+def _classes_of(frame: pd.DataFrame, read: Formula, row: Loss | None) -> np.ndarray | None:
+    """The number of the class of each row [n], -1 where it is missing; None where the target has no classes."""
+    import pandas as pd
+
+    from econml_cli.data import columns, expression, transforms
+
+    if read.target is None:
+        return None
+    node = read.factors[read.target]
+    source = columns.of_labels(node, frame)
+    if source is None and any(expression.uses(node, name) for name in ("lag", *transforms._LEARNING)):
+        return None
+    column = frame[source] if source is not None else pd.Series(transforms.evaluate(node, frame, {}, None))
+    loss = _chosen(row)(int(column.nunique()), source is not None)
+    return column.factorize()[0] if loss.classifies else None
+
+
+def _autocorrelation(y: np.ndarray, usable: dict[str, np.ndarray], loss: Loss) -> float | None:
+    """The first autocorrelation of a numeric target in the order of the file, where rows were parted at random."""
+    from econml_cli.data.split import autocorrelation
+
+    if not loss.has_residuals or not sum(len(rows) for split, rows in usable.items() if split != "train"):
+        return None
+    return autocorrelation(y[np.sort(np.concatenate(list(usable.values()))), 0])
+
+
 def _chosen(row: Loss | None) -> Choose:
     """The loss that was asked for, else that of the target."""
     return losses.for_target if row is None else lambda values, labels: row
@@ -261,6 +323,9 @@ def _check_typed(p: TabularOptions, row: Loss | None) -> None:
         raise ConfigError(f"--formula already says what {other} would; give one of the two.")
     if p.formula is None and p.target is None and not reconstructs:
         raise ConfigError('Problem tabular needs --target COLUMN, or --formula such as "log(wage) ~ educ + exper".')
+    if p.time is not None and (p.group is not None or p.folds):
+        other = "--group" if p.group is not None else "--folds"
+        raise ConfigError(f"--time parts the rows in time, where {other} parts them at random; leave one of them out.")
     if p.features is not None and not p.features:
         raise ConfigError("--features names no column; leave it out to use all others.")
     if p.features is not None and p.target is not None and p.target in p.features:

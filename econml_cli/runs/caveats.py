@@ -6,7 +6,16 @@ from typing import Any
 from econml_cli.runs.directory import Run
 
 #: what summary.json has for these sentences
-KEYS = ("gradient_norm", "loss_fall", "solution_distance", "not_converged", "no_information", "not_identified", "separated")
+KEYS = (
+    "series_autocorrelation",
+    "gradient_norm",
+    "loss_fall",
+    "solution_distance",
+    "not_converged",
+    "no_information",
+    "not_identified",
+    "separated",
+)
 #: names of columns that a sentence has at most
 SHOWN = 8
 
@@ -25,6 +34,11 @@ def sentences(summary: Mapping[str, Any]) -> tuple[str, ...]:
         )
     if names := summary.get("no_information"):
         said.append(f"no information in the training split: {_listed(names)} (the same in all its rows): weight 0.")
+    if r := summary.get("series_autocorrelation"):
+        said.append(
+            f"the rows look like a series (autocorrelation {r:.2f} of the target in successive rows): a random split tests "
+            "on neighbours of training rows; name the column of time with --time."
+        )
     return tuple(said)
 
 

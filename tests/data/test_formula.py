@@ -322,7 +322,9 @@ def test_interactions_span_what_formulaic_spans(frame):
         np.testing.assert_allclose(space(np.column_stack([np.ones(60), ours])), space(theirs), atol=1e-8)
 
 
-@pytest.mark.parametrize("text", ["a + x - 1", "0 + a + x", "0 + x + a", "0 + a*x", "0 + a + C(b)", "0 + a:x + z", "0 + a:C(b)"])
+@pytest.mark.parametrize(
+    "text", ["a + x - 1", "0 + a + x", "0 + x + a", "0 + a*x", "0 + a + C(b)", "0 + a:x + z", "0 + a:C(b)"]
+)
 def test_without_the_intercept_the_columns_span_what_formulaic_spans(text, frame):
     from formulaic import model_matrix
 

@@ -36,7 +36,11 @@ def made(tmp_path_factory):
 def theirs(frame, target, kind):
     x = sm.add_constant(frame[["x", "d"]].astype(float))
     options = KINDS.get(kind, {"cov_type": "cluster", "cov_kwds": {"groups": frame["g"]}})
-    return sm.OLS(frame["y"], x).fit(**options) if target == "y" else sm.Logit(frame["w"], x).fit(disp=0, tol=1e-12, **options)
+    return (
+        sm.OLS(frame["y"], x).fit(**options)
+        if target == "y"
+        else sm.Logit(frame["w"], x).fit(disp=0, tol=1e-12, **options)
+    )
 
 
 @pytest.mark.parametrize("kind", ["iid", "HC1", "HC3", "cluster"])
@@ -47,7 +51,9 @@ def test_standard_errors_of_least_squares_are_those_of_statsmodels(made, kind):
     np.testing.assert_allclose(list(found.values.values()), expected.params, rtol=1e-10)
     np.testing.assert_allclose(list(found.errors.values()), expected.bse, rtol=1e-8)
     if kind == "iid":
-        np.testing.assert_allclose([found.p_value(name) for name in found.values], expected.pvalues, rtol=1e-6, atol=1e-200)
+        np.testing.assert_allclose(
+            [found.p_value(name) for name in found.values], expected.pvalues, rtol=1e-6, atol=1e-200
+        )
 
 
 @pytest.mark.parametrize("kind", ["iid", "HC1", "cluster"])

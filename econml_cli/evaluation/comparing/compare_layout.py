@@ -85,8 +85,8 @@ def _short(text: str) -> str:
 
 
 def _coefficients(columns: Sequence[Column]) -> Block:
-    """The coefficients of linear models by feature, the constant last, each above its standard error; none of a fit that
-    has not converged, of which a note says so."""
+    """The coefficients of linear models by feature, the constant last, each above its standard error; none of a fit
+    that has not converged, of which a note says so."""
     given = [column.evaluation.linear for column in columns]
     shown = [one if one is not None and one.converged else None for one in given]
     names = list(dict.fromkeys(name for one in shown if one is not None for name in one.values))

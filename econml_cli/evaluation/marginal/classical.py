@@ -105,8 +105,8 @@ def fit(here: Sample) -> tuple[Classical | None, tuple[str, ...]]:
 
 
 def of_linear(run: OpenedRun, here: Sample, model: Any, vcov: str | None) -> tuple[Classical | None, str | None]:
-    """A linear model itself as a classical one, by the covariance of its coefficients, and which one that is; None where
-    it has no standard errors, or has not converged.
+    """A linear model itself as a classical one, by the covariance of its coefficients, and which one that is; None
+    where it has no standard errors, or has not converged.
 
     Raises:
         ConfigError: there is no such covariance of this fit.

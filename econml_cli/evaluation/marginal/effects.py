@@ -41,8 +41,9 @@ class Effect:
 class Effects(Answer):
     """The average partial effects of a fitted run, over the `n` rows of a `split`.
 
-    `members` models were averaged; `beside` is what stands in the last columns: "OLS", "logit", or None. `vcov` says which
-    standard errors of a linear model's coefficients those of its effects follow from; None: they are given the fit.
+    `members` models were averaged; `beside` is what stands in the last columns: "OLS", "logit", or None. `vcov` says
+    which standard errors of a linear model's coefficients those of its effects follow from; None: they are given the
+    fit.
     """
 
     run: str
@@ -76,8 +77,8 @@ class Effects(Answer):
             rows.append(tuple(row))
         where = f"{self.n:,} rows of {self.split}"
         if errors:
-            given = "given the fit" if self.vcov is None else f"of the coefficients, {self.vcov}"
-            where += f"; s.e. {given}" if self.members == 1 else f"; s.e. over rows and {self.members} members"
+            alone = "s.e. given the fit" if self.vcov is None else f"{self.vcov} s.e."
+            where += f"; {alone}" if self.members == 1 else f"; s.e. over rows and {self.members} members"
         return Grid(headers, tuple(rows), f"Average partial effects on {output} ({where})")
 
     def to_dict(self) -> dict[str, Any]:
@@ -127,8 +128,8 @@ def effects(
 
     The standard errors of a linear model that is solved, or has converged, are those of its coefficients, by the delta
     method. Those of other models are of a mean over a sample of rows *given the fitted model*, as in
-    `averages.averages`: another sample to fit to is not in them. Beside them stand OLS, or a logit, on the same inputs, with classical
-    standard errors (clustered with --group) by the delta method.
+    `averages.averages`: another sample to fit to is not in them. Beside them stand OLS, or a
+    logit, on the same inputs, with classical standard errors (clustered with --group) by the delta method.
 
     Args:
         step, data, missing, changes: as in `evaluate`. models: the members of an ensemble (default: those of the run).
@@ -191,7 +192,7 @@ def _notes(rows: Rows, found: Sequence[Effect]) -> tuple[str, ...]:
     notes += [
         f"{effect.column} has no effect to average: its derivative is not defined in some of the rows (see its partial "
         "dependence)."
-        for effect in {e.column: e for e in found if np.isnan(e.estimate.value) }.values()
+        for effect in {e.column: e for e in found if np.isnan(e.estimate.value)}.values()
     ]
     formula = getattr(getattr(rows, "preprocessing", None), "formula", None)
     if formula is not None:

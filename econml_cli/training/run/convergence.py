@@ -34,8 +34,8 @@ class History:
     first: float
 
     def falls(self) -> float | None:
-        """The mean loss over the tenth of the epochs before the last tenth, less that over the last tenth, as a share of
-        the latter; None of fewer than 20 epochs."""
+        """The mean loss over the tenth of the epochs before the last tenth, less that over the last tenth, as a share
+        of the latter; None of fewer than 20 epochs."""
         k = len(self.losses) // LAST
         if k < 2:
             return None
@@ -118,5 +118,3 @@ def history_of(parts: Sequence[np.ndarray], first: float | None) -> History:
     """The history of the chunks of one process."""
     seen = np.concatenate(parts) if parts else np.empty(0)
     return History(seen, float("nan") if first is None else first)
-
-

@@ -1,4 +1,4 @@
-"""What the training rows of a table cannot tell: columns that are collinear, that do not vary, that separate classes."""
+"""What training rows of a table cannot tell: columns that are collinear, that do not vary, that separate classes."""
 
 from typing import Any
 
@@ -10,6 +10,9 @@ from econml_cli.problems.tabular import Tabular
 from econml_cli.training.setup.setup import Setup
 from econml_cli.training.step.solving import in_float64
 
+#: the autocorrelation of the target in successive rows above which a random split tests on the neighbours of training
+SERIES = 0.8
+
 
 def identified(setup: Setup) -> dict[str, Any]:
     """What summary.json says of a fit to a table: names of columns, in the order of the design.
@@ -17,7 +20,8 @@ def identified(setup: Setup) -> dict[str, Any]:
     `no_information`: of columns that are the same in all training rows. `not_identified`: of coefficients ("Intercept"
     is one) that can be moved without changing any fitted value, since columns are collinear. `separated`: of those
     whose logit estimate is infinite, since their columns tell the classes of the training rows apart. Empty ones are
-    left out.
+    left out. `series_autocorrelation`: of the target in successive rows, where it is high and the rows were parted at
+    random.
     """
     if not isinstance(setup.problem, Tabular):
         return {}
@@ -33,6 +37,8 @@ def identified(setup: Setup) -> dict[str, Any]:
         shift = -np.asarray(features["mean"])[there] / np.asarray(features["scale"])[there]
         functionals, labels = np.vstack([functionals, np.r_[shift, 1.0]]), [*labels, "Intercept"]
     found: dict[str, Any] = {"no_information": idle}
+    if problem.autocorrelation is not None and problem.autocorrelation > SERIES:
+        found["series_autocorrelation"] = problem.autocorrelation
     free = null_space(z)
     found["not_identified"] = _named(labels, moved(free, functionals))
     if free.shape[1] == 0 and (direction := _separating(setup, z, sample)) is not None:

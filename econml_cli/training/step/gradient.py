@@ -1,4 +1,4 @@
-"""The gradient of the training loss at the weights that are kept, over the whole sample: what says that a fit is done."""
+"""The gradient of the training loss at the weights that are kept, over the whole sample: whether a fit is done."""
 
 from typing import Any
 

@@ -91,7 +91,7 @@ def _descend(at: Callable[[np.ndarray], Point], start: np.ndarray) -> Minimum:
 
 
 def _along(at: Callable[[np.ndarray], Point], here: Point, step: np.ndarray) -> Point | None:
-    """The first point on a step, halved again and again, at which the loss is lower by a share of what the slope says."""
+    """The first point on a step, halved again and again, at which the loss falls by a share of what the slope says."""
     slope = float(here.gradient @ step)
     for length in 0.5 ** np.arange(HALVINGS):
         found = at(here.w + length * step.reshape(here.w.shape))
