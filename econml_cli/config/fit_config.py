@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from econml_cli.config import second_order
+from econml_cli.config import exact, second_order
 from econml_cli.errors import ConfigError, suggest
 from econml_cli.options.fields import Option, coerce, options_of, written
 from econml_cli.options.trainer import RepresentationOptions, RunOptions, TrackingOptions, TrainerOptions
@@ -145,6 +145,7 @@ def build(model: str, problem: str, layers: Layers) -> FitConfig:
         if name in options and (not options[name].choices or value in options[name].choices)
     }
     layers = [(source, phi_by_its_name(layer)) for source, layer in layers]
+    suits = exact.with_solver(suits, layers)
     layers, wrong = second_order.with_defaults(layers, suits)
     layers.append((f"the recipe of {model} on {problem}", suits))
     parts = [fill(cls, layers, wrong) for cls in declared]
@@ -157,6 +158,7 @@ def build(model: str, problem: str, layers: Layers) -> FitConfig:
     if not wrong and parts[1].phi is not None:
         wrong += _wrong_with(parts[1].phi)
     refuse(wrong)
+    parts[2] = exact.through_origin(parts[0], parts[2])
     return FitConfig(model, problem, *parts)
 
 

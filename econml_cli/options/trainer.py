@@ -48,8 +48,8 @@ class TrainerOptions:
         0, "stop after this many epochs without a better val_loss, keep the best weights; 0: off", ge=0
     )
     min_delta: float = option(0.0, "how much lower a val_loss must be to count as better", ge=0, traced=True)
-    stop_loss: float = option(
-        0.0, "stop once val_loss (train_loss without a validation split) is below this; 0: off", ge=0, traced=True
+    stop_loss: float | None = option(
+        None, "stop once val_loss (train_loss without a validation split) is below this (default: never)", traced=True
     )
     checkpoint_every: int = option(0, "epochs between checkpoints; 0: every 30 seconds and at the end", ge=0)
     keep: int = option(2, "how many checkpoints to keep", ge=1)

@@ -147,6 +147,14 @@ class Run:
                 raise RunError(f"{self.metrics_path} is damaged in line {i + 1}; delete that line.") from None
         return rows
 
+    def first_metrics(self) -> list[dict[str, Any]]:
+        """The first line of metrics.jsonl, where there is one."""
+        if not self.metrics_path.exists():
+            return []
+        with self.metrics_path.open("rb") as file:
+            line = file.readline()
+        return [json.loads(line)] if line.endswith(b"\n") else []
+
     def _json(self, name: str) -> dict[str, Any]:
         absent = f"{self.path} has no {name}, so it is not a run; `econml inspect runs` lists the runs."
         return disk.read_json(self.path / name, absent=absent, remedy="fit again, or restore it from a copy")

@@ -16,6 +16,7 @@ from econml_cli.commands.eval.shared import (
     UNCERTAINTY,
     BootstrapOptions,
     ChangeOptions,
+    CoefficientOptions,
     DrawOptions,
     FormOptions,
     RowOptions,
@@ -82,6 +83,7 @@ def evaluate(
     bootstrap: BootstrapOptions,
     fresh: FreshOptions,
     simulated: PathOptions,
+    errors: CoefficientOptions,
     written: WriteOptions,
     output: FormOptions,
     asked: FormerOptions,
@@ -120,11 +122,11 @@ def evaluate(
             _write(chosen[0], sample, predictions)
         if asked.names:
             former.advise(asked, runs or [])
-            former.answer(chosen, asked, sample, draws, around, output.form, plot)
+            former.answer(chosen, asked, sample, draws, around, output.form, plot, errors.vcov)
             return
         if plot is not None:
             _draw(chosen[0], sample, plot)
-        _evaluate(chosen, {**sample, **around, **seeds}, written.sort, output.form)
+        _evaluate(chosen, {**sample, **around, **seeds, "vcov": errors.vcov}, written.sort, output.form)
 
 
 def _refuse(
@@ -209,6 +211,7 @@ COMMAND = Command(
         (UNCERTAINTY, BootstrapOptions),
         (UNCERTAINTY, FreshOptions),
         (UNCERTAINTY, PathOptions),
+        (UNCERTAINTY, CoefficientOptions),
         (OUTPUT, WriteOptions),
         (OUTPUT, FormOptions),
         ("Former", FormerOptions),

@@ -109,10 +109,14 @@ def _close(before: list[list[float]], after: list[list[float]]) -> bool:
 
 
 def with_own_file(run: Run, config: FitConfig) -> FitConfig:
-    """The config with its data file as `own_file` finds it."""
+    """The config with its data file as `own_file` finds it, read as the econml that made the run read it: an older one
+    had a constant whatever the formula said, and did not spread classes over the splits."""
     if (path := own_file(run, config)) is None:
         return config
-    return dataclasses.replace(config, problem_options=dataclasses.replace(config.problem_options, data=path))
+    changes: dict[str, Any] = {"data": path}
+    if hasattr(config.problem_options, "constant") and "constant" not in (run.preprocessing() or {"constant": True}):
+        changes |= {"constant": True, "stratify": False}
+    return dataclasses.replace(config, problem_options=dataclasses.replace(config.problem_options, **changes))
 
 
 def own_file(run: Run, config: FitConfig) -> str | None:

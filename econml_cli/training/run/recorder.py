@@ -15,6 +15,8 @@ from econml_cli.tracking.base import Sink
 from econml_cli.tracking.jsonl import JsonlSink
 from econml_cli.training.loop.trainer import Chunk
 from econml_cli.training.run import provenance
+from econml_cli.training.run.convergence import history_of, measures
+from econml_cli.training.run.identification import identified
 from econml_cli.training.run.restore import to_sections
 from econml_cli.training.run.summary import summary
 from econml_cli.training.setup.setup import Setup
@@ -65,6 +67,7 @@ class Recording:
         self._sinks: list[Sink] = [JsonlSink(run), *open_sinks(run, setup.config, done)]
         self._saved, self._training = time.monotonic(), 0.0
         self._solution: dict[str, float] = {}
+        self._losses: list[Any] = []
         self._result: FitResult | None = None
 
     def __enter__(self) -> "Recording":
@@ -74,6 +77,8 @@ class Recording:
         """Hand the rows of a chunk on; save where it is time to (`carry` is asked for then only)."""
         self._training += chunk.seconds
         self._solution |= chunk.report
+        if len(chunk.rows):
+            self._losses.append(chunk.rows.columns["train_loss"])
         for sink in self._sinks:
             sink.log(chunk.rows)
         due = chunk.epoch % self._every == 0 if self._every else time.monotonic() - self._saved > AUTOSAVE_SECONDS
@@ -111,6 +116,8 @@ class Recording:
     def _summarise(self, carry: Carry, signal: int | None, pruned: bool) -> dict[str, Any]:
         of = (self._setup, self._program, carry, self._solution)
         found = summary(*of, pruned=pruned, interrupted=signal is not None)
+        history = history_of(self._losses, next((row["train_loss"] for row in self.run.first_metrics()), None))
+        found |= disk.finite({**measures(self._setup, self._program, carry, history), **identified(self._setup)})
         times = {
             "seconds_training": round(self._training, 3),
             "seconds_total": round(time.perf_counter() - self._started, 3),

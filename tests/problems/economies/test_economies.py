@@ -197,7 +197,7 @@ def test_without_a_closed_form_the_truth_is_left_out_and_stability_is_judged():
 # the recipe itself is fitted, and its verdicts read, by docs/economics/investment.md
 @pytest.mark.slow
 def test_thirty_epochs_of_investment_are_within_a_tenth_of_a_per_cent():
-    found = losses_of("investment", N=FIRMS, num_epochs=30, schedule="cosine", stop_loss=0)
+    found = losses_of("investment", N=FIRMS, num_epochs=30, schedule="cosine", stop_loss=None)
     assert found["policy_error_mean"] <= 1e-3 and found["slope_error"] <= 0.01 and found["eigenvalue"] < 1
     assert "failed" not in found
 
