@@ -9,6 +9,7 @@ from typing import Any
 
 from econml_cli.config.fit_config import FitConfig
 from econml_cli.errors import RunError
+from econml_cli.runs import replacing
 from econml_cli.runs.directory import Run
 from econml_cli.storage import checkpoint, disk
 from econml_cli.tracking.base import Sink
@@ -65,6 +66,7 @@ class Recording:
         self._sinks: list[Sink] = [JsonlSink(run), *open_sinks(run, setup.config, done)]
         self._saved, self._training = time.monotonic(), 0.0
         self._solution: dict[str, float] = {}
+        self._kept = False
         self._result: FitResult | None = None
 
     def __enter__(self) -> "Recording":
@@ -83,6 +85,9 @@ class Recording:
 
     def _save(self, carry: Carry) -> None:
         self._writer.save(carry.done, to_sections(carry, self._id))
+        if not self._kept:  # what --force replaces is worth less now
+            replacing.drop(self.run.path)
+            self._kept = True
 
     def end(self, carry: Carry, signal: int | None = None, *, pruned: bool = False) -> FitResult:
         """Save the position, write the summary.
