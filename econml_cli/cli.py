@@ -18,6 +18,7 @@ from econml_cli.commands.typer_options import CONTEXT
 from econml_cli.errors import EconmlError, printable
 from econml_cli.options import own_code, own_modules
 from econml_cli.output import streams
+from econml_cli.sweeps.study import passwords
 from econml_cli.version import __version__
 
 #: Click's ClickException, through a class that Typer exports: which Click Typer uses depends on its version
@@ -95,6 +96,9 @@ def main() -> None:
         # TensorStore's threads may outlive a read that failed, and complain of it after our one sentence
         sys.unraisablehook = lambda *_: None
     try:
+        for note in passwords.advice(sys.argv[1:]):
+            print(f"econml: {note}", file=sys.stderr)  # noqa: T201
+        sys.argv[1:] = passwords.masked(sys.argv[1:])  # what is kept of the command line, by us or by W&B
         own_code.name_sources(*sources)
         own_code.name(*own_code.named_in(args))
         code = app(args, prog_name="econml", standalone_mode=False)

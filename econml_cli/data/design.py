@@ -63,6 +63,8 @@ def learn(formula: Formula, frame: "pd.DataFrame", kept: np.ndarray, train: np.n
                 f"Feature '{name}' is the same in all rows used, so nothing can be learnt from it; leave it out."
             )
     names, matrix = _matrix(formula, frame, levels, learnt)
+    for name, largest in zip(names, np.max(np.abs(matrix[kept]), axis=0), strict=True):
+        columns.refuse_large("Feature", name, float(largest))
     rows = matrix[train]
     sd = rows.std(axis=0)
     scale = np.where((np.ptp(rows, axis=0) > 0) & (sd > 0), sd, 1.0)  # rounding gives a constant column an sd of 1e-17

@@ -44,6 +44,8 @@ MANIFEST: Shape = {
         "path?": _WORDS,
         "sha256?": _WORDS,
     },
+    "solution?": Each(_MAYBE, keyed=True),
+    "seconds?": {"seconds_training?": NUMBER, "seconds_total?": NUMBER},
     "sweep?": {"name?": TEXT, "trial?": _COUNT, "params?": OBJECT},
 }
 SUMMARY: Shape = {

@@ -91,6 +91,7 @@ def resume(
         CheckpointError: the checkpoint is damaged.
     """
     started = time.perf_counter()
+    disk.refuse_links(run.path, runs.WRITTEN)
     config = _continued(run, changes or {})
     if tracking is not None:
         config = dataclasses.replace(config, tracking=tracking)

@@ -84,6 +84,7 @@ def _where(sweep: str | None, storage: str | None, runs_dir: Path) -> tuple[str,
     With --storage a directory is not needed: SWEEP may be the study's name, or be left out where there is one study.
     """
     from econml_cli.sweeps.run import directory
+    from econml_cli.sweeps.run.open_directory import kept
 
     try:
         found = directory.find(sweep, runs_dir) if storage is None or sweep is not None else None
@@ -94,7 +95,7 @@ def _where(sweep: str | None, storage: str | None, runs_dir: Path) -> tuple[str,
     if found is None:
         return str(storage), sweep, None
     about = found.about()
-    return storage or about.get("storage") or str(found.journal), about.get("study"), found.path
+    return storage or kept(about.get("storage")) or str(found.journal), about.get("study"), found.path
 
 
 COMMAND = Command("econml sweep show", show, ((OPTIONS, ShowOptions), (OPTIONS, RunsDirOption)), (SWEEP,))

@@ -65,7 +65,8 @@ class Recording:
         self._writer = checkpoint.CheckpointWriter(run.checkpoints, setup.config.trainer.keep)
         self._sinks: list[Sink] = [JsonlSink(run), *open_sinks(run, setup.config, done)]
         self._saved, self._training = time.monotonic(), 0.0
-        self._solution: dict[str, float] = {}
+        # what a solver says is said once; a run that is resumed after it still says so
+        self._solution: dict[str, float] = dict(run.manifest().get("solution", {})) if done else {}
         self._kept = False
         self._result: FitResult | None = None
 
@@ -75,7 +76,9 @@ class Recording:
     def log(self, chunk: Chunk, carry: Callable[[], Carry]) -> None:
         """Hand the rows of a chunk on; save where it is time to (`carry` is asked for then only)."""
         self._training += chunk.seconds
-        self._solution |= chunk.report
+        if chunk.report:
+            self._solution |= chunk.report
+            self.run.update_manifest(solution=self._solution)
         for sink in self._sinks:
             sink.log(chunk.rows)
         due = chunk.epoch % self._every == 0 if self._every else time.monotonic() - self._saved > AUTOSAVE_SECONDS
