@@ -3,14 +3,26 @@
 Every message is one sentence that says what, where, and what to try: it is all that the user sees (unless `--debug`).
 """
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
+
+#: control characters but tab and line feed; what sets the direction of text and can turn a word around; half characters
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def printable(text: str) -> str:
+    """Text that comes from a file, without what a terminal would obey (clear the screen, write to the clipboard)."""
+    return _CONTROL.sub("", text)
 
 
 class EconmlError(Exception):
     """Something failed (exit code 1): the base of every error this package raises on purpose."""
 
     exit_code = 1
+
+    def __init__(self, message: str = ""):
+        super().__init__(printable(message))  # it may quote a file
 
 
 class ConfigError(EconmlError):
@@ -29,6 +41,10 @@ class RunError(EconmlError):
 
 class CheckpointError(EconmlError):
     """A checkpoint is missing, damaged, or of another model (exit code 1)."""
+
+
+class DamagedError(CheckpointError):
+    """A checkpoint can be read, but is not what was written (exit code 1)."""
 
 
 class ShapeError(EconmlError):

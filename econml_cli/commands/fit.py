@@ -75,6 +75,8 @@ def _directory(config: FitConfig, options: RunOptions) -> Path:
 
     if options.out:
         return Path(options.out)
+    if options.name is not None and (Path(options.name).is_absolute() or {"..", "."} & {*options.name.split("/")}):
+        raise ConfigError(f"--name {options.name} leaves {options.runs_dir}/; give a name, or the whole path as --out.")
     return Path(options.runs_dir) / (options.name or runs.new_name(config.model, config.problem))
 
 
@@ -112,11 +114,15 @@ def _train(config: FitConfig, options: RunOptions) -> None:
 
 def _resume(options: RunOptions, chosen: tuple[str, str], flags: dict[str, Any]) -> None:
     from econml_cli.runs import directory as runs
+    from econml_cli.runs import folds
 
-    run = runs.find(options.resume, Path(options.runs_dir))
     for name in ("config", "out", "name", "force", "print_config", "dry_run", "retries"):
         if getattr(options, name):
             raise ConfigError(f"--resume continues a run where and as it is: leave out --{name.replace('_', '-')}.")
+    if (there := folds.found(options.resume, Path(options.runs_dir))) is not None:
+        fit_folds.resume(options, there, flags)
+        return
+    run = runs.find(options.resume, Path(options.runs_dir))
     saved = run.config()
     if chosen != (saved.model, saved.problem):
         raise ConfigError(f"{run.path} fits {saved.model} to {saved.problem}, not {chosen[0]} to {chosen[1]}.")
@@ -130,7 +136,7 @@ def _resume(options: RunOptions, chosen: tuple[str, str], flags: dict[str, Any])
         from econml_cli.training.fit import resume
 
         compilation_cache.enable()
-        result = resume(run, changes, tracking=config.tracking, open_sinks=_sinks(options), stop_signal=stop)
+        result = resume(run, changes, tracking=config.tracking, open_sinks=_sinks(options), stop_signal=stop, say=_say)
     _report(result, options)
 
 

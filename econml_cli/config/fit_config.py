@@ -203,21 +203,24 @@ def read_yaml(path: Path) -> dict[str, Any]:
     Raises:
         ConfigError: no such file, not YAML, not a mapping, or a value that is neither a scalar nor a list.
     """
-    import yaml
+    from econml_cli.storage import limited_yaml
 
     try:
-        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
+        loaded = limited_yaml.load(limited_yaml.read_text(path))
     except FileNotFoundError:
         raise ConfigError(f"--config {path}: no such file; `econml fit MODEL --print-config` writes one.") from None
-    except (OSError, UnicodeDecodeError) as error:
+    except limited_yaml.RefusedError as error:
+        where = f" at line {error.line}" if error.line else ""
+        raise ConfigError(
+            f"--config {path} is not valid YAML{where} ({error}); expected lines such as `lr: 1.0e-3`."
+        ) from None
+    except (OSError, ValueError) as error:
         raise ConfigError(f"--config {path} cannot be read: {error}.") from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" at line {mark.line + 1}" if mark else ""
-        raise ConfigError(f"--config {path} is not valid YAML{where}; expected lines such as `lr: 1.0e-3`.") from None
     if loaded is None:
         loaded = {}
-    if not isinstance(loaded, dict) or any(isinstance(v, dict) for v in loaded.values()):
+    lists = [value for value in loaded.values() if isinstance(value, list)] if isinstance(loaded, dict) else []
+    nested = any(isinstance(inner, dict | list) for value in lists for inner in value)
+    if not isinstance(loaded, dict) or nested or any(isinstance(v, dict) for v in loaded.values()):
         raise ConfigError(f"--config {path} must be a flat list of `option: value` lines.")
     return {str(key).replace("-", "_"): value for key, value in loaded.items()}
 

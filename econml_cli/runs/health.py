@@ -5,10 +5,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from econml_cli.problems import registry as problems
+from econml_cli.runs.directory import ENDED as ENDED
 from econml_cli.runs.directory import Run
 
-#: how a fit ends by itself, none of which is anything to worry about
-ENDED = ("max_epochs", "early_stopping", "converged", "solved")
 _BROKEN_OFF = {"interrupted": "was interrupted", "running": "has not finished", "killed": "was killed"}
 
 

@@ -396,7 +396,7 @@ def test_a_worker_process_that_dies_fails_its_trials_and_the_others_go_on(econml
 
 @pytest.mark.slow
 @pytest.mark.parametrize("storage", ["postgresql"], indirect=True)  # a journal: test_slurm.py
-def test_two_workers_share_a_study_and_every_trial_is_run_once(econml, storage):
+def test_two_workers_share_a_study_and_every_trial_is_run_once(econml, storage, monkeypatch):
     parameters = {"lr": {"min": 0.001, "max": 0.01}, "num_epochs": {"value": 100}}
     file = sweep_file(run_cap=12, parameters=parameters)
     line = [*PROGRAM, "sweep", "run", file, "--storage", storage, "--quiet"]
@@ -410,7 +410,9 @@ def test_two_workers_share_a_study_and_every_trial_is_run_once(econml, storage):
     assert all(Run(Path(row["run"])).summary()["epochs"] == 100 for row in rows)
     assert postgres.PASSWORD not in Path("runs/small/sweep.json").read_text()
     again = econml("sweep", "run", file, "--quiet", "--trials", 13)
-    assert again.code == 2 and "give it again, with its password" in again.stderr
+    assert again.code == 1 and "PGPASSWORD" in again.stderr and postgres.PASSWORD not in again.stderr
+    monkeypatch.setenv("PGPASSWORD", postgres.PASSWORD)
+    assert econml("sweep", "run", file, "--quiet", "--trials", 13).code == 0
 
 
 def test_a_sweep_goes_on_in_the_journal_in_which_it_was_begun(econml):
@@ -436,3 +438,47 @@ def test_nothing_heavy_is_imported_before_a_sweep_is_known_to_run():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_another_worker_goes_on_from_the_checkpoint_of_one_that_was_killed(econml, monkeypatch):
+    """They share a directory; and what was killed on another machine says for ever that it is running."""
+    from econml_cli.sweeps.run import batches, engine
+    from econml_cli.sweeps.spec import schema
+    from econml_cli.sweeps.spec.trial_config import config_of
+    from econml_cli.training.fit import fit
+
+    file, storage = sweep_file(run_cap=1, parameters={"num_epochs": {"value": 40}}), Path("shared.journal").absolute()
+    line = ["sweep", "run", file, "--storage", storage, "--engine", "serial", "--quiet"]
+    assert econml(*line, "--timeout", "0s").code in (0, 1)  # the directory is there, and no trial
+    opened = engine.Study.open
+    monkeypatch.setattr(engine.Study, "open", lambda *given, **named: opened(*given, **named, grace=0.3))
+    monkeypatch.setattr(batches, "POLL", 0.05)
+    sweep = schema.load(Path(file))
+    named = {"name": "small", "seed": 0, "count": None, "batch": batches.BATCH, "alone": False, "worker": "victim"}
+    (trial,) = engine.Study.open(sweep, str(storage), **named).take(1)
+    asked = iter([None] * 2)
+    killed = fit(config_of(sweep, trial.params), Path("runs/small/0000"), stop_signal=lambda: next(asked, 15)).run
+    done, name = killed.summary()["epochs"], killed.manifest()["id"]
+    assert 0 < done < 40
+    (killed.path / "summary.json").unlink()
+    killed.update_manifest(status="running", process={"host": "another machine", "pid": 1})
+    ran = econml(*line)
+    assert ran.code == 0, ran.stderr
+    (lost, again) = trials(econml)
+    assert (lost["state"], again["state"], again["number"]) == ("failed", "complete", "1")
+    run = Run(Path("runs/small/0001"))
+    assert run.manifest()["id"] == name and run.manifest()["sweep"]["trial"] == 1
+    assert [row["epoch"] for row in run.metrics()] == list(range(1, 41))
+    assert not Path("runs/small/0000").exists()
+
+
+def test_a_trial_that_another_machine_has_left_without_a_checkpoint_is_begun_again(econml):
+    """It was "being trained by another process" for ever, and its sweep failed."""
+    file = sweep_file(run_cap=1)
+    assert econml("sweep", "run", file, "--quiet", "--timeout", "0s").code in (0, 1)
+    from econml_cli.runs import directory
+
+    left = directory.create(Path("runs/small/0000"), {"manifest.json": "{}", "config.yaml": "model: mlp"}, force=False)
+    left.update_manifest(status="running", process={"host": "another machine", "pid": 1})
+    ran = econml("sweep", "run", file, "--quiet")
+    assert ran.code == 0 and trials(econml)[0]["state"] == "complete", ran.stderr

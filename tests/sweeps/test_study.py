@@ -16,9 +16,10 @@ from econml_cli.errors import ConfigError, RunError
 from econml_cli.sweeps.spec import distributions, identity, schema
 from econml_cli.sweeps.spec.sample import sample
 from econml_cli.sweeps.spec.space import Parameter, Space
-from econml_cli.sweeps.study import pruner
+from econml_cli.sweeps.study import passwords, pruner
 from econml_cli.sweeps.study.heartbeat import Heartbeat, Watch
-from econml_cli.sweeps.study.storage import cut_torn_line, shown
+from econml_cli.sweeps.study.passwords import shown
+from econml_cli.sweeps.study.storage import cut_torn_line
 from econml_cli.sweeps.study.study import Study, read
 from econml_cli.sweeps.study.trials import Trial
 from tests.support.distributions import in_support
@@ -332,6 +333,11 @@ def test_custom_is_refused(isolated: Path):
 )
 def test_passwords_are_not_shown(url: str, safe: str):
     assert shown(url) == safe
+    kept = passwords.without_password(url)
+    assert "se" not in kept.partition("://")[2].partition("host")[0] and "secret" not in kept and "***" not in kept
+    line = ["sweep", "run", "s.yaml", f"--storage={url}", "--storage", url, "--fix", "expr=a=b"]
+    assert passwords.masked(line) == ["sweep", "run", "s.yaml", f"--storage={kept}", "--storage", kept, *line[-2:]]
+    assert bool(passwords.advice(line)) is (url != kept)
 
 
 @pytest.mark.parametrize("storage", ["grpc://nowhere", "nonsense://x", "mysql://me:secret@127.0.0.1:1/db"])

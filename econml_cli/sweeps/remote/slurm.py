@@ -111,7 +111,7 @@ def _program(job: Job) -> list[str]:
     if job.setup:
         return ["econml"]
     beside = Path(sys.executable).with_name("econml")
-    return [str(beside)] if beside.exists() else [sys.executable, "-m", "econml_cli"]
+    return [str(beside)] if beside.exists() else [sys.executable, "-P", "-m", "econml_cli"]
 
 
 def _one_line(text: str) -> str:

@@ -1,12 +1,15 @@
 """Batches of trials, one after the other: taken from the study, trained by the executor from rung to rung, told."""
 
 import contextlib
+import math
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from econml_cli.errors import ConfigError
+from econml_cli.errors import ConfigError, RunError
+from econml_cli.runs.directory import Run
+from econml_cli.storage.steps import steps
 from econml_cli.sweeps.run.directory import SweepDirectory
 from econml_cli.sweeps.run.executor import Executor
 from econml_cli.sweeps.run.plan import Plan, Watcher
@@ -22,6 +25,8 @@ from econml_cli.training.many.requests import Event, Request
 BATCH, MANY = 8, 32
 #: seconds between two looks at a shared study whose last trials others are running
 POLL = 2.0
+#: seconds between two notes of how far a trial has come
+NOTE = 20.0
 
 
 class Batches:
@@ -50,6 +55,7 @@ class Batches:
         self._metric, self._goal = metric["name"], metric.get("goal", METRIC["goal"])
         self._open: dict[int, Trial] = {}
         self._paused: dict[int, Mapping[str, float]] = {}
+        self._noted: dict[int, float] = {}
         self._kept: list[tuple[float, int]] = []
 
     def run_all(self) -> None:
@@ -106,11 +112,32 @@ class Batches:
                 self._fail(trial, str(error))
                 continue
             manifest = {"name": self._sweep.name, "trial": trial.number, "params": dict(trial.params)}
+            self._take_over(trial, manifest)
             yield Request(trial.number, config, self._directory.run(trial.number), manifest)
+
+    def _take_over(self, trial: Trial, manifest: Mapping[str, Any]) -> None:
+        """Go on where a killed worker has left the point, if its run is here: several workers share the directory."""
+        place = self._directory.run(trial.number)
+        for number in () if place.exists() else self._study.lost(trial.index):
+            left = Run(self._directory.run(number))
+            with contextlib.suppress(OSError, RunError):
+                if steps(left.checkpoints) and not left.in_training():
+                    left.path.rename(place)
+                    Run(place).update_manifest(sweep=dict(manifest))
+                    return
+
+    def _note(self, event: Event) -> None:
+        """Let the other workers know how far a trial has come, now and then."""
+        now = time.monotonic()
+        if event.kind == "begun" or now - self._noted.get(event.number, -math.inf) > NOTE:
+            self._study.note(event.number, event.epoch)
+            self._noted[event.number] = now
 
     def _handle(self, event: Event) -> None:
         """Tell the study what has happened to a trial."""
         trial = self._open[event.number]
+        if event.kind in ("begun", "progress", "paused"):
+            self._note(event)
         self._watcher.progress(event)
         if event.kind == "paused":
             self._paused[event.number] = event.metrics

@@ -124,6 +124,20 @@ class Study:
             except UpdateFinishedTrialError:  # this worker was taken for dead; somebody else runs the trial
                 return True
 
+    def note(self, number: int, epoch: int) -> None:
+        """Say that a trial has begun (epoch 0), or how far it has come: where it is lost, others know how it went."""
+        if not self._writer.alone:
+            with self._reported():
+                self._writer.note(number, epoch)
+
+    def lost(self, index: int) -> list[int]:
+        """The numbers of a point's trials whose workers were killed, the latest first."""
+        if self._writer.alone:
+            return []
+        with self._reported():
+            entries = self._writer.read().entries
+        return [entry.number for entry in reversed(entries) if entry.index == index and entry.standing == "lost"]
+
     def complete(self, number: int, value: float, **about: Any) -> bool:
         """The trial has ended with this metric (not finite: it has failed).
 

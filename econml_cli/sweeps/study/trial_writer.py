@@ -1,5 +1,6 @@
 """What is written into a study's storage, one method a deed. Optuna is imported inside functions."""
 
+import contextlib
 import time
 from collections.abc import Container
 from typing import TYPE_CHECKING, Any
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from econml_cli.sweeps.spec import identity
 from econml_cli.sweeps.spec.sample import DEFAULT
 from econml_cli.sweeps.spec.schema import Sweep
-from econml_cli.sweeps.study.assignment import Assignments, Entry
+from econml_cli.sweeps.study.assignment import EPOCH, Assignments, Entry
 from econml_cli.sweeps.study.heartbeat import Heartbeat, Watch
 
 if TYPE_CHECKING:
@@ -110,6 +111,13 @@ class TrialWriter:
     def sign(self, entry: Entry) -> None:
         """Say whose a trial is."""
         self.storage.set_trial_user_attr(entry.trial._trial_id, "worker", self.worker)
+
+    def note(self, number: int, epoch: int) -> None:
+        """Say how far a trial has come."""
+        from optuna.exceptions import UpdateFinishedTrialError
+
+        with contextlib.suppress(UpdateFinishedTrialError):  # it was taken for lost
+            self.storage.set_trial_user_attr(self.id(number), EPOCH, epoch)
 
     def pop(self, number: int) -> bool:
         """Set a waiting trial running; False where another worker was quicker."""

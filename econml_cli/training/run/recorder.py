@@ -9,6 +9,7 @@ from typing import Any
 
 from econml_cli.config.fit_config import FitConfig
 from econml_cli.errors import RunError
+from econml_cli.runs import replacing
 from econml_cli.runs.directory import Run
 from econml_cli.storage import checkpoint, disk
 from econml_cli.tracking.base import Sink
@@ -66,8 +67,10 @@ class Recording:
         self._writer = checkpoint.CheckpointWriter(run.checkpoints, setup.config.trainer.keep)
         self._sinks: list[Sink] = [JsonlSink(run), *open_sinks(run, setup.config, done)]
         self._saved, self._training = time.monotonic(), 0.0
-        self._solution: dict[str, float] = {}
         self._losses: list[Any] = []
+        # what a solver says is said once; a run that is resumed after it still says so
+        self._solution: dict[str, float] = dict(run.manifest().get("solution", {})) if done else {}
+        self._kept = False
         self._result: FitResult | None = None
 
     def __enter__(self) -> "Recording":
@@ -76,9 +79,11 @@ class Recording:
     def log(self, chunk: Chunk, carry: Callable[[], Carry]) -> None:
         """Hand the rows of a chunk on; save where it is time to (`carry` is asked for then only)."""
         self._training += chunk.seconds
-        self._solution |= chunk.report
         if len(chunk.rows):
             self._losses.append(chunk.rows.columns["train_loss"])
+        if chunk.report:
+            self._solution |= chunk.report
+            self.run.update_manifest(solution=self._solution)
         for sink in self._sinks:
             sink.log(chunk.rows)
         due = chunk.epoch % self._every == 0 if self._every else time.monotonic() - self._saved > AUTOSAVE_SECONDS
@@ -88,6 +93,9 @@ class Recording:
 
     def _save(self, carry: Carry) -> None:
         self._writer.save(carry.done, to_sections(carry, self._id))
+        if not self._kept:  # what --force replaces is worth less now
+            replacing.drop(self.run.path)
+            self._kept = True
 
     def end(self, carry: Carry, signal: int | None = None, *, pruned: bool = False) -> FitResult:
         """Save the position, write the summary.
