@@ -22,6 +22,7 @@ from econml_cli.commands.eval.shared import (
 )
 from econml_cli.errors import ConfigError, RunError, UnstableError, plural
 from econml_cli.options.fields import option
+from econml_cli.runs import health
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,17 @@ class PathOptions:
     paths: int | None = option(None, "how many paths it has (100)", ge=1, metavar="N")
 
 
+@dataclass(frozen=True)
+class VerdictOptions:
+    """What may fail."""
+
+    accept_failed: tuple[str, ...] = option(
+        (),
+        "verdicts on an economic model (loss, truth, stability) that may fail without exit code 5; all: any of them",
+        metavar="VERDICT,...",
+    )
+
+
 def evaluate(
     runs: list[str] | None,
     rows: RowOptions,
@@ -81,6 +93,7 @@ def evaluate(
     bootstrap: BootstrapOptions,
     fresh: FreshOptions,
     simulated: PathOptions,
+    verdicts: VerdictOptions,
     written: WriteOptions,
     output: FormOptions,
     asked: FormerOptions,
@@ -122,7 +135,9 @@ def evaluate(
     if plot is not None:
         _draw(chosen[0], sample, plot)
     seeds = {"draws": fresh.draws or 0, "draw_seed": fresh.draw_seed or 0, **_paths(simulated, fresh)}
-    _evaluate(chosen, {**sample, **around, **seeds}, written.sort, output.form)
+    # another economy (--with) is not what the policy was fitted to
+    accepted = ("loss", "truth") if changes.with_ else verdicts.accept_failed
+    _evaluate(chosen, {**sample, **around, **seeds}, written.sort, output.form, accepted)
 
 
 def _refuse(
@@ -178,7 +193,9 @@ def _draw(run: Any, sample: dict[str, Any], plot: Path) -> None:
     shared.save_figure(figures.figure(run, **sample), plot)
 
 
-def _evaluate(chosen: Sequence[Any], options: dict[str, Any], sort: str | None, form: str) -> None:
+def _evaluate(
+    chosen: Sequence[Any], options: dict[str, Any], sort: str | None, form: str, accepted: Sequence[str]
+) -> None:
     """Evaluate runs and print what was found; an exit code for what is wrong."""
     from econml_cli.evaluation import evaluate_all, evaluation_tables
     from econml_cli.evaluation.comparing import rankable
@@ -190,7 +207,7 @@ def _evaluate(chosen: Sequence[Any], options: dict[str, Any], sort: str | None, 
         told(message)
     if found:
         print(evaluation_tables.render(found, form, several=len(chosen) > 1, width=shared.width()))  # noqa: T201
-    if len(found) == 1 and found[0].verdicts.get("verdict_stability") == "FAILED":
+    if len(found) == 1 and health.failed_verdicts(found[0].verdicts, accepted):
         raise UnstableError(f"FAILED: {found[0].verdicts['failed']}; fit it again with another --seed, or --retries 5.")
     if failed:
         raise RunError(f"{len(failed)} of {len(chosen)} runs could not be evaluated (see above).")
@@ -207,6 +224,7 @@ COMMAND = Command(
         (UNCERTAINTY, BootstrapOptions),
         (UNCERTAINTY, FreshOptions),
         (UNCERTAINTY, PathOptions),
+        (OUTPUT, VerdictOptions),
         (OUTPUT, WriteOptions),
         (OUTPUT, FormOptions),
         ("Former", FormerOptions),

@@ -58,6 +58,26 @@ def time_alone(problem: Any, state: jax.Array) -> jax.Array:
     return state[:, None]
 
 
+def doubled(problem: Any, batch: Batch) -> jax.Array:
+    """The periods t = 0, ..., 2 T + 1 of an economy whose state is the time, [2 T + 2, 1], T the last period of the
+    batch: what grows with every period shows there, and an error that a fit makes at its end does not."""
+    return jnp.arange(2 * (int(batch.x.max()) + 1), dtype=batch.x.dtype)[:, None]
+
+
+def slope(x: Any, y: Any, about: tuple[float, float] | None = None) -> float:
+    """The slope of y on x by least squares, through their means or through the point `about`; NaN where x does not
+    vary."""
+    x, y = (np.asarray(values, np.float64).ravel() for values in (x, y))
+    middle = (x.mean(), y.mean()) if about is None else about
+    x, y = x - middle[0], y - middle[1]
+    return float(x @ y / (x @ x)) if x @ x > 0 else float("nan")
+
+
+def apart(*ratios: Any) -> float:
+    """The largest distance of a ratio from 1."""
+    return max(abs(float(ratio) - 1) for ratio in ratios)
+
+
 def gauss_hermite(n: int) -> tuple[np.ndarray, np.ndarray]:
     """Nodes and weights [n] with sum of weights * g(nodes) = E g(e), e ~ N(0, 1), exact for polynomials of degree
     2n - 1. Source: Judd (1998), Numerical Methods in Economics, section 7.2."""
