@@ -9,6 +9,7 @@ policy does not depend on how many there are, the time of training does).
 """
 
 import argparse
+import dataclasses
 import json
 import os
 import sys
@@ -21,6 +22,7 @@ import jax
 
 from econml_cli.config.fit_config import build
 from econml_cli.errors import EconmlError
+from econml_cli.options.signature import accepted
 from econml_cli.problems import registry
 from econml_cli.training import compilation_cache
 from econml_cli.training.loop.trainer import Trainer
@@ -113,7 +115,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=str(__doc__).split("\n\n")[0])
     parser.add_argument("--only", choices=CALIBRATIONS, action="append", help="a problem (several times: several)")
     parser.add_argument("--write", type=Path, metavar="FILE", help="the page whose table of calibrations this is")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="keep the figures here, and take those that are there")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="keep the figures here, take those there")
     args = parser.parse_args()
     jax.config.update("jax_platforms", os.environ.setdefault("JAX_PLATFORMS", "cpu"))
     compilation_cache.enable()
@@ -131,13 +133,15 @@ def main() -> None:
         page = args.write.read_text(encoding="utf-8")
         before, _, rest = page.partition("<!-- table: calibrations -->")
         after = rest.partition("<!-- end -->")[2]
-        args.write.write_text(f"{before}<!-- table: calibrations -->\n\n{text}\n\n<!-- end -->{after}", encoding="utf-8")
+        page = f"{before}<!-- table: calibrations -->\n\n{text}\n\n<!-- end -->{after}"
+        args.write.write_text(page, encoding="utf-8")
 
 
 def measured(problem: str, parameters: Mapping[str, float]) -> dict[str, Any]:
     """How many seeds pass, the largest errors among them, and what failed."""
     started, found, failed = time.process_time(), [], {}
     workshop, programs = Workshop(), Programs()
+    problem_of, drawn = None, "rngs" in accepted(registry.load(problem))
     options = {**SMALLER.get(problem, {}), **parameters}
     for seed in SEEDS:
         config = build(registry.get(problem).model, problem, [("the table", {**options, "seed": seed})])
@@ -145,7 +149,9 @@ def measured(problem: str, parameters: Mapping[str, float]) -> dict[str, Any]:
             trainer = Trainer(workshop.assemble(config), programs)
             for _ in trainer.run():
                 pass
-            one = losses(trainer.fitted(), trainer.setup, trainer.program)
+            problem_of = trainer.setup.problem if drawn or not found else problem_of
+            # what measures the verdicts is compiled once for each problem that is made
+            one = losses(trainer.fitted(), dataclasses.replace(trainer.setup, problem=problem_of), trainer.program)
         found.append(one)
         if "failed" in one:
             failed[seed] = one["failed"]

@@ -197,7 +197,7 @@ def _failed(result: Any, verdicts: Sequence[str], path: str) -> str:
     from econml_cli.problems import registry as problems
 
     config = result.run.config()
-    means = MEANS[verdicts[-1]] if verdicts[-1] in MEANS else MEANS["truth"]
+    means = MEANS["loss" if "loss" in verdicts else "truth"]
     if "stability" in verdicts:
         means = getattr(problems.load(config.problem), "unstable", "the economy does not go where a solution goes")
     accept = f"--accept-failed {','.join(verdicts)} ends such a fit with exit code 0"

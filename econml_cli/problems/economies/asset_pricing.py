@@ -176,9 +176,10 @@ class AssetPricing:
         so that 1 % at T is much at 2 T, which the error of a fit that flattens there is not. `transversality`, beta^T
         p(T). And `slope`, of the price on the dividend (least squares over the periods to T), with `slope_error`,
         relative to H_1, where the dividend moves enough for it to be told."""
-        periods = economics.doubled(self, batch)
+        periods = economics.doubled(batch)
         t = np.asarray(periods, np.float64)[:, 0]
-        p, fundamental = (np.asarray(at, np.float64)[:, 0] for at in _prices(self, model, periods))
+        p = economics.values(self, "predict", model, periods)[:, 0]
+        fundamental = np.asarray(self.truth(periods), np.float64)[:, 0]
         end = len(t) // 2 - 1
         growth = self.p.beta ** (t[-1] - t)  # 1 at the end: beta^-t itself overflows on a long horizon
         at_end = growth @ (p - fundamental) / (growth @ growth)
@@ -195,10 +196,3 @@ class AssetPricing:
     def describe(self) -> dict[str, Any]:
         """The state and the truth."""
         return {"features": ["t"], "target": "p", "H": [self.H0, self.H1]}
-
-
-def _prices(problem: AssetPricing, model: Any, x: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """(fitted, fundamental) prices, compiled: a long horizon is measured as fast as a short one."""
-    graphdef, state = nnx.split(model)
-    run = jax.jit(lambda state, x: (problem.predict(nnx.merge(graphdef, state), x), problem.truth(x)))
-    return jax.device_get(run(state, x))

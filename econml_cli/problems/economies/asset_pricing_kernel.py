@@ -14,7 +14,7 @@ from econml_cli.problems.lazily import jax, jnp, nnx, np
 if TYPE_CHECKING:
     from econml_cli.problems.base import Batch, Split, Task
 
-#: horizon and length scale for each unit of time, the longest horizon, and the largest rate times the distance of points
+#: horizon and length scale for each unit of time; the longest horizon; the largest rate times the distance of points
 HORIZON, LENGTH_SCALE, LONGEST, STEP = 40.0, 10.0, 1000.0, 0.2
 #: the slope of the price on the dividend is told where that moves the price by more than this share
 MOVES = 0.05
@@ -271,20 +271,20 @@ class AssetPricingKernel:
 
     def stability(self, model: Any, batch: Batch) -> dict[str, float]:
         """`mu_0`, the price at t = 0. On [0, 2 T], T the horizon of the test: `bubble`, |zeta| e^(2 r T), zeta by least
-        squares of mu - truth = zeta e^(r t), as a share of the largest truth(t) there. A bubble grows as e^(r t), so
+        squares of mu - truth = zeta e^(r t), as a share of the truth there. A bubble grows as e^(r t), so
         that 1 % at T is much at 2 T, which the error of a fit that flattens there is not. `transversality`, e^(-r T)
         mu(T) as a share of mu_0, which is to go to 0. And `slope`, of mu on the dividend (least squares on [0, T]), with
         `slope_error`, relative to 1/(r - g), where the dividend moves enough for it to be told."""
         half = 200
         t = np.linspace(0.0, 2 * self.p.horizon_test, 2 * half + 1)
         x = jnp.asarray(t[:, None], batch.x.dtype)
-        mu = np.asarray(nnx.jit(self.predict)(model, x), np.float64)[:, 0]
+        mu = economics.values(self, "predict", model, x)[:, 0]
         truth = np.asarray(self.truth(x), np.float64)[:, 0]
         # e^(r t) over its largest value, which does not overflow
         bubble = np.exp(self.p.r * (t - t[-1]))
         zeta = float((mu - truth) @ bubble / (bubble @ bubble))
         fading = float(np.exp(-self.p.r * t[half]) * abs(mu[half]))
-        found = {"mu_0": float(mu[0]), "bubble": abs(zeta) / float(truth[-1]), "transversality": fading / abs(mu[0])}
+        found = {"mu_0": float(mu[0]), "bubble": abs(zeta) / float(truth[-1]), "transversality": fading / max(abs(mu[0]), 1e-300)}
         dividend = np.asarray(self.dividend(t[: half + 1]), np.float64)
         exact = 1 / (self.p.r - self.p.g)
         if exact * np.ptp(dividend) > MOVES * truth[: half + 1].max():

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 #: the savings rate at the default parameters, and how far from the true one it may be, as a share
 ALPHA_BETA = 0.36 * 0.96
-ERRORS = {"mean": 1e-3, "max": 3e-3}
+ERRORS = {"mean": 1e-3, "max": 4e-3}
+#: the range of z at the default parameters, of which its standard deviation is three tenths
+Z_RANGE = 0.15
 #: the root is that of log k over this distance to either side of the steady state
 APART = 0.1
 #: z is divided by this before the network reads it
@@ -34,13 +36,18 @@ class BrockMirmanOptions:
     sigma: float = option(0.02, "standard deviation of the shock to z", ge=0)
     quadrature: int = option(5, "Gauss-Hermite nodes of the expectation", ge=1, le=100)
     k_range: float = option(0.7, "states are drawn with |log(k/kbar)| up to this", gt=0)
-    z_range: float = option(0.15, "states are drawn with |z| up to this", gt=0)
+    z_range: float | None = option(
+        None, "states are drawn with |z| up to this (default: .15, and more where z varies more)", gt=0
+    )
     N: int = option(256, "states in the training sample", ge=1)
     N_test: int = option(1000, "states in the test sample", ge=0)
     N_val: int = option(256, "states in the validation sample", ge=0)
 
     def __post_init__(self) -> None:
         demand(share(self.alpha), patience(self.beta), persistence(self.rho))
+        base = BrockMirmanOptions  # its defaults
+        varies = self.sigma / base.sigma * math.sqrt((1 - base.rho**2) / (1 - self.rho**2))
+        horizons.settle(self, z_range=Z_RANGE * max(1.0, varies))
 
 
 class BrockMirman:
@@ -148,7 +155,7 @@ class BrockMirman:
         from its steady state is left after a period, with `root_error`, relative to alpha."""
         k = economics.rest(self, model, {"k": jnp.full(1, 0.5 * self.kbar), "z": jnp.zeros(1)}, 200, "k")
         near = self.kbar * np.exp([-APART, APART])
-        after = np.asarray(nnx.jit(self._after)(model, jnp.asarray(near, batch.x.dtype)), np.float64)
+        after = economics.values(self, "_after", model, jnp.asarray(near, batch.x.dtype))
         root = economics.slope(np.log(near), np.log(after))
         return {
             "steady_state_error": abs(k[-1] / self.kbar - 1),

@@ -96,9 +96,9 @@ class CakeEating:
             "loss": {"log10_euler_mean": -4.0, "log10_euler_path_mean": -4.0, "log10_euler_max": -3.0},
             "truth": {
                 "policy_error_mean": 1e-3,
-                "policy_error_max": 3e-3,
+                "policy_error_max": 5e-3,
                 "path_error_mean": 1e-3,
-                "path_error_max": 3e-3,
+                "path_error_max": 5e-3,
                 "slope": 1e-3,
             },
             "stability": {"transversality": 0.5 * (1 + self.factor), "wealth_error": 0.02},
@@ -158,7 +158,7 @@ class CakeEating:
         with np.errstate(divide="ignore", invalid="ignore"):  # of a cake that is gone: no number, a failed verdict
             value = (c[half] / c[last]) ** self.p.gamma * a[last] / a[half]
         factor = self.p.beta * float(value) ** (1 / between) if last > half else self.p.beta
-        log_s = jnp.log(nnx.jit(self.predict)(model, batch.x))
+        log_s = np.log(economics.values(self, "predict", model, batch.x))
         return {
             "transversality": factor,
             "wealth_error": abs(float(a[last] / a[0]) / self.growth**last - 1),

@@ -31,6 +31,13 @@ def rest(problem: Any, model: Any, state: Any, periods: int, name: str) -> np.nd
     return simulation.rest(problem, model, state, periods, name)
 
 
+def values(problem: Any, method: str, model: Any, *arguments: Any) -> Any:
+    """What problem.method(model, *arguments) gives, on the host in float64; compiled once for all models of one shape."""
+    from econml_cli.problems.economies import simulation
+
+    return simulation.values(problem, method, model, *arguments)
+
+
 def loss(problem: Any, model: Any, batch: Batch) -> jax.Array:
     """The mean square of the residuals of each state over the equations, [n]."""
     return jnp.mean(jnp.square(problem.residual(model, batch)), axis=1)
@@ -58,7 +65,7 @@ def time_alone(problem: Any, state: jax.Array) -> jax.Array:
     return state[:, None]
 
 
-def doubled(problem: Any, batch: Batch) -> jax.Array:
+def doubled(batch: Batch) -> jax.Array:
     """The periods t = 0, ..., 2 T + 1 of an economy whose state is the time, [2 T + 2, 1], T the last period of the
     batch: what grows with every period shows there, and an error that a fit makes at its end does not."""
     return jnp.arange(2 * (int(batch.x.max()) + 1), dtype=batch.x.dtype)[:, None]

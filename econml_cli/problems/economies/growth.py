@@ -169,16 +169,7 @@ class Growth:
         at T is much at 2 T, which a fit that settles near it is not. `infeasible`: the share of periods to T with c <=
         0. And `root`, by what share the distance of k to its steady state is left after a period (least squares over
         the periods to T), with `root_error`, relative to that of the exact path."""
-        graphdef, state = nnx.split(model)
-
-        @jax.jit
-        def run(state: Any, x: jax.Array) -> Any:
-            model, z = nnx.merge(graphdef, state), self.productivity(x)
-            k = self.predict(model, x)
-            return k / z, self.consumption(k, self.predict(model, x + 1), x) / z
-
-        found = jax.device_get(run(state, economics.doubled(self, batch)))
-        k, c = (np.asarray(values, np.float64)[:, 0] for values in found)
+        k, c = economics.values(self, "_detrended", model, economics.doubled(batch))
         end, e = len(k) // 2 - 1, self.economy
         exact = np.append(self.saddle, [e.k_ss] * len(k))[: len(k) + 1]
         ate = e.resources(exact[:-1]) - (1 + self.p.g) * exact[1:]
@@ -192,6 +183,11 @@ class Growth:
             root, true = (economics.slope(path[:end], path[1 : end + 1], about) for path in (k, exact))
             found |= {"root": root, "root_error": economics.apart(root / true)}
         return found
+
+    def _detrended(self, model: Any, x: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """Capital and consumption in units of productivity, each [n]."""
+        z, k = self.productivity(x), self.predict(model, x)
+        return (k / z)[:, 0], (self.consumption(k, self.predict(model, x + 1), x) / z)[:, 0]
 
     def describe(self) -> dict[str, Any]:
         """The state, the steady state, and the fixed point that is not the solution."""

@@ -220,23 +220,9 @@ class OLG:
         much K still changes in a period, as a share. And `root`, by what share a small distance of the assets from the
         steady state at mean shocks is left after a period (the spectral radius of its derivative there), with
         `root_error`, relative to that of the true economy."""
-        graphdef, weights = nnx.split(model)
-
-        @jax.jit
-        def both(weights: Any, key: jax.Array) -> Any:
-            model = nnx.merge(graphdef, weights)
-
-            def one(states: Any, shock: jax.Array) -> Any:
-                mine, series = self.step(model, states[0], shock)
-                true, (_, _, K) = self._next(self.saved, states[1], shock)
-                return (mine, true), jnp.stack([series["K"][0], K[0]])
-
-            shocks = jax.random.normal(key, (1000, 1, self.shock_size))
-            return jax.lax.scan(one, (self.start(1), self.start(1)), shocks)[1], self._derivatives(model)
-
-        paths, derivatives = jax.device_get(both(weights, jax.random.key(1)))
-        mine, true = np.asarray(paths, np.float64).mean(axis=0)
-        root, exact = (float(np.abs(np.linalg.eigvals(np.asarray(of, np.float64))).max()) for of in derivatives)
+        mine, true = economics.values(self, "_beside_the_truth", model, jax.random.key(1)).mean(axis=0)
+        derivatives = economics.values(self, "_derivatives", model)
+        root, exact = (float(np.abs(np.linalg.eigvals(of)).max()) for of in derivatives)
         first = self.start(1)
         K = economics.rest(self, model, {**first, "a": 0.5 * first["a"]}, 200, "K")
         return {
@@ -246,6 +232,17 @@ class OLG:
             "root": root,
             "root_error": economics.apart(root / exact),
         }
+
+    def _beside_the_truth(self, model: Any, key: jax.Array) -> jax.Array:
+        """K of 1000 periods under the fitted shares, and under the true ones with the same shocks, [1000, 2]."""
+
+        def one(states: Any, shock: jax.Array) -> Any:
+            mine, series = self.step(model, states[0], shock)
+            true, (_, _, K) = self._next(self.saved, states[1], shock)
+            return (mine, true), jnp.stack([series["K"][0], K[0]])
+
+        shocks = jax.random.normal(key, (1000, 1, self.shock_size))
+        return jax.lax.scan(one, (self.start(1), self.start(1)), shocks)[1]
 
     def _derivatives(self, model: Any) -> tuple[jax.Array, jax.Array]:
         """Of the log assets of tomorrow with respect to those of today, [A-1, A-1], at the steady state at mean shocks:
