@@ -64,7 +64,8 @@ class SweepFailedError(EconmlError):
 
 
 class UnstableError(EconmlError):
-    """A fit of an economic model ended with a small residual on a path that is no solution (exit code 5)."""
+    """A verdict on the fit of an economic model failed: its residual, its policy or its path is not that of a solution
+    (exit code 5)."""
 
     exit_code = 5
 

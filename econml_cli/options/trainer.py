@@ -91,6 +91,11 @@ class RunOptions:
     config: str | None = option(None, "read options from a YAML file, such as a run's config.yaml", metavar="FILE")
     resume: str | None = option(None, "continue a run from its newest checkpoint", metavar="RUN")
     retries: int = option(0, "fit again, with the next seed, up to this often until all verdicts pass", ge=0)
+    accept_failed: tuple[str, ...] = option(
+        (),
+        "verdicts on an economic model (loss, truth, stability) that may fail without exit code 5; all: any of them",
+        metavar="VERDICT,...",
+    )
     force: bool = option(False, "replace the run directory if it exists")
     print_config: bool = option(False, "print the resolved options as YAML and stop")
     dry_run: bool = option(False, "resolve everything, report shapes, parameters, FLOPs and memory; train nothing")

@@ -14,6 +14,7 @@ from typing import Any
 from econml_cli.config import fit_config as configs
 from econml_cli.errors import ConfigError, RunError, suggest
 from econml_cli.options import own_code
+from econml_cli.problems import registry as problems
 from econml_cli.runs import documents, replacing
 from econml_cli.storage import disk, json_shape
 from econml_cli.storage.steps import steps
@@ -129,6 +130,8 @@ class Run:
             raise self._unreadable(error) from None
         model, problem = (self._own_code(kind, name) for kind, name in (("model", model), ("problem", problem)))
         values = self._own_loss(values)
+        if problem in problems.PROBLEMS:
+            values = {**problems.PROBLEMS[problem].former, **values}
         try:
             return configs.build(model, problem, [(str(path), values)])
         except ConfigError as error:
