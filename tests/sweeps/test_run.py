@@ -7,14 +7,21 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
 
 from econml_cli.runs.directory import Run
+from econml_cli.sweeps.run.batches import Batches
+from econml_cli.sweeps.run.directory import SweepDirectory
+from econml_cli.sweeps.run.plan import Plan
+from econml_cli.sweeps.spec import schema
+from econml_cli.sweeps.study.trials import Trial
 from tests.support import ROOT, postgres
 from tests.support.running import PROGRAM, to_be_killed
 from tests.support.waiting import wait_until
+from tests.support.wandb_client import records
 
 SMALL = {"N": 40, "N_test": 10, "N_val": 20, "width": 4, "num_epochs": 5}
 
@@ -184,6 +191,26 @@ def test_keep_best_leaves_one_checkpoint_and_every_record(econml):
     best = min(rows, key=lambda row: float(row["val_loss"]))
     assert [p.parent.name for p in sorted(Path("runs/small").glob("*/checkpoints"))] == [Path(best["run"]).name]
     assert all(len(Run(Path(row["run"])).metrics()) == 5 for row in rows)
+
+
+def test_keep_counts_the_trials_of_all_workers(isolated):
+    directory = SweepDirectory(isolated / "s")
+    for number in range(3):
+        (directory.run(number) / "checkpoints").mkdir(parents=True)
+    ranked = tuple(Trial(number, number, "complete", {}, value) for number, value in ((2, 0.1), (0, 0.2), (1, 0.3)))
+    study = SimpleNamespace(results=lambda: SimpleNamespace(ranked=lambda: ranked))
+    sweep = schema.load(Path(sweep_file()))
+    Batches(sweep, directory, Plan(0, keep=1), study, None, None, None, None)._drop_others()
+    assert [path.parent.name for path in directory.path.glob("*/checkpoints")] == ["0002"]
+
+
+def test_wandb_mode_in_the_file_logs_the_trials(econml):
+    parameters = {"lr": {"min": 0.001, "max": 0.1}, "wandb_mode": {"value": "offline"}}
+    file = sweep_file(run_cap=1, parameters=parameters, fixed=["--wandb_project=lectures"])
+    assert econml("sweep", "run", file, "--quiet").code == 0
+    [kept] = Path("wandb").glob("offline-run-*/*.wandb")
+    [opened] = [r.run for r in records(kept) if r.HasField("run")]
+    assert (opened.project, opened.run_group) == ("lectures", "small")
 
 
 def test_more_trials_continue_the_sweep(econml):

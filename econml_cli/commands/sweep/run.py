@@ -115,6 +115,9 @@ def run(
         storage=begun.storage,
         study=begun.study,
     )
+    # what was typed, else what the sweep says of every trial
+    typed = {"wandb_mode": output.wandb_mode, "wandb_project": output.wandb_project}
+    tracking = trial_config.tracking_of(sweep) | {name: value for name, value in typed.items() if value is not None}
     from econml_cli.commands.sweep.live import watcher
     from econml_cli.commands.sweep.replay import replay
 
@@ -122,7 +125,7 @@ def run(
         stop_signals() as stop,
         directory.lock(shared=begun.storage is not None),
         watcher(sweep, output.quiet or output.json) as watch,
-        replay(sweep, directory, output.wandb_mode, output.wandb_project) as log,
+        replay(sweep, directory, tracking.get("wandb_mode"), tracking.get("wandb_project")) as log,
     ):
         outcome = engines.run(sweep, directory, plan, watcher=watch, logged=log, stop_signal=stop)
     _report(outcome, directory, output.quiet, output.json)

@@ -50,11 +50,9 @@ class Batches:
         self._metric, self._goal = metric["name"], metric.get("goal", METRIC["goal"])
         self._open: dict[int, Trial] = {}
         self._paused: dict[int, Mapping[str, float]] = {}
-        self._kept: list[tuple[float, int]] = []
 
     def run_all(self) -> None:
         """Until there is nothing left to do, or a stop."""
-        self._kept = [(self._rank(t.value or 0.0), t.number) for t in self._study.results().ranked()]
         self._drop_others()
         try:
             while self._stopped() is None:
@@ -148,7 +146,7 @@ class Batches:
             self._close(trial, None, "another worker has taken it over")
             return
         self._close(trial, float(value), None)
-        self._keep_best(number, float(value))
+        self._drop_others()
 
     def _fail(self, trial: Trial, reason: str, **about: Any) -> None:
         self._study.fail(trial.number, reason, **about)
@@ -163,17 +161,10 @@ class Batches:
         if (self._directory.run(trial.number) / "summary.json").exists():
             self._logged(trial.number)
 
-    def _rank(self, value: float) -> float:
-        return value if self._goal == "minimize" else -value
-
-    def _keep_best(self, number: int, value: float) -> None:
-        """Of trials that are not among the best that are to be kept, remove the checkpoints: the record stays."""
-        self._kept.append((self._rank(value), number))
-        self._drop_others()
-
     def _drop_others(self) -> None:
+        """Of trials that are not among the best of the study, whoever ran them, remove the checkpoints: the record
+        stays."""
         if self._plan.keep == "all":
             return
-        for _, worse in sorted(self._kept)[self._plan.keep :]:
-            shutil.rmtree(self._directory.run(worse) / "checkpoints", ignore_errors=True)
-        self._kept = sorted(self._kept)[: self._plan.keep]
+        for trial in self._study.results().ranked()[self._plan.keep :]:
+            shutil.rmtree(self._directory.run(trial.number) / "checkpoints", ignore_errors=True)

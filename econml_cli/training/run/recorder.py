@@ -63,7 +63,10 @@ class Recording:
         self._id = run.manifest().get("id", "")
         self._writer = checkpoint.CheckpointWriter(run.checkpoints, setup.config.trainer.keep)
         self._sinks: list[Sink] = [JsonlSink(run), *open_sinks(run, setup.config, done)]
-        self._saved, self._training = time.monotonic(), 0.0
+        # a resumed run goes on counting from where its last checkpoint was
+        before = run.manifest().get("seconds", {}) if done else {}
+        self._saved, self._training = time.monotonic(), float(before.get("seconds_training", 0.0))
+        self._before = float(before.get("seconds_total", 0.0))
         self._solution: dict[str, float] = {}
         self._result: FitResult | None = None
 
@@ -83,6 +86,7 @@ class Recording:
 
     def _save(self, carry: Carry) -> None:
         self._writer.save(carry.done, to_sections(carry, self._id))
+        self.run.update_manifest(seconds=self._times())
 
     def end(self, carry: Carry, signal: int | None = None, *, pruned: bool = False) -> FitResult:
         """Save the position, write the summary.
@@ -111,9 +115,12 @@ class Recording:
     def _summarise(self, carry: Carry, signal: int | None, pruned: bool) -> dict[str, Any]:
         of = (self._setup, self._program, carry, self._solution)
         found = summary(*of, pruned=pruned, interrupted=signal is not None)
-        times = {
-            "seconds_training": round(self._training, 3),
-            "seconds_total": round(time.perf_counter() - self._started, 3),
-        }
         digest = found.pop("state_sha256")  # what nobody reads stands last
-        return {**found, **times, "state_sha256": digest}
+        return {**found, **self._times(), "state_sha256": digest}
+
+    def _times(self) -> dict[str, float]:
+        """Of all sessions of the run."""
+        return {
+            "seconds_training": round(self._training, 3),
+            "seconds_total": round(self._before + time.perf_counter() - self._started, 3),
+        }
