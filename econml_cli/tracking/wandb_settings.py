@@ -37,4 +37,3 @@ def _read(path: Path) -> dict[str, str]:
         return dict(parser.items("default"))
     except (OSError, UnicodeDecodeError, configparser.Error):
         return {}
-

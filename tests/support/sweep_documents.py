@@ -52,19 +52,14 @@ def _parameter(distribution: str) -> st.SearchStrategy[Any]:
 
 PARAMETER = mostly(st.sampled_from(sorted(TAKES)).flatmap(_parameter))
 PARAMETERS = st.dictionaries(
-    mostly(st.sampled_from(["lr", "width", "a.b", "optimizer", "seed"])).filter(lambda key: not isinstance(key, list | dict)),
+    st.sampled_from(["lr", "width", "a.b", "optimizer", "seed", "1", ""]),
     st.one_of(PARAMETER, PARAMETER, st.fixed_dictionaries({"parameters": st.dictionaries(st.just("lr"), PARAMETER)})),
     min_size=1,
     max_size=2,
 )
-COMMAND = st.lists(
-    st.sampled_from(
-        ["${env}", "econml", "fit", "mlp", "--lr=1", "--problem", "--data=${envvar:X}", "${args}", "${args_no_equals}",
-         "${ars}", "python", "${program}", "--width", "linear"]  # fmt: skip
-    ),
-    max_size=7,
-)
+_WORDS = "${env} econml fit mlp --lr=1 --problem --data=${envvar:X} ${args} ${args_no_equals} ${ars} ${program} --width"
+COMMAND = st.lists(st.sampled_from(_WORDS.split()), max_size=7)
 _OTHERS = {key: mostly(_taken(wants)) for key, wants in KEYS.items() if key not in ("method", "parameters", "command")}
 _ALWAYS = {"method": mostly(st.sampled_from(["bayes", "random", "grid", "custom"])), "parameters": mostly(PARAMETERS)}
-_USUAL = mapping({"metric": _OTHERS["metric"], "command": mostly(COMMAND), "early_terminate": _OTHERS["early_terminate"]})
-DOCUMENTS = st.tuples(st.fixed_dictionaries(_ALWAYS), _USUAL, mapping(_OTHERS)).map(lambda each: each[2] | each[1] | each[0])
+_USUAL = mapping({"command": mostly(COMMAND)} | {key: _OTHERS[key] for key in ("metric", "early_terminate")})
+DOCUMENTS = st.tuples(mapping(_OTHERS), _USUAL, st.fixed_dictionaries(_ALWAYS)).map(lambda of: of[0] | of[1] | of[2])

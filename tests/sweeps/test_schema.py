@@ -138,7 +138,7 @@ def test_econml_fit_reads_its_parameters_in_any_notation_of_options(notation):
 def test_notes_tell_of_what_the_engine_refuses_and_of_trials_that_keep_their_last_epoch():
     head = HEAD + "early_terminate: {type: hyperband, min_iter: 2, eta: ETA}\n"
     [eta, patience] = ours("lr: {value: 0.1}", head.replace("ETA", "1.5")).notes
-    assert "s.yaml:3: `econml sweep run` needs an integer `eta`" in eta and "--patience 20" in patience
+    assert "s.yaml:3: `econml sweep run` needs an integer `eta`, not 1.5" in eta and "--patience 20" in patience
     assert ours("patience: {min: 1, max: 9}", head.replace("ETA", "2")).notes == ()
     command = FIT.replace("mlp", "mlp, --patience=5")
     assert ours("lr: {value: 0.1}", head.replace("ETA", "2.0"), command).notes == ()

@@ -98,7 +98,8 @@ def test_no_line_is_wider_than_the_terminal_and_no_number_is_broken(monkeypatch,
 
 def test_a_point_that_was_lost_and_tried_again_counts_once(monkeypatch, capsys):
     done = sweep(3).trials
-    lost = [replace(t, number=i, index=i, state="failed", value=None, reason="its worker was killed") for i, t in enumerate(done)]
+    killed = {"state": "failed", "value": None, "reason": "its worker was killed"}
+    lost = [replace(trial, number=i, index=i, **killed) for i, trial in enumerate(done)]
     again = [replace(t, number=3 + i, index=i) for i, t in enumerate(done[:2])]
     results = replace(sweep(3), trials=(*lost, *again))
     assert text.progress(results) == "2 of 3 trials complete, 1 failed, 2 lost or failed and tried again"

@@ -30,9 +30,7 @@ def finished(number, epochs=3, status="max_epochs"):
     (path / "config.yaml").write_text(build("mlp", "linear", [("test", {"lr": 0.1 * (number + 1)})]).to_yaml())
     rows = [{"epoch": e, "train_loss": number + 1.0 / e, "val_loss": None} for e in range(1, epochs + 1)]
     (path / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    (path / "summary.json").write_text(
-        json.dumps({"test_loss": float(number), "train_loss": 0.125, "epochs": epochs})
-    )
+    (path / "summary.json").write_text(json.dumps({"test_loss": float(number), "train_loss": 0.125, "epochs": epochs}))
     (path / "manifest.json").write_text(
         json.dumps({"schema": 1, "status": status, "created": f"2026-01-0{number + 1}"})
     )

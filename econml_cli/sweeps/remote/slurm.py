@@ -13,7 +13,7 @@ from econml_cli.sweeps.run.directory import slug
 
 #: seconds before the time limit at which a worker is told to stop; seconds that sbatch may take
 NOTICE, SUBMIT_SECONDS = 60, 120
-#: seconds by which Slurm may send a signal too early (sbatch, --signal), and the shortest limit that leaves time to train
+#: seconds by which Slurm may send a signal too early (sbatch, --signal); the shortest limit with time to train
 SLACK, SHORTEST = 60, 300
 _TIME = re.compile(r"\d+(:\d\d){0,2}|\d+-\d+(:\d\d){0,2}")
 _MEMORY = re.compile(r"\d+[KMGT]?")

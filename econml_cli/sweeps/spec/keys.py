@@ -137,7 +137,7 @@ def _check_hyperband(given: Any, findings: Findings) -> None:
     if "min_iter" not in given and not ("max_iter" in given and "s" in given):
         findings.problem(here, "hyperband needs `min_iter`, or `max_iter` and `s`.")
     if isinstance(eta := given.get("eta"), float) and not eta.is_integer():
-        findings.note((*here, "eta"), f"`econml sweep run` needs an integer `eta` >= 2, not {eta}; W&B's agents take it.")
+        findings.note((*here, "eta"), f"`econml sweep run` needs an integer `eta`, not {eta}; W&B's agents take it.")
     for key, floor, strict in (("min_iter", 1, False), ("eta", 1, True)):
         value = given.get(key)
         if isinstance(value, int | float) and (value <= floor if strict else value < floor):
@@ -157,7 +157,7 @@ def _check_scheduler(data: Mapping[str, Any], findings: Findings) -> None:
         if key in given and "source" not in given:
             findings.problem(("scheduler", key), f"`scheduler.{key}` is in a file: add `source`.")
     if "early_terminate" in data:
-        findings.problem(("early_terminate",), "`early_terminate` cannot stand beside `scheduler`, which stops by itself.")
+        findings.problem(("early_terminate",), "`early_terminate` cannot stand beside `scheduler`.")
     if data.get("controller") == {"type": "local"}:
         findings.problem(("controller",), "`controller: {type: local}` cannot stand beside `scheduler`.")
 

@@ -19,6 +19,9 @@ Array = np.ndarray[Any, np.dtype[np.float64]]
 _LENGTHS, _NOISE = (math.log(1e-2), math.log(1e2)), (math.log(1e-7), math.log(0.5))
 #: at the middle of the prior of the noise, and its spread
 _NOISE_PRIOR = (math.log(1e-4), 2.5)
+#: of the prior of a length scale: the median in two dimensions, which grows with their root; the spread of its log.
+#: Eight points say little of six length scales: under a wide prior the process was too sure of itself
+_USUAL_LENGTH, _SPREAD = 0.4, 0.6
 _ROOT5 = math.sqrt(5.0)
 #: gradient steps that a fit takes at most
 _STEPS = 40
@@ -68,8 +71,7 @@ def fit(x: Array, y: Array, groups: Any) -> Process:
     from scipy.optimize import minimize
 
     d = int(max(groups)) + 1
-    # of the prior of a log length scale: its mean grows with the dimension
-    middle, spread = math.sqrt(2.0) + 0.5 * math.log(d) - 1.0, math.sqrt(3.0) / 1.5
+    middle = math.log(_USUAL_LENGTH) + 0.5 * math.log(d / 2)
     squares = np.zeros((len(x), len(x), d))
     for feature, group in enumerate(groups):
         squares[:, :, group] += (x[:, None, feature] - x[None, :, feature]) ** 2
@@ -79,7 +81,7 @@ def fit(x: Array, y: Array, groups: Any) -> Process:
         begin = np.array([start] * d + [_NOISE_PRIOR[0]])
         begin = np.clip(begin, [low for low, _ in bounds], [high for _, high in bounds])
         found = minimize(
-            _objective, begin, args=(squares, y, middle, spread), jac=True, method="L-BFGS-B", bounds=bounds,
+            _objective, begin, args=(squares, y, middle), jac=True, method="L-BFGS-B", bounds=bounds,
             options={"maxiter": _STEPS},
         )  # fmt: skip
         if best is None or found.fun < best.fun:
@@ -90,7 +92,7 @@ def fit(x: Array, y: Array, groups: Any) -> Process:
     return _conditioned(x, y, length, noise * signal, signal)
 
 
-def _objective(theta: Array, squares: Array, y: Array, middle: float, spread: float) -> tuple[float, Array]:
+def _objective(theta: Array, squares: Array, y: Array, middle: float) -> tuple[float, Array]:
     """Minus the log posterior of log length scales and log noise (the signal variance at its optimum), and gradient."""
     from scipy.linalg import cho_factor, cho_solve
 
@@ -108,7 +110,7 @@ def _objective(theta: Array, squares: Array, y: Array, middle: float, spread: fl
     inverted = cho_solve(factor, np.eye(n), check_finite=False)
     alpha = inverted @ y
     signal = max(float(y @ alpha) / n, 1e-10)
-    prior = (theta[:d] - middle) / spread
+    prior = (theta[:d] - middle) / _SPREAD
     quiet = (theta[d] - _NOISE_PRIOR[0]) / _NOISE_PRIOR[1]
     value = 0.5 * n * math.log(signal) + float(np.log(np.diag(factor[0])).sum())
     value += 0.5 * float(prior @ prior) + 0.5 * quiet**2
@@ -116,7 +118,7 @@ def _objective(theta: Array, squares: Array, y: Array, middle: float, spread: fl
     # dk/dlog length_j = 5/3 (1 + sqrt(5) r) exp(-sqrt(5) r) squares_j / length_j^2
     common = outer * (5 / 3 * (1 + _ROOT5 * r) * decay)
     gradient = np.empty_like(theta)
-    gradient[:d] = np.einsum("ij,ijk->k", common, squares) * inverse + prior / spread
+    gradient[:d] = np.einsum("ij,ijk->k", common, squares) * inverse + prior / _SPREAD
     gradient[d] = noise * np.trace(outer) + quiet / _NOISE_PRIOR[1]
     return value, gradient
 

@@ -62,6 +62,21 @@ class Cube:
                 columns += [(chosen == k) / math.sqrt(2.0) for k in range(self._width(i))]
         return np.stack(columns, axis=1).astype(float)
 
+    def neighbours(self, rows: Array, scale: float, rng: np.random.Generator) -> Array:
+        """Each row [m, d] with one coordinate or more moved: numbers by about `scale`, or one step at least; choices
+        without an order to any other."""
+        moved = rng.random(rows.shape) < max(1.0 / rows.shape[1], 0.3)
+        moved[np.arange(len(rows)), rng.integers(0, rows.shape[1], len(rows))] = True
+        by, anywhere = rng.normal(0.0, scale, rows.shape), rng.random(rows.shape)
+        for i, steps in enumerate(self._steps):
+            if steps:
+                by[:, i] = np.sign(by[:, i]) * np.ceil(np.abs(by[:, i]) * steps) / steps
+        to = rows + by
+        for i in range(rows.shape[1]):
+            if self._width(i) > 1:
+                to[:, i] = anywhere[:, i]
+        return self.snap(np.where(moved, to, rows))
+
     def encode(self, params: Mapping[str, Any]) -> Array:
         """Optuna's parameters as one snapped row [d]."""
         return np.array([self._coordinate(i, params[name]) for i, name in enumerate(self.names)])
@@ -75,7 +90,7 @@ class Cube:
             return (value - of.low + 0.5) / steps
         assert isinstance(of, FloatDistribution | IntDistribution)
         if of.log:
-            return math.log(value / of.low) / math.log(of.high / of.low)
+            return (math.log(value) - math.log(of.low)) / (math.log(of.high) - math.log(of.low))
         return float(value - of.low) / float(of.high - of.low)
 
     def decode(self, row: Array) -> dict[str, Any]:
@@ -169,35 +184,21 @@ def _search(
     cube: Cube, process: gaussian_process.Process, tried: Array, mean: Array, rng: np.random.Generator
 ) -> Array:
     """The row [d] of the largest expected improvement: draws, then neighbours of the best, closer and closer."""
-    d, best = len(cube.names), float(mean.min())
+    best = float(mean.min())
 
     def score(rows: Array) -> Array:
         found = gaussian_process.log_improvement(*process.predict(cube.features(rows)), best)
         # a point that is known or pending is worth a second trial only where there is no other
-        again = (np.abs(rows[:, None, :] - tried[None, :, :]) < _FLOOR).all(axis=2).any(axis=1)
+        again = np.any(np.all(np.abs(rows[:, None, :] - tried[None, :, :]) < _FLOOR, axis=2), axis=1)
         return np.where(again, -np.inf, found)
 
-    rows = cube.snap(np.vstack([rng.random((_DRAWS, d)), tried[np.argsort(mean, kind="stable")[:_STARTS]]]))
+    good = tried[np.argsort(mean, kind="stable")[:_STARTS]]
+    rows = np.vstack([cube.snap(rng.random((_DRAWS, len(cube.names)))), good])
     scores = score(rows)
-    # neighbours of the best points known are drawn too, though these themselves are no candidates
-    starts = np.vstack([rows[np.argsort(-scores, kind="stable")[:_STARTS]], rows[_DRAWS:]])
+    # neighbours of the best points that are known are drawn too, though these themselves are no candidates
+    starts = np.vstack([rows[np.argsort(-scores, kind="stable")[:_STARTS]], good])
     for scale in _SCALES:
-        near = np.repeat(starts, _NEIGHBOURS, axis=0)
-        step = rng.normal(0.0, scale, near.shape)
-        moved = rng.random(near.shape) < max(1.0 / d, 0.3)
-        moved[np.arange(len(near)), rng.integers(0, d, len(near))] = True
-        jumped = rng.random(near.shape)
-        for i, steps in enumerate(cube._steps):
-            if steps:  # a step of a scale, or any other choice
-                ordered = cube.groups.count(i) == 1
-                near[:, i] = np.where(
-                    moved[:, i],
-                    near[:, i] + np.sign(step[:, i]) * np.ceil(np.abs(step[:, i]) * steps) / steps if ordered else jumped[:, i],
-                    near[:, i],
-                )
-            else:
-                near[:, i] = np.where(moved[:, i], near[:, i] + step[:, i], near[:, i])
-        near = cube.snap(near)
+        near = cube.neighbours(np.repeat(starts, _NEIGHBOURS, axis=0), scale, rng)
         rows, scores = np.vstack([rows, near]), np.concatenate([scores, score(near)])
         starts = rows[np.argsort(-scores, kind="stable")[:_STARTS]]
-    return rows[int(np.argmax(scores))] if np.isfinite(scores).any() else rows[0]
+    return np.asarray(rows[int(np.argmax(scores))])
