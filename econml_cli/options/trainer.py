@@ -71,7 +71,8 @@ class TrackingOptions:
     """Where metrics go besides metrics.jsonl."""
 
     wandb_mode: Literal["online", "offline", "disabled"] | None = option(
-        None, "W&B logging (default: what WANDB_MODE says; online under a W&B agent; else disabled)"
+        None,
+        "W&B logging (default: what WANDB_MODE or W&B's settings file says; online under a W&B agent; else disabled)",
     )
     wandb_project: str | None = option(None, "W&B project (default: what WANDB_PROJECT says, else econml)")
 

@@ -7,14 +7,21 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
 
 from econml_cli.runs.directory import Run
+from econml_cli.sweeps.run.batches import Batches
+from econml_cli.sweeps.run.directory import SweepDirectory
+from econml_cli.sweeps.run.plan import Plan
+from econml_cli.sweeps.spec import schema
+from econml_cli.sweeps.study.trials import Trial
 from tests.support import ROOT, postgres
 from tests.support.running import PROGRAM, to_be_killed
 from tests.support.waiting import wait_until
+from tests.support.wandb_client import records
 
 SMALL = {"N": 40, "N_test": 10, "N_val": 20, "width": 4, "num_epochs": 5}
 
@@ -83,7 +90,7 @@ def test_random_trials_are_the_points_that_sample_prints(econml):
 
 @pytest.fixture
 def learns_at_once(monkeypatch):
-    """Method bayes learns from two trials and proposes two together; by its own numbers it would begin at the 16th."""
+    """Method bayes learns from two trials and proposes two together; by its own numbers it would begin at the ninth."""
     monkeypatch.setattr("econml_cli.sweeps.study.proposals.STARTUP", 2)
     for module in ("engine", "batches"):
         monkeypatch.setattr(f"econml_cli.sweeps.run.{module}.BATCH", 2)
@@ -93,7 +100,6 @@ def learns_at_once(monkeypatch):
 def test_the_same_seed_gives_the_same_bayes_trials_in_every_engine(econml, learns_at_once):
     parameters = {"lr": {"min": 0.001, "max": 0.1}, "width": {"values": [4, 6]}}
     file = sweep_file(method="bayes", run_cap=4, parameters=parameters)
-    sampled = list(csv.DictReader(io.StringIO(econml("sweep", "sample", file, "--format", "csv").stdout)))
     seen = {}
     for engine in (
         ["--engine", "serial"],
@@ -111,10 +117,6 @@ def test_the_same_seed_gives_the_same_bayes_trials_in_every_engine(econml, learn
         assert values == pytest.approx(first, rel=1e-4)
     del seen["values"]
     assert len({str(each) for each in seen.values()}) == 1
-    same = [
-        (row["lr"], row["width"]) == (drawn["lr"], drawn["width"]) for row, drawn in zip(rows, sampled[:4], strict=True)
-    ]
-    assert same == [True, True, False, False]  # the last two are proposals
     other = econml("sweep", "run", file, "--out", "runs/other", "--seed", "1", "--quiet")
     assert other.code == 0 and points(trials(econml, "runs/other")) not in seen.values()
 
@@ -184,6 +186,36 @@ def test_keep_best_leaves_one_checkpoint_and_every_record(econml):
     best = min(rows, key=lambda row: float(row["val_loss"]))
     assert [p.parent.name for p in sorted(Path("runs/small").glob("*/checkpoints"))] == [Path(best["run"]).name]
     assert all(len(Run(Path(row["run"])).metrics()) == 5 for row in rows)
+
+
+def test_keep_counts_the_trials_of_all_workers(isolated):
+    directory = SweepDirectory(isolated / "s")
+    for number in range(3):
+        (directory.run(number) / "checkpoints").mkdir(parents=True)
+    ranked = tuple(Trial(number, number, "complete", {}, value) for number, value in ((2, 0.1), (0, 0.2), (1, 0.3)))
+    study = SimpleNamespace(results=lambda: SimpleNamespace(ranked=lambda: ranked))
+    sweep = schema.load(Path(sweep_file()))
+    Batches(sweep, directory, Plan(0, keep=1), study, None, None, None, None)._drop_others()
+    assert [path.parent.name for path in directory.path.glob("*/checkpoints")] == ["0002"]
+
+
+def test_no_trial_is_begun_once_the_target_is_reached(econml):
+    file = sweep_file(method="bayes", run_cap=12, metric={"name": "val_loss", "goal": "minimize", "target": 1e9})
+    ran = econml("sweep", "run", file)
+    assert ran.code == 0 and "val_loss has reached the file's `metric.target`" in ran.stderr
+    assert ran.stdout.startswith("small: 8 of 12 trials complete")  # those that were under way then
+    assert econml("sweep", "run", file, "--quiet").code == 0 and len(trials(econml)) == 8
+    refused = econml("sweep", "run", sweep_file("other.yaml"), "--sampler", "tpe")
+    assert refused.code == 2 and "--sampler is for method bayes" in refused.stderr
+
+
+def test_wandb_mode_in_the_file_logs_the_trials(econml):
+    parameters = {"lr": {"min": 0.001, "max": 0.1}, "wandb_mode": {"value": "offline"}}
+    file = sweep_file(run_cap=1, parameters=parameters, fixed=["--wandb_project=lectures"])
+    assert econml("sweep", "run", file, "--quiet").code == 0
+    [kept] = Path("wandb").glob("offline-run-*/*.wandb")
+    [opened] = [r.run for r in records(kept) if r.HasField("run")]
+    assert (opened.project, opened.run_group) == ("lectures", "small")
 
 
 def test_more_trials_continue_the_sweep(econml):

@@ -66,7 +66,10 @@ class Recording:
         self._id = run.manifest().get("id", "")
         self._writer = checkpoint.CheckpointWriter(run.checkpoints, setup.config.trainer.keep)
         self._sinks: list[Sink] = [JsonlSink(run), *open_sinks(run, setup.config, done)]
-        self._saved, self._training = time.monotonic(), 0.0
+        # a resumed run goes on counting from where its last checkpoint was
+        before = run.manifest().get("seconds", {}) if done else {}
+        self._saved, self._training = time.monotonic(), float(before.get("seconds_training", 0.0))
+        self._before = float(before.get("seconds_total", 0.0))
         self._losses: list[Any] = []
         # what a solver says is said once; a run that is resumed after it still says so
         self._solution: dict[str, float] = dict(run.manifest().get("solution", {})) if done else {}
@@ -93,6 +96,7 @@ class Recording:
 
     def _save(self, carry: Carry) -> None:
         self._writer.save(carry.done, to_sections(carry, self._id))
+        self.run.update_manifest(seconds=self._times())
         if not self._kept:  # what --force replaces is worth less now
             replacing.drop(self.run.path)
             self._kept = True
@@ -126,9 +130,12 @@ class Recording:
         found = summary(*of, pruned=pruned, interrupted=signal is not None)
         history = history_of(self._losses, next((row["train_loss"] for row in self.run.first_metrics()), None))
         found |= disk.finite({**measures(self._setup, self._program, carry, history), **identified(self._setup)})
-        times = {
-            "seconds_training": round(self._training, 3),
-            "seconds_total": round(time.perf_counter() - self._started, 3),
-        }
         digest = found.pop("state_sha256")  # what nobody reads stands last
-        return {**found, **times, "state_sha256": digest}
+        return {**found, **self._times(), "state_sha256": digest}
+
+    def _times(self) -> dict[str, float]:
+        """Of all sessions of the run."""
+        return {
+            "seconds_training": round(self._training, 3),
+            "seconds_total": round(self._before + time.perf_counter() - self._started, 3),
+        }
