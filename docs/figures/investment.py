@@ -20,7 +20,7 @@ SEEDS = (42, 43, 44)
 SOURCE = {"test_loss": "4.0e-06", "policy_error_mean": "2.3e-03", "slope_error": "", "eigenvalue": "0.8995 (exact)"}
 FIRMS = (128, 1_000, 10_000)
 #: five epochs, with fewer trajectories to test on, so that 10,000 firms fit into minutes
-SHORT: dict[str, Any] = {"num_epochs": 5, "schedule": "cosine", "lr": 3e-3, "trajectories_test": 4, "stop_loss": 0}
+SHORT: dict[str, Any] = {"num_epochs": 5, "schedule": "cosine", "lr": 3e-3, "trajectories_test": 4, "stop_loss": None}
 
 
 def numbers() -> dict[str, Any]:

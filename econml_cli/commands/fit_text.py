@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from econml_cli.output.terminal import number, size
-from econml_cli.runs import health
+from econml_cli.runs import caveats, health
 
 _HEADLINES = {
     "max_epochs": "{model} on {problem}: {epochs:,} epochs in {seconds_training:.1f} s",
@@ -29,6 +29,7 @@ _NOT_LISTED = {
     "n_train",
     "state_sha256",
     "failed",
+    *caveats.KEYS,
 }
 
 
@@ -52,7 +53,9 @@ def as_text(result: Any) -> str:
     if result.stop_reason == "early_stopping" and "best_epoch" in summary:  # the members of an ensemble have one each
         headline += f", best at {summary['best_epoch']:,}"
     done = result.stop_reason in health.ENDED
-    return f"{headline}\n{_aligned(rows)}" + (f"\n\nNext: econml eval {path}" if done else "")
+    told = (*caveats.of_rows(result.run), *caveats.sentences(summary))
+    against = "".join(f"\n\n{sentence}" for sentence in told)
+    return f"{headline}\n{_aligned(rows)}{against}" + (f"\n\nNext: econml eval {path}" if done else "")
 
 
 def _several(summary: Mapping[str, Any]) -> str:

@@ -1,7 +1,8 @@
 """The right-hand side of a formula as the matrix a model reads: learnt on the rows of a fit, applied to any others."""
 
 import itertools
-from dataclasses import dataclass
+from collections.abc import Set
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,13 +22,18 @@ MAX_COLUMNS = 20_000
 @dataclass(frozen=True)
 class Encoding:
     """What encoding rows needs: the levels of each factor of labels {factor: levels}, what transforms learnt, and of
-    each design column its name and the mean and standard deviation that are taken off."""
+    each design column its name and the mean and standard deviation that are taken off.
+
+    `idle` are the columns of which the training rows say nothing, as they are the same in all of them (the dummy of a
+    level that only the test split has): they are 0 in every row, so that no model can read anything into them.
+    """
 
     levels: dict[str, list[str]]
     learnt: Learnt
     names: list[str]
     mean: list[float]
     scale: list[float]
+    idle: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -39,12 +45,14 @@ class Block:
     reduced: dict[str, np.ndarray] | None = None
 
 
-def learn(formula: Formula, frame: "pd.DataFrame", kept: np.ndarray, train: np.ndarray) -> Encoding:
+def learn(
+    formula: Formula, frame: "pd.DataFrame", kept: np.ndarray, train: np.ndarray, constant: bool = True
+) -> Encoding:
     """Learn how to encode rows. `kept` [n] bool: the rows without missing values; `train` [n] bool: some of them.
 
     Levels are those of all rows kept, so that no split has one that another lacks; all else (means and standard
-    deviations, knots, polynomials) is learnt from the training rows alone. A column that is the same in all training
-    rows, such as the dummy of a level that only the test split has, is not scaled.
+    deviations, knots, polynomials) is learnt from the training rows alone. Without a `constant` no means are taken off:
+    a column at 0 stays there.
 
     Raises:
         DataError: a feature is the same in all rows, or cannot be encoded.
@@ -54,19 +62,24 @@ def learn(formula: Formula, frame: "pd.DataFrame", kept: np.ndarray, train: np.n
     for name, node in formula.features.items():
         if (column := columns.of_labels(node, frame)) is not None:
             levels[name] = columns.levels(frame[column][kept], column)
-            constant = len(levels[name]) < 2
+            alike = len(levels[name]) < 2
         else:
             value = transforms.evaluate(node, frame, learnt, train)[kept]
-            constant = bool((value == value[0]).all())
-        if constant:
+            alike = bool((value == value[0]).all())
+        if alike:
             raise DataError(
                 f"Feature '{name}' is the same in all rows used, so nothing can be learnt from it; leave it out."
             )
     names, matrix = _matrix(formula, frame, levels, learnt)
+    for name, largest in zip(names, np.max(np.abs(matrix[kept]), axis=0), strict=True):
+        columns.refuse_large("Feature", name, float(largest))
     rows = matrix[train]
-    sd = rows.std(axis=0)
-    scale = np.where((np.ptp(rows, axis=0) > 0) & (sd > 0), sd, 1.0)  # rounding gives a constant column an sd of 1e-17
-    return Encoding(levels, learnt, names, rows.mean(axis=0).tolist(), scale.tolist())
+    mean = rows.mean(axis=0) if constant else np.zeros(len(names))
+    varies = np.ptp(rows, axis=0) > 0 if constant else np.any(rows, axis=0)
+    sd = np.sqrt(np.mean(np.square(rows - mean), axis=0))
+    scale = np.where(varies & (sd > 0), sd, 1.0)  # rounding gives a constant column an sd of 1e-17
+    idle = [name for name, there in zip(names, varies, strict=True) if not there]
+    return Encoding(levels, learnt, names, mean.tolist(), scale.tolist(), idle)
 
 
 def apply(formula: Formula, encoding: Encoding, frame: "pd.DataFrame") -> np.ndarray:
@@ -76,7 +89,23 @@ def apply(formula: Formula, encoding: Encoding, frame: "pd.DataFrame") -> np.nda
         DataError: a level that the fit did not have, or text where there were numbers.
     """
     _, matrix = _matrix(formula, frame, encoding.levels, encoding.learnt)
-    return (matrix - encoding.mean) / encoding.scale
+    x = (matrix - encoding.mean) / encoding.scale
+    if encoding.idle:
+        x[:, np.isin(encoding.names, encoding.idle)] = 0.0
+    return x
+
+
+def unlike(formula: Formula, encoding: Encoding, frame: "pd.DataFrame") -> dict[str, np.ndarray]:
+    """Which rows have another value of an idle column than all training rows: {column: [n] bool}, where any has."""
+    if not encoding.idle:
+        return {}
+    names, matrix = _matrix(formula, frame, encoding.levels, encoding.learnt)
+    found: dict[str, np.ndarray] = {}
+    for i, name in enumerate(names):
+        if name in encoding.idle:
+            other = matrix[:, i] != encoding.mean[i]
+            found |= {name: other} if other.any() else {}
+    return found
 
 
 def _matrix(
@@ -84,7 +113,13 @@ def _matrix(
 ) -> tuple[list[str], np.ndarray]:
     """Names and values [n, p] of the design columns, before they are standardised."""
     blocks = {name: _block(name, node, frame, levels, learnt) for name, node in formula.features.items()}
-    named = [column for term in formula.terms for column in _products(term, formula.terms, blocks)]
+    present: set[frozenset[str]] = {frozenset(term) for term in formula.terms}
+    named = []
+    spanned = formula.constant
+    for term in formula.terms:
+        named += _products(term, present | ({frozenset()} if spanned else set()), blocks)
+        # all levels of labels sum to a constant: those that come later are coded as if it were there
+        spanned = spanned or all(blocks[name].reduced is not None for name in term)
     return [name for name, _ in named], np.column_stack([values for _, values in named])
 
 
@@ -100,14 +135,13 @@ def _block(name: str, node: Node, frame: "pd.DataFrame", levels: dict[str, list[
 
 
 def _products(
-    term: tuple[str, ...], terms: tuple[tuple[str, ...], ...], blocks: dict[str, Block]
+    term: tuple[str, ...], present: Set[frozenset[str]], blocks: dict[str, Block]
 ) -> list[tuple[str, np.ndarray]]:
     """The columns of one term, the first factor's running fastest.
 
-    R's rule for labels: without their first level if the term without them is in the formula (the constant always is),
-    else with all levels, so that y ~ female:educ gives each of the two a slope.
+    R's rule for labels: without their first level if the term without them is `present` (the empty one is the
+    constant), else with all levels, so that y ~ female:educ gives each of the two a slope, y ~ 0 + female each a mean.
     """
-    present: set[frozenset[str]] = {frozenset(other) for other in terms} | {frozenset()}
     sides = []
     for name in term:
         block = blocks[name]

@@ -22,13 +22,14 @@ MAX_LENGTH, MAX_TERMS, MAX_POWER = 5000, 2000, 9
 class Formula:
     """What is explained by what: names of factors, each with its checked expression in `factors`.
 
-    A term is a product of factors. There is always a constant, in the model's own bias: `- 1` changes nothing. Without
-    a target the features themselves are to be reconstructed.
+    A term is a product of factors. The `constant` is the model's own bias; `- 1` and `0 +` leave it out. Without a
+    target the features themselves are to be reconstructed.
     """
 
     target: str | None
     terms: tuple[tuple[str, ...], ...]
     factors: Mapping[str, Node]
+    constant: bool = True
 
     @property
     def features(self) -> dict[str, Node]:
@@ -62,7 +63,7 @@ def parse(text: str, others: Sequence[str]) -> Formula:
     if skeleton.count("~") != 1 or skeleton.startswith("~"):
         raise _refused(text, "must have one ~ between target and features")
     try:
-        left, right = _algebra(skeleton, list(factors))
+        left, right, constant = _algebra(skeleton, list(factors))
     except ConfigError:
         raise
     except Exception as error:  # its parser raises all sorts
@@ -74,7 +75,7 @@ def parse(text: str, others: Sequence[str]) -> Formula:
     target = left[0][0]
     if any(target in term for term in right):
         raise _refused(text, f"explains '{target}' by itself")
-    return Formula(target, tuple(right), factors)
+    return Formula(target, tuple(right), factors, constant)
 
 
 def _refused(text: str, why: str) -> ConfigError:
@@ -148,8 +149,9 @@ def _check_symbol(text: str, tokens: Sequence[tuple[str, str]], i: int) -> None:
         raise _refused(text, f"holds the operator '{token[:20]}', which is none of ~ + - : * / **")
 
 
-def _algebra(skeleton: str, names: Sequence[str]) -> tuple[list[tuple[str, ...]], list[tuple[str, ...]]]:
-    """Work out the terms left and right of ~ of a skeleton, with the factors' names put back."""
+def _algebra(skeleton: str, names: Sequence[str]) -> tuple[list[tuple[str, ...]], list[tuple[str, ...]], bool]:
+    """Work out the terms left and right of ~ of a skeleton, with the factors' names put back, and whether there is a
+    constant among those on the right."""
     from formulaic.parser import DefaultFormulaParser
 
     parser = DefaultFormulaParser(feature_flags={"twosided"})
@@ -162,7 +164,7 @@ def _algebra(skeleton: str, names: Sequence[str]) -> tuple[list[tuple[str, ...]]
         if any("1" in term and len(term) > 1 for term in exprs):
             raise ConfigError("--formula multiplies by 1; write a product of columns.")
         sides.append([tuple(names[int(expr[1:])] for expr in term) for term in exprs if term != ("1",)])
-    return sides[0], sides[1]
+    return sides[0], sides[1], ("1",) in exprs
 
 
 def _count_terms(node: Any) -> int:

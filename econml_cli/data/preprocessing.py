@@ -39,6 +39,7 @@ class Preprocessing:
 
     `binary` are the columns of the features that hold zeros and ones alone in the rows of the fit; None in a run that
     an older econml wrote. `loss` is the name of a loss that the task of the target does not say; None where it does.
+    `constant` says whether there is one; None in a run that an older econml wrote, which had one in any case.
     """
 
     specification: Specification
@@ -48,6 +49,7 @@ class Preprocessing:
     target: target.TargetEncoding
     binary: list[str] | None = None
     loss: str | None = None
+    constant: bool | None = True
 
     def to_json(self) -> dict[str, Any]:
         """JSON values only; `from_json` gives the same again, to the last digit."""
@@ -55,9 +57,11 @@ class Preprocessing:
             "version": VERSION,
             "specification": dataclasses.asdict(self.specification) | {"features": list(self.specification.features)},
             "missing": self.missing,
-            "features": dataclasses.asdict(self.features),
+            # as an older econml wrote them, where nothing is idle
+            "features": {k: v for k, v in dataclasses.asdict(self.features).items() if k != "idle" or v},
             "target": dataclasses.asdict(self.target),
             "binary": self.binary,
+            **({} if self.constant is None else {"constant": self.constant}),
             **({} if self.loss is None else {"loss": self.loss}),
         }
 
@@ -77,8 +81,9 @@ class Preprocessing:
             raise DataError(f"preprocessing.json is damaged ({error} is amiss); fit again.") from None
         if version != VERSION:
             raise DataError(f"preprocessing.json is of version {version}, this is version {VERSION}; fit again.")
-        formula, binary, loss = specification.formula(), saved.get("binary"), saved.get("loss")
-        return cls(specification, formula, rule, features, aim, binary, loss)
+        constant = saved.get("constant")
+        formula = dataclasses.replace(specification.formula(), constant=constant is not False)
+        return cls(specification, formula, rule, features, aim, saved.get("binary"), saved.get("loss"), constant)
 
     def encode(
         self, frame: "pd.DataFrame", where: str, *, need_target: bool
@@ -129,14 +134,14 @@ def specify(
     aim: str | None,
     features: Sequence[str] | None,
     text: str | None,
-    group: str | None,
+    *apart: str | None,
 ) -> Specification:
-    """Fill in the features that were not named: all columns but the target and the group.
+    """Fill in the features that were not named: all columns but the target and those `apart` (of groups, of time).
 
     Raises:
         DataError: a column is not there, or there is no feature.
     """
-    others = [name for name in frame.columns if name not in (aim, group)]
+    others = [name for name in frame.columns if name not in (aim, *apart)]
     if text is not None:
         return Specification(text, None, tuple(others))
     chosen = tuple(others if features is None else features)
@@ -154,16 +159,20 @@ def learn(
     choose: target.Choose,
     split: Callable[..., dict[str, np.ndarray]],
     group: str | None,
+    constant: bool | None = None,
 ) -> tuple[Preprocessing, target.Loss, dict[str, np.ndarray], np.ndarray]:
     """Learn from the training rows of a table: (preprocessing, the loss that `choose` gives the target, usable
     positions of each split, rows that `encode` keeps when it needs no target [n] bool).
 
-    `split` gives {split: positions}; it is told the rows `kept` once they are known.
+    `split` gives {split: positions}; it is told the rows `kept` once they are known. `constant`: whether there is one;
+    None: as the formula says.
 
     Raises:
         ConfigError: the formula is not admitted. DataError: the table cannot be used; says why.
     """
     read = specification.formula()
+    if constant is not None:
+        read = dataclasses.replace(read, constant=constant)
     left = {} if read.target is None else {read.target: read.factors[read.target]}
     explained = [column for node in left.values() for column in formula.expression.columns(node)]
     columns.require([*read.feature_columns, *explained], frame, where)
@@ -178,14 +187,16 @@ def learn(
     train = _mask(parts["train"], len(frame))
     usable = {name: rows[kept[rows]] for name, rows in parts.items()}
     _check_sizes(parts, usable, where)
-    encoding = design.learn(read, frame, kept, train & kept)
+    encoding = design.learn(read, frame, kept, train & kept, read.constant)
     binary = columns.zeros_and_ones(frame[kept], read.feature_columns)
     if read.target is None:
         loss = choose(None, False)
         aims = target.of_features(loss)
     else:
-        aims, loss = target.learn(read.target, left[read.target], frame, kept, train & kept, choose)
-    return Preprocessing(specification, read, rule, encoding, aims, binary), loss, usable, with_features
+        own = (frame, kept, train & kept, choose, read.constant)
+        aims, loss = target.learn(read.target, left[read.target], *own)
+    found = Preprocessing(specification, read, rule, encoding, aims, binary, constant=read.constant)
+    return found, loss, usable, with_features
 
 
 def _mask(rows: np.ndarray, n: int) -> np.ndarray:

@@ -19,6 +19,7 @@ def split_rows(
     folds: int = 0,
     fold: int = 0,
     kept: np.ndarray | None = None,
+    strata: np.ndarray | None = None,
 ) -> dict[str, np.ndarray]:
     """Part rows 0, ..., n-1 into train, val and test: {split: positions in increasing order}.
 
@@ -35,18 +36,17 @@ def split_rows(
     them. If a fold has none of the rows that are `kept` [n] bool, all folds are drawn from these alone: each fold has
     something to test.
 
+    `strata` [n] are numbers of classes, of which each part has its share, to one row; rows of groups have none.
+
     Raises:
         ConfigError: the fractions leave nothing to train on, or the folds are not possible (see also `check_folds`).
     """
     check_folds(folds, fold)
-    share = 1 / folds if folds else test_fraction
-    if val_fraction + share >= 1:
-        given, remedy = f"--test-fraction {test_fraction:g}", "their sum must be below 1"
-        if folds:
-            given, remedy = f"--folds {folds}", "lower the one, or use more of the others"
-        raise ConfigError(f"--val-fraction {val_fraction:g} and {given} leave no rows to train on; {remedy}.")
+    _check_share(val_fraction, test_fraction, folds)
     units, sizes = _units(n, groups)
     order = np.random.default_rng(seed).permutation(len(sizes))
+    if strata is not None and groups is None:
+        order = _by_class(order, strata) if folds else _interleaved(order, strata)
     tested = _units_that_fill(sizes[order], round(test_fraction * n)) if test_fraction > 0 else 0
     if folds:
         what = "rows" if groups is None else "groups"
@@ -54,16 +54,73 @@ def split_rows(
         if kept is not None and len(np.unique(numbers[np.argsort(order)][units[kept]])) < folds:
             _check_enough(len(np.unique(units[kept])), folds, f"{what} without missing values")
             own = None if groups is None else groups[kept]
-            parts = split_rows(int(kept.sum()), val_fraction, test_fraction, seed, own, folds, fold)
+            classes = None if strata is None else strata[kept]
+            of = (val_fraction, test_fraction, seed, own, folds, fold, None, classes)
+            parts = split_rows(int(kept.sum()), *of)
             return {split: np.flatnonzero(kept)[rows] for split, rows in parts.items()}
         after = (numbers - fold) % folds  # 0: the fold itself, 1: the one after it, ...
         order, tested = order[np.argsort(after, kind="stable")], int(np.count_nonzero(after == 0))
+        if strata is not None and groups is None:  # the folds are in the order of the classes, their rows must not be
+            order[tested:] = _interleaved(order[tested:], strata)
     left = sizes[order[tested:]]
     validated = _units_that_fill(left, round(val_fraction * n)) if val_fraction > 0 else 0
     side = np.full(len(sizes), "train", dtype=object)
     side[order[:tested]] = "test"
     side[order[tested : tested + validated]] = "val"
     return {split: np.flatnonzero(side[units] == split) for split in SPLITS}
+
+
+def split_in_time(time: np.ndarray, val_fraction: float, test_fraction: float) -> dict[str, np.ndarray]:
+    """Part rows by `time` [n]: the latest are for testing, those before them for validation, the earliest for training:
+    {split: positions in increasing order}. Rows of one time are never parted.
+
+    Raises:
+        ConfigError: the fractions leave nothing to train on.
+    """
+    _check_share(val_fraction, test_fraction, 0)
+    _, units = np.unique(time, return_inverse=True)
+    sizes, n = np.bincount(units), len(time)
+    backwards = sizes[::-1]
+    tested = _units_that_fill(backwards, round(test_fraction * n)) if test_fraction > 0 else 0
+    left = backwards[tested:]
+    validated = _units_that_fill(left, round(val_fraction * n)) if val_fraction > 0 else 0
+    if tested + validated >= len(sizes):
+        raise ConfigError("--time has too few different values for its splits; lower --val-fraction, --test-fraction.")
+    since = len(sizes) - 1 - units  # 0: the latest
+    side = np.where(since < tested, "test", np.where(since < tested + validated, "val", "train"))
+    return {split: np.flatnonzero(side == split) for split in SPLITS}
+
+
+def autocorrelation(values: np.ndarray) -> float:
+    """The first autocorrelation of values [n] in the order of the file; 0 of fewer than three, or of a constant."""
+    centred = np.asarray(values, np.float64) - np.mean(values)
+    total = float(centred @ centred)
+    return float(centred[1:] @ centred[:-1]) / total if len(centred) > 2 and total > 0 else 0.0
+
+
+def _check_share(val_fraction: float, test_fraction: float, folds: int) -> None:
+    if val_fraction + (1 / folds if folds else test_fraction) < 1:
+        return
+    given, remedy = f"--test-fraction {test_fraction:g}", "their sum must be below 1"
+    if folds:
+        given, remedy = f"--folds {folds}", "lower the one, or use more of the others"
+    raise ConfigError(f"--val-fraction {val_fraction:g} and {given} leave no rows to train on; {remedy}.")
+
+
+def _by_class(order: np.ndarray, strata: np.ndarray) -> np.ndarray:
+    """The rows of an order class by class: dealt to folds in turn, each class is spread over all of them."""
+    return order[np.argsort(strata[order], kind="stable")]
+
+
+def _interleaved(order: np.ndarray, strata: np.ndarray) -> np.ndarray:
+    """The rows of an order so that any first of them hold each class in its share, to about one row."""
+    classes = strata[order]
+    _, number, count = np.unique(classes, return_inverse=True, return_counts=True)
+    rank = np.empty(len(order))
+    for i in range(len(count)):
+        own = np.flatnonzero(number == i)
+        rank[own] = (np.arange(len(own)) + 0.5) / len(own)
+    return order[np.argsort(rank, kind="stable")]
 
 
 def check_folds(folds: int, fold: int) -> None:

@@ -60,12 +60,19 @@ def of_features(loss: Loss) -> TargetEncoding:
 
 
 def learn(
-    name: str, node: Node, frame: "pd.DataFrame", kept: np.ndarray, train: np.ndarray, choose: Choose
+    name: str,
+    node: Node,
+    frame: "pd.DataFrame",
+    kept: np.ndarray,
+    train: np.ndarray,
+    choose: Choose,
+    constant: bool = True,
 ) -> tuple[TargetEncoding, Loss]:
     """Learn how to encode the target `name`, for the loss that `choose` gives it. `kept`, `train` [n] bool as in
     `design.learn`.
 
-    Classes are those of all rows kept; mean and standard deviation are those of the training rows.
+    Classes are those of all rows kept; mean and standard deviation are those of the training rows. Without a `constant`
+    no mean is taken off.
 
     Raises:
         DataError: one value only, also in the training rows; or the target does not fit the loss.
@@ -84,11 +91,12 @@ def learn(
         return TargetEncoding(loss.task, _classes(name, column[kept], column[train]), 0.0, 1.0, learnt), loss
     numbers = columns.as_numbers(column, name)
     _check_admitted(loss, numbers[kept], name)
+    columns.refuse_large("Target", name, float(np.max(np.abs(numbers[kept]))))
     values = numbers[train]
     if np.ptp(values) == 0:
         raise DataError(f"Target '{name}' is the same in all training rows; try another --split-seed.")
     mean, scale = (float(values.mean()), float(values.std())) if loss.standardises else (0.0, 1.0)
-    return TargetEncoding(loss.task, None, mean, scale, learnt), loss
+    return TargetEncoding(loss.task, None, mean if constant else 0.0, scale, learnt), loss
 
 
 def _check_admitted(loss: Loss, values: np.ndarray, name: str) -> None:
@@ -136,6 +144,6 @@ def _classes(name: str, column: "pd.Series", train: "pd.Series") -> list[Any]:
 def _plain(value: Any) -> Any:
     """A class as JSON can hold it: True, 1, 1.5 or its text."""
     value = value.item() if isinstance(value, np.generic) else value
-    if isinstance(value, float) and value.is_integer():
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
         return int(value)
     return value if isinstance(value, bool | int | float) else columns.level_name(value)

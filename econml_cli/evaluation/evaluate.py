@@ -12,8 +12,9 @@ from econml_cli.evaluation import bootstrap as boot
 from econml_cli.evaluation import counterfactual as changing
 from econml_cli.evaluation import ensemble
 from econml_cli.evaluation.accuracy import Paths, den_haan_marcet
+from econml_cli.evaluation.coefficients import coefficients
 from econml_cli.evaluation.estimate import Estimate, Estimates, Quantity
-from econml_cli.evaluation.evaluation import REPORTED, Evaluation
+from econml_cli.evaluation.evaluation import CONVERGENCE, REPORTED, Evaluation
 from econml_cli.evaluation.opened import Members, OpenedRun, open_run
 from econml_cli.evaluation.risk.population import population_risk
 from econml_cli.evaluation.samples import Samples, Scored, scorer, size
@@ -21,7 +22,7 @@ from econml_cli.evaluation.standard_errors import groups_of, unspread
 from econml_cli.problems import losses, metrics
 from econml_cli.problems import registry as problems
 from econml_cli.problems.economies.verdicts import judge
-from econml_cli.runs import health
+from econml_cli.runs import caveats, health
 from econml_cli.runs.directory import Run
 from econml_cli.training.precision import to_device
 from econml_cli.training.run.summary import words_over_members
@@ -39,6 +40,7 @@ def evaluate(
     missing: str | None = None,
     changes: Mapping[str, Any] | None = None,
     paths: Paths | None = None,
+    vcov: str | None = None,
 ) -> Evaluation:
     """Evaluate a run on its own splits, on a new file, or on its problem with other parameters.
 
@@ -49,6 +51,8 @@ def evaluate(
         draw_seed, bootstrap_seed: their seeds. bootstrap: replications of the 95 % intervals; 0: no intervals.
         step: the epoch of the checkpoint (default: the best weights where early stopping kept some, else the newest).
         changes: options of the problem (simulated ones only) in place of those of the fit, by name.
+        vcov: the standard errors of a linear model's coefficients: "iid", "HC1", "HC3" or "cluster" (default: "cluster"
+            where the fit has groups, else "iid").
         paths: the paths of den Haan and Marcet's test (economic models that have `realised`); None: no test.
 
     Raises:
@@ -75,18 +79,19 @@ def evaluate(
             test = den_haan_marcet(samples.problem, members.models[0], config.problem, paths)
             estimates |= {Quantity(None, name): Estimate(value) for name, value in test.numbers().items()}
             samples = dataclasses.replace(samples, notes=(*samples.notes, test.said()))
-        coefficients = _coefficients(config, samples.problem, members.models[0]) if members.total == 1 else None
+        found = coefficients(opened, samples.problem, members.models[0], vcov) if members.total == 1 else None
     status = health.status(opened, members.lost)
     return Evaluation(
         run=run.name, path=str(run.path), model=config.model, problem=config.problem,
         task=losses.of(samples.problem).task,
         status=status, epoch=members.epoch, reported=reported,
         n=_sizes(samples),
-        measured=_losses_first(estimates), verdicts=verdicts, coefficients=coefficients,
+        measured=_losses_first(estimates), verdicts=verdicts, linear=found,
         bootstrap=bootstrap, bootstrap_seed=bootstrap_seed,
         notes=_notes(opened, members, reported, samples),
         changed=_changed(opened),
         members=members.total, diverged=members.diverged, member=run.member,
+        convergence={name: value for name, value in opened.summary().items() if name in CONVERGENCE},
     )  # fmt: skip
 
 
@@ -149,17 +154,6 @@ def _losses_first(estimates: Estimates) -> Estimates:
     return dict(sorted(estimates.items(), key=lambda item: not item[0].is_loss))
 
 
-def _coefficients(config: FitConfig, problem: Any, model: Any) -> dict[str, Any] | None:
-    """The coefficients of a linear model in the units of the data file; None for other models and problems."""
-    if config.model != "linear" or not hasattr(problem, "unstandardise"):
-        return None
-    kernel = np.asarray(model.linear.kernel[...], np.float64)
-    bias = np.zeros(kernel.shape[1]) if model.linear.bias is None else np.asarray(model.linear.bias[...], np.float64)
-    if kernel.shape[1] > 1:
-        return None
-    return {name: float(value) for name, value in problem.unstandardise(kernel[:, 0], bias[0]).items()}
-
-
 def _notes(run: Run, members: Members, reported: str, samples: Samples) -> tuple[str, ...]:
     notes = [*samples.notes, *health.of_weights(run, members.lost, members.epoch)]
     if members.diverged:
@@ -167,7 +161,7 @@ def _notes(run: Run, members: Members, reported: str, samples: Samples) -> tuple
     if reported == "train":
         notes.append(f"{run.name} has no test split: intervals and errors are those of the training split.")
     notes += unspread(run.name, samples.problem, reported, size(samples.parts[reported]))
-    return tuple(notes)
+    return (*notes, *caveats.of_rows(run, samples.frame), *caveats.sentences(run.summary()))
 
 
 def evaluate_all(several: Sequence[Run], **options: Any) -> tuple[list[Evaluation], list[EconmlError]]:

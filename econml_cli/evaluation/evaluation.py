@@ -1,11 +1,13 @@
 """What a run is worth: losses, metrics with intervals, errors against the truth; as tables and as JSON."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from econml_cli.errors import plural
 from econml_cli.evaluation.answer import Answer
+from econml_cli.evaluation.coefficients import Coefficients
 from econml_cli.evaluation.estimate import Estimate, Estimates, Quantity
 from econml_cli.output import html
 from econml_cli.output.tables import Grid, cell, flat, interval
@@ -17,6 +19,12 @@ REPORTED = ("data", "test", "train")
 SPLITS = ("train", "val", "test", "data")
 #: what the names of verdicts on an economic model begin with, in summary.json and in JSON output
 VERDICT = "verdict_"
+#: what summary.json says of how far a trained fit is from its end
+CONVERGENCE = ("gradient_norm", "loss_fall", "solution_distance", "not_converged")
+#: in place of a coefficient that is no estimate
+UNKNOWN = "not identified"
+#: mappings of coefficients in JSON, and what begins the names of their columns in CSV
+_BY_NAME = {"coefficients": "coef", "standard_errors": "se"}
 
 
 @dataclass(frozen=True)
@@ -27,8 +35,9 @@ class Evaluation(Answer):
     theta_error; those of the split `reported` (the test split; new data; the training split where there is no other)
     have intervals. Losses are in reported units, as in metrics.jsonl; rmse and mae in the target's own units.
     `verdicts` are those on an economic model: verdict_loss, verdict_truth, verdict_stability ("passed" or "FAILED"),
-    and what `failed`, in words. `coefficients` are those of a linear model in the units of the data file. `changed` are
-    the options of the problem that are other than in the fit.
+    and what `failed`, in words. `linear` has the coefficients of a linear model in the units of the data file, with
+    their standard errors. `changed` are the options of the problem that are other than in the fit. `convergence` says
+    how far a trained fit is from its end, as summary.json does.
 
     Of an ensemble of several `members` each estimate is the mean over those that have not `diverged`, with their
     standard deviation, lowest and highest; `averaged_test_rmse` and its like are of their averaged prediction, and a
@@ -46,7 +55,7 @@ class Evaluation(Answer):
     n: dict[str, int]
     measured: Estimates
     verdicts: dict[str, str]
-    coefficients: dict[str, Any] | None
+    linear: Coefficients | None
     bootstrap: int
     bootstrap_seed: int
     notes: tuple[str, ...]
@@ -54,6 +63,12 @@ class Evaluation(Answer):
     members: int = 1
     diverged: int = 0
     member: int | None = None
+    convergence: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def coefficients(self) -> dict[str, float] | None:
+        """The coefficients by name, NaN where there is no estimate; None of a model that has none."""
+        return None if self.linear is None else self.linear.values
 
     @property
     def estimates(self) -> dict[str, Estimate]:
@@ -72,11 +87,12 @@ class Evaluation(Answer):
         return [*(_across(self) if self.members > 1 else _single(self)), *_verdicts(self), *_coefficients(self)]
 
     def rows(self) -> list[dict[str, Any]]:
-        """One row: test_loss, test_loss_low, test_loss_high, ...; coefficients as coef_NAME."""
+        """One row: test_loss, test_loss_low, test_loss_high, ...; coefficients as coef_NAME, their standard errors as
+        se_NAME."""
         row: dict[str, Any] = {}
         for key, value in self.to_dict().items():
-            if key == "coefficients":
-                row |= {f"coef_{name}": coefficient for name, coefficient in value.items()}
+            if key in _BY_NAME:
+                row |= {f"{_BY_NAME[key]}_{name}": number for name, number in value.items()}
             elif key != "notes":
                 row |= flat({key: value})
         return [row]
@@ -94,8 +110,11 @@ class Evaluation(Answer):
         found |= {f"n_{split}": n for split, n in self.n.items()}
         found |= {name: estimate.to_json() for name, estimate in self.estimates.items()}
         found |= self.verdicts
-        if self.coefficients is not None:
-            found["coefficients"] = self.coefficients
+        found |= self.convergence
+        if self.linear is not None:
+            found["coefficients"] = self.linear.values
+            if self.linear.errors:
+                found |= {"standard_errors": self.linear.errors, "vcov": self.linear.vcov}
         found |= {"bootstrap": self.bootstrap, "bootstrap_seed": self.bootstrap_seed, "notes": list(self.notes)}
         return disk.finite(found)
 
@@ -156,10 +175,25 @@ def _verdicts(e: Evaluation) -> list[Grid]:
 
 
 def _coefficients(e: Evaluation) -> list[Grid]:
-    if not e.coefficients:
+    of = e.linear
+    if of is None or not of.values:
         return []
-    rows = tuple((name, cell(value)) for name, value in e.coefficients.items())
-    return [Grid(("", ""), rows, "Coefficients, in the units of the data")]
+    title = "Coefficients, in the units of the data"
+    if not of.converged or not of.errors:
+        rows = tuple((name, UNKNOWN if math.isnan(value) else cell(value)) for name, value in of.values.items())
+        if not of.converged:
+            return [Grid(("", "where it stopped"), rows, "Not converged: no estimates, in the units of the data")]
+        return [Grid(("", ""), rows, f"{title} ({of.why})" if of.why else title)]
+    headers = ("", "coefficient", f"s.e. ({of.vcov})", "z" if of.freedom is None else "t", "p")
+    return [Grid(headers, tuple(_coefficient(of, name) for name in of.values), title)]
+
+
+def _coefficient(of: Coefficients, name: str) -> tuple[str, ...]:
+    """A line of the table: the coefficient, its standard error, t or z, and p."""
+    if math.isnan(of.values[name]):
+        return (name, UNKNOWN, "", "", "")
+    told = (of.values[name], of.errors[name], of.statistic(name), of.p_value(name))
+    return (name, *("" if math.isnan(x) else cell(x) for x in told))
 
 
 def _words(name: str) -> str:

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from econml_cli.config.fit_config import FitConfig
-from econml_cli.errors import ConfigError, DataError
+from econml_cli.errors import ConfigError, DataError, plural
 from econml_cli.evaluation import prediction_intervals as intervals
 from econml_cli.evaluation.opened import Members, OpenedRun, open_run
 from econml_cli.evaluation.prediction_intervals import LEVEL, Asked, Spread, across, calibrate
 from econml_cli.evaluation.samples import computed, predicted
 from econml_cli.problems import losses
+from econml_cli.problems.tabular import Tabular
 from econml_cli.problems.targets import names_of
 from econml_cli.runs import health
 from econml_cli.runs.directory import Run
@@ -69,7 +70,22 @@ def predict(
     with open_run(run, step=step, data=path, missing=missing) as opened:
         samples = opened.samples(need_target=False)
         added = _adds(opened, samples.problem, embed, asked, say)(samples.parts["data"].x)
+        added |= _unlike(samples.problem, samples.frame, say)
     return _beside(samples.frame, added, path)
+
+
+def _unlike(problem: Any, frame: "pd.DataFrame", say: Say) -> dict[str, np.ndarray]:
+    """A column `no_information` where rows have what no training row had: the design columns that their prediction
+    leaves out, "" for none. No column in a run whose training rows vary in all of them."""
+    if not isinstance(problem, Tabular) or not problem.features.idle:
+        return {}
+    names = np.full(len(frame), "", dtype=object)
+    for name, rows in problem.unlike_training(frame).items():
+        names[rows] = [f"{before}, {name}" if before else name for before in names[rows]]
+    if count := int(np.count_nonzero(names != "")):
+        verb = "have" if count > 1 else "has"
+        say(f"{plural(count, 'row')} {verb} what no training row had, which the prediction leaves out (no_information)")
+    return {"no_information": names}
 
 
 def _adds(

@@ -14,6 +14,7 @@ from econml_cli.errors import ConfigError, DataError, RunError
 from econml_cli.problems import losses
 from econml_cli.problems import registry as problems
 from econml_cli.problems.base import Batch
+from econml_cli.problems.tabular import Tabular
 from econml_cli.runs.directory import Run
 from econml_cli.training.precision import to_device
 from econml_cli.training.run.provenance import same_data, with_own_file
@@ -128,13 +129,17 @@ def scorer(problem: Any, model: Any, dtype: str) -> Callable[..., Scored]:
     Splits of one size, and models of one shape, share one compiled program. Call both inside `precision(...)`.
     """
     graphdef, own = nnx.split(model)
-    compares = losses.of(problem).observed
+    compares, own_units = losses.of(problem).observed, isinstance(problem, Tabular)
 
     @jax.jit
     def measure(state: Any, part: Batch) -> tuple[Any, ...]:
         model = nnx.merge(graphdef, state)
-        loss = problem.loss(model, part) * problem.loss_scale
-        return (loss, problem.predict(model, part.x), problem.observed(part)) if compares else (loss,)
+        loss = problem.loss(model, part)
+        if not compares:
+            return (loss,)
+        if own_units:
+            return loss, problem.standardised(model, part.x), part.y
+        return loss, problem.predict(model, part.x), problem.observed(part)
 
     def score(batch: Batch, another: Any = None) -> Scored:
         state = own if another is None else nnx.state(another)
@@ -142,13 +147,18 @@ def scorer(problem: Any, model: Any, dtype: str) -> Callable[..., Scored]:
         columns = [np.concatenate(column) for column in zip(*found, strict=True)]
         w = None if batch.w is None else np.asarray(batch.w)
         yhat, y = columns[1:] if compares else (None, None)
-        return Scored(columns[0], yhat, y, w)
+        if own_units and compares:  # in float64: float32 has no digits left for deviations from a large mean
+            yhat, y = problem.own_units(yhat), problem.own_units(y)
+        return Scored(columns[0] * problem.loss_scale, yhat, y, w)
 
     return score
 
 
 def predicted(problem: Any, model: Any, x: Any, dtype: str) -> np.ndarray:
-    """`problem.predict` at x [n, ...], computed in blocks, on the host. Call it inside `precision(...)`."""
+    """`problem.predict` at x [n, ...], computed in blocks, on the host; of a table in float64 from the standardised
+    prediction on. Call it inside `precision(...)`."""
+    if isinstance(problem, Tabular):
+        return problem.own_units(computed(problem.standardised, model, x, dtype))
     return computed(problem.predict, model, x, dtype)
 
 

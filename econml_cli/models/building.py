@@ -20,12 +20,14 @@ class Shapes:
     Attributes:
         din, dout: numbers of inputs and outputs. n: observations in the training sample.
         shape: of one observation of x: (din,), or (set, features) for a set of vectors.
+        origin: whether the problem has f(0) = 0, in the units that the model reads: no constant.
     """
 
     din: int
     dout: int
     n: int = 1
     shape: tuple[int, ...] = ()
+    origin: bool = False
 
     def observation(self) -> tuple[int, ...]:
         """The shape of one observation."""
@@ -62,7 +64,7 @@ def build(recipe: Recipe, shapes: Shapes, rngs: nnx.Rngs) -> Any:
     if "constant" in accepted(feature_map):
         values["constant"] = False  # h has its own
     phi = _construct(feature_map, name, values, shapes, dtype, rngs)
-    represented = Shapes(phi.dout, shapes.dout, shapes.n)
+    represented = Shapes(phi.dout, shapes.dout, shapes.n, origin=shapes.origin)
     return _cast(Composed(phi, _construct(cls, recipe.model, vars(recipe.options), represented, dtype, rngs)), dtype)
 
 
@@ -70,6 +72,8 @@ def _construct(cls: Any, name: str, options: dict[str, Any], shapes: Shapes, dty
     """Call a constructor with its options and those of the other arguments that it names."""
     given: dict[str, Any] = {"din": shapes.din, "dout": shapes.dout, "rngs": rngs, "param_dtype": dtype}
     given |= {"n": shapes.n, "shape": shapes.observation()}
+    if "origin" not in options:
+        given["origin"] = shapes.origin
     named = {key: value for key, value in given.items() if key in accepted(cls)}
     try:
         with own_modules.telling(f"Model {name} cannot be made"):

@@ -3,6 +3,8 @@
 from typing import Any
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 
 
@@ -32,10 +34,20 @@ class Composed(nnx.Module):
             if hasattr(part, "adapt"):
                 part.adapt(given())
 
-    def solve(self, x: jax.Array, y: jax.Array) -> dict[str, float]:
+    def design(self, x: Any) -> np.ndarray:
+        """The design of h at the representation of x [n, ...], in float64 where phi can be."""
+        return self.h.design(self._represented(x))
+
+    def assign(self, w: np.ndarray) -> None:
+        """The weights of the columns of `design` to those of h."""
+        self.h.assign(w)
+
+    def solve(self, x: Any, y: Any) -> dict[str, Any]:
         """The exact solution of h on the represented sample, which is represented in float64 where phi can be."""
-        z = self.phi.design(x) if hasattr(self.phi, "design") else self.phi(x)
-        return self.h.solve(z, y)
+        return self.h.solve(self._represented(x), y)
+
+    def _represented(self, x: Any) -> Any:
+        return self.phi.design(x) if hasattr(self.phi, "design") else self.phi(jnp.asarray(x))
 
     def embed(self, x: jax.Array) -> jax.Array:
         """The representation phi(x), [n, k]."""

@@ -96,13 +96,13 @@ class KernelRegression(nnx.Module):
         if self.from_data:
             self.length_scale[...] = jnp.asarray(median_distance(x), self.length_scale[...].dtype)
 
-    def solve(self, x: Any, y: Any) -> dict[str, float]:
+    def solve(self, x: Any, y: Any) -> dict[str, Any]:
         """Set alpha and b to the exact solution on y [n, dout] at the inputs x that `adapt` kept.
 
         Returns:
             Of K + ridge I: `condition_number` (in the 1-norm, as Cholesky's factor gives it; that of the eigenvalues
-            where it is singular in float64) and `rank`. `rounding_error`: of alpha in the model's precision.
-            `length_scale`: the one used.
+            where it is singular in float64) and `rank`. `length_scale`: the one used. `fitted`: the exact solution at
+            the inputs, float64 [n, dout].
 
         Raises:
             ValueError: y has values that are not finite, or alpha cannot be kept in the model's precision.
@@ -117,9 +117,10 @@ class KernelRegression(nnx.Module):
         gram = KERNELS[self.kernel](cdist(inputs / scale, inputs / scale, "sqeuclidean"), np)
         gram[np.diag_indices_from(gram)] += ridge
         exact, report = solve_symmetric(gram, y)
-        alpha, rounding = rounded(gram, exact, y, self.alpha[...].dtype)
+        alpha, _ = rounded(gram, exact, y, self.alpha[...].dtype)
         self.alpha[...] = jnp.asarray(alpha)
-        return {**report, "rounding_error": rounding, "length_scale": float(scale)}
+        fitted = (gram - ridge * np.eye(len(gram))) @ exact + (np.asarray(self.bias[...]) if self.has_bias else 0.0)
+        return {**report, "length_scale": float(scale), "fitted": fitted}
 
     def _weighted(self, x: jax.Array) -> jax.Array:
         return jnp.matmul(self._gram(x), self.alpha[...], precision=Precision.HIGHEST)

@@ -31,26 +31,37 @@ def weights(features: int, dout: int, *, param_dtype: Any, rngs: nnx.Rngs) -> nn
     )
 
 
-def solve_layer(layer: nnx.Linear, z: np.ndarray, y: Any, ridge: float = 0.0) -> dict[str, float]:
+def with_constant(z: np.ndarray) -> np.ndarray:
+    """z [n, k] and a column of ones at its end."""
+    return np.column_stack([z, np.ones(len(z))])
+
+
+def assign(layer: nnx.Linear, w: np.ndarray) -> None:
+    """Set a layer to the weights w [k, dout] of its inputs and, last, of the constant, where it has a bias."""
+    if layer.bias is not None:
+        layer.bias[...] = jnp.asarray(w[-1], layer.bias[...].dtype)
+        w = w[:-1]
+    layer.kernel[...] = jnp.asarray(w, layer.kernel[...].dtype)
+
+
+def solve_layer(layer: nnx.Linear, z: np.ndarray, y: Any, ridge: float = 0.0) -> dict[str, Any]:
     """Set a layer to the least-squares fit of y [n, dout] on z [n, k] (and a constant, where it has a bias).
 
     Returns:
-        What `least_squares` reports, and the `rounding_error` of `rounded`.
+        What `least_squares` reports, and `fitted`, the exact solution at z, float64 [n, dout], with which what the
+        model computes there in its own precision can be compared.
 
     Raises:
         ValueError: z or y has values that are not finite, or the weights cannot be kept in the layer's precision.
     """
     z = np.asarray(z, np.float64)
     if layer.bias is not None:
-        z = np.column_stack([z, np.ones(len(z))])
+        z = with_constant(z)
     y = np.asarray(y, np.float64)
     exact, report = least_squares(z, y, ridge)
-    w, rounding = rounded(z, exact, y, layer.kernel[...].dtype)
-    if layer.bias is not None:
-        layer.bias[...] = jnp.asarray(w[-1])
-        w = w[:-1]
-    layer.kernel[...] = jnp.asarray(w)
-    return {**report, "rounding_error": rounding}
+    rounded(z, exact, y, layer.kernel[...].dtype)
+    assign(layer, exact)
+    return {**report, "fitted": z @ exact}
 
 
 def rounded(design: np.ndarray, w: np.ndarray, y: np.ndarray, dtype: Any) -> tuple[np.ndarray, float]:

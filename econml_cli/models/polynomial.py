@@ -122,12 +122,11 @@ class Polynomial(nnx.Module):
         """Learn the domain from the training inputs x [n, ...], unless it was given."""
         self.phi.adapt(x)
 
-    def solve(self, x: Any, y: Any) -> dict[str, float]:
+    def solve(self, x: Any, y: Any) -> dict[str, Any]:
         """Set W to the least-squares fit of y [n, dout] on phi(x), x [n, ...].
 
         Returns:
-            `condition_number`, `rank` and `columns` of the design phi(x), and the `rounding_error`, as in
-            `least_squares.rounded`, which raises ValueError where it is too large.
+            `condition_number`, `rank` and `columns` of the design phi(x), and `fitted`, as `least_squares.solve_layer`.
         """
         return solve_layer(self.W, self.phi.design(x), y)
 

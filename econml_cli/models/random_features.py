@@ -91,12 +91,12 @@ class RandomFeatureModel(nnx.Module):
         """The representation z = phi(x) of x [n, ...], [n, p]."""
         return self.phi(x)
 
-    def solve(self, x: Any, y: Any) -> dict[str, float]:
+    def solve(self, x: Any, y: Any) -> dict[str, Any]:
         """Set W to the exact solution on x [n, ...] and y [n, dout].
 
         Returns:
-            `condition_number`, `rank` and `columns` of the design phi(x), without the ridge, and the `rounding_error`,
-            as in `least_squares.rounded`, which raises ValueError where it is too large.
+            `condition_number`, `rank` and `columns` of the design phi(x), without the ridge, and `fitted`, as
+            `least_squares.solve_layer`.
         """
         return solve_layer(self.W, self.phi.design(x), y, float(self.ridge[...]))
 

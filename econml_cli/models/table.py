@@ -21,7 +21,11 @@ class LinearOptions:
     """f(x) = W'x + b."""
 
     bias: bool = option(True, "add an intercept b")
-    solver: Solver = option("gradient", "trained by gradient, or ordinary least squares (lstsq)")
+    solver: Literal["gradient", "exact", "lstsq"] = option(
+        "gradient",
+        "trained by gradient; exact: least squares, or Newton's method where the loss is convex (the default on a "
+        "table, unless an option of training is given); lstsq: least squares alone",
+    )
     init: Init = option("lecun_normal", INIT)
 
 

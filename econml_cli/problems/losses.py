@@ -42,6 +42,8 @@ class Loss:
         target: the kind of target that it takes.
         inverse_link: output [n, dout] -> prediction [n, dout]; probabilities where the target is classes.
         least_squares: whether it is the mean square of output - y over outputs, so that least squares minimises it.
+        convex: whether it is convex and twice differentiable in the output, so that Newton's method minimises it for a
+            model that is linear in its parameters.
         power: a mean loss of the standardised target times (standard deviation)^power is reported.
         standardises: whether a number is standardised by its mean and standard deviation in the training rows; not
             where the loss needs y as it is (counts).
@@ -59,6 +61,7 @@ class Loss:
     target: Target = NUMBER
     inverse_link: Callable[[Any], Any] = _as_it_is
     least_squares: bool = False
+    convex: bool = False
     power: float = 0
     standardises: bool = True
     admits: Callable[[Any, str], str | None] = _any_numbers
@@ -76,6 +79,11 @@ class Loss:
     def called(self) -> str:
         """What it is called in a sentence."""
         return self.words or own_code.label(self.name)
+
+    @property
+    def solvable(self) -> bool:
+        """Whether a model that is linear in its parameters can be solved for it, not trained."""
+        return self.least_squares or self.convex
 
     @property
     def observed(self) -> bool:
@@ -143,10 +151,11 @@ _TABLE = (
     Loss(
         "binary", binary_cross_entropy, TWO_CLASSES, _sigmoid,
         words="cross-entropy", admits=_two_values, metrics=("binary",), shown=("accuracy", "auc"), classical="logit",
+        convex=True,
     ),
     Loss(
         "multiclass", cross_entropy, CLASSES, _softmax,
-        words="cross-entropy", metrics=("multiclass",), shown=("accuracy", "auc"),
+        words="cross-entropy", metrics=("multiclass",), shown=("accuracy", "auc"), convex=True,
     ),
     Loss(
         "reconstruction", squared_error, FEATURES,

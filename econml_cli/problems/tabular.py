@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from econml_cli.data.read import Table, read_table
-from econml_cli.errors import ConfigError
+from econml_cli.errors import ConfigError, DataError
 from econml_cli.options.fields import option
 from econml_cli.problems import losses
 from econml_cli.problems.lazily import base, jax, jnp, np
 from econml_cli.problems.losses import Loss
 
 if TYPE_CHECKING:
+    import pandas as pd
+
+    from econml_cli.data.design import Encoding
+    from econml_cli.data.formula import Formula
     from econml_cli.data.preprocessing import Preprocessing
     from econml_cli.data.target import Choose
     from econml_cli.problems.base import Batch, Split, Task
@@ -37,11 +42,18 @@ class TabularOptions:
         table=tuple(losses.LOSSES),
         group=losses.GROUP,
     )
+    constant: bool | None = option(
+        None, "a constant term (default: unless the formula has - 1 or 0 +, or model linear --no-bias)"
+    )
     missing: Literal["error", "drop"] = option("error", "what rows with missing values get")
     val_fraction: float = option(0.2, "share of rows in the validation split", ge=0, lt=1)
     test_fraction: float = option(0.2, "share of rows in the test split", ge=0, lt=1)
     split_seed: int = option(0, "seed of the split", ge=0, lt=2**32, traced=True)
     group: str | None = option(None, "column whose values never stand on two sides of the split", metavar="COLUMN")
+    time: str | None = option(
+        None, "column of time: the latest rows are for testing, those before for validation", metavar="COLUMN"
+    )
+    stratify: bool | None = option(None, "spread classes evenly over splits and folds (default: of classes, yes)")
     folds: int = option(0, "cross-validate: test on this many folds in place of --test-fraction; 0: one split", ge=0)
     fold: int = option(0, "fit this fold alone, 1 to --folds; 0: all of them", ge=0, traced=True)
 
@@ -55,7 +67,9 @@ class Tabular:
     reported in the target's own units; of `log(wage) ~ ...` that unit is log(wage).
 
     In a formula, `lag(x)` is x of the row before, in the order of the file and before it is split; the rows it reaches
-    beyond the table are missing. The constant is the model's bias, so `- 1` changes nothing.
+    beyond the table are missing. The constant is the model's bias. Without one (`- 1`, `0 +`, `--no-bias`) no means are
+    taken off, labels have all their levels, and a linear model is a regression through the origin; another model goes
+    on having biases of its own.
 
     The arguments are those of `TabularOptions`; a cross-validation makes one problem a fold. `file_rows` gives the rows
     of the file that each split has, `split_rows` their positions among the rows that `encode` keeps when it needs no
@@ -68,6 +82,8 @@ class Tabular:
     """
 
     simulated: ClassVar[bool] = False
+    #: of a model that is linear in its parameters
+    recipe: ClassVar[dict[str, Any]] = {"solver": "exact"}
     loss = losses.loss
     file_rows: dict[str, np.ndarray]
     split_rows: dict[str, np.ndarray]
@@ -88,12 +104,20 @@ class Tabular:
         table = read_table(p.data)
         if p.group is not None:
             columns.require([p.group], table.frame, p.data)
-        specification = preprocessing.specify(table.frame, p.data, p.target, p.features, p.formula, p.group)
-        specification.formula()  # a formula that is not admitted is an error before anything of the data is
-        groups = None if p.group is None else table.frame[p.group]
-        n, seed = len(table.frame), p.split_seed
-        split = partial(splits.split_rows, n, p.val_fraction, p.test_fraction, seed, groups, p.folds, p.fold)
-        found = preprocessing.learn(table.frame, p.data, specification, p.missing, _chosen(row), split, p.group)
+        if p.time is not None:
+            columns.require([p.time], table.frame, p.data)
+        specification = preprocessing.specify(table.frame, p.data, p.target, p.features, p.formula, p.group, p.time)
+        read = specification.formula()  # a formula that is not admitted is an error before anything of the data is
+        found = preprocessing.learn(
+            table.frame,
+            p.data,
+            specification,
+            p.missing,
+            _chosen(row),
+            _splits(p, table, read, row),
+            p.group,
+            p.constant,
+        )
         learnt, chosen, usable, kept = found
         assert isinstance(chosen, Loss)
         self._set(dataclasses.replace(learnt, loss=losses.beside_task(chosen)), chosen)
@@ -107,10 +131,14 @@ class Tabular:
             codes = table.frame[p.group].astype("category").cat.codes.to_numpy()
             self.groups = {split: codes[rows] for split, rows in usable.items()}
         self._about = _about(table, usable)
+        if p.time is None and p.group is None:
+            self.autocorrelation = _autocorrelation(y, usable, chosen)
 
     def _set(self, preprocessing: Preprocessing, row: Loss) -> None:
         self._preprocessing = preprocessing
+        self.constant = preprocessing.formula.constant
         self.loss_row = row
+        self.autocorrelation: float | None = None
         aim = preprocessing.target
         self.task: Task | None = row.task
         self.classes = aim.classes
@@ -123,22 +151,44 @@ class Tabular:
         """x [n, din] float64 and y (see `Batch`), standardised, in the order of the file; None for an empty split."""
         return self._batches.get(split)
 
+    @property
+    def features(self) -> Encoding:
+        """How the features are encoded."""
+        return self._preprocessing.features
+
+    @property
+    def target_mean(self) -> float:
+        """What is taken off a numeric target, in its own units."""
+        return self._preprocessing.target.mean
+
+    @property
+    def target_scale(self) -> float:
+        """What a numeric target is divided by."""
+        return self._preprocessing.target.scale
+
     def predict(self, model: Any, x: Any) -> jax.Array:
         """The prediction in the target's own units [n, 1] (of squared error: E[y|x]), P(second class) [n, 1], the
         probability of each class [n, K], or the features [n, din] in theirs."""
-        return self._own_units(self.loss_row.inverse_link(model(x)))
+        return self.own_units(self.standardised(model, x))
+
+    def standardised(self, model: Any, x: Any) -> jax.Array:
+        """The prediction as the loss compares it, before `own_units`; [n, dout]."""
+        return self.loss_row.inverse_link(model(x))
 
     def observed(self, batch: Batch) -> Any:
         """The target in its own units, shaped as `batch.y`; classes by number."""
-        return self._own_units(batch.y)
+        return self.own_units(batch.y)
 
-    def _own_units(self, y: Any) -> Any:
-        """What the loss compares in the units of the file; classes and their probabilities as they are."""
+    def own_units(self, y: Any) -> Any:
+        """What the loss compares in the units of the file; classes and their probabilities as they are. Of NumPy arrays
+        in float64, since float32 has no digits left for the deviations of a target whose mean is large."""
         if self.loss_row.classifies:
             return y
+        xp: Any = np if isinstance(y, np.ndarray) else jnp
+        y = np.asarray(y, np.float64) if xp is np else y
         if self.loss_row.reconstructs:
             features = self._preprocessing.features
-            return y * jnp.asarray(features.scale) + jnp.asarray(features.mean)
+            return y * xp.asarray(features.scale) + xp.asarray(features.mean)
         return y * self._preprocessing.target.scale + self._preprocessing.target.mean
 
     def verdicts(self, model: Any, batch: Batch) -> dict[str, float]:
@@ -192,15 +242,69 @@ class Tabular:
         rows, x, y = self._preprocessing.encode(table.frame, table.source, need_target=need_target)
         return rows, x, None if y is None else self.loss_row.target.encoded(y)
 
+    def unlike_training(self, frame: pd.DataFrame) -> dict[str, np.ndarray]:
+        """Which rows of a table have another value of a column than all training rows, which agree on it: their
+        prediction leaves it out. {design column: [n] bool}, of the columns of which any row has one."""
+        from econml_cli.data import design
+
+        return design.unlike(self._preprocessing.formula, self._preprocessing.features, frame)
+
     def unstandardise(self, weights: Any, intercept: Any) -> dict[str, float]:
-        """The coefficients of a linear model in the units of the file: {"Intercept": ..., design column: ...}.
+        """The coefficients of a linear model in the units of the file: {"Intercept": ..., design column: ...}, in
+        float64; without a constant there is no intercept.
 
         `weights` [din] and `intercept` are those of the standardised problem (of the log odds in a binary one).
         """
         aim, features = self._preprocessing.target, self._preprocessing.features
         slopes = np.asarray(weights, np.float64).reshape(-1) / features.scale * aim.scale
         constant = float(intercept) * aim.scale + aim.mean - float(slopes @ np.asarray(features.mean))
-        return {"Intercept": constant, **{name: float(b) for name, b in zip(features.names, slopes, strict=True)}}
+        found = {name: float(b) for name, b in zip(features.names, slopes, strict=True)}
+        return {"Intercept": constant, **found} if self.constant else found
+
+
+def _splits(p: TabularOptions, table: Table, read: Formula, row: Loss | None) -> Callable[..., dict[str, np.ndarray]]:
+    """What parts the rows of a table."""
+    from econml_cli.data import columns
+    from econml_cli.data import split as splits
+
+    frame = table.frame
+    if p.time is not None:
+        if frame[p.time].isna().any():
+            raise DataError(f"Column '{p.time}', the --time of the rows, has missing values; leave those rows out.")
+        labels = columns.kind(frame[p.time], p.time) == "labels"
+        values = frame[p.time].astype(str) if labels else columns.as_numbers(frame[p.time], p.time)
+        parts = splits.split_in_time(np.asarray(values), p.val_fraction, p.test_fraction)
+        return lambda kept=None: parts
+    groups = None if p.group is None else frame[p.group]
+    strata = None if p.stratify is False or groups is not None else _classes_of(frame, read, row)
+    of = (len(frame), p.val_fraction, p.test_fraction, p.split_seed, groups, p.folds, p.fold)
+    return partial(splits.split_rows, *of, strata=strata)
+
+
+def _classes_of(frame: pd.DataFrame, read: Formula, row: Loss | None) -> np.ndarray | None:
+    """The number of the class of each row [n], -1 where it is missing; None where the target has no classes."""
+    import pandas as pd
+
+    from econml_cli.data import columns, expression, transforms
+
+    if read.target is None:
+        return None
+    node = read.factors[read.target]
+    source = columns.of_labels(node, frame)
+    if source is None and any(expression.uses(node, name) for name in ("lag", *transforms._LEARNING)):
+        return None
+    column = frame[source] if source is not None else pd.Series(transforms.evaluate(node, frame, {}, None))
+    loss = _chosen(row)(int(column.nunique()), source is not None)
+    return column.factorize()[0] if loss.classifies else None
+
+
+def _autocorrelation(y: np.ndarray, usable: dict[str, np.ndarray], loss: Loss) -> float | None:
+    """The first autocorrelation of a numeric target in the order of the file, where rows were parted at random."""
+    from econml_cli.data.split import autocorrelation
+
+    if not loss.has_residuals or not sum(len(rows) for split, rows in usable.items() if split != "train"):
+        return None
+    return autocorrelation(y[np.sort(np.concatenate(list(usable.values()))), 0])
 
 
 def _chosen(row: Loss | None) -> Choose:
@@ -219,6 +323,9 @@ def _check_typed(p: TabularOptions, row: Loss | None) -> None:
         raise ConfigError(f"--formula already says what {other} would; give one of the two.")
     if p.formula is None and p.target is None and not reconstructs:
         raise ConfigError('Problem tabular needs --target COLUMN, or --formula such as "log(wage) ~ educ + exper".')
+    if p.time is not None and (p.group is not None or p.folds):
+        other = "--group" if p.group is not None else "--folds"
+        raise ConfigError(f"--time parts the rows in time, where {other} parts them at random; leave one of them out.")
     if p.features is not None and not p.features:
         raise ConfigError("--features names no column; leave it out to use all others.")
     if p.features is not None and p.target is not None and p.target in p.features:

@@ -1,6 +1,8 @@
-"""Directories that are whole or not there at all: made beside their place, then renamed into it."""
+"""Directories that are whole or not there at all: made beside their place, then renamed into it; what was there is kept
+beside them until they are worth more."""
 
 import contextlib
+import glob
 import os
 import secrets
 import shutil
@@ -23,19 +25,19 @@ def check_place(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def making(path: Path, *, replace: bool = True) -> Iterator[Path]:
+def making(path: Path, *, replace: bool = True, keep: bool = False) -> Iterator[Path]:
     """A directory to write into, which becomes `path` when the context ends; after an error there is no trace of it,
     and what was at `path` is there still.
 
     Args:
         replace: whether it takes the place of what is there; else only of an empty directory.
+        keep: what it replaces stays beside it, for `drop` once there is something better, or for `give_back`.
 
     Raises:
         RunError: the disk refuses.
     """
     path = path if path.name else path.absolute()  # "." has no name
-    token = secrets.token_hex(4)
-    made, old = (path.with_name(f".{path.name}.{token}.{end}") for end in ("new", "old"))
+    made = _beside(path, "new")
     try:
         made.mkdir(parents=True)
         yield made
@@ -43,14 +45,64 @@ def making(path: Path, *, replace: bool = True) -> Iterator[Path]:
             if file.is_file():
                 with file.open("rb+") as opened:
                     os.fsync(opened.fileno())
-        if replace and path.exists():
-            path.rename(old)
-        made.rename(path)
-        disk.sync(path.parent)
+        _into_place(made, path, replace)
     except OSError as error:
         raise RunError(f"{path} cannot be written: {error.strerror or error}; choose another --out.") from error
     finally:
+        shutil.rmtree(made, ignore_errors=True)
+    if replace and not keep:
+        drop(path)
+
+
+def _beside(path: Path, end: str) -> Path:
+    """A new name in the same directory, hidden: .NAME.TOKEN.END."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(4)}.{end}")
+
+
+def aside(path: Path) -> list[Path]:
+    """What has been moved aside for `path`, the oldest first."""
+    pattern = f".{glob.escape(path.name)}.{'[0-9a-f]' * 8}.old"
+    with contextlib.suppress(OSError):
+        found = [old for old in path.absolute().parent.glob(pattern) if old.is_dir() and not old.is_symlink()]
+        return sorted(found, key=lambda old: old.stat().st_mtime)
+    return []
+
+
+def _into_place(made: Path, path: Path, replace: bool) -> None:
+    """Rename a finished directory to `path`; what is there is moved aside, to `replace` it, and is back if that fails.
+
+    Raises:
+        OSError: the disk refuses.
+    """
+    old = _beside(path, "old")
+    if replace and path.exists():
+        path.rename(old)
+    try:
+        made.rename(path)
+    finally:
         if old.exists() and not path.exists():
             old.rename(path)  # what was there is worth more than what could not be made
-        shutil.rmtree(made, ignore_errors=True)
-    shutil.rmtree(old, ignore_errors=True)
+    disk.sync(path.absolute().parent)
+
+
+def drop(path: Path) -> None:
+    """Remove what has been moved aside for `path`."""
+    for old in aside(path):
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def give_back(path: Path) -> None:
+    """Put back what was moved aside for `path`, in the place of what is there now; nothing where there is none.
+
+    Raises:
+        OSError: the disk refuses.
+    """
+    olds = aside(path)
+    if not olds:
+        return
+    if path.exists():
+        failed = _beside(path, "new")
+        path.rename(failed)
+        shutil.rmtree(failed, ignore_errors=True)
+    olds[0].rename(path)
+    disk.sync(path.absolute().parent)

@@ -39,7 +39,7 @@ def frame():
 def encoded(text, frame, train=None):
     read = formula.parse(text, list(frame.columns))
     everything = np.ones(len(frame), dtype=bool)
-    encoding = design.learn(read, frame, everything, everything if train is None else train)
+    encoding = design.learn(read, frame, everything, everything if train is None else train, read.constant)
     return read, encoding, design.apply(read, encoding, frame)
 
 
@@ -322,8 +322,21 @@ def test_interactions_span_what_formulaic_spans(frame):
         np.testing.assert_allclose(space(np.column_stack([np.ones(60), ours])), space(theirs), atol=1e-8)
 
 
-def test_leaving_out_the_intercept_changes_nothing(frame):
-    np.testing.assert_array_equal(encoded("y ~ a + x - 1", frame)[2], encoded("y ~ a + x", frame)[2])
+@pytest.mark.parametrize(
+    "text", ["a + x - 1", "0 + a + x", "0 + x + a", "0 + a*x", "0 + a + C(b)", "0 + a:x + z", "0 + a:C(b)"]
+)
+def test_without_the_intercept_the_columns_span_what_formulaic_spans(text, frame):
+    from formulaic import model_matrix
+
+    theirs = np.asarray(model_matrix(text, frame, context={}), dtype=float)
+    read, encoding, ours = encoded(f"y ~ {text}", frame)
+    assert not read.constant and encoding.mean == [0.0] * len(encoding.names)
+    assert ours.shape[1] == np.linalg.matrix_rank(theirs) == np.linalg.matrix_rank(np.column_stack([ours, theirs]))
+
+
+def test_without_the_intercept_the_first_labels_have_all_their_levels(frame):
+    assert encoded("y ~ 0 + a + C(b)", frame)[1].names == ["a[p]", "a[q]", "a[r]", "C(b)[T.2]"]
+    assert encoded("y ~ x - 1", frame)[1].names == ["x"]
 
 
 @pytest.mark.parametrize("text", ["y ~ I(x - x)", "y ~ x + one"])
@@ -332,12 +345,16 @@ def test_a_feature_that_never_changes_is_refused_by_name(text, frame):
         encoded(text, frame.assign(one="u"))
 
 
-def test_a_dummy_that_never_changes_in_training_is_not_scaled(frame):
+def test_a_dummy_that_never_changes_in_training_is_0_everywhere(frame):
     train = np.arange(60) < 40
     frame["a"] = np.where(train, np.where(frame["b"] == 1, "p", "q"), "r")
     _, encoding, x = encoded("y ~ a", frame, train)
-    assert encoding.scale[1] == 1.0 and encoding.mean[1] == 0.0
-    np.testing.assert_array_equal(x[:, 1], (~train).astype(float))
+    assert encoding.scale[1] == 1.0 and encoding.mean[1] == 0.0 and encoding.idle == ["a[T.r]"]
+    np.testing.assert_array_equal(x[:, 1], 0.0)
+    read = formula.parse("y ~ a", list(frame.columns))
+    found = design.unlike(read, encoding, frame)
+    assert list(found) == ["a[T.r]"]
+    np.testing.assert_array_equal(found["a[T.r]"], ~train)
 
 
 def test_too_many_columns_are_refused_before_they_are_made():

@@ -287,7 +287,7 @@ def test_a_data_file_that_changed_is_refused(regression, table, change):
 
 def test_a_change_of_a_column_that_is_not_used_is_no_change(regression, table):
     table.assign(id=0).to_csv("table.csv", index=False)
-    assert evaluate(regression, bootstrap=0).notes == ()
+    assert all("not converged" in note for note in evaluate(regression, bootstrap=0).notes)
 
 
 def test_a_run_is_evaluated_from_another_directory(regression, monkeypatch, tmp_path):

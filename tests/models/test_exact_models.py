@@ -160,7 +160,9 @@ def test_weights_that_float32_cannot_keep_are_refused_and_kept_in_float64(name):
         solved(make(name, 1, 1, 41, **options), x, y)
     with precision("float64"):
         model, report = solved(make(name, 1, 1, 41, "float64", **options), x, y)
-        assert report["rounding_error"] == 0 and np.abs(model(jnp.asarray(x)) - y).max() < 0.1
+        assert (
+            np.abs(model(jnp.asarray(x)) - report["fitted"]).max() < 1e-4 and np.abs(report["fitted"] - y).max() < 0.1
+        )
 
 
 # ---------------------------------------------------------------- linear

@@ -14,6 +14,7 @@ from econml_cli.commands.eval.shared import (
     OUTPUT,
     UNCERTAINTY,
     BootstrapOptions,
+    CoefficientOptions,
     DrawOptions,
     FormOptions,
     RowOptions,
@@ -42,6 +43,7 @@ def compare(
     lookup: LookupOptions,
     bootstrap: BootstrapOptions,
     draws: DrawOptions,
+    errors: CoefficientOptions,
     output: FormOptions,
 ) -> None:
     """Set runs side by side as columns of a regression table, with paired tests of their losses."""
@@ -51,7 +53,7 @@ def compare(
     around = shared.intervals(bootstrap)
     chosen = [directory.find(name, Path(lookup.runs_dir)).of_member(weights.member) for name in (runs or (None,))]
     compilation_cache.enable()
-    show(chosen, tests, rows, weights.step, around, draws, output.form)
+    show(chosen, tests, rows, weights.step, {**around, "vcov": errors.vcov}, draws, output.form)
 
 
 def show(
@@ -95,6 +97,7 @@ COMMAND = Command(
         (DATA, LookupOptions),
         (UNCERTAINTY, BootstrapOptions),
         (UNCERTAINTY, DrawOptions),
+        (UNCERTAINTY, CoefficientOptions),
         (OUTPUT, FormOptions),
     ),
     (RUNS,),

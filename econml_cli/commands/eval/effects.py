@@ -9,6 +9,7 @@ from econml_cli.commands.eval.shared import (
     UNCERTAINTY,
     BootstrapOptions,
     ChangeOptions,
+    CoefficientOptions,
     FormOptions,
     RowOptions,
 )
@@ -21,6 +22,7 @@ def effects(
     weights: CheckpointOptions,
     lookup: LookupOptions,
     bootstrap: BootstrapOptions,
+    errors: CoefficientOptions,
     output: FormOptions,
 ) -> None:
     """Average the partial effect of each feature over the rows, in its own units, beside OLS or logit.
@@ -31,7 +33,7 @@ def effects(
     with shared.opened(run, lookup, weights.member) as opened:
         from econml_cli.evaluation.marginal import effects as marginal
 
-        found = marginal.effects(opened, **shared.sample(rows, changes, weights), **around)
+        found = marginal.effects(opened, **shared.sample(rows, changes, weights), **around, vcov=errors.vcov)
     shared.show({"effects": found}, output.form)
 
 
@@ -44,6 +46,7 @@ COMMAND = Command(
         (DATA, CheckpointOptions),
         (DATA, LookupOptions),
         (UNCERTAINTY, BootstrapOptions),
+        (UNCERTAINTY, CoefficientOptions),
         (OUTPUT, FormOptions),
     ),
     (RUN,),

@@ -100,6 +100,7 @@ def answer(
     around: Mapping[str, Any],
     form: str,
     plot: Path | None,
+    vcov: str | None = None,
 ) -> None:
     """Answer the questions in one document; all but --compare are to one run.
 
@@ -107,9 +108,9 @@ def answer(
         ConfigError: options that a question has no use for.
     """
     if asked.compare:
-        _compare(runs, asked, sample, draws, around, form)
+        _compare(runs, asked, sample, draws, {**around, "vcov": vcov}, form)
         return
-    found = _found(runs[0], asked, sample, draws, around)
+    found = _found(runs[0], asked, sample, draws, around, vcov)
     shared.show(found, form)
     if plot is not None and asked.samples is not None:  # after the answer, which a figure must not take with it
         learning_curve.draw(found["learning_curve"], plot)
@@ -118,7 +119,12 @@ def answer(
 
 
 def _found(
-    run: Any, asked: FormerOptions, sample: Mapping[str, Any], draws: DrawOptions, around: Mapping[str, Any]
+    run: Any,
+    asked: FormerOptions,
+    sample: Mapping[str, Any],
+    draws: DrawOptions,
+    around: Mapping[str, Any],
+    vcov: str | None,
 ) -> dict[str, Any]:
     """The answers by the names that they have in JSON."""
     found: dict[str, Any] = {}
@@ -133,7 +139,7 @@ def _found(
     if asked.effects:
         from econml_cli.evaluation.marginal.effects import effects
 
-        found["effects"] = effects(run, **sample, **around)
+        found["effects"] = effects(run, **sample, **around, vcov=vcov)
     if asked.pdp:
         from econml_cli.evaluation.marginal.partial_dependence import partial_dependences
 

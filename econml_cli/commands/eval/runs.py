@@ -16,6 +16,7 @@ from econml_cli.commands.eval.shared import (
     UNCERTAINTY,
     BootstrapOptions,
     ChangeOptions,
+    CoefficientOptions,
     DrawOptions,
     FormOptions,
     RowOptions,
@@ -23,6 +24,7 @@ from econml_cli.commands.eval.shared import (
 )
 from econml_cli.errors import ConfigError, RunError, UnstableError, plural
 from econml_cli.options.fields import option
+from econml_cli.runs import health
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,17 @@ class PathOptions:
     paths: int | None = option(None, "how many paths it has (100)", ge=1, metavar="N")
 
 
+@dataclass(frozen=True)
+class VerdictOptions:
+    """What may fail."""
+
+    accept_failed: tuple[str, ...] = option(
+        (),
+        "verdicts on an economic model (loss, truth, stability) that may fail without exit code 5; all: any of them",
+        metavar="VERDICT,...",
+    )
+
+
 def evaluate(
     runs: list[str] | None,
     rows: RowOptions,
@@ -82,6 +95,8 @@ def evaluate(
     bootstrap: BootstrapOptions,
     fresh: FreshOptions,
     simulated: PathOptions,
+    errors: CoefficientOptions,
+    verdicts: VerdictOptions,
     written: WriteOptions,
     output: FormOptions,
     asked: FormerOptions,
@@ -120,11 +135,14 @@ def evaluate(
             _write(chosen[0], sample, predictions)
         if asked.names:
             former.advise(asked, runs or [])
-            former.answer(chosen, asked, sample, draws, around, output.form, plot)
+            former.answer(chosen, asked, sample, draws, around, output.form, plot, errors.vcov)
             return
         if plot is not None:
             _draw(chosen[0], sample, plot)
-        _evaluate(chosen, {**sample, **around, **seeds}, written.sort, output.form)
+        # another economy (--with) is not what the policy was fitted to
+        accepted = ("loss", "truth") if changes.with_ else verdicts.accept_failed
+        options = {**sample, **around, **seeds, "vcov": errors.vcov}
+        _evaluate(chosen, options, written.sort, output.form, accepted)
 
 
 def _refuse(
@@ -180,7 +198,9 @@ def _draw(run: Any, sample: dict[str, Any], plot: Path) -> None:
     shared.save_figure(figures.figure(run, **sample), plot)
 
 
-def _evaluate(chosen: Sequence[Any], options: dict[str, Any], sort: str | None, form: str) -> None:
+def _evaluate(
+    chosen: Sequence[Any], options: dict[str, Any], sort: str | None, form: str, accepted: Sequence[str]
+) -> None:
     """Evaluate runs and print what was found; an exit code for what is wrong."""
     from econml_cli.evaluation import evaluate_all, evaluation_tables
     from econml_cli.evaluation.comparing import rankable
@@ -192,7 +212,7 @@ def _evaluate(chosen: Sequence[Any], options: dict[str, Any], sort: str | None, 
         told(message)
     if found:
         print(evaluation_tables.render(found, form, several=len(chosen) > 1, width=shared.width()))  # noqa: T201
-    if len(found) == 1 and found[0].verdicts.get("verdict_stability") == "FAILED":
+    if len(found) == 1 and health.failed_verdicts(found[0].verdicts, accepted):
         raise UnstableError(f"FAILED: {found[0].verdicts['failed']}; fit it again with another --seed, or --retries 5.")
     if failed:
         raise RunError(f"{len(failed)} of {len(chosen)} runs could not be evaluated (see above).")
@@ -209,6 +229,8 @@ COMMAND = Command(
         (UNCERTAINTY, BootstrapOptions),
         (UNCERTAINTY, FreshOptions),
         (UNCERTAINTY, PathOptions),
+        (UNCERTAINTY, CoefficientOptions),
+        (OUTPUT, VerdictOptions),
         (OUTPUT, WriteOptions),
         (OUTPUT, FormOptions),
         ("Former", FormerOptions),

@@ -53,6 +53,17 @@ class BootstrapOptions:
 
 
 @dataclass(frozen=True)
+class CoefficientOptions:
+    """Which standard errors."""
+
+    vcov: Literal["iid", "HC1", "HC3", "cluster"] | None = option(
+        None,
+        "standard errors of a linear model's coefficients (default: cluster where the fit has a --group, else iid)",
+        metavar="NAME",
+    )
+
+
+@dataclass(frozen=True)
 class DrawOptions:
     """What a population risk is taken over."""
 

@@ -38,6 +38,7 @@ def compare(
     horizon: int = 1,
     draws: int = 10_000,
     draw_seed: int = 0,
+    vcov: str | None = None,
 ) -> Comparison:
     """Compare runs on the split that `evaluate` reports: numbers as `evaluate` gives them, and for each run but one the
     difference of its loss to that of the baseline, on the same observations.
@@ -51,7 +52,7 @@ def compare(
         series: whether the rows are in the order of time, so that the test is Diebold and Mariano's; None: where a
             formula of these has lag(...) in it, and the rows are in no groups. horizon: periods ahead of the forecasts.
         draws: fresh draws that runs of one simulated problem are compared on; 0: none. draw_seed: their seed.
-        step, data, missing: as in `evaluate`.
+        step, data, missing, vcov: as in `evaluate`.
 
     Raises:
         ConfigError: the baseline is not among the runs, or the horizon does not fit. As `evaluate` otherwise.
@@ -62,7 +63,7 @@ def compare(
     evaluations, tested = list[Evaluation](), list[Tested]()
     for run in runs:
         with open_run(run, step=step, data=data, missing=missing) as opened:
-            evaluations.append(evaluate(opened, bootstrap=bootstrap, bootstrap_seed=bootstrap_seed))
+            evaluations.append(evaluate(opened, bootstrap=bootstrap, bootstrap_seed=bootstrap_seed, vcov=vcov))
             tested.append(_tested(opened, evaluations[-1].reported))
     in_time = (
         series if series is not None else any(paired.has_lag(one.run) for one in tested) and tested[base].groups is None

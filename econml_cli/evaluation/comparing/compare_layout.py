@@ -4,10 +4,11 @@ import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from econml_cli.evaluation.coefficients import INTERCEPT, Coefficients
 from econml_cli.evaluation.comparing.accuracy_tests import Difference
 from econml_cli.evaluation.comparing.column import Column
 from econml_cli.evaluation.estimate import Estimate, Quantity
-from econml_cli.evaluation.evaluation import VERDICT
+from econml_cli.evaluation.evaluation import UNKNOWN, VERDICT
 from econml_cli.output.regression_tables import WIDTH, Table
 from econml_cli.output.tables import Block, Row, cell
 
@@ -84,11 +85,25 @@ def _short(text: str) -> str:
 
 
 def _coefficients(columns: Sequence[Column]) -> Block:
-    """The coefficients of linear models by feature, the constant last."""
-    given = [column.evaluation.coefficients or {} for column in columns]
-    names = list(dict.fromkeys(name for one in given for name in one))
-    names.sort(key=lambda name: name == "Intercept")
-    return tuple((" ".join(name.split()), *(cell(one[name]) if name in one else "" for one in given)) for name in names)
+    """The coefficients of linear models by feature, the constant last, each above its standard error; none of a fit
+    that has not converged, of which a note says so."""
+    given = [column.evaluation.linear for column in columns]
+    shown = [one if one is not None and one.converged else None for one in given]
+    names = list(dict.fromkeys(name for one in shown if one is not None for name in one.values))
+    names.sort(key=lambda name: name == INTERCEPT)
+    rows = list[Row]()
+    for name in names:
+        rows.append((" ".join(name.split()), *("" if one is None else _value(one, name) for one in shown)))
+        errors = [math.nan if one is None else one.errors.get(name, math.nan) for one in shown]
+        below = ["" if math.isnan(error) else f"({cell(error)})" for error in errors]
+        rows += [("", *below)] if any(below) else []
+    kinds = ["" if one is None or one.vcov is None else one.vcov for one in shown]
+    return tuple(rows + ([("standard errors", *kinds)] if any(kinds) else []))
+
+
+def _value(of: Coefficients, name: str) -> str:
+    value = of.values.get(name)
+    return "" if value is None else UNKNOWN if math.isnan(value) else cell(value)
 
 
 def _accuracy(columns: Sequence[Column]) -> list[Quantity]:

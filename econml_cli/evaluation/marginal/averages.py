@@ -11,6 +11,7 @@ from econml_cli.evaluation.bootstrap import resampled_means
 from econml_cli.evaluation.estimate import Estimate
 from econml_cli.evaluation.samples import blocks
 from econml_cli.problems.base import Batch
+from econml_cli.problems.tabular import Tabular
 
 #: the 97.5 % quantile of the normal distribution
 NORMAL = 1.959963984540054
@@ -34,6 +35,15 @@ def compiled(function: Callable[[Any, Any], jax.Array], models: Sequence[Any], d
         )
 
     return [of(nnx.state(model)) for model in models]
+
+
+def predictions(problem: Any, models: Sequence[Any], dtype: str) -> list[OfRows]:
+    """For each of several models the function x [n, ...] -> its prediction in the target's own units [n, dout]; of a
+    table in float64 from the standardised prediction on, so that small differences from a large mean are kept."""
+    if not isinstance(problem, Tabular):
+        return compiled(problem.predict, models, dtype)
+    found = compiled(problem.standardised, models, dtype)
+    return [lambda x, one=one: problem.own_units(one(x)) for one in found]  # type: ignore[misc]
 
 
 def averages(

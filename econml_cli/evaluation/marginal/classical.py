@@ -6,8 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from econml_cli.data.identified import moved
+from econml_cli.evaluation.coefficients import weights_of
 from econml_cli.evaluation.estimate import Estimate
 from econml_cli.evaluation.marginal.columns import Sample
+from econml_cli.evaluation.opened import OpenedRun
 from econml_cli.problems import losses
 from econml_cli.problems.losses import Classical as Name
 from econml_cli.problems.tabular import Tabular
@@ -21,12 +24,14 @@ class Classical:
 
     Attributes:
         params: b0 and b, [1 + p]. covariance: of them. critical: the 97.5 % quantile of t (OLS) or N(0, 1).
+        free: directions [1 + p, d] in which they can be moved without changing a fitted value; None: there is none.
     """
 
     name: Name
     params: np.ndarray
     covariance: np.ndarray
     critical: float
+    free: np.ndarray | None = None
 
     def derivative(self, x: np.ndarray, slope: np.ndarray) -> Estimate:
         """The mean over rows of g'(index) slope'b, for inputs x [n, p] that move by slope [n, p]."""
@@ -53,6 +58,8 @@ class Classical:
         return g, g * (1 - g), g * (1 - g) * (1 - 2 * g)
 
     def _estimate(self, value: float, gradient: np.ndarray) -> Estimate:
+        if self.free is not None and moved(self.free, gradient[None])[0]:
+            return Estimate(float("nan"))
         error = float(np.sqrt(max(gradient @ self.covariance @ gradient, 0.0)))  # rounding may leave -1e-20
         return Estimate(value, value - self.critical * error, value + self.critical * error, standard_error=error)
 
@@ -74,7 +81,8 @@ def fit(here: Sample) -> tuple[Classical | None, tuple[str, ...]]:
     batch = here.problem.sample(None, "train")
     if batch is None:
         return None, (f"No {name} beside the effects: it is fitted to the rows of the fit, not to those of --data.",)
-    x, y = _with_constant(np.asarray(batch.x, np.float64)), np.asarray(here.problem.observed(batch), np.float64)[:, 0]
+    x, y = np.asarray(batch.x, np.float64), np.asarray(here.problem.observed(batch), np.float64)[:, 0]
+    x = _with_constant(x) if here.problem.constant else x
     if np.linalg.matrix_rank(x) < x.shape[1] or len(x) <= x.shape[1]:
         return None, (f"No {name} beside the effects: the columns of the design are collinear, or too many.",)
     groups = here.problem.groups.get("train")
@@ -91,7 +99,27 @@ def fit(here: Sample) -> tuple[Classical | None, tuple[str, ...]]:
         return None, (f"No {name} beside the effects: statsmodels says {str(error).splitlines()[0]!r}.",)
     if not done or not np.isfinite(covariance).all():
         return None, (f"No {name} beside the effects: it does not converge (classes that are separated?).",)
+    if not here.problem.constant:  # the place of the one that is not there
+        params, covariance = np.r_[0.0, params], np.pad(covariance, ((1, 0), (1, 0)))
     return Classical(name, params, covariance, _critical(name, x, groups)), ()
+
+
+def of_linear(run: OpenedRun, here: Sample, model: Any, vcov: str | None) -> tuple[Classical | None, str | None]:
+    """A linear model itself as a classical one, by the covariance of its coefficients, and which one that is; None
+    where it has no standard errors, or has not converged.
+
+    Raises:
+        ConfigError: there is no such covariance of this fit.
+    """
+    linear = getattr(model, "linear", None) if run.config().model == "linear" else None
+    name = losses.of(here.problem).classical
+    alone = linear is not None and linear.kernel.shape[1] == 1 and isinstance(here.problem, Tabular)
+    if not alone or name is None or run.summary().get("not_converged"):
+        return None, None
+    found, _ = weights_of(run, here.problem, model, vcov)
+    if found is None:
+        return None, None
+    return Classical(name, found.w, found.covariance, found.critical(), found.free), found.vcov
 
 
 def _critical(name: str, x: np.ndarray, groups: Any) -> float:

@@ -117,7 +117,7 @@ class Filed:
             formula, encoding.names, name, numbers,
             lambda moved: design.apply(formula, raw, self.frame.assign(**{name: moved})),
         )  # fmt: skip
-        return found[self.kept] / np.asarray(encoding.scale)
+        return found[self.kept] / np.asarray(encoding.scale) * ~np.isin(encoding.names, encoding.idle)
 
     def _encoded(self, frame: "pd.DataFrame") -> np.ndarray:
         return design.apply(self.preprocessing.formula, self.preprocessing.features, frame)[self.kept]

@@ -27,7 +27,7 @@ def per_row(here: Sample, members: Sequence[Any], dtype: str) -> list[InRows]:
     """Each effect in each row, in the order of the columns. Call it inside `precision(...)`."""
     levels = {name: here.rows.levels(name) for name in here.rows.names}
     found = _derivatives(here, [name for name, values in levels.items() if values is None], members, dtype)
-    at = averages.compiled(here.problem.predict, members, dtype)
+    at = averages.predictions(here.problem, members, dtype)
     for name, values in levels.items():
         if values is not None:
             found += _changes(here.rows, name, values, at, dtype)

@@ -13,6 +13,7 @@ from econml_cli.evaluation.marginal.columns import Rows, sample
 from econml_cli.evaluation.marginal.slopes import compared
 from econml_cli.evaluation.opened import open_run
 from econml_cli.output.tables import Grid, cell, flat, interval
+from econml_cli.runs import caveats
 from econml_cli.runs.directory import Run
 
 
@@ -40,7 +41,9 @@ class Effect:
 class Effects(Answer):
     """The average partial effects of a fitted run, over the `n` rows of a `split`.
 
-    `members` models were averaged; `beside` is what stands in the last columns: "OLS", "logit", or None.
+    `members` models were averaged; `beside` is what stands in the last columns: "OLS", "logit", or None. `vcov` says
+    which standard errors of a linear model's coefficients those of its effects follow from; None: they are given the
+    fit.
     """
 
     run: str
@@ -54,6 +57,7 @@ class Effects(Answer):
     bootstrap: int
     bootstrap_seed: int
     notes: tuple[str, ...]
+    vcov: str | None = None
 
     def grids(self) -> list[Grid]:
         """A table for each output."""
@@ -73,7 +77,8 @@ class Effects(Answer):
             rows.append(tuple(row))
         where = f"{self.n:,} rows of {self.split}"
         if errors:
-            where += "; s.e. given the fit" if self.members == 1 else f"; s.e. over rows and {self.members} members"
+            alone = "s.e. given the fit" if self.vcov is None else f"{self.vcov} s.e."
+            where += f"; {alone}" if self.members == 1 else f"; s.e. over rows and {self.members} members"
         return Grid(headers, tuple(rows), f"Average partial effects on {output} ({where})")
 
     def to_dict(self) -> dict[str, Any]:
@@ -85,7 +90,7 @@ class Effects(Answer):
             | ({} if e.beside is None else {str(self.beside).lower(): e.beside.to_json()})
             for e in self.effects
         ]
-        return found | {"notes": list(self.notes)}
+        return found | ({} if self.vcov is None else {"vcov": self.vcov}) | {"notes": list(self.notes)}
 
     def rows(self) -> list[dict[str, Any]]:
         """A flat dict an effect: run, column, change, output, effect, effect_standard_error, ..., ols, ..."""
@@ -111,6 +116,7 @@ def effects(
     missing: str | None = None,
     changes: Mapping[str, Any] | None = None,
     beside: bool = True,
+    vcov: str | None = None,
 ) -> Effects:
     """The average partial effect of each column on the prediction, in the units of the file.
 
@@ -120,13 +126,15 @@ def effects(
     they are effects on the probability, of a multiclass one on that of each class. Simulated problems: the gradient
     with respect to the inputs. Other columns stay as they are in each row.
 
-    The standard errors are those of a mean over a sample of rows *given the fitted model*, as in `averages.averages`:
-    another sample to fit to is not in them. Beside them stand OLS, or a logit, on the same inputs, with classical
-    standard errors (clustered with --group) by the delta method.
+    The standard errors of a linear model that is solved, or has converged, are those of its coefficients, by the delta
+    method. Those of other models are of a mean over a sample of rows *given the fitted model*, as in
+    `averages.averages`: another sample to fit to is not in them. Beside them stand OLS, or a
+    logit, on the same inputs, with classical standard errors (clustered with --group) by the delta method.
 
     Args:
         step, data, missing, changes: as in `evaluate`. models: the members of an ensemble (default: those of the run).
         split: the rows averaged over: by default the estimation sample, "train".
+        vcov: the standard errors of a linear model's coefficients, as in `evaluate`.
         beside: whether to fit OLS or a logit (problem tabular; needs statsmodels).
 
     Raises:
@@ -146,6 +154,9 @@ def effects(
             replications=bootstrap, seed=bootstrap_seed, groups=here.groups,
             rounding=np.repeat([one.rounding for one in found], len(here.outputs)),
         )  # fmt: skip
+        own, kind = classical.of_linear(opened, here, members[0], vcov) if len(members) == 1 else (None, None)
+        if own is not None:
+            means = [estimate for estimate in _beside(here.rows, own) if estimate is not None]
         rival, why = classical.fit(here) if beside else (None, ())
         others = [None] * len(found) if rival is None else _beside(here.rows, rival)
     cells = [(one, output, other) for one, other in zip(found, others, strict=True) for output in here.outputs]
@@ -156,7 +167,8 @@ def effects(
     return Effects(
         run=run.name, model=config.model, problem=config.problem, split=here.split, n=here.n,
         members=len(members), effects=tuple(together), beside=None if rival is None else rival.name,
-        bootstrap=bootstrap, bootstrap_seed=bootstrap_seed, notes=(*here.notes, *_notes(here.rows, together), *why),
+        bootstrap=bootstrap, bootstrap_seed=bootstrap_seed, vcov=kind,
+        notes=(*here.notes, *_notes(here.rows, together), *why, *caveats.sentences(opened.summary())),
     )  # fmt: skip
 
 

@@ -141,7 +141,7 @@ def partial_dependences(
         here = sample(opened, members[0], split=split)
         for column in columns:
             _check(here.rows, column, run.name)
-        at = averages.compiled(here.problem.predict, members, opened.dtype)
+        at = averages.predictions(here.problem, members, opened.dtype)
         return [
             PartialDependence(
                 run=run.name, model=config.model, problem=config.problem, column=column, split=here.split, n=here.n,

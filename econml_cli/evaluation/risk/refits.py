@@ -115,7 +115,7 @@ def refit(config: FitConfig, problem: Any, val: Batch | None, samples: Sequence[
 def _setups(config: FitConfig, problem: Any, val: Batch | None, samples: Sequence[Batch], seed: int) -> list[Setup]:
     """The samples, each with the model at weights of its own."""
     options = config.trainer
-    needed = val if options.patience or options.stop_loss else None
+    needed = val if options.patience or options.stop_loss is not None else None
     shapes, recipe = shapes_of(problem, samples[0]), recipe_of(config)
     check_memory(config.replace_trainer(members=1), shapes)
     init, setups = nnx.jit(lambda rngs: build(recipe, shapes, rngs)), []

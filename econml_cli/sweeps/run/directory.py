@@ -121,10 +121,10 @@ def find(name: str | None, runs_dir: Path) -> SweepDirectory:
 
 def _named(file: Path) -> str:
     """What a sweep's file calls it; else the name of the file."""
-    import yaml
+    from econml_cli.storage import limited_yaml
 
     try:
-        document = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError):
+        document = limited_yaml.load(limited_yaml.read_text(file))
+    except (OSError, ValueError):
         document = None
     return str((document.get("name") if isinstance(document, dict) else None) or file.stem)

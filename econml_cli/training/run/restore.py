@@ -87,13 +87,15 @@ class Loaded:
 
 def shapes_to(shapes: Shapes) -> dict[str, Any]:
     """Shapes as a manifest has them."""
-    return {"din": shapes.din, "dout": shapes.dout, "n_train": shapes.n, "x": list(shapes.observation())}
+    found = {"din": shapes.din, "dout": shapes.dout, "n_train": shapes.n, "x": list(shapes.observation())}
+    return {**found, "origin": True} if shapes.origin else found
 
 
 def shapes_from(saved: Mapping[str, Any]) -> Shapes:
     """Shapes from a manifest (of an older econml: of vectors, without the size of the sample)."""
     din = int(saved["din"])
-    return Shapes(din, int(saved["dout"]), int(saved.get("n_train", 1)), tuple(map(int, saved.get("x", (din,)))))
+    shape = tuple(map(int, saved.get("x", (din,))))
+    return Shapes(din, int(saved["dout"]), int(saved.get("n_train", 1)), shape, bool(saved.get("origin", False)))
 
 
 def fitted(run: Run, step: int, sections: checkpoint.Sections, chosen: Sequence[int | None]) -> list[Loaded]:

@@ -55,7 +55,8 @@ class Setup:
 
 def shapes_of(problem: Any, train: Batch) -> Shapes:
     """What a model of a problem must know of its training sample."""
-    return Shapes(problem.din, problem.dout, int(train.x.shape[0]), tuple(map(int, train.x.shape[1:])))
+    shape = tuple(map(int, train.x.shape[1:]))
+    return Shapes(problem.din, problem.dout, int(train.x.shape[0]), shape, not getattr(problem, "constant", True))
 
 
 def recipe_of(config: FitConfig) -> Recipe:

@@ -18,8 +18,9 @@ HYPER = tuple(opt.name for opt in options_of(TrainerOptions) if opt.traced and o
 
 
 def hyperparameters(options: TrainerOptions) -> dict[str, jax.Array]:
-    """The numeric options as scalars of the default floating dtype."""
-    return {name: jnp.asarray(getattr(options, name), dtype=float) for name in HYPER}
+    """The numeric options as scalars of the default floating dtype; a bound that is not given is minus infinity."""
+    given = {name: getattr(options, name) for name in HYPER}
+    return {name: jnp.asarray(-jnp.inf if value is None else value, dtype=float) for name, value in given.items()}
 
 
 def schedule(options: TrainerOptions, steps_per_epoch: int) -> optax.Schedule:

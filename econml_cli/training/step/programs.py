@@ -14,6 +14,7 @@ from econml_cli.problems.base import Batch
 from econml_cli.training.setup.setup import Setup, with_arrays
 from econml_cli.training.step.compile_key import static
 from econml_cli.training.step.epoch import RUNNING, Carry, Epoch, Inputs, mean_loss, where
+from econml_cli.training.step.gradient import gradient_norm
 
 #: epochs that one call can report: the length of its metric buffers
 CAPACITY = 4096
@@ -27,6 +28,7 @@ class Program:
         initial: (params, other, hyper, seed) -> carry.
         chunk: (carry, inputs, last epoch) -> (carry, {metric: [CAPACITY]}), until `last` or a status.
         measure: (model state, inputs, {split: batch}) -> {split: mean loss in reported units}.
+        gradient_norm: (params, other, inputs) -> that of the whole training loss.
     """
 
     def __init__(self, setup: Setup):
@@ -34,6 +36,7 @@ class Program:
         self.initial = jax.jit(self.epoch.initial)
         self.chunk = jax.jit(self._chunk, donate_argnums=0)
         self.measure = jax.jit(self._measure)
+        self.gradient_norm = jax.jit(functools.partial(gradient_norm, self.epoch))
         # one compiled function for each way in which members differ
         self.stacked = functools.cache(self._stacked)
 

@@ -1,4 +1,4 @@
-"""A model that is linear in its parameters, solved exactly in place of being trained."""
+"""A model that is linear in its parameters, solved exactly in place of being trained: by least squares, or Newton."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -9,12 +9,16 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
+from econml_cli.config.exact import EXACT
 from econml_cli.errors import ConfigError
 from econml_cli.options.own_modules import first_line
 from econml_cli.problems import losses
+from econml_cli.problems.base import Batch
+from econml_cli.problems.tabular import Tabular
 from econml_cli.training.setup.setup import Setup
 from econml_cli.training.setup.squared_error import is_squared_error
-from econml_cli.training.step.epoch import DIVERGED, SOLVED, Carry, Inputs
+from econml_cli.training.step.epoch import BLOCK, DIVERGED, SOLVED, Carry, Inputs
+from econml_cli.training.step.newton import minimise
 
 
 @dataclass(frozen=True)
@@ -27,11 +31,13 @@ class Solution:
 
 
 def check_solvable(setup: Setup) -> None:
-    """Raise ConfigError where a model is to be solved by least squares and the loss is another, or has weights.
+    """Raise ConfigError where a model is to be solved and its solver is for another loss, or leaves weights out.
 
     A problem that has a `solve(model, batch)` of its own says itself which models it can solve.
     """
     if not setup.solved or hasattr(setup.problem, "solve"):
+        return
+    if by_newton(setup):
         return
     if not is_squared_error(setup):
         row = losses.of(setup.problem)
@@ -47,6 +53,20 @@ def check_solvable(setup: Setup) -> None:
     )
 
 
+def by_newton(setup: Setup) -> bool:
+    """Whether a model is solved by Newton's method: it takes what is exact for the loss, another convex one."""
+    row = losses.of(setup.problem)
+    linear = getattr(setup.model, "solver", "") == EXACT and hasattr(setup.model, "design")
+    return linear and row.convex and not row.least_squares and not losses.is_own(setup.problem)
+
+
+def in_float64(setup: Setup) -> Batch:
+    """The training sample as it was before it was put on the device in the precision of the fit."""
+    kept = setup.problem.sample(None, "train") if isinstance(setup.problem, Tabular) else setup.train
+    assert kept is not None
+    return kept
+
+
 def solve(setup: Setup, program: Any, inputs: Inputs, carry: Carry) -> Solution:
     """Solve the model of a setup on its training sample, by the problem's own `solve` if it has one (a differential
     equation, say) and else by the model's; losses in reported units.
@@ -59,7 +79,7 @@ def solve(setup: Setup, program: Any, inputs: Inputs, carry: Carry) -> Solution:
         if hasattr(setup.problem, "solve"):
             report = dict(setup.problem.solve(model, setup.train))
         else:
-            report = dict(model.solve(setup.train.x, setup.train.y))
+            report = _newton(setup) if by_newton(setup) else _least_squares(setup)
     except (ValueError, np.linalg.LinAlgError) as error:
         raise ConfigError(f"Model {setup.config.model} cannot be solved: {first_line(error)}.") from error
     _, params, other = nnx.split(model, nnx.Param, ...)
@@ -76,3 +96,41 @@ def solve(setup: Setup, program: Any, inputs: Inputs, carry: Carry) -> Solution:
         status=jnp.int32(SOLVED),
     )
     return Solution(solved, row, report)
+
+
+def _least_squares(setup: Setup) -> dict[str, float]:
+    """The model's own `solve`, and how far what it then computes is from the exact solution."""
+    sample, model = in_float64(setup), setup.model
+    report = dict(model.solve(sample.x, sample.y))
+    if (exact := report.pop("fitted", None)) is not None:
+        report["rounding_error"] = rounding_error(setup, exact)
+    return report
+
+
+def rounding_error(setup: Setup, exact: np.ndarray) -> float:
+    """The largest difference, over the training inputs, between what the model computes there in its own precision
+    (inputs, features, weights and sums are all rounded) and the exact solution [n, dout]; in the units that the model
+    was solved in (of a standardised target its standard deviation)."""
+    graphdef, state = nnx.split(setup.model)
+    compute = jax.jit(lambda state, x: nnx.merge(graphdef, state)(x))
+    parts = blocks_of(setup.train.x)
+    found = np.concatenate([np.asarray(compute(state, part), np.float64) for part in parts])
+    return float(np.max(np.abs(found - exact)))
+
+
+def _newton(setup: Setup) -> dict[str, float]:
+    sample, row = in_float64(setup), losses.of(setup.problem)
+    assert row.per_row is not None
+    y, w = np.asarray(sample.y), None if sample.w is None else np.asarray(sample.w, np.float64)
+    design = setup.model.design(sample.x)
+    if not np.isfinite(design).all():
+        raise ValueError("its features have values that are not finite")
+    found = minimise(row.per_row, design, y, setup.problem.dout, w)
+    setup.model.assign(found.w)
+    report = {"gradient_norm": found.gradient_norm, "newton_steps": found.steps}
+    return {**report, "rounding_error": rounding_error(setup, design @ found.w)}
+
+
+def blocks_of(x: Any) -> list[Any]:
+    """Inputs in blocks of rows."""
+    return [x[first : first + BLOCK] for first in range(0, len(x), BLOCK)]

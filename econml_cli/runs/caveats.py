@@ -1,0 +1,71 @@
+"""What a summary says against the numbers of its fit, in sentences: not converged, not identified, no information."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from econml_cli.runs.directory import Run
+
+#: what summary.json has for these sentences
+KEYS = (
+    "series_autocorrelation",
+    "gradient_norm",
+    "loss_fall",
+    "solution_distance",
+    "not_converged",
+    "no_information",
+    "not_identified",
+    "separated",
+)
+#: names of columns that a sentence has at most
+SHOWN = 8
+
+
+def sentences(summary: Mapping[str, Any]) -> tuple[str, ...]:
+    """What is to stand under any table of coefficients or effects of the fit; () of a fit with nothing against it."""
+    said = []
+    if why := summary.get("not_converged"):
+        said.append(f"not converged: {why}; train for more --num-epochs, or with --optimizer lbfgs.")
+    if names := summary.get("not_identified"):
+        said.append(f"not identified: {_listed(names)}: columns are collinear in the training rows; leave some out.")
+    if names := summary.get("separated"):
+        said.append(
+            f"not identified: {_listed(names)}: these columns separate the classes of the training rows, so that the "
+            "estimate is infinite."
+        )
+    if names := summary.get("no_information"):
+        said.append(f"no information in the training split: {_listed(names)} (the same in all its rows): weight 0.")
+    if r := summary.get("series_autocorrelation"):
+        said.append(
+            f"the rows look like a series (autocorrelation {r:.2f} of the target in successive rows): a random split tests "
+            "on neighbours of training rows; name the column of time with --time."
+        )
+    return tuple(said)
+
+
+def of_rows(run: Run, elsewhere: Any = None) -> tuple[str, ...]:
+    """How many rows of its file a fit used, where it dropped some for their missing values.
+
+    Args:
+        elsewhere: the rows of another file that is looked at in its place, of which this says nothing.
+    """
+    about = run.manifest().get("data", {})
+    if not isinstance(about, Mapping) or not about.get("rows_dropped") or elsewhere is not None:
+        return ()
+    return (dropped(run.name, int(about["rows"]), int(about["rows_dropped"])),)
+
+
+def dropped(name: str, rows: int, missing: int) -> str:
+    """The sentence on rows with missing values."""
+    return f"{name}: {rows - missing:,} of {rows:,} rows used; {missing:,} with missing values dropped."
+
+
+def unidentified(summary: Mapping[str, Any]) -> frozenset[str]:
+    """The names of the coefficients that are no estimates."""
+    return frozenset(
+        name for key in ("no_information", "not_identified", "separated") for name in summary.get(key) or ()
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more

@@ -1,0 +1,120 @@
+"""Whether a fit has come to its end, in numbers: how steep the loss still is, how much it still falls, and how far the
+coefficients of a linear model are from the solution."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import numpy as np
+
+from econml_cli.models.least_squares import least_squares
+from econml_cli.problems import losses
+from econml_cli.problems.tabular import Tabular
+from econml_cli.training.loop.ensemble import member
+from econml_cli.training.setup.setup import Setup
+from econml_cli.training.step.epoch import RUNNING, Carry, inputs_of
+from econml_cli.training.step.newton import minimise
+from econml_cli.training.step.programs import Program
+from econml_cli.training.step.solving import in_float64
+
+#: shares of the epochs whose mean losses are compared
+LAST = 10
+#: the share by which the loss still falls, and the gradient, from which a fit has not converged
+FALLS, STEEP = 1e-2, 1e-1
+#: standard errors of a coefficient (and a share of the largest one) by which it may miss the solution
+NEAR, ROUNDING = 1e-2, 1e-4
+
+
+@dataclass(frozen=True)
+class History:
+    """Training losses of successive epochs of one process, [epochs]; `first` is that of epoch 1, NaN where unknown."""
+
+    losses: np.ndarray
+    first: float
+
+    def falls(self) -> float | None:
+        """The mean loss over the tenth of the epochs before the last tenth, less that over the last tenth, as a share
+        of the latter; None of fewer than 20 epochs."""
+        k = len(self.losses) // LAST
+        if k < 2:
+            return None
+        before, last = (float(np.mean(part, dtype=np.float64)) for part in (self.losses[-2 * k : -k], self.losses[-k:]))
+        return (before - last) / abs(last) if last else 0.0
+
+
+def measures(setup: Setup, program: Program, carry: Carry, history: History) -> dict[str, Any]:
+    """What summary.json says of the convergence of a trained model; {} of one that is solved.
+
+    `gradient_norm`: of the whole training loss at the weights kept, over the loss of the first epoch. `loss_fall`: see
+    `History.falls`. `solution_distance`: the largest distance of a coefficient of a linear model on a table from the
+    one at which the loss is least, in standard errors. `not_converged`: why a fit to a table is not done, in words. Of
+    an ensemble the largest over its members that have not diverged.
+    """
+    if setup.solved:
+        return {}
+    members = setup.config.trainer.members
+    inputs = inputs_of(setup)
+    alone = [carry] if members == 1 else [member(carry, k) for k in range(members)]
+    norms = np.array([float(program.gradient_norm(*one.kept, inputs)) for one in alone])
+    scale = abs(history.first) / float(setup.problem.loss_scale)
+    found: dict[str, Any] = {}
+    if np.isfinite(norms).any():
+        found["gradient_norm"] = float(np.nanmax(norms)) / (scale if np.isfinite(scale) and scale > 0 else 1.0)
+    falls = history.falls()
+    if falls is not None and np.isfinite(falls):
+        found["loss_fall"] = falls
+    if isinstance(setup.problem, Tabular):
+        found |= _of_table(setup, program, carry, found)
+    return found
+
+
+def _of_table(setup: Setup, program: Program, carry: Carry, found: dict[str, Any]) -> dict[str, Any]:
+    """What is said of a fit to a table, on whose coefficients or effects somebody will rely."""
+    if setup.config.trainer.members == 1 and (missed := _missed(setup, program.epoch.fitted(carry))) is not None:
+        distance, far = missed
+        told = f"coefficients are up to {distance:.2g} standard errors from the solution"
+        return {"solution_distance": distance, **({"not_converged": told} if far else {})}
+    if np.any(np.atleast_1d(jax.device_get(carry.status)) != RUNNING):  # it stopped by a rule, or diverged
+        return {}
+    falls, steep = found.get("loss_fall", 0.0), found.get("gradient_norm", 0.0)
+    if falls > FALLS:
+        return {"not_converged": f"the training loss fell by {falls:.1%} over the last tenth of the epochs"}
+    return {"not_converged": f"the gradient is {steep:.2g} of the first loss"} if steep > STEEP else {}
+
+
+def _missed(setup: Setup, model: Any) -> tuple[float, bool] | None:
+    """How far a linear model is from the solution: (in standard errors at most, whether that is far); None where there
+    is no such solution."""
+    row, options = losses.of(setup.problem), setup.config.trainer
+    one = hasattr(model, "design") and hasattr(model, "linear") and setup.problem.dout == 1
+    if not one or not row.solvable or options.weight_decay > 0 or losses.is_own(setup.problem):
+        return None
+    sample = in_float64(setup)
+    z, y = model.design(sample.x), np.asarray(sample.y, np.float64)
+    n, k = z.shape
+    if n <= k:
+        return None
+    if row.least_squares:
+        solution, _ = least_squares(z, y)
+        curvature = z.T @ z * max(float(np.mean(np.square(y - z @ solution))), 1e-30) ** -1
+    else:
+        assert row.per_row is not None
+        least = minimise(row.per_row, z, np.asarray(sample.y), 1)
+        solution, curvature = least.w, least.hessian * n
+    covariance = np.linalg.pinv(curvature, rcond=1e-12, hermitian=True)
+    weights = [np.asarray(model.linear.kernel[...], np.float64)]
+    if model.linear.bias is not None:
+        weights.append(np.asarray(model.linear.bias[...], np.float64)[None])
+    # what is not identified is left out of the difference
+    difference = np.abs(covariance @ (curvature @ (np.concatenate(weights) - solution)))[:, 0]
+    errors = np.sqrt(np.clip(np.diag(covariance), 0, None))
+    far = difference > NEAR * errors + ROUNDING * np.max(np.abs(solution), initial=0.0)
+    distance = float(np.max(np.divide(difference, errors, out=np.zeros_like(errors), where=errors > 0)))
+    return distance, bool(far.any())
+
+
+def history_of(parts: Sequence[np.ndarray], first: float | None) -> History:
+    """The history of the chunks of one process."""
+    seen = np.concatenate(parts) if parts else np.empty(0)
+    return History(seen, float("nan") if first is None else first)

@@ -1,0 +1,63 @@
+"""What training rows of a table cannot tell: columns that are collinear, that do not vary, that separate classes."""
+
+from typing import Any
+
+import numpy as np
+
+from econml_cli.data.identified import EXTREME, moved, null_space, separation
+from econml_cli.problems import losses
+from econml_cli.problems.tabular import Tabular
+from econml_cli.training.setup.setup import Setup
+from econml_cli.training.step.solving import in_float64
+
+#: the autocorrelation of the target in successive rows above which a random split tests on the neighbours of training
+SERIES = 0.8
+
+
+def identified(setup: Setup) -> dict[str, Any]:
+    """What summary.json says of a fit to a table: names of columns, in the order of the design.
+
+    `no_information`: of columns that are the same in all training rows. `not_identified`: of coefficients ("Intercept"
+    is one) that can be moved without changing any fitted value, since columns are collinear. `separated`: of those
+    whose logit estimate is infinite, since their columns tell the classes of the training rows apart. Empty ones are
+    left out. `series_autocorrelation`: of the target in successive rows, where it is high and the rows were parted at
+    random.
+    """
+    if not isinstance(setup.problem, Tabular):
+        return {}
+    problem, sample = setup.problem, in_float64(setup)
+    features = problem.preprocessing()["features"]
+    idle = list(features.get("idle", ()))
+    names = [name for name in features["names"] if name not in idle]
+    there = ~np.isin(features["names"], idle)
+    x = np.asarray(sample.x, np.float64)[:, there]
+    z = np.column_stack([x, np.ones(len(x))]) if problem.constant else x
+    functionals, labels = np.eye(z.shape[1])[: len(names)], list(names)
+    if problem.constant:  # the constant in the units of the file, of which the slopes times the means are a part
+        shift = -np.asarray(features["mean"])[there] / np.asarray(features["scale"])[there]
+        functionals, labels = np.vstack([functionals, np.r_[shift, 1.0]]), [*labels, "Intercept"]
+    found: dict[str, Any] = {"no_information": idle}
+    if problem.autocorrelation is not None and problem.autocorrelation > SERIES:
+        found["series_autocorrelation"] = problem.autocorrelation
+    free = null_space(z)
+    found["not_identified"] = _named(labels, moved(free, functionals))
+    if free.shape[1] == 0 and (direction := _separating(setup, z, sample)) is not None:
+        found["separated"] = _named(labels, moved(direction[:, None], functionals))
+    return {name: columns for name, columns in found.items() if columns}
+
+
+def _named(labels: list[str], which: np.ndarray) -> list[str]:
+    return [label for label, chosen in zip(labels, which, strict=True) if chosen]
+
+
+def _separating(setup: Setup, z: np.ndarray, sample: Any) -> np.ndarray | None:
+    """The direction in which a linear logit goes on for ever, where fitted probabilities are 0 or 1."""
+    row = losses.of(setup.problem)
+    if row.name != "binary" or not hasattr(setup.model, "linear") or not hasattr(setup.model, "design"):
+        return None
+    kernel, bias = setup.model.linear.kernel[...], setup.model.linear.bias
+    index = np.asarray(sample.x, np.float64) @ np.asarray(kernel, np.float64)
+    index = index + (0.0 if bias is None else np.asarray(bias[...], np.float64))
+    if setup.solved and np.max(np.abs(index)) < EXTREME:
+        return None
+    return separation(z, np.asarray(sample.y)[:, 0] == 1)

@@ -1,0 +1,137 @@
+"""Coefficients of linear models with their standard errors: those of statsmodels, wherever they are shown."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from econml_cli.evaluation.comparing.compare import compare
+from econml_cli.evaluation.evaluate import evaluate
+from econml_cli.evaluation.marginal.effects import effects
+from tests.support.fits import fitted
+
+sm = pytest.importorskip("statsmodels.api")
+WHOLE = {"val_fraction": 0.0, "test_fraction": 0.0}
+KINDS = {"iid": {}, "HC1": {"cov_type": "HC1"}, "HC3": {"cov_type": "HC3"}}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A table with groups and unequal variances, and two runs of it: least squares and a logit, with --group."""
+    here = tmp_path_factory.mktemp("coefficients")
+    rng = np.random.default_rng(0)
+    g, x, u = rng.integers(0, 12, 150), rng.normal(size=150), rng.normal(size=12)
+    y = 1000 + 2 * x + u[g] + x**2 * rng.normal(size=150)
+    frame = pd.DataFrame({"y": y, "x": x, "d": (rng.random(150) < 0.4).astype(int), "g": g})
+    frame["w"] = (frame["y"] > frame["y"].median()).astype(int)
+    path = here / "t.csv"
+    frame.to_csv(path, index=False)
+    common = {"data": str(path), "group": "g", **WHOLE}
+    ols = fitted(here / "ols", formula="y ~ x + d", **common)
+    logit = fitted(here / "logit", formula="w ~ x + d", **common)
+    return frame, ols, logit
+
+
+def theirs(frame, target, kind):
+    x = sm.add_constant(frame[["x", "d"]].astype(float))
+    options = KINDS.get(kind, {"cov_type": "cluster", "cov_kwds": {"groups": frame["g"]}})
+    return (
+        sm.OLS(frame["y"], x).fit(**options)
+        if target == "y"
+        else sm.Logit(frame["w"], x).fit(disp=0, tol=1e-12, **options)
+    )
+
+
+@pytest.mark.parametrize("kind", ["iid", "HC1", "HC3", "cluster"])
+def test_standard_errors_of_least_squares_are_those_of_statsmodels(made, kind):
+    frame, ols, _ = made
+    found = evaluate(ols, bootstrap=0, vcov=kind).linear
+    expected = theirs(frame, "y", kind)
+    np.testing.assert_allclose(list(found.values.values()), expected.params, rtol=1e-10)
+    np.testing.assert_allclose(list(found.errors.values()), expected.bse, rtol=1e-8)
+    if kind == "iid":
+        np.testing.assert_allclose(
+            [found.p_value(name) for name in found.values], expected.pvalues, rtol=1e-6, atol=1e-200
+        )
+
+
+@pytest.mark.parametrize("kind", ["iid", "HC1", "cluster"])
+def test_standard_errors_of_a_logit_are_those_of_statsmodels(made, kind):
+    frame, _, logit = made
+    found = evaluate(logit, bootstrap=0, vcov=kind).linear
+    expected = theirs(frame, "w", kind)
+    np.testing.assert_allclose(list(found.values.values()), expected.params, rtol=1e-7)
+    np.testing.assert_allclose(list(found.errors.values()), expected.bse, rtol=1e-6)
+
+
+def test_groups_of_the_fit_are_clusters_unless_something_else_is_said(made):
+    _, ols, logit = made
+    assert evaluate(ols, bootstrap=0).to_dict()["vcov"] == "cluster"
+    with pytest.raises(Exception, match="HC3 is of least squares"):
+        evaluate(logit, bootstrap=0, vcov="HC3")
+
+
+def test_every_table_has_them(made, econml):
+    _, ols, _ = made
+    error = evaluate(ols, bootstrap=0, vcov="HC1").linear.errors["x"]
+    shown = econml("eval", ols.path, "--vcov", "HC1", "--bootstrap", 0).stdout
+    assert "s.e. (HC1)" in shown and f"{error:.4g}" in shown
+    row = evaluate(ols, bootstrap=0, vcov="HC1").rows()[0]
+    assert row["se_x"] == error
+    for form in ("table", "latex", "markdown"):
+        said = econml("eval", "compare", ols.path, "--vcov", "HC1", "--bootstrap", 0, "--format", form).stdout
+        assert f"({error:.4g})" in said and "HC1" in said
+    assert compare([ols], bootstrap=0).columns[0].evaluation.linear.vcov == "cluster"
+
+
+def test_the_effect_of_a_linear_model_has_the_standard_error_of_its_coefficient(made):
+    frame, ols, logit = made
+    found = effects(ols, vcov="iid", beside=False)
+    assert found.vcov == "iid"
+    x = next(e for e in found.effects if e.column == "x").estimate
+    expected = theirs(frame, "y", "iid")
+    assert (x.value, x.standard_error) == (pytest.approx(expected.params["x"]), pytest.approx(expected.bse["x"]))
+    margins = theirs(frame, "w", "iid").get_margeff().summary_frame()
+    own = next(e for e in effects(logit, vcov="iid", beside=False).effects if e.column == "x").estimate
+    assert own.value == pytest.approx(margins.loc["x", "dy/dx"], rel=1e-6)
+    assert own.standard_error == pytest.approx(margins.loc["x", "Std. Err."], rel=1e-5)
+
+
+def test_what_is_not_identified_is_said_in_place_of_a_number(made, econml, tmp_path):
+    frame, _, _ = made
+    path = tmp_path / "c.csv"
+    frame.assign(e=1 - frame["d"]).to_csv(path, index=False)
+    run = fitted(tmp_path / "c", data=str(path), formula="y ~ x + d + e", **WHOLE)
+    found = evaluate(run, bootstrap=0)
+    assert np.isnan([found.coefficients[name] for name in ("d", "e", "Intercept")]).all()
+    shorter = sm.OLS(frame["y"], sm.add_constant(frame[["x", "d"]])).fit()
+    assert found.coefficients["x"] == pytest.approx(shorter.params["x"])
+    assert found.linear.errors["x"] == pytest.approx(shorter.bse["x"])
+    assert json.loads(json.dumps(found.to_dict()))["coefficients"]["d"] is None
+    assert "not identified" in econml("eval", run.path, "--bootstrap", 0).stdout
+    assert any("not identified: d, e, Intercept" in note for note in found.notes)
+    told = effects(run, beside=False)
+    assert np.isnan(next(e for e in told.effects if e.column == "d").estimate.value)
+    assert any("not identified: d, e" in note for note in told.notes)
+
+
+def test_where_training_stopped_is_not_printed_as_an_estimate(made, econml, tmp_path):
+    _, ols, _ = made
+    run = fitted(tmp_path / "g", data=ols.config().problem_options.data, formula="y ~ x + d", num_epochs=20, **WHOLE)
+    shown = econml("eval", run.path, "--bootstrap", 0)
+    assert "Not converged: no estimates" in shown.stdout and "s.e." not in shown.stdout
+    assert "not converged: coefficients are up to" in shown.stderr
+    assert "standard_errors" not in evaluate(run, bootstrap=0).to_dict()
+    assert any("not converged" in note for note in effects(run, beside=False).notes)
+    assert any("not converged" in note for note in compare([run], bootstrap=0).notes)
+
+
+def test_float32_has_the_metrics_of_float64_of_a_target_with_a_large_mean(tmp_path):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=100)
+    pd.DataFrame({"y": 1e6 + x + 0.06 * rng.normal(size=100), "x": x}).to_csv(tmp_path / "m.csv", index=False)
+    run = fitted(tmp_path / "m", data=str(tmp_path / "m.csv"), target="y", precision="float32", **WHOLE)
+    found = evaluate(run, bootstrap=0).estimates
+    assert found["train_rmse"].value ** 2 == pytest.approx(found["train_loss"].value, rel=1e-5)
+    assert found["train_loss"].value == pytest.approx(0.0036, rel=0.3)

@@ -1,0 +1,113 @@
+"""How the rows of a table are parted: classes in their shares, series in time, and what is said of the others."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from flax import nnx
+
+from econml_cli.data.split import autocorrelation, split_in_time, split_rows
+from econml_cli.errors import ConfigError
+from econml_cli.problems.tabular import Tabular
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_each_split_has_each_class_in_its_share(seed):
+    strata = np.random.default_rng(seed).permutation(np.repeat([0, 1, 2], [70, 20, 10]))
+    parts = split_rows(100, 0.2, 0.3, seed, strata=strata)
+    assert {split: np.bincount(strata[rows]).tolist() for split, rows in parts.items()} == {
+        "train": [35, 10, 5], "val": [14, 4, 2], "test": [21, 6, 3],
+    }  # fmt: skip
+
+
+def test_no_fold_is_without_a_rare_class():
+    strata = np.random.default_rng(0).permutation(np.repeat([0, 1], [45, 5]))
+    parts = [split_rows(50, 0.2, 0.2, 3, None, 5, fold, strata=strata) for fold in range(1, 6)]
+    assert [np.bincount(strata[part["test"]]).tolist() for part in parts] == [[9, 1]] * 5
+    assert [np.bincount(strata[part["val"]]).tolist() for part in parts] == [[9, 1]] * 5
+    assert sorted(np.concatenate([part["test"] for part in parts])) == list(range(50))
+
+
+def test_in_time_the_latest_rows_are_tested_and_no_time_is_parted():
+    time = np.array([3, 1, 2, 2, 5, 4, 4, 1, 6, 7])
+    parts = split_in_time(time, 0.2, 0.2)
+    assert {split: sorted(time[rows]) for split, rows in parts.items()} == {
+        "train": [1, 1, 2, 2, 3], "val": [4, 4, 5], "test": [6, 7],
+    }  # fmt: skip
+    with pytest.raises(ConfigError, match="too few different values"):
+        split_in_time(np.array([1, 1, 2, 2]), 0.2, 0.2)
+
+
+def test_the_autocorrelation_of_a_walk_and_of_noise():
+    rng = np.random.default_rng(0)
+    noise = rng.normal(size=500)
+    assert autocorrelation(np.cumsum(noise)) > 0.9 and abs(autocorrelation(noise)) < 0.15
+    assert autocorrelation(np.ones(5)) == 0
+
+
+def table(**columns):
+    pd.DataFrame(columns).to_csv("t.csv", index=False)
+    return "t.csv"
+
+
+def test_classes_of_a_table_are_spread_unless_asked_otherwise():
+    rng = np.random.default_rng(0)
+    y = rng.permutation(np.repeat(["a", "b"], [90, 10]))
+    path = table(y=y, x=rng.normal(size=100))
+    shares = {
+        how: [
+            float(np.mean(y[rows] == "b"))
+            for rows in Tabular(data=path, target="y", **how_, rngs=nnx.Rngs(0)).file_rows.values()
+        ]
+        for how, how_ in (("default", {}), ("off", {"stratify": False}))
+    }
+    assert shares["default"] == [pytest.approx(0.1, abs=1e-9)] * 3 and shares["off"] != shares["default"]
+
+
+def test_a_series_that_is_parted_at_random_is_warned_of_and_parted_in_time_when_its_column_is_named(econml):
+    rng = np.random.default_rng(0)
+    table(y=np.cumsum(rng.normal(size=200)), t=np.arange(200), x=rng.normal(size=200))
+    ran = econml("fit", "linear", "--data", "t.csv", "--formula", "y ~ x", "--out", "r")
+    assert ran.code == 0 and "the rows look like a series" in ran.stdout
+    assert json.loads(Path("r/summary.json").read_text())["series_autocorrelation"] > 0.9
+    assert "the rows look like a series" in econml("eval", "r").stderr
+    ran = econml("fit", "linear", "--data", "t.csv", "--target", "y", "--time", "t", "--out", "s")
+    assert ran.code == 0 and "look like a series" not in ran.stdout
+    config = {"data": "t.csv", "target": "y", "time": "t"}
+    problem = Tabular(**config, rngs=nnx.Rngs(0))
+    assert problem.file_rows["test"].tolist() == list(range(160, 200)) and problem.din == 1
+    refused = econml("fit", "linear", "--data", "t.csv", "--target", "y", "--time", "t", "--folds", 3)
+    assert refused.code == 2 and "leave one of them out" in refused.stderr
+
+
+def test_rows_dropped_for_missing_values_are_said(econml):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=60)
+    table(y=2 * x + rng.normal(size=60), x=np.where(np.arange(60) % 6 == 0, np.nan, x))
+    ran = econml("fit", "linear", "--data", "t.csv", "--target", "y", "--missing", "drop", "--out", "r")
+    said = "50 of 60 rows used; 10 with missing values dropped"
+    assert ran.code == 0 and said in ran.stdout
+    assert said in econml("eval", "r").stderr
+
+
+def test_a_loss_below_zero_does_not_end_a_fit_unless_it_is_asked_to(econml):
+    Path("mine.py").write_text("def gain(output, y):\n    return (output - y)[:, 0] ** 2 - 5\n")
+    rng = np.random.default_rng(0)
+    table(y=rng.normal(size=40), x=rng.normal(size=40))
+    common = (
+        "fit",
+        "linear",
+        "--data",
+        "t.csv",
+        "--target",
+        "y",
+        "--loss",
+        "./mine.py:gain",
+        "--num-epochs",
+        4,
+        "--json",
+    )
+    assert json.loads(econml(*common, "--out", "a").stdout)["epochs"] == 4
+    assert json.loads(econml(*common, "--out", "b", "--stop-loss", -1).stdout)["epochs"] == 1
