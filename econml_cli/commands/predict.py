@@ -36,6 +36,9 @@ class PredictOptions:
         False,
         "make lo and hi by split conformal prediction: they cover a new outcome at that level (regressions)",
     )
+    retransform: bool = option(
+        False, "of a target log(y): predict y itself, exp(prediction) times the smearing factor of the residuals"
+    )
     missing: Literal["error", "drop"] | None = option(
         None, "what rows with missing values get (default: as in the fit)"
     )
@@ -47,6 +50,8 @@ def predict(run: str, options: PredictOptions, weights: CheckpointOptions, looku
     The file is encoded as the training data were; its columns and their order are kept. Of an ensemble it is the
     averaged prediction of its members, with sd, lo and hi across them.
     """
+    if options.embed and options.retransform:
+        raise ConfigError("--embed writes a representation, which is no logarithm; leave out --retransform.")
     if options.embed and (options.interval is not None or options.conformal):
         raise ConfigError(
             "--embed writes a representation, which has no interval; leave out --interval and --conformal."
@@ -62,6 +67,7 @@ def predict(run: str, options: PredictOptions, weights: CheckpointOptions, looku
         predictions.check_output(Path(options.out), reads=options.data)
     compilation_cache.enable()
     given: dict[str, Any] = {"step": weights.step, "embed": options.embed, "asked": _interval(options), "say": _say}
+    given["retransform"] = options.retransform
     if options.data is None:
         frame = predictions.predict_own(chosen, **given)
     else:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import jax
 import numpy as np
 
 from econml_cli.errors import ConfigError
@@ -87,7 +88,7 @@ def calibrate(run: OpenedRun, models: Sequence[Any], level: float) -> Conformal:
     yhat = np.mean(
         [predicted(samples.problem, model, batch.x, run.dtype) for model in models], axis=0, dtype=np.float64
     )
-    scores = np.abs(np.asarray(samples.problem.observed(batch), np.float64).reshape(yhat.shape) - yhat)
+    scores = np.abs(np.asarray(samples.problem.observed(jax.device_get(batch)), np.float64).reshape(yhat.shape) - yhat)
     return Conformal(radius_of(scores, level), len(scores))
 
 

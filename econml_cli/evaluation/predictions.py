@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import jax
 import numpy as np
 
 from econml_cli.config.fit_config import FitConfig
@@ -47,10 +48,12 @@ def predict(
     embed: bool = False,
     asked: Asked | None = None,
     say: Say = _silent,
+    retransform: bool = False,
 ) -> "pd.DataFrame":
     """The rows of a file with the run's predictions: its columns and order, then
 
-    * `yhat` in the target's own units (`yhat_1`, ... for several outputs), or
+    * `yhat` in the target's own units (`yhat_1`, ... for several outputs); of a target that is a function of a column
+      `yhat_log_wage`, and with `retransform` of a log `yhat` in the units of the column, see `levels`; or
     * `p`, the probability of the second class, or `p_CLASS` for each class; and `predicted`, the class; or
     * `NAME_hat` for each feature that was reconstructed, in its own units.
 
@@ -70,8 +73,30 @@ def predict(
     with open_run(run, step=step, data=path, missing=missing) as opened:
         samples = opened.samples(need_target=False)
         added = _adds(opened, samples.problem, embed, asked, say)(samples.parts["data"].x)
+        added = levels(opened, samples.problem, added) if retransform else added
         added |= _unlike(samples.problem, samples.frame, say)
     return _beside(samples.frame, added, path)
+
+
+def levels(run: OpenedRun, problem: Any, added: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Predictions of log(y) as predictions of y: exp(prediction) times the mean of exp(residual) over the training
+    rows, in place of a normal distribution's exp(s^2 / 2). `lo` and `hi` are exp of theirs: quantiles need no factor.
+
+    Raises:
+        ConfigError: the target is no logarithm. DataError, RunError: as `OpenedRun.own_samples`.
+
+    Source: Duan (1983), Journal of the American Statistical Association 78, "Smearing Estimate".
+    """
+    name = next(iter(added))
+    if not name.startswith("yhat_log_"):
+        raise ConfigError(f"--retransform is of a target that is a log, and that of {run.name} is none; leave it out.")
+    own = run.own_samples()
+    train = jax.device_get(own.parts["train"])
+    models = run.members().models
+    yhat = np.mean([predicted(own.problem, model, train.x, run.dtype) for model in models], axis=0)
+    factor = float(np.mean(np.exp(own.problem.observed(train) - yhat)))
+    found = {"yhat": np.exp(np.asarray(added[name], np.float64)) * factor}
+    return found | {end: np.exp(added[end]) for end in ("lo", "hi") if end in added}
 
 
 def _unlike(problem: Any, frame: "pd.DataFrame", say: Say) -> dict[str, np.ndarray]:
@@ -139,7 +164,7 @@ def _beside_each(problem: Any, yhat: np.ndarray, spread: Spread) -> dict[str, np
     names = [name for name in columns(problem, yhat) if name != "predicted"]
     parts = {"sd": spread.sd, "lo": spread.low, "hi": spread.high}
     return {
-        end if names == ["yhat"] else f"{name}_{end}": values[:, i]
+        end if len(names) == 1 and losses.of(problem).has_residuals else f"{name}_{end}": values[:, i]
         for i, name in enumerate(names)
         for end, values in parts.items()
         if values is not None
@@ -147,7 +172,13 @@ def _beside_each(problem: Any, yhat: np.ndarray, spread: Spread) -> dict[str, np
 
 
 def predict_own(
-    run: Run, *, step: int | None = None, embed: bool = False, asked: Asked | None = None, say: Say = _silent
+    run: Run,
+    *,
+    step: int | None = None,
+    embed: bool = False,
+    asked: Asked | None = None,
+    say: Say = _silent,
+    retransform: bool = False,
 ) -> "pd.DataFrame":
     """The data that a run was fitted to with its predictions, as `predict`, and a column `split`: train, val or test.
 
@@ -159,7 +190,9 @@ def predict_own(
     with open_run(run, step=step) as opened:
         samples = opened.own_samples()
         if not samples.problem.simulated:
-            return _own_file(opened, samples.problem, embed, asked, say)
+            return _own_file(opened, samples.problem, embed, asked, say, retransform)
+        if retransform:
+            raise ConfigError("--retransform is of a table whose target is a log; leave it out.")
         added = _adds(opened, samples.problem, embed, asked, say)
         frames = [
             _drawn(samples.problem, batch, opened.config()).assign(**added(batch.x), split=split)
@@ -168,8 +201,11 @@ def predict_own(
     return pd.concat(frames, ignore_index=True)
 
 
-def _own_file(run: OpenedRun, problem: Any, embed: bool, asked: Asked | None, say: Say) -> "pd.DataFrame":
-    frame = predict(run, str(own_file(run, run.config())), embed=embed, asked=asked, say=say)
+def _own_file(
+    run: OpenedRun, problem: Any, embed: bool, asked: Asked | None, say: Say, retransform: bool
+) -> "pd.DataFrame":
+    path = str(own_file(run, run.config()))
+    frame = predict(run, path, embed=embed, asked=asked, say=say, retransform=retransform)
     labels = np.full(len(frame), "", dtype=object)  # "": in no split, as a row without its target
     for split, positions in problem.split_rows.items():
         labels[positions] = split

@@ -85,6 +85,8 @@ class Tabular:
     #: of a model that is linear in its parameters
     recipe: ClassVar[dict[str, Any]] = {"solver": "exact"}
     loss = losses.loss
+    #: the first autocorrelation of a numeric target in the order of the file; None where rows were not parted at random
+    autocorrelation: float | None
     file_rows: dict[str, np.ndarray]
     split_rows: dict[str, np.ndarray]
     groups: dict[str, np.ndarray]
@@ -131,14 +133,14 @@ class Tabular:
             codes = table.frame[p.group].astype("category").cat.codes.to_numpy()
             self.groups = {split: codes[rows] for split, rows in usable.items()}
         self._about = _about(table, usable)
-        if p.time is None and p.group is None:
-            self.autocorrelation = _autocorrelation(y, usable, chosen)
+        parted = p.time is None and p.group is None
+        self.autocorrelation = _autocorrelation(y, usable, chosen) if parted else None
 
     def _set(self, preprocessing: Preprocessing, row: Loss) -> None:
         self._preprocessing = preprocessing
         self.constant = preprocessing.formula.constant
         self.loss_row = row
-        self.autocorrelation: float | None = None
+        self.autocorrelation = None
         aim = preprocessing.target
         self.task: Task | None = row.task
         self.classes = aim.classes

@@ -3,6 +3,7 @@
 A loss says in its row which kind it takes (`losses.Loss.target`). Standard library only; NumPy inside functions.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -76,6 +77,13 @@ def _numbered(name: str) -> Callable[[Names, int], tuple[str, ...]]:
     return lambda names, width: (name,) if width == 1 else tuple(f"{name}_{i + 1}" for i in range(width))
 
 
+def _predicted(names: Names, width: int) -> tuple[str, ...]:
+    """As `_numbered`; of a target that is a function of a column "yhat_log_wage", since it is not in the column's
+    units."""
+    call = re.fullmatch(r"\w+\(.+\)", names.target)
+    return _numbered("yhat_" + "_".join(re.findall(r"\w+", names.target)) if call else "yhat")(names, width)
+
+
 def _target(names: Names, width: int) -> tuple[str, ...]:
     return _numbered(names.target)(names, width)
 
@@ -110,7 +118,7 @@ def _column(codes: Any) -> Any:
 
 
 #: y [n, 1] (or [n, dout]) float
-NUMBER = Target("regression", "predicts a number", _numbered("yhat"), _target, _own_units)
+NUMBER = Target("regression", "predicts a number", _predicted, _target, _own_units)
 #: y [n, 1] float, 0 or 1; one output, from which the probability of 1 follows
 TWO_CLASSES = Target(
     "binary", "predicts classes", lambda names, width: ("p",), _of_second, _second,

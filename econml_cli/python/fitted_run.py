@@ -129,6 +129,7 @@ class FittedRun:
         den_haan_marcet: bool = False,
         periods: int | None = None,
         paths: int | None = None,
+        vcov: str | None = None,
     ) -> "Evaluation":
         """Losses, metrics with 95 % intervals, errors against the truth, verdicts: as `econml eval`.
 
@@ -150,7 +151,7 @@ class FittedRun:
             found = evaluate(
                 self.run, data=path, missing=missing, step=step, changes=changes,
                 bootstrap=bootstrap, bootstrap_seed=bootstrap_seed, draws=draws, draw_seed=draw_seed,
-                paths=Paths(**given, seed=draw_seed) if den_haan_marcet else None,
+                paths=Paths(**given, seed=draw_seed) if den_haan_marcet else None, vcov=vcov,
             )  # fmt: skip
         if "failed" in found.verdicts:
             health.warn(f"{self.name} FAILED: {found.verdicts['failed']}.", stacklevel=3)
@@ -165,13 +166,14 @@ class FittedRun:
         embed: bool = False,
         missing: str | None = None,
         step: int | None = None,
+        retransform: bool = False,
     ) -> "pd.DataFrame":
         """Rows with predictions beside them, in the columns that `econml predict` writes.
 
         Args:
             data: a file, or a DataFrame, whose index and columns are kept; default: the data of the fit, with a column
                 `split`. interval: the level of `lo` and `hi` in percent, across members or `conformal`.
-            embed: the representation phi(x) in place of predictions.
+            embed: the representation phi(x) in place of predictions. retransform: of a target log(y) predict y.
         """
         from econml_cli.evaluation import predictions
         from econml_cli.evaluation.prediction_intervals import LEVEL, Asked
@@ -179,7 +181,7 @@ class FittedRun:
         if embed and (interval is not None or conformal):
             raise ConfigError("embed gives a representation, which has no interval; leave out interval and conformal.")
         asked = Asked(LEVEL if interval is None else interval, conformal)
-        options: dict[str, Any] = {"step": step, "embed": embed}
+        options: dict[str, Any] = {"step": step, "embed": embed, "retransform": retransform}
         options["asked"] = asked if conformal or interval is not None else None
         if data is None:
             return predictions.predict_own(self.run, **options)

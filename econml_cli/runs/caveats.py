@@ -36,8 +36,8 @@ def sentences(summary: Mapping[str, Any]) -> tuple[str, ...]:
         said.append(f"no information in the training split: {_listed(names)} (the same in all its rows): weight 0.")
     if r := summary.get("series_autocorrelation"):
         said.append(
-            f"the rows look like a series (autocorrelation {r:.2f} of the target in successive rows): a random split tests "
-            "on neighbours of training rows; name the column of time with --time."
+            f"the rows look like a series (autocorrelation {r:.2f} of the target in successive rows): a random split "
+            "tests on neighbours of training rows; name the column of time with --time."
         )
     return tuple(said)
 

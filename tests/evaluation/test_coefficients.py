@@ -6,9 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from econml_cli.errors import ConfigError
 from econml_cli.evaluation.comparing.compare import compare
 from econml_cli.evaluation.evaluate import evaluate
 from econml_cli.evaluation.marginal.effects import effects
+from econml_cli.evaluation.predictions import predict_own
 from tests.support.fits import fitted
 
 sm = pytest.importorskip("statsmodels.api")
@@ -68,7 +70,7 @@ def test_standard_errors_of_a_logit_are_those_of_statsmodels(made, kind):
 def test_groups_of_the_fit_are_clusters_unless_something_else_is_said(made):
     _, ols, logit = made
     assert evaluate(ols, bootstrap=0).to_dict()["vcov"] == "cluster"
-    with pytest.raises(Exception, match="HC3 is of least squares"):
+    with pytest.raises(ConfigError, match="HC3 is of least squares"):
         evaluate(logit, bootstrap=0, vcov="HC3")
 
 
@@ -135,3 +137,20 @@ def test_float32_has_the_metrics_of_float64_of_a_target_with_a_large_mean(tmp_pa
     found = evaluate(run, bootstrap=0).estimates
     assert found["train_rmse"].value ** 2 == pytest.approx(found["train_loss"].value, rel=1e-5)
     assert found["train_loss"].value == pytest.approx(0.0036, rel=0.3)
+
+
+def test_predictions_of_a_log_say_so_and_go_back_to_the_level_by_smearing(tmp_path):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=300)
+    frame = pd.DataFrame({"wage": np.exp(1 + 0.5 * x + rng.standard_t(8, 300) / 2), "x": x})
+    frame.to_csv(tmp_path / "w.csv", index=False)
+    run = fitted(tmp_path / "w", data=str(tmp_path / "w.csv"), formula="log(wage) ~ x", **WHOLE)
+    logs, told = predict_own(run), predict_own(run, retransform=True)
+    assert list(logs.columns) == ["wage", "x", "yhat_log_wage", "split"]
+    fit = sm.OLS(np.log(frame["wage"]), sm.add_constant(frame["x"])).fit()
+    np.testing.assert_allclose(logs["yhat_log_wage"], fit.fittedvalues, rtol=1e-10)
+    np.testing.assert_allclose(told["yhat"], np.exp(fit.fittedvalues) * np.exp(fit.resid).mean(), rtol=1e-10)
+    level = fitted(tmp_path / "l", data=str(tmp_path / "w.csv"), formula="wage ~ x", **WHOLE)
+    assert "yhat" in predict_own(level)
+    with pytest.raises(ConfigError, match="target that is a log"):
+        predict_own(level, retransform=True)

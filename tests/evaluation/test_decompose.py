@@ -175,8 +175,17 @@ def test_the_proxy_of_a_linear_autoencoder_is_near_the_principal_components(runs
 
 
 def test_the_proxy_is_called_one_and_says_how_it_was_fitted(ols):
-    text = "\n".join(map(tables.text, decompose(ols, larger=3).grids()))
-    assert "approximation error (proxy)" in text
+    found = decompose(ols, larger=3)
+    told = found.to_dict()
+    # the lecture's identity: R_hat = R(f*) + eps_app + eps_gen, where eps_gen is negative as a rule
+    parts = [told[name]["value"] for name in ("eps_app", "eps_gen", "eps_total")]
+    assert parts[0] + parts[1] == pytest.approx(parts[2], rel=1e-6) and parts[1] < 0
+    assert told["empirical_risk"]["value"] == pytest.approx(told["bayes_risk"] + parts[2], rel=1e-6)
+    assert told["generalisation_error"] == told["eps_gen"]
+    # the class holds the truth: what the proxy still lacks is in the interval
+    assert found.approximation.low < 0 < found.approximation.high
+    text = "\n".join(map(tables.text, found.grids()))
+    assert "eps_app = population - Bayes risk" in text and "of the class (proxy)" in text
     assert "proxy: the same recipe fitted to 180 observations" in text
     assert max(map(len, text.splitlines())) <= 80
 

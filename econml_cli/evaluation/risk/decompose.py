@@ -22,6 +22,8 @@ from econml_cli.runs.directory import Run
 #: the sample that the best in class is estimated from is so many times the run's own, and has at most so many
 #: observations; fewer where the model keeps them all (a kernel), which takes time in their cube
 LARGER, LARGEST, LARGEST_KEPT = 10, 100_000, 4000
+#: names that parts of the risk have had in JSON, and go on having, beside those of the lecture
+FORMER = {"generalisation_error": "eps_gen", "generalisation_error_here": "eps_gen_here"}
 
 
 @dataclass(frozen=True)
@@ -33,8 +35,14 @@ class Decomposition(Answer):
         empirical: R_hat(f_hat, D) on the n training observations. population: R(f_hat).
         generalisation: R_hat - R, with the errors of both samples; generalisation_here: with that of the second alone.
         bayes_risk: R(f*). excess: R(f_hat) - R(f*). None where R(f*) is not known.
+        eps_app: R(f_hat) - R(f*), as the difference of the two numbers above; total: R_hat(f_hat, D) - R(f*), which is
+            eps_app + generalisation. excess has less noise than eps_app: it is a mean of differences, draw by draw.
         proxy_n: the training sample of f_n, a stand-in for the best in class; None where there is none.
-        best_in_class: R(f_n). approximation: R(f_n) - R(f*). estimation: R(f_hat) - R(f_n).
+        best_in_class: R(f_n). approximation: R(f_n) - R(f*), of the class. estimation: R(f_hat) - R(f_n). Their errors
+            include that of f_n.
+
+    In the lecture's words, where f_hat minimises the empirical risk: eps_gen = R_hat(f_hat) - R(f_hat) is
+    `generalisation`, and R_hat(f_hat) = R(f*) + eps_app + eps_gen.
     """
 
     run: str
@@ -55,19 +63,23 @@ class Decomposition(Answer):
     approximation: Estimate | None = None
     estimation: Estimate | None = None
     notes: tuple[str, ...] = ()
+    eps_app: Estimate | None = None
+    total: Estimate | None = None
 
     def _estimates(self) -> dict[str, tuple[str, Estimate | None]]:
         """{name: (label, estimate)} in the order in which they are shown."""
         return {
             "empirical_risk": ("empirical risk", self.empirical),
             "population_risk": ("population risk", self.population),
-            "generalisation_error": ("generalisation error", self.generalisation),
-            "generalisation_error_here": ("  of this training sample", self.generalisation_here),
             "bayes_risk": ("Bayes risk", None if self.bayes_risk is None else Estimate(self.bayes_risk)),
-            "excess_risk": ("excess risk", self.excess),
+            "eps_app": ("eps_app = population - Bayes risk", self.eps_app),
+            "eps_gen": ("eps_gen = empirical - population risk", self.generalisation),
+            "eps_gen_here": ("  given this training sample", self.generalisation_here),
+            "eps_total": ("eps_app + eps_gen = empirical - Bayes risk", self.total),
+            "excess_risk": ("eps_app, pair by pair with f*", self.excess),
             "best_in_class_risk": ("best in class (proxy)", self.best_in_class),
-            "approximation_error": ("approximation error (proxy)", self.approximation),
-            "estimation_error": ("estimation error (proxy)", self.estimation),
+            "class_approximation_error": ("  of the class (proxy)", self.approximation),
+            "estimation_error": ("  of estimation (proxy)", self.estimation),
         }
 
     def grids(self) -> list[Grid]:
@@ -90,6 +102,7 @@ class Decomposition(Answer):
         head = ("run", "model", "problem", "epoch", "n", "over", "draws", "proxy_n")
         found: dict[str, Any] = {name: getattr(self, name) for name in head}
         found |= {name: None if e is None else e.to_json() for name, (_, e) in self._estimates().items()}
+        found |= {former: found[name] for former, name in FORMER.items()}
         return {**found, "notes": list(self.notes)}
 
     def rows(self) -> list[dict[str, Any]]:
@@ -113,7 +126,9 @@ def decompose(
     as if D were drawn again, and to first order (few parameters for the observations) covers E_D[R_hat - R].
 
     The excess risk is taken pair by pair against f* where that is known. For the best in class stands a proxy: the same
-    model and recipe fitted to a larger sample (simulated problems). It includes what that fit still lacks.
+    model and recipe fitted to a larger sample (simulated problems). It includes what that fit still lacks: to first
+    order an estimation error falls with the size of the sample, so that of the proxy, fitted to N observations, is
+    n / (N - n) times R(f_hat) - R(f_n). It is in the standard errors of what the proxy is part of.
 
     Source: lecture "Machine Learning Fundamentals for Economists", approximation and generalisation error; standard
     errors of the mean by the central limit theorem.
@@ -147,9 +162,17 @@ def decompose(
     pair = "loss" if excess is None else "excess"  # the same difference, with less noise
     groups = groups_of(problem, "population" if problem.simulated else "test", len(values["loss"]))
     parts = {name: estimate(each, groups) for name, each in values.items()}
+    bayes = bayes_risk(problem)
     seen, seen_groups = fitted["loss"][0], groups_of(problem, "train", size(train))
     empirical, error = estimate(seen, seen_groups), standard_error(values["loss"], groups)
     gap = empirical.value - parts["loss"].value
+    best_found, of_class, estimation = parts.get("best_loss"), parts.get("best_excess"), None
+    if best is not None and proxy_n is not None:
+        estimation = estimate(values[pair] - values[f"best_{pair}"], groups)
+        best_found, of_class, estimation = (
+            one if one is None else _with_proxy(one, estimation, size(train) / (proxy_n - size(train)))
+            for one in (best_found, of_class, estimation)
+        )
     lone = [
         note for split in (("train",) if problem.simulated else ("train", "test"))
         for note in unspread(run.name, problem, split, size(own.parts[split]))
@@ -160,11 +183,25 @@ def decompose(
         empirical=empirical, population=parts["loss"],
         generalisation=around(gap, math.hypot(standard_error(seen, seen_groups), error)),
         generalisation_here=around(gap, error),
-        bayes_risk=bayes_risk(problem), excess=parts.get("excess"),
-        proxy_n=proxy_n, best_in_class=parts.get("best_loss"), approximation=parts.get("best_excess"),
-        estimation=None if best is None else estimate(values[pair] - values[f"best_{pair}"], groups),
+        bayes_risk=bayes, excess=parts.get("excess"),
+        proxy_n=proxy_n, best_in_class=best_found, approximation=of_class, estimation=estimation,
+        eps_app=_above(parts["loss"], error, bayes), total=_above(empirical, standard_error(seen, seen_groups), bayes),
         notes=(*own.notes, *health.of_weights(opened, loaded.diverged, loaded.epoch), *lone, *notes),
     )  # fmt: skip
+
+
+def _above(risk: Estimate, error: float, bayes: float | None) -> Estimate | None:
+    """A risk with its standard error, less the Bayes risk."""
+    return None if bayes is None else around(risk.value - bayes, error)
+
+
+def _with_proxy(one: Estimate, estimation: Estimate, share: float) -> Estimate:
+    """An estimate with the error of the proxy, whose mean is a share of the estimation error. Its root mean square is
+    sqrt(2) times its mean for a quadratic form in two normals (less for more of them), and its mean is itself estimated
+    from such a one: twice the mean is what counts."""
+    own = one.standard_error or 0.0
+    of_proxy = 2 * share * max(abs(estimation.value), estimation.standard_error or 0.0)
+    return around(one.value, math.hypot(own, of_proxy))
 
 
 def _best_in_class(run: OpenedRun, larger: int, seed: int) -> tuple[Any | None, int | None, tuple[str, ...]]:

@@ -61,10 +61,14 @@ def by_newton(setup: Setup) -> bool:
 
 
 def in_float64(setup: Setup) -> Batch:
-    """The training sample as it was before it was put on the device in the precision of the fit."""
-    kept = setup.problem.sample(None, "train") if isinstance(setup.problem, Tabular) else setup.train
-    assert kept is not None
-    return kept
+    """The training sample; that of a table as it was before it was put on the device in the precision of the fit."""
+    kept = setup.problem.sample(None, "train") if isinstance(setup.problem, Tabular) else None
+    there = np.asarray(setup.train.x)
+    # not where it is fitted to other rows than its own: some of them, a bootstrap
+    if kept is None or not np.array_equal(there, np.asarray(kept.x).astype(there.dtype)):
+        return setup.train
+    same = np.array_equal(np.asarray(setup.train.y), np.asarray(kept.y).astype(setup.train.y.dtype))
+    return kept if same else setup.train
 
 
 def solve(setup: Setup, program: Any, inputs: Inputs, carry: Carry) -> Solution:
