@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import shutil
 import signal
 import warnings
 from pathlib import Path
@@ -223,3 +224,37 @@ def test_a_run_whose_hangup_is_ignored_goes_on(econml, monkeypatch):
             assert stop() is None
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.parametrize("act", ["moved", "deleted"])
+def test_a_directory_that_goes_in_mid_run_is_said_in_a_sentence_that_names_it(act, econml, monkeypatch):
+    from econml_cli.training.run import recorder
+
+    log = recorder.Recording.log
+
+    def lose(self, chunk, carry):
+        log(self, chunk, carry)
+        if self.run.path.exists() and chunk.epoch > 1:
+            self.run.path.rename("elsewhere") if act == "moved" else shutil.rmtree(self.run.path)
+
+    monkeypatch.setattr(recorder.Recording, "log", lose)
+    line = ["fit", "linear", "--N", 20, "--num-epochs", 300, "--checkpoint-every", 1, "--out", "r", "--quiet"]
+    ran = econml(*line)
+    assert ran.code == 1 and ran.stderr.count("\n") == 1 and "os_error" not in ran.stderr
+    assert "r was moved or deleted while it was trained" in ran.stderr and "econml fit --resume r" in ran.stderr
+    assert not Path("r").exists()
+    if act == "moved":
+        monkeypatch.setattr(recorder.Recording, "log", log)
+        Path("elsewhere").rename("r")
+        assert econml("fit", "--resume", "r", "--quiet").code == 0 and Run(Path("r")).status() == "max_epochs"
+
+
+def test_a_full_disk_says_how_to_go_on(econml, monkeypatch):
+    save = checkpoint.CheckpointWriter.save
+
+    def full(self, step, sections):
+        return save(self, step, sections) if step < 4 else no_space()
+
+    monkeypatch.setattr(checkpoint.CheckpointWriter, "save", full)
+    ran = econml("fit", "linear", "--N", 20, "--num-epochs", 6, "--checkpoint-every", 1, "--out", "r", "--quiet")
+    assert ran.code == 1 and "the disk is full" in ran.stderr and "econml fit --resume r" in ran.stderr
