@@ -88,7 +88,13 @@ def apply(formula: Formula, encoding: Encoding, frame: "pd.DataFrame") -> np.nda
     Raises:
         DataError: a level that the fit did not have, or text where there were numbers.
     """
-    _, matrix = _matrix(formula, frame, encoding.levels, encoding.learnt)
+    names, matrix = _matrix(formula, frame, encoding.levels, encoding.learnt)
+    for what in ("names", "mean", "scale"):
+        if len(getattr(encoding, what)) != len(names):
+            raise DataError(
+                f"preprocessing.json is damaged ({what} has {len(getattr(encoding, what)):,} values for {len(names):,} "
+                "columns); fit again, or restore it from a copy."
+            )
     x = (matrix - encoding.mean) / encoding.scale
     if encoding.idle:
         x[:, np.isin(encoding.names, encoding.idle)] = 0.0

@@ -9,6 +9,8 @@ lets pass.
 import hashlib
 import logging
 import math
+import os
+import re
 import shutil
 import stat
 import time
@@ -114,6 +116,10 @@ class CheckpointWriter:
         Raises:
             CheckpointError: the disk is full or the directory cannot be written.
         """
+        if not self._directory.is_dir():  # Orbax would make it again
+            raise CheckpointError(
+                f"The checkpoint of epoch {step} could not be saved: {self._directory} was moved or deleted."
+            )
         tree = {name: leaves for name, leaves in sections.items() if leaves}
         tree["digest"] = {"sha256": np.frombuffer(bytes.fromhex(digest(tree)), dtype=np.uint8)}
         try:
@@ -123,13 +129,21 @@ class CheckpointWriter:
             for unfinished in self._directory.glob(f"{step}.orbax-checkpoint-tmp*"):
                 shutil.rmtree(unfinished, ignore_errors=True)
             full = any(sign in str(error) for sign in ("os_error_code='28'", "No space left"))
-            why = "the disk is full; free some space" if full else _first_line(error)
+            why = "the disk is full; free some space" if full else _reason(error)
             raise CheckpointError(f"The checkpoint of epoch {step} could not be saved: {why}.") from error
 
     def close(self) -> None:
         """Release Orbax's threads."""
         if self._opened is not None:
             self._opened.close()
+
+
+def _reason(error: Exception) -> str:
+    """What the system said, out of what TensorStore made of it."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    code = re.search(r"os_error_code='(\d+)'", str(error))
+    return os.strerror(int(code[1])) if code else _first_line(error)
 
 
 def _first_line(error: Exception) -> str:

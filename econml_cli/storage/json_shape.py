@@ -53,7 +53,7 @@ TEXTS = listed(TEXT)
 HEX = Kind("a hexadecimal number", lambda value: isinstance(value, str) and _is_hex(value))
 
 #: key -> what its value is; "key?" may be missing, "*_loss?" is every key that ends so. Any other key may be there, too
-Shape = Mapping[str, "Kind | Shape | Each"]
+Shape = Mapping[str, "Kind | Shape | Each | Nullable"]
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,13 @@ class Each:
 
     of: "Kind | Shape | Each"
     keyed: bool = False
+
+
+@dataclass(frozen=True)
+class Nullable:
+    """A shape, or null."""
+
+    of: "Shape"
 
 
 def _is_hex(value: str) -> bool:
@@ -115,6 +122,10 @@ def _check(value: Any, expected: Any, where: str) -> None:
     if isinstance(expected, Kind):
         if not expected.holds(value):
             raise ValueError(f"'{where}' is {_shown(value)}, expected {expected.said}")
+        return
+    if isinstance(expected, Nullable):
+        if value is not None:
+            _check(value, expected.of, where)
         return
     if isinstance(expected, Each):
         kind = dict if expected.keyed else list

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import shlex
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from econml_cli.config.fit_config import FitConfig, TrackingOptions
-from econml_cli.errors import ConfigError, DamagedError, RunError
+from econml_cli.errors import CheckpointError, ConfigError, DamagedError, RunError
 from econml_cli.runs import directory as runs
 from econml_cli.runs.directory import Run
 from econml_cli.storage import checkpoint, directories, disk
@@ -175,12 +176,27 @@ def make_trainer(config: FitConfig, workshop: Workshop, programs: Programs | Non
     return Ensemble(setups, programs)
 
 
+@contextlib.contextmanager
+def _told(run: Run) -> Iterator[None]:
+    """What keeps a fit from being written, in a sentence that names the run and how to go on with it."""
+    try:
+        yield
+    except (OSError, CheckpointError) as error:
+        again = f"continue with: econml fit --resume {shlex.quote(str(run.path))}"
+        if not (run.path / "manifest.json").is_file():
+            raise RunError(f"{run.path} was moved or deleted while it was trained; put it back, and {again}") from error
+        on = f" What was saved of {run.path} is kept; {again}" if steps(run.checkpoints) else ""
+        if isinstance(error, CheckpointError):
+            raise CheckpointError(f"{error}{on}") from error
+        raise RunError(f"{run.path} cannot be written: {error.strerror or error}.{on}") from error
+
+
 def _train(
     run: Run, trainer: Trainer | Ensemble, open_sinks: OpenSinks, stop_signal: Callable[[], int | None], started: float
 ) -> FitResult:
     """Drive the trainer, and record what comes."""
     done, every = trainer.carry.done, trainer.options.checkpoint_every
-    with Recording(run, trainer.setup, trainer.program, open_sinks, done, started) as recording:
+    with _told(run), Recording(run, trainer.setup, trainer.program, open_sinks, done, started) as recording:
         signal = stop_signal()
         chunks: Iterator[Chunk] = trainer.run(done, every) if signal is None else iter(())
         for chunk in chunks:

@@ -20,6 +20,7 @@ from econml_cli.errors import ConfigError, EconmlError
 from econml_cli.export import formats, writers
 from econml_cli.export.assemble import model_source
 from econml_cli.export.fitted import difference
+from econml_cli.export.readme import _plain
 from econml_cli.export.torch_names import named_parameters
 from econml_cli.export.write import export
 from econml_cli.models.mlp import MLP
@@ -347,6 +348,13 @@ def test_the_name_of_a_run_is_text_in_model_py(name, isolated):
     assert ast.get_docstring(ast.parse(source), clean=False) == title
     exec(compile(source.split("def ")[0].split("class ")[0], "model.py", "exec"), {"__file__": "model.py"})
     assert not (isolated / "pwned").exists()
+
+
+def test_names_of_runs_and_columns_are_text_in_readme_md():
+    nasty = "x\n# [click](http://evil) <img src=y onerror=z> `code` *b*\x1b[2J"
+    written = _plain(nasty)
+    assert written == r"x \# \[click\](http://evil) \<img src=y onerror=z\> \`code\` \*b\*\[2J"
+    assert _plain("test_loss") == "test_loss"
 
 
 @pytest.mark.slow

@@ -514,3 +514,13 @@ def test_a_trial_that_another_machine_has_left_without_a_checkpoint_is_begun_aga
     left.update_manifest(status="running", process={"host": "another machine", "pid": 1})
     ran = econml("sweep", "run", file, "--quiet")
     assert ran.code == 0 and trials(econml)[0]["state"] == "complete", ran.stderr
+
+
+def test_the_process_of_a_trial_runs_nothing_that_lies_in_the_working_directory(isolated):
+    from econml_cli.sweeps.run import executor
+
+    for name in ("typing_extensions", "random", "json", "sitecustomize"):
+        Path(f"{name}.py").write_text(f"open({str(isolated / 'it_ran')!r}, 'w')\nraise SystemExit\n")
+    worker = executor._Worker(0, 1, executor.queue.Queue())
+    worker._process.stdin.close()  # it imports all it needs, and ends
+    assert worker._process.wait(timeout=120) == 0 and not Path("it_ran").exists()

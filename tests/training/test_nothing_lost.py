@@ -3,7 +3,11 @@
 import errno
 import json
 import os
+import shutil
 import signal
+import subprocess
+import sys
+import time
 import warnings
 from pathlib import Path
 
@@ -223,3 +227,68 @@ def test_a_run_whose_hangup_is_ignored_goes_on(econml, monkeypatch):
             assert stop() is None
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.parametrize("act", ["moved", "deleted"])
+def test_a_directory_that_goes_in_mid_run_is_said_in_a_sentence_that_names_it(act, econml, monkeypatch):
+    from econml_cli.training.run import recorder
+
+    log = recorder.Recording.log
+
+    def lose(self, chunk, carry):
+        log(self, chunk, carry)
+        if self.run.path.exists() and chunk.epoch > 1:
+            self.run.path.rename("elsewhere") if act == "moved" else shutil.rmtree(self.run.path)
+
+    monkeypatch.setattr(recorder.Recording, "log", lose)
+    line = ["fit", "linear", "--N", 20, "--num-epochs", 300, "--checkpoint-every", 1, "--out", "r", "--quiet"]
+    ran = econml(*line)
+    assert ran.code == 1 and ran.stderr.count("\n") == 1 and "os_error" not in ran.stderr
+    assert "r was moved or deleted while it was trained" in ran.stderr and "econml fit --resume r" in ran.stderr
+    assert not Path("r").exists()
+    if act == "moved":
+        monkeypatch.setattr(recorder.Recording, "log", log)
+        Path("elsewhere").rename("r")
+        assert econml("fit", "--resume", "r", "--quiet").code == 0 and Run(Path("r")).status() == "max_epochs"
+
+
+def test_a_full_disk_says_how_to_go_on(econml, monkeypatch):
+    save = checkpoint.CheckpointWriter.save
+
+    def full(self, step, sections):
+        return save(self, step, sections) if step < 4 else no_space()
+
+    monkeypatch.setattr(checkpoint.CheckpointWriter, "save", full)
+    ran = econml("fit", "linear", "--N", 20, "--num-epochs", 6, "--checkpoint-every", 1, "--out", "r", "--quiet")
+    assert ran.code == 1 and "the disk is full" in ran.stderr and "econml fit --resume r" in ran.stderr
+
+
+STUCK = """
+import hashlib
+from econml_cli.commands import signals
+signals.PATIENCE = 0.5
+with signals.stop_signals():
+    print("ready", flush=True)
+    hashlib.pbkdf2_hmac("sha256", b"x", b"y", 10**9)  # compiled code that looks at no signal
+"""
+
+
+def test_a_second_sigterm_ends_what_is_stuck_in_compiled_code():
+    process = subprocess.Popen([sys.executable, "-c", STUCK], stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "ready\n"
+    time.sleep(1.5)  # until it is in there
+    for _ in range(2):
+        process.send_signal(signal.SIGTERM)
+        time.sleep(0.3)
+    assert process.wait(timeout=20) == 143
+
+
+def test_an_export_that_is_interrupted_leaves_nothing(run, econml, monkeypatch):
+    from econml_cli.export import write
+
+    def interrupted(*_):
+        os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(write, "verify", interrupted)
+    ran = econml("export", "r", "--to", "numpy", "--out", "out")
+    assert ran.code == 130 and [path.name for path in Path().iterdir()] == ["r"]
