@@ -219,9 +219,7 @@ def test_the_test_stands_in_the_result_with_what_it_is_to_be_compared_with(econm
     options = ("--den-haan-marcet", "--periods", 120, "--paths", 8, "--bootstrap", 0)
     done = econml("eval", made("firms"), *options, "--json")
     found = json.loads(done.stdout)
-    assert (
-        found["dhm_above_95"] == 1 and "chi-square(" in found["notes"][0] and "8 paths of 120 periods" in done.stderr
-    )
+    assert found["dhm_above_95"] == 1 and "chi-square(" in found["notes"][0] and "8 paths of 120 periods" in done.stderr
     assert "dhm statistic" in econml("eval", made("firms"), *options).stdout
     again = json.loads(econml("eval", made("firms"), *options, "--json", "--draw-seed", 1).stdout)
     assert again["dhm_statistic"] != found["dhm_statistic"]

@@ -31,7 +31,9 @@ class AssetPricingKernelOptions:
     g: float = option(-0.2, "proportional part of it")
     x0: float = option(0.01, "dividend at t = 0")
     horizon: float | None = option(
-        None, "the equation is to hold at points of [0, this] (default: 40, and more where the price settles slowly)", gt=0
+        None,
+        "the equation is to hold at points of [0, this] (default: 40, and more where the price settles slowly)",
+        gt=0,
     )
     points: int | None = option(
         None,
@@ -284,7 +286,11 @@ class AssetPricingKernel:
         bubble = np.exp(self.p.r * (t - t[-1]))
         zeta = float((mu - truth) @ bubble / (bubble @ bubble))
         fading = float(np.exp(-self.p.r * t[half]) * abs(mu[half]))
-        found = {"mu_0": float(mu[0]), "bubble": abs(zeta) / float(truth[-1]), "transversality": fading / max(abs(mu[0]), 1e-300)}
+        found = {
+            "mu_0": float(mu[0]),
+            "bubble": abs(zeta) / float(truth[-1]),
+            "transversality": fading / max(abs(mu[0]), 1e-300),
+        }
         dividend = np.asarray(self.dividend(t[: half + 1]), np.float64)
         exact = 1 / (self.p.r - self.p.g)
         if exact * np.ptp(dividend) > MOVES * truth[: half + 1].max():

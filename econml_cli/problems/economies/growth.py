@@ -58,7 +58,7 @@ class GrowthOptions:
         )
         time, capital = Neoclassical(self.alpha, self.beta, self.delta, self.g).units()
         horizons.settle(self, time_unit=time, capital_unit=capital)
-        horizons.of_units(self, "capital settles", periods=30, periods_test=50)
+        horizons.of_units(self, "capital settles", time, periods=30, periods_test=50)
 
 
 class Growth:
