@@ -30,24 +30,24 @@ class AssetPricingOptions:
     c: float = option(0.01, "constant part of dividends, y_{t+1} = c + (1+g) y_t")
     g: float = option(-0.1, "growth of dividends")
     y0: float = option(0.08, "dividend at t = 0")
-    periods: int | None = option(
+    periods: int = option(
         None, "the training sample is t = 0, ..., this less 1 (default: 30 units of time)", ge=1
     )
-    periods_test: int | None = option(
+    periods_test: int = option(
         None, "the test sample is t = 0, ..., this less 1 (default: 49 units of time)", ge=1
     )
-    time_unit: float | None = option(
+    time_unit: float = option(
         None,
         "periods in which the network reads t (default: 1, and more where dividends settle, or are discounted, more "
         "slowly)",
         gt=0,
     )
-    relative: bool | None = option(
+    relative: bool = option(
         None,
         "the network gives the price relative to the dividend of the next period (default: where dividends grow for "
         "ever, or vanish)",
     )
-    price_unit: float | None = option(
+    price_unit: float = option(
         None, "unit in which it gives the price (default: 1, and in proportion to what the dividends are worth)", gt=0
     )
 
@@ -141,7 +141,7 @@ class AssetPricing:
             n = {"train": self.p.periods, "val": 0}.get(split, self.p.periods_test)
         return economics.at(jnp.arange(n, dtype=float)[:, None]) if n else None
 
-    def dividend(self, t: jax.Array) -> jax.Array:
+    def dividend(self, t: Any) -> Any:
         """y_t = (1+g)^t y_0 + c ((1+g)^t - 1) / g, of the shape of t."""
         return economics.compounded(t, self.p.y0, self.p.c, self.p.g, np.log1p(self.p.g))
 
