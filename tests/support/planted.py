@@ -1,7 +1,7 @@
 """Policies planted in economic models, right and wrong: what their verdicts are to tell apart.
 
-`PLANTED[name](problem)` gives {what: model} of one problem. All models of a problem are one module with other numbers, so
-that what measures them is compiled once.
+`PLANTED[name](problem)` gives {what: model} of one problem. All models of a problem are one module with other numbers,
+so that what measures them is compiled once.
 """
 
 from collections.abc import Callable, Mapping

@@ -40,7 +40,7 @@ class MyEuler:
     loss, verdicts, observed = economics.loss, economics.verdicts, economics.zero
 
     # When each verdict passes: every number that it rests on lies below its bar. A small residual alone can be the
-    # wrong economics, so there are three; a fit that fails the last one ends with exit code 5.
+    # wrong economics, so there are three; a fit that fails one of them ends with exit code 5.
     bars: ClassVar = {
         "loss": {"log10_euler_mean": -3.0},
         "truth": {"policy_error_mean": 2e-3},

@@ -30,20 +30,20 @@ class AssetPricingKernelOptions:
     c: float = option(0.02, "constant part of the growth of dividends, x' = c + g x")
     g: float = option(-0.2, "proportional part of it")
     x0: float = option(0.01, "dividend at t = 0")
-    horizon: float | None = option(
+    horizon: float = option(
         None,
         "the equation is to hold at points of [0, this] (default: 40, and more where the price settles slowly)",
         gt=0,
     )
-    points: int | None = option(
+    points: int = option(
         None,
         "how many, equally spaced from 0 to the horizon (default: 41, and more where it is longer or things move fast)",
         ge=2,
         le=2000,
     )
-    horizon_test: float | None = option(None, "the test sample is on [0, this] (default: 1.25 horizons)", gt=0)
+    horizon_test: float = option(None, "the test sample is on [0, this] (default: 1.25 horizons)", gt=0)
     points_test: int = option(100, "points in the test sample", ge=0)
-    trend: float | None = option(
+    trend: float = option(
         None, "the model is mu' relative to e^(trend t) (default: g where dividends grow for ever, or vanish; else 0)"
     )
 
@@ -193,10 +193,10 @@ class AssetPricingKernel:
         """Set a kernel model to the mu' of smallest norm that satisfies the equation at the points it keeps.
 
         With mu' = e^(trend t) (sum_j alpha_j k(., t_j) + b), minimise alpha' K alpha + |C alpha + d b - y|^2 / ridge.
-        Row i > 0 of C alpha + d b = y is the equation at t_i less that at t_0 = 0, from which mu(0) is gone, over e^(trend
-        t_i): with h_j = e^(trend t) k(., t_j), C_ij = (h_j(t_i) - h_j(0) - r * (integral of h_j from 0 to t_i)) /
-        e^(trend t_i), d_i the same with 1 for k, y_i = (x(0) - x(t_i)) / e^(trend t_i). The conditions of first order
-        are one linear system, in which ridge may be 0: then the equation holds exactly. Solved in NumPy float64.
+        Row i > 0 of C alpha + d b = y is the equation at t_i less that at t_0 = 0, from which mu(0) is gone, over
+        e^(trend t_i): with h_j = e^(trend t) k(., t_j), C_ij = (h_j(t_i) - h_j(0) - r * (integral of h_j from 0 to
+        t_i)) / e^(trend t_i), d_i the same with 1 for k, y_i = (x(0) - x(t_i)) / e^(trend t_i). The conditions of first
+        order are one linear system, in which ridge may be 0: then the equation holds exactly. Solved in NumPy float64.
 
         The constant b has no norm. It is 0 where dividends settle; where they grow for ever or vanish, so does the
         price, and what is left relative to the trend need not go to 0.
@@ -275,8 +275,8 @@ class AssetPricingKernel:
         """`mu_0`, the price at t = 0. On [0, 2 T], T the horizon of the test: `bubble`, |zeta| e^(2 r T), zeta by least
         squares of mu - truth = zeta e^(r t), as a share of the truth there. A bubble grows as e^(r t), so
         that 1 % at T is much at 2 T, which the error of a fit that flattens there is not. `transversality`, e^(-r T)
-        mu(T) as a share of mu_0, which is to go to 0. And `slope`, of mu on the dividend (least squares on [0, T]), with
-        `slope_error`, relative to 1/(r - g), where the dividend moves enough for it to be told."""
+        mu(T) as a share of mu_0, which is to go to 0. And `slope`, of mu on the dividend (least squares on [0, T]),
+        with `slope_error`, relative to 1/(r - g), where the dividend moves enough for it to be told."""
         half = 200
         t = np.linspace(0.0, 2 * self.p.horizon_test, 2 * half + 1)
         x = jnp.asarray(t[:, None], batch.x.dtype)

@@ -36,7 +36,7 @@ class BrockMirmanOptions:
     sigma: float = option(0.02, "standard deviation of the shock to z", ge=0)
     quadrature: int = option(5, "Gauss-Hermite nodes of the expectation", ge=1, le=100)
     k_range: float = option(0.7, "states are drawn with |log(k/kbar)| up to this", gt=0)
-    z_range: float | None = option(
+    z_range: float = option(
         None, "states are drawn with |z| up to this (default: .15, and more where z varies more)", gt=0
     )
     N: int = option(256, "states in the training sample", ge=1)
@@ -79,7 +79,7 @@ class BrockMirman:
         self.savings_rate = p.alpha * p.beta
         self.kbar = self.units = self.savings_rate ** (1 / (1 - p.alpha))
         self._nodes, self._weights = economics.gauss_hermite(p.quadrature)
-        # an error of a share e in s is one of e / (1 - s) in the residual, more than at the defaults where more is saved
+        # an error of a share e in s is one of e / (1 - s) in the residual: more where more is saved than by default
         scale = math.log10((1 - ALPHA_BETA) / (1 - self.savings_rate))
         errors = {f"{where}_error_{what}": bar for where in ("policy", "path") for what, bar in ERRORS.items()}
         self.bars = {

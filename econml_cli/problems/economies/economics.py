@@ -32,7 +32,7 @@ def rest(problem: Any, model: Any, state: Any, periods: int, name: str) -> np.nd
 
 
 def values(problem: Any, method: str, model: Any, *arguments: Any) -> Any:
-    """What problem.method(model, *arguments) gives, on the host in float64; compiled once for all models of one shape."""
+    """What problem.method(model, *arguments) gives, on the host in float64; compiled once for all models of a shape."""
     from econml_cli.problems.economies import simulation
 
     return simulation.values(problem, method, model, *arguments)

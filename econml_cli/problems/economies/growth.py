@@ -30,16 +30,16 @@ class GrowthOptions:
     delta: float = option(0.1, "depreciation")
     g: float = option(0.0, "growth of productivity z_t = (1+g)^t")
     k0: float = option(0.4, "capital at t = 0")
-    periods: int | None = option(
+    periods: int = option(
         None, "the training sample is t = 0, ..., this less 1 (default: 30 units of time)", ge=1
     )
-    periods_test: int | None = option(
+    periods_test: int = option(
         None, "the test sample is t = 0, ..., this less 1 (default: 50 units of time)", ge=1
     )
-    time_unit: float | None = option(
+    time_unit: float = option(
         None, "periods in which the network reads t (default: 1, and more where capital settles more slowly)", gt=0
     )
-    capital_unit: float | None = option(
+    capital_unit: float = option(
         None, "unit in which it gives capital (default: 1, and in proportion to the steady state)", gt=0
     )
 
@@ -58,7 +58,7 @@ class GrowthOptions:
         )
         time, capital = Neoclassical(self.alpha, self.beta, self.delta, self.g).units()
         horizons.settle(self, time_unit=time, capital_unit=capital)
-        horizons.of_units(self, "capital settles", periods=30, periods_test=50)
+        horizons.of_units(self, "capital settles", time, periods=30, periods_test=50)
 
 
 class Growth:

@@ -31,15 +31,15 @@ class GrowthPolicyOptions:
     alpha: float = option(1 / 3, "share of capital in income")
     beta: float = option(0.9, "discount factor")
     delta: float = option(0.1, "depreciation")
-    k_low: float | None = option(
+    k_low: float = option(
         None,
         "smallest capital of the grid, from which the simulated path begins (default: .8 units of capital)",
         gt=0,
     )
-    k_high: float | None = option(None, "largest capital of the grid (default: 2.5 units of capital)", gt=0)
+    k_high: float = option(None, "largest capital of the grid (default: 2.5 units of capital)", gt=0)
     N: int = option(16, "points of the training grid", ge=2)
     N_test: int = option(100, "points of the test grid", ge=2)
-    capital_unit: float | None = option(
+    capital_unit: float = option(
         None, "unit in which the network reads capital (default: 1, and in proportion to the steady state)", gt=0
     )
 

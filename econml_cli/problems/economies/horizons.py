@@ -35,16 +35,16 @@ def settle(options: Any, **values: float) -> None:
             object.__setattr__(options, name, value)
 
 
-def of_units(options: Any, slow: str, **units: int) -> None:
-    """Give the horizons that are None so many units of time (`options.time_unit`), in whole periods.
+def of_units(options: Any, slow: str, unit: float, **units: int) -> None:
+    """Give the horizons that are None so many units of time, in whole periods.
 
     Args:
-        slow: what takes so long, a clause, for the message.
+        slow: what takes so long, a clause, for the message. unit: of time, in periods.
 
     Raises:
         ConfigError: a horizon would be longer than `LONGEST` periods.
     """
-    wanted = {name: math.ceil(count * options.time_unit) for name, count in units.items()}
+    wanted = {name: math.ceil(count * unit) for name, count in units.items()}
     first = next(iter(wanted))
     if getattr(options, first) is None and wanted[first] > LONGEST:
         raise ConfigError(

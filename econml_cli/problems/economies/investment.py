@@ -15,6 +15,8 @@ from econml_cli.problems.lazily import jax, jnp, nnx, np
 if TYPE_CHECKING:
     from econml_cli.problems.base import Batch, Split, Task
 
+#: training stops at a val_loss below this, at the defaults
+STOP_LOSS = 1e-6
 #: halvings of the interval in which the steady state is looked for: more than float64 has bits
 BISECTIONS = 100
 #: a mean of capital below this counts as this in a price that is not linear in it
@@ -87,7 +89,7 @@ class Investment:
         "schedule": "step",
         "decay_epochs": 100,
         "patience": 50,
-        "stop_loss": 1e-6,
+        "stop_loss": STOP_LOSS,
     }
     simulated: ClassVar[bool] = True
     task: Task | None = None
@@ -249,7 +251,7 @@ class Investment:
         if not horizons.away(p, "alpha0", "alpha1", "nu", "beta", "gamma", "delta"):
             return {}
         scale = (_residual_of_policy(p) / _residual_of_policy(InvestmentOptions())) ** 2
-        return {"stop_loss": Investment.recipe["stop_loss"] * min(scale, 1.0)}
+        return {"stop_loss": STOP_LOSS * min(scale, 1.0)}
 
 
 def _residual_of_policy(p: InvestmentOptions) -> float:

@@ -82,7 +82,7 @@ def impulse_response(problem: Any, model: Any, name: str, *, periods: int) -> di
 
 
 def values(problem: Any, method: str, model: Any, *arguments: Any) -> Any:
-    """What problem.method(model, *arguments) gives, on the host in float64; compiled once for all models of one shape."""
+    """What problem.method(model, *arguments) gives, on the host in float64; compiled once for all models of a shape."""
     found = jax.device_get(_values(Same(problem), method, *nnx.split(model), *arguments))
     return jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), found)
 

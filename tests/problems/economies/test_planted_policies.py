@@ -1,5 +1,5 @@
-"""Verdicts that cannot be fooled: the exact policy passes all of them, and no planted wrong one does, in every economy at
-six calibrations."""
+"""Verdicts that cannot be fooled: the exact policy passes all of them, and no planted wrong one does, in every economy
+at six calibrations."""
 
 from typing import Any
 
