@@ -100,6 +100,7 @@ def ours(name: str, seed: int, trials: int, sampler: str) -> float:
 def theirs(name: str, seed: int, trials: int) -> float:
     """The least regret of W&B's sampler, in an interpreter that has `sweeps`."""
     import numpy as np
+
     import sweeps
 
     function, parameters = FUNCTIONS[name]
