@@ -169,7 +169,7 @@ def load(reference: Reference, what: str = "class", fits: Callable[[Any], bool] 
     contents = _contents(reference.path)
     digest = hashlib.sha256(contents).hexdigest()
     if not _trusted(reference.path, digest):
-        raise ConfigError(_refusal(reference))
+        raise ConfigError(_refusal(reference.path))
     module = own_modules.run(Path(reference.path).absolute(), contents, digest)
     found = getattr(module, reference.cls, None)
     if not fits(found):
@@ -183,8 +183,17 @@ def load(reference: Reference, what: str = "class", fits: Callable[[Any], bool] 
     return found
 
 
-def _refusal(reference: Reference) -> str:
-    there = reference.path
+def check_named(path: str) -> None:
+    """Refuse a file that is to be run and that the user has not named with its present contents.
+
+    Raises:
+        ConfigError: it was not named, or cannot be read.
+    """
+    if not _trusted(path, sha256(path)):
+        raise ConfigError(_refusal(path))
+
+
+def _refusal(there: str) -> str:
     if str(Path(there).resolve()) in {path for _, path in _remembered()}:
         return f"{there} has changed since you last named it, so it is not run; name it again: --source {there}."
     return (

@@ -30,6 +30,9 @@ class SearchOptions:
         "Sobol's sequence (default: as before, at first gp)",
     )
     model: str | None = option(None, "fit this in the place of the file's own program", metavar="NAME")
+    command: str | None = option(
+        None, "start this in the place of the file's own command: 'bash run.sh ${args}'", metavar="WORDS"
+    )
     problem: str | None = option(None, "with --model: what it is fitted to", metavar="NAME")
     fix: tuple[str, ...] = option(
         (),
@@ -90,15 +93,20 @@ def run(
     """
     from econml_cli.commands.signals import stop_signals
     from econml_cli.sweeps.run import engine as engines
-    from econml_cli.sweeps.run import open_directory
+    from econml_cli.sweeps.run import open_directory, programs
     from econml_cli.sweeps.run.directory import slug
     from econml_cli.sweeps.run.plan import Plan
     from econml_cli.sweeps.spec import schema, trial_config
 
     seconds, kept = _seconds(training.timeout), _kept(output.keep)
     file = Path(path)
-    sweep = schema.load(file, _command(file, search.model, search.problem, search.fix))
+    if search.command is not None and search.model is not None:
+        raise ConfigError("--command and --model both say what is started; leave one of them out.")
+    typed = None if search.command is None else shlex.split(search.command)
+    sweep = schema.load(file, typed or _command(file, search.model, search.problem, search.fix))
     say(sweep.notes)
+    if sweep.target is None:
+        programs.check(sweep, named=typed is not None)
     if search.sampler is not None and sweep.method != "bayes":
         raise ConfigError(f"--sampler is for method bayes; {file} says method {sweep.method}.")
     directory, begun = open_directory.open_directory(
@@ -124,8 +132,8 @@ def run(
         sampler=search.sampler,
     )
     # what was typed, else what the sweep says of every trial
-    typed = {"wandb_mode": output.wandb_mode, "wandb_project": output.wandb_project}
-    tracking = trial_config.tracking_of(sweep) | {name: value for name, value in typed.items() if value is not None}
+    asked = {"wandb_mode": output.wandb_mode, "wandb_project": output.wandb_project}
+    tracking = trial_config.tracking_of(sweep) | {name: value for name, value in asked.items() if value is not None}
     from econml_cli.commands.sweep.live import watcher
     from econml_cli.commands.sweep.replay import replay
 

@@ -13,6 +13,7 @@ from econml_cli.storage.steps import steps
 from econml_cli.sweeps.run.directory import SweepDirectory
 from econml_cli.sweeps.run.executor import Executor
 from econml_cli.sweeps.run.plan import Plan, Watcher
+from econml_cli.sweeps.run.programs import requested
 from econml_cli.sweeps.spec.identity import METRIC
 from econml_cli.sweeps.spec.schema import Sweep
 from econml_cli.sweeps.spec.trial_config import config_of
@@ -100,7 +101,8 @@ class Batches:
         self._open = {trial.number: trial for trial in trials}
         self._watcher.started(trials)
         self._executor.add(self._requests(trials))
-        for rung in rungs(self._sweep):
+        # a program cannot be paused: it is judged as its values come
+        for rung in rungs(self._sweep) if self._sweep.target else ():
             self._advance(rung)
             for number in sorted(self._paused):
                 value = self._paused[number].get(self._metric)
@@ -117,9 +119,12 @@ class Batches:
         for event in self._executor.advance(until):
             self._handle(event)
 
-    def _requests(self, trials: Sequence[Trial]) -> Iterator[Request]:
+    def _requests(self, trials: Sequence[Trial]) -> Iterator[Any]:
         for trial in trials:
             try:
+                if self._sweep.target is None:
+                    yield requested(self._sweep, trial.number, trial.params, self._directory.run(trial.number))
+                    continue
                 config = config_of(self._sweep, trial.params)
             except ConfigError as error:
                 self._fail(trial, str(error))
@@ -152,7 +157,12 @@ class Batches:
         if event.kind in ("begun", "progress", "paused"):
             self._note(event)
         self._watcher.progress(event)
-        if event.kind == "paused":
+        if event.kind == "progress" and self._sweep.target is None:
+            if event.epoch in rungs(self._sweep):
+                value = event.metrics[self._metric]
+                if self._study.report(event.number, event.epoch, value):
+                    self._handle(self._executor.end(event.number, pruned=True))
+        elif event.kind == "paused":
             self._paused[event.number] = event.metrics
         elif event.kind == "failed":
             self._fail(trial, event.reason or "it failed")
@@ -164,7 +174,7 @@ class Batches:
         about = {
             "epochs": summary["epochs"],
             "seconds": summary["seconds_training"],
-            "metrics": {name: value for name, value in summary.items() if name.endswith("_loss")},
+            "metrics": {name: value for name, value in summary.items() if self._is_metric(name)},
             "run": str(self._directory.run(number)),
         }
         if reason == "interrupted":
@@ -181,14 +191,20 @@ class Batches:
             return
         value = summary.get(self._metric)
         if not isinstance(value, int | float):
-            there = ", ".join(name for name in summary if name.endswith("_loss"))
-            self._fail(trial, f"its fit has no metric '{self._metric}' (it has {there})", **about)
+            there = ", ".join(name for name in summary if self._is_metric(name)) or "none"
+            self._fail(trial, f"it has no metric '{self._metric}' (it has {there})", **about)
             return
         if not self._study.complete(number, float(value), **about):  # it took so long that we were taken for dead
             self._close(trial, None, "another worker has taken it over")
             return
         self._close(trial, float(value), None)
         self._drop_others()
+
+    def _is_metric(self, name: str) -> bool:
+        """Of a fit the losses; of a program all numbers that it has logged."""
+        if self._sweep.target is None:
+            return not name.startswith("_") and name not in ("stop_reason", "epochs", "seconds_training")
+        return name.endswith("_loss")
 
     def _fail(self, trial: Trial, reason: str, **about: Any) -> None:
         if self._impute != "worst" and (seen := self._seen(trial)):
@@ -213,7 +229,7 @@ class Batches:
         if value is None and self._plan.keep != "all":
             shutil.rmtree(self._directory.run(trial.number) / "checkpoints", ignore_errors=True)
         self._watcher.ended(trial, value, reason)
-        if (self._directory.run(trial.number) / "summary.json").exists():
+        if self._sweep.target and (self._directory.run(trial.number) / "summary.json").exists():
             self._logged(trial.number)
 
     def _drop_others(self) -> None:

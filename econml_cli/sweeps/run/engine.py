@@ -18,6 +18,8 @@ from econml_cli.sweeps.run.batches import BATCH, Batches, target_reached
 from econml_cli.sweeps.run.directory import SweepDirectory
 from econml_cli.sweeps.run.executor import Executor, Pool
 from econml_cli.sweeps.run.plan import Plan, Watcher
+from econml_cli.sweeps.run.programs import Programs
+from econml_cli.sweeps.spec.identity import METRIC
 from econml_cli.sweeps.spec.schema import Sweep
 from econml_cli.sweeps.study.study import Study
 from econml_cli.sweeps.study.trials import Results
@@ -79,7 +81,7 @@ def run(
         signal = stop_signal()
         return signal if signal is not None else TIME_IS_UP if time.monotonic() > end else None
 
-    with _heartbeat(study), _executor(plan, stopped) as executor:
+    with _heartbeat(study), _executor(sweep, plan, stopped) as executor:
         Batches(sweep, directory, plan, study, executor, watcher, logged, stopped).run_all()
     results = dataclasses.replace(study.results(), directory=directory.path)
     left = any(trial.state in ("running", "waiting") for trial in results.trials)
@@ -87,8 +89,12 @@ def run(
 
 
 @contextlib.contextmanager
-def _executor(plan: Plan, stopped: Callable[[], int | None]) -> Iterator[Executor]:
+def _executor(sweep: Sweep, plan: Plan, stopped: Callable[[], int | None]) -> Iterator[Executor]:
     """Whoever trains, told when to stop."""
+    if sweep.target is None:
+        with Programs((sweep.metric or METRIC)["name"], plan.jobs or 1, stopped) as programs:
+            yield programs
+        return
     if plan.engine != "process":
         from econml_cli.training import compilation_cache
         from econml_cli.training.many.scheduler import Fits

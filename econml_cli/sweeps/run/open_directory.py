@@ -44,7 +44,6 @@ def open_directory(
     """
     directory = SweepDirectory(path)
     # what cannot be run here is said before a directory is made for it
-    trial_config.target_of(sweep)
     identity.check_method(sweep)
     pruner.rungs(sweep)
     there = directory.exists()

@@ -3,6 +3,7 @@
 import dataclasses
 import shlex
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -49,6 +50,8 @@ def commands(results: Results, best: Trial) -> dict[str, str]:
     """What to type next for the best trial: {"show": ..., "refit": ...}; {} where its run is not known."""
     if best.run is None:
         return {}
+    if (own := Path(best.run) / "command.txt").is_file():  # a program of the user's
+        return {"show": shlex.join(["cat", f"{best.run}/stdout.txt"]), "refit": own.read_text(encoding="utf-8").strip()}
     home = results.directory
     again = f"{best.run}-refit" if home is None else str(home.with_name(f"{home.absolute().name}-best"))
     refit = ["econml", "fit", "--config", f"{best.run}/config.yaml", "--out", again]

@@ -41,6 +41,7 @@ def define(sweep: Sweep, seed: int, batch: int, sampler: str | None = None) -> d
         "parameters": parameters,
         "early_terminate": sweep.early_terminate,
         "target": sweep.target and _target(sweep.target),
+        "command": None if sweep.target else [sweep.program, *sweep.command],
         "seed": seed,
         "batch": batch if sweep.method == "bayes" else None,
         "sampler": sampler if sweep.method == "bayes" else None,

@@ -36,6 +36,8 @@ def under(sweep: Sweep, environment: Mapping[str, str]) -> Sweep:
     Raises:
         ConfigError: as `target.find`.
     """
+    if sweep.target is None:
+        return sweep
     words = target.words_after_fit(with_variables(sweep.command, os.environ)) or []
     variables = {configs.variable(name): value for name, value in environment.items()}
     aim = target.find(words, target.naming(sweep.space.parameters), variables)
@@ -44,6 +46,8 @@ def under(sweep: Sweep, environment: Mapping[str, str]) -> Sweep:
 
 def environment_of(sweep: Sweep) -> dict[str, str]:
     """The options that ECONML_* variables set, of those that the sweep itself leaves open."""
+    if sweep.target is None:
+        return {}
     swept = {target.option_of(parameter) for parameter in sweep.space.parameters}
     return {name: value for name, value in target_of(sweep).environment.items() if name not in swept}
 

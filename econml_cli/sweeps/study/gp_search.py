@@ -67,7 +67,7 @@ class Cube:
         without an order to any other."""
         moved = rng.random(rows.shape) < max(1.0 / rows.shape[1], 0.3)
         moved[np.arange(len(rows)), rng.integers(0, rows.shape[1], len(rows))] = True
-        by, anywhere = rng.normal(0.0, scale, rows.shape), rng.random(rows.shape)
+        by, anywhere = scale * rng.standard_normal(rows.shape), rng.random(rows.shape)
         for i, steps in enumerate(self._steps):
             if steps:
                 by[:, i] = np.sign(by[:, i]) * np.ceil(np.abs(by[:, i]) * steps) / steps
