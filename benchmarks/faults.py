@@ -51,7 +51,7 @@ FAULTS = (
     Fault("scaling-learnt-from-all-rows", "leaked data", old="rows = matrix[train]", new="rows = matrix[kept]"),
     Fault("lead-is-a-lag", "wrong sign", old="shifted[:k] = x[-k:]", new="shifted[-k:] = x[:k]"),
     Fault("log-of-zero-accepted", "skipped check", old="        _refuse_infinite(value, name, where)\n", new=""),
-    Fault("group-column-becomes-a-feature", "leaked data", old="if name not in (aim, group)]", new="if name != aim]"),
+    Fault("group-column-becomes-a-feature", "leaked data", old="if name not in (aim, *apart)]", new="if name != aim]"),
     Fault(
         "dot-includes-the-target",
         "leaked data",
@@ -111,8 +111,8 @@ FAULTS = (
     Fault(
         "bubble-weighted-backwards",
         "wrong sign",
-        old="growth = self.p.beta ** (t[end] - t)",
-        new="growth = self.p.beta ** (t - t[end])",
+        old="growth = self.p.beta ** (t[-1] - t)",
+        new="growth = self.p.beta ** (t - t[-1])",
     ),
     Fault(
         "constant-dividend-compounded-continuously",
@@ -123,8 +123,8 @@ FAULTS = (
     Fault(
         "ridge-of-the-price-has-the-wrong-sign",
         "wrong sign",
-        old="[C, -float(ridge) * np.eye(n - 1)]",
-        new="[C, float(ridge) * np.eye(n - 1)]",
+        old="[C, b, -float(ridge) * np.eye(n - 1)]",
+        new="[C, b, float(ridge) * np.eye(n - 1)]",
     ),
     Fault(
         "next-consumption-at-todays-productivity",
@@ -382,14 +382,14 @@ FAULTS = (
     Fault(
         "bayes-does-not-wait-for-its-batch",
         "skipped check",
-        old="return min(size - done, left) if assignments.settled(min(before, count)) == before else 0",
-        new="return min(size - done, left)",
+        old="ready = assignments.settled(min(before, count)) == before",
+        new="ready = True",
     ),
     Fault(
         "password-with-an-at-sign-shown",
         "leaked data",
-        old='authority, at, place = rest.rpartition("@")',
-        new='authority, at, place = rest.partition("@")',
+        old='authority, at, place = rest.rpartition("@")\n    if at:\n        user, colon',
+        new='authority, at, place = rest.partition("@")\n    if at:\n        user, colon',
     ),
     Fault(
         "torn-line-left-in-the-journal",
@@ -412,8 +412,8 @@ FAULTS = (
     Fault(
         "maximised-sweep-keeps-its-worst",
         "wrong sign",
-        old='return value if self._goal == "minimize" else -value',
-        new="return value",
+        old='sign = 1 if self.goal == "minimize" else -1\n        done',
+        new='sign = 1\n        done',
     ),
     Fault(
         "text-of-a-sweep-ends-its-script",
@@ -477,8 +477,8 @@ FAULTS = (
     Fault(
         "report-replaces-any-file",
         "skipped check",
-        old="if path.exists() and not force and mark not in _ends(path):",
-        new="if path.is_dir() and not force and mark not in _ends(path):",
+        old="if mode is not None and mark is not None and not force and mark not in _ends(path):",
+        new="if mode is not None and mark is not None and force and mark not in _ends(path):",
     ),
     Fault(
         "sd-of-a-feature-over-n",
@@ -515,8 +515,8 @@ FAULTS = (
     Fault(
         "unstable-fit-exits-with-0",
         "wrong exit code",
-        old='if result.summary.get("verdict_stability") == "FAILED":',
-        new='if result.summary.get("failed") == "FAILED":',
+        old="if failed := health.failed_verdicts(result.summary, options.accept_failed):",
+        new="if failed := health.failed_verdicts({}, options.accept_failed):",
     ),
     Fault(
         "runs-not-evaluated-exit-with-0",
@@ -546,8 +546,8 @@ FAULTS = (
     Fault(
         "text-written-in-place",
         "lost write",
-        old="temporary.replace(path)\n        sync(path.parent)",
-        new='path.write_text(text, encoding="utf-8")\n        sync(path.parent)',
+        old="temporary.replace(path)\n        sync(path.absolute().parent)",
+        new="path.write_bytes(temporary.read_bytes())\n        sync(path.absolute().parent)",
     ),
     Fault(
         "name-of-a-run-taken-for-a-start",
@@ -558,8 +558,8 @@ FAULTS = (
     Fault(
         "forced-fit-replaces-a-run-in-training",
         "skipped check",
-        old='if force and Run(path).status() == "running":',
-        new='if force and Run(path).status() == "training":',
+        old="if force and Run(path).in_training():",
+        new="if force and False:",
     ),
     Fault(
         "damaged-checkpoint-read",
