@@ -22,6 +22,8 @@ _SIZE = Kind("an integer from 1 to 2^40", lambda value: INTEGER.holds(value) and
 _COUNT = at_least(0)
 _MAYBE, _WORDS = optional(NUMBER), optional(TEXT)
 
+_LOSSES = {f"{split}_loss?": _MAYBE for split in ("train", "val", "test")}
+
 MANIFEST: Shape = {
     "schema?": _COUNT,
     "id?": HEX,
@@ -64,10 +66,10 @@ SUMMARY: Shape = {
     "seconds_training?": NUMBER,
     "seconds_total?": NUMBER,
     "state_sha256?": TEXT,
-    "*_loss?": _MAYBE,
+    **_LOSSES,
     "verdict_*?": TEXT,
 }
-METRICS: Shape = {"epoch": _COUNT, "*_loss?": _MAYBE}
+METRICS: Shape = {"epoch": _COUNT, **_LOSSES}
 _LEARNT = {"levels?": Each(Each(Kind("a scalar", lambda value: not isinstance(value, dict | list))), keyed=True)}
 PREPROCESSING: Shape = {
     "version?": INTEGER,

@@ -38,7 +38,7 @@ class ViewOptions:
 class FileOptions:
     """What is written besides."""
 
-    html: str | None = option(None, "also write a page that unfolds the model", metavar="FILE")
+    html: str | None = option(None, "also write a page that unfolds the model, replaced if it exists", metavar="FILE")
     force: bool = option(False, "with --html: replace a file that is no page of econml, too")
     plot: str | None = option(
         None,

@@ -41,7 +41,7 @@ class ShowOptions:
     view: ModelView | None = option(None, "show only this (default: the first three)")
     table: bool = option(False, "show its layers: inputs, outputs, parameters, FLOPs")
     path: str | None = option(None, "only what this selects: linear2, 'linear2/*', '*.kernel'", metavar="PATTERN")
-    html: str | None = option(None, "also write a page that unfolds the model", metavar="FILE")
+    html: str | None = option(None, "also write a page that unfolds the model, replaced if it exists", metavar="FILE")
     force: bool = option(False, "with --html: replace a file that is no page of econml, too")
     json: bool = option(False, "print one JSON document and nothing else")
 

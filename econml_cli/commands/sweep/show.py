@@ -34,7 +34,7 @@ class ShowOptions:
     json: bool = option(False, "the same as --format json")
     html: str | None = option(
         None,
-        "write one page with figures for a browser instead, and print its path",
+        "write one page with figures for a browser instead, replaced if it exists, and print its path",
         metavar="FILE",
     )
     force: bool = option(False, "with --html: replace a file that is no page of econml, too")

@@ -15,9 +15,18 @@ from pathlib import Path
 from typing import Any
 
 from econml_cli.errors import RunError, suggest
-from econml_cli.storage import directories, disk
+from econml_cli.storage import directories, disk, json_shape
 
 SCHEMA = 1
+#: what sweep.json holds, as far as anybody reads it
+ABOUT: json_shape.Shape = {
+    "schema?": json_shape.at_least(0),
+    "study?": json_shape.TEXT,
+    "seed?": json_shape.at_least(0),
+    "storage?": json_shape.optional(json_shape.TEXT),
+    "environment?": json_shape.Each(json_shape.TEXT, keyed=True),
+    "econml?": json_shape.TEXT,
+}
 
 
 @dataclass(frozen=True)
@@ -48,7 +57,7 @@ class SweepDirectory:
             RunError: not the directory of a sweep, damaged, or written by a newer econml.
         """
         absent = f"{self.path} has no sweep.json, so it is not the directory of a sweep."
-        about = disk.read_json(self.path / "sweep.json", absent=absent, remedy="restore it from a copy")
+        about = disk.read_json(self.path / "sweep.json", absent=absent, remedy="restore it from a copy", shape=ABOUT)
         if about.get("schema", 0) > SCHEMA:
             raise RunError(f"{self.path} was written by econml {about.get('econml')}, newer than this one: upgrade.")
         return about
