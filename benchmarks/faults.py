@@ -51,7 +51,7 @@ FAULTS = (
     Fault("scaling-learnt-from-all-rows", "leaked data", old="rows = matrix[train]", new="rows = matrix[kept]"),
     Fault("lead-is-a-lag", "wrong sign", old="shifted[:k] = x[-k:]", new="shifted[-k:] = x[:k]"),
     Fault("log-of-zero-accepted", "skipped check", old="        _refuse_infinite(value, name, where)\n", new=""),
-    Fault("group-column-becomes-a-feature", "leaked data", old="if name not in (aim, group)]", new="if name != aim]"),
+    Fault("group-column-becomes-a-feature", "leaked data", old="if name not in (aim, *apart)]", new="if name != aim]"),
     Fault(
         "dot-includes-the-target",
         "leaked data",
@@ -596,5 +596,41 @@ FAULTS = (
         "lost warning",
         old="run = FittedRun(interruptible(work).run)\n    health.warn(run.failed, stacklevel=3)",
         new="run = FittedRun(interruptible(work).run)",
+    ),
+    Fault(
+        "intercept-left-out-is-not-honoured",
+        "ignored option",
+        old="    mean = rows.mean(axis=0) if constant else np.zeros(len(names))",
+        new="    mean = rows.mean(axis=0)",
+    ),
+    Fault(
+        "clusters-are-not-corrected-for-their-number",
+        "dropped term",
+        old="len(sums) / (len(sums) - 1) * (n - 1) / (n - k)",
+        new="1.0",
+    ),
+    Fault(
+        "leverage-is-left-out-of-hc3",
+        "dropped term",
+        old="residual = residual / (1 - np.sum(np.square(u), axis=1))",
+        new="residual = residual / 1.0",
+    ),
+    Fault(
+        "unconverged-coefficients-printed-as-estimates",
+        "lost warning",
+        old='converged = not summary.get("not_converged")',
+        new="converged = True",
+    ),
+    Fault(
+        "series-tested-on-its-past",
+        "swapped split",
+        old="    since = len(sizes) - 1 - units  # 0: the latest",
+        new="    since = units",
+    ),
+    Fault(
+        "level-of-a-log-without-smearing",
+        "dropped term",
+        old="np.exp(np.asarray(added[name], np.float64)) * factor",
+        new="np.exp(np.asarray(added[name], np.float64))",
     ),
 )
