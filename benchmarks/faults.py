@@ -469,8 +469,8 @@ FAULTS = (
     Fault(
         "failed-export-loses-the-earlier-one",
         "lost write",
-        old="        if old.exists() and not out.exists():\n            old.rename(out)  # the export",
-        new="        # the export",
+        old="        if old.exists() and not path.exists():\n            old.rename(path)  # what was there",
+        new="        # what was there",
     ),
     # report
     Fault("cell-of-a-report-unescaped", "unescaped output", old="<td>{escape(cell)}</td>", new="<td>{cell}</td>"),

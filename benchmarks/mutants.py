@@ -79,7 +79,8 @@ def plant(fault: Fault, copy: Path, known: dict, seconds: float) -> Result:
     path.write_text(whole.replace(fault.old, fault.new))
     names = copy / "tests_of_this_fault.txt"
     names.write_text("\n".join(chosen))
-    environment = {**os.environ, "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"}
+    on_path = os.pathsep.join(filter(None, [str(copy), os.environ.get("PYTHONPATH")]))
+    environment = {**os.environ, "PYTHONPATH": on_path, "PYTHONDONTWRITEBYTECODE": "1"}
     line = [sys.executable, "-m", "pytest", "-x", "-q", "-n", "0", "-p", "no:cacheprovider", "--no-header", f"@{names}"]
     try:
         done = subprocess.run(line, cwd=copy, env=environment, capture_output=True, text=True, timeout=seconds)

@@ -15,8 +15,10 @@ from econml_cli.commands import export, inspect, predict, report, simulate, swee
 from econml_cli.commands.fit import HELP as FIT_HELP
 from econml_cli.commands.fit import FitCommand
 from econml_cli.commands.typer_options import CONTEXT
-from econml_cli.errors import EconmlError
+from econml_cli.errors import EconmlError, printable
 from econml_cli.options import own_code, own_modules
+from econml_cli.output import streams
+from econml_cli.sweeps.study import passwords
 from econml_cli.version import __version__
 
 #: Click's ClickException, through a class that Typer exports: which Click Typer uses depends on its version
@@ -84,6 +86,7 @@ app.add_typer(sweep.app, name="sweep")
 def main() -> None:
     """Run the command line and exit."""
     _open_closed_streams()
+    streams.guard()
     # --debug may stand anywhere, so that it can be added at the end of the line that failed
     debug = any(arg in ("--debug", "--debug=True", "--debug=true") for arg in sys.argv)
     args, sources = _split_sources([arg for arg in sys.argv[1:] if arg.partition("=")[0] != "--debug"])
@@ -93,6 +96,9 @@ def main() -> None:
         # TensorStore's threads may outlive a read that failed, and complain of it after our one sentence
         sys.unraisablehook = lambda *_: None
     try:
+        for note in passwords.advice(sys.argv[1:]):
+            print(f"econml: {note}", file=sys.stderr)  # noqa: T201
+        sys.argv[1:] = passwords.masked(sys.argv[1:])  # what is kept of the command line, by us or by W&B
         own_code.name_sources(*sources)
         own_code.name(*own_code.named_in(args))
         code = app(args, prog_name="econml", standalone_mode=False)
@@ -146,7 +152,7 @@ def _explain(error: BaseException, args: list[str]) -> int:
     else:
         code = 1
         message = f"Unexpected {type(error).__name__}: {error}. Run it again with --debug to see where, and report it."
-    print(f"{name}: {message}", file=sys.stderr)  # noqa: T201
+    print(f"{name}: {printable(message)}", file=sys.stderr)  # noqa: T201
     return code
 
 

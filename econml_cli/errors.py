@@ -3,14 +3,26 @@
 Every message is one sentence that says what, where, and what to try: it is all that the user sees (unless `--debug`).
 """
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
+
+#: control characters but tab and line feed; what sets the direction of text and can turn a word around; half characters
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def printable(text: str) -> str:
+    """Text that comes from a file, without what a terminal would obey (clear the screen, write to the clipboard)."""
+    return _CONTROL.sub("", text)
 
 
 class EconmlError(Exception):
     """Something failed (exit code 1): the base of every error this package raises on purpose."""
 
     exit_code = 1
+
+    def __init__(self, message: str = ""):
+        super().__init__(printable(message))  # it may quote a file
 
 
 class ConfigError(EconmlError):
@@ -31,6 +43,10 @@ class CheckpointError(EconmlError):
     """A checkpoint is missing, damaged, or of another model (exit code 1)."""
 
 
+class DamagedError(CheckpointError):
+    """A checkpoint can be read, but is not what was written (exit code 1)."""
+
+
 class ShapeError(EconmlError):
     """A model and a problem do not fit each other (exit code 1)."""
 
@@ -48,7 +64,8 @@ class SweepFailedError(EconmlError):
 
 
 class UnstableError(EconmlError):
-    """A fit of an economic model ended with a small residual on a path that is no solution (exit code 5)."""
+    """A verdict on the fit of an economic model failed: its residual, its policy or its path is not that of a solution
+    (exit code 5)."""
 
     exit_code = 5
 

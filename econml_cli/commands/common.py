@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from econml_cli.commands.declared import Argument
-from econml_cli.errors import ConfigError, plural
+from econml_cli.errors import ConfigError, plural, printable
 from econml_cli.options.fields import option
 
 #: replications of a bootstrap that has ends of a 95 % interval: one beyond each of them
@@ -44,7 +44,7 @@ class CheckpointOptions:
 
 def say(command: str, message: str) -> None:
     """A line of a command on stderr: stdout is for its result."""
-    print(f"econml {command}: {message}", file=sys.stderr)  # noqa: T201
+    print(f"econml {command}: {printable(message)}", file=sys.stderr)  # noqa: T201
 
 
 def write_rows(frame: Any, out: str, say: Callable[[str], None]) -> None:

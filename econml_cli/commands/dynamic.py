@@ -76,9 +76,10 @@ def resumed(run: str, runs_dir: str | None) -> Layers:
     Raises:
         RunError: as `runs.directory.find`.
     """
-    from econml_cli.runs import directory
+    from econml_cli.runs import directory, folds
 
-    found = directory.find(run, Path(runs_dir or "runs"))
+    there = folds.found(run, Path(runs_dir or "runs"))
+    found = directory.Run(there) if there else directory.find(run, Path(runs_dir or "runs"))
     return [(str(found.path / "config.yaml"), found.config().to_dict())]
 
 

@@ -38,13 +38,15 @@ def export(run: str, options: ExportOptions, weights: CheckpointOptions, lookup:
     check(options.to, out, options.force)  # before seconds go into importing jax
     chosen = directory.find(run, Path(lookup.runs_dir)).of_member(weights.member)
 
+    from econml_cli.commands.signals import interruptible
     from econml_cli.export.text import text
     from econml_cli.export.write import export as write
     from econml_cli.output import terminal
     from econml_cli.training import compilation_cache
 
     compilation_cache.enable()
-    done = write(chosen, options.to, out, step=weights.step, force=options.force)
+    with interruptible():  # what is half written goes
+        done = write(chosen, options.to, out, step=weights.step, force=options.force)
     for note in done.notes:
         say("export", note)
     terminal.print_json(done.to_json()) if options.json else terminal.show(text(done))

@@ -2,7 +2,7 @@
 
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,15 @@ from econml_cli.commands.typer_options import Section
 from econml_cli.config import choose
 from econml_cli.config import fit_config as configs
 from econml_cli.config.fit_config import FitConfig, RunOptions
-from econml_cli.errors import ConfigError, DivergedError, InterruptedFitError, UnstableError
+from econml_cli.errors import ConfigError, DivergedError, InterruptedFitError, UnstableError, suggest
+from econml_cli.runs import health
 
 _say = partial(say, "fit")
+#: what a failed verdict means, where the path is that of a solution
+MEANS = {
+    "loss": "the equations do not hold yet, so that this is not the solution",
+    "truth": "the equations hold, and the policy is not near enough to that of the solution",
+}
 
 OUTPUT = Section.of("Run", RunOptions, paired=False)
 HELP = """Fit MODEL to a problem; keep everything in a run directory.
@@ -48,6 +54,7 @@ def _run_options(given: Mapping[str, Any]) -> RunOptions:
 def _fit(model: str, problem: str, given: dict[str, Any]) -> None:
     own = {opt.name for opt in OUTPUT.options}
     options = _run_options({k: v for k, v in given.items() if k in own})
+    _check_accepted(options, problem)
     flags = {k: v for k, v in given.items() if k not in own}
     if options.resume:
         _resume(options, (model, problem), flags)
@@ -75,6 +82,8 @@ def _directory(config: FitConfig, options: RunOptions) -> Path:
 
     if options.out:
         return Path(options.out)
+    if options.name is not None and (Path(options.name).is_absolute() or {"..", "."} & {*options.name.split("/")}):
+        raise ConfigError(f"--name {options.name} leaves {options.runs_dir}/; give a name, or the whole path as --out.")
     return Path(options.runs_dir) / (options.name or runs.new_name(config.model, config.problem))
 
 
@@ -101,6 +110,7 @@ def _train(config: FitConfig, options: RunOptions) -> None:
             config,
             directory,
             options.retries,
+            accepted=options.accept_failed,
             say=_say,
             force=options.force,
             command=shlex.join(["econml", *sys.argv[1:]]),
@@ -112,11 +122,15 @@ def _train(config: FitConfig, options: RunOptions) -> None:
 
 def _resume(options: RunOptions, chosen: tuple[str, str], flags: dict[str, Any]) -> None:
     from econml_cli.runs import directory as runs
+    from econml_cli.runs import folds
 
-    run = runs.find(options.resume, Path(options.runs_dir))
     for name in ("config", "out", "name", "force", "print_config", "dry_run", "retries"):
         if getattr(options, name):
             raise ConfigError(f"--resume continues a run where and as it is: leave out --{name.replace('_', '-')}.")
+    if (there := folds.found(options.resume, Path(options.runs_dir))) is not None:
+        fit_folds.resume(options, there, flags)
+        return
+    run = runs.find(options.resume, Path(options.runs_dir))
     saved = run.config()
     if chosen != (saved.model, saved.problem):
         raise ConfigError(f"{run.path} fits {saved.model} to {saved.problem}, not {chosen[0]} to {chosen[1]}.")
@@ -130,7 +144,7 @@ def _resume(options: RunOptions, chosen: tuple[str, str], flags: dict[str, Any])
         from econml_cli.training.fit import resume
 
         compilation_cache.enable()
-        result = resume(run, changes, tracking=config.tracking, open_sinks=_sinks(options), stop_signal=stop)
+        result = resume(run, changes, tracking=config.tracking, open_sinks=_sinks(options), stop_signal=stop, say=_say)
     _report(result, options)
 
 
@@ -178,26 +192,43 @@ def _report(result: Any, options: RunOptions) -> None:
             f"econml fit --resume {path}",
             result.signal,
         )
-    if result.summary.get("verdict_stability") == "FAILED":
-        raise UnstableError(_unstable(result, path))
+    if failed := health.failed_verdicts(result.summary, options.accept_failed):
+        raise UnstableError(_failed(result, failed, path))
+    if "failed" in result.summary and health.failed_verdicts(result.summary):
+        _say(f"accepted: {result.summary['failed']}.")
 
 
-def _unstable(result: Any, path: str) -> str:
+def _failed(result: Any, verdicts: Sequence[str], path: str) -> str:
     """What is wrong, what it means, and what to try."""
     from econml_cli.problems import registry as problems
 
-    config, failed = result.run.config(), result.summary["failed"]
-    means = getattr(problems.load(config.problem), "unstable", "the economy does not go where a solution goes")
+    config = result.run.config()
+    means = MEANS["loss" if "loss" in verdicts else "truth"]
+    if "stability" in verdicts:
+        means = getattr(problems.load(config.problem), "unstable", "the economy does not go where a solution goes")
+    accept = f"--accept-failed {','.join(verdicts)} ends such a fit with exit code 0"
+    return f"FAILED: {result.summary['failed']}; {means}. It is kept in {path}. {_advice(result, config)}. {accept}."
+
+
+def _advice(result: Any, config: FitConfig) -> str:
+    if result.stop_reason == "solved":  # no seed and no epoch changes an exact solution
+        return "Try other options of the model or of the problem (`econml inspect problems` lists them)"
     init = getattr(config.model_options, "init", None)
     another = " or --init torch_uniform" if init == "lecun_normal" else ""
-    advice = f"Try another seed (--seed {config.trainer.seed + 1}, or --retries 5 to go through several){another}"
-    if result.stop_reason == "solved":  # no seed and no epoch changes an exact solution
-        advice = "Try other options of the model or of the problem (`econml inspect problems` lists them)"
-    return f"FAILED: {failed}; {means}. It is kept in {path}. {advice}{_more(result)}."
+    more = ", or more --num-epochs" if result.stop_reason in ("max_epochs", "early_stopping") else ""
+    return f"Try another seed (--seed {config.trainer.seed + 1}, or --retries 5 to go through several){another}{more}"
 
 
-def _more(result: Any) -> str:
-    return ", or more --num-epochs" if result.stop_reason in ("max_epochs", "early_stopping") else ""
+def _check_accepted(options: RunOptions, problem: str) -> None:
+    """Refuse a verdict that no economic model of ours has."""
+    from econml_cli.problems.table import PROBLEMS
+
+    known = (*health.VERDICTS, health.ANY)
+    if problem in PROBLEMS and (unknown := [name for name in options.accept_failed if name not in known]):
+        raise ConfigError(
+            f"--accept-failed {unknown[0]}: no such verdict; they are {', '.join(health.VERDICTS)}, and {health.ANY} "
+            f"means any.{suggest(unknown[0], known)}"
+        )
 
 
 def _dry_run(config: FitConfig, options: RunOptions) -> None:

@@ -4,7 +4,7 @@ import dataclasses
 import json
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -49,27 +49,54 @@ def first(config: FitConfig) -> FitConfig:
 
 def fit_folds(config: FitConfig, options: RunOptions, directory: Path) -> None:
     """Fit the folds into `directory`, evaluate them, print the table."""
-    from econml_cli.commands.signals import stop_signals
     from econml_cli.runs.folds import check_free
 
     check_free(directory, options.force)  # now, before seconds go into importing jax
-    with stop_signals() as stop:
-        from econml_cli.evaluation.cross_validation import cross_validation
-        from econml_cli.training import compilation_cache, cross_validate
 
-        compilation_cache.enable()
+    def fit(**told: Any) -> Any:
+        from econml_cli.training import cross_validate
+
         if config.tracking.wandb_mode in ("online", "offline"):
             _say("W&B is not told of cross-validations; the losses of each fold are in its metrics.jsonl.")
+        command = shlex.join(["econml", *sys.argv[1:]])
+        return cross_validate.fit_folds(config, directory, force=options.force, command=command, **told)
+
+    _made(fit, config, options)
+
+
+def resume(options: RunOptions, directory: Path, flags: Mapping[str, Any]) -> None:
+    """Go on with the folds that have not ended, evaluate all of them, print the table.
+
+    Raises:
+        ConfigError: an option is given that a cross-validation cannot change.
+    """
+    from econml_cli.runs.folds import opened
+
+    if flags:
+        name = next(iter(flags)).replace("_", "-")
+        raise ConfigError(f"--resume goes on with the folds of {directory} as they are: leave out --{name}.")
+    config = opened(directory).config
+
+    def go_on(**told: Any) -> Any:
+        from econml_cli.training import cross_validate
+
+        return cross_validate.resume_folds(directory, **told)
+
+    _made(go_on, config, options)
+
+
+def _made(make: Callable[..., Any], config: FitConfig, options: RunOptions) -> None:
+    """Train, evaluate, print the table."""
+    from econml_cli.commands.signals import stop_signals
+
+    with stop_signals() as stop:
+        from econml_cli.evaluation.cross_validation import cross_validation
+        from econml_cli.training import compilation_cache
+
+        compilation_cache.enable()
         progress = _Progress(config, options)
         try:
-            made = cross_validate.fit_folds(
-                config,
-                directory,
-                force=options.force,
-                command=shlex.join(["econml", *sys.argv[1:]]),
-                stop_signal=stop,
-                hear=progress,
-            )
+            made = make(stop_signal=stop, hear=progress)
         finally:
             progress.close()
         if made.signal is not None:
@@ -112,9 +139,10 @@ def _text(found: Any) -> str:
 
 def _stopped(made: Any) -> str:
     there = [fold for fold in range(1, made.count + 1) if fold not in made.unfinished() and fold not in made.failed]
-    kept = f"{len(there)} of {made.count} folds are complete in {shlex.quote(str(made.path))}"
+    path = shlex.quote(str(made.path))
     return (
-        f"Stopped by a signal; {kept}. The same command with --out {shlex.quote(str(made.path))} --force starts again."
+        f"Stopped by a signal; {len(there)} of {made.count} folds are complete in {path}; continue with: "
+        f"econml fit --resume {path}"
     )
 
 

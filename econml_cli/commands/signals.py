@@ -1,32 +1,105 @@
-"""SIGINT, SIGTERM and SIGUSR1 (which Slurm sends before it preempts) ask a fit to stop; they do not break it."""
+"""Signals that ask a fit to stop do not break it: it ends after the current chunk of epochs, saved.
 
+SIGINT is Ctrl-C, SIGTERM what Slurm and `kill` send, SIGUSR1 and SIGUSR2 what Slurm can be asked to send before a time
+limit or a preemption, SIGHUP what a terminal sends that is closed (unless `nohup` has it ignored).
+"""
+
+import contextlib
+import os
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
-CAUGHT = [s for s in ("SIGINT", "SIGTERM", "SIGUSR1") if hasattr(signal, s)]  # Windows has no SIGUSR1
+CAUGHT = [s for s in ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2") if hasattr(signal, s)]  # Windows has fewer
+#: seconds that a second signal waits for this process to notice it, where it is in compiled code
+PATIENCE = 5.0
 
 
 @contextmanager
 def stop_signals() -> Iterator[Callable[[], int | None]]:
     """Inside the context the first such signal is only remembered; a second one acts at once, as it would have.
 
+    A third Ctrl-C ends the process without another word. Where Python code is not reached at all, because compiled code
+    runs on, a second SIGTERM ends the process after `PATIENCE`.
+
     Yields:
         A function that returns the number of the signal received, or None.
     """
     received: list[int] = []
     before = {number: signal.getsignal(number) for number in (getattr(signal, name) for name in CAUGHT)}
+    before = {number: handler for number, handler in before.items() if handler is not signal.SIG_IGN}
+
+    def last(number: int, frame: FrameType | None) -> None:
+        os._exit(130)
+
+    def again(number: int, frame: FrameType | None) -> None:
+        signal.signal(signal.SIGINT, last)
+        handler = before[signal.SIGINT]
+        if callable(handler):
+            handler(number, frame)
 
     def remember(number: int, frame: FrameType | None) -> None:
         received.append(number)
         for caught, handler in before.items():
-            signal.signal(caught, handler)
+            signal.signal(caught, again if caught == signal.SIGINT and callable(handler) else handler)
 
     for number in before:
         signal.signal(number, remember)
     try:
-        yield lambda: received[0] if received else None
+        with _watched(received):
+            yield lambda: received[0] if received else None
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _watched(handled: list[int]) -> Iterator[None]:
+    """Looks, from a thread, at the signals that arrive: Python hears of them only between two lines of its own code."""
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    over = threading.Event()
+
+    def watch() -> None:
+        arrived = 0
+        while not over.is_set():
+            arrived += sum(number == signal.SIGTERM for number in os.read(reader, 64))
+            if arrived > 1 and not handled and not over.wait(PATIENCE) and not handled:
+                os._exit(128 + signal.SIGTERM)
+
+    previous = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    thread = threading.Thread(target=watch, name="signals", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(previous)
+        over.set()
+        with contextlib.suppress(OSError):
+            os.write(writer, b"\0")
+        thread.join()
+        os.close(reader)
+        os.close(writer)
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Inside the context Ctrl-C and SIGTERM raise KeyboardInterrupt, so that what is half done can be undone; a second
+    one ends the process at once."""
+
+    def leave(number: int, frame: FrameType | None) -> None:
+        for caught in before:
+            signal.signal(caught, lambda number, frame: os._exit(128 + number))
+        raise KeyboardInterrupt
+
+    before: dict[int, Any] = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number in before:
+        signal.signal(number, leave)
+    try:
+        yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -10,10 +10,18 @@ from typing import Any
 from econml_cli.config import exact, second_order
 from econml_cli.errors import ConfigError, suggest
 from econml_cli.options.fields import Option, coerce, options_of, written
-from econml_cli.options.trainer import RepresentationOptions, RunOptions, TrackingOptions, TrainerOptions
+from econml_cli.options.trainer import (
+    WITHOUT,
+    RepresentationOptions,
+    RunOptions,
+    TrackingOptions,
+    TrainerOptions,
+)
 
 #: the layer of values that were typed: an error need not say where they came from
 TYPED, ENVIRONMENT = second_order.TYPED, "ECONML_* variables"
+#: who says one of these has thought of how to train, and gets the recipe that a problem has whatever its options
+TRAINING = frozenset({"optimizer", "num_epochs", "batch_size", "stop_loss", "dropout", *WITHOUT})
 
 
 @dataclass(frozen=True)
@@ -138,13 +146,13 @@ def build(model: str, problem: str, layers: Layers) -> FitConfig:
     declared = [cls for _, cls in sections(model, problem)]
     options = offered(model, problem)
     known = {"model", "problem", *options}
+    layers = [(source, phi_by_its_name(layer)) for source, layer in layers]
     suits = {
         name: value
-        for name, value in recipe(model, problem).items()
+        for name, value in {**recipe(model, problem), **_adapted(problem, layers)}.items()
         # not a choice that only another model offers
         if name in options and (not options[name].choices or value in options[name].choices)
     }
-    layers = [(source, phi_by_its_name(layer)) for source, layer in layers]
     suits = exact.with_solver(suits, layers)
     layers, wrong = second_order.with_defaults(layers, suits)
     layers.append((f"the recipe of {model} on {problem}", suits))
@@ -169,6 +177,20 @@ def recipe(model: str, problem: str) -> dict[str, Any]:
     from econml_cli.problems import registry as problems
 
     return {**models.get(model).recipe, **problems.get(problem).recipe}
+
+
+def _adapted(problem: str, layers: Layers) -> Mapping[str, Any]:
+    """What the recipe has in place of its own for the options of the problem in these layers: {} where a layer says
+    how to train, or where they are wrong, which is told later."""
+    from econml_cli.problems import registry as problems
+
+    entry = problems.get(problem)
+    if any(name in layer for _, layer in layers for name in TRAINING):
+        return {}
+    try:
+        return entry.adapted(fill(entry.options, layers, []))
+    except (ConfigError, TypeError):
+        return {}
 
 
 def phi_by_its_name(layer: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -203,21 +225,24 @@ def read_yaml(path: Path) -> dict[str, Any]:
     Raises:
         ConfigError: no such file, not YAML, not a mapping, or a value that is neither a scalar nor a list.
     """
-    import yaml
+    from econml_cli.storage import limited_yaml
 
     try:
-        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
+        loaded = limited_yaml.load(limited_yaml.read_text(path))
     except FileNotFoundError:
         raise ConfigError(f"--config {path}: no such file; `econml fit MODEL --print-config` writes one.") from None
-    except (OSError, UnicodeDecodeError) as error:
+    except limited_yaml.RefusedError as error:
+        where = f" at line {error.line}" if error.line else ""
+        raise ConfigError(
+            f"--config {path} is not valid YAML{where} ({error}); expected lines such as `lr: 1.0e-3`."
+        ) from None
+    except (OSError, ValueError) as error:
         raise ConfigError(f"--config {path} cannot be read: {error}.") from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" at line {mark.line + 1}" if mark else ""
-        raise ConfigError(f"--config {path} is not valid YAML{where}; expected lines such as `lr: 1.0e-3`.") from None
     if loaded is None:
         loaded = {}
-    if not isinstance(loaded, dict) or any(isinstance(v, dict) for v in loaded.values()):
+    lists = [value for value in loaded.values() if isinstance(value, list)] if isinstance(loaded, dict) else []
+    nested = any(isinstance(inner, dict | list) for value in lists for inner in value)
+    if not isinstance(loaded, dict) or nested or any(isinstance(v, dict) for v in loaded.values()):
         raise ConfigError(f"--config {path} must be a flat list of `option: value` lines.")
     return {str(key).replace("-", "_"): value for key, value in loaded.items()}
 

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 MAX_LEVELS = 1000
 
+#: no value of a feature or a target is as large: its square and sums of these are numbers still
+LARGEST = 1e150
+
 
 def require(names: Iterable[str], frame: "pd.DataFrame", where: str) -> None:
     """Refuse columns that a table lacks.
@@ -165,3 +168,16 @@ def codes(column: "pd.Series", known: Sequence[str], name: str) -> np.ndarray:
         )
     table = np.array([*(place[level_name(value)] for value in values), -1], dtype=np.int32)
     return table[numbers]
+
+
+def refuse_large(what: str, name: str, largest: float) -> None:
+    """Refuse a column whose squares no computer can add up.
+
+    Raises:
+        DataError: names it.
+    """
+    if not largest < LARGEST:
+        raise DataError(
+            f"{what} '{name}' has values of up to {largest:.3g} in absolute value, whose squares are beyond any number "
+            f"of a computer; measure it in other units (below {LARGEST:g})."
+        )

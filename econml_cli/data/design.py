@@ -71,6 +71,8 @@ def learn(
                 f"Feature '{name}' is the same in all rows used, so nothing can be learnt from it; leave it out."
             )
     names, matrix = _matrix(formula, frame, levels, learnt)
+    for name, largest in zip(names, np.max(np.abs(matrix[kept]), axis=0), strict=True):
+        columns.refuse_large("Feature", name, float(largest))
     rows = matrix[train]
     mean = rows.mean(axis=0) if constant else np.zeros(len(names))
     varies = np.ptp(rows, axis=0) > 0 if constant else np.any(rows, axis=0)

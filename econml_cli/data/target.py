@@ -91,6 +91,7 @@ def learn(
         return TargetEncoding(loss.task, _classes(name, column[kept], column[train]), 0.0, 1.0, learnt), loss
     numbers = columns.as_numbers(column, name)
     _check_admitted(loss, numbers[kept], name)
+    columns.refuse_large("Target", name, float(np.max(np.abs(numbers[kept]))))
     values = numbers[train]
     if np.ptp(values) == 0:
         raise DataError(f"Target '{name}' is the same in all training rows; try another --split-seed.")
@@ -143,6 +144,6 @@ def _classes(name: str, column: "pd.Series", train: "pd.Series") -> list[Any]:
 def _plain(value: Any) -> Any:
     """A class as JSON can hold it: True, 1, 1.5 or its text."""
     value = value.item() if isinstance(value, np.generic) else value
-    if isinstance(value, float) and value.is_integer():
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
         return int(value)
     return value if isinstance(value, bool | int | float) else columns.level_name(value)

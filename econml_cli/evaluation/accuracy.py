@@ -10,6 +10,7 @@ from flax import nnx
 from scipy import special
 
 from econml_cli.errors import ConfigError
+from econml_cli.evaluation.simulation.simulated import at_truth
 
 #: more states than this are instruments by their mean and standard deviation
 MOST = 8
@@ -78,7 +79,8 @@ def den_haan_marcet(problem: Any, model: Any, name: str, paths: Paths) -> DenHaa
         name: of the problem, for messages.
 
     Raises:
-        ConfigError: the problem does not say what error a shock realises, or there are too few periods.
+        ConfigError: the problem does not say what error a shock realises, the exact policy makes none, or there are too
+            few periods.
     """
     if not hasattr(problem, "realised") or not getattr(problem, "impulses", None):
         raise ConfigError(
@@ -87,9 +89,29 @@ def den_haan_marcet(problem: Any, model: Any, name: str, paths: Paths) -> DenHaa
         )
     if paths.periods < 10 * (MOST + 1) or paths.paths < 1:
         raise ConfigError(f"--den-haan-marcet needs a path of at least {10 * (MOST + 1)} periods, got {paths.periods}.")
+    _check_random(problem, model, name)
     u, h = _errors(problem, model, paths)
     statistics, degrees = _statistics(u.astype(np.float64), h.astype(np.float64), ROUNDING * np.finfo(u.dtype).eps)
     return DenHaanMarcet(statistics, degrees, paths)
+
+
+def _check_random(problem: Any, model: Any, name: str) -> None:
+    """Refuse a problem under whose exact policy the realised Euler error is 0 whatever the shock: there is nothing
+    whose distribution could be chi-square, and of a fitted policy the statistic tests rounding and nothing else.
+
+    Raises:
+        ConfigError: so it is.
+    """
+    true = at_truth(problem, model)
+    if true is None:
+        return
+    u = np.asarray(_errors(true, model, Paths(periods=20, paths=2, burn_in=0))[0])
+    if np.abs(u).max() <= ROUNDING * np.finfo(u.dtype).eps:
+        raise ConfigError(
+            f"--den-haan-marcet: under the exact policy of {name} the Euler equation holds whatever shock arrives, not "
+            "on average alone, so that there are no errors that could be chi-square, and the test would reject every "
+            "fit; leave it out, and compare with the truth (policy_error_..., path_error_...)."
+        )
 
 
 def _errors(problem: Any, model: Any, paths: Paths) -> tuple[np.ndarray, np.ndarray]:

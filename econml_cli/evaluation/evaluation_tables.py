@@ -2,32 +2,25 @@
 
 from collections.abc import Sequence
 
-from econml_cli.errors import ConfigError, suggest
 from econml_cli.evaluation.answer import as_json
 from econml_cli.evaluation.estimate import Quantity
 from econml_cli.evaluation.evaluation import REPORTED, SPLITS, VERDICT, Evaluation, interval_of, value_of
+from econml_cli.output.sorting import order
 from econml_cli.output.tables import RENDERERS, Grid, cell, csv_lines, fitting
 from econml_cli.problems.economies.verdicts import PASSED
 
 
 def ordered(evaluations: Sequence[Evaluation], by: str | None) -> list[Evaluation]:
-    """Sorted by a column of their CSV file (default: the loss of the new data, else of the test split, else of the
-    training split); "-name" sorts descending; missing values come last.
+    """Sorted by a column of their CSV file, as `output.sorting.order` reads `by` (default: the loss of the new data,
+    else of the test split, else of the training split); missing values come last.
 
     Raises:
         ConfigError: no such column.
     """
-    table = [(evaluation.rows()[0], evaluation) for evaluation in evaluations]
-    known = dict.fromkeys(key for row, _ in table for key in row)
-    default = next((f"{split}_loss" for split in REPORTED if f"{split}_loss" in known), "run")
-    name = (by or default).removeprefix("-").replace("-", "_")
-    if name not in known:
-        raise ConfigError(
-            f"--sort {by}: there is no column '{name}'.{suggest(name, known)} --json shows what there is."
-        )
-    there = [pair for pair in table if pair[0].get(name) is not None]
-    there.sort(key=lambda pair: pair[0][name], reverse=bool(by) and str(by).startswith("-"))
-    return [e for _, e in there] + [e for row, e in table if row.get(name) is None]
+    rows = [evaluation.rows()[0] for evaluation in evaluations]
+    losses = (f"{split}_loss" for split in REPORTED)
+    default = next((loss for loss in losses if any(loss in row for row in rows)), "run")
+    return [evaluations[place] for place in order(rows, by or default)]
 
 
 def render(evaluations: Sequence[Evaluation], form: str, *, several: bool, width: int | None = None) -> str:

@@ -1,11 +1,11 @@
 """The formats of an export as a table, and what can be refused before anything is computed. Standard library only."""
 
 import importlib.util
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from econml_cli.errors import ConfigError, EconmlError, suggest
+from econml_cli.storage import directories
 
 
 @dataclass(frozen=True)
@@ -62,8 +62,4 @@ def check_free(out: Path, force: bool) -> None:
             )
         if not force:
             raise EconmlError(f"{out} exists; add --force to replace that export, or choose another --out.")
-    parent = next(path for path in (out.absolute(), *out.absolute().parents) if path.exists())
-    if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
-        raise EconmlError(
-            f"{out} cannot be made: {parent} is not a directory that can be written; choose another --out."
-        )
+    directories.check_place(out)

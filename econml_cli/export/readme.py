@@ -1,7 +1,11 @@
 """The README of an export: what is in it, and the lines that load it and predict."""
 
+import re
+
+from econml_cli.errors import printable
 from econml_cli.export.fitted import Fitted
 from econml_cli.export.formats import FORMATS
+from econml_cli.output.tables import escape_markdown
 
 _NEEDS = {
     "safetensors": "safetensors and numpy",
@@ -46,10 +50,11 @@ def readme(fitted: Fitted, form: str) -> str:
         held["preprocessing.json"] = "how the columns of the data become the inputs"
     held["test_sample.npz"] = f"x, y: observations ({fitted.compared_on}) and what econml predicts there"
     listing = "\n".join(f"* `{name}`: {text}" for name, text in held.items())
+    model, problem = _plain(fitted.config.model), _plain(fitted.config.problem)
     return f"""\
-# {fitted.run.name}
+# {_plain(fitted.run.name)}
 
-Model {fitted.config.model}, fitted to problem {fitted.config.problem} by econml, epoch {fitted.epoch:,}.
+Model {model}, fitted to problem {problem} by econml, epoch {fitted.epoch:,}.
 It needs {_NEEDS[form]}.
 
 ```python
@@ -61,6 +66,11 @@ It needs {_NEEDS[form]}.
 """
 
 
+def _plain(text: str) -> str:
+    """The name of a run or a column as a line of text: Markdown finds no link, no HTML and no heading in it."""
+    return re.sub(r"([>\[\]#~!&])", r"\\\1", escape_markdown(" ".join(printable(text).split())))
+
+
 def _meaning(fitted: Fitted, form: str) -> str:
     if form == "safetensors":
         return (
@@ -69,8 +79,9 @@ def _meaning(fitted: Fitted, form: str) -> str:
         )
     shape = ", ".join(["n", *map(str, fitted.inputs.shape)])
     names = fitted.inputs.names
-    columns = f" Its columns are {', '.join(names)}." if names and len(names) <= 20 else ""
+    columns = f" Its columns are {', '.join(map(_plain, names))}." if names and len(names) <= 20 else ""
+    outputs = ", ".join(map(_plain, fitted.outputs.names[:20]))
     return (
         f"x [{shape}] is {fitted.inputs.dtype}, in the units of the data: `inputs` in `model.json`.{columns} What "
-        f"comes out, {', '.join(fitted.outputs.names[:20])}, is what `econml predict` gives: {fitted.outputs.meaning}."
+        f"comes out, {outputs}, is what `econml predict` gives: {fitted.outputs.meaning}."
     )

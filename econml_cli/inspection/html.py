@@ -7,6 +7,7 @@ from flax import nnx
 
 from econml_cli.inspection import selection
 from econml_cli.inspection.report import Report
+from econml_cli.output.files import GENERATOR
 from econml_cli.output.html import escape
 
 
@@ -23,5 +24,6 @@ def page(report: Report, path: str | None = None) -> str:
     title = escape(f"{report.summary['model']} on {report.summary['problem']}" + (f": {where}" if where else ""))
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f"{GENERATOR}\n"
         f"<title>{title}</title>\n</head>\n<body>\n<h1>{title}</h1>\n{body}\n</body>\n</html>\n"
     )

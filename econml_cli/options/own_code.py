@@ -9,7 +9,7 @@ code.
 import contextlib
 import hashlib
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -93,9 +93,21 @@ def name_sources(*files: str) -> None:
         name(file)
 
 
-def named_in(args: list[str]) -> list[str]:
-    """The references among the words of a command line: `./mymodel.py:MyNet`, `--problem=./mine.py:MyEuler`."""
-    return [word for arg in args for word in (arg, arg.rpartition("=")[2]) if parse(word) is not None]
+def named_in(args: Sequence[str]) -> list[str]:
+    """The references that a command line names as its MODEL or its problem, of commands other than `fit` and `inspect
+    model` (which find them out as they read their options).
+
+    No other word names a file to be run: `econml eval runs/*` lists what is in a directory, whoever put it there.
+    """
+    group, rest = args[:1], list(args[2:])
+    if group == ["inspect"] and args[1:2] in (["models"], ["problems"]):
+        return [word for word in rest if not word.startswith("-")][:1]
+    named = list[str]()
+    while group == ["sweep"] and args[1:2] in (["run"], ["create"]) and rest and rest[0] != "--":
+        flag, equals, value = rest.pop(0).partition("=")
+        if flag in ("--model", "--problem"):
+            named += [value] if equals else rest[:1]
+    return named
 
 
 def _named() -> list[str]:
@@ -117,17 +129,19 @@ def _record() -> Path:
 def _remembered() -> Iterator[tuple[str, str]]:
     """(SHA-256, path) of the files named in earlier commands."""
     with contextlib.suppress(OSError):
-        for line in _record().read_text(encoding="utf-8").splitlines():
-            digest, _, path = line.partition("  ")
-            yield digest, path
+        # a path need not be UTF-8; split at "\n" alone, which none that is remembered has in it
+        for line in _record().read_text(encoding="utf-8", errors="surrogateescape").split("\n"):
+            digest, separator, path = line.partition("  ")
+            if separator:
+                yield digest, path
 
 
 def _remember(digest: str, path: Path) -> None:
-    if (digest, str(path)) in _remembered():
+    if (digest, str(path)) in _remembered() or "\n" in str(path):
         return
     with contextlib.suppress(OSError):  # a home that cannot be written: later commands need --source
         _record().parent.mkdir(parents=True, exist_ok=True)
-        with _record().open("a", encoding="utf-8") as file:
+        with _record().open("a", encoding="utf-8", errors="surrogateescape") as file:
             file.write(f"{digest}  {path}\n")
 
 

@@ -71,7 +71,8 @@ class TrackingOptions:
     """Where metrics go besides metrics.jsonl."""
 
     wandb_mode: Literal["online", "offline", "disabled"] | None = option(
-        None, "W&B logging (default: what WANDB_MODE says; online under a W&B agent; else disabled)"
+        None,
+        "W&B logging (default: what WANDB_MODE or W&B's settings file says; online under a W&B agent; else disabled)",
     )
     wandb_project: str | None = option(None, "W&B project (default: what WANDB_PROJECT says, else econml)")
 
@@ -91,6 +92,11 @@ class RunOptions:
     config: str | None = option(None, "read options from a YAML file, such as a run's config.yaml", metavar="FILE")
     resume: str | None = option(None, "continue a run from its newest checkpoint", metavar="RUN")
     retries: int = option(0, "fit again, with the next seed, up to this often until all verdicts pass", ge=0)
+    accept_failed: tuple[str, ...] = option(
+        (),
+        "verdicts on an economic model (loss, truth, stability) that may fail without exit code 5; all: any of them",
+        metavar="VERDICT,...",
+    )
     force: bool = option(False, "replace the run directory if it exists")
     print_config: bool = option(False, "print the resolved options as YAML and stop")
     dry_run: bool = option(False, "resolve everything, report shapes, parameters, FLOPs and memory; train nothing")

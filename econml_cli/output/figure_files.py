@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from econml_cli.errors import ConfigError
+from econml_cli.output import files
 from econml_cli.storage import disk
 
 #: what a file's suffix may be
@@ -23,8 +24,7 @@ def check_file(path: Path) -> None:
     """
     if path.suffix.lower() not in FORMATS:
         raise ConfigError(f"--plot {path} must end in {', '.join(FORMATS)}.")
-    if not path.absolute().parent.is_dir():
-        raise ConfigError(f"--plot {path}: there is no directory {path.parent}; make it first.")
+    files.check(path, "--plot", None, force=True)
 
 
 def weights(leaves: Sequence[Any], title: str) -> Any:

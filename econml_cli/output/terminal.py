@@ -9,8 +9,12 @@ from typing import Any
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.measure import Measurement
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
+
+from econml_cli.errors import printable
+from econml_cli.output.streams import styled
 
 #: columns where stdout is no terminal and COLUMNS is not set: a pipe, a file, a log
 PIPE_WIDTH = 120
@@ -21,7 +25,19 @@ def console(stderr: bool = False) -> Console:
 
     Rich itself drops colour in a pipe and honours NO_COLOR, FORCE_COLOR and COLUMNS.
     """
-    return Console(stderr=stderr, width=_width(stderr), highlight=False, markup=False, emoji=False)
+    return _PlainConsole(
+        file=styled(sys.stderr if stderr else sys.stdout),
+        width=_width(stderr), highlight=False, markup=False, emoji=False,
+    )  # fmt: skip
+
+
+class _PlainConsole(Console):
+    """What is written is text, and the styles that we give it: control characters of a file's text are left out."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
+        """As rich's."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else Segment(printable(segment.text), segment.style)
 
 
 def _width(stderr: bool) -> int | None:
@@ -39,7 +55,7 @@ def show(renderable: RenderableType) -> None:
         out.width = max(PIPE_WIDTH, Measurement.get(out, out.options.update(max_width=10_000), renderable).minimum)
     with out.capture() as capture:
         out.print(renderable, crop=False)
-    sys.stdout.write("".join(line.rstrip() + "\n" for line in capture.get().splitlines()))
+    styled(sys.stdout).write("".join(line.rstrip() + "\n" for line in capture.get().splitlines()))
 
 
 def print_json(value: Any) -> None:

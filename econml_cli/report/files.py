@@ -3,12 +3,11 @@
 from pathlib import Path
 
 from econml_cli.errors import ConfigError, RunError
+from econml_cli.output import files
 from econml_cli.storage import disk
 
 #: in the head of every page, so that we know our own
 MARK = b'<meta name="generator" content="econml report">'
-#: bytes at the beginning or the end of a file in which a mark is looked for
-NEAR = 1000
 
 
 def check(path: Path, option: str, suffixes: tuple[str, ...], mark: bytes, force: bool) -> None:
@@ -22,14 +21,7 @@ def check(path: Path, option: str, suffixes: tuple[str, ...], mark: bytes, force
     """
     if path.suffix.lower() not in suffixes:
         raise ConfigError(f"{option} {path} must end in {' or '.join(suffixes)}.")
-    if path.is_dir():
-        raise ConfigError(f"{option} {path} is a directory; name a file in it.")
-    if not path.absolute().parent.is_dir():
-        raise ConfigError(f"{option} {path}: there is no directory {path.parent}; make it first.")
-    if path.exists() and not force and mark not in _ends(path):
-        raise RunError(
-            f"{path} exists and is no report of econml, so it is left alone; choose another {option}, or add --force."
-        )
+    files.check(path, option, mark, force, "report")
 
 
 def write(html: str, path: Path) -> None:
@@ -42,8 +34,3 @@ def write(html: str, path: Path) -> None:
         disk.write_text(path, html)
     except OSError as error:
         raise RunError(f"{path} cannot be written: {error.strerror or error}; choose another --out.") from error
-
-
-def _ends(path: Path) -> bytes:
-    data = path.read_bytes()
-    return data[:NEAR] + data[-NEAR:]

@@ -2,12 +2,10 @@
 
 import contextlib
 import datetime
-import json
 import os
 import platform
 import secrets
-import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,11 +13,22 @@ from typing import Any
 from econml_cli.config import fit_config as configs
 from econml_cli.errors import ConfigError, RunError, suggest
 from econml_cli.options import own_code
-from econml_cli.storage import disk
+from econml_cli.problems import registry as problems
+from econml_cli.runs import documents
+from econml_cli.storage import directories, disk, json_shape
+from econml_cli.storage.steps import steps
 
 SCHEMA = 1
 #: what a directory holds that is not a run but a cross-validation: one run for each fold
 CROSS_VALIDATION = "cross_validation.json"
+#: how a fit ends by itself, none of which is anything to worry about
+ENDED = ("max_epochs", "early_stopping", "converged", "solved")
+#: what the process that trains a run, or makes a cross-validation, holds
+LOCK = ".lock"
+#: bytes of metrics.jsonl that are read at most
+MOST_METRICS = 2_000_000_000
+#: what a fit writes to in a run's directory; none of it is ever a link
+WRITTEN = (LOCK, "checkpoints", "config.yaml", "manifest.json", "metrics.jsonl", "summary.json")
 
 
 @dataclass(frozen=True)
@@ -48,20 +57,30 @@ class Run:
         """manifest.json: versions, data, command line, status.
 
         Raises:
-            RunError: not a run directory, or written by a newer econml.
+            RunError: not a run directory, damaged, or written by a newer econml.
         """
-        manifest = self._json("manifest.json")
+        manifest = self._json("manifest.json", documents.MANIFEST)
         if manifest.get("schema", 0) > SCHEMA:
             raise RunError(f"{self.path} was written by econml {manifest.get('econml')}, newer than this one: upgrade.")
         return manifest
 
     def status(self) -> str:
         """How the fit ended (max_epochs, early_stopping, solved, diverged, interrupted,
-        failed), or "running", or "killed": its process is no longer on this machine."""
+        failed), or "running", or "killed": no process, here or elsewhere, holds its lock any more."""
         manifest = self.manifest()
-        status, process = str(manifest.get("status", "unknown")), manifest.get("process") or {}
-        here = process.get("host") == platform.node() and isinstance(process.get("pid"), int)
-        return "killed" if status == "running" and here and not _alive(process["pid"]) else status
+        status = str(manifest.get("status", "unknown"))
+        return "killed" if status == "running" and not self.in_training() else status
+
+    def in_training(self) -> bool:
+        """Whether a process trains the run. Its lock says so; the number of a process may be of another machine, or of
+        another process by now, and is asked only where the file system knows no locks."""
+        held = disk.held(self.path / LOCK)
+        if held is not None:
+            return held
+        manifest = self.manifest()
+        process = manifest.get("process") or {}
+        gone = process.get("host") == platform.node() and "pid" in process and not _alive(process["pid"])
+        return manifest.get("status") == "running" and not gone
 
     def update_manifest(self, **changes: Any) -> None:
         """Change some keys of manifest.json."""
@@ -82,13 +101,15 @@ class Run:
 
     def summary(self) -> dict[str, Any]:
         """summary.json: what came out; {} while the run is not finished."""
-        return self._json("summary.json") if (self.path / "summary.json").exists() else {}
+        if not (self.path / "summary.json").exists():
+            return {}
+        return self._json("summary.json", documents.SUMMARY)
 
     def preprocessing(self) -> dict[str, Any] | None:
         """preprocessing.json: what the problem learnt from its training split; None where it learns nothing."""
         if not (self.path / "preprocessing.json").exists():
             return None
-        return self._own_loss(self._json("preprocessing.json"))
+        return self._own_loss(self._json("preprocessing.json", documents.PREPROCESSING))
 
     def config(self) -> configs.FitConfig:
         """config.yaml, checked again against the registries.
@@ -108,6 +129,8 @@ class Run:
             raise self._unreadable(error) from None
         model, problem = (self._own_code(kind, name) for kind, name in (("model", model), ("problem", problem)))
         values = self._own_loss(values)
+        if problem in problems.PROBLEMS:
+            values = {**problems.PROBLEMS[problem].former, **values}
         try:
             return configs.build(model, problem, [(str(path), values)])
         except ConfigError as error:
@@ -138,13 +161,19 @@ class Run:
         """
         if not self.metrics_path.exists():
             return []
-        lines = self.metrics_path.read_bytes().splitlines(keepends=True)
+        try:
+            whole, _, _torn = disk.read_bytes(self.metrics_path, MOST_METRICS).rpartition(b"\n")
+        except (OSError, ValueError) as error:
+            said = getattr(error, "strerror", None) or error
+            raise RunError(f"{self.metrics_path} cannot be read ({said}); restore it from a copy.") from None
         rows = []
-        for i, line in enumerate(line for line in lines if line.endswith(b"\n")):
+        for i, line in enumerate(whole.split(b"\n") if whole else ()):
             try:
-                rows.append(dict(json.loads(line)))
-            except (ValueError, TypeError):
-                raise RunError(f"{self.metrics_path} is damaged in line {i + 1}; delete that line.") from None
+                row = json_shape.loads(line)
+                json_shape.check(row, documents.METRICS)
+                rows.append(row)
+            except (ValueError, RecursionError) as error:
+                raise RunError(f"{self.metrics_path} is damaged in line {i + 1} ({error}); delete that line.") from None
         return rows
 
     def first_metrics(self) -> list[dict[str, Any]]:
@@ -153,11 +182,12 @@ class Run:
             return []
         with self.metrics_path.open("rb") as file:
             line = file.readline()
-        return [json.loads(line)] if line.endswith(b"\n") else []
+        return [json_shape.loads(line)] if line.endswith(b"\n") else []
 
-    def _json(self, name: str) -> dict[str, Any]:
+    def _json(self, name: str, shape: json_shape.Shape) -> dict[str, Any]:
         absent = f"{self.path} has no {name}, so it is not a run; `econml inspect runs` lists the runs."
-        return disk.read_json(self.path / name, absent=absent, remedy="fit again, or restore it from a copy")
+        remedy = "fit again, or restore it from a copy"
+        return disk.read_json(self.path / name, absent=absent, remedy=remedy, shape=shape)
 
 
 def _alive(pid: int) -> bool:
@@ -184,59 +214,76 @@ def new_name(model: str, problem: str) -> str:
 def check_free(path: Path, force: bool) -> None:
     """Refuse a run directory that is taken or cannot be made, before anything is computed.
 
+    A run that a fit with --force was killed over is put back first.
+
     Raises:
         RunError: it exists (and force is not set, or it is not a run), or no directory on its way can be written.
     """
+    recover(path)
     if path.exists() and any(path.iterdir() if path.is_dir() else [path]):
         if not path.is_dir() or not (path / "manifest.json").exists():
             raise RunError(f"{path} exists and is not a run directory, so it is left alone; choose another --out.")
-        if force and Run(path).status() == "running":
+        if force and Run(path).in_training():
             raise RunError(f"{path} is being trained by another process; stop it first, or choose another --out.")
         if not force:
             raise RunError(f"{path} exists; add --force to replace it, or --resume {path} to continue it.")
-    parent = next(p for p in (path.absolute(), *path.absolute().parents) if p.exists())
-    if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
-        raise RunError(f"{path} cannot be made: {parent} is not a directory that can be written; choose another --out.")
+    directories.check_place(path)
 
 
-def create(path: Path, files: Mapping[str, str], force: bool) -> Run:
-    """Make a run directory that holds `files` from its first instant (built beside, then renamed into place).
+def recover(path: Path) -> None:
+    """Put back the run, or the cross-validation, that a killed fit with --force had moved aside and not yet replaced.
+
+    Raises:
+        OSError: the disk refuses.
+    """
+    if directories.aside(path) and not disk.held(path / LOCK):
+        if usable(path):
+            directories.drop(path)
+        else:
+            directories.give_back(path)
+
+
+def usable(path: Path) -> bool:
+    """Whether a run, or a fold of a cross-validation, has a finished checkpoint."""
+    places = [path, *path.glob("fold*")] if (path / CROSS_VALIDATION).is_file() else [path]
+    return any(steps(place / "checkpoints") for place in places)
+
+
+def create(
+    path: Path, files: Mapping[str, str], force: bool, *, lock: contextlib.ExitStack | None = None, keep: bool = False
+) -> Run:
+    """Make a run directory that holds `files` from its first instant (`directories.making`).
+
+    Args:
+        lock: is given the lock of training, which is held from the first instant, too (None: nobody trains it yet).
+        keep: what it replaces stays beside it, for `directories.drop` once there is something better, or for
+            `directories.give_back`.
 
     Raises:
         RunError: as `check_free`, or the disk refuses.
     """
     check_free(path, force)
-    path = path if path.name else path.absolute()  # "." has no name
-    staging = path.with_name(f".{path.name}.{secrets.token_hex(4)}.new")
-    old = path.with_name(f".{path.name}.{secrets.token_hex(4)}.old")
-    try:
-        staging.mkdir(parents=True)
-        (staging / "checkpoints").mkdir()
+    with directories.making(path, keep=keep) as made:
+        (made / "checkpoints").mkdir()
         for name, text in files.items():
-            (staging / name).parent.mkdir(exist_ok=True)
-            disk.write_text(staging / name, text)
-        if path.exists():
-            path.rename(old)
-        staging.rename(path)
-        disk.sync(path.parent)
-    except OSError as error:
-        if old.exists() and not path.exists():
-            old.rename(path)  # the run that was there is worth more than the one that could not be made
-        raise RunError(f"{path} cannot be written: {error.strerror or error}; choose another --out.") from error
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
-    shutil.rmtree(old, ignore_errors=True)
+            (made / name).parent.mkdir(exist_ok=True)
+            disk.write_text(made / name, text)
+        with contextlib.ExitStack() as unused:
+            (lock or unused).enter_context(training_lock(Run(made)))
     return Run(path)
 
 
-def training_lock(run: Run) -> contextlib.AbstractContextManager[None]:
+@contextlib.contextmanager
+def training_lock(run: Run) -> Iterator[None]:
     """Inside the context this process alone may train the run. The system drops the lock with the process.
 
     Raises:
-        RunError: another process is training it.
+        RunError: another process is training it, or something in it is a link.
     """
+    disk.refuse_links(run.path, WRITTEN)
     taken = f"{run.path} is being trained by another process; wait for it, or stop it first."
-    return disk.exclusive(run.path / ".lock", taken)
+    with disk.exclusive(run.path / LOCK, taken):
+        yield
 
 
 def list_runs(runs_dir: Path) -> list[Run]:
@@ -260,6 +307,9 @@ def find(name: str | None, runs_dir: Path) -> Run:
     Raises:
         RunError: there is none, or several start so; suggests the nearest name.
     """
+    for path in [Path(name), runs_dir / name] if name else []:
+        with contextlib.suppress(OSError):
+            recover(path)
     if name is None:
         if not (runs := list_runs(runs_dir)):
             raise RunError(
@@ -290,8 +340,4 @@ def find(name: str | None, runs_dir: Path) -> Run:
 def append_metrics(run: Run, text: str, *, sync: bool) -> None:
     """Append lines to metrics.jsonl. The system has them when this returns, so a kill loses none; with `sync` the disk
     has them too, so a power cut does not either."""
-    with run.metrics_path.open("a", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        if sync:
-            os.fsync(file.fileno())
+    disk.append_text(run.metrics_path, text, sync=sync)

@@ -1,15 +1,24 @@
 """Whether a fit is to be trusted, said so that nobody who works in Python overlooks it."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from econml_cli.problems import registry as problems
+from econml_cli.runs.directory import ENDED as ENDED
 from econml_cli.runs.directory import Run
 
-#: how a fit ends by itself, none of which is anything to worry about
-ENDED = ("max_epochs", "early_stopping", "converged", "solved")
 _BROKEN_OFF = {"interrupted": "was interrupted", "running": "has not finished", "killed": "was killed"}
+
+
+#: what the verdicts on an economic model are about, and the word for any of them
+VERDICTS, ANY = ("loss", "truth", "stability"), "all"
+
+
+def failed_verdicts(told: Mapping[str, Any], accepted: Collection[str] = ()) -> tuple[str, ...]:
+    """Which verdicts (`verdict_loss`, ...) of a summary or an evaluation are FAILED and not among those `accepted`."""
+    wrong = [name.removeprefix("verdict_") for name, word in told.items() if word == "FAILED" and name != "failed"]
+    return tuple(name for name in wrong if name not in accepted and ANY not in accepted)
 
 
 class FitWarning(UserWarning):

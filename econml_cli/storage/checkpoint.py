@@ -8,7 +8,9 @@ lets pass.
 
 import hashlib
 import logging
+import math
 import shutil
+import stat
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,12 +19,15 @@ from typing import Any
 import jax
 import numpy as np
 
-from econml_cli.errors import CheckpointError
+from econml_cli.errors import CheckpointError, DamagedError
+from econml_cli.storage.steps import steps
 
 Sections = dict[str, dict[str, np.ndarray]]
 
 #: how often the newest checkpoint is looked for again while a fit replaces it, after so many seconds each time
 ATTEMPTS, PAUSE = 10, 0.05
+#: bytes of arrays that a checkpoint may claim whatever its files hold (zeros compress to nothing), and for each byte
+MOST_UNASKED, MOST_RATIO = 2**28, 200
 
 
 def path_name(path: tuple[Any, ...]) -> str:
@@ -131,22 +136,17 @@ def _first_line(error: Exception) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
 
 
-def steps(directory: Path) -> list[int]:
-    """The epochs of the finished checkpoints in a directory, ascending (an unfinished one has another name)."""
-    if not directory.is_dir():
-        return []
-    return sorted(int(p.name) for p in directory.iterdir() if p.is_dir() and p.name.isdigit())
-
-
 def load(directory: Path, step: int | None = None) -> tuple[int, Sections]:
     """Read one checkpoint (default: the newest) as (step, sections), on whatever device is there.
 
     The run may be in training: where the newest checkpoint is replaced while it is read, the one after it is read.
 
     Raises:
-        CheckpointError: there is none, it is damaged (names the other steps that could be tried), or a fit that is
-            running has replaced it.
+        DamagedError: it is damaged (names the other steps that could be tried).
+        CheckpointError: there is none, the disk or a permission refuses now, or a fit that is running has replaced it.
     """
+    if directory.is_symlink():
+        raise CheckpointError(f"{directory} is a link, which econml never makes in a run, so it is not followed.")
     _orbax()  # before the steps are listed: importing it takes long enough for a fit to replace them all
     for _ in range(ATTEMPTS):
         there = steps(directory)
@@ -183,18 +183,74 @@ def _read(directory: Path, step: int, there: list[int]) -> Sections:
 
 def _restored(directory: Path, step: int, there: list[int]) -> Sections:
     ocp = _orbax()
+    place = directory.absolute() / str(step)
     try:
+        on_disk = _bytes_of(place)
+        _check_sizes(ocp.StandardCheckpointHandler().metadata(place / "default"), on_disk)
         with ocp.CheckpointManager(
             directory.absolute(), options=ocp.CheckpointManagerOptions(read_only=True)
         ) as manager:
             tree = manager.restore(step, args=ocp.args.StandardRestore())
         return {name: {leaf: np.asarray(value) for leaf, value in part.items()} for name, part in tree.items()}
     except Exception as error:  # Orbax and TensorStore raise a dozen kinds for a damaged file
+        _refuse_if_unreadable(place)
         raise _damaged(directory, step, there, _first_line(error)) from error
 
 
-def _damaged(directory: Path, step: int, there: list[int], why: str) -> CheckpointError:
+def _bytes_of(place: Path) -> int:
+    """The size of a checkpoint's files.
+
+    Raises:
+        ValueError: something in it is neither a file nor a directory, such as a link out of the run.
+    """
+    total = 0
+    for path in place.rglob("*"):
+        about = path.lstat()
+        if not stat.S_ISREG(about.st_mode) and not stat.S_ISDIR(about.st_mode):
+            raise ValueError(f"{path.name} is neither a file nor a directory")
+        total += about.st_size
+    return total
+
+
+def _check_sizes(metadata: Any, on_disk: int) -> None:
+    """Compare the sizes that a checkpoint claims with those of its files, before anything is allocated.
+
+    Raises:
+        ValueError: they cannot be so small. Whatever else: it is not the tree that we write.
+    """
+    claimed = 0
+    for section in getattr(metadata, "tree", metadata).values():
+        for leaf in section.values():
+            chunk = getattr(leaf.storage, "chunk_shape", None) or ()
+            claimed += max(math.prod(leaf.shape), math.prod(chunk)) * np.dtype(leaf.dtype).itemsize
+    if claimed > MOST_UNASKED + MOST_RATIO * on_disk:
+        raise ValueError(f"it claims arrays of {claimed / 1e9:,.1f} GB in files of {on_disk / 1e6:,.1f} MB")
+
+
+def _refuse_if_unreadable(place: Path) -> None:
+    """Tell a disk that does not answer, or a permission, from damage: that may be other tomorrow.
+
+    Raises:
+        CheckpointError: what the system says.
+    """
+    try:
+        for path in (place, *place.rglob("*")):
+            if path.is_dir():
+                next(path.iterdir(), None)
+            elif path.is_file():
+                with path.open("rb") as file:
+                    while file.read(2**20):
+                        pass
+    except FileNotFoundError:
+        return  # it is being replaced
+    except OSError as error:
+        raise CheckpointError(
+            f"The checkpoint {place} cannot be read now ({error.strerror or error}); nothing was changed: try again."
+        ) from error
+
+
+def _damaged(directory: Path, step: int, there: list[int], why: str) -> DamagedError:
     others = [s for s in there if s != step]
     remedy = f"try --step {others[-1]}" if others else "fit again"
     why = why if len(why) < 100 else f"{why[:100].rsplit(maxsplit=1)[0]} ..."
-    return CheckpointError(f"The checkpoint {directory / str(step)} is damaged ({why}); {remedy}.")
+    return DamagedError(f"The checkpoint {directory / str(step)} is damaged ({why}); {remedy}.")

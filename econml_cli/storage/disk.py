@@ -1,27 +1,37 @@
-"""What survives a kill: files written atomically (temp file, fsync, rename), JSON without NaN, locks of a process."""
+"""What survives a kill: files written atomically (temp file, fsync, rename), JSON without NaN, locks of a process.
+
+And what a stranger has laid there does no harm: only regular files are read and replaced, links are not followed.
+"""
 
 import contextlib
+import errno
 import json
 import os
+import secrets
+import stat
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from econml_cli.errors import RunError
+from econml_cli.storage import json_shape
+
+#: bytes of a JSON document, or of another text that is read whole
+MOST_BYTES = 100_000_000
+#: how often a lock is asked for, and seconds in between: somebody may only be looking whether it is held
+LOCK_ATTEMPTS, LOCK_PAUSE = 10, 0.02
+_NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file so that a kill at any instant leaves the old one or the new one, whole."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        sync(path.parent)
-    finally:
-        temporary.unlink(missing_ok=True)
+    """Write a file so that a kill at any instant leaves the old one or the new one, whole.
+
+    Raises:
+        RunError: as `replacing`.
+    """
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 def sync(directory: Path) -> None:
@@ -37,16 +47,83 @@ def sync(directory: Path) -> None:
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """A file beside `path`, of its suffix, for somebody else to write: on leaving the context it takes the place of
-    `path`, whole; if anything is raised it is gone and `path` as it was."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp{path.suffix}")
+    `path`, whole and with the mode of what was there; if anything is raised it is gone and `path` as it was.
+
+    Its name cannot be foreseen, and it is new: nobody can have laid a link there.
+
+    Raises:
+        RunError: `path` is there and no regular file.
+    """
+    mode = _mode(path)
+    temporary = path.with_name(f".{path.name[:100]}.{secrets.token_hex(8)}.tmp{path.suffix[:50]}")
+    flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | _NOFOLLOW
+    os.close(os.open(temporary, flags, 0o666 if mode is None else 0o600))
     try:
         yield temporary
         with temporary.open("rb+") as file:
+            if mode is not None and hasattr(os, "fchmod"):
+                os.fchmod(file.fileno(), mode)
             os.fsync(file.fileno())
         temporary.replace(path)
         sync(path.absolute().parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _mode(path: Path) -> int | None:
+    """The permissions of the file that is there; None where there is none."""
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return None
+    if not stat.S_ISREG(found.st_mode):
+        raise RunError(f"{path} is {_kind(found.st_mode)} and no file, so it is left alone; name another.")
+    return stat.S_IMODE(found.st_mode)
+
+
+def _kind(mode: int) -> str:
+    tests = {"a link": stat.S_ISLNK, "a directory": stat.S_ISDIR, "a pipe": stat.S_ISFIFO, "a socket": stat.S_ISSOCK}
+    return next((name for name, holds in tests.items() if holds(mode)), "a device")
+
+
+def refuse_links(directory: Path, names: tuple[str, ...]) -> None:
+    """Refuse a directory of ours in which one of these is a link: what it leads to is not ours to change.
+
+    Raises:
+        RunError: names it.
+    """
+    for name in names:
+        if (path := directory / name).is_symlink():
+            raise RunError(f"{path} is a link, which econml never makes in a run, so nothing is written through it.")
+
+
+def append_text(path: Path, text: str, *, sync: bool) -> None:
+    """Append to a file. The system has the text when this returns; with `sync` the disk has it too.
+
+    Raises:
+        OSError: the disk refuses, or it is a link.
+    """
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | _NOFOLLOW, 0o666)
+    with os.fdopen(descriptor, "a", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        if sync:
+            os.fsync(file.fileno())
+
+
+def read_bytes(path: Path, most: int = MOST_BYTES) -> bytes:
+    """The contents of a regular file: a pipe would be waited for for ever, a device read without end.
+
+    Raises:
+        OSError: it cannot be read. ValueError: it is no regular file, or larger than `most`.
+    """
+    with os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as file:
+        about = os.fstat(file.fileno())
+        if not stat.S_ISREG(about.st_mode):
+            raise ValueError(f"it is {_kind(about.st_mode)}")
+        if about.st_size > most:
+            raise ValueError(f"it has {about.st_size:,} bytes, more than {most:,}")
+        return file.read(most)
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
@@ -67,21 +144,25 @@ def finite(value: Any) -> Any:
     return value
 
 
-def read_json(path: Path, *, absent: str, remedy: str) -> dict[str, Any]:
+def read_json(path: Path, *, absent: str, remedy: str, shape: json_shape.Shape | None = None) -> dict[str, Any]:
     """Read a JSON object.
 
+    Args:
+        shape: what must be in it (`json_shape`).
+
     Raises:
-        RunError: there is no such file (`absent` is what it says), or it cannot be read (`remedy`: what to do).
+        RunError: there is no such file (`absent` is what it says), or it cannot be read or is not of this shape: says
+            the key and what was expected (`remedy`: what to do).
     """
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(document, dict):
-            raise ValueError("it is no JSON object")
-        return document
+        document = json_shape.loads(read_bytes(path))
+        json_shape.check(document, shape or {})
+        return dict(document)
     except FileNotFoundError:
         raise RunError(absent) from None
-    except (OSError, ValueError) as error:
-        raise RunError(f"{path} cannot be read ({error}); {remedy}.") from None
+    except (OSError, ValueError, RecursionError) as error:
+        said = getattr(error, "strerror", None) or error
+        raise RunError(f"{path} cannot be read ({said}); {remedy}.") from None
 
 
 @contextlib.contextmanager
@@ -99,11 +180,37 @@ def exclusive(path: Path, taken: str, *, shared: bool = False) -> Iterator[None]
     except ImportError:  # Windows
         yield
         return
-    with path.open("a") as file:
-        try:
-            fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise RunError(taken) from None
-        except OSError:  # some network file systems know no locks
-            pass
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | _NOFOLLOW, 0o666)
+    with os.fdopen(descriptor, "a") as file:
+        for attempt in range(LOCK_ATTEMPTS):
+            try:
+                fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if attempt == LOCK_ATTEMPTS - 1:
+                    raise RunError(taken) from None
+                time.sleep(LOCK_PAUSE)
+            except OSError:  # some network file systems know no locks
+                break
         yield
+
+
+def held(path: Path) -> bool | None:
+    """Whether a process, here or on another machine, holds a lock file; None where the system knows no locks."""
+    try:
+        import fcntl
+
+        descriptor = os.open(path, os.O_RDONLY | _NOFOLLOW | getattr(os, "O_NONBLOCK", 0))
+    except FileNotFoundError:
+        return False
+    except (ImportError, OSError):
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError as error:
+        return True if error.errno == errno.EACCES else None
+    finally:
+        os.close(descriptor)
+    return False

@@ -9,8 +9,9 @@ class ProgressSink:
     """Epoch, epochs per second, train and val loss, time left; transient, and shown only where stderr is a terminal."""
 
     def __init__(self, total: int, done: int = 0):
-        from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        from econml_cli.output import terminal
 
         self._progress = Progress(
             TextColumn("epoch"),
@@ -19,7 +20,7 @@ class ProgressSink:
             TextColumn("{task.fields[rate]}"),
             TextColumn("{task.fields[losses]}"),
             TimeRemainingColumn(),
-            console=Console(file=sys.stderr),
+            console=terminal.console(stderr=True),
             transient=True,
             expand=True,
         )

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +110,15 @@ class Client:
                 os.environ.pop("WANDB_SERVICE", None)  # the next run in this process would look for it
                 if self._abandoned:
                     setup._singleton = None
+
+
+def log_rows(run: Any, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Rows of epochs into a W&B run, each committed at once.
+
+    wandb would keep the last row back until the run is finished, and write its values over the run's summary then.
+    """
+    for row in rows:
+        run.log(dict(row), step=int(row["epoch"]), commit=True)
 
 
 def explain(error: BaseException) -> str:

@@ -14,7 +14,8 @@ from typing import Any
 
 from econml_cli.errors import EconmlError
 from econml_cli.runs.directory import Run
-from econml_cli.tracking.wandb_client import Client, explain, other_parent, run_id, short
+from econml_cli.tracking import wandb_settings
+from econml_cli.tracking.wandb_client import Client, explain, log_rows, other_parent, run_id, short
 
 #: how a fit ends that W&B shall show as failed
 _FAILED = ("diverged", "failed", "killed")
@@ -42,11 +43,11 @@ class Replay:
 
         Args:
             given_mode: --wandb_mode; None leaves it to wandb (WANDB_MODE, its settings files).
-            project: --wandb_project; None means WANDB_PROJECT, else econml.
+            project: --wandb_project; None means WANDB_PROJECT, else what a settings file of W&B's says, else econml.
             run_timeout: seconds that W&B may take for one run.
         """
         self._client = Client(given_mode, run_timeout, **_LIGHT)
-        self._project = project or os.environ.get("WANDB_PROJECT") or "econml"
+        self._project = wandb_settings.project(project, os.environ)
         self._queue: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
         self._done = threading.Event()
         self._added = self._logged = 0
@@ -113,8 +114,7 @@ class Replay:
             return
         with _no_other_run():
             run = self._client.open(config=dict(config), **self._identity(item))
-        for row in rows:
-            run.log(dict(row), step=int(row["epoch"]))
+        log_rows(run, rows)
         run.summary.update(summary)
         run.finish(exit_code=int(failed))
         self._logged += 1
@@ -126,7 +126,9 @@ class Replay:
             )
 
     def _identity(self, item: _Item) -> dict[str, Any]:
-        identity: dict[str, Any] = {"project": self._project, "group": item.group, "job_type": item.job_type}
+        identity: dict[str, Any] = {"group": item.group, "job_type": item.job_type}
+        if self._project:
+            identity["project"] = self._project
         identity |= {"name": item.name, "id": run_id(item.name, item.run.path), "resume": "allow"}
         if item.tags:
             identity["tags"] = item.tags

@@ -12,24 +12,28 @@ from pathlib import Path
 from typing import Any
 
 from econml_cli.errors import suggest
-from econml_cli.tracking.wandb_client import MODES, Client, explain, other_parent, run_id, short
+from econml_cli.tracking import wandb_settings
+from econml_cli.tracking.wandb_client import MODES, Client, explain, log_rows, other_parent, run_id, short
 
 
 def resolve_mode(given: str | None, environ: Mapping[str, str]) -> tuple[str, str | None]:
-    """The W&B mode: what was typed, else WANDB_MODE, else online under a W&B agent, else disabled.
+    """The W&B mode: what was typed, else WANDB_MODE, else a settings file of W&B's (`wandb offline` writes one), else
+    online under a W&B agent, else disabled.
 
     Returns:
-        "online", "offline" or "disabled", and a warning where WANDB_MODE holds something else (then: disabled).
+        "online", "offline" or "disabled", and a warning where the mode is something else (then: disabled).
     """
     if given:
         return given, None
-    named = environ.get("WANDB_MODE", "")
+    variable = environ.get("WANDB_MODE", "")
+    named = variable or wandb_settings.mode(environ)
     if not named:
         return ("online" if environ.get("WANDB_SWEEP_ID") else "disabled"), None
     if named in MODES:
         return MODES[named], None
+    said = f"WANDB_MODE={named!r}" if variable else f"mode = {named} in W&B's settings file"
     return "disabled", (
-        f"W&B logging is off: WANDB_MODE={named!r} is not a mode; set it to online, offline or disabled, "
+        f"W&B logging is off: {said} is not a mode; set it to online, offline or disabled, "
         f"or add --wandb_mode.{suggest(named.lower(), MODES)}"
     )
 
@@ -52,7 +56,7 @@ class WandbSink:
 
         Args:
             given_mode: --wandb_mode; None leaves it to wandb (WANDB_MODE, its settings files).
-            project: --wandb_project; None means WANDB_PROJECT, else econml.
+            project: --wandb_project; None means WANDB_PROJECT, else what a settings file of W&B's says, else econml.
             name: the name of the run; `directory` is its run directory.
             config: the resolved options, one flat mapping.
             warn: receives at most one sentence, and only within `log` and `finish`, in the thread that calls these.
@@ -96,8 +100,7 @@ class WandbSink:
         try:
             run = self._open()
             while isinstance(item := self._queue.get(), list):
-                for row in item:
-                    run.log(dict(row), step=int(row["epoch"]))
+                log_rows(run, item)
             summary, exit_code = item
             run.summary.update(summary)
             run.finish(exit_code=exit_code)
@@ -151,8 +154,8 @@ def _identity(project: str | None, name: str, directory: Path) -> dict[str, Any]
         identity["dir"] = str(parent)
     if os.environ.get("WANDB_SWEEP_ID"):
         return identity
-    if project or not os.environ.get("WANDB_PROJECT"):
-        identity["project"] = project or "econml"
+    if known := wandb_settings.project(project, os.environ):
+        identity["project"] = known
     if not os.environ.get("WANDB_RUN_ID"):
         identity |= {"id": run_id(name, directory), "resume": "allow"}
     return identity

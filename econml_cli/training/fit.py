@@ -1,5 +1,6 @@
 """`econml fit` as a library call: train, keep everything in a run directory, resume."""
 
+import contextlib
 import dataclasses
 import shutil
 import time
@@ -8,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from econml_cli.config.fit_config import FitConfig, TrackingOptions
-from econml_cli.errors import CheckpointError, ConfigError, RunError
+from econml_cli.errors import ConfigError, DamagedError, RunError
 from econml_cli.runs import directory as runs
 from econml_cli.runs.directory import Run
-from econml_cli.storage import checkpoint, disk
+from econml_cli.storage import checkpoint, directories, disk
+from econml_cli.storage.steps import put_aside, steps
 from econml_cli.training.loop.ensemble import Ensemble
 from econml_cli.training.loop.trainer import Chunk, Trainer
 from econml_cli.training.precision import precision
@@ -55,14 +57,16 @@ def fit(
     runs.check_free(directory, force)
     with precision(config.trainer.precision):
         trainer = make_trainer(config, workshop or Workshop(), programs)
-        run = runs.create(directory, provenance.files(trainer.setup, command), force)
-        try:
-            with runs.training_lock(run):
+        with contextlib.ExitStack() as lock:
+            run = runs.create(directory, provenance.files(trainer.setup, command), force, lock=lock, keep=True)
+            try:
                 return _train(run, trainer, open_sinks, stop_signal, started)
-        except BaseException:
-            if not checkpoint.steps(run.checkpoints):
-                shutil.rmtree(run.path, ignore_errors=True)  # it holds nothing that anybody could use
-            raise
+            except BaseException:
+                if not steps(run.checkpoints):
+                    shutil.rmtree(run.path, ignore_errors=True)  # it holds nothing that anybody could use
+                    with contextlib.suppress(OSError):
+                        directories.give_back(run.path)
+                raise
 
 
 def resume(
@@ -72,24 +76,27 @@ def resume(
     tracking: TrackingOptions | None = None,
     open_sinks: OpenSinks = no_sinks,
     stop_signal: Callable[[], int | None] = lambda: None,
+    say: Callable[[str], None] = lambda _: None,
 ) -> FitResult:
     """Continue a run from its newest checkpoint, bit for bit as if it had never stopped.
 
     Args:
         changes: new values of --num-epochs, --checkpoint-every or --keep.
         tracking: where metrics go from now on (default: as before).
+        say: told, in a sentence each, what is to be known of the checkpoints.
 
     Raises:
         ConfigError: another option was changed. RunError: the run diverged, or its data are no longer the same.
         CheckpointError: the checkpoint is damaged.
     """
     started = time.perf_counter()
+    disk.refuse_links(run.path, runs.WRITTEN)
     config = _continued(run, changes or {})
     if tracking is not None:
         config = dataclasses.replace(config, tracking=tracking)
     with precision(config.trainer.precision), runs.training_lock(run):
         trainer = make_trainer(provenance.with_own_file(run, config), Workshop())
-        continued(run, trainer.setup, trainer)
+        continued(run, trainer.setup, trainer, say)
         disk.write_text(run.path / "config.yaml", config.to_yaml())
         (run.path / "summary.json").unlink(missing_ok=True)  # it is of the shorter run
         run.update_manifest(status="running", process=runs.this_process())
@@ -117,23 +124,29 @@ def _continued(run: Run, changes: Mapping[str, Any]) -> FitConfig:
             f"--num-epochs cannot change on --resume with --schedule {schedule}, whose path depends on it; it was "
             f"{before.trainer.num_epochs}."
         )
-    done = max([*checkpoint.steps(run.checkpoints)[-1:], *(row["epoch"] for row in run.metrics()[-1:])], default=0)
+    done = max([*steps(run.checkpoints)[-1:], *(row["epoch"] for row in run.metrics()[-1:])], default=0)
     if epochs < done and epochs != before.trainer.num_epochs:
         raise ConfigError(f"--num-epochs {epochs} is less than the {done} epochs that {run.path} has done already.")
     return config
 
 
-def _newest(run: Run) -> tuple[int, checkpoint.Sections]:
-    """The newest checkpoint that can be read. Damaged ones after it are removed: what they held is computed again."""
+def _newest(run: Run, say: Callable[[str], None]) -> tuple[int, checkpoint.Sections]:
+    """The newest checkpoint that can be read. Damaged ones after it are put aside: what they held is computed again.
+
+    Raises:
+        CheckpointError: there is none, all are damaged, or one cannot be read now (a disk or a server that does not
+            answer, permissions): then all stay as they are.
+    """
     damaged: list[int] = []
-    for step in reversed(checkpoint.steps(run.checkpoints)):
+    for step in reversed(steps(run.checkpoints)):
         try:
             loaded = checkpoint.load(run.checkpoints, step)
-        except CheckpointError:
+        except DamagedError:
             damaged.append(step)
             continue
         for unusable in damaged:
-            shutil.rmtree(run.checkpoints / str(unusable))
+            moved = put_aside(run.checkpoints, unusable)
+            say(f"the checkpoint of epoch {unusable} is damaged; it is kept as {moved}, and computed again.")
         return loaded
     return checkpoint.load(run.checkpoints)  # none can be read, or there is none: it says so
 
@@ -177,8 +190,8 @@ def _train(
         return recording.end(trainer.carry, signal)
 
 
-def continued(run: Run, setup: Setup, trainer: Trainer | Ensemble) -> None:
-    """Put a fresh trainer of the run's setup where the run's newest checkpoint is.
+def continued(run: Run, setup: Setup, trainer: Trainer | Ensemble, say: Callable[[str], None] = lambda _: None) -> None:
+    """Put a fresh trainer of the run's setup where the run's newest checkpoint is; `say` is told of damaged ones.
 
     Raises:
         RunError: its data are no longer the same. CheckpointError: there is no checkpoint that fits.
@@ -187,7 +200,7 @@ def continued(run: Run, setup: Setup, trainer: Trainer | Ensemble) -> None:
         raise RunError(
             f"The data of {run.path} are no longer what it was fitted to, so it cannot be resumed; fit again."
         )
-    epoch, sections = _newest(run)
+    epoch, sections = _newest(run, say)
     what = f"The checkpoint of epoch {epoch} in {run.path}"
     trainer.carry = from_sections(trainer.carry, sections, what)
     check_identity(run, sections, what)

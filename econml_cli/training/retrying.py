@@ -2,12 +2,13 @@
 
 import dataclasses
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
 from econml_cli.config.fit_config import FitConfig
 from econml_cli.runs import directory as runs
+from econml_cli.runs import health
 from econml_cli.storage import disk
 from econml_cli.training.fit import fit
 from econml_cli.training.run.recorder import FitResult
@@ -20,6 +21,7 @@ def fit_until_passed(
     directory: Path,
     retries: int,
     *,
+    accepted: Collection[str] = (),
     force: bool = False,
     say: Callable[[str], None] = lambda _: None,
     **options: Any,
@@ -30,7 +32,7 @@ def fit_until_passed(
     says in `attempts` how many there were.
 
     Args:
-        say: told one sentence before each new attempt. options: of `fit`.
+        accepted: verdicts that may fail. say: told one sentence before each new attempt. options: of `fit`.
 
     Raises:
         What `fit` raises.
@@ -38,7 +40,7 @@ def fit_until_passed(
     workshop, programs = Workshop(), Programs()
     for attempt in range(retries + 1):
         result = fit(config, directory, force=force, workshop=workshop, programs=programs, **options)
-        wrong = result.summary.get("failed", "diverged" if result.stop_reason == "diverged" else None)
+        wrong = _wrong(result, accepted)
         if wrong is None or result.signal is not None or attempt == retries:
             break
         seed = config.trainer.seed
@@ -50,6 +52,13 @@ def fit_until_passed(
     summary = {**result.summary, "attempts": attempt + 1}
     disk.write_json(directory / "summary.json", summary)
     return dataclasses.replace(result, summary=summary)
+
+
+def _wrong(result: FitResult, accepted: Collection[str]) -> str | None:
+    """What is wrong with a fit, in words; None where nothing is that is not accepted."""
+    if result.stop_reason == "diverged":
+        return "diverged"
+    return result.summary.get("failed") if health.failed_verdicts(result.summary, accepted) else None
 
 
 def _move(directory: Path, seed: int, force: bool) -> Path:

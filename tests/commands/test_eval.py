@@ -13,6 +13,7 @@ import pytest
 from econml_cli.config.fit_config import build
 from econml_cli.evaluation import Estimate, Evaluation, Quantity, evaluation_tables
 from econml_cli.evaluation.comparing import rankable
+from econml_cli.output import sorting
 from econml_cli.output import tables as render
 from econml_cli.runs.directory import Run, create
 from econml_cli.training.fit import fit
@@ -204,7 +205,14 @@ def test_columns_that_do_not_fit_are_left_out_and_counted():
 def test_missing_values_come_last_whichever_way_it_is_sorted():
     several = [made_up("a", train_loss=1.0), made_up("b", test_loss=2.0), made_up("c", test_loss=1.0)]
     assert [e.run for e in evaluation_tables.ordered(several, None)] == ["c", "b", "a"]
-    assert [e.run for e in evaluation_tables.ordered(several, "-test_loss")] == ["b", "c", "a"]
+    for descending in ("-test_loss", "test_loss:desc", "-test-loss"):
+        assert [e.run for e in evaluation_tables.ordered(several, descending)] == ["b", "c", "a"]
+
+
+def test_a_column_may_have_a_colon_and_text_among_its_numbers():
+    rows = [{"coef_a:b": "x"}, {"coef_a:b": 2}, {}, {"coef_a:b": 1.5}]
+    assert sorting.order(rows, "coef_a:b") == [3, 1, 0, 2]
+    assert sorting.order(rows, "coef_a:b:desc") == sorting.order(rows, "-coef_a:b") == [0, 1, 3, 2]
 
 
 def test_latex_escapes_names_and_writes_powers_of_ten():

@@ -101,6 +101,18 @@ def test_resume_changes_nothing_but_the_length(econml, run):
     assert ran.code == 0 and summary("r")["epochs"] == 6  # nothing left to do is no error
 
 
+def test_a_resumed_run_counts_the_seconds_of_all_its_sessions(econml, run):
+    written = json.loads(Path("r/manifest.json").read_text())
+    ended = summary("r")
+    assert written["seconds"]["seconds_training"] == ended["seconds_training"]
+    assert written["seconds"]["seconds_total"] <= ended["seconds_total"]
+    written["seconds"] = {"seconds_training": 1000.0, "seconds_total": 2000.0}
+    Path("r/manifest.json").write_text(json.dumps(written))
+    assert econml("fit", "--resume", "r", "--num-epochs", "8").code == 0
+    now = summary("r")
+    assert 1000 <= now["seconds_training"] < 1100 and 2000 < now["seconds_total"] < 2200
+
+
 def test_resume_passes_over_a_damaged_newest_checkpoint(econml):
     base = ("fit", "mlp", *SHAPE, "--num-epochs", "9", "--checkpoint-every", "3")
     econml(*base, "--out", "a")

@@ -196,14 +196,12 @@ def test_den_haan_and_marcet_accept_the_exact_policy_and_reject_another():
     assert wrong["dhm_above_95"] == 1 and wrong["dhm_p_value"] < 1e-6
 
 
-def test_rounding_is_no_error_where_the_exact_policy_realises_none():
-    def constant(share):
-        return Apply(lambda x: jnp.full((len(x), 1), float(np.log(share / (1 - share))), x.dtype))
-
-    problem, paths = BrockMirman(), Paths(periods=200, paths=20, burn_in=20)
-    exact = den_haan_marcet(problem, constant(0.36 * 0.96), "brock_mirman", paths).numbers()
-    assert exact["dhm_above_95"] == 0 and exact["dhm_p_value"] > 0.5
-    assert den_haan_marcet(problem, constant(0.9 * 0.36 * 0.96), "brock_mirman", paths).numbers()["dhm_above_95"] == 1
+@pytest.mark.parametrize("share", [0.36 * 0.96, 0.3])
+def test_where_the_exact_policy_makes_no_error_whatever_the_shock_the_test_is_refused(share):
+    """Its statistic would be that of rounding for the exact policy, and reject all others: no chi-square."""
+    model = Apply(lambda x: jnp.full((len(x), 1), float(np.log(share / (1 - share))), x.dtype))
+    with pytest.raises(ConfigError, match="holds whatever shock arrives"):
+        den_haan_marcet(BrockMirman(), model, "brock_mirman", Paths(periods=200, paths=20, burn_in=20))
 
 
 def test_a_path_that_explodes_is_rejected():
@@ -219,13 +217,11 @@ def test_a_path_that_explodes_is_rejected():
 @pytest.mark.slow
 def test_the_test_stands_in_the_result_with_what_it_is_to_be_compared_with(econml, made):
     options = ("--den-haan-marcet", "--periods", 120, "--paths", 8, "--bootstrap", 0)
-    done = econml("eval", made("savings"), *options, "--json")
+    done = econml("eval", made("firms"), *options, "--json")
     found = json.loads(done.stdout)
-    assert (
-        found["dhm_above_95"] == 1 and "chi-square(3)" in found["notes"][0] and "8 paths of 120 periods" in done.stderr
-    )
-    assert "dhm statistic" in econml("eval", made("savings"), *options).stdout
-    again = json.loads(econml("eval", made("savings"), *options, "--json", "--draw-seed", 1).stdout)
+    assert found["dhm_above_95"] == 1 and "chi-square(" in found["notes"][0] and "8 paths of 120 periods" in done.stderr
+    assert "dhm statistic" in econml("eval", made("firms"), *options).stdout
+    again = json.loads(econml("eval", made("firms"), *options, "--json", "--draw-seed", 1).stdout)
     assert again["dhm_statistic"] != found["dhm_statistic"]
 
 

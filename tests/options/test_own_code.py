@@ -429,6 +429,38 @@ def test_a_problem_that_fails_later_is_answered_with_its_line(econml):
     says(ran, 1, "It fails in line 21 of", "mine.py: AttributeError", "--debug")
 
 
+def test_no_word_of_a_command_line_but_model_and_problem_names_a_file(econml, isolated):
+    """`econml eval runs/*`, where somebody has put a directory that is called as a reference is written."""
+    write("evil.py", "open('it_ran', 'w')\n" + NET)
+    for words in (
+        ["eval", "best=evil.py:MyNet"],
+        ["eval", "evil.py:MyNet", "--json"],
+        ["eval", "r", "--problem=evil.py:MyNet"],
+        ["sweep", "run", "s.yaml", "--fix", "model=evil.py:MyNet"],
+        ["sweep", "check", "evil.py:MyNet"],
+        ["predict", "--out", "evil.py:MyNet", "r"],
+    ):
+        econml(*words)
+        assert not list(own_code._remembered()), words
+        assert own_code.VARIABLE not in os.environ or "evil" not in os.environ[own_code.VARIABLE]
+    assert not Path("it_ran").exists()
+    econml("sweep", "run", "s.yaml", "--model", "./evil.py:MyNet")
+    assert [path for _, path in own_code._remembered()] == [str(isolated / "evil.py")]
+
+
+def test_files_whose_names_are_not_utf8_or_hold_line_ends_are_remembered_or_not_at_all(monkeypatch):
+    record = own_code._record()
+    record.parent.mkdir(parents=True)
+    record.write_bytes(b"abc  /tmp/\xff.py\n")
+    strange = Path("x\nabc  ")
+    strange.mkdir()
+    own_code.name(write(str(strange / "mine.py")))
+    assert list(own_code._remembered()) == [("abc", "/tmp/\udcff.py")]
+    own_code.name(write(b"\xfe.py".decode("utf-8", "surrogateescape")))
+    monkeypatch.delenv(own_code.VARIABLE)
+    assert own_code._trusted(*[Path(os.fsdecode(b"\xfe.py")), own_code.sha256(os.fsdecode(b"\xfe.py"))])
+
+
 # ---------------------------------------------------------------- problems
 
 

@@ -100,6 +100,20 @@ def test_a_manifest_that_is_no_object_is_a_damaged_run(isolated):
 
 
 def test_a_run_whose_process_is_gone_was_killed(isolated):
+    """The lock says so, not a number that another machine, or another process by now, may have."""
+    run = make(isolated / "a")
+    for process in (directory.this_process(), {"host": "another machine", "pid": 1}):
+        run.update_manifest(status="running", process=process)
+        with directory.training_lock(run):
+            assert run.status() == "running"
+            with pytest.raises(RunError, match="being trained"):
+                directory.check_free(run.path, force=True)
+        assert run.status() == "killed"
+        directory.check_free(run.path, force=True)
+
+
+def test_where_the_file_system_knows_no_locks_the_process_is_asked(isolated, monkeypatch):
+    monkeypatch.setattr(disk, "held", lambda path: None)
     run = make(isolated / "a")
     run.update_manifest(status="running", process=directory.this_process())
     assert run.status() == "running"

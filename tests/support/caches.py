@@ -5,6 +5,8 @@ compiling the same modules.
 """
 
 import hashlib
+import importlib.util
+import mmap
 import os
 import shutil
 import sys
@@ -20,6 +22,8 @@ from econml_cli.training.compilation_cache import machine
 MOST_BYTES = 2_000_000_000
 #: a fourth less time to compile; level 0 would save a third, but trains five times as slowly
 QUICK_TO_COMPILE = ("--xla_backend_optimization_level=1", "--xla_cpu_parallel_codegen_split_count=1")
+#: half the time to compile, where this version of XLA has a choice: one that does not know a flag ends the process
+OLD_EMITTERS = "--xla_cpu_use_fusion_emitters=false"
 #: what a compiled program depends on besides itself
 VERSIONS = ("jax", "jaxlib", "flax", "optax", "numpy")
 
@@ -43,7 +47,8 @@ def use(environment: MutableMapping[str, str]) -> None:
     environment["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
     # the workers are as many as the cores
     environment.update(dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"), "1"))
-    environment["XLA_FLAGS"] = " ".join([*filter(None, [environment.get("XLA_FLAGS")]), *QUICK_TO_COMPILE])
+    flags = [*QUICK_TO_COMPILE, *([OLD_EMITTERS] if _xla_knows(OLD_EMITTERS) else [])]
+    environment["XLA_FLAGS"] = " ".join([*filter(None, [environment.get("XLA_FLAGS")]), *flags])
     if environment.pop("PYTHONDONTWRITEBYTECODE", ""):  # an empty one counts as none
         environment["PYTHONPYCACHEPREFIX"] = str(where / "bytecode")
 
@@ -51,6 +56,18 @@ def use(environment: MutableMapping[str, str]) -> None:
 def read_only(environment: MutableMapping[str, str]) -> None:
     """Let a process that is to be killed read the cache of programs but not write to it, lest half a file be left."""
     environment["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "1e9"
+
+
+def _xla_knows(flag: str) -> bool:
+    """Whether the installed jaxlib has a flag: its name stands in the library."""
+    name = flag.removeprefix("--").partition("=")[0].encode()
+    spec = importlib.util.find_spec("jaxlib")
+    assert spec is not None and spec.origin is not None
+    for path in Path(spec.origin).parent.glob("libjax_common.*"):
+        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as library:
+            if library.find(name) >= 0:
+                return True
+    return False
 
 
 def _bytes_of(where: Path) -> int:

@@ -28,10 +28,12 @@ def passed(found: dict[str, Any]) -> bool:
     return told(found) == {f"verdict_{name}": "passed" for name in ("loss", "truth", "stability")}
 
 
-def sequence(values: np.ndarray) -> Apply:
-    """The model whose softplus at t = 0, 1, ... are these positive values [periods]."""
-    raw = jnp.asarray(values + np.log(-np.expm1(-values)))  # the inverse of softplus, without overflow
-    return Apply(lambda x: raw[jnp.round(x).astype(int)])
+def sequence(values: np.ndarray, unit: float = 1.0, time_unit: float = 1.0) -> Apply:
+    """The model whose softplus times `unit` at t / time_unit, t = 0, 1, ..., are these positive values [periods], and the
+    last of them beyond."""
+    y = values / unit
+    raw = jnp.asarray(y + np.log(-np.expm1(-y)))  # the inverse of softplus, without overflow
+    return Apply(lambda x: raw[jnp.round(x * time_unit).astype(int)])
 
 
 def policy(keep: Callable[[Any], Any]) -> Apply:

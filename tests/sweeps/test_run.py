@@ -7,14 +7,21 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
 
 from econml_cli.runs.directory import Run
+from econml_cli.sweeps.run.batches import Batches
+from econml_cli.sweeps.run.directory import SweepDirectory
+from econml_cli.sweeps.run.plan import Plan
+from econml_cli.sweeps.spec import schema
+from econml_cli.sweeps.study.trials import Trial
 from tests.support import ROOT, postgres
 from tests.support.running import PROGRAM, to_be_killed
 from tests.support.waiting import wait_until
+from tests.support.wandb_client import records
 
 SMALL = {"N": 40, "N_test": 10, "N_val": 20, "width": 4, "num_epochs": 5}
 
@@ -83,7 +90,7 @@ def test_random_trials_are_the_points_that_sample_prints(econml):
 
 @pytest.fixture
 def learns_at_once(monkeypatch):
-    """Method bayes learns from two trials and proposes two together; by its own numbers it would begin at the 16th."""
+    """Method bayes learns from two trials and proposes two together; by its own numbers it would begin at the ninth."""
     monkeypatch.setattr("econml_cli.sweeps.study.proposals.STARTUP", 2)
     for module in ("engine", "batches"):
         monkeypatch.setattr(f"econml_cli.sweeps.run.{module}.BATCH", 2)
@@ -93,7 +100,6 @@ def learns_at_once(monkeypatch):
 def test_the_same_seed_gives_the_same_bayes_trials_in_every_engine(econml, learns_at_once):
     parameters = {"lr": {"min": 0.001, "max": 0.1}, "width": {"values": [4, 6]}}
     file = sweep_file(method="bayes", run_cap=4, parameters=parameters)
-    sampled = list(csv.DictReader(io.StringIO(econml("sweep", "sample", file, "--format", "csv").stdout)))
     seen = {}
     for engine in (
         ["--engine", "serial"],
@@ -111,10 +117,6 @@ def test_the_same_seed_gives_the_same_bayes_trials_in_every_engine(econml, learn
         assert values == pytest.approx(first, rel=1e-4)
     del seen["values"]
     assert len({str(each) for each in seen.values()}) == 1
-    same = [
-        (row["lr"], row["width"]) == (drawn["lr"], drawn["width"]) for row, drawn in zip(rows, sampled[:4], strict=True)
-    ]
-    assert same == [True, True, False, False]  # the last two are proposals
     other = econml("sweep", "run", file, "--out", "runs/other", "--seed", "1", "--quiet")
     assert other.code == 0 and points(trials(econml, "runs/other")) not in seen.values()
 
@@ -184,6 +186,36 @@ def test_keep_best_leaves_one_checkpoint_and_every_record(econml):
     best = min(rows, key=lambda row: float(row["val_loss"]))
     assert [p.parent.name for p in sorted(Path("runs/small").glob("*/checkpoints"))] == [Path(best["run"]).name]
     assert all(len(Run(Path(row["run"])).metrics()) == 5 for row in rows)
+
+
+def test_keep_counts_the_trials_of_all_workers(isolated):
+    directory = SweepDirectory(isolated / "s")
+    for number in range(3):
+        (directory.run(number) / "checkpoints").mkdir(parents=True)
+    ranked = tuple(Trial(number, number, "complete", {}, value) for number, value in ((2, 0.1), (0, 0.2), (1, 0.3)))
+    study = SimpleNamespace(results=lambda: SimpleNamespace(ranked=lambda: ranked))
+    sweep = schema.load(Path(sweep_file()))
+    Batches(sweep, directory, Plan(0, keep=1), study, None, None, None, None)._drop_others()
+    assert [path.parent.name for path in directory.path.glob("*/checkpoints")] == ["0002"]
+
+
+def test_no_trial_is_begun_once_the_target_is_reached(econml):
+    file = sweep_file(method="bayes", run_cap=12, metric={"name": "val_loss", "goal": "minimize", "target": 1e9})
+    ran = econml("sweep", "run", file)
+    assert ran.code == 0 and "val_loss has reached the file's `metric.target`" in ran.stderr
+    assert ran.stdout.startswith("small: 8 of 12 trials complete")  # those that were under way then
+    assert econml("sweep", "run", file, "--quiet").code == 0 and len(trials(econml)) == 8
+    refused = econml("sweep", "run", sweep_file("other.yaml"), "--sampler", "tpe")
+    assert refused.code == 2 and "--sampler is for method bayes" in refused.stderr
+
+
+def test_wandb_mode_in_the_file_logs_the_trials(econml):
+    parameters = {"lr": {"min": 0.001, "max": 0.1}, "wandb_mode": {"value": "offline"}}
+    file = sweep_file(run_cap=1, parameters=parameters, fixed=["--wandb_project=lectures"])
+    assert econml("sweep", "run", file, "--quiet").code == 0
+    [kept] = Path("wandb").glob("offline-run-*/*.wandb")
+    [opened] = [r.run for r in records(kept) if r.HasField("run")]
+    assert (opened.project, opened.run_group) == ("lectures", "small")
 
 
 def test_more_trials_continue_the_sweep(econml):
@@ -396,7 +428,7 @@ def test_a_worker_process_that_dies_fails_its_trials_and_the_others_go_on(econml
 
 @pytest.mark.slow
 @pytest.mark.parametrize("storage", ["postgresql"], indirect=True)  # a journal: test_slurm.py
-def test_two_workers_share_a_study_and_every_trial_is_run_once(econml, storage):
+def test_two_workers_share_a_study_and_every_trial_is_run_once(econml, storage, monkeypatch):
     parameters = {"lr": {"min": 0.001, "max": 0.01}, "num_epochs": {"value": 100}}
     file = sweep_file(run_cap=12, parameters=parameters)
     line = [*PROGRAM, "sweep", "run", file, "--storage", storage, "--quiet"]
@@ -410,7 +442,9 @@ def test_two_workers_share_a_study_and_every_trial_is_run_once(econml, storage):
     assert all(Run(Path(row["run"])).summary()["epochs"] == 100 for row in rows)
     assert postgres.PASSWORD not in Path("runs/small/sweep.json").read_text()
     again = econml("sweep", "run", file, "--quiet", "--trials", 13)
-    assert again.code == 2 and "give it again, with its password" in again.stderr
+    assert again.code == 1 and "PGPASSWORD" in again.stderr and postgres.PASSWORD not in again.stderr
+    monkeypatch.setenv("PGPASSWORD", postgres.PASSWORD)
+    assert econml("sweep", "run", file, "--quiet", "--trials", 13).code == 0
 
 
 def test_a_sweep_goes_on_in_the_journal_in_which_it_was_begun(econml):
@@ -436,3 +470,47 @@ def test_nothing_heavy_is_imported_before_a_sweep_is_known_to_run():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_another_worker_goes_on_from_the_checkpoint_of_one_that_was_killed(econml, monkeypatch):
+    """They share a directory; and what was killed on another machine says for ever that it is running."""
+    from econml_cli.sweeps.run import batches, engine
+    from econml_cli.sweeps.spec import schema
+    from econml_cli.sweeps.spec.trial_config import config_of
+    from econml_cli.training.fit import fit
+
+    file, storage = sweep_file(run_cap=1, parameters={"num_epochs": {"value": 40}}), Path("shared.journal").absolute()
+    line = ["sweep", "run", file, "--storage", storage, "--engine", "serial", "--quiet"]
+    assert econml(*line, "--timeout", "0s").code in (0, 1)  # the directory is there, and no trial
+    opened = engine.Study.open
+    monkeypatch.setattr(engine.Study, "open", lambda *given, **named: opened(*given, **named, grace=0.3))
+    monkeypatch.setattr(batches, "POLL", 0.05)
+    sweep = schema.load(Path(file))
+    named = {"name": "small", "seed": 0, "count": None, "batch": batches.BATCH, "alone": False, "worker": "victim"}
+    (trial,) = engine.Study.open(sweep, str(storage), **named).take(1)
+    asked = iter([None] * 2)
+    killed = fit(config_of(sweep, trial.params), Path("runs/small/0000"), stop_signal=lambda: next(asked, 15)).run
+    done, name = killed.summary()["epochs"], killed.manifest()["id"]
+    assert 0 < done < 40
+    (killed.path / "summary.json").unlink()
+    killed.update_manifest(status="running", process={"host": "another machine", "pid": 1})
+    ran = econml(*line)
+    assert ran.code == 0, ran.stderr
+    (lost, again) = trials(econml)
+    assert (lost["state"], again["state"], again["number"]) == ("failed", "complete", "1")
+    run = Run(Path("runs/small/0001"))
+    assert run.manifest()["id"] == name and run.manifest()["sweep"]["trial"] == 1
+    assert [row["epoch"] for row in run.metrics()] == list(range(1, 41))
+    assert not Path("runs/small/0000").exists()
+
+
+def test_a_trial_that_another_machine_has_left_without_a_checkpoint_is_begun_again(econml):
+    """It was "being trained by another process" for ever, and its sweep failed."""
+    file = sweep_file(run_cap=1)
+    assert econml("sweep", "run", file, "--quiet", "--timeout", "0s").code in (0, 1)
+    from econml_cli.runs import directory
+
+    left = directory.create(Path("runs/small/0000"), {"manifest.json": "{}", "config.yaml": "model: mlp"}, force=False)
+    left.update_manifest(status="running", process={"host": "another machine", "pid": 1})
+    ran = econml("sweep", "run", file, "--quiet")
+    assert ran.code == 0 and trials(econml)[0]["state"] == "complete", ran.stderr

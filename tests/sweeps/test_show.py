@@ -7,6 +7,7 @@ import math
 import random
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -95,6 +96,31 @@ def test_no_line_is_wider_than_the_terminal_and_no_number_is_broken(monkeypatch,
         assert any(table.cell(trial.value) in line and table.cell(trial.params["lr"]) in line for line in lines)
 
 
+def test_a_point_that_was_lost_and_tried_again_counts_once(monkeypatch, capsys):
+    done = sweep(3).trials
+    killed = {"state": "failed", "value": None, "reason": "its worker was killed"}
+    lost = [replace(trial, number=i, index=i, **killed) for i, trial in enumerate(done)]
+    again = [replace(t, number=3 + i, index=i) for i, t in enumerate(done[:2])]
+    results = replace(sweep(3), trials=(*lost, *again))
+    assert text.progress(results) == "2 of 3 trials complete, 1 failed, 2 lost or failed and tried again"
+    out = printed(results, monkeypatch, capsys)
+    assert "\n  2: its worker was killed\n" in out and "0, 1" not in out
+    assert text.as_json(results, results.trials, analyse(results))["counts"]["failed"] == 1
+
+
+def test_a_pruned_trial_above_the_best_one_is_explained(monkeypatch, capsys):
+    results = sweep(6)
+    assert results.cut_short() is None and text.rule(results) is None
+    best, last = results.best(), results.trials[-1]
+    early = replace(last, state="pruned", value=best.value / 2, epochs=9)
+    results = replace(results, trials=(*results.trials[:-1], early))
+    if best == last:
+        results = replace(results, trials=(replace(results.trials[0], value=best.value), *results.trials[1:]))
+    said = f"The best of the complete trials: {early.number} had"
+    assert said in printed(results, monkeypatch, capsys) and said in text.at_the_end(results)
+    assert replace(results, goal="maximize").cut_short() is None
+
+
 def test_a_narrow_terminal_gets_a_few_lines_a_trial(monkeypatch, capsys):
     results = sweep(6)
     out = printed(results, monkeypatch, capsys, 45)
@@ -122,7 +148,7 @@ def test_the_best_of_a_maximised_metric_is_its_greatest():
 def test_an_unknown_column_is_answered_with_the_nearest():
     with pytest.raises(ConfigError, match=r"no column 'widht'\. Did you mean 'width'"):
         table.ordered(sweep(3), "widht")
-    with pytest.raises(ConfigError, match="NAME:desc are understood"):
+    with pytest.raises(ConfigError, match=r"no column 'lr:down'\. NAME, -NAME and NAME:desc"):
         table.ordered(sweep(3), "lr:down")
 
 

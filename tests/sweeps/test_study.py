@@ -16,9 +16,11 @@ from econml_cli.errors import ConfigError, RunError
 from econml_cli.sweeps.spec import distributions, identity, schema
 from econml_cli.sweeps.spec.sample import sample
 from econml_cli.sweeps.spec.space import Parameter, Space
-from econml_cli.sweeps.study import pruner
+from econml_cli.sweeps.study import passwords, pruner
 from econml_cli.sweeps.study.heartbeat import Heartbeat, Watch
-from econml_cli.sweeps.study.storage import cut_torn_line, shown
+from econml_cli.sweeps.study.history import History
+from econml_cli.sweeps.study.passwords import shown
+from econml_cli.sweeps.study.storage import cut_torn_line
 from econml_cli.sweeps.study.study import Study, read
 from econml_cli.sweeps.study.trials import Trial
 from tests.support.distributions import in_support
@@ -161,12 +163,96 @@ def test_failed_points_are_tried_again_only_when_asked_for(isolated: Path):
     assert points(run(open_study(sweep_of(), count=5))) == sample(sweep_of(), 5, seed=7)[3:]
 
 
-def test_bayes_begins_with_the_points_of_sample_and_then_learns(isolated: Path):
-    trials = run(open_study(sweep_of("bayes"), count=60))
-    assert points(trials[:12]) == sample(sweep_of("bayes"), 12, seed=7)
-    assert points(trials[12:16]) != sample(sweep_of("bayes"), 16, seed=7)[12:]
-    early, late = (sorted(map(loss, part))[len(part) // 2] for part in (trials[:12], trials[30:]))
+def test_bayes_begins_with_points_spread_over_the_space_and_then_learns(isolated: Path):
+    trials = run(open_study(sweep_of("bayes"), count=28))
+    share = [math.log(trial.params["lr"] / 1e-4) / math.log(1e3) for trial in trials[:8]]
+    assert sorted(int(8 * u) for u in share) == list(range(8))  # one in each eighth of the range
+    early, late = (sorted(map(loss, part))[len(part) // 2] for part in (trials[:8], trials[16:]))
     assert late < early / 4
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "qmc", "random"])
+def test_other_samplers_can_be_asked_for_and_are_kept(isolated: Path, sampler: str):
+    tried = points(run(open_study(sweep_of("bayes"), "a", count=14, sampler=sampler)))
+    whole = points(run(open_study(sweep_of("bayes"), "b", count=18, sampler=sampler)))
+    assert tried + points(run(open_study(sweep_of("bayes"), "a", count=18))) == whole  # still that one
+    assert len({str(point) for point in whole}) == 18
+    if sampler == "random":
+        assert whole == sample(sweep_of("bayes"), 18, seed=7)
+    with pytest.raises(ConfigError, match=f"sampler: {sampler} -> gp"):
+        open_study(sweep_of("bayes"), "a", sampler="gp")
+
+
+def test_a_bayes_study_of_0_1_goes_on_with_the_batches_of_today(isolated: Path):
+    run(open_study(sweep_of("bayes"), count=3))
+    text = Path("s.journal").read_text().replace(',"sampler":"gp"', "").replace('"batch":4', '"batch":8')
+    Path("s.journal").write_text(text)
+    assert "gp" not in text and len(run(open_study(sweep_of("bayes"), count=10))) == 7
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_a_proposal_can_be_made_again_from_what_is_kept_with_it(isolated: Path, alone: bool):
+    study = open_study(sweep_of("bayes"), count=18, alone=alone)
+    other = study if alone else open_study(sweep_of("bayes"), alone=False, worker="other")
+    for one in (study, other) * 20:  # two workers whose trials overlap
+        for trial in one.take(2):
+            if trial.index % 5:
+                one.complete(trial.number, loss(trial))
+            elif alone or trial.index % 10:
+                one.fail(trial.number, "no luck")
+    assignments = study._writer.read()
+    learned = [entry for entry in assignments.entries if entry.index >= 8]
+    assert len(learned) > 4
+    for entry in learned:
+        history = History.again(assignments, entry.trial.user_attrs["history"])
+        assert study._proposer.propose(entry.index, history).point == entry.trial.user_attrs["point"]
+
+
+def failed_points(study: Study, count: int, limit: float) -> float:
+    """The share of failures among the later half of trials, where every lr above the limit fails."""
+    failures = []
+    while taken := study.take(4):
+        for trial in taken:
+            failures.append(trial.params["lr"] > limit)
+            if failures[-1]:
+                study.fail(trial.number, "diverged")
+            else:
+                study.complete(trial.number, loss(trial))
+    assert len(failures) == count
+    return sum(failures[count // 2 :]) / (count - count // 2)
+
+
+@pytest.mark.parametrize("sampler", ["gp", "tpe"])
+def test_bayes_learns_from_failures_where_to_stay_away_from(isolated: Path, sampler: str):
+    # with lr log-uniform on [1e-4, 1e-1], 56 % of the space fails; the loss falls towards the failures
+    limit = 10 ** (-4 + 3 * 0.44)
+    study = open_study(sweep_of("bayes"), count=32, sampler=sampler)
+    assert failed_points(study, 32, limit) < {"gp": 0.4, "tpe": 0.5}[sampler]
+
+
+def test_a_failed_trial_counts_as_the_metric_says(isolated: Path):
+    study = open_study(sweep_of(more=HYPERBAND), count=5)
+    a, b, c, d, e = study.take(5)
+    study.complete(a.number, 3.0)
+    study.complete(b.number, 7.0)
+    study.fail(c.number, "diverged", seen={"best": 1.0, "latest": 9.0})
+    for epoch, value in ((3, 5.0), (9, 6.0)):
+        study.report(d.number, epoch, value)
+    study.fail(d.number, "diverged")
+    study.report(e.number, 3, 4.0)
+    history = History.read(study._writer.read(), 99, None)
+
+    def values(*arguments: Any) -> list[float]:
+        return [value for _, value in history.losses(*arguments).points]
+
+    assert values("minimize", "worst", None) == [3, 7, 7, 7]
+    assert values("minimize", "best", None) == [3, 7, 1, 5]
+    assert values("minimize", "latest", None) == [3, 7, 9, 6]
+    assert values("maximize", "worst", None) == [-3, -7, -3, -3]
+    assert values("minimize", "worst", "worst") == [3, 7, 7, 7, 7]
+    assert values("minimize", "worst", "latest") == [3, 7, 7, 7, 4]
+    assert len(history.losses("minimize", "worst", None).waiting) == 1
+    assert history.text() == {"known": "0-3", "pending": "4"}
 
 
 def test_bayes_depends_on_the_seed_alone_and_not_on_the_order_in_which_a_batch_ends(isolated: Path):
@@ -199,9 +285,8 @@ def kills(path: Path) -> Iterator[bytes]:
 
 @pytest.mark.slow
 def test_a_journal_cut_at_any_write_goes_on_to_the_same_trials(isolated: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("econml_cli.sweeps.study.proposals.STARTUP", 4)  # the fifth is the first that is learned
+    monkeypatch.setattr("econml_cli.sweeps.study.proposals.STARTUP", 2)  # the third is the first that is learned
     whole = run(open_study(sweep_of("bayes"), count=5))
-    assert points(whole)[4:] != sample(sweep_of("bayes"), 5, seed=7)[4:]
     for left in kills(Path("s.journal")):
         Path("cut").write_bytes(left)
         study = open_study(sweep_of("bayes"), "cut", count=5)
@@ -332,6 +417,11 @@ def test_custom_is_refused(isolated: Path):
 )
 def test_passwords_are_not_shown(url: str, safe: str):
     assert shown(url) == safe
+    kept = passwords.without_password(url)
+    assert "se" not in kept.partition("://")[2].partition("host")[0] and "secret" not in kept and "***" not in kept
+    line = ["sweep", "run", "s.yaml", f"--storage={url}", "--storage", url, "--fix", "expr=a=b"]
+    assert passwords.masked(line) == ["sweep", "run", "s.yaml", f"--storage={kept}", "--storage", kept, *line[-2:]]
+    assert bool(passwords.advice(line)) is (url != kept)
 
 
 @pytest.mark.parametrize("storage", ["grpc://nowhere", "nonsense://x", "mysql://me:secret@127.0.0.1:1/db"])

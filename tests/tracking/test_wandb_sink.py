@@ -76,6 +76,28 @@ def test_the_mode_is_what_was_typed_then_what_the_environment_says(given, enviro
     assert resolve_mode(given, environ) == (mode, None)
 
 
+def settings_file(path, **said):
+    path.parent.mkdir(parents=True)
+    path.write_text("[default]\n" + "".join(f"{key} = {value}\n" for key, value in said.items()))
+
+
+def test_mode_and_project_of_wandbs_settings_files_hold_where_nothing_else_is_said():
+    settings_file(Path("home/.config/wandb/settings"), mode="online", project="mine")
+    assert resolve_mode(None, os.environ) == ("online", None)
+    settings_file(Path("wandb/settings"), mode="offline", project="ours")
+    assert resolve_mode(None, {**os.environ, "WANDB_SWEEP_ID": "abc"}) == ("offline", None)
+    assert resolve_mode(None, {**os.environ, "WANDB_MODE": "disabled"}) == ("disabled", None)
+    run = sink(None, pytest.fail)
+    run.finish({})
+    [opened] = [r.run for r in records(offline_file()) if r.HasField("run")]
+    assert opened.project == "ours"
+    Path("wandb/settings").write_text("[default]\nmode = oflline\n")
+    mode, warning = resolve_mode(None, os.environ)
+    assert mode == "disabled" and "settings file" in warning and "Did you mean 'offline'" in warning
+    Path("wandb/settings").write_text("no section")
+    assert resolve_mode(None, {**os.environ, "WANDB_CONFIG_DIR": "nowhere"}) == ("disabled", None)
+
+
 def test_a_bad_wandb_mode_is_one_warning_and_no_sink(monkeypatch):
     monkeypatch.setenv("WANDB_MODE", "oflline")
     warnings = []
@@ -117,7 +139,7 @@ def test_an_offline_run_can_be_read_back_and_prints_nothing(capfd):
     run = sink("offline", warnings.append)
     run.log(rows(3))
     run.log(rows(2, start=4))
-    run.finish({"test_loss": 0.25, "num_params": 7})
+    run.finish({"test_loss": 0.25, "val_loss": 0.125, "num_params": 7})
     run.finish({"test_loss": 0.0})  # a second time: nothing
     assert (sys.exit, sys.excepthook, signal.getsignal(signal.SIGINT)) == before
     assert warnings == [] and run.url is None and capfd.readouterr() == ("", "")
@@ -132,6 +154,7 @@ def test_an_offline_run_can_be_read_back_and_prints_nothing(capfd):
     assert history[1]["train_loss"] == "0.5" and history[1]["lr"] == "0.1"
     summary = {(i.key or i.nested_key[0]): i.value_json for r in found for i in r.summary.update}
     assert summary["test_loss"] == "0.25" and summary["num_params"] == "7"
+    assert summary["val_loss"] == "0.125"  # the summary's (of the best epoch, say), not the last row's
     [left] = [r.exit for r in found if r.HasField("exit")]
     assert left.exit_code == 0
 

@@ -363,8 +363,22 @@ def test_a_signal_keeps_the_folds_and_is_the_exit_code(data, econml, monkeypatch
 
     monkeypatch.setattr(module.Fits, "advance", advance)
     ran = econml(*ARGS, "--folds", 8, "--out", "cv")
-    assert ran.code == 143 and "of 8 folds are complete in cv" in ran.stderr and "--force" in ran.stderr
+    assert ran.code == 143 and "of 8 folds are complete in cv" in ran.stderr and "econml fit --resume cv" in ran.stderr
     assert json.loads(Path("cv", CROSS_VALIDATION).read_text())["status"] == "interrupted"
+    folds = [Run(Path(f"cv/fold{fold}")) for fold in range(1, 9)]
+    ended = {run.name: run.summary() for run in folds if run.path.exists() and run.status() == "max_epochs"}
+    assert 0 < len(ended) < 8
+    assert econml("fit", "--resume", "cv", "--lr", 0.1).code == 2  # it is continued as it was
+    resumed = econml("fit", "--resume", "cv", "--json")
+    assert resumed.code == 0, resumed.stderr
+    assert {name: Run(Path("cv", name)).summary() for name in ended} == ended  # not fitted again
+    whole = econml(*ARGS, "--folds", 8, "--out", "whole", "--json")
+    without = {"path", "predictions", "fold"}
+    assert {k: v for k, v in json.loads(resumed.stdout).items() if k not in without} == {
+        k: v for k, v in json.loads(whole.stdout).items() if k not in without
+    }
+    again = econml("fit", "--resume", "cv", "--json")  # the table alone
+    assert again.stdout == resumed.stdout
 
 
 def test_a_sweep_trains_a_fold_at_a_time_and_refuses_all_of_them(data, isolated):

@@ -24,6 +24,7 @@ from econml_cli.commands.eval.shared import (
 )
 from econml_cli.errors import ConfigError, RunError, UnstableError, plural
 from econml_cli.options.fields import option
+from econml_cli.runs import health
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class WriteOptions:
     )
     sort: str | None = option(
         None,
-        "sort several runs by this column of the CSV; -COLUMN: descending (default: test_loss)",
+        "sort several runs by a column of the CSV; -COLUMN or COLUMN:desc: descending (default: test_loss)",
         metavar="COLUMN",
     )
 
@@ -74,6 +75,17 @@ class PathOptions:
     paths: int | None = option(None, "how many paths it has (100)", ge=1, metavar="N")
 
 
+@dataclass(frozen=True)
+class VerdictOptions:
+    """What may fail."""
+
+    accept_failed: tuple[str, ...] = option(
+        (),
+        "verdicts on an economic model (loss, truth, stability) that may fail without exit code 5; all: any of them",
+        metavar="VERDICT,...",
+    )
+
+
 def evaluate(
     runs: list[str] | None,
     rows: RowOptions,
@@ -84,6 +96,7 @@ def evaluate(
     fresh: FreshOptions,
     simulated: PathOptions,
     errors: CoefficientOptions,
+    verdicts: VerdictOptions,
     written: WriteOptions,
     output: FormOptions,
     asked: FormerOptions,
@@ -126,7 +139,10 @@ def evaluate(
             return
         if plot is not None:
             _draw(chosen[0], sample, plot)
-        _evaluate(chosen, {**sample, **around, **seeds, "vcov": errors.vcov}, written.sort, output.form)
+        # another economy (--with) is not what the policy was fitted to
+        accepted = ("loss", "truth") if changes.with_ else verdicts.accept_failed
+        options = {**sample, **around, **seeds, "vcov": errors.vcov}
+        _evaluate(chosen, options, written.sort, output.form, accepted)
 
 
 def _refuse(
@@ -182,7 +198,9 @@ def _draw(run: Any, sample: dict[str, Any], plot: Path) -> None:
     shared.save_figure(figures.figure(run, **sample), plot)
 
 
-def _evaluate(chosen: Sequence[Any], options: dict[str, Any], sort: str | None, form: str) -> None:
+def _evaluate(
+    chosen: Sequence[Any], options: dict[str, Any], sort: str | None, form: str, accepted: Sequence[str]
+) -> None:
     """Evaluate runs and print what was found; an exit code for what is wrong."""
     from econml_cli.evaluation import evaluate_all, evaluation_tables
     from econml_cli.evaluation.comparing import rankable
@@ -194,7 +212,7 @@ def _evaluate(chosen: Sequence[Any], options: dict[str, Any], sort: str | None, 
         told(message)
     if found:
         print(evaluation_tables.render(found, form, several=len(chosen) > 1, width=shared.width()))  # noqa: T201
-    if len(found) == 1 and found[0].verdicts.get("verdict_stability") == "FAILED":
+    if len(found) == 1 and health.failed_verdicts(found[0].verdicts, accepted):
         raise UnstableError(f"FAILED: {found[0].verdicts['failed']}; fit it again with another --seed, or --retries 5.")
     if failed:
         raise RunError(f"{len(failed)} of {len(chosen)} runs could not be evaluated (see above).")
@@ -212,6 +230,7 @@ COMMAND = Command(
         (UNCERTAINTY, FreshOptions),
         (UNCERTAINTY, PathOptions),
         (UNCERTAINTY, CoefficientOptions),
+        (OUTPUT, VerdictOptions),
         (OUTPUT, WriteOptions),
         (OUTPUT, FormOptions),
         ("Former", FormerOptions),

@@ -38,7 +38,8 @@ class ViewOptions:
 class FileOptions:
     """What is written besides."""
 
-    html: str | None = option(None, "also write a page that unfolds the model, replaced if it exists", metavar="FILE")
+    html: str | None = option(None, "also write a page that unfolds the model", metavar="FILE")
+    force: bool = option(False, "with --html: replace a file that is no page of econml, too")
     plot: str | None = option(
         None,
         "also draw histograms of the weights, layer by layer (.png, .pdf, .svg), replaced if it exists",
@@ -84,7 +85,7 @@ def checkpoint(
         second = directory.find(asked.diff, runs_dir).of_member(asked.other_member)
         _compare(found, second, step, asked.other_step, asked.tolerance, path, form.json)
     else:
-        shared.check_html(html)
+        shared.check_html(html, written.force)
         if plot is not None:
             figure_files.check_file(plot)
         views = shared.chosen(shown.view, shown.table, ("summary", "graphdef", "state"))

@@ -41,7 +41,8 @@ class ShowOptions:
     view: ModelView | None = option(None, "show only this (default: the first three)")
     table: bool = option(False, "show its layers: inputs, outputs, parameters, FLOPs")
     path: str | None = option(None, "only what this selects: linear2, 'linear2/*', '*.kernel'", metavar="PATTERN")
-    html: str | None = option(None, "also write a page that unfolds the model, replaced if it exists", metavar="FILE")
+    html: str | None = option(None, "also write a page that unfolds the model", metavar="FILE")
+    force: bool = option(False, "with --html: replace a file that is no page of econml, too")
     json: bool = option(False, "print one JSON document and nothing else")
 
 
@@ -78,7 +79,7 @@ def _inspect(model: str, problem: str, given: dict[str, Any]) -> None:
     shapes, show = (configs.fill(cls, found, wrong) for cls in (ShapeOptions, ShowOptions))
     configs.refuse(wrong)
     html = Path(show.html) if show.html else None
-    shared.check_html(html)
+    shared.check_html(html, show.force)
     flags = {name: value for name, value in given.items() if name not in (*_OWN, *_AS_IN_A_FIT)}
     config = dynamic.config(model, problem, shapes.config, flags)
 

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from econml_cli.commands.common import say
-from econml_cli.errors import ConfigError
 from econml_cli.options.fields import option
+from econml_cli.output import files
 
 #: of an untrained model; a checkpoint has also "grad", which needs weights and data
 ModelView = Literal["summary", "graphdef", "state", "split", "table", "torch", "raw"]
@@ -26,14 +26,14 @@ def chosen(view: str | None, table: bool, default: tuple[str, ...]) -> tuple[str
     return asked or default
 
 
-def check_html(path: Path | None) -> None:
+def check_html(path: Path | None, force: bool) -> None:
     """Refuse a page that cannot be written, before anything is computed.
 
     Raises:
-        ConfigError: its directory does not exist.
+        ConfigError, RunError: as `files.check`.
     """
-    if path is not None and not path.absolute().parent.is_dir():
-        raise ConfigError(f"--html {path}: there is no directory {path.parent}; make it first.")
+    if path is not None:
+        files.check(path, "--html", files.GENERATOR.encode(), force)
 
 
 def write_html(report: Any, file: Path | None, path: str | None) -> None:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from econml_cli.errors import printable
 from econml_cli.output.terminal import number, pairs
 from econml_cli.sweeps.run.plan import Watcher
 from econml_cli.sweeps.spec.distributions import Constant
@@ -23,11 +24,12 @@ def watcher(sweep: Sweep, quiet: bool) -> Iterator[Watcher]:
     if quiet:
         yield Watcher()
     elif sys.stderr.isatty():
-        from rich.console import Console
         from rich.live import Live
 
+        from econml_cli.output import terminal
+
         table = LiveTable(sweep)
-        console = Console(file=sys.stderr)
+        console = terminal.console(stderr=True)
         with Live(get_renderable=table.render, console=console, transient=True, refresh_per_second=4):
             yield table
     else:
@@ -92,7 +94,7 @@ class Lines(Watcher):
         what = reason if value is None else f"{self._score.metric} {number(value)}" + (" (best so far)" if best else "")
         done = f"{self._score.done}/{self._score.count}"
         line = f"{done} trial {trial.number}: {what}  {pairs(self._score.point(trial.params))}"
-        print(line.rstrip(), file=sys.stderr, flush=True)  # noqa: T201
+        print(printable(line.rstrip()), file=sys.stderr, flush=True)  # noqa: T201
 
 
 class LiveTable(Watcher):

@@ -24,6 +24,11 @@ class SearchOptions:
     seed: int | None = option(None, "the same seed gives the same trials (0)", ge=0, metavar="SEED")
     trials: int | None = option(None, "how many (default: run_cap, the grid, or 50)", ge=1, metavar="N")
     retry_failed: bool = option(False, "try the points again that have failed")
+    sampler: Literal["gp", "tpe", "qmc", "random"] | None = option(
+        None,
+        "how method bayes proposes points: gp: a Gaussian process and expected improvement; tpe: Optuna's; qmc: "
+        "Sobol's sequence (default: as before, at first gp)",
+    )
     model: str | None = option(None, "fit this in the place of the file's own program", metavar="NAME")
     problem: str | None = option(None, "with --model: what it is fitted to", metavar="NAME")
     fix: tuple[str, ...] = option(
@@ -94,6 +99,8 @@ def run(
     file = Path(path)
     sweep = schema.load(file, _command(file, search.model, search.problem, search.fix))
     say(sweep.notes)
+    if search.sampler is not None and sweep.method != "bayes":
+        raise ConfigError(f"--sampler is for method bayes; {file} says method {sweep.method}.")
     directory, begun = open_directory.open_directory(
         sweep,
         Path(output.out) if output.out else Path(output.runs_dir) / slug(sweep.name),
@@ -114,7 +121,11 @@ def run(
         retry_failed=search.retry_failed,
         storage=begun.storage,
         study=begun.study,
+        sampler=search.sampler,
     )
+    # what was typed, else what the sweep says of every trial
+    typed = {"wandb_mode": output.wandb_mode, "wandb_project": output.wandb_project}
+    tracking = trial_config.tracking_of(sweep) | {name: value for name, value in typed.items() if value is not None}
     from econml_cli.commands.sweep.live import watcher
     from econml_cli.commands.sweep.replay import replay
 
@@ -122,7 +133,7 @@ def run(
         stop_signals() as stop,
         directory.lock(shared=begun.storage is not None),
         watcher(sweep, output.quiet or output.json) as watch,
-        replay(sweep, directory, output.wandb_mode, output.wandb_project) as log,
+        replay(sweep, directory, tracking.get("wandb_mode"), tracking.get("wandb_project")) as log,
     ):
         outcome = engines.run(sweep, directory, plan, watcher=watch, logged=log, stop_signal=stop)
     _report(outcome, directory, output.quiet, output.json)
@@ -180,6 +191,8 @@ def _report(outcome: Any, directory: Any, quiet: bool, json: bool) -> None:
             f"Stopped by a signal after {counts['complete']} trials; trials under way are saved. Continue with: {line}",
             outcome.signal,
         )
+    if outcome.reached and counts["complete"] < results.count:
+        say([f"{results.metric} has reached the file's `metric.target`: no more trials are begun."])
     if outcome.signal is not None:
         say([f"--timeout is over; trials under way are saved. Continue with: {line}"])
     if failures := results.failures():

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import typer
 
 from econml_cli.commands.declared import Argument
+from econml_cli.errors import printable
 from econml_cli.options.fields import option
 
 FILE = Argument("file", "FILE", "A W&B sweep in YAML.", required=True)
@@ -21,4 +22,4 @@ class RunsDirOption:
 def say(notes: Iterable[str]) -> None:
     """Notes on stderr, a line each."""
     for note in notes:
-        typer.echo(f"econml sweep: {note}", err=True)
+        typer.echo(f"econml sweep: {printable(note)}", err=True)

@@ -34,9 +34,10 @@ class ShowOptions:
     json: bool = option(False, "the same as --format json")
     html: str | None = option(
         None,
-        "write one page with figures for a browser instead, replaced if it exists, and print its path",
+        "write one page with figures for a browser instead, and print its path",
         metavar="FILE",
     )
+    force: bool = option(False, "with --html: replace a file that is no page of econml, too")
     storage: str | None = option(
         None, "where the study is kept (default: where the sweep's directory says)", metavar="URL"
     )
@@ -51,12 +52,14 @@ def show(sweep: str | None, options: ShowOptions, lookup: RunsDirOption) -> None
     if html is not None and (options.json or form != "text"):
         raise ConfigError("--html writes a page and prints its path; leave --format and --json out, or call it twice.")
 
-    from econml_cli.output import terminal
+    from econml_cli.output import files, terminal
     from econml_cli.storage import disk
     from econml_cli.sweeps.show import page, table, text
     from econml_cli.sweeps.show.importance import analyse
     from econml_cli.sweeps.study import study
 
+    if html is not None:
+        files.check(html, "--html", files.GENERATOR.encode(), options.force)
     results = study.read(*_where(sweep, options.storage, Path(lookup.runs_dir)))
     trials = table.ordered(results, options.sort)[: options.top]
     if html is not None:
@@ -79,6 +82,7 @@ def _where(sweep: str | None, storage: str | None, runs_dir: Path) -> tuple[str,
     With --storage a directory is not needed: SWEEP may be the study's name, or be left out where there is one study.
     """
     from econml_cli.sweeps.run import directory
+    from econml_cli.sweeps.run.open_directory import kept
 
     try:
         found = directory.find(sweep, runs_dir) if storage is None or sweep is not None else None
@@ -89,7 +93,7 @@ def _where(sweep: str | None, storage: str | None, runs_dir: Path) -> tuple[str,
     if found is None:
         return str(storage), sweep, None
     about = found.about()
-    return storage or about.get("storage") or str(found.journal), about.get("study"), found.path
+    return storage or kept(about.get("storage")) or str(found.journal), about.get("study"), found.path
 
 
 COMMAND = Command("econml sweep show", show, ((OPTIONS, ShowOptions), (OPTIONS, RunsDirOption)), (SWEEP,))

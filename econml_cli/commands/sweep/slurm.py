@@ -75,6 +75,7 @@ def slurm(
     from econml_cli.sweeps.remote import slurm as scripts
     from econml_cli.sweeps.run.directory import SweepDirectory, slug
     from econml_cli.sweeps.spec import schema
+    from econml_cli.sweeps.study import passwords
 
     sweep = schema.load(Path(path))
     say(sweep.notes)
@@ -95,11 +96,11 @@ def slurm(
         "--out",
         str(directory.path),
         "--storage",
-        search.storage or str(directory.journal),
+        passwords.without_password(search.storage) if search.storage else str(directory.journal),
     ]
     arguments += [] if search.trials is None else ["--trials", str(search.trials)]
     arguments += [] if search.seed is None else ["--seed", str(search.seed)]
-    arguments += further or []
+    arguments += passwords.masked(further or [])
     _check(arguments)
     text = scripts.script(job, arguments, Path.cwd(), ["econml", *sys.argv[1:]])
     out = path_of(output.out)

@@ -246,8 +246,8 @@ def at_truth(problem: Any, model: Any) -> Any:
 def _warnings(run: Run, series: Mapping[str, np.ndarray]) -> list[str]:
     """What makes the series of little use."""
     found, told = [], run.summary()
-    if told.get("verdict_stability") == "FAILED":
-        found.append(f"{run.name} is FAILED: {told.get('failed', 'stability')}; its paths are those of no solution.")
+    if health.failed_verdicts(told):
+        found.append(f"{run.name} is FAILED: {told.get('failed')}; its paths are not those of the solution.")
     if lost := sum(int((~np.isfinite(values)).sum()) for values in series.values()):
         of = sum(values.size for values in series.values())
         found.append(f"{lost:,} of {of:,} values are not finite: the fitted policy leaves the states it was fitted on.")

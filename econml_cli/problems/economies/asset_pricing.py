@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from econml_cli.options.fields import option
-from econml_cli.problems.economies import economics
+from econml_cli.problems.economies import economics, horizons
 from econml_cli.problems.economies.conditions import demand, patience
 from econml_cli.problems.lazily import jax, jnp, nnx, np
 
 if TYPE_CHECKING:
     from econml_cli.problems.base import Batch, Split, Task
+
+
+#: units of time in which relative to a growing dividend its price settles
+GROWING = 3.0
+#: the slope of the price on the dividend is told where that moves the price by more than this share
+MOVES = 0.05
 
 
 @dataclass(frozen=True)
@@ -22,8 +30,26 @@ class AssetPricingOptions:
     c: float = option(0.01, "constant part of dividends, y_{t+1} = c + (1+g) y_t")
     g: float = option(-0.1, "growth of dividends")
     y0: float = option(0.08, "dividend at t = 0")
-    periods: int = option(30, "the training sample is t = 0, ..., this less 1", ge=1)
-    periods_test: int = option(49, "the test sample is t = 0, ..., this less 1", ge=1)
+    periods: int | None = option(
+        None, "the training sample is t = 0, ..., this less 1 (default: 30 units of time)", ge=1
+    )
+    periods_test: int | None = option(
+        None, "the test sample is t = 0, ..., this less 1 (default: 49 units of time)", ge=1
+    )
+    time_unit: float | None = option(
+        None,
+        "periods in which the network reads t (default: 1, and more where dividends settle, or are discounted, more "
+        "slowly)",
+        gt=0,
+    )
+    relative: bool | None = option(
+        None,
+        "the network gives the price relative to the dividend of the next period (default: where dividends grow for "
+        "ever, or vanish)",
+    )
+    price_unit: float | None = option(
+        None, "unit in which it gives the price (default: 1, and in proportion to what the dividends are worth)", gt=0
+    )
 
     def __post_init__(self) -> None:
         demand(
@@ -43,6 +69,24 @@ class AssetPricingOptions:
                 "the price, would not be positive; try .08 and .01",
             ),
         )
+        base = AssetPricingOptions  # its defaults
+        slow = math.log(_slowest(base.beta, base.g, base.c)) / math.log(_slowest(self.beta, self.g, self.c))
+        # dividends that grow for ever are not done with it when payments are discounted away
+        time = max(1.0, slow, GROWING if self.g >= 0 and self.c else 1.0)
+        price = _worth(self.beta, self.c, self.g, self.y0) / _worth(base.beta, base.c, base.g, base.y0)
+        horizons.settle(self, time_unit=time, price_unit=price, relative=self.g >= 0 or self.c == 0)
+        horizons.of_units(self, "the price settles", periods=30, periods_test=49)
+
+
+def _slowest(beta: float, g: float, c: float) -> float:
+    """What is left after a period of that which lasts longest: of a payment, which is discounted, or of the distance of
+    the dividend to where it settles."""
+    return max(beta, 1 + g) if g < 0 and c else beta
+
+
+def _worth(beta: float, c: float, g: float, y0: float) -> float:
+    """What a dividend that stays at that of period 1 is worth."""
+    return (c + (1 + g) * y0) / (1 - beta)
 
 
 class AssetPricing:
@@ -58,6 +102,8 @@ class AssetPricing:
     """
 
     recipe: ClassVar = {**economics.SMOOTH, "width": 128, "depth": 4, "lr": 1e-3, "num_epochs": 5000}
+    adapted = staticmethod(partial(horizons.elsewhere, parameters=("beta", "c", "g", "y0")))
+    former: ClassVar = {"time_unit": 1.0, "price_unit": 1.0, "relative": False}
     simulated: ClassVar[bool] = True
     task: Task | None = None
     din, dout, loss_scale = 1, 1, 1.0
@@ -66,8 +112,14 @@ class AssetPricing:
     shock_size = 0
     impulses: ClassVar[dict[str, int]] = {}
     bars: ClassVar = {
-        "loss": {"log10_euler_path_mean": -3.0},
-        "truth": {"path_error_mean": 1e-3, "policy_error_mean": 3e-3},
+        "loss": {"log10_euler_path_mean": -3.0, "log10_euler_path_max": -2.3, "log10_euler_max": -2.0},
+        "truth": {
+            "path_error_mean": 1e-3,
+            "policy_error_mean": 3e-3,
+            "path_error_max": 4e-3,
+            "policy_error_max": 8e-3,
+            "slope_error": 0.1,
+        },
         "stability": {"bubble": 0.05},
     }
     unstable = (
@@ -93,7 +145,12 @@ class AssetPricing:
 
     def predict(self, model: Any, x: jax.Array) -> jax.Array:
         """The price p(t), [n, 1]."""
-        return jax.nn.softplus(model(x))
+        return self.p.price_unit * self.trend(x) * jax.nn.softplus(model(x / self.p.time_unit))
+
+    def trend(self, t: jax.Array) -> Any:
+        """What the network gives the price relative to, of the shape of t: 1, or the dividend of the next period as a
+        share of that of period 1."""
+        return self.dividend(t + 1) / (self.p.c + (1 + self.p.g) * self.p.y0) if self.p.relative else 1.0
 
     def residual(self, model: Any, batch: Batch) -> jax.Array:
         """y_t + beta p(t+1) - p(t), [n, 1]."""
@@ -114,25 +171,28 @@ class AssetPricing:
         return state + 1, {"p": self.predict(model, x)[:, 0], "y": self.dividend(state)}
 
     def stability(self, model: Any, batch: Batch) -> dict[str, float]:
-        """`bubble`: |zeta| beta^-T, T the last period, as a share of the largest fundamental price, where zeta is the
-        slope of p(t) - H x_t on beta^-t over the batch; `transversality`, beta^T p(T)."""
-        t = np.asarray(batch.x, np.float64)[:, 0]
-        p, fundamental = (np.asarray(at, np.float64)[:, 0] for at in _prices(self, model, batch.x))
-        end = int(t.argmax())
-        growth = self.p.beta ** (t[end] - t)  # 1 at T: beta^-t itself overflows on a long horizon
+        """With T the last period of the batch: `bubble`, |zeta| beta^-t as a share of the fundamental price at t = 2 T
+        + 1, where zeta is the slope of p(t) - H x_t on beta^-t over the periods to there. A bubble grows as beta^-t,
+        so that 1 % at T is much at 2 T, which the error of a fit that flattens there is not. `transversality`, beta^T
+        p(T). And `slope`, of the price on the dividend (least squares over the periods to T), with `slope_error`,
+        relative to H_1, where the dividend moves enough for it to be told."""
+        periods = economics.doubled(batch)
+        t = np.asarray(periods, np.float64)[:, 0]
+        p = economics.values(self, "predict", model, periods)[:, 0]
+        fundamental = np.asarray(self.truth(periods), np.float64)[:, 0]
+        end = len(t) // 2 - 1
+        growth = self.p.beta ** (t[-1] - t)  # 1 at the end: beta^-t itself overflows on a long horizon
         at_end = growth @ (p - fundamental) / (growth @ growth)
-        return {
-            "bubble": float(abs(at_end) / fundamental.max()),
+        found = {
+            "bubble": float(abs(at_end) / fundamental[-1]),
             "transversality": float(self.p.beta ** t[end] * p[end]),
         }
+        y = np.asarray(self.dividend(t[: end + 1]), np.float64)
+        if self.H1 * np.ptp(y) > MOVES * fundamental[: end + 1].max():
+            slope = economics.slope(y, p[: end + 1])
+            found |= {"slope": slope, "slope_error": economics.apart(slope / self.H1)}
+        return found
 
     def describe(self) -> dict[str, Any]:
         """The state and the truth."""
         return {"features": ["t"], "target": "p", "H": [self.H0, self.H1]}
-
-
-def _prices(problem: AssetPricing, model: Any, x: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """(fitted, fundamental) prices, compiled: a long horizon is measured as fast as a short one."""
-    graphdef, state = nnx.split(model)
-    run = jax.jit(lambda state, x: (problem.predict(nnx.merge(graphdef, state), x), problem.truth(x)))
-    return jax.device_get(run(state, x))

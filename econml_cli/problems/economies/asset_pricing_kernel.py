@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from econml_cli.options.fields import option
-from econml_cli.problems.economies import economics
+from econml_cli.problems.economies import economics, horizons
 from econml_cli.problems.economies.conditions import demand
 from econml_cli.problems.lazily import jax, jnp, nnx, np
 
 if TYPE_CHECKING:
     from econml_cli.problems.base import Batch, Split, Task
 
+#: horizon and length scale for each unit of time; the longest horizon; the largest rate times the distance of points
+HORIZON, LENGTH_SCALE, LONGEST, STEP = 40.0, 10.0, 1000.0, 0.2
+#: the slope of the price on the dividend is told where that moves the price by more than this share
+MOVES = 0.05
 #: Gauss-Legendre nodes of the integral between two of the points; a kernel has its kinks there, and is smooth between
 QUADRATURE = 8
 
@@ -25,10 +30,22 @@ class AssetPricingKernelOptions:
     c: float = option(0.02, "constant part of the growth of dividends, x' = c + g x")
     g: float = option(-0.2, "proportional part of it")
     x0: float = option(0.01, "dividend at t = 0")
-    horizon: float = option(40.0, "the equation is to hold at points of [0, this]", gt=0)
-    points: int = option(41, "how many, equally spaced from 0 to the horizon", ge=2, le=2000)
-    horizon_test: float = option(50.0, "the test sample is on [0, this]", gt=0)
+    horizon: float | None = option(
+        None,
+        "the equation is to hold at points of [0, this] (default: 40, and more where the price settles slowly)",
+        gt=0,
+    )
+    points: int | None = option(
+        None,
+        "how many, equally spaced from 0 to the horizon (default: 41, and more where it is longer or things move fast)",
+        ge=2,
+        le=2000,
+    )
+    horizon_test: float | None = option(None, "the test sample is on [0, this] (default: 1.25 horizons)", gt=0)
     points_test: int = option(100, "points in the test sample", ge=0)
+    trend: float | None = option(
+        None, "the model is mu' relative to e^(trend t) (default: g where dividends grow for ever, or vanish; else 0)"
+    )
 
     def __post_init__(self) -> None:
         demand(
@@ -47,6 +64,29 @@ class AssetPricingKernelOptions:
                 "the price, would not be positive; try .01 and .02",
             ),
         )
+        horizons.settle(self, trend=0.0 if self.g < 0 and self.c > 0 else self.g)
+        if self.horizon is None:
+            horizon = HORIZON * time_unit(self)
+            demand(
+                (
+                    horizon <= LONGEST,
+                    f"--r {self.r:g} and --g {self.g:g}: the price settles so slowly that the equation would have to "
+                    f"hold up to t = {horizon:,.0f}, and no more than {LONGEST:,.0f} is known to work: this is out of "
+                    "reach of a fit without thought. To try nevertheless, say --horizon H",
+                )
+            )
+            horizons.settle(self, horizon=horizon)
+        # half of the distance where it is not known to be enough
+        distance = (0.5 if horizons.away(self, "r", "c", "g", "x0") else 1.0) * STEP / max(self.r, abs(self.g))
+        count = 1 + math.ceil(round(self.horizon / distance, 6))
+        horizons.settle(self, horizon_test=1.25 * self.horizon, points=min(max(count, 2), 2000))
+
+
+def time_unit(p: AssetPricingKernelOptions) -> float:
+    """What lasts longest, as a multiple of what it is at the defaults: 1 over the rate at which payments are discounted
+    (relative to the trend), or at which the dividend settles."""
+    rates = [p.r - p.trend, *([-p.g] if p.g < 0 and p.c > 0 else [])]
+    return max(1.0, AssetPricingKernelOptions.r / min(rates))
 
 
 class AssetPricingKernel:
@@ -67,7 +107,8 @@ class AssetPricingKernel:
     """
 
     model = "kernel"
-    recipe: ClassVar = {"kernel": "matern12", "length_scale": 10.0, "ridge": 0.0}
+    recipe: ClassVar = {"kernel": "matern12", "length_scale": LENGTH_SCALE, "ridge": 0.0}
+    former: ClassVar = {"trend": 0.0}
     simulated: ClassVar[bool] = True
     task: Task | None = None
     din, dout, loss_scale = 1, 1, 1.0
@@ -76,15 +117,22 @@ class AssetPricingKernel:
     shock_size = 0
     impulses: ClassVar[dict[str, int]] = {}
     bars: ClassVar = {
-        "loss": {"log10_euler_mean": -2.5},
-        "truth": {"policy_error_mean": 1e-3, "policy_error_max": 3e-3},
-        "stability": {"bubble": 0.01},
+        "loss": {"log10_euler_mean": -2.5, "log10_euler_path_mean": -2.5},
+        "truth": {
+            "policy_error_mean": 1e-3,
+            "policy_error_max": 3e-3,
+            "path_error_mean": 1e-3,
+            "path_error_max": 3e-3,
+            "slope_error": 0.05,
+        },
+        "stability": {"bubble": 0.05},
     }
     unstable = "the price has a bubble in it, which grows at the interest rate and solves the equation as well"
 
     def __init__(self, **parameters: Any):
         self.p = p = AssetPricingKernelOptions(**parameters)
         self.points = np.linspace(0.0, p.horizon, p.points)
+        self.settles = p.g < 0 and p.c > 0
         self.path = (max(1, int(p.horizon_test)), 1)
         self._nodes, weights = np.polynomial.legendre.leggauss(QUADRATURE)
         self._weights = 0.5 * weights
@@ -105,6 +153,10 @@ class AssetPricingKernel:
         p = self.p
         return economics.compounded(t, p.x0, p.c, p.g, p.g)
 
+    def slope(self, model: Any, t: jax.Array) -> jax.Array:
+        """mu'(t), [n, 1]."""
+        return jnp.exp(self.p.trend * t) * model(t) if self.p.trend else model(t)
+
     def truth(self, x: jax.Array) -> jax.Array:
         """mu(t) = (x(t) + c/r) / (r - g), [n, 1]."""
         return (self.dividend(x) + self.p.c / self.p.r) / (self.p.r - self.p.g)
@@ -120,18 +172,18 @@ class AssetPricingKernel:
         below = jnp.clip(jnp.floor(t / step).astype(int), 0, len(edges) - 1)
         from_0 = upto[below] + self._integral(model, edges[below], t - edges[below])
         zero = jnp.zeros((1, 1), x.dtype)
-        return (model(zero) + self.dividend(zero)) / self.p.r + from_0[:, None]
+        return (self.slope(model, zero) + self.dividend(zero)) / self.p.r + from_0[:, None]
 
     def _integral(self, model: Any, start: jax.Array, length: jax.Array) -> jax.Array:
         """The integral of mu' from each start over each length, [n]."""
         nodes, weights = (jnp.asarray(array, start.dtype) for array in (self._nodes, self._weights))
         t = start[:, None] + 0.5 * length[:, None] * (1 + nodes)
-        return length * (model(t.reshape(-1, 1)).reshape(t.shape) @ weights)
+        return length * (self.slope(model, t.reshape(-1, 1)).reshape(t.shape) @ weights)
 
     def residual(self, model: Any, batch: Batch) -> jax.Array:
         """mu' - r mu + x, [n, 1], in units of the dividend."""
         t = batch.x
-        return model(t) - self.p.r * self.predict(model, t) + self.dividend(t)
+        return self.slope(model, t) - self.p.r * self.predict(model, t) + self.dividend(t)
 
     def euler(self, model: Any, x: jax.Array) -> jax.Array:
         """The residual as a share of what the price yields, r mu of the truth, [n]."""
@@ -140,11 +192,14 @@ class AssetPricingKernel:
     def solve(self, model: Any, batch: Batch) -> dict[str, float]:
         """Set a kernel model to the mu' of smallest norm that satisfies the equation at the points it keeps.
 
-        With mu' = sum_j alpha_j k(., t_j), minimise alpha' K alpha + |C alpha - y|^2 / ridge. Row i > 0 of C alpha = y
-        is the equation at t_i less that at t_0 = 0, from which mu(0) is gone: C_ij = k(t_i, t_j) - k(0, t_j) - r *
-        (integral of k(., t_j) from 0 to t_i), y_i = x(0) - x(t_i). The conditions of first order are one linear system,
-        in which ridge may be 0: then the equation holds exactly. Solved in NumPy float64. The constant of the model
-        stays 0: it would have no norm.
+        With mu' = e^(trend t) (sum_j alpha_j k(., t_j) + b), minimise alpha' K alpha + |C alpha + d b - y|^2 / ridge.
+        Row i > 0 of C alpha + d b = y is the equation at t_i less that at t_0 = 0, from which mu(0) is gone, over e^(trend
+        t_i): with h_j = e^(trend t) k(., t_j), C_ij = (h_j(t_i) - h_j(0) - r * (integral of h_j from 0 to t_i)) /
+        e^(trend t_i), d_i the same with 1 for k, y_i = (x(0) - x(t_i)) / e^(trend t_i). The conditions of first order
+        are one linear system, in which ridge may be 0: then the equation holds exactly. Solved in NumPy float64.
+
+        The constant b has no norm. It is 0 where dividends settle; where they grow for ever or vanish, so does the
+        price, and what is left relative to the trend need not go to 0.
 
         Returns:
             `condition_number` of the system, `rounding_error` of alpha in the model's precision (as it moves the
@@ -166,15 +221,24 @@ class AssetPricingKernel:
         t, scale, ridge = (
             np.asarray(fixed[...], np.float64) for fixed in (model.inputs, model.length_scale, model.ridge)
         )
-        gram, C = self._system(KERNELS[model.kernel], t[:, 0], float(scale))
+        gram, C, d = self._system(KERNELS[model.kernel], t[:, 0], float(scale))
         n, x = len(t), np.asarray(self.dividend(t), np.float64)
-        y = x[0] - x[1:]
-        system = np.block([[gram, C.T], [C, -float(ridge) * np.eye(n - 1)]])
-        found = linalg.lstsq(system, np.concatenate([np.zeros((n, 1)), y]))[0][:n]
-        alpha, rounding = rounded(C, found, y, model.alpha[...].dtype)
+        y = (x[0] - x[1:]) / np.exp(self.p.trend * t[1:])
+        b = d[:, : int(model.has_bias and not self.settles)]  # no column where the constant stays 0
+        none = np.zeros((n, b.shape[1]))
+        system = np.block(
+            [
+                [gram, none, C.T],
+                [none.T, np.zeros((b.shape[1], b.shape[1])), b.T],
+                [C, b, -float(ridge) * np.eye(n - 1)],
+            ]
+        )
+        solution = linalg.lstsq(system, np.concatenate([np.zeros((n + b.shape[1], 1)), y]))[0]
+        found, constant = solution[:n], solution[n : n + b.shape[1]]
+        alpha, rounding = rounded(C, found, y - b @ constant, model.alpha[...].dtype)
         model.alpha[...] = jnp.asarray(alpha)
         if model.has_bias:
-            model.bias[...] = jnp.zeros_like(model.bias[...])
+            model.bias[...] = jnp.full_like(model.bias[...], constant.sum())
         return {
             "condition_number": float(np.linalg.cond(system)),
             "rounding_error": rounding,
@@ -182,17 +246,24 @@ class AssetPricingKernel:
             "norm": float(np.sqrt(found[:, 0] @ gram @ found[:, 0])),
         }
 
-    def _system(self, kernel: Any, t: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray]:
-        """(K [n, n], C [n-1, n]) of `solve` at the points t [n], float64."""
+    def _system(self, kernel: Any, t: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """(K [n, n], C [n-1, n], d [n-1, 1]) of `solve` at the points t [n], float64."""
 
         def k(a: np.ndarray, b: np.ndarray) -> np.ndarray:
             return kernel(np.square((a[..., None] - b) / scale), np)
 
         width = np.diff(t)
         nodes = t[:-1, None] + 0.5 * width[:, None] * (1 + self._nodes)
-        panels = width[:, None] * np.einsum("pqj,q->pj", k(nodes, t), self._weights)
+        grown = np.exp(self.p.trend * t)[:, None]
+        trend = np.exp(self.p.trend * nodes)[..., None]
+
+        def rows(at_points: np.ndarray, at_nodes: np.ndarray) -> np.ndarray:
+            panels = width[:, None] * np.einsum("pqj,q->pj", trend * at_nodes, self._weights)
+            whole = grown * at_points
+            return (whole[1:] - whole[:1] - self.p.r * np.cumsum(panels, axis=0)) / grown[1:]
+
         gram = k(t, t)
-        return gram, gram[1:] - gram[:1] - self.p.r * np.cumsum(panels, axis=0)
+        return gram, rows(gram, k(nodes, t)), rows(np.ones((len(t), 1)), np.ones((*nodes.shape, 1)))
 
     def step(self, model: Any, state: jax.Array, shock: jax.Array) -> tuple[jax.Array, dict[str, jax.Array]]:
         """t + 1; price, dividend and the truth."""
@@ -201,18 +272,38 @@ class AssetPricingKernel:
         return state + 1, {name: values[:, 0] for name, values in series.items()}
 
     def stability(self, model: Any, batch: Batch) -> dict[str, float]:
-        """`mu_0`, the price at t = 0. On [0, T], T the horizon of the test: `bubble`, |zeta| e^(r T), zeta by least
-        squares of mu - truth = zeta e^(r t), as a share of the largest truth(t); `transversality`, e^(-r T) mu(T) as a
-        share of mu_0, which is to go to 0."""
-        t = np.linspace(0.0, self.p.horizon_test, 201)
+        """`mu_0`, the price at t = 0. On [0, 2 T], T the horizon of the test: `bubble`, |zeta| e^(2 r T), zeta by least
+        squares of mu - truth = zeta e^(r t), as a share of the truth there. A bubble grows as e^(r t), so
+        that 1 % at T is much at 2 T, which the error of a fit that flattens there is not. `transversality`, e^(-r T)
+        mu(T) as a share of mu_0, which is to go to 0. And `slope`, of mu on the dividend (least squares on [0, T]), with
+        `slope_error`, relative to 1/(r - g), where the dividend moves enough for it to be told."""
+        half = 200
+        t = np.linspace(0.0, 2 * self.p.horizon_test, 2 * half + 1)
         x = jnp.asarray(t[:, None], batch.x.dtype)
-        mu = np.asarray(nnx.jit(self.predict)(model, x), np.float64)[:, 0]
+        mu = economics.values(self, "predict", model, x)[:, 0]
         truth = np.asarray(self.truth(x), np.float64)[:, 0]
         # e^(r t) over its largest value, which does not overflow
         bubble = np.exp(self.p.r * (t - t[-1]))
         zeta = float((mu - truth) @ bubble / (bubble @ bubble))
-        fading = float(np.exp(-self.p.r * t[-1]) * abs(mu[-1]))
-        return {"mu_0": float(mu[0]), "bubble": abs(zeta) / float(truth.max()), "transversality": fading / abs(mu[0])}
+        fading = float(np.exp(-self.p.r * t[half]) * abs(mu[half]))
+        found = {
+            "mu_0": float(mu[0]),
+            "bubble": abs(zeta) / float(truth[-1]),
+            "transversality": fading / max(abs(mu[0]), 1e-300),
+        }
+        dividend = np.asarray(self.dividend(t[: half + 1]), np.float64)
+        exact = 1 / (self.p.r - self.p.g)
+        if exact * np.ptp(dividend) > MOVES * truth[: half + 1].max():
+            slope = economics.slope(dividend, mu[: half + 1])
+            found |= {"slope": slope, "slope_error": economics.apart(slope / exact)}
+        return found
+
+    @staticmethod
+    def adapted(p: AssetPricingKernelOptions) -> dict[str, Any]:
+        """The length scale in proportion to the horizon; with a constant where the price does not settle."""
+        if not horizons.away(p, "r", "c", "g", "x0"):
+            return {}
+        return {"length_scale": LENGTH_SCALE * p.horizon / HORIZON, "bias": not (p.g < 0 and p.c > 0)}
 
     def describe(self) -> dict[str, Any]:
         """What is read, the truth at t = 0, and in the limit where there is one."""

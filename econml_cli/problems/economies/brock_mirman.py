@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from econml_cli.options.fields import option
-from econml_cli.problems.economies import economics
+from econml_cli.problems.economies import economics, horizons
 from econml_cli.problems.economies.conditions import demand, patience, persistence, share
 from econml_cli.problems.lazily import jax, jnp, nnx, np
 
 if TYPE_CHECKING:
     from econml_cli.problems.base import Batch, Split, Task
 
+#: the savings rate at the default parameters, and how far from the true one it may be, as a share
+ALPHA_BETA = 0.36 * 0.96
+ERRORS = {"mean": 1e-3, "max": 4e-3}
+#: the range of z at the default parameters, of which its standard deviation is three tenths
+Z_RANGE = 0.15
+#: the root is that of log k over this distance to either side of the steady state
+APART = 0.1
 #: z is divided by this before the network reads it
 Z_SCALE = 0.05
 
@@ -27,13 +36,18 @@ class BrockMirmanOptions:
     sigma: float = option(0.02, "standard deviation of the shock to z", ge=0)
     quadrature: int = option(5, "Gauss-Hermite nodes of the expectation", ge=1, le=100)
     k_range: float = option(0.7, "states are drawn with |log(k/kbar)| up to this", gt=0)
-    z_range: float = option(0.15, "states are drawn with |z| up to this", gt=0)
+    z_range: float | None = option(
+        None, "states are drawn with |z| up to this (default: .15, and more where z varies more)", gt=0
+    )
     N: int = option(256, "states in the training sample", ge=1)
     N_test: int = option(1000, "states in the test sample", ge=0)
     N_val: int = option(256, "states in the validation sample", ge=0)
 
     def __post_init__(self) -> None:
         demand(share(self.alpha), patience(self.beta), persistence(self.rho))
+        base = BrockMirmanOptions  # its defaults
+        varies = self.sigma / base.sigma * math.sqrt((1 - base.rho**2) / (1 - self.rho**2))
+        horizons.settle(self, z_range=Z_RANGE * max(1.0, varies))
 
 
 class BrockMirman:
@@ -50,17 +64,13 @@ class BrockMirman:
     """
 
     recipe: ClassVar = {**economics.SMOOTH, "width": 32, "lr": 1e-2, "num_epochs": 3000}
+    adapted = staticmethod(partial(horizons.elsewhere, parameters=("alpha", "beta", "rho", "sigma")))
     simulated: ClassVar[bool] = True
     task: Task | None = None
     din, dout, loss_scale = 2, 1, 1.0
     loss, verdicts, observed = economics.loss, economics.verdicts, economics.zero
     shock_size, path = 1, (200, 16)
     impulses: ClassVar = {"z": 0}
-    bars: ClassVar = {
-        "loss": {"log10_euler_mean": -3.3},
-        "truth": {"policy_error_mean": 1e-3, "policy_error_max": 3e-3},
-        "stability": {"steady_state_error": 0.1, "drift": 1e-3},
-    }
     unstable = "capital does not settle where saving replaces what wears out"
 
     def __init__(self, **parameters: Any):
@@ -69,6 +79,19 @@ class BrockMirman:
         self.savings_rate = p.alpha * p.beta
         self.kbar = self.units = self.savings_rate ** (1 / (1 - p.alpha))
         self._nodes, self._weights = economics.gauss_hermite(p.quadrature)
+        # an error of a share e in s is one of e / (1 - s) in the residual, more than at the defaults where more is saved
+        scale = math.log10((1 - ALPHA_BETA) / (1 - self.savings_rate))
+        errors = {f"{where}_error_{what}": bar for where in ("policy", "path") for what, bar in ERRORS.items()}
+        self.bars = {
+            "loss": {
+                "log10_euler_mean": scale - 3.3,
+                "log10_euler_path_mean": scale - 3.0,
+                "log10_euler_max": scale - 2.0,
+                "log10_euler_path_max": scale - 2.0,
+            },
+            "truth": {**errors, "root_error": 0.02},
+            "stability": {"steady_state_error": 0.1, "drift": 1e-3},
+        }
 
     def sample(self, rngs: nnx.Rngs, split: Split, n: int | None = None) -> Batch | None:
         """x = (log(k/units), z/.05), [n, 2], uniform on the box of states about kbar; None where n is 0."""
@@ -128,9 +151,22 @@ class BrockMirman:
 
     def stability(self, model: Any, batch: Batch) -> dict[str, float]:
         """Where capital is after 200 periods without shocks, from half of kbar: `steady_state_error`, |k/kbar - 1|, and
-        `drift`, how much k still changes in a period, as a share."""
+        `drift`, how much k still changes in a period, as a share. And `root`, by what share a small distance of log k
+        from its steady state is left after a period, with `root_error`, relative to alpha."""
         k = economics.rest(self, model, {"k": jnp.full(1, 0.5 * self.kbar), "z": jnp.zeros(1)}, 200, "k")
-        return {"steady_state_error": abs(k[-1] / self.kbar - 1), "drift": abs(k[-1] / k[-2] - 1)}
+        near = self.kbar * np.exp([-APART, APART])
+        after = economics.values(self, "_after", model, jnp.asarray(near, batch.x.dtype))
+        root = economics.slope(np.log(near), np.log(after))
+        return {
+            "steady_state_error": abs(k[-1] / self.kbar - 1),
+            "drift": abs(k[-1] / k[-2] - 1),
+            "root": root,
+            "root_error": economics.apart(root / self.p.alpha),
+        }
+
+    def _after(self, model: Any, k: jax.Array) -> jax.Array:
+        """Capital tomorrow where productivity is at its mean, of the shape of k."""
+        return self.step(model, {"k": k, "z": jnp.zeros_like(k)}, jnp.zeros((len(k), 1), k.dtype))[0]["k"]
 
     def describe(self) -> dict[str, Any]:
         """The state, the truth, and the steady state."""

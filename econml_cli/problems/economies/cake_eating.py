@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from econml_cli.options.fields import option
-from econml_cli.problems.economies import economics
+from econml_cli.problems.economies import economics, horizons
 from econml_cli.problems.economies.conditions import demand, patience
 from econml_cli.problems.lazily import jax, jnp, nnx, np
 
@@ -71,6 +72,7 @@ class CakeEating:
     """
 
     recipe: ClassVar = {**economics.SMOOTH, "width": 32, "lr": 2e-2, "num_epochs": 20000}
+    adapted = staticmethod(partial(horizons.elsewhere, parameters=("beta", "gamma", "R")))
     simulated: ClassVar[bool] = True
     task: Task | None = None
     din, dout, loss_scale = 1, 1, 1.0
@@ -91,8 +93,14 @@ class CakeEating:
         steps = 2 * self.log_range / max(abs(math.log(self.growth)), 1e-9)
         self.path = (max(2, min(LONGEST, int(steps))), 1)
         self.bars = {
-            "loss": {"log10_euler_mean": -4.0},
-            "truth": {"policy_error_mean": 1e-3, "policy_error_max": 3e-3},
+            "loss": {"log10_euler_mean": -4.0, "log10_euler_path_mean": -4.0, "log10_euler_max": -3.0},
+            "truth": {
+                "policy_error_mean": 1e-3,
+                "policy_error_max": 5e-3,
+                "path_error_mean": 1e-3,
+                "path_error_max": 5e-3,
+                "slope": 1e-3,
+            },
             "stability": {"transversality": 0.5 * (1 + self.factor), "wealth_error": 0.02},
         }
 
@@ -140,7 +148,8 @@ class CakeEating:
 
     def stability(self, model: Any, batch: Batch) -> dict[str, float]:
         """On the path: `transversality`, the factor by which beta^t u'(c_t) a_t grows in a period, on average over the
-        second half, and `wealth_error`, |a/a_true - 1| at its end."""
+        second half, and `wealth_error`, |a/a_true - 1| at its end. On the batch: `slope`, the size of that of log s on
+        log a (least squares), which is 0 at the truth."""
         periods = self.path[0]
         a = economics.rest(self, model, self.start(1), periods, "a")
         c = economics.rest(self, model, self.start(1), periods, "c")
@@ -149,7 +158,12 @@ class CakeEating:
         with np.errstate(divide="ignore", invalid="ignore"):  # of a cake that is gone: no number, a failed verdict
             value = (c[half] / c[last]) ** self.p.gamma * a[last] / a[half]
         factor = self.p.beta * float(value) ** (1 / between) if last > half else self.p.beta
-        return {"transversality": factor, "wealth_error": abs(float(a[last] / a[0]) / self.growth**last - 1)}
+        log_s = np.log(economics.values(self, "predict", model, batch.x))
+        return {
+            "transversality": factor,
+            "wealth_error": abs(float(a[last] / a[0]) / self.growth**last - 1),
+            "slope": abs(economics.slope(batch.x * self.units, log_s)),
+        }
 
     def describe(self) -> dict[str, Any]:
         """The state, and the truth."""

@@ -31,6 +31,13 @@ def rest(problem: Any, model: Any, state: Any, periods: int, name: str) -> np.nd
     return simulation.rest(problem, model, state, periods, name)
 
 
+def values(problem: Any, method: str, model: Any, *arguments: Any) -> Any:
+    """What problem.method(model, *arguments) gives, on the host in float64; compiled once for all models of one shape."""
+    from econml_cli.problems.economies import simulation
+
+    return simulation.values(problem, method, model, *arguments)
+
+
 def loss(problem: Any, model: Any, batch: Batch) -> jax.Array:
     """The mean square of the residuals of each state over the equations, [n]."""
     return jnp.mean(jnp.square(problem.residual(model, batch)), axis=1)
@@ -56,6 +63,26 @@ def time_zero(problem: Any, paths: int) -> jax.Array:
 def time_alone(problem: Any, state: jax.Array) -> jax.Array:
     """What the model reads where the state is the time t: t, [paths, 1]."""
     return state[:, None]
+
+
+def doubled(batch: Batch) -> jax.Array:
+    """The periods t = 0, ..., 2 T + 1 of an economy whose state is the time, [2 T + 2, 1], T the last period of the
+    batch: what grows with every period shows there, and an error that a fit makes at its end does not."""
+    return jnp.arange(2 * (int(batch.x.max()) + 1), dtype=batch.x.dtype)[:, None]
+
+
+def slope(x: Any, y: Any, about: tuple[float, float] | None = None) -> float:
+    """The slope of y on x by least squares, through their means or through the point `about`; NaN where x does not
+    vary."""
+    x, y = (np.asarray(values, np.float64).ravel() for values in (x, y))
+    middle = (x.mean(), y.mean()) if about is None else about
+    x, y = x - middle[0], y - middle[1]
+    return float(x @ y / (x @ x)) if x @ x > 0 else float("nan")
+
+
+def apart(*ratios: Any) -> float:
+    """The largest distance of a ratio from 1."""
+    return max(abs(float(ratio) - 1) for ratio in ratios)
 
 
 def gauss_hermite(n: int) -> tuple[np.ndarray, np.ndarray]:

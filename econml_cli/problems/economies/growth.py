@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from econml_cli.options.fields import option
-from econml_cli.problems.economies import economics
+from econml_cli.problems.economies import economics, horizons
 from econml_cli.problems.economies.conditions import demand, depreciation, patience, share
 from econml_cli.problems.economies.neoclassical import Neoclassical
 from econml_cli.problems.lazily import jax, jnp, nnx, np
@@ -15,7 +16,9 @@ if TYPE_CHECKING:
     from econml_cli.problems.base import Batch, Split, Task
 
 #: how far from the exact path a path may end, as a share
-NEAR = 0.03
+NEAR = 0.05
+#: from a start that is nearer to the steady state, as a share, no root is measured
+FAR = 0.1
 
 
 @dataclass(frozen=True)
@@ -27,8 +30,18 @@ class GrowthOptions:
     delta: float = option(0.1, "depreciation")
     g: float = option(0.0, "growth of productivity z_t = (1+g)^t")
     k0: float = option(0.4, "capital at t = 0")
-    periods: int = option(30, "the training sample is t = 0, ..., this less 1", ge=1)
-    periods_test: int = option(50, "the test sample is t = 0, ..., this less 1", ge=1)
+    periods: int | None = option(
+        None, "the training sample is t = 0, ..., this less 1 (default: 30 units of time)", ge=1
+    )
+    periods_test: int | None = option(
+        None, "the test sample is t = 0, ..., this less 1 (default: 50 units of time)", ge=1
+    )
+    time_unit: float | None = option(
+        None, "periods in which the network reads t (default: 1, and more where capital settles more slowly)", gt=0
+    )
+    capital_unit: float | None = option(
+        None, "unit in which it gives capital (default: 1, and in proportion to the steady state)", gt=0
+    )
 
     def __post_init__(self) -> None:
         demand(
@@ -43,6 +56,9 @@ class GrowthOptions:
             ),
             (self.k0 > 0, f"--k0 must be > 0, got {self.k0:g}: without capital nothing is ever produced; try .4"),
         )
+        time, capital = Neoclassical(self.alpha, self.beta, self.delta, self.g).units()
+        horizons.settle(self, time_unit=time, capital_unit=capital)
+        horizons.of_units(self, "capital settles", periods=30, periods_test=50)
 
 
 class Growth:
@@ -61,6 +77,8 @@ class Growth:
     """
 
     recipe: ClassVar = {**economics.SMOOTH, "width": 128, "depth": 4, "lr": 1e-3, "num_epochs": 5000}
+    adapted = staticmethod(partial(horizons.elsewhere, parameters=("alpha", "beta", "delta", "g", "k0")))
+    former: ClassVar = {"time_unit": 1.0, "capital_unit": 1.0}
     simulated: ClassVar[bool] = True
     task: Task | None = None
     din, dout, loss_scale = 1, 1, 1.0
@@ -77,10 +95,21 @@ class Growth:
         self.p = p = GrowthOptions(**parameters)
         self.economy = e = Neoclassical(p.alpha, p.beta, p.delta, p.g)
         self.path = (p.periods, 1)
-        self.saddle = e.path(p.k0, p.periods_test + 1)
+        self.saddle = e.path(p.k0, 2 * p.periods_test + 2)
         self.bars = {
-            "loss": {"log10_euler_path_mean": -3.0, "infeasible": 1e-9},
-            "truth": {"path_error_mean": 1e-3, "policy_error_mean": 3e-3},
+            "loss": {
+                "log10_euler_path_mean": -3.0,
+                "log10_euler_path_max": -2.3,
+                "log10_euler_max": -2.0,
+                "infeasible": 1e-9,
+            },
+            "truth": {
+                "path_error_mean": 1e-3,
+                "policy_error_mean": 3e-3,
+                "path_error_max": 4e-3,
+                "policy_error_max": 0.02,
+                "root_error": 0.02,
+            },
             "stability": {"saddle_error": NEAR},
         }
 
@@ -96,7 +125,7 @@ class Growth:
 
     def predict(self, model: Any, x: jax.Array) -> jax.Array:
         """Capital k(t), [n, 1]."""
-        return self.productivity(x) * jax.nn.softplus(model(x))
+        return self.productivity(x) * self.p.capital_unit * jax.nn.softplus(model(x / self.p.time_unit))
 
     def consumption(self, k: jax.Array, k_next: jax.Array, t: jax.Array) -> jax.Array:
         """c_t, of the shape of t; not positive where k_{t+1} takes more than there is."""
@@ -112,7 +141,7 @@ class Growth:
         """(c_{t+1}/c_t - beta (1 - delta + f'(k_{t+1})), k(0) - k_0), [n, 2]: the loss is half the mean square of the
         one plus half the square of the other."""
         gap, _ = self._gaps(model, batch.x)
-        first = self.predict(model, jnp.zeros_like(batch.x[:1])) - self.p.k0
+        first = (self.predict(model, jnp.zeros_like(batch.x[:1])) - self.p.k0) / self.p.capital_unit
         return jnp.concatenate([gap, jnp.broadcast_to(first, gap.shape)], axis=1)
 
     def euler(self, model: Any, x: jax.Array) -> jax.Array:
@@ -134,26 +163,31 @@ class Growth:
         return state + 1, {"k": k[:, 0], "y": y[:, 0], "c": c[:, 0]}
 
     def stability(self, model: Any, batch: Batch) -> dict[str, float]:
-        """How far the end of the path, the last period T of the batch, is from the balanced path, `steady_state_error`,
-        and from the exact path, `saddle_error`: the larger of the relative distances of k and of c. And `infeasible`,
-        the share of periods with c <= 0."""
-        graphdef, state = nnx.split(model)
-
-        @jax.jit
-        def run(state: Any, x: jax.Array) -> Any:
-            model, z = nnx.merge(graphdef, state), self.productivity(x)
-            k = self.predict(model, x)
-            return k / z, self.consumption(k, self.predict(model, x + 1), x) / z
-
-        k, c = (np.asarray(found, np.float64)[:, 0] for found in jax.device_get(run(state, batch.x)))
-        end, e = int(np.asarray(batch.x)[:, 0].argmax()), self.economy
-        last = len(self.saddle) - 2
-        exact, after = self.saddle[min(int(batch.x[end, 0]), last) + np.array([0, 1])]
-        return {
-            "steady_state_error": _apart(k[end] / e.k_ss, c[end] / e.c_ss),
-            "saddle_error": _apart(k[end] / exact, c[end] / (e.resources(exact) - (1 + self.p.g) * after)),
-            "infeasible": float(np.mean(~(c > 0))),
+        """How far the path is at its end, T, the last period of the batch, from the balanced path,
+        `steady_state_error`, and at 2 T + 1 from the exact path, `saddle_error`: the larger of the relative distances
+        of k and of c. A path that only the end tells from the exact one leaves it by more in every period, so that 1 %
+        at T is much at 2 T, which a fit that settles near it is not. `infeasible`: the share of periods to T with c <=
+        0. And `root`, by what share the distance of k to its steady state is left after a period (least squares over
+        the periods to T), with `root_error`, relative to that of the exact path."""
+        k, c = economics.values(self, "_detrended", model, economics.doubled(batch))
+        end, e = len(k) // 2 - 1, self.economy
+        exact = np.append(self.saddle, [e.k_ss] * len(k))[: len(k) + 1]
+        ate = e.resources(exact[:-1]) - (1 + self.p.g) * exact[1:]
+        found = {
+            "steady_state_error": economics.apart(k[end] / e.k_ss, c[end] / e.c_ss),
+            "saddle_error": economics.apart(k[-1] / exact[-2], c[-1] / ate[-1]),
+            "infeasible": float(np.mean(~(c[: end + 1] > 0))),
         }
+        if end and abs(self.p.k0 / e.k_ss - 1) > FAR:
+            about = (e.k_ss, e.k_ss)
+            root, true = (economics.slope(path[:end], path[1 : end + 1], about) for path in (k, exact))
+            found |= {"root": root, "root_error": economics.apart(root / true)}
+        return found
+
+    def _detrended(self, model: Any, x: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """Capital and consumption in units of productivity, each [n]."""
+        z, k = self.productivity(x), self.predict(model, x)
+        return (k / z)[:, 0], (self.consumption(k, self.predict(model, x + 1), x) / z)[:, 0]
 
     def describe(self) -> dict[str, Any]:
         """The state, the steady state, and the fixed point that is not the solution."""
@@ -164,8 +198,3 @@ class Growth:
             "steady_state": {"k": e.k_ss, "c": e.c_ss},
             "wrong_fixed_point": {"k": e.k_max, "c": 0.0},
         }
-
-
-def _apart(*ratios: float) -> float:
-    """The largest distance of a ratio from 1."""
-    return max(abs(float(ratio) - 1) for ratio in ratios)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from econml_cli.options.fields import option
-from econml_cli.problems.economies import economics
+from econml_cli.problems.economies import economics, horizons
 from econml_cli.problems.economies.conditions import demand, depreciation, patience, share
 from econml_cli.problems.economies.neoclassical import Neoclassical
 from econml_cli.problems.lazily import jax, jnp, nnx, np
@@ -16,6 +18,10 @@ if TYPE_CHECKING:
 
 #: degree of the polynomial of log k that stands for the exact policy, and by what factor it reaches beyond the states
 DEGREE, BEYOND = 40, 2.0
+#: the root is that of k' over this distance of log k to either side of the steady state
+APART = 0.1
+#: units of time that the path lasts (`Neoclassical.units`)
+PERIODS = 50
 
 
 @dataclass(frozen=True)
@@ -25,14 +31,23 @@ class GrowthPolicyOptions:
     alpha: float = option(1 / 3, "share of capital in income")
     beta: float = option(0.9, "discount factor")
     delta: float = option(0.1, "depreciation")
-    k_low: float = option(0.8, "smallest capital of the grid, from which the simulated path begins", gt=0)
-    k_high: float = option(2.5, "largest capital of the grid", gt=0)
+    k_low: float | None = option(
+        None,
+        "smallest capital of the grid, from which the simulated path begins (default: .8 units of capital)",
+        gt=0,
+    )
+    k_high: float | None = option(None, "largest capital of the grid (default: 2.5 units of capital)", gt=0)
     N: int = option(16, "points of the training grid", ge=2)
     N_test: int = option(100, "points of the test grid", ge=2)
+    capital_unit: float | None = option(
+        None, "unit in which the network reads capital (default: 1, and in proportion to the steady state)", gt=0
+    )
 
     def __post_init__(self) -> None:
         demand(share(self.alpha), patience(self.beta), depreciation(self.delta))
-        k_ss = (self.alpha / (1 / self.beta - 1 + self.delta)) ** (1 / (1 - self.alpha))
+        economy = Neoclassical(self.alpha, self.beta, self.delta)
+        k_ss, unit = economy.k_ss, economy.units()[1]
+        horizons.settle(self, capital_unit=unit, k_low=0.8 * unit, k_high=2.5 * unit)
         demand(
             (
                 self.k_low < k_ss < self.k_high,
@@ -57,15 +72,28 @@ class GrowthPolicy:
     """
 
     recipe: ClassVar = {**economics.SMOOTH, "width": 128, "depth": 4, "lr": 1e-3, "num_epochs": 3000}
+    adapted = staticmethod(partial(horizons.elsewhere, parameters=("alpha", "beta", "delta")))
+    former: ClassVar = {"capital_unit": 1.0}
     simulated: ClassVar[bool] = True
     task: Task | None = None
     din, dout, loss_scale = 1, 1, 1.0
     loss, verdicts, observed = economics.loss, economics.verdicts, economics.zero
-    shock_size, path = 0, (50, 1)
+    shock_size = 0
     impulses: ClassVar[dict[str, int]] = {}
     bars: ClassVar = {
-        "loss": {"log10_euler_mean": -3.0},
-        "truth": {"policy_error_mean": 2e-3, "path_error_mean": 2e-3},
+        "loss": {
+            "log10_euler_mean": -3.0,
+            "log10_euler_path_mean": -3.0,
+            "log10_euler_max": -2.3,
+            "log10_euler_path_max": -2.3,
+        },
+        "truth": {
+            "policy_error_mean": 2e-3,
+            "path_error_mean": 2e-3,
+            "policy_error_max": 5e-3,
+            "path_error_max": 5e-3,
+            "root_error": 0.02,
+        },
         "stability": {"saddle_error": 0.02},
     }
     unstable = "capital does not settle where its gross return is 1/beta"
@@ -73,6 +101,7 @@ class GrowthPolicy:
     def __init__(self, **parameters: Any):
         self.p = p = GrowthPolicyOptions(**parameters)
         self.economy = e = Neoclassical(p.alpha, p.beta, p.delta)
+        self.path = (math.ceil(PERIODS * e.units()[0]), 1)
         self.k_end = e.path(p.k_low, self.path[0] + 1)[self.path[0]]
         low, high = np.log([p.k_low / BEYOND, p.k_high * BEYOND])
         self._middle, self._half = (low + high) / 2, (high - low) / 2
@@ -88,7 +117,7 @@ class GrowthPolicy:
 
     def _decide(self, model: Any, k: jax.Array) -> tuple[jax.Array, jax.Array]:
         """(k', c), each [n, 1]."""
-        share, resources = model(k), self.economy.resources(k)
+        share, resources = model(k / self.p.capital_unit), self.economy.resources(k)
         return jax.nn.sigmoid(share) * resources, jax.nn.sigmoid(-share) * resources
 
     def predict(self, model: Any, x: jax.Array) -> jax.Array:
@@ -128,10 +157,20 @@ class GrowthPolicy:
 
     def stability(self, model: Any, batch: Batch) -> dict[str, float]:
         """Where capital is after 50 periods from k_low: `steady_state_error`, |k/k_ss - 1|, and `saddle_error`, how far
-        it is from the exact path, as a share: the verdict rests on this one, since convergence may take longer."""
+        it is from the exact path, as a share: the verdict rests on this one, since convergence may take longer. And
+        `root`, the slope of k'(k) at k_ss, with `root_error`, relative to the exact policy's, which is that of the
+        linearised Euler equation but for the distance over which it is measured."""
+        e = self.economy
         k = economics.rest(self, model, self.start(1), self.path[0] + 1, "k")[-1]
-        found = {"steady_state_error": k / self.economy.k_ss, "saddle_error": k / self.k_end}
-        return {name: abs(float(ratio) - 1) for name, ratio in found.items()}
+        near = jnp.asarray(e.k_ss * np.exp([-APART, APART])[:, None], batch.x.dtype)
+        fitted = economics.values(self, "predict", model, near)
+        root, exact = (economics.slope(near, after) for after in (fitted, self.truth(near)))
+        return {
+            "steady_state_error": economics.apart(k / e.k_ss),
+            "saddle_error": economics.apart(k / self.k_end),
+            "root": root,
+            "root_error": economics.apart(root / exact),
+        }
 
     def describe(self) -> dict[str, Any]:
         """The state, the steady state, and the fixed point that is not the solution."""

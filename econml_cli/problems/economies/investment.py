@@ -7,13 +7,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from econml_cli.options.fields import option
-from econml_cli.problems.economies import economics
+from econml_cli.problems.economies import economics, horizons
 from econml_cli.problems.economies.conditions import demand, depreciation, patience
+from econml_cli.problems.economies.curve import Curve, Policy, solved
 from econml_cli.problems.lazily import jax, jnp, nnx, np
 
 if TYPE_CHECKING:
     from econml_cli.problems.base import Batch, Split, Task
 
+#: halvings of the interval in which the steady state is looked for: more than float64 has bits
+BISECTIONS = 100
+#: a mean of capital below this counts as this in a price that is not linear in it
+SMALLEST = 1e-3
 #: mean and standard deviation of X_0
 X0_MEAN, X0_SD = 0.9, 0.05
 
@@ -65,7 +70,9 @@ class Investment:
 
     With nu = 1 the truth is u = H_0 + H_1 mean(X), whatever N, sigma and eta (`linear_policy`). A second root of the
     same quadratic gives a zero residual, too, on a path that explodes: that is what the stability verdict is for. With
-    another nu these H_0 and H_1 are of the economy linearised at its steady state without shocks.
+    another nu these H_0 and H_1 are of the economy linearised at its steady state without shocks, and the truth is
+    computed: since price and law of motion depend on the mean alone, so does u, and a Chebyshev polynomial of one
+    variable solves the same Euler equation to rounding (`Curve`).
 
     Training states are trajectories simulated with the linear policy, all from one X_0 = |N(.9, .05)|.
 
@@ -97,10 +104,20 @@ class Investment:
         self.H0, self.H1 = linear_policy(p)
         self.steady_state = self.H0 / (p.delta - self.H1)
         self.settled = settling(1 - p.delta + self.H1)
-        truth = {"truth": {"policy_error_mean": 0.01, "path_error_mean": 0.01, "slope_error": 0.05}}
         self.bars: dict[str, dict[str, float]] = {
-            "loss": {"log10_euler_mean": -2.0},
-            **(truth if p.nu == 1 else {}),
+            "loss": {
+                "log10_euler_mean": -2.8,
+                "log10_euler_path_mean": -2.8,
+                "log10_euler_max": -2.0,
+                "log10_euler_path_max": -2.0,
+            },
+            "truth": {
+                "policy_error_mean": 8e-3,
+                "path_error_mean": 8e-3,
+                "policy_error_max": 0.025,
+                "path_error_max": 0.025,
+                "slope_error": 0.05,
+            },
             "stability": {"eigenvalue": 1.0, "drift": 1e-3},
         }
         self._nodes, self._weights = economics.gauss_hermite(p.quadrature)
@@ -108,6 +125,24 @@ class Investment:
         self.X0 = jnp.abs(X0_MEAN + X0_SD * jax.random.normal(rngs(), (p.N,)))
         w = jax.random.normal(rngs(), (p.N,))
         self.w = (w - w.mean()) / w.std()
+        self.curve = None if p.nu == 1 else self._curve()
+
+    def _curve(self) -> Curve:
+        """The policy with nu != 1 as a function of the mean: between half of the smaller and one and a half times the
+        larger of where it begins and where it goes, and where shocks lead from there."""
+        p, start, ends = self.p, float(self.X0.mean()), self.steady_state
+        weights, shocks = np.asarray(self._weights), p.eta * np.asarray(self._nodes)
+        # shocks do not lead out of what is `wide` about the steady state
+        wide = shocks.max() / (p.delta - self.H1)
+        low = max(0.1 * min(start, ends), min(0.5 * min(start, ends), ends - wide))
+        high = max(1.5 * max(start, ends), ends + wide)
+
+        def residual(u: Policy, mean: np.ndarray) -> np.ndarray:
+            after = (u(mean) + (1 - p.delta) * mean)[:, None] + shocks
+            price = p.alpha0 - p.alpha1 * np.maximum(after, SMALLEST) ** p.nu
+            return p.gamma * u(mean) - p.beta * ((price + p.gamma * (1 - p.delta) * u(after)) @ weights)
+
+        return solved(residual, lambda mean: self.H0 + self.H1 * mean, low, high)
 
     def sample(self, rngs: nnx.Rngs, split: Split, n: int | None = None) -> Batch | None:
         """States X of simulated trajectories, [trajectories * (T + 1), N]; None where there are none. `n`: as many
@@ -136,7 +171,7 @@ class Investment:
         """p(X) = alpha0 - alpha1 mean(X)^nu, [n, 1]; a mean that is not positive counts as a tiny one."""
         mean = X.mean(axis=1, keepdims=True)
         if self.p.nu != 1:
-            mean, _ = economics.positive(mean, 1e-3)
+            mean, _ = economics.positive(mean, SMALLEST)
         return self.p.alpha0 - self.p.alpha1 * mean**self.p.nu
 
     def predict(self, model: Any, x: jax.Array) -> jax.Array:
@@ -146,10 +181,10 @@ class Investment:
     def realised(self, model: Any, x: jax.Array, shocks: jax.Array, weights: jax.Array) -> jax.Array:
         """gamma u(X) - beta E[p(X') + gamma (1-delta) u(X')], [n], where omega takes the values [n or 1, q] with these
         weights [q]."""
-        n, q, u = len(x), shocks.shape[1], model(x)
+        n, q, u = len(x), shocks.shape[1], self.predict(model, x)
         omega = jnp.broadcast_to(shocks, (n, q)).T[..., None]  # [q, n, 1]
         X = self._next(u, x, self.w.astype(x.dtype), omega).reshape(q * n, self.p.N)
-        value = (self.price(X) + self.p.gamma * (1 - self.p.delta) * model(X)).reshape(q, n)
+        value = (self.price(X) + self.p.gamma * (1 - self.p.delta) * self.predict(model, X)).reshape(q, n)
         return self.p.gamma * u[:, 0] - self.p.beta * (weights @ value)
 
     def residual(self, model: Any, batch: Batch) -> jax.Array:
@@ -162,9 +197,10 @@ class Investment:
         """The residual as a share of the marginal cost of investment in the steady state, gamma delta X_ss, [n]."""
         return self.residual(model, economics.at(x))[:, 0] / (self.p.gamma * self.p.delta * self.steady_state)
 
-    def truth(self, x: jax.Array) -> jax.Array | None:
-        """H_0 + H_1 mean(X), [n, 1]; None with nu != 1."""
-        return self.H0 + self.H1 * x.mean(axis=1, keepdims=True) if self.p.nu == 1 else None
+    def truth(self, x: jax.Array) -> jax.Array:
+        """H_0 + H_1 mean(X), [n, 1]; with nu != 1 the curve that solves the Euler equation in the mean."""
+        mean = x.mean(axis=1, keepdims=True)
+        return self.H0 + self.H1 * mean if self.curve is None else self.curve(mean, jnp)
 
     def start(self, paths: int) -> jax.Array:
         """X_0 on every path."""
@@ -187,24 +223,39 @@ class Investment:
 
     def stability(self, model: Any, batch: Batch) -> dict[str, float]:
         """`slope` of u on mean(X) over the batch (least squares), `eigenvalue` = 1 - delta + slope of the law of motion
-        of the mean, `slope_error` relative to H_1 (nu = 1, delta < 1), `steady_state`, the mean capital after 300
-        periods without shocks, or more where the linear policy takes longer to settle, and its `drift`, how much it
-        still changes in a period, as a share."""
+        of the mean, `slope_error` relative to that of the truth over the batch (nu = 1: H_1), where there is one
+        (delta < 1), `steady_state`, the mean capital after 300 periods without shocks, or more where the linear policy
+        takes longer to settle, and its `drift`, how much it still changes in a period, as a share."""
         from econml_cli.problems.known import outputs
 
         mean = np.asarray(batch.x, np.float64).mean(axis=1)
         u = np.asarray(outputs(model, batch.x), np.float64)[:, 0]
-        slope = float(np.cov(mean, u, bias=True)[0, 1] / mean.var())
+        slope = economics.slope(mean, u)
         X = economics.rest(self, model, self.start(1), self.settled, "X_mean")
         found = {"slope": slope, "eigenvalue": 1 - self.p.delta + slope}
-        if self.p.nu == 1 and self.H1:
-            found["slope_error"] = abs(slope / self.H1 - 1)
+        if self.H1:
+            exact = self.H1 if self.curve is None else economics.slope(mean, self.curve(mean, np))
+            found["slope_error"] = economics.apart(slope / exact)
         return {**found, "steady_state": float(X[-1]), "drift": float(abs(X[-1] / X[-2] - 1))}
 
     def describe(self) -> dict[str, Any]:
         """The state and, with nu = 1, the truth."""
         known = {"H0": self.H0, "H1": self.H1, "eigenvalue": 1 - self.p.delta + self.H1, "X_ss": self.steady_state}
         return {"features": [f"X{i + 1}" for i in range(self.p.N)], "target": "u", **(known if self.p.nu == 1 else {})}
+
+    @staticmethod
+    def adapted(p: InvestmentOptions) -> dict[str, Any]:
+        """Training stops where the same error of the policy is left as at the defaults."""
+        if not horizons.away(p, "alpha0", "alpha1", "nu", "beta", "gamma", "delta"):
+            return {}
+        scale = (_residual_of_policy(p) / _residual_of_policy(InvestmentOptions())) ** 2
+        return {"stop_loss": Investment.recipe["stop_loss"] * min(scale, 1.0)}
+
+
+def _residual_of_policy(p: InvestmentOptions) -> float:
+    """The residual that an error of 100 % of steady-state investment makes, the same in all states."""
+    H0, H1 = linear_policy(p)
+    return p.gamma * p.delta * H0 / (p.delta - H1) * (1 - p.beta * (1 - p.delta))
 
 
 def linear_policy(p: InvestmentOptions, *, explosive: bool = False) -> tuple[float, float]:
@@ -230,10 +281,11 @@ def _demand(p: InvestmentOptions) -> tuple[float, float]:
     gamma delta X (1 - beta (1-delta)) = beta (alpha0 - alpha1 X^nu)."""
     if p.nu == 1:
         return p.alpha0, p.alpha1
-    from scipy import optimize
-
     cost = p.gamma * p.delta * (1 - p.beta * (1 - p.delta))
-    X = optimize.brentq(lambda X: cost * X - p.beta * (p.alpha0 - p.alpha1 * X**p.nu), 0.0, p.beta * p.alpha0 / cost)
+    low, high = 0.0, p.beta * p.alpha0 / cost
+    for _ in range(BISECTIONS):  # no SciPy: `econml fit` waits for this before it trains
+        X = 0.5 * (low + high)
+        low, high = (X, high) if cost * X < p.beta * (p.alpha0 - p.alpha1 * X**p.nu) else (low, X)
     slope = p.alpha1 * p.nu * X ** (p.nu - 1)
     return p.alpha0 - p.alpha1 * X**p.nu + slope * X, slope
 

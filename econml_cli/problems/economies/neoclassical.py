@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,8 +63,15 @@ class Neoclassical:
         grows = 1 + self.g
         bends = self.c_ss * self.beta * self.alpha * (1 - self.alpha) * self.k_ss ** (self.alpha - 2)
         gross = grows / self.beta
-        roots = np.roots([grows**2, -(grows * gross + grows**2 + bends), grows * gross])
-        return float(np.real(roots).min())
+        a, b, c = grows**2, grows * gross + grows**2 + bends, grows * gross
+        return 2 * c / (b + math.sqrt(b * b - 4 * a * c))  # the smaller root of a x^2 - b x + c
+
+    def units(self) -> tuple[float, float]:
+        """(periods, capital) in which this economy moves as the source's baseline does in periods and in capital of 1:
+        the periods in which as much of a small distance to the steady state is left as there in one, at least 1, and
+        the steady state relative to the one there."""
+        base = BASELINE
+        return max(1.0, math.log(base.persistence) / math.log(self.persistence)), self.k_ss / base.k_ss
 
     def euler(self, c: jax.Array, c_next: jax.Array, gross: jax.Array) -> tuple[jax.Array, jax.Array]:
         """(c_{t+1}/c_t - beta R_{t+1}, the same free of units), each of the shape of c.
@@ -120,3 +128,7 @@ class Neoclassical:
         bands[1] = grows * gross[1:-1] * (1 + self.beta) - self.beta * c[:-1] * bend
         bands[2, :-1] = -self.beta * gross[2:-1] * gross[1:-2]
         return bands, residual
+
+
+#: the calibration of Kahou, Fernandez-Villaverde, Gomez-Cardona, Perla and Rosa, for which their networks are made
+BASELINE = Neoclassical(alpha=1 / 3, beta=0.9, delta=0.1)

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from econml_cli.options.fields import option
-from econml_cli.problems.economies import economics
+from econml_cli.problems.economies import economics, horizons
 from econml_cli.problems.economies.conditions import demand, share
 from econml_cli.problems.lazily import jax, jnp, nnx, np
 
 if TYPE_CHECKING:
     from econml_cli.problems.base import Batch, Split, Task
 
+#: the largest of the shares saved at the default parameters
+SAVED = 0.66
 #: periods that a simulated state is away from the steady state it began in
 BURN_IN = 40
 
@@ -78,17 +83,18 @@ class OLG:
     """
 
     recipe: ClassVar = {**economics.SMOOTH, "width": 32, "lr": 2e-2, "num_epochs": 6000}
+    adapted = staticmethod(
+        partial(
+            horizons.elsewhere,
+            parameters=("ages", "beta", "alpha", "delta_low", "delta_high", "eta_low", "eta_high"),
+        )
+    )
     simulated: ClassVar[bool] = True
     task: Task | None = None
     loss_scale = 1.0
     loss, verdicts, observed = economics.loss, economics.verdicts, economics.zero
     shock_size, path = 2, (200, 16)
     impulses: ClassVar = {"delta": 0, "eta": 1}
-    bars: ClassVar = {
-        "loss": {"log10_euler_mean": -3.0},
-        "truth": {"policy_error_mean": 1e-3, "path_error_mean": 1e-3, "policy_error_max": 0.02},
-        "stability": {"capital_error": 0.01, "steady_state_error": 0.01, "drift": 1e-3},
-    }
     unstable = "capital does not stay where the saving of the generations keeps it"
 
     def __init__(self, **parameters: Any):
@@ -97,6 +103,25 @@ class OLG:
         self.din, self.dout = p.ages + 1, p.ages - 1
         self.saved = saving_shares(p.ages, p.beta)
         self.steady_state = self.units = self._rest()
+        # an error of a share e in the share saved, s, is one of e s / (1 - s) in consumption, and e / (1 - s) in the
+        # residual: as much more than at the defaults as the ages that save most save more
+        scale = math.log10((1 - SAVED) / (1 - self.saved.max()))
+        self.bars = {
+            "loss": {
+                "log10_euler_mean": scale - 3.0,
+                "log10_euler_path_mean": scale - 3.0,
+                "log10_euler_max": scale - 1.3,
+                "log10_euler_path_max": scale - 2.0,
+            },
+            "truth": {
+                "policy_error_mean": 1e-3,
+                "path_error_mean": 1e-3,
+                "policy_error_max": 0.02,
+                "path_error_max": 5e-3,
+                "root_error": 0.02,
+            },
+            "stability": {"capital_error": 0.01, "steady_state_error": 0.01, "drift": 1e-3},
+        }
 
     def _rest(self) -> np.ndarray:
         """Assets [A-1] of the true economy at mean shocks, float64."""
@@ -192,29 +217,48 @@ class OLG:
     def stability(self, model: Any, batch: Batch) -> dict[str, float]:
         """`capital_error`: mean capital over 1000 periods, relative to that of the true economy with the same shocks.
         After 200 periods at mean shocks from half of all assets: `steady_state_error`, |K/Kbar - 1|, and `drift`, how
-        much K still changes in a period, as a share."""
-        graphdef, weights = nnx.split(model)
-
-        @jax.jit
-        def both(weights: Any, key: jax.Array) -> Any:
-            model = nnx.merge(graphdef, weights)
-
-            def one(states: Any, shock: jax.Array) -> Any:
-                mine, series = self.step(model, states[0], shock)
-                true, (_, _, K) = self._next(self.saved, states[1], shock)
-                return (mine, true), jnp.stack([series["K"][0], K[0]])
-
-            shocks = jax.random.normal(key, (1000, 1, self.shock_size))
-            return jax.lax.scan(one, (self.start(1), self.start(1)), shocks)[1]
-
-        mine, true = np.asarray(both(weights, jax.random.key(1)), np.float64).mean(axis=0)
+        much K still changes in a period, as a share. And `root`, by what share a small distance of the assets from the
+        steady state at mean shocks is left after a period (the spectral radius of its derivative there), with
+        `root_error`, relative to that of the true economy."""
+        mine, true = economics.values(self, "_beside_the_truth", model, jax.random.key(1)).mean(axis=0)
+        derivatives = economics.values(self, "_derivatives", model)
+        root, exact = (float(np.abs(np.linalg.eigvals(of)).max()) for of in derivatives)
         first = self.start(1)
         K = economics.rest(self, model, {**first, "a": 0.5 * first["a"]}, 200, "K")
         return {
             "capital_error": abs(float(mine / true) - 1),
             "steady_state_error": abs(float(K[-1] / self.steady_state.sum()) - 1),
             "drift": abs(float(K[-1] / K[-2]) - 1),
+            "root": root,
+            "root_error": economics.apart(root / exact),
         }
+
+    def _beside_the_truth(self, model: Any, key: jax.Array) -> jax.Array:
+        """K of 1000 periods under the fitted shares, and under the true ones with the same shocks, [1000, 2]."""
+
+        def one(states: Any, shock: jax.Array) -> Any:
+            mine, series = self.step(model, states[0], shock)
+            true, (_, _, K) = self._next(self.saved, states[1], shock)
+            return (mine, true), jnp.stack([series["K"][0], K[0]])
+
+        shocks = jax.random.normal(key, (1000, 1, self.shock_size))
+        return jax.lax.scan(one, (self.start(1), self.start(1)), shocks)[1]
+
+    def _derivatives(self, model: Any) -> tuple[jax.Array, jax.Array]:
+        """Of the log assets of tomorrow with respect to those of today, [A-1, A-1], at the steady state at mean shocks:
+        under a model, and in the true economy."""
+        at = self.start(1)
+        none = jnp.zeros((1, self.shock_size))
+
+        def after(log_a: jax.Array, saved: Callable[[Any], Any]) -> jax.Array:
+            state = {**at, "a": jnp.exp(log_a)[None]}
+            return jnp.log(self._next(saved(state), state, none)[0]["a"][0])
+
+        fitted, exact = (
+            jax.jacfwd(after)(jnp.log(at["a"][0]), saved)
+            for saved in (lambda state: self.predict(model, self.observe(state)), lambda _: jnp.asarray(self.saved))
+        )
+        return fitted, exact
 
     def describe(self) -> dict[str, Any]:
         """The state, the truth, and the steady state at mean shocks."""

@@ -81,6 +81,17 @@ def impulse_response(problem: Any, model: Any, name: str, *, periods: int) -> di
     return {series: (np.asarray(after[series]) - np.asarray(before[series]))[:, 0] for series in after}
 
 
+def values(problem: Any, method: str, model: Any, *arguments: Any) -> Any:
+    """What problem.method(model, *arguments) gives, on the host in float64; compiled once for all models of one shape."""
+    found = jax.device_get(_values(Same(problem), method, *nnx.split(model), *arguments))
+    return jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), found)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1, 2))
+def _values(of: Same, method: str, graphdef: Any, weights: Any, *arguments: Any) -> Any:
+    return getattr(of.problem, method)(nnx.merge(graphdef, weights), *arguments)
+
+
 def rest(problem: Any, model: Any, state: Any, periods: int, name: str) -> np.ndarray:
     """One series of the path without shocks from a state of one path, [periods], float64."""
     return np.asarray(_rest(Same(problem), periods, name, *nnx.split(model), state), np.float64)[:, 0]

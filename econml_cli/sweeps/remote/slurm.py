@@ -13,6 +13,8 @@ from econml_cli.sweeps.run.directory import slug
 
 #: seconds before the time limit at which a worker is told to stop; seconds that sbatch may take
 NOTICE, SUBMIT_SECONDS = 60, 120
+#: seconds by which Slurm may send a signal too early (sbatch, --signal); the shortest limit with time to train
+SLACK, SHORTEST = 60, 300
 _TIME = re.compile(r"\d+(:\d\d){0,2}|\d+-\d+(:\d\d){0,2}")
 _MEMORY = re.compile(r"\d+[KMGT]?")
 #: what a directive may hold without quotes: sbatch reads them, no shell does
@@ -44,11 +46,27 @@ class Job:
     def __post_init__(self) -> None:
         if self.time is not None and not _TIME.fullmatch(self.time):
             raise ConfigError(f"--time {self.time} is no time of Slurm; write MINUTES, H:MM:SS or DAYS-HH:MM:SS.")
+        if self.time is not None and seconds(self.time) < SHORTEST:
+            raise ConfigError(
+                f"--time {self.time} leaves no time to train: a worker is told to stop {NOTICE} s before the limit, up "
+                f"to {SLACK} s early by Slurm's own clock; give {SHORTEST // 60} minutes or more."
+            )
         if self.memory is not None and not _MEMORY.fullmatch(self.memory):
             raise ConfigError(f"--memory {self.memory} is no amount; write 800M or 8G.")
         for option, value in (("--partition", self.partition), ("--account", self.account)):
             if value is not None and not _WORD.fullmatch(value):
                 raise ConfigError(f"{option} {value!r} holds what no name has in Slurm.")
+
+
+def seconds(time: str) -> int:
+    """A limit as Slurm writes it, MINUTES, M:SS, H:MM:SS, D-H, D-H:MM or D-H:MM:SS, in seconds."""
+    days, dash, rest = time.rpartition("-")
+    parts = [int(part) for part in rest.split(":")]
+    if dash:
+        hours, minutes, rest_seconds = [*parts, 0, 0][:3]
+        return int(days) * 86400 + hours * 3600 + minutes * 60 + rest_seconds
+    hours, minutes, rest_seconds = {1: [0, *parts, 0], 2: [0, *parts], 3: parts}[len(parts)]
+    return hours * 3600 + minutes * 60 + rest_seconds
 
 
 def script(job: Job, arguments: Sequence[str], directory: Path, written_by: Sequence[str] = ()) -> str:
@@ -111,7 +129,7 @@ def _program(job: Job) -> list[str]:
     if job.setup:
         return ["econml"]
     beside = Path(sys.executable).with_name("econml")
-    return [str(beside)] if beside.exists() else [sys.executable, "-m", "econml_cli"]
+    return [str(beside)] if beside.exists() else [sys.executable, "-P", "-m", "econml_cli"]
 
 
 def _one_line(text: str) -> str:

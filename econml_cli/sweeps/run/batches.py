@@ -1,12 +1,15 @@
 """Batches of trials, one after the other: taken from the study, trained by the executor from rung to rung, told."""
 
 import contextlib
+import math
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from econml_cli.errors import ConfigError
+from econml_cli.errors import ConfigError, RunError
+from econml_cli.runs.directory import Run
+from econml_cli.storage.steps import steps
 from econml_cli.sweeps.run.directory import SweepDirectory
 from econml_cli.sweeps.run.executor import Executor
 from econml_cli.sweeps.run.plan import Plan, Watcher
@@ -15,13 +18,24 @@ from econml_cli.sweeps.spec.schema import Sweep
 from econml_cli.sweeps.spec.trial_config import config_of
 from econml_cli.sweeps.study.pruner import rungs
 from econml_cli.sweeps.study.study import Study
-from econml_cli.sweeps.study.trials import Trial
+from econml_cli.sweeps.study.trials import Results, Trial
 from econml_cli.training.many.requests import Event, Request
 
 #: trials that method bayes proposes from the same results; others are taken so many at a time
-BATCH, MANY = 8, 32
+BATCH, MANY = 4, 32
 #: seconds between two looks at a shared study whose last trials others are running
 POLL = 2.0
+#: seconds between two notes of how far a trial has come
+NOTE = 20.0
+
+
+def target_reached(sweep: Sweep, results: Results) -> bool:
+    """Whether the best trial is as good as the file's `metric.target`."""
+    metric: Mapping[str, Any] = sweep.metric or METRIC
+    target, best = metric.get("target"), results.best()
+    if target is None or best is None or best.value is None:
+        return False
+    return bool(best.value <= target if results.goal == "minimize" else best.value >= target)
 
 
 class Batches:
@@ -47,17 +61,18 @@ class Batches:
             stopped,
         )
         metric = sweep.metric or METRIC
+        self._target = metric.get("target")
+        self._impute = metric.get("impute", "worst")
         self._metric, self._goal = metric["name"], metric.get("goal", METRIC["goal"])
         self._open: dict[int, Trial] = {}
         self._paused: dict[int, Mapping[str, float]] = {}
-        self._kept: list[tuple[float, int]] = []
+        self._noted: dict[int, float] = {}
 
     def run_all(self) -> None:
         """Until there is nothing left to do, or a stop."""
-        self._kept = [(self._rank(t.value or 0.0), t.number) for t in self._study.results().ranked()]
         self._drop_others()
         try:
-            while self._stopped() is None:
+            while self._stopped() is None and not self._reached():
                 trials = self._study.take(self._size())
                 if trials:
                     self._run(trials)
@@ -70,12 +85,16 @@ class Batches:
                 with contextlib.suppress(Exception):  # what stopped us says it
                     self._study.release(number)
 
+    def _reached(self) -> bool:
+        """Whether a trial, of whichever worker, is as good as `metric.target`: then no more are begun."""
+        return target_reached(self._sweep, self._study.results()) if self._target is not None else False
+
     def _size(self) -> int:
         """How many trials to take: few where others want some too."""
         jobs = self._plan.jobs or 1
         if self._plan.storage is not None:
-            return max(jobs, BATCH // 2)
-        return BATCH if self._sweep.method == "bayes" else max(MANY, 4 * jobs)
+            return max(jobs, BATCH)
+        return max(MANY, 4 * jobs)  # method bayes gives no more than a batch
 
     def _run(self, trials: Sequence[Trial]) -> None:
         self._open = {trial.number: trial for trial in trials}
@@ -106,11 +125,32 @@ class Batches:
                 self._fail(trial, str(error))
                 continue
             manifest = {"name": self._sweep.name, "trial": trial.number, "params": dict(trial.params)}
+            self._take_over(trial, manifest)
             yield Request(trial.number, config, self._directory.run(trial.number), manifest)
+
+    def _take_over(self, trial: Trial, manifest: Mapping[str, Any]) -> None:
+        """Go on where a killed worker has left the point, if its run is here: several workers share the directory."""
+        place = self._directory.run(trial.number)
+        for number in () if place.exists() else self._study.lost(trial.index):
+            left = Run(self._directory.run(number))
+            with contextlib.suppress(OSError, RunError):
+                if steps(left.checkpoints) and not left.in_training():
+                    left.path.rename(place)
+                    Run(place).update_manifest(sweep=dict(manifest))
+                    return
+
+    def _note(self, event: Event) -> None:
+        """Let the other workers know how far a trial has come, now and then."""
+        now = time.monotonic()
+        if event.kind == "begun" or now - self._noted.get(event.number, -math.inf) > NOTE:
+            self._study.note(event.number, event.epoch)
+            self._noted[event.number] = now
 
     def _handle(self, event: Event) -> None:
         """Tell the study what has happened to a trial."""
         trial = self._open[event.number]
+        if event.kind in ("begun", "progress", "paused"):
+            self._note(event)
         self._watcher.progress(event)
         if event.kind == "paused":
             self._paused[event.number] = event.metrics
@@ -148,11 +188,24 @@ class Batches:
             self._close(trial, None, "another worker has taken it over")
             return
         self._close(trial, float(value), None)
-        self._keep_best(number, float(value))
+        self._drop_others()
 
     def _fail(self, trial: Trial, reason: str, **about: Any) -> None:
+        if self._impute != "worst" and (seen := self._seen(trial)):
+            about["seen"] = seen
         self._study.fail(trial.number, reason, **about)
         self._close(trial, None, reason)
+
+    def _seen(self, trial: Trial) -> dict[str, float]:
+        """The best and the latest value of the metric that a failed trial has had, for `metric.impute`."""
+        try:
+            rows = Run(self._directory.run(trial.number)).metrics()
+        except (RunError, OSError):
+            return {}
+        values = [row[self._metric] for row in rows if isinstance(row.get(self._metric), int | float)]
+        values = [float(value) for value in values if math.isfinite(value)]
+        best = min if self._goal == "minimize" else max
+        return {"best": best(values), "latest": values[-1]} if values else {}
 
     def _close(self, trial: Trial, value: float | None, reason: str | None) -> None:
         del self._open[trial.number]
@@ -163,17 +216,10 @@ class Batches:
         if (self._directory.run(trial.number) / "summary.json").exists():
             self._logged(trial.number)
 
-    def _rank(self, value: float) -> float:
-        return value if self._goal == "minimize" else -value
-
-    def _keep_best(self, number: int, value: float) -> None:
-        """Of trials that are not among the best that are to be kept, remove the checkpoints: the record stays."""
-        self._kept.append((self._rank(value), number))
-        self._drop_others()
-
     def _drop_others(self) -> None:
+        """Of trials that are not among the best of the study, whoever ran them, remove the checkpoints: the record
+        stays."""
         if self._plan.keep == "all":
             return
-        for _, worse in sorted(self._kept)[self._plan.keep :]:
-            shutil.rmtree(self._directory.run(worse) / "checkpoints", ignore_errors=True)
-        self._kept = sorted(self._kept)[: self._plan.keep]
+        for trial in self._study.results().ranked()[self._plan.keep :]:
+            shutil.rmtree(self._directory.run(trial.number) / "checkpoints", ignore_errors=True)

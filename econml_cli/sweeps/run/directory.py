@@ -9,15 +9,13 @@ runs/lecture/
 
 import contextlib
 import re
-import secrets
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from econml_cli.errors import RunError, suggest
-from econml_cli.storage import disk
+from econml_cli.storage import directories, disk
 
 SCHEMA = 1
 
@@ -61,19 +59,13 @@ class SweepDirectory:
         Raises:
             RunError: it cannot be written, or something else is there.
         """
-        staging = self.path.with_name(f".{self.path.name}.{secrets.token_hex(4)}.new")
         try:
-            staging.mkdir(parents=True)
-            disk.write_text(staging / "sweep.yaml", text)
-            disk.write_json(staging / "sweep.json", {"schema": SCHEMA, **about})
-            staging.rename(self.path)  # over an empty directory too, over nothing else
-        except OSError as error:
+            with directories.making(self.path, replace=False) as made:
+                disk.write_text(made / "sweep.yaml", text)
+                disk.write_json(made / "sweep.json", {"schema": SCHEMA, **about})
+        except RunError:
             if not self.exists():
-                raise RunError(
-                    f"{self.path} cannot be made: {error.strerror or error}; choose another --out."
-                ) from error
-        finally:
-            shutil.rmtree(staging, ignore_errors=True)
+                raise
 
     def lock(self, shared: bool) -> contextlib.AbstractContextManager[None]:
         """Inside the context this process alone may run the sweep, or it and other workers that share its study.
@@ -129,10 +121,10 @@ def find(name: str | None, runs_dir: Path) -> SweepDirectory:
 
 def _named(file: Path) -> str:
     """What a sweep's file calls it; else the name of the file."""
-    import yaml
+    from econml_cli.storage import limited_yaml
 
     try:
-        document = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError):
+        document = limited_yaml.load(limited_yaml.read_text(file))
+    except (OSError, ValueError):
         document = None
     return str((document.get("name") if isinstance(document, dict) else None) or file.stem)

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from econml_cli.sweeps.run.batches import BATCH, Batches
+from econml_cli.sweeps.run.batches import BATCH, Batches, target_reached
 from econml_cli.sweeps.run.directory import SweepDirectory
 from econml_cli.sweeps.run.executor import Executor, Pool
 from econml_cli.sweeps.run.plan import Plan, Watcher
@@ -28,10 +28,15 @@ TIME_IS_UP = 0
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a sweep stands when the engine stops; `signal`: what stopped it early (0: --timeout), if anything did."""
+    """How a sweep stands when the engine stops.
+
+    Attributes:
+        signal: what stopped it early (0: --timeout), if anything did. reached: a trial is as good as `metric.target`.
+    """
 
     results: Results
     signal: int | None
+    reached: bool = False
 
 
 def run(
@@ -62,6 +67,7 @@ def run(
         batch=BATCH,
         alone=plan.storage is None,
         worker=f"{platform.node()}:{os.getpid()}",
+        sampler=plan.sampler,
     )
     if plan.retry_failed:
         study.retry_failed()
@@ -76,7 +82,8 @@ def run(
     with _heartbeat(study), _executor(plan, stopped) as executor:
         Batches(sweep, directory, plan, study, executor, watcher, logged, stopped).run_all()
     results = dataclasses.replace(study.results(), directory=directory.path)
-    return Outcome(results, stopped() if any(t.state in ("running", "waiting") for t in results.trials) else None)
+    left = any(trial.state in ("running", "waiting") for trial in results.trials)
+    return Outcome(results, stopped() if left else None, target_reached(sweep, results))
 
 
 @contextlib.contextmanager

@@ -128,10 +128,11 @@ class _Worker:
     def __init__(self, place: int, places: int, said: "queue.Queue[Any]"):
         self.place, self.has, self.busy = place, set[int](), False
         self._speaking = threading.Lock()
+        # -P: what lies in the working directory is no module
         environment = {**os.environ}
         environment.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # one GPU serves them all
         self._process = subprocess.Popen(  # noqa: S603
-            [sys.executable, "-m", "econml_cli.sweeps.run.worker", str(place), str(places)],
+            [sys.executable, "-P", "-m", "econml_cli.sweeps.run.worker", str(place), str(places)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment,
         )  # fmt: skip
         threading.Thread(target=self._read, args=(said,), daemon=True).start()

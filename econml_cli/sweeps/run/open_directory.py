@@ -58,29 +58,34 @@ def open_directory(
         directory.create(yaml_lines.read(sweep.path), _about(sweep, seed or 0, storage, study, command))
     about = directory.about()
     try:
-        begun = Begun(int(about["seed"]), str(about["study"]), storage or about["storage"], dict(about["environment"]))
+        begun = Begun(
+            int(about["seed"]), str(about["study"]), storage or kept(about["storage"]), dict(about["environment"])
+        )
     except (KeyError, TypeError, ValueError) as error:
         raise RunError(f"{path / 'sweep.json'} is damaged ({error}); restore it from a copy.") from None
     if seed is not None and seed != begun.seed:
         raise ConfigError(f"{path} was begun with --seed {begun.seed}; continue it so, or choose another --out.")
     if study is not None and study != begun.study:
         raise ConfigError(f"{path} is of study '{begun.study}', not '{study}'; choose another --out.")
-    if begun.storage and begun.storage != storage and "***" in begun.storage:
-        raise ConfigError(f"{path} was begun with --storage {begun.storage}; give it again, with its password.")
     return directory, begun
 
 
+def kept(storage: Any) -> str | None:
+    """The storage that sweep.json names; an older econml wrote *** for its password."""
+    return None if storage is None else str(storage).replace(":***@", "@").replace("password=***", "")
+
+
 def _about(sweep: Sweep, seed: int, storage: str | None, study: str | None, command: str) -> dict[str, Any]:
-    from econml_cli.sweeps.study.storage import shown
+    from econml_cli.sweeps.study.passwords import without_password
 
     return {
         "name": sweep.name,
         "study": study or sweep.name,
         "seed": seed,
-        "storage": None if storage is None else shown(storage),
+        "storage": None if storage is None else without_password(storage),
         "file": str(sweep.path),
         "cwd": str(Path.cwd()),
-        "command": command if storage is None else command.replace(storage, shown(storage)),
+        "command": command,
         "environment": trial_config.environment_of(sweep),
         "econml": __version__,
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds"),

@@ -24,6 +24,7 @@ class Plan:
         keep: "all", or how many of the best trials keep their checkpoints.
         storage: where the study is, if workers share it; None: the journal in the directory, for this process alone.
         study: its name there.
+        sampler: of method bayes: gp, tpe, qmc or random; None: as before, at first gp.
     """
 
     seed: int
@@ -35,6 +36,7 @@ class Plan:
     retry_failed: bool = False
     storage: str | None = None
     study: str = "sweep"
+    sampler: str | None = None
 
 
 class Watcher:

@@ -4,13 +4,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from econml_cli.errors import ConfigError, suggest
+from econml_cli.output.sorting import order
 from econml_cli.output.tables import RENDERERS, Grid, csv_lines
 from econml_cli.storage import disk
 from econml_cli.sweeps.study.trials import Results, Trial
 
-#: what the commands print for whom: text to a reader, the others to programs and papers
-FORMATS = ("text", "json", "csv", "markdown", "latex")
 _FIXED = ("number", "index", "state", "epochs", "seconds", "run", "worker", "started", "finished", "reason")
 #: other words for two of the columns
 _ALIASES = {"trial": "number", "value": "metric"}
@@ -74,9 +72,8 @@ def narrow(results: Results) -> tuple[Column, ...]:
 
 
 def ordered(results: Results, sort: str | None) -> tuple[Trial, ...]:
-    """The trials, best first; or by a column of `whole`: "NAME", "-NAME" or "NAME:desc" (descending), "NAME:asc".
-
-    Trials without a value come last.
+    """The trials, best first; or by a column of `whole`, as `output.sorting.order` reads `sort`. Trials without a value
+    come last.
 
     Raises:
         ConfigError: there is no such column; suggests the nearest.
@@ -86,24 +83,14 @@ def ordered(results: Results, sort: str | None) -> tuple[Trial, ...]:
         numbers = {trial.number for trial in ranked}
         rest = [trial for trial in results.trials if trial.number not in numbers]
         return (*ranked, *sorted(rest, key=lambda trial: (_AFTER.index(trial.state), trial.number)))
-    bare, _, direction = sort.removeprefix("-").partition(":")
-    descending = sort.startswith("-") or direction == "desc"
-    known = {column.name: column for column in whole(results)}
-    name = {**_ALIASES, "value": results.metric}.get(bare, bare)
-    name = name if name in known else name.replace("-", "_")
-    if name not in known or direction not in ("", "asc", "desc"):
-        near = suggest(bare, known) if name not in known else " NAME, -NAME and NAME:desc are understood."
-        raise ConfigError(f"--sort {sort}: there is no column '{bare if name not in known else sort}'.{near}")
-    of = known[name].of
-    there = [trial for trial in results.trials if of(trial) is not None]
-    there.sort(key=lambda trial: _key(of(trial)), reverse=descending)
-    return (*there, *(trial for trial in results.trials if of(trial) is None))
+    places = order(rows(results, results.trials), sort, aliases=_ALIASES | {"value": results.metric})
+    return tuple(results.trials[place] for place in places)
 
 
-def _key(value: Any) -> tuple[bool, float, str]:
-    """Numbers before text, so that a parameter with both can be sorted."""
-    text = not isinstance(value, int | float)
-    return text, 0.0 if text else value, str(value) if text else ""
+def rows(results: Results, trials: Sequence[Trial]) -> list[dict[str, Any]]:
+    """Every column of `whole` for each trial."""
+    columns = whole(results)
+    return [{column.name: column.of(trial) for column in columns} for trial in trials]
 
 
 def cell(value: Any) -> str:
@@ -119,18 +106,16 @@ def render(results: Results, trials: Sequence[Trial], form: str) -> str:
     """The trials as "csv", one row each with every column of `whole`, numbers with all their digits, missing values
     empty; or the columns of `narrow` in a form of `output.tables.RENDERERS`, such as "markdown" or "latex"."""
     if form == "csv":
-        columns = whole(results)
-        rows = [{column.name: column.of(trial) for column in columns} for trial in trials]
-        return csv_lines(rows, [column.name for column in columns])
+        return csv_lines(rows(results, trials), [column.name for column in whole(results)])
     return RENDERERS[form](grid(results, trials), None)
 
 
 def grid(results: Results, trials: Sequence[Trial]) -> Grid:
     """The columns of `narrow`: text flush left, numbers flush right."""
     columns = narrow(results)
-    rows = tuple(tuple(cell(column.of(trial)) for column in columns) for trial in trials)
+    cells = tuple(tuple(cell(column.of(trial)) for column in columns) for trial in trials)
     align = "".join("l" if textual(column, trials) else "r" for column in columns)
-    return Grid(tuple(column.name for column in columns), rows, align=align)
+    return Grid(tuple(column.name for column in columns), cells, align=align)
 
 
 def textual(column: Column, trials: Sequence[Trial]) -> bool:

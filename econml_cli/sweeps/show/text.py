@@ -20,16 +20,29 @@ REASONS = 10
 
 
 def counts(results: Results) -> dict[str, int]:
-    """{state: number of trials in it}, all states."""
-    return {state: sum(trial.state == state for trial in results.trials) for state in _STATES}
+    """{state: number of points whose last trial is in it}, all states."""
+    return {state: sum(trial.state == state for trial in results.current()) for state in _STATES}
 
 
 def progress(results: Results) -> str:
     """ "24 of 30 trials complete, 3 pruned, 2 failed, 1 running"."""
-    number = counts(results)
+    found = counts(results)
     noun = "trial" if results.count == 1 else "trials"
-    rest = [f"{number[state]:,} {state}" for state in _STATES[1:] if number[state]]
-    return ", ".join([f"{number['complete']:,} of {results.count:,} {noun} complete", *rest])
+    rest = [f"{found[state]:,} {state}" for state in _STATES[1:] if found[state]]
+    again = len(results.trials) - sum(found.values())
+    rest += [f"{again:,} lost or failed and tried again"] if again else []
+    return ", ".join([f"{found['complete']:,} of {results.count:,} {noun} complete", *rest])
+
+
+def rule(results: Results) -> str | None:
+    """Why the best trial is the best, where a pruned one stands above it."""
+    early, best = results.cut_short(), results.best()
+    if early is None or best is None:
+        return None
+    return (
+        f"The best of the complete trials: {early.number} had {number(early.value)} when it was pruned after "
+        f"{early.epochs or 0:,} epochs, which is no value of a whole fit; with --patience a fit keeps its best epoch."
+    )
 
 
 def commands(results: Results, best: Trial) -> dict[str, str]:
@@ -71,7 +84,7 @@ def text(results: Results, trials: Sequence[Trial], analysis: Analysis) -> Rende
         parts += [Text(), _trials(results, trials)]
     if len(trials) < len(results.trials):
         parts.append(Text(f"  {len(results.trials) - len(trials):,} more without --top", style="dim"))
-    parts += _failures(results.trials)
+    parts += _failures(results.current())
     parts += _best(results)
     if analysis.tells:
         parts += [Text(), _influences(analysis), Padding(Text(method(results, analysis), style="dim"), (0, 0, 0, 2))]
@@ -134,6 +147,8 @@ def _best(results: Results) -> list[RenderableType]:
         Text(f"Best: trial {best.number}, {results.metric} {table.cell(best.value)}", style="bold"),
         key_values(rows),
     ]
+    if (why := rule(results)) is not None:
+        parts.append(Padding(Text(why, style="dim"), (0, 0, 0, 2)))
     return parts + [
         Text(f"  {verb:<7}{command}", no_wrap=True, overflow="ignore")
         for verb, command in commands(results, best).items()
@@ -188,6 +203,8 @@ def at_the_end(results: Results) -> str:
         ]
         width = max(len(label) for label, _ in rows)
         lines += [f"  {label:<{width}}  {value}" for label, value in rows]
+        if (why := rule(results)) is not None:
+            lines += [f"  {why}"]
         if shown := commands(results, best):
             lines += ["", f"Refit the best: {shown['refit']}"]
     if results.directory is not None:

@@ -41,11 +41,11 @@ def _value(option: Option, raw: Any) -> Any:
 
 def _split(text: str, option: Option) -> list[Any]:
     if text.startswith("["):
-        import yaml
+        from econml_cli.storage import limited_yaml
 
         try:
-            listed = yaml.safe_load(text)
-        except yaml.YAMLError:
+            listed = limited_yaml.load(text)
+        except ValueError:
             raise ValueError("opens a list that YAML cannot read; write [A, B]") from None
         if not listed:
             raise ValueError("is an empty list")

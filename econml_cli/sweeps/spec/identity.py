@@ -13,6 +13,9 @@ from econml_cli.sweeps.spec.target import Target
 #: what is optimised where the file names no metric
 METRIC = {"name": "val_loss", "goal": "minimize"}
 
+#: who proposes the points of method bayes where nobody says
+SAMPLER = {"sampler": "gp"}
+
 
 def check_method(sweep: Sweep) -> None:
     """Refuse a sweep whose search is not in its file.
@@ -24,11 +27,11 @@ def check_method(sweep: Sweep) -> None:
         raise ConfigError(f"{sweep.path}: method custom runs on W&B's servers only; use bayes, random or grid.")
 
 
-def define(sweep: Sweep, seed: int, batch: int) -> dict[str, Any]:
+def define(sweep: Sweep, seed: int, batch: int, sampler: str | None = None) -> dict[str, Any]:
     """The sweep as a JSON value: all on which its points, and the order among them, depend.
 
     Args:
-        batch: trials proposed together; only method bayes depends on it.
+        batch: trials proposed together. sampler: who proposes them, None: any. Only method bayes depends on them.
     """
     metric = sweep.metric or METRIC
     parameters = {p.name: {"distribution": p.called, **_settings(p.distribution)} for p in sweep.space.parameters}
@@ -40,6 +43,7 @@ def define(sweep: Sweep, seed: int, batch: int) -> dict[str, Any]:
         "target": sweep.target and _target(sweep.target),
         "seed": seed,
         "batch": batch if sweep.method == "bayes" else None,
+        "sampler": sampler if sweep.method == "bayes" else None,
     }
     return plain({key: value for key, value in defined.items() if value is not None})
 

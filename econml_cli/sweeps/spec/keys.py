@@ -1,10 +1,12 @@
 """The keys of a W&B sweep other than its parameters: their types, their values, and the rules between them."""
 
+import os
 import re
 from collections.abc import Mapping
 from typing import Any
 
 from econml_cli.errors import suggest
+from econml_cli.sweeps.spec.command import ENVVAR, unset
 from econml_cli.sweeps.spec.yaml_lines import Findings, Keys
 
 _IMPUTE = ("latest", "best", "worst")
@@ -71,6 +73,7 @@ def check(data: Mapping[Any, Any], findings: Findings) -> None:
         findings.problem(("run_cap",), f"`run_cap` must be > 0, got {cap}.")
     _check_metric(data, findings)
     _check_hyperband(data.get("early_terminate"), findings)
+    _check_scheduler(data, findings)
     if isinstance(data.get("command"), list):
         _check_command(data["command"], findings)
 
@@ -89,7 +92,7 @@ def _mapping(data: Mapping[Any, Any], known: Mapping[str, Any], findings: Findin
             else:
                 findings.problem(here, f"`{name}` must be a mapping with {', '.join(wants)}, got {value!r}.")
         elif isinstance(wants, tuple):
-            if value not in wants:
+            if not isinstance(value, str) or value not in wants:
                 near = suggest(str(value), wants)
                 findings.problem(here, f"`{name}` must be one of {', '.join(wants)}, got {value!r}.{near}")
         elif not _is(value, wants):
@@ -113,6 +116,8 @@ def _check_metric(data: Mapping[str, Any], findings: Findings) -> None:
             _mapping(each, _METRIC, findings, ("metrics", i))
         else:
             findings.problem(("metrics", i), f"each of `metrics` must be a mapping with a name, got {each!r}.")
+    if isinstance(several, list) and len(several) < 2:
+        findings.problem(("metrics",), "`metrics` are two or more; give one as `metric`.")
     if "metric" in data and "metrics" in data:
         findings.problem(("metrics",), "`metric` and `metrics` cannot both be given.")
     elif "metrics" in data and data.get("method") != "custom":
@@ -131,22 +136,44 @@ def _check_hyperband(given: Any, findings: Findings) -> None:
         findings.problem(here, "`early_terminate` needs `type: hyperband`.")
     if "min_iter" not in given and not ("max_iter" in given and "s" in given):
         findings.problem(here, "hyperband needs `min_iter`, or `max_iter` and `s`.")
+    if isinstance(eta := given.get("eta"), float) and not eta.is_integer():
+        findings.note((*here, "eta"), f"`econml sweep run` needs an integer `eta`, not {eta}; W&B's agents take it.")
     for key, floor, strict in (("min_iter", 1, False), ("eta", 1, True)):
         value = given.get(key)
         if isinstance(value, int | float) and (value <= floor if strict else value < floor):
             findings.problem((*here, key), f"`early_terminate.{key}` must be {'>' if strict else '>='} {floor}.")
 
 
+def _check_scheduler(data: Mapping[str, Any], findings: Findings) -> None:
+    given = data.get("scheduler")
+    if not isinstance(given, dict):
+        return
+    methods = ("bayes", "random", "grid") if given.get("engine") == "wandb" else ("custom",)
+    if "engine" not in given:
+        findings.problem(("scheduler",), f"`scheduler` needs an `engine`: {', '.join(_SCHEDULER['engine'])}.")
+    elif data.get("method") not in methods:
+        findings.problem(("method",), f"`scheduler.engine: {given['engine']}` goes with method {' or '.join(methods)}.")
+    for key in ("optimizer", "search_space"):
+        if key in given and "source" not in given:
+            findings.problem(("scheduler", key), f"`scheduler.{key}` is in a file: add `source`.")
+    if "early_terminate" in data:
+        findings.problem(("early_terminate",), "`early_terminate` cannot stand beside `scheduler`.")
+    if data.get("controller") == {"type": "local"}:
+        findings.problem(("controller",), "`controller: {type: local}` cannot stand beside `scheduler`.")
+
+
 def _check_command(command: list[Any], findings: Findings) -> None:
     """Agents leave out a ${...} that they do not know, without a word."""
     if not command:
         findings.problem(("command",), "`command` is empty; leave it out for W&B's own.")
+    for name in unset(command, os.environ):
+        findings.note(("command",), f"the variable {name} is not set here; agents would put the word {name} there.")
     for i, word in enumerate(command):
         if isinstance(word, list | dict):
             findings.problem(("command", i), f"each word of `command` must be text, got {word!r}.")
             continue
         found = re.fullmatch(r"\$\{(.*)\}", str(word))
-        if found and not found[1].startswith("envvar:") and found[1] not in MACROS:
+        if found and not ENVVAR.search(str(word)) and found[1] not in MACROS:
             findings.problem(
                 ("command", i), f"agents know no {word}.{suggest(str(word), [f'${{{m}}}' for m in MACROS])}"
             )

@@ -109,8 +109,8 @@ class _Reader:
         for key in [k for k in settings if k not in _KEYS]:
             self.wrong(f"unknown key '{key}'.{suggest(key, _KEYS)}", key)
             del settings[key]
-        distribution = settings.pop("distribution", None) or _infer(settings)
-        if distribution not in TAKES:
+        distribution = settings.pop("distribution") if "distribution" in settings else _infer(settings)
+        if not isinstance(distribution, str) or distribution not in TAKES:
             self._no_such(distribution, settings)
             return "", None
         return distribution, self._of(distribution, settings)

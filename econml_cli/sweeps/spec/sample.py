@@ -3,12 +3,14 @@
 import csv
 import io
 import json
+import os
 import shlex
 from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import Any
 
 from econml_cli.errors import ConfigError
+from econml_cli.sweeps.spec.command import notations, with_variables
 from econml_cli.sweeps.spec.schema import Sweep
 from econml_cli.sweeps.spec.space import Point
 
@@ -61,9 +63,9 @@ def command(sweep: Sweep, point: Point) -> list[str]:
     """
     words: list[str] = []
     nested = sweep.space.nest(point)
-    for word in sweep.command:
+    for word in with_variables(sweep.command, os.environ):
         name = word[2:-1] if word.startswith("${") and word.endswith("}") else None
-        words += [word] if name is None or name.startswith("envvar:") else _fill(name, sweep, nested)
+        words += [word] if name is None else _fill(name, sweep, nested)
     return words
 
 
@@ -73,20 +75,7 @@ def _fill(name: str, sweep: Sweep, values: Mapping[str, Any]) -> list[str]:
         if sweep.program is None:
             raise ConfigError(f"{sweep.path}: there is no `program` to start; use --format json, yaml or csv.")
         return [sweep.program]
-    pairs = [f"{key}={value}" for key, value in values.items()]
-    forms: dict[str, list[str]] = {
-        "env": [],
-        "interpreter": ["python"],
-        "args": [f"--{pair}" for pair in pairs],
-        "args_no_hyphens": pairs,
-        "args_append_hydra": [f"+{pair}" for pair in pairs],
-        "args_override_hydra": [f"++{pair}" for pair in pairs],
-        "args_no_equals": [word for key, value in values.items() for word in (f"--{key}", str(value))],
-        "args_no_boolean_flags": [
-            f"--{key}" if value is True else f"--{key}={value}" for key, value in values.items() if value is not False
-        ],
-        "args_json": [json.dumps(dict(values), default=str)],
-    }
+    forms = {"env": [], "interpreter": ["python"], **notations(values)}
     if name not in forms:
         raise ConfigError(f"{sweep.path}: ${{{name}}} exists only under a W&B agent; use --format json, yaml or csv.")
     return forms[name]

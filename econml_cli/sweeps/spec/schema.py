@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from econml_cli.errors import ConfigError
+from econml_cli.sweeps.spec import command as commands
 from econml_cli.sweeps.spec import keys as toplevel
 from econml_cli.sweeps.spec import parameters, target, yaml_lines
 from econml_cli.sweeps.spec.space import Parameter, Point, Space
@@ -133,10 +134,10 @@ def _check_names(found: list[Parameter], findings: Findings) -> None:
 def _target(data: Mapping[str, Any], space: Space, findings: Findings) -> Target | None:
     """What `econml fit` is asked for, checked; None where the command starts something else, or is wrong."""
     command = data.get("command")
-    words = target.words_after_fit(command) if isinstance(command, list) else None
+    words = target.words_after_fit(commands.with_variables(command, os.environ)) if isinstance(command, list) else None
     if words is None:
         return None
-    if "${args}" not in (command or []):
+    if not any(notation in (command or []) for notation in commands.ARGS):
         findings.problem(("command",), 'econml fit takes its parameters from "${args}"; add it to the command.')
     try:
         aim = target.find(words, target.naming(space.parameters), os.environ)
@@ -149,16 +150,33 @@ def _target(data: Mapping[str, Any], space: Space, findings: Findings) -> Target
     metric = data.get("metric")
     if isinstance(metric, dict) and isinstance(metric.get("name"), str):
         target.check_metric(metric["name"], "early_terminate" in data, findings, ("metric", "name"))
+        if "early_terminate" in data and metric["name"] == "val_loss" and not _patient(aim, space):
+            findings.note(
+                ("early_terminate",),
+                "without --patience a fit ends with its last epoch, overfitted or not, and a pruned trial may stand "
+                "above the best one; --patience 20 in the command keeps the best epoch.",
+            )
     return aim
 
 
+def _patient(aim: Target, space: Space) -> bool:
+    """Whether a fit keeps its best epoch, or may, by a parameter."""
+    if any(target.option_of(parameter) == "patience" for parameter in space.parameters):
+        return True
+    try:
+        return int(aim.settled("patience", "the sweep") or 0) > 0
+    except (ConfigError, ValueError):  # said elsewhere
+        return True
+
+
 def _check_program(data: Mapping[str, Any], findings: Findings) -> None:
-    starts_program = not data.get("command") or "${program}" in data["command"]
+    command = data.get("command")
+    starts_program = not command or (isinstance(command, list) and "${program}" in command)
     if starts_program and not any(key in data for key in ("program", "job", "image_uri", "scheduler")):
         findings.note((), "there is neither `program` nor `command`: W&B's agents will not know what to start.")
     elif starts_program and data.get("program") in ("econml", "econml_cli"):
-        command = '["${env}", econml, fit, mlp, "${args}"]'
-        findings.note(("program",), f"agents will start `python {data['program']}`; add `command: {command}`.")
+        ours = '["${env}", econml, fit, mlp, "${args}"]'
+        findings.note(("program",), f"agents will start `python {data['program']}`; add `command: {ours}`.")
 
 
 def check_method(method: Any, space: Space, findings: Findings, where: Callable[[Parameter], Keys]) -> None:

@@ -110,5 +110,10 @@ def shuffled(size: int, seed: int) -> Iterator[int]:
         moved[j] = moved.pop(i, i)
 
 
+def shuffled_by(key: str, size: int) -> list[int]:
+    """0, ..., size - 1 in an order that depends on the key alone."""
+    return sorted(range(size), key=lambda i: _bits(f"{key}/{i}"))
+
+
 def _bits(key: str) -> int:
     return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8])

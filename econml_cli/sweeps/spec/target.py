@@ -53,6 +53,17 @@ class Target:
         files = choose.config_file(self.fixed, variables)
         return choose.resolve([(source, {**point, **settled}), ("its command", fixed)], files, variables)
 
+    def settled(self, name: str, source: str) -> Any:
+        """The value of an option that is the same in every trial: of the command, a config file, a recipe, a default.
+
+        Raises:
+            ConfigError: as `choice`.
+        """
+        usual = {option.name: option.default for option in self.options().values()}
+        usual |= configs.recipe(self.model, self.problem)
+        layers = [layer for _, layer in self.choice({}, source).layers]
+        return next((layer[name] for layer in [*layers, usual] if name in layer), None)
+
     def typed(self, point: Mapping[str, Any]) -> dict[str, Any]:
         """The point with each value as its option's type: 64.0 -> 64 for a width.
 

@@ -1,6 +1,7 @@
 """From a trial's point to the config of its fit. Imports nothing heavy."""
 
 import dataclasses
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,6 +9,7 @@ from econml_cli.config import fit_config as configs
 from econml_cli.config.fit_config import FitConfig
 from econml_cli.errors import ConfigError
 from econml_cli.sweeps.spec import target
+from econml_cli.sweeps.spec.command import with_variables
 from econml_cli.sweeps.spec.schema import Sweep
 from econml_cli.sweeps.spec.target import Target
 
@@ -34,7 +36,7 @@ def under(sweep: Sweep, environment: Mapping[str, str]) -> Sweep:
     Raises:
         ConfigError: as `target.find`.
     """
-    words = target.words_after_fit(sweep.command) or []
+    words = target.words_after_fit(with_variables(sweep.command, os.environ)) or []
     variables = {configs.variable(name): value for name, value in environment.items()}
     aim = target.find(words, target.naming(sweep.space.parameters), variables)
     return dataclasses.replace(sweep, target=aim)
@@ -44,6 +46,13 @@ def environment_of(sweep: Sweep) -> dict[str, str]:
     """The options that ECONML_* variables set, of those that the sweep itself leaves open."""
     swept = {target.option_of(parameter) for parameter in sweep.space.parameters}
     return {name: value for name, value in target_of(sweep).environment.items() if name not in swept}
+
+
+def tracking_of(sweep: Sweep) -> dict[str, str]:
+    """{option: text} of the `wandb_` options that are the same in every trial, from its parameters or its command."""
+    given = {**sweep.target.environment, **sweep.target.fixed} if sweep.target else {}
+    given |= target.naming(sweep.space.parameters)
+    return {name: str(given[name]) for name in ("wandb_mode", "wandb_project") if given.get(name) is not None}
 
 
 def config_of(sweep: Sweep, params: Mapping[str, Any]) -> FitConfig:

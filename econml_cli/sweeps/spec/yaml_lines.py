@@ -9,12 +9,11 @@ from typing import Any
 import yaml
 
 from econml_cli.errors import ConfigError
+from econml_cli.storage import limited_yaml
 
 Keys = tuple[str | int, ...]
 #: what YAML 1.2 reads as a number and PyYAML (W&B too) as text: 1e-4, 2.5e3
 _BARE_FLOAT = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+")
-#: aliases multiply: a file of a few lines can stand for billions of values
-MOST_VALUES = 100_000
 
 
 def _line(found: tuple[int, str]) -> int:
@@ -69,7 +68,7 @@ class Document:
         return self.lines[keys], f"{self.path}:{self.lines[keys]}: "
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(limited_yaml.Loader):
     """A SafeLoader that reads `1e-4` as a number and remembers keys that are given twice."""
 
     def __init__(self, stream: str):
@@ -110,10 +109,10 @@ def read(path: Path) -> str:
         ConfigError: there is no such file, or it is not text.
     """
     try:
-        return path.read_text(encoding="utf-8")
+        return limited_yaml.read_text(path)
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such file; `econml sweep create` writes one.") from None
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise ConfigError(f"{path} cannot be read: {error}.") from None
 
 
@@ -123,20 +122,18 @@ def parse(text: str, path: Path) -> tuple[Document, Findings]:
     Raises:
         ConfigError: not YAML (with the line), or nested or multiplied beyond reason.
     """
+    node = None
     try:
         loader = _Loader(text)
-        node = loader.get_single_node()
+        node = limited_yaml.compose(loader)
         data = None if node is None else loader.construct_document(node)
         lines: dict[Keys, int] = {(): 1}
         if node is not None:
             _note_lines(node, (), lines)
     except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"{path}:{mark.line + 1}" if mark else str(path)
-        reason = " ".join((getattr(error, "problem", None) or str(error)).split())
+        line, reason = limited_yaml.told(error, node)
+        where = f"{path}:{line}" if line else str(path)
         raise ConfigError(f"{where}: not valid YAML: {reason}.") from None
-    except (RecursionError, ValueError) as error:
-        raise ConfigError(f"{path} cannot be read as YAML: {error}.") from None
     document = Document(path, data, lines)
     findings = Findings(document.where)
     findings.problems += [(line, f"{path}:{line}: {text}.") for line, text in loader.twice]
@@ -155,8 +152,6 @@ def _dotted(text: str) -> str:
 
 
 def _note_lines(node: yaml.Node, keys: Keys, lines: dict[Keys, int]) -> None:
-    if len(lines) > MOST_VALUES:
-        raise ValueError(f"it stands for more than {MOST_VALUES:,} values (aliases that repeat each other?)")
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             inner = (*keys, str(key.value))

@@ -12,8 +12,11 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
-#: a point whose worker was killed this often is given up
+#: a point that was under way when its worker was killed this often, and came no further in between, is given up
 LIVES = 3
+
+#: the attribute of a trial that says how far it has come; one without it has not begun
+EPOCH = "epoch"
 
 Standing = Literal["settled", "running", "waiting", "lost", "surplus"]
 
@@ -109,10 +112,26 @@ class Assignments:
 
 def standing(entries: Iterable[Entry]) -> Literal["settled", "running", "waiting", "open"]:
     """Where a point stands whose last round has these trials; open: somebody must make another one."""
+    entries = list(entries)
     found = [entry.standing for entry in entries]
-    if "settled" in found or found.count("lost") >= LIVES:
+    if "settled" in found or deaths(entries) >= LIVES:
         return "settled"
     return "running" if "running" in found else "waiting" if "waiting" in found else "open"
+
+
+def deaths(entries: Iterable[Entry]) -> int:
+    """How often in a row the trials of a point were lost without having come further than those before them.
+
+    Those that had not begun when their worker was killed lose nothing; a preempted worker may be killed any number of
+    times as long as its trials go on.
+    """
+    count, furthest = 0, 0
+    for entry in sorted(entries, key=lambda entry: entry.number):
+        epoch = entry.trial.user_attrs.get(EPOCH)
+        if entry.standing == "lost" and epoch is not None:
+            count = 1 if epoch > furthest else count + 1
+            furthest = max(furthest, epoch)
+    return count
 
 
 def failed(entries: Iterable[Entry]) -> bool:

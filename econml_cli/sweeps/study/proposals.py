@@ -1,25 +1,27 @@
 """Which point a trial is to try. Imports Optuna: import this module inside functions only.
 
 No sampler of Optuna's draws the points of random and grid: a RandomSampler in every worker would repeat the draws of
-the others, GridSampler can give one point to two workers. Ours are a function of the index.
+the others, GridSampler can give one point to two workers. Ours are a function of the index; those of bayes also of the
+results that the trial's history names.
 """
 
 import hashlib
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from optuna import Study
-from optuna.samplers import TPESampler
-from optuna.trial import FrozenTrial, TrialState
+import numpy as np
+from optuna.distributions import BaseDistribution
 
+from econml_cli.sweeps.spec.identity import METRIC
 from econml_cli.sweeps.spec.schema import Sweep
-from econml_cli.sweeps.spec.space import Point, uniform
+from econml_cli.sweeps.spec.space import Point, shuffled_by, uniform
+from econml_cli.sweeps.study.history import History, Losses
 from econml_cli.sweeps.study.optuna_axes import Axis
 
-#: points drawn at random before TPE has something to learn from (Optuna's own default)
-STARTUP = 10
+#: points of method bayes that are spread over the space before anything is learned: a Latin hypercube
+STARTUP = 8
 
 
 @dataclass(frozen=True)
@@ -35,8 +37,7 @@ class Proposer:
     """The points of one sweep.
 
     Attributes:
-        batch: how many trials are proposed together.
-        study: where method bayes finds what is known so far.
+        sampler: of method bayes: gp, tpe, qmc, random. batch: how many trials it proposes from the same results.
         grid: the points of method grid, shuffled.
     """
 
@@ -44,46 +45,110 @@ class Proposer:
     axes: tuple[Axis, ...]
     seed: int
     batch: int
-    study: Study
+    sampler: str
     grid: "Remembered"
 
-    def propose(self, trial: FrozenTrial, index: int) -> Proposal:
-        """The point of an index: what `econml sweep sample` prints, or what TPE makes of the trials so far.
+    @property
+    def learns(self) -> bool:
+        """Whether points depend on results."""
+        return self.sweep.method == "bayes" and self.sampler in ("gp", "tpe")
+
+    def begins(self, index: int) -> int:
+        """The first index of the batch that an index belongs to; a batch knows the results before it."""
+        return 0 if index < STARTUP else STARTUP + (index - STARTUP) // self.batch * self.batch
+
+    def ends(self, index: int) -> int:
+        """The first index after that batch."""
+        return STARTUP if index < STARTUP else self.begins(index) + self.batch
+
+    def propose(self, index: int, history: History) -> Proposal:
+        """The point of an index: what `econml sweep sample` prints, or what the sampler makes of the history.
 
         Raises:
             ConfigError: a value that its option does not take.
         """
         if self.sweep.method == "grid":
-            return self._placed(self.grid[index], index)
-        if self.sweep.method == "bayes" and self._experience() >= max(self.batch, STARTUP):
-            return self._improved(trial, index)
-        return self._placed(self.sweep.space.point(self.seed, index), index)
+            return self._placed(self.grid[index], self._draw(index))
+        if self.sweep.method != "bayes" or self.sampler == "random":
+            return self._placed(self.sweep.space.point(self.seed, index), self._draw(index))
+        if self.sampler == "qmc":
+            return self._at(self._sobol(index))
+        metric = self.sweep.metric or METRIC
+        running = metric.get("impute_while_running")
+        losses = history.losses(
+            metric.get("goal", METRIC["goal"]), metric.get("impute", "worst"), None if running == "false" else running
+        )
+        if index < STARTUP or not losses.points:
+            return self._at(self._spread(index))
+        return self._learned(index, losses)
 
-    def _placed(self, point: Point, index: int) -> Proposal:
+    def _draw(self, index: int) -> dict[str, float]:
+        """The u of Space.point."""
+        return {axis.name: uniform(f"{self.seed}/{index}/{axis.name}") for axis in self.axes}
+
+    def _spread(self, index: int) -> dict[str, float]:
+        """One of `STARTUP` points, of which each parameter has one in each of as many equal parts of its range."""
+        within = self._draw(index)
+        lap, place = divmod(index, STARTUP)
+        parts = {name: shuffled_by(f"{self.seed}/{lap}/{name}", STARTUP)[place] for name in within}
+        return {name: (parts[name] + within[name]) / STARTUP for name in within}
+
+    def _sobol(self, index: int) -> dict[str, float]:
+        """A point of Sobol's sequence, shifted at random."""
+        from scipy.stats.qmc import Sobol
+
+        sequence = Sobol(len(self.axes), scramble=False)
+        row = (sequence.fast_forward(index) if index else sequence).random(1)[0]
+        shifts = [uniform(f"{self.seed}/sobol/{axis.name}") for axis in self.axes]
+        found = [float((u + shift) % 1.0) for u, shift in zip(row, shifts, strict=True)]
+        return {axis.name: min(max(u, 2.0**-53), 1 - 2.0**-53) for axis, u in zip(self.axes, found, strict=True)}
+
+    def _at(self, us: Mapping[str, float]) -> Proposal:
+        """The point at quantiles."""
+        point = {p.name: p.quantile(us.get(p.name, 0.5)) for p in self.sweep.space.parameters}
+        return self._placed(point, us)
+
+    def _placed(self, point: Point, us: Mapping[str, float]) -> Proposal:
         """The point with the parameters that Optuna would have had to draw for it."""
-        # the u of Space.point
-        us = {axis.name: uniform(f"{self.seed}/{index}/{axis.name}") for axis in self.axes}
         params = {axis.name: axis.known_as(point[axis.name], us[axis.name]) for axis in self.axes}
         return Proposal(params, self.sweep.typed(point))
 
-    def _experience(self) -> int:
-        told = (TrialState.COMPLETE, TrialState.PRUNED)
-        return len(self.study.get_trials(deepcopy=False, states=told))
+    def _learned(self, index: int, losses: Losses) -> Proposal:
+        """With a sampler for each index: the seed, the index and the history decide, nothing else does."""
+        several = {axis.name: axis.distribution for axis in self.axes if not axis.distribution.single()}
+        digest = hashlib.sha256(f"{self.seed}/{index}/{self.sampler}".encode()).digest()
+        seed = int.from_bytes(digest[:4])
+        if self.sampler == "gp":
+            from econml_cli.sweeps.study import gp_search
 
-    def _improved(self, trial: FrozenTrial, index: int) -> Proposal:
-        """TPE, with a sampler for each index: the seed, the index and the history decide, nothing else does."""
-        digest = hashlib.sha256(f"{self.seed}/{index}/tpe".encode()).digest()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # "experimental", in some versions
-            sampler = TPESampler(
-                n_startup_trials=1, multivariate=True, constant_liar=True, seed=int.from_bytes(digest[:4])
-            )
-            several = {axis.name: axis.distribution for axis in self.axes if not axis.distribution.single()}
-            found = sampler.sample_relative(self.study, trial, several)
+            found = gp_search.propose(several, losses.points, losses.waiting, np.random.default_rng(seed))
+        else:
+            found = _tpe(several, losses, seed)
         values = {axis.name: axis.value(found[axis.name]) for axis in self.axes if axis.name in found}
         point = {p.name: values[p.name] if p.name in values else p.quantile(0.5) for p in self.sweep.space.parameters}
         params = {axis.name: axis.known_as(point[axis.name], found.get(axis.name, 0.5)) for axis in self.axes}
         return Proposal(params, self.sweep.typed(point))
+
+
+def _tpe(space: Mapping[str, BaseDistribution], losses: Losses, seed: int) -> dict[str, Any]:
+    """Optuna's TPE, which is shown a study of just these trials: failed ones with the value that they count as."""
+    from optuna import create_study
+    from optuna.samplers import TPESampler
+    from optuna.trial import TrialState, create_trial
+
+    def shown(params: Mapping[str, Any], value: float | None) -> Any:
+        state = TrialState.RUNNING if value is None else TrialState.COMPLETE
+        known = {name: params[name] for name in space}
+        return create_trial(state=state, params=known, distributions=dict(space), value=value)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # "experimental", in some versions
+        sampler = TPESampler(n_startup_trials=1, multivariate=True, constant_liar=True, seed=seed)
+        study = create_study(sampler=sampler)
+        study.add_trials([shown(params, value) for params, value in losses.points])
+        study.add_trials([shown(params, None) for params in losses.waiting])
+        study.add_trial(create_trial(state=TrialState.RUNNING))  # the one that asks
+        return sampler.sample_relative(study, study.get_trials(deepcopy=False)[-1], dict(space))
 
 
 class Remembered:

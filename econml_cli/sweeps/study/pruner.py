@@ -10,7 +10,6 @@ name and seed stop the same trials.
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from econml_cli.config import fit_config as configs
 from econml_cli.errors import ConfigError
 from econml_cli.sweeps.spec.schema import Sweep
 
@@ -72,7 +71,4 @@ def longest(sweep: Sweep) -> int | None:
             return int(max(parameter.distribution.extremes()))
     if sweep.target is None:
         return None
-    usual = {"num_epochs": configs.TrainerOptions.num_epochs}
-    usual |= configs.recipe(sweep.target.model, sweep.target.problem)
-    layers = [layer for _, layer in sweep.target.choice({}, str(sweep.path)).layers]
-    return int(next(layer["num_epochs"] for layer in [*layers, usual] if "num_epochs" in layer))
+    return int(sweep.target.settled("num_epochs", str(sweep.path)))

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from econml_cli.errors import RunError
 from econml_cli.sweeps.spec import identity
 from econml_cli.sweeps.study import storage
-from econml_cli.sweeps.study.assignment import LIVES, Assignments, Entry
+from econml_cli.sweeps.study.assignment import LIVES, Assignments, Entry, deaths
+from econml_cli.sweeps.study.passwords import shown
 from econml_cli.sweeps.study.trials import Results, State, Trial
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def read(where: str, name: str | None, directory: Path | None) -> Results:
         RunError: there is none, it is damaged, or the server does not answer.
     """
     opened = storage.connect_to_read(where)
-    place = storage.shown(where)
+    place = shown(where)
     with storage.reported(where):
         studies = {study.study_name: study for study in opened.get_all_studies()}
         if name is None and len(studies) != 1:
@@ -113,8 +114,8 @@ def _why_lost(entry: Entry, rivals: list[Entry]) -> str | None:
     if entry.standing != "lost":
         return None
     lost = [other.number for other in rivals if other.standing == "lost"]
-    if len(lost) >= LIVES and lost[-1] == entry.number:
-        return f"its worker was killed {len(lost)} times: the machine may have run out of memory on it"
+    if deaths(rivals) >= LIVES and lost[-1] == entry.number:
+        return f"its worker was killed {deaths(rivals)} times: the machine may have run out of memory on it"
     return "its worker was killed"
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from econml_cli.errors import RunError
+from econml_cli.sweeps.study.passwords import shown
 
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage
@@ -66,16 +67,6 @@ def journal_path(storage: str) -> Path | None:
     return None if "://" in storage else Path(storage)
 
 
-def shown(storage: str) -> str:
-    """The storage as it may appear in a message: without a password."""
-    scheme, separator, rest = storage.partition("://")
-    authority, at, place = rest.rpartition("@")
-    if at:
-        user, colon, _ = authority.partition(":")
-        rest = f"{user}{':***' if colon else ''}@{place}"
-    return re.sub(r"([?&]password=)[^&]*", r"\1***", scheme + separator + rest)
-
-
 @contextlib.contextmanager
 def reported(storage: str) -> Iterator[None]:
     """Whatever goes wrong with the storage inside becomes one sentence.
@@ -110,7 +101,10 @@ def _told(error: Exception, storage: str) -> str | None:
     origin = error.__cause__ if type(error).__name__ == "StorageInternalError" else error
     if isinstance(origin, OSError) or type(origin).__module__.partition(".")[0] in ("sqlalchemy", "grpc", "alembic"):
         said = re.sub(r"[.;\s]+$", "", str(getattr(origin, "orig", None) or origin).strip().partition("\n")[0])
-        return f"{place} cannot be used ({said}); check that the server runs, its address, user, password and database."
+        return (
+            f"{place} cannot be used ({said}); check that the server runs, its address, user, password (PGPASSWORD, "
+            "~/.pgpass) and database."
+        )
     return None
 
 

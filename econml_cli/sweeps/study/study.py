@@ -13,6 +13,7 @@ from econml_cli.sweeps.spec import identity
 from econml_cli.sweeps.spec.schema import Sweep
 from econml_cli.sweeps.study import pruner, records, storage
 from econml_cli.sweeps.study.assignment import Assignments, Entry, failed, standing
+from econml_cli.sweeps.study.history import History
 from econml_cli.sweeps.study.records import read as read  # the study without the right to change it
 from econml_cli.sweeps.study.trial_writer import TrialWriter, find_or_create, set_count
 from econml_cli.sweeps.study.trials import Results, Trial
@@ -51,16 +52,18 @@ class Study:
         alone: bool,
         worker: str,
         grace: float = 120.0,
+        sampler: str | None = None,
     ) -> "Study":
         """Create a study, or continue one.
 
         Args:
             where: a path, `journal://PATH`, `grpc://HOST:PORT` or a database URL.
             count: how many points to try; None: as before, or for a new study run_cap, else the whole grid, else 50.
-            batch: trials proposed together by method bayes.
+            batch: trials proposed from the same results by method bayes.
             alone: this process has the only lock: trials that were running are continued, under their numbers.
             worker: how to call this process in the records.
             grace: seconds without a sign of life after which another worker is taken for dead (not where alone).
+            sampler: of method bayes: gp, tpe, qmc or random; None: as before, at first gp.
 
         Raises:
             ConfigError: the study belongs to another sweep (each difference is shown), or the method is custom.
@@ -77,12 +80,10 @@ class Study:
             from econml_cli.sweeps.study.optuna_axes import axes
             from econml_cli.sweeps.study.proposals import Proposer, Remembered
 
-            defined = identity.define(sweep, seed, batch)
-            id_ = find_or_create(opened, name, defined)
-            # without the pruner: Optuna would show TPE no more than the trials of one bracket of Hyperband's
+            id_, sampler = find_or_create(opened, name, identity.define(sweep, seed, batch, sampler))
             optuna = load_study(study_name=name, storage=opened, sampler=RandomSampler(), pruner=NopPruner())
             grid = Remembered(sweep.space.grid(seed) if sweep.method == "grid" else iter(()))
-            proposer = Proposer(sweep, axes(sweep.space, sweep.method), seed, batch, optuna, grid)
+            proposer = Proposer(sweep, axes(sweep.space, sweep.method), seed, batch, sampler, grid)
             writer = TrialWriter(opened, where, id_, f"{worker}#{secrets.token_hex(4)}", alone, grace)
             set_count(writer, sweep, count)
             writer.beat()
@@ -97,7 +98,8 @@ class Study:
         """Up to n trials to run now, by index: ones left behind, then new ones; [] where there are none to take now.
 
         Method bayes, alone, proposes a whole batch, and only once all trials before it are told: so what it proposes
-        does not depend on the order in which the trials of a batch end, nor on a kill in between.
+        does not depend on the order in which the trials of a batch end, nor on a kill in between. Where others share
+        the study it knows what is told; which trials these are is kept with the point.
 
         Raises:
             ConfigError: a point that the options do not take.
@@ -123,6 +125,20 @@ class Study:
                 return bool(self._judge.prune(self._optuna, self._writer.storage.get_trial(id_)))
             except UpdateFinishedTrialError:  # this worker was taken for dead; somebody else runs the trial
                 return True
+
+    def note(self, number: int, epoch: int) -> None:
+        """Say that a trial has begun (epoch 0), or how far it has come: where it is lost, others know how it went."""
+        if not self._writer.alone:
+            with self._reported():
+                self._writer.note(number, epoch)
+
+    def lost(self, index: int) -> list[int]:
+        """The numbers of a point's trials whose workers were killed, the latest first."""
+        if self._writer.alone:
+            return []
+        with self._reported():
+            entries = self._writer.read().entries
+        return [entry.number for entry in reversed(entries) if entry.index == index and entry.standing == "lost"]
 
     def complete(self, number: int, value: float, **about: Any) -> bool:
         """The trial has ended with this metric (not finite: it has failed).
@@ -220,12 +236,12 @@ class Study:
 
     def _ahead(self, assignments: Assignments, count: int) -> int:
         """How many new trials to propose now."""
-        size, left = self._proposer.batch, max(0, count - assignments.fresh)
-        if not self._writer.alone or self._proposer.sweep.method != "bayes":
+        proposer, left = self._proposer, max(0, count - assignments.fresh)
+        if not self._writer.alone or not proposer.learns:
             return min(1, left)
-        done = assignments.fresh % size
-        before = assignments.fresh - done
-        return min(size - done, left) if assignments.settled(min(before, count)) == before else 0
+        before = proposer.begins(assignments.fresh)
+        ready = assignments.settled(min(before, count)) == before
+        return min(proposer.ends(assignments.fresh) - assignments.fresh, left) if ready else 0
 
     def _keep(self, number: int) -> Entry | None:
         """The trial, its point settled and this worker's; None where it turns out that another one has the point."""
@@ -235,7 +251,8 @@ class Study:
             self._writer.end(number, "FAIL", {"surplus": True})
             return None
         if "point" not in entry.trial.user_attrs:
-            self._writer.write_point(entry, self._proposer)
+            before = self._proposer.begins(entry.index) if self._writer.alone else None
+            self._writer.write_point(entry, self._proposer, History.read(assignments, number, before))
         if entry.trial.user_attrs.get("worker") != self._writer.worker:
             self._writer.sign(entry)
         return self._writer.read()[number]

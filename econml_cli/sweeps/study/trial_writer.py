@@ -1,5 +1,6 @@
 """What is written into a study's storage, one method a deed. Optuna is imported inside functions."""
 
+import contextlib
 import time
 from collections.abc import Container
 from typing import TYPE_CHECKING, Any
@@ -7,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from econml_cli.sweeps.spec import identity
 from econml_cli.sweeps.spec.sample import DEFAULT
 from econml_cli.sweeps.spec.schema import Sweep
-from econml_cli.sweeps.study.assignment import Assignments, Entry
+from econml_cli.sweeps.study.assignment import EPOCH, Assignments, Entry
 from econml_cli.sweeps.study.heartbeat import Heartbeat, Watch
+from econml_cli.sweeps.study.history import History
 
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage
@@ -97,10 +99,12 @@ class TrialWriter:
         round_ = max(entry.round for entry in assignments.entries if entry.index == index)
         return self.add(index, round_, assignments.earlier(index), state="RUNNING")
 
-    def write_point(self, entry: Entry, proposer: "Proposer") -> None:
+    def write_point(self, entry: Entry, proposer: "Proposer", history: History) -> None:
         """Settle which point a trial tries."""
-        proposal = proposer.propose(entry.trial, entry.index)
+        proposal = proposer.propose(entry.index, history)
         id_ = entry.trial._trial_id
+        if proposer.learns:  # so that the proposal can be made again
+            self.storage.set_trial_user_attr(id_, "history", history.text())
         for axis in proposer.axes:
             internal = axis.distribution.to_internal_repr(proposal.params[axis.name])
             self.storage.set_trial_param(id_, axis.name, internal, axis.distribution)
@@ -110,6 +114,13 @@ class TrialWriter:
     def sign(self, entry: Entry) -> None:
         """Say whose a trial is."""
         self.storage.set_trial_user_attr(entry.trial._trial_id, "worker", self.worker)
+
+    def note(self, number: int, epoch: int) -> None:
+        """Say how far a trial has come."""
+        from optuna.exceptions import UpdateFinishedTrialError
+
+        with contextlib.suppress(UpdateFinishedTrialError):  # it was taken for lost
+            self.storage.set_trial_user_attr(self.id(number), EPOCH, epoch)
 
     def pop(self, number: int) -> bool:
         """Set a waiting trial running; False where another worker was quicker."""
@@ -139,8 +150,11 @@ class TrialWriter:
             return False
 
 
-def find_or_create(opened: "BaseStorage", name: str, defined: dict[str, Any]) -> int:
-    """The id of the study called so, which is made where there is none.
+def find_or_create(opened: "BaseStorage", name: str, defined: dict[str, Any]) -> tuple[int, str]:
+    """The id of the study called so, which is made where there is none, and the sampler of its method bayes.
+
+    Args:
+        defined: without `sampler` where it may be any.
 
     Raises:
         ConfigError: it was begun as another sweep.
@@ -155,10 +169,16 @@ def find_or_create(opened: "BaseStorage", name: str, defined: dict[str, Any]) ->
     # a creator killed before this line leaves a study that knows no sweep yet
     before = opened.get_study_user_attrs(id_).get("sweep")
     if before is None:
+        defined = {**defined, **identity.SAMPLER, **defined} if defined["method"] == "bayes" else defined
         opened.set_study_user_attr(id_, "sweep", defined)
-    else:
-        identity.check_same(before, defined, f"The study '{name}'")
-    return id_
+        return id_, str(defined.get("sampler"))
+    if "sampler" not in before:  # of 0.1, whose batches were others; its trials are as good as any
+        before = {key: value for key, value in before.items() if key != "batch"}
+        before |= {key: defined[key] for key in ("batch", "sampler") if key in defined}
+    if "sampler" not in defined and "sampler" in before:
+        defined = {**defined, "sampler": before["sampler"]}
+    identity.check_same(before, defined, f"The study '{name}'")
+    return id_, str(before.get("sampler", identity.SAMPLER["sampler"]))
 
 
 def set_count(writer: TrialWriter, sweep: Sweep, count: int | None) -> None:

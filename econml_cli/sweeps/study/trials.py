@@ -1,5 +1,6 @@
 """What a sweep has done: its trials, as every engine records them and every table shows them. Imports nothing heavy."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -65,11 +66,24 @@ class Results:
         done = [trial for trial in self.trials if trial.state == "complete" and trial.value is not None]
         return tuple(sorted(done, key=lambda trial: (sign * (trial.value or 0.0), trial.number)))
 
+    def current(self) -> tuple[Trial, ...]:
+        """Of each point its last trial: earlier ones were lost with their workers, or failed and were tried again."""
+        last = {trial.index: trial for trial in sorted(self.trials, key=lambda trial: trial.number)}
+        return tuple(last.values())
+
     def failures(self) -> tuple[Trial, ...]:
         """Of each point that has come to nothing so far, its last trial."""
-        last = {trial.index: trial for trial in sorted(self.trials, key=lambda trial: trial.number)}
-        return tuple(trial for trial in last.values() if trial.state == "failed")
+        return tuple(trial for trial in self.current() if trial.state == "failed")
+
+    def cut_short(self) -> Trial | None:
+        """The pruned trial whose last value is better than the best complete trial's, if there is one (the best)."""
+        sign, best = (1 if self.goal == "minimize" else -1), self.best()
+        pruned = [t for t in self.trials if t.state == "pruned" and t.value is not None and math.isfinite(t.value)]
+        first = min(pruned, key=lambda trial: (sign * (trial.value or 0.0), trial.number), default=None)
+        if first is None or best is None or sign * (first.value or 0.0) >= sign * (best.value or 0.0):
+            return None
+        return first
 
     def best(self) -> Trial | None:
-        """The best complete trial."""
+        """The best complete trial: the value of a pruned one is of fewer epochs."""
         return next(iter(self.ranked()), None)

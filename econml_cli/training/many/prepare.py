@@ -3,9 +3,9 @@
 import contextlib
 import time
 
-from econml_cli.errors import CheckpointError, EconmlError, RunError
+from econml_cli.errors import DamagedError, EconmlError, RunError
 from econml_cli.runs import directory
-from econml_cli.storage import checkpoint
+from econml_cli.storage.steps import steps
 from econml_cli.training.fit import check, continued
 from econml_cli.training.loop.trainer import Trainer
 from econml_cli.training.many.groups import Fit
@@ -41,7 +41,10 @@ class Preparer:
                 trainer = Trainer(setup, self.programs)
                 run = _resumable(request)
                 if run is not None:
-                    continued(run, setup, trainer)
+                    try:
+                        continued(run, setup, trainer)
+                    except DamagedError:  # none of its checkpoints can be used: from the start
+                        run = None
                 if alone or run is not None:
                     trainer.compile()
             except OSError:
@@ -55,12 +58,13 @@ def _record(request: Request, setup: Setup, trainer: Trainer, run: directory.Run
     """The fit with its run directory: the one of an interrupted attempt, or a new one."""
     started, done = time.perf_counter(), int(trainer.carry.epoch)
     resumed = run is not None
-    if run is None:
-        more = {"sweep": dict(request.manifest)} if request.manifest else {}
-        run = directory.create(request.directory, provenance.files(setup, None, **more), force=True)
+    more = {"sweep": dict(request.manifest)} if request.manifest else {}
     with contextlib.ExitStack() as close:
-        close.enter_context(directory.training_lock(run))
-        if resumed:
+        if run is None:
+            files = provenance.files(setup, None, **more)
+            run = directory.create(request.directory, files, force=True, lock=close)
+        else:
+            close.enter_context(directory.training_lock(run))
             (run.path / "summary.json").unlink(missing_ok=True)
             run.update_manifest(status="running", process=directory.this_process())
         recording = close.enter_context(Recording(run, setup, trainer.program, no_sinks, done, started))
@@ -76,9 +80,9 @@ def _record(request: Request, setup: Setup, trainer: Trainer, run: directory.Run
 def _resumable(request: Request) -> directory.Run | None:
     """The run that an interrupted attempt at this fit has left, if it can be continued."""
     run = directory.Run(request.directory)
-    with contextlib.suppress(RunError, CheckpointError):
-        if run.status() in ("interrupted", "killed", "running") and run.config() == request.config:
-            checkpoint.load(run.checkpoints)
+    with contextlib.suppress(RunError):
+        resumable = run.status() in ("interrupted", "killed", "running", "failed")
+        if resumable and steps(run.checkpoints) and run.config() == request.config:
             return run
     return None
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from econml_cli.config.fit_config import FitConfig
 
-Kind = Literal["progress", "paused", "ended", "failed"]
+Kind = Literal["begun", "progress", "paused", "ended", "failed"]
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,8 @@ class Event:
     """What happened to one fit.
 
     Attributes:
-        kind: progress (a chunk of epochs is done), paused (it is where it was to be advanced to), ended (see `summary`)
-            or failed (see `reason`, a sentence).
+        kind: begun (it is prepared now), progress (a chunk of epochs is done), paused (it is where it was to be
+            advanced to), ended (see `summary`) or failed (see `reason`, a sentence).
         epoch: epochs done. metrics: of the last of them; under early stopping val_loss is the one that would be kept.
         summary: as summary.json.
     """

@@ -189,6 +189,7 @@ class Fits:
     def _prepared(self, requests: Sequence[Request]) -> list[Fit]:
         fits = []
         for request in requests:
+            self._said.put(Event(request.number, "begun"))
             prepared = self._preparer.prepare(request, alone=len(requests) == 1)
             if isinstance(prepared, Fit):
                 fits.append(prepared)

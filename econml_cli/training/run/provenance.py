@@ -5,10 +5,8 @@ import datetime
 import functools
 import hashlib
 import json
-import os
 import platform
 import secrets
-import subprocess
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -18,7 +16,7 @@ import numpy as np
 
 from econml_cli.config.fit_config import FitConfig
 from econml_cli.options import own_code
-from econml_cli.runs import directory
+from econml_cli.runs import directory, git
 from econml_cli.runs.directory import Run
 from econml_cli.storage import disk
 from econml_cli.training.run.restore import shapes_to
@@ -135,21 +133,5 @@ def now() -> str:
 
 @functools.cache
 def _git_commit(cwd: str) -> str | None:
-    """The commit of the user's own repository, with "+changes" when its files differ from it; None outside one.
-
-    Asked once a process: a sweep makes many runs with the code that it started with.
-    """
-    environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0"}
-
-    def git(*arguments: str) -> str | None:
-        try:
-            done = subprocess.run(  # noqa: S603
-                ["git", *arguments],  # noqa: S607
-                capture_output=True, text=True, timeout=2, env=environment, cwd=cwd,
-            )  # fmt: skip
-        except (OSError, subprocess.SubprocessError):
-            return None
-        return done.stdout.strip() if done.returncode == 0 else None
-
-    commit = git("rev-parse", "HEAD")
-    return commit and commit + ("+changes" if git("status", "--porcelain", "--untracked-files=no") else "")
+    """`git.commit`, asked once a process: a sweep makes many runs with the code that it started with."""
+    return git.commit(Path(cwd))

@@ -10,7 +10,7 @@ from typing import Any
 from econml_cli.config.fit_config import FitConfig
 from econml_cli.errors import RunError
 from econml_cli.runs.directory import Run
-from econml_cli.storage import checkpoint, disk
+from econml_cli.storage import checkpoint, directories, disk
 from econml_cli.tracking.base import Sink
 from econml_cli.tracking.jsonl import JsonlSink
 from econml_cli.training.loop.trainer import Chunk
@@ -65,9 +65,14 @@ class Recording:
         self._id = run.manifest().get("id", "")
         self._writer = checkpoint.CheckpointWriter(run.checkpoints, setup.config.trainer.keep)
         self._sinks: list[Sink] = [JsonlSink(run), *open_sinks(run, setup.config, done)]
-        self._saved, self._training = time.monotonic(), 0.0
-        self._solution: dict[str, float] = {}
+        # a resumed run goes on counting from where its last checkpoint was
+        before = run.manifest().get("seconds", {}) if done else {}
+        self._saved, self._training = time.monotonic(), float(before.get("seconds_training", 0.0))
+        self._before = float(before.get("seconds_total", 0.0))
         self._losses: list[Any] = []
+        # what a solver says is said once; a run that is resumed after it still says so
+        self._solution: dict[str, float] = dict(run.manifest().get("solution", {})) if done else {}
+        self._kept = False
         self._result: FitResult | None = None
 
     def __enter__(self) -> "Recording":
@@ -76,9 +81,11 @@ class Recording:
     def log(self, chunk: Chunk, carry: Callable[[], Carry]) -> None:
         """Hand the rows of a chunk on; save where it is time to (`carry` is asked for then only)."""
         self._training += chunk.seconds
-        self._solution |= chunk.report
         if len(chunk.rows):
             self._losses.append(chunk.rows.columns["train_loss"])
+        if chunk.report:
+            self._solution |= chunk.report
+            self.run.update_manifest(solution=self._solution)
         for sink in self._sinks:
             sink.log(chunk.rows)
         due = chunk.epoch % self._every == 0 if self._every else time.monotonic() - self._saved > AUTOSAVE_SECONDS
@@ -88,6 +95,10 @@ class Recording:
 
     def _save(self, carry: Carry) -> None:
         self._writer.save(carry.done, to_sections(carry, self._id))
+        self.run.update_manifest(seconds=self._times())
+        if not self._kept:  # what --force replaces is worth less now
+            directories.drop(self.run.path)
+            self._kept = True
 
     def end(self, carry: Carry, signal: int | None = None, *, pruned: bool = False) -> FitResult:
         """Save the position, write the summary.
@@ -118,9 +129,12 @@ class Recording:
         found = summary(*of, pruned=pruned, interrupted=signal is not None)
         history = history_of(self._losses, next((row["train_loss"] for row in self.run.first_metrics()), None))
         found |= disk.finite({**measures(self._setup, self._program, carry, history), **identified(self._setup)})
-        times = {
-            "seconds_training": round(self._training, 3),
-            "seconds_total": round(time.perf_counter() - self._started, 3),
-        }
         digest = found.pop("state_sha256")  # what nobody reads stands last
-        return {**found, **times, "state_sha256": digest}
+        return {**found, **self._times(), "state_sha256": digest}
+
+    def _times(self) -> dict[str, float]:
+        """Of all sessions of the run."""
+        return {
+            "seconds_training": round(self._training, 3),
+            "seconds_total": round(self._before + time.perf_counter() - self._started, 3),
+        }

@@ -1,0 +1,196 @@
+"""Economic models away from their defaults: how many of five seeds pass all verdicts, by problem and calibration.
+
+    uv run python benchmarks/calibrations.py                                     # all of them, in minutes
+    uv run python benchmarks/calibrations.py --only growth                       # one problem
+    uv run python benchmarks/calibrations.py --write docs/economics/calibrations.md  # the table of that page
+
+Every fit is `econml fit --problem NAME` with the parameters of its row and nothing else (`investment` with 8 firms: its
+policy does not depend on how many there are, the time of training does).
+"""
+
+import argparse
+import dataclasses
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from econml_cli.config.fit_config import build
+from econml_cli.errors import EconmlError
+from econml_cli.options.signature import accepted
+from econml_cli.problems import registry
+from econml_cli.training import compilation_cache
+from econml_cli.training.loop.trainer import Trainer
+from econml_cli.training.precision import precision
+from econml_cli.training.run.summary import losses
+from econml_cli.training.setup.setup import Workshop
+from econml_cli.training.step.programs import Programs
+
+SEEDS = range(42, 47)
+#: options that make the fits of a problem cheaper and mean nothing to its verdicts
+SMALLER: Mapping[str, Mapping[str, Any]] = {"investment": {"N": 8}}
+CALIBRATIONS: Mapping[str, tuple[Mapping[str, float], ...]] = {
+    "brock_mirman": (
+        {},
+        {"alpha": 0.2, "beta": 0.9},
+        {"alpha": 0.7, "beta": 0.99},
+        {"rho": 0.99, "sigma": 0.01},
+        {"rho": 0.0, "sigma": 0.1},
+        {"beta": 0.5},
+    ),
+    "asset_pricing": (
+        {},
+        {"beta": 0.95, "y0": 0.2},
+        {"g": 0.02},
+        {"g": 0.0},
+        {"c": 0.0, "y0": 1.0},
+        {"g": -0.05},
+        {"beta": 0.99, "g": -0.1},
+    ),
+    "growth": (
+        {},
+        {"alpha": 0.33, "beta": 0.99, "delta": 0.025, "k0": 10.0},
+        {"alpha": 0.36, "beta": 0.96, "delta": 0.08, "k0": 2.0},
+        {"k0": 4.0},
+        {"g": 0.02},
+        {"alpha": 0.3, "delta": 1.0, "k0": 0.05},
+    ),
+    "growth_policy": (
+        {},
+        {"alpha": 0.33, "beta": 0.99, "delta": 0.025},
+        {"alpha": 0.36, "beta": 0.96, "delta": 0.08},
+        {"alpha": 0.3, "delta": 1.0},
+        {"alpha": 0.5, "beta": 0.95},
+        {"alpha": 0.25, "delta": 0.2},
+    ),
+    "investment": (
+        {},
+        {"nu": 1.5},
+        {"nu": 0.5},
+        {"nu": 3.0, "alpha1": 0.5},
+        {"beta": 0.9, "delta": 0.1},
+        {"gamma": 30.0},
+    ),
+    "cake_eating": (
+        {},
+        {"gamma": 1.0},
+        {"gamma": 5.0},
+        {"beta": 0.99, "R": 1.005},
+        {"beta": 0.9, "R": 1.05, "gamma": 2.0},
+        {"gamma": 0.5},
+    ),
+    "olg": (
+        {},
+        {"ages": 10, "beta": 0.9},
+        {"ages": 3, "beta": 1.0},
+        {"alpha": 0.4},
+        {"delta_low": 1.0, "delta_high": 1.0},
+        {"eta_low": 0.8, "eta_high": 1.2},
+    ),
+    "asset_pricing_kernel": (
+        {},
+        {"r": 0.05},
+        {"g": -0.05},
+        {"g": 0.05},
+        {"c": 0.0},
+        {"x0": 1.0},
+        {"r": 0.02, "g": -0.1},
+    ),
+}
+#: calibrations that are refused before anything is trained
+REFUSED: Mapping[str, Mapping[str, float]] = {
+    "growth": {"alpha": 0.36, "beta": 0.9995, "delta": 0.002, "k0": 10.0},
+    "asset_pricing": {"g": -0.001},
+    "asset_pricing_kernel": {"g": -0.001},
+}
+
+
+def main() -> None:
+    """Fit, print a Markdown table, write it where it is asked for."""
+    parser = argparse.ArgumentParser(description=str(__doc__).split("\n\n")[0])
+    parser.add_argument("--only", choices=CALIBRATIONS, action="append", help="a problem (several times: several)")
+    parser.add_argument("--write", type=Path, metavar="FILE", help="the page whose table of calibrations this is")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="keep the figures here, take those there")
+    args = parser.parse_args()
+    jax.config.update("jax_platforms", os.environ.setdefault("JAX_PLATFORMS", "cpu"))
+    compilation_cache.enable()
+    rows: dict[str, Any] = json.loads(args.json.read_text()) if args.json and args.json.exists() else {}
+    for problem in args.only or CALIBRATIONS:
+        for parameters in CALIBRATIONS[problem]:
+            key = f"{problem} {said(parameters)}"
+            rows[key] = rows.get(key) or measured(problem, parameters)
+            print(key, json.dumps(rows[key]), file=sys.stderr, flush=True)
+            if args.json:
+                args.json.write_text(json.dumps(rows, indent=1) + "\n")
+    text = "\n".join(table(rows, args.only or list(CALIBRATIONS)))
+    print(text)
+    if args.write:
+        page = args.write.read_text(encoding="utf-8")
+        before, _, rest = page.partition("<!-- table: calibrations -->")
+        after = rest.partition("<!-- end -->")[2]
+        page = f"{before}<!-- table: calibrations -->\n\n{text}\n\n<!-- end -->{after}"
+        args.write.write_text(page, encoding="utf-8")
+
+
+def measured(problem: str, parameters: Mapping[str, float]) -> dict[str, Any]:
+    """How many seeds pass, the largest errors among them, and what failed."""
+    started, found, failed = time.process_time(), [], {}
+    workshop, programs = Workshop(), Programs()
+    problem_of, drawn = None, "rngs" in accepted(registry.load(problem))
+    options = {**SMALLER.get(problem, {}), **parameters}
+    for seed in SEEDS:
+        config = build(registry.get(problem).model, problem, [("the table", {**options, "seed": seed})])
+        with precision(config.trainer.precision):
+            trainer = Trainer(workshop.assemble(config), programs)
+            for _ in trainer.run():
+                pass
+            problem_of = trainer.setup.problem if drawn or not found else problem_of
+            # what measures the verdicts is compiled once for each problem that is made
+            one = losses(trainer.fitted(), dataclasses.replace(trainer.setup, problem=problem_of), trainer.program)
+        found.append(one)
+        if "failed" in one:
+            failed[seed] = one["failed"]
+    return {
+        "passed": len(found) - len(failed),
+        "of": len(found),
+        "mean": max(one["policy_error_mean"] for one in found),
+        "max": max(one["policy_error_max"] for one in found),
+        "failed": failed,
+        "cpu_seconds": round(time.process_time() - started, 1),
+    }
+
+
+def said(parameters: Mapping[str, float]) -> str:
+    """The parameters as a user would type them."""
+    return " ".join(f"--{name.replace('_', '-')} {value:g}" for name, value in parameters.items()) or "defaults"
+
+
+def table(rows: Mapping[str, Any], problems: list[str]) -> Iterator[str]:
+    """Lines of Markdown."""
+    yield "| problem | calibration | seeds passed | largest mean error | largest error |"
+    yield "| --- | --- | --- | --- | --- |"
+    for problem in problems:
+        for parameters in CALIBRATIONS[problem]:
+            row = rows[f"{problem} {said(parameters)}"]
+            given = f"`{said(parameters)}`" if parameters else "defaults"
+            yield f"| {problem} | {given} | {row['passed']} of {row['of']} | {row['mean']:.1e} | {row['max']:.1e} |"
+        if problem in REFUSED:
+            yield f"| {problem} | `{said(REFUSED[problem])}` | {refusal(problem, REFUSED[problem])} | | |"
+
+
+def refusal(problem: str, parameters: Mapping[str, float]) -> str:
+    """ "refused" where the problem says at once that it is out of reach; it must."""
+    try:
+        build(registry.get(problem).model, problem, [("the table", dict(parameters))])
+    except EconmlError:
+        return "refused"
+    raise SystemExit(f"{problem} {said(parameters)} is not refused")
+
+
+if __name__ == "__main__":
+    main()

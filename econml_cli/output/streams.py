@@ -1,0 +1,44 @@
+"""What reaches a terminal: text of files (column names, manifests, labels) without what a terminal would obey."""
+
+import re
+import sys
+from typing import Any
+
+from econml_cli.errors import printable
+
+#: colours and emphasis, which rich writes and which end with the line
+_STYLE = re.compile(r"(\x1b\[[0-9;]*m)")
+
+
+class Plain:
+    """A stream of text that lets through letters, line ends and colours only. `styled` is the stream itself."""
+
+    def __init__(self, styled: Any):
+        self.styled = styled
+
+    def write(self, text: str) -> int:
+        """Write what is left of the text; says how long it was, as any stream."""
+        parts = _STYLE.split(text)
+        self.styled.write("".join(part if i % 2 else printable(part) for i, part in enumerate(parts)))
+        return len(text)
+
+    def writelines(self, lines: Any) -> None:
+        """As `write`."""
+        for line in lines:
+            self.write(line)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.styled, name)
+
+
+def guard() -> None:
+    """From now on what this process prints to a terminal is plain."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream.isatty() and not isinstance(stream, Plain):
+            setattr(sys, name, Plain(stream))
+
+
+def styled(stream: Any) -> Any:
+    """The stream below `Plain`, for what moves the cursor and holds no text of a file that was not made plain."""
+    return getattr(stream, "styled", stream)

@@ -1,0 +1,87 @@
+"""What the JSON files of a run hold, as far as anybody reads it: a file that is not of this shape is damaged."""
+
+from econml_cli.storage.json_shape import (
+    HEX,
+    INTEGER,
+    NUMBER,
+    OBJECT,
+    TEXT,
+    TEXTS,
+    Each,
+    Kind,
+    Shape,
+    at_least,
+    listed,
+    optional,
+)
+
+#: no axis of an array of ours is longer
+LONGEST = 2**40
+_SIZE = Kind("an integer from 1 to 2^40", lambda value: INTEGER.holds(value) and 1 <= value <= LONGEST)
+_COUNT = at_least(0)
+_MAYBE, _WORDS = optional(NUMBER), optional(TEXT)
+
+MANIFEST: Shape = {
+    "schema?": _COUNT,
+    "id?": HEX,
+    "status?": TEXT,
+    "process?": {"host?": TEXT, "pid?": INTEGER},
+    "created?": TEXT,
+    "finished?": TEXT,
+    "command?": _WORDS,
+    "econml?": TEXT,
+    "versions?": Each(TEXT, keyed=True),
+    "device?": _WORDS,
+    "git_commit?": _WORDS,
+    "cwd?": TEXT,
+    "shapes?": {"din": _SIZE, "dout": _SIZE, "n_train?": _COUNT, "x?": listed(_SIZE)},
+    "own_code?": Each({"reference": TEXT, "path": TEXT, "sha256": HEX}, keyed=True),
+    "num_params?": _COUNT,
+    "data?": {
+        "fingerprint?": TEXT,
+        "moments?": Each(listed(_MAYBE)),
+        "features?": TEXTS,
+        "path?": _WORDS,
+        "sha256?": _WORDS,
+    },
+    "solution?": Each(_MAYBE, keyed=True),
+    "seconds?": {"seconds_training?": NUMBER, "seconds_total?": NUMBER},
+    "sweep?": {"name?": TEXT, "trial?": _COUNT, "params?": OBJECT},
+}
+SUMMARY: Shape = {
+    "model?": TEXT,
+    "problem?": TEXT,
+    "stop_reason?": TEXT,
+    "epochs?": _COUNT,
+    "best_epoch?": _MAYBE,
+    "diverged_epoch?": _COUNT,
+    "diverged?": _COUNT,
+    "members?": _COUNT,
+    "failed?": TEXT,
+    "num_params?": _COUNT,
+    "n_train?": _COUNT,
+    "seconds_training?": NUMBER,
+    "seconds_total?": NUMBER,
+    "state_sha256?": TEXT,
+    "*_loss?": _MAYBE,
+    "verdict_*?": TEXT,
+}
+METRICS: Shape = {"epoch": _COUNT, "*_loss?": _MAYBE}
+_LEARNT = {"levels?": Each(Each(Kind("a scalar", lambda value: not isinstance(value, dict | list))), keyed=True)}
+PREPROCESSING: Shape = {
+    "version?": INTEGER,
+    "specification?": {"text": _WORDS, "target": _WORDS, "features": TEXTS},
+    "missing?": TEXT,
+    "features?": {**_LEARNT, "learnt?": OBJECT, "names?": TEXTS, "mean?": listed(NUMBER), "scale?": listed(NUMBER)},
+    "target?": {"task?": TEXT, "learnt?": OBJECT, "mean?": optional(NUMBER), "scale?": optional(NUMBER)},
+    "binary?": optional(TEXTS),
+    "loss?": _WORDS,
+}
+FOLDS: Shape = {
+    "status?": TEXT,
+    "created?": TEXT,
+    "command?": _WORDS,
+    "model?": TEXT,
+    "problem?": TEXT,
+    "folds?": at_least(2),
+}

@@ -1,0 +1,39 @@
+"""Verdicts that cannot be fooled: the exact policy passes all of them, and no planted wrong one does, in every economy at
+six calibrations."""
+
+from typing import Any
+
+import pytest
+from flax import nnx
+
+from benchmarks.calibrations import CALIBRATIONS
+from econml_cli.problems import registry
+from econml_cli.training.precision import precision
+from tests.support.economies import passed, verdicts
+from tests.support.planted import PLANTED
+
+#: what keeps a problem small and means nothing to its verdicts
+SMALLER = {"investment": {"N": 4, "trajectories_test": 2}}
+CASES = [(problem, dict(parameters)) for problem, six in CALIBRATIONS.items() for parameters in six]
+
+
+def made(name: str, parameters: dict[str, Any]) -> Any:
+    """The problem with these parameters."""
+    given = {"rngs": nnx.Rngs(0)} if name == "investment" else {}
+    return registry.load(name)(**{**SMALLER.get(name, {}), **parameters}, **given)
+
+
+def test_every_economy_has_six_calibrations():
+    assert set(CALIBRATIONS) == set(PLANTED) and all(len(six) >= 6 for six in CALIBRATIONS.values())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "parameters"), CASES, ids=lambda part: str(part).replace(" ", ""))
+def test_the_exact_policy_passes_and_no_wrong_one_does(name, parameters):
+    with precision("float64"):
+        problem = made(name, parameters)
+        found = {what: verdicts(problem, model) for what, model in PLANTED[name](problem).items()}
+    assert passed(found.pop("exact"))
+    fooled = [what for what, numbers in found.items() if "failed" not in numbers]
+    assert not fooled, fooled
+    assert len(found) >= 6

@@ -1,0 +1,225 @@
+"""What is saved stays: runs that --force replaces, unreadable checkpoints, what links lead to, reports, the cache."""
+
+import errno
+import json
+import os
+import signal
+import warnings
+from pathlib import Path
+
+import pytest
+
+from econml_cli.errors import CheckpointError, RunError
+from econml_cli.runs import directory
+from econml_cli.runs.directory import Run
+from econml_cli.storage import checkpoint, directories
+from econml_cli.storage.steps import steps
+from econml_cli.training import compilation_cache
+from econml_cli.training.fit import resume
+from tests.support.fits import fitted
+
+SMALL = {"N": 20, "N_val": 10, "N_test": 10, "num_epochs": 6, "checkpoint_every": 2}
+
+
+@pytest.fixture
+def run(isolated):
+    """A run with checkpoints of epochs 2, 4 and 6."""
+    return fitted(isolated / "r", keep=3, **SMALL)
+
+
+def contents(run):
+    return {str(p.relative_to(run.path)): p.read_bytes() for p in run.path.rglob("*") if p.is_file()}
+
+
+def no_space(*_):
+    raise CheckpointError("The checkpoint of epoch 1 could not be saved: the disk is full; free some space.")
+
+
+def test_force_on_a_full_disk_gives_the_old_run_back(run, monkeypatch, econml):
+    before = contents(run)
+    monkeypatch.setattr(checkpoint.CheckpointWriter, "save", no_space)
+    ran = econml("fit", "linear", "--N", 20, "--num-epochs", 2, "--out", "r", "--force", "--quiet")
+    assert ran.code == 1 and "the disk is full" in ran.stderr
+    assert contents(run) == before and [p.name for p in Path().iterdir()] == ["r"]
+
+
+def test_a_kill_before_the_new_run_has_a_checkpoint_gives_the_old_one_back(run, econml):
+    before = contents(run)
+    files = {name: before[name].decode() for name in ("manifest.json", "config.yaml")}
+    new = directory.create(run.path, files, force=True, keep=True)  # here it is killed
+    assert not steps(new.checkpoints) and directories.aside(run.path)
+    assert econml("eval", "r", "--json").code == 0
+    assert contents(run) == before and [p.name for p in Path().iterdir()] == ["r"]
+
+
+def test_while_the_new_run_is_trained_nothing_is_given_back(run):
+    before = contents(run)
+    files = {name: before[name].decode() for name in ("manifest.json", "config.yaml")}
+    new = directory.create(run.path, files, force=True, keep=True)
+    with directory.training_lock(new):
+        directory.recover(run.path)
+        assert not steps(run.checkpoints) and len(directories.aside(run.path)) == 1
+    directory.recover(run.path)
+    assert steps(run.checkpoints) == [2, 4, 6] and not directories.aside(run.path)
+
+
+def test_once_the_new_run_has_a_checkpoint_the_old_one_goes(run, econml):
+    ran = econml("fit", "linear", "--N", 20, "--num-epochs", 2, "--out", "r", "--force", "--quiet")
+    assert ran.code == 0 and steps(run.checkpoints) == [2] and [p.name for p in Path().iterdir()] == ["r"]
+
+
+def test_a_damaged_checkpoint_is_put_aside_and_said(run):
+    digest = run.summary()["state_sha256"]
+    for file in (run.checkpoints / "6").rglob("*"):
+        if file.is_file():
+            file.write_bytes(file.read_bytes()[:-3] + b"xyz")
+    said = []
+    result = resume(run, say=said.append)
+    assert result.summary["state_sha256"] == digest  # computed again from epoch 4
+    (aside,) = run.checkpoints.glob(".damaged-6-*")
+    assert any(aside.rglob("*")) and said == [
+        f"the checkpoint of epoch 6 is damaged; it is kept as {aside}, and computed again."
+    ]
+    assert steps(run.checkpoints) == [2, 4, 6] and checkpoint.load(run.checkpoints)[0] == 6
+
+
+@pytest.mark.parametrize("code", [errno.EIO, errno.EACCES])
+def test_a_disk_that_does_not_answer_costs_nothing(run, monkeypatch, code):
+    before = contents(run)
+    opened = Path.open
+
+    def fails(self, mode="r", *more, **further):
+        if "checkpoints" in str(self) and mode == "rb":
+            raise OSError(code, os.strerror(code))
+        return opened(self, mode, *more, **further)
+
+    def restore(*_, **__):
+        raise ValueError(f"[os_error_code='{code}'] UNKNOWN: Error reading")
+
+    monkeypatch.setattr(Path, "open", fails)
+    monkeypatch.setattr(checkpoint._orbax().CheckpointManager, "restore", restore)
+    with pytest.raises(CheckpointError, match=f"cannot be read now .{os.strerror(code)}.; nothing was changed"):
+        resume(run)
+    monkeypatch.undo()
+    after = contents(Run(run.path.absolute()))
+    assert {k: v for k, v in after.items() if "checkpoints" in k} == {
+        k: v for k, v in before.items() if "checkpoints" in k
+    }
+
+
+def test_what_links_in_a_run_lead_to_is_left_alone(run, isolated):
+    elsewhere = isolated / "elsewhere"
+    run.checkpoints.rename(elsewhere)
+    (elsewhere / "2019").mkdir()
+    (elsewhere / "2019" / "data.csv").write_text("precious")
+    run.checkpoints.symlink_to(elsewhere)
+    for act in (lambda: resume(run), lambda: checkpoint.load(run.checkpoints)):
+        with pytest.raises((RunError, CheckpointError), match="is a link"):
+            act()
+    assert sorted(p.name for p in elsewhere.iterdir()) == ["2", "2019", "4", "6"]
+    run.checkpoints.unlink()
+    elsewhere.rename(run.checkpoints)
+    victim = isolated / "victim"
+    victim.write_text("precious")
+    run.metrics_path.unlink()
+    run.metrics_path.symlink_to(victim)
+    with pytest.raises(RunError, match="is a link"):
+        resume(run, {"num_epochs": 8})
+    assert victim.read_text() == "precious"
+
+
+def test_directories_that_are_no_epochs_are_no_checkpoints(run):
+    for name in ("²", "٣", "007", "-1", "1" * 30):
+        (run.checkpoints / name).mkdir()
+    assert steps(run.checkpoints) == [2, 4, 6] and resume(run).summary["epochs"] == 6
+
+
+def test_a_checkpoint_that_claims_what_its_files_cannot_hold_is_refused_before_anything_is_allocated(run):
+    class Leaf:
+        shape, dtype, storage = (10**6, 10**6), "float32", None
+
+    with pytest.raises(ValueError, match=r"claims arrays of 4,000\.0 GB in files of 0\.0 MB"):
+        checkpoint._check_sizes({"model": {"kernel": Leaf()}}, 1000)
+    metadata = checkpoint._orbax().StandardCheckpointHandler().metadata(run.checkpoints.absolute() / "6" / "default")
+    checkpoint._check_sizes(metadata, checkpoint._bytes_of(run.checkpoints / "6"))
+
+
+def test_a_solved_run_that_is_resumed_keeps_what_the_solver_said(isolated):
+    solved = fitted(isolated / "s", "polynomial", **{k: v for k, v in SMALL.items() if k[0] in "N"})
+    before = solved.summary()
+    told = {name for name in before if "condition" in name or "rank" in name}
+    assert told
+    assert {name: resume(solved).summary[name] for name in told} == {name: before[name] for name in told}
+
+
+def test_an_entry_of_the_cache_that_cannot_be_read_is_written_again_without_a_word(isolated, monkeypatch, capfd):
+    import jax
+
+    cache = isolated / "cache"
+    cache.mkdir()
+    before = jax.config.jax_compilation_cache_dir
+    monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)
+    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", str(cache))
+    from jax.experimental.compilation_cache import compilation_cache as jax_cache
+
+    try:
+        jax.config.update("jax_compilation_cache_dir", str(cache))
+        jax_cache.reset_cache()
+        with warnings.catch_warnings():
+            compilation_cache.enable()
+
+            def compiled():
+                def some_program(x):
+                    return x * 3 + 1
+
+                return jax.jit(some_program)(2.0)
+
+            compiled()
+            (entry,) = cache.glob("jit_some_program-*-cache")
+            whole = entry.read_bytes()
+            entry.write_bytes(whole[: len(whole) // 2])
+            capfd.readouterr()
+            assert compiled() == 7.0
+            assert entry.read_bytes() != whole[: len(whole) // 2] and entry.stat().st_size > len(whole) // 2
+            assert capfd.readouterr().err == ""
+    finally:
+        jax.config.update("jax_compilation_cache_dir", before)
+        jax_cache.reset_cache()
+
+
+def test_a_cache_that_others_can_write_to_is_not_used(isolated):
+    private, shared = isolated / "a", isolated / "b"
+    for path, mode in ((private, 0o700), (shared, 0o777)):
+        path.mkdir()
+        path.chmod(mode)
+    assert compilation_cache._private(private) and not compilation_cache._private(shared)
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2"])
+def test_every_signal_of_a_cluster_and_a_terminal_saves(name, econml, monkeypatch):
+    from econml_cli.training.run import recorder
+
+    log = recorder.Recording.log
+
+    def killed(self, chunk, carry):
+        log(self, chunk, carry)
+        if chunk.epoch == 1:
+            os.kill(os.getpid(), getattr(signal, name))
+
+    monkeypatch.setattr(recorder.Recording, "log", killed)
+    ran = econml("fit", "linear", "--N", 20, "--num-epochs", 300, "--out", "r", "--quiet")
+    assert ran.code == (130 if name == "SIGINT" else 143) and "continue with: econml fit --resume r" in ran.stderr
+    assert 0 < json.loads(Path("r/summary.json").read_text())["epochs"] < 300
+    assert signal.getsignal(getattr(signal, name)) in (signal.SIG_DFL, signal.default_int_handler)
+
+
+def test_a_run_whose_hangup_is_ignored_goes_on(econml, monkeypatch):
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup has it
+    try:
+        from econml_cli.commands.signals import stop_signals
+
+        with stop_signals() as stop:
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert stop() is None
+    finally:
+        signal.signal(signal.SIGHUP, before)
