@@ -597,4 +597,40 @@ FAULTS = (
         old="run = FittedRun(interruptible(work).run)\n    health.warn(run.failed, stacklevel=3)",
         new="run = FittedRun(interruptible(work).run)",
     ),
+    Fault(
+        "intercept-left-out-is-not-honoured",
+        "ignored option",
+        old="    mean = rows.mean(axis=0) if constant else np.zeros(len(names))",
+        new="    mean = rows.mean(axis=0)",
+    ),
+    Fault(
+        "clusters-are-not-corrected-for-their-number",
+        "dropped term",
+        old="len(sums) / (len(sums) - 1) * (n - 1) / (n - k)",
+        new="1.0",
+    ),
+    Fault(
+        "leverage-is-left-out-of-hc3",
+        "dropped term",
+        old="residual = residual / (1 - np.sum(np.square(u), axis=1))",
+        new="residual = residual / 1.0",
+    ),
+    Fault(
+        "unconverged-coefficients-printed-as-estimates",
+        "lost warning",
+        old='converged = not summary.get("not_converged")',
+        new="converged = True",
+    ),
+    Fault(
+        "series-tested-on-its-past",
+        "swapped split",
+        old="    since = len(sizes) - 1 - units  # 0: the latest",
+        new="    since = units",
+    ),
+    Fault(
+        "level-of-a-log-without-smearing",
+        "dropped term",
+        old="np.exp(np.asarray(added[name], np.float64)) * factor",
+        new="np.exp(np.asarray(added[name], np.float64))",
+    ),
 )

@@ -129,6 +129,8 @@ class Run:
             raise self._unreadable(error) from None
         model, problem = (self._own_code(kind, name) for kind, name in (("model", model), ("problem", problem)))
         values = self._own_loss(values)
+        if values.get("stop_loss") == 0:  # how an older econml wrote that there is none
+            del values["stop_loss"]
         if problem in problems.PROBLEMS:
             values = {**problems.PROBLEMS[problem].former, **values}
         try:
