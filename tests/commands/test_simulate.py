@@ -55,7 +55,7 @@ def test_the_table_has_path_and_period_then_the_series_in_the_order_of_the_probl
     done = econml("simulate", made / "stochastic", *FLAGS, "--out", "s.csv")
     said, written = done.stderr.splitlines()
     assert done.code == 0 and written == "econml simulate: 180 rows written to s.csv"
-    assert "stochastic is FAILED: stability" in said and "paths are those of no solution" in said
+    assert "stochastic is FAILED: stability" in said and "paths are not those of the solution" in said
     found = pd.read_csv("s.csv")
     assert list(found) == ["path", "period", "k", "z", "y", "c", "savings_rate"]
     assert found["path"].tolist() == np.repeat(range(20), 9).tolist() and found["period"].tolist() == [*range(9)] * 20

@@ -30,12 +30,8 @@ class AssetPricingOptions:
     c: float = option(0.01, "constant part of dividends, y_{t+1} = c + (1+g) y_t")
     g: float = option(-0.1, "growth of dividends")
     y0: float = option(0.08, "dividend at t = 0")
-    periods: int = option(
-        None, "the training sample is t = 0, ..., this less 1 (default: 30 units of time)", ge=1
-    )
-    periods_test: int = option(
-        None, "the test sample is t = 0, ..., this less 1 (default: 49 units of time)", ge=1
-    )
+    periods: int = option(None, "the training sample is t = 0, ..., this less 1 (default: 30 units of time)", ge=1)
+    periods_test: int = option(None, "the test sample is t = 0, ..., this less 1 (default: 49 units of time)", ge=1)
     time_unit: float = option(
         None,
         "periods in which the network reads t (default: 1, and more where dividends settle, or are discounted, more "

@@ -86,7 +86,8 @@ def time_unit(p: AssetPricingKernelOptions) -> float:
     """What lasts longest, as a multiple of what it is at the defaults: 1 over the rate at which payments are discounted
     (relative to the trend), or at which the dividend settles."""
     rates = [p.r - p.trend, *([-p.g] if p.g < 0 and p.c > 0 else [])]
-    return max(1.0, AssetPricingKernelOptions.r / min(rates))
+    unit = AssetPricingKernelOptions.r / min(rates)
+    return unit if p.trend < 0 else max(1.0, unit)  # a price that vanishes is lost in rounding later on
 
 
 class AssetPricingKernel:

@@ -30,12 +30,8 @@ class GrowthOptions:
     delta: float = option(0.1, "depreciation")
     g: float = option(0.0, "growth of productivity z_t = (1+g)^t")
     k0: float = option(0.4, "capital at t = 0")
-    periods: int = option(
-        None, "the training sample is t = 0, ..., this less 1 (default: 30 units of time)", ge=1
-    )
-    periods_test: int = option(
-        None, "the test sample is t = 0, ..., this less 1 (default: 50 units of time)", ge=1
-    )
+    periods: int = option(None, "the training sample is t = 0, ..., this less 1 (default: 30 units of time)", ge=1)
+    periods_test: int = option(None, "the test sample is t = 0, ..., this less 1 (default: 50 units of time)", ge=1)
     time_unit: float = option(
         None, "periods in which the network reads t (default: 1, and more where capital settles more slowly)", gt=0
     )

@@ -118,7 +118,7 @@ class Investment:
                 "path_error_mean": 8e-3,
                 "policy_error_max": 0.025,
                 "path_error_max": 0.025,
-                "slope_error": 0.05,
+                "slope_error": slope_bar(p),
             },
             "stability": {"eigenvalue": 1.0, "drift": 1e-3},
         }
@@ -252,6 +252,19 @@ class Investment:
             return {}
         scale = (_residual_of_policy(p) / _residual_of_policy(InvestmentOptions())) ** 2
         return {"stop_loss": STOP_LOSS * min(scale, 1.0)}
+
+
+def slope_bar(p: InvestmentOptions) -> float:
+    """How far the slope may be off, as a share: by .05 at the defaults, and by as much more as investment varies less
+    between where capital begins and where it goes, so that it is about the same error of investment."""
+    return min(0.05 * max(1.0, _varies(InvestmentOptions()) / max(_varies(p), SMALLEST)), 0.4)
+
+
+def _varies(p: InvestmentOptions) -> float:
+    """How much investment changes from X_0 to the steady state, as a share of what it is there."""
+    H0, H1 = linear_policy(p)
+    ends = H0 / (p.delta - H1)
+    return abs(H1 * (X0_MEAN - ends)) / (p.delta * ends)
 
 
 def _residual_of_policy(p: InvestmentOptions) -> float:

@@ -1,19 +1,24 @@
 """Economic models away from their default parameters: verdicts of exact and of wrong solutions, and fits in other
 economies."""
 
+import math
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import yaml
 from flax import nnx
 from scipy import optimize
 
 from econml_cli.config.fit_config import build
+from econml_cli.errors import ConfigError
 from econml_cli.problems.economies import economics
 from econml_cli.problems.economies.asset_pricing import AssetPricing
 from econml_cli.problems.economies.asset_pricing_kernel import AssetPricingKernel
 from econml_cli.problems.economies.growth import Growth
 from econml_cli.problems.economies.growth_policy import GrowthPolicy
 from econml_cli.problems.economies.investment import Investment, linear_policy
+from econml_cli.runs.directory import Run
 from econml_cli.training.precision import precision
 from econml_cli.training.setup.setup import Workshop, assemble, units_of
 from tests.support.economies import passed, policy, sequence, verdicts
@@ -146,3 +151,49 @@ def test_in_another_economy_the_same_policy_reads_the_same_state_the_same_way(pr
 def exact(problem):
     """The model whose sigmoid is the truth."""
     return policy(problem.truth)
+
+
+def test_units_and_horizons_follow_the_parameters_and_a_run_says_which(tmp_path):
+    slow = build("mlp", "growth", [("test", {"beta": 0.99, "delta": 0.025, "k0": 10.0})])
+    p = slow.problem_options
+    assert (p.periods, p.periods_test) == (math.ceil(30 * p.time_unit), math.ceil(50 * p.time_unit)) and p.periods > 100
+    said = slow.to_dict()
+    assert said["time_unit"] == p.time_unit and said["capital_unit"] == p.capital_unit > 10
+    own = build("mlp", "growth", []).problem_options
+    assert (own.periods, own.periods_test, own.time_unit, own.capital_unit) == (30, 50, 1.0, 1.0)
+    asset, kernel = build("mlp", "asset_pricing", []), build("kernel", "asset_pricing_kernel", [])
+    assert (asset.problem_options.periods, asset.problem_options.price_unit) == (30, 1.0)
+    assert (kernel.problem_options.horizon, kernel.problem_options.points) == (40.0, 41)
+    # a run that was made before there were units has none
+    former = {name: value for name, value in said.items() if name not in ("time_unit", "capital_unit")}
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump({**former, "periods": 30, "periods_test": 50}))
+    read = Run(tmp_path).config().problem_options
+    assert (read.periods, read.time_unit, read.capital_unit, read.beta) == (30, 1.0, 1.0, 0.99)
+
+
+def test_the_recipe_is_another_away_from_the_defaults_unless_somebody_says_how_to_train():
+    def trainer(**options):
+        return build("mlp", "growth", [("test", options)]).trainer
+
+    assert trainer().optimizer == "adam" and trainer().num_epochs == 5000
+    away = trainer(k0=4.0)
+    assert (away.optimizer, away.precision, away.num_epochs) == ("lm", "float64", 28)
+    assert trainer(k0=4.0, lr=1e-4).optimizer == "adam" and trainer(k0=4.0, num_epochs=7).num_epochs == 7
+    assert trainer(k0=4.0, batch_size=8).schedule == "cosine"
+    firms = build("deep_set", "investment", [("test", {"gamma": 30.0})]).trainer
+    assert firms.optimizer == "adam" and firms.stop_loss < 1e-6
+
+
+@pytest.mark.parametrize(
+    ("problem", "options"),
+    [
+        ("growth", {"beta": 0.9995, "delta": 0.002}),
+        ("asset_pricing", {"g": -0.001}),
+        ("asset_pricing_kernel", {"g": -0.001}),
+    ],
+)
+def test_what_is_out_of_reach_is_said_before_training_and_may_be_tried(problem, options):
+    with pytest.raises(ConfigError, match="out of reach"):
+        build("mlp", problem, [("test", options)])
+    asked = {"horizon": 50.0} if problem == "asset_pricing_kernel" else {"periods": 50, "periods_test": 60}
+    build("mlp", problem, [("test", {**options, **asked})])

@@ -1,12 +1,13 @@
 """Verdicts that cannot be fooled: the exact policy passes all of them, and no planted wrong one does, in every economy
 at six calibrations."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from flax import nnx
 
-from benchmarks.calibrations import CALIBRATIONS
+from benchmarks.calibrations import CALIBRATIONS, said
 from econml_cli.problems import registry
 from econml_cli.training.precision import precision
 from tests.support.economies import passed, verdicts
@@ -25,6 +26,16 @@ def made(name: str, parameters: dict[str, Any]) -> Any:
 
 def test_every_economy_has_six_calibrations():
     assert set(CALIBRATIONS) == set(PLANTED) and all(len(six) >= 6 for six in CALIBRATIONS.values())
+
+
+def test_the_page_has_the_table_of_these_calibrations_and_all_seeds_pass():
+    page = (Path(__file__).parents[3] / "docs/economics/calibrations.md").read_text()
+    rows = [line.split("|")[1:4] for line in page.splitlines() if line.startswith("| ") and "refused" not in line][1:]
+    told = {
+        (name.strip(), given.strip().strip("`")): passed.strip() for name, given, passed in rows if "---" not in name
+    }
+    assert len(told) > 30 and set(told) <= {(name, said(parameters)) for name, parameters in CASES}
+    assert set(told.values()) == {"5 of 5"}
 
 
 @pytest.mark.slow
