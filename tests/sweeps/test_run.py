@@ -158,7 +158,7 @@ def test_options_that_contradict_each_other_fail_that_trial_only(econml):
 def test_a_metric_that_no_fit_has_is_a_failure_that_names_those_there_are(econml):
     file = sweep_file(run_cap=1, metric={"name": "bias", "goal": "minimize"})
     assert econml("sweep", "run", file).code == 4
-    assert trials(econml)[0]["reason"] == "its fit has no metric 'bias' (it has train_loss, val_loss, test_loss)"
+    assert trials(econml)[0]["reason"] == "it has no metric 'bias' (it has train_loss, val_loss, test_loss)"
 
 
 @pytest.mark.slow

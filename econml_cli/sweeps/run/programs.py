@@ -55,7 +55,10 @@ def check(sweep: Sweep, named: bool) -> None:
     if named:
         return
     if len(words) > 1 and words[0] in _PYTHON and words[1].endswith(".py"):
-        own_code.check_named(words[1])
+        try:
+            own_code.check_named(words[1])
+        except ConfigError as error:
+            raise ConfigError(f"{error} Or fit a model of ours in its place: --model mlp.") from None
         return
     raise ConfigError(
         f"{sweep.path} starts `{shlex.join(words)[:200]}`, which you have not named yourself, so it is not run; if you "

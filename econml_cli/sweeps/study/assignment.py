@@ -49,14 +49,27 @@ class Assignments:
     fresh: int
 
     @classmethod
-    def read(cls, trials: Iterable["FrozenTrial"]) -> "Assignments":
-        """From the trials of a study, by number."""
+    def read(cls, trials: Iterable["FrozenTrial"], ended: dict[int, tuple[Entry, int]] | None = None) -> "Assignments":
+        """From the trials of a study, by number.
+
+        Args:
+            ended: what earlier calls have found of trials that have ended, which never change; added to.
+        """
         entries, fresh = [], 0
-        for trial in trials:
-            index = trial.user_attrs.get("index")
-            if index is None:
-                index, fresh = fresh, fresh + 1
-            entries.append(Entry(trial, index, trial.user_attrs.get("round", 0), _standing(trial)))
+        ended = {} if ended is None else ended
+        for number, trial in enumerate(trials):
+            if number in ended:
+                entry, more = ended[number]
+            else:
+                index = trial.user_attrs.get("index")
+                more = int(index is None)
+                entry = Entry(
+                    trial, fresh if index is None else index, trial.user_attrs.get("round", 0), _standing(trial)
+                )
+                if entry.standing not in ("running", "waiting"):
+                    ended[number] = (entry, more)
+            entries.append(entry)
+            fresh += more
         return cls(tuple(entries), fresh)
 
     def points(self, count: int) -> dict[int, list[Entry]]:

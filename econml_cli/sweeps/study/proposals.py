@@ -8,7 +8,7 @@ results that the trial's history names.
 import hashlib
 import warnings
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from optuna.distributions import BaseDistribution
 from econml_cli.sweeps.spec.identity import METRIC
 from econml_cli.sweeps.spec.schema import Sweep
 from econml_cli.sweeps.spec.space import Point, shuffled_by, uniform
+from econml_cli.sweeps.study import gp_search
 from econml_cli.sweeps.study.history import History, Losses
 from econml_cli.sweeps.study.optuna_axes import Axis
 
@@ -47,6 +48,7 @@ class Proposer:
     batch: int
     sampler: str
     grid: "Remembered"
+    fit: gp_search.LastFit = field(default_factory=gp_search.LastFit)
 
     @property
     def learns(self) -> bool:
@@ -119,9 +121,8 @@ class Proposer:
         digest = hashlib.sha256(f"{self.seed}/{index}/{self.sampler}".encode()).digest()
         seed = int.from_bytes(digest[:4])
         if self.sampler == "gp":
-            from econml_cli.sweeps.study import gp_search
-
-            found = gp_search.propose(several, losses.points, losses.waiting, np.random.default_rng(seed))
+            rng = np.random.default_rng(seed)
+            found = gp_search.propose(several, losses.points, losses.waiting, rng, self.fit)
         else:
             found = _tpe(several, losses, seed)
         values = {axis.name: axis.value(found[axis.name]) for axis in self.axes if axis.name in found}

@@ -38,6 +38,7 @@ class TrialWriter:
             lambda n: storage.set_study_user_attr(study, _HEARTBEAT + worker, n), grace, time.monotonic
         )
         self._watch = Watch(grace, time.monotonic)
+        self._ended: dict[int, tuple[Entry, int]] = {}
 
     def attrs(self) -> dict[str, Any]:
         """What is kept with the study: sweep, count, heartbeats."""
@@ -45,7 +46,7 @@ class TrialWriter:
 
     def read(self) -> Assignments:
         """All trials."""
-        return Assignments.read(self.storage.get_all_trials(self.study, deepcopy=False))
+        return Assignments.read(self.storage.get_all_trials(self.study, deepcopy=False), self._ended)
 
     def id(self, number: int) -> int:
         """The storage's own name of a trial."""
