@@ -413,7 +413,7 @@ FAULTS = (
         "maximised-sweep-keeps-its-worst",
         "wrong sign",
         old='sign = 1 if self.goal == "minimize" else -1\n        done',
-        new='sign = 1\n        done',
+        new="sign = 1\n        done",
     ),
     Fault(
         "text-of-a-sweep-ends-its-script",

@@ -51,7 +51,7 @@ def check(sweep: Sweep, named: bool) -> None:
     Raises:
         ConfigError: it was not named; it is no Python file and the command was not typed.
     """
-    words = command(sweep, {p.name: p.law.quantile(0.5) for p in sweep.space.parameters}, Path("args.json"))
+    words = command(sweep, {p.name: p.distribution.quantile(0.5) for p in sweep.space.parameters}, Path("args.json"))
     if named:
         return
     if len(words) > 1 and words[0] in _PYTHON and words[1].endswith(".py"):
