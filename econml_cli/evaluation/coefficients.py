@@ -23,13 +23,13 @@ class Weights:
     """The weights of a linear model of standardised inputs, of the outcome in its own units, as an estimate.
 
     Attributes:
-        loss: the name of its row: "mse" or "binary". w: of the constant (first) and of the inputs, [1 + p]; without a
-            constant the first is 0. covariance: of them, [1 + p, 1 + p]; 0 for what is not there. vcov: which one.
+        logit: whether the outcome is the log odds of a class. w: of the constant (first) and of the inputs, [1 + p];
+            without a constant the first is 0. covariance: of them, [1 + p, 1 + p]; 0 for what is not there. vcov: which.
         free: directions [1 + p, d] in which w can be moved without changing a fitted value. freedom: of Student's
             distribution; None: the normal one.
     """
 
-    loss: str
+    logit: bool
     w: np.ndarray
     covariance: np.ndarray
     vcov: str
@@ -130,7 +130,7 @@ def weights_of(
     """
     row = losses.of(problem)
     sample = problem.sample(None, "train")
-    if row.name not in ("mse", "binary"):
+    if row.classical is None:
         return None, "the loss has no standard errors"
     if sample is None:
         return None, "standard errors are of the rows of the fit, not of those of --data"
@@ -142,7 +142,8 @@ def weights_of(
     kind = vcov or ("cluster" if groups is not None else "iid")
     if kind == "cluster" and groups is None:
         raise ConfigError(f"--vcov cluster needs the groups of the fit, and {run.name} has none; fit with --group.")
-    if kind == "HC3" and row.name != "mse":
+    logit = row.classical == "logit"
+    if kind == "HC3" and logit:
         raise ConfigError(f"--vcov HC3 is of least squares, and {run.name} is a logit; use --vcov HC1.")
     x = np.asarray(sample.x, np.float64)
     z = np.column_stack([np.ones(len(x)), x]) if model.linear.bias is not None else x
@@ -151,17 +152,17 @@ def weights_of(
     w, y = np.r_[bias, kernel], np.asarray(sample.y, np.float64)[:, 0]
     if len(z) <= np.linalg.matrix_rank(z):
         return None, "there are no more rows than coefficients"
-    covariance, free = _covariance(z, y, w, kind, groups, logit=row.name == "binary"), null_space(z)
+    covariance, free = _covariance(z, y, w, kind, groups, logit=logit), null_space(z)
     scale = problem.target_scale
     if not bias:  # the place of a constant that is not there
         w, covariance, free = np.r_[0.0, w], np.pad(covariance, ((1, 0), (1, 0))), np.pad(free, ((1, 0), (0, 0)))
     w = w * scale + np.r_[problem.target_mean, np.zeros(len(w) - 1)]
     freedom: float | None = None
-    if row.name == "mse":
+    if not logit:
         freedom = float(
             len(z) - np.linalg.matrix_rank(z) if kind != "cluster" or groups is None else len(np.unique(groups)) - 1
         )
-    return Weights(row.name, w, covariance * scale**2, kind, free, freedom), None
+    return Weights(logit, w, covariance * scale**2, kind, free, freedom), None
 
 
 def _covariance(

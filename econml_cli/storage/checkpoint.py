@@ -101,6 +101,7 @@ class CheckpointWriter:
 
     def __init__(self, directory: Path, keep: int):
         self._directory, self._keep = directory.absolute(), keep
+        self._directory.mkdir(parents=True, exist_ok=True)  # later it is no longer there because somebody took it away
         self._opened: Any = None
 
     def _manager(self) -> Any:

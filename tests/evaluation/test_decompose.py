@@ -185,7 +185,7 @@ def test_the_proxy_is_called_one_and_says_how_it_was_fitted(ols):
     # the class holds the truth: what the proxy still lacks is in the interval
     assert found.approximation.low < 0 < found.approximation.high
     text = "\n".join(map(tables.text, found.grids()))
-    assert "eps_app = population - Bayes risk" in text and "of the class (proxy)" in text
+    assert "eps_app (population - Bayes)" in text and "of the class (proxy)" in text
     assert "proxy: the same recipe fitted to 180 observations" in text
     assert max(map(len, text.splitlines())) <= 80
 
