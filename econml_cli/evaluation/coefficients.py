@@ -24,7 +24,7 @@ class Weights:
 
     Attributes:
         logit: whether the outcome is the log odds of a class. w: of the constant (first) and of the inputs, [1 + p];
-            without a constant the first is 0. covariance: of them, [1 + p, 1 + p]; 0 for what is not there. vcov: which.
+            without a constant the first is 0. covariance: of them, [1 + p, 1 + p]; 0 of what is not there. vcov: which.
         free: directions [1 + p, d] in which w can be moved without changing a fitted value. freedom: of Student's
             distribution; None: the normal one.
     """

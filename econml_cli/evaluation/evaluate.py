@@ -161,7 +161,9 @@ def _notes(run: Run, members: Members, reported: str, samples: Samples) -> tuple
     if reported == "train":
         notes.append(f"{run.name} has no test split: intervals and errors are those of the training split.")
     notes += unspread(run.name, samples.problem, reported, size(samples.parts[reported]))
-    return (*notes, *caveats.of_rows(run, samples.frame), *caveats.sentences(run.summary()))
+    # of weights that diverged it is enough to say so
+    against = () if members.lost else caveats.sentences(run.summary())
+    return (*notes, *caveats.of_rows(run, samples.frame), *against)
 
 
 def evaluate_all(several: Sequence[Run], **options: Any) -> tuple[list[Evaluation], list[EconmlError]]:
