@@ -126,6 +126,8 @@ def _split_sources(args: list[str]) -> tuple[list[str], list[str]]:
 def _explain(error: BaseException, args: list[str]) -> int:
     """One sentence on stderr; returns the exit code."""
     name = f"econml {args[0]}" if args and args[0] in _commands() else "econml"
+    code: int
+    message: str
     if isinstance(error, EconmlError):
         code, message = error.exit_code, str(error)
     elif isinstance(error, ClickError):

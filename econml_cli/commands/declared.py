@@ -77,7 +77,7 @@ class Command:
         """
         wrong: list[str] = []
         found = layers(self.line, self.options, typed)
-        made = [configs.fill(declared, found, wrong) for _, declared in self.panels]
+        made: list[Any] = [configs.fill(declared, found, wrong) for _, declared in self.panels]
         configs.refuse(wrong)
         return made
 

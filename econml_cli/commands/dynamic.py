@@ -13,7 +13,8 @@ from econml_cli.config import fit_config as configs
 from econml_cli.config.command_line import Peek
 from econml_cli.config.fit_config import FitConfig, Layers
 from econml_cli.errors import EconmlError
-from econml_cli.models.registry import GROUP, MODELS
+from econml_cli.models.registry import GROUP
+from econml_cli.models.table import MODELS
 from econml_cli.problems import registry as problems
 
 Model = Annotated[

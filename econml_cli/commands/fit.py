@@ -14,8 +14,9 @@ from econml_cli.commands.common import say
 from econml_cli.commands.typer_options import Section
 from econml_cli.config import choose
 from econml_cli.config import fit_config as configs
-from econml_cli.config.fit_config import FitConfig, RunOptions
+from econml_cli.config.fit_config import FitConfig
 from econml_cli.errors import ConfigError, DivergedError, InterruptedFitError, UnstableError, suggest
+from econml_cli.options.trainer import RunOptions
 from econml_cli.runs import health
 
 _say = partial(say, "fit")

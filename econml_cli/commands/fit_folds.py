@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from econml_cli.commands.common import say
-from econml_cli.config.fit_config import FitConfig, RunOptions
+from econml_cli.config.fit_config import FitConfig
 from econml_cli.errors import ConfigError, DivergedError, InterruptedFitError, RunError
+from econml_cli.options.trainer import RunOptions
 from econml_cli.problems.tabular import TabularOptions
 
 _say = partial(say, "fit")

@@ -17,6 +17,7 @@ from econml_cli.errors import ConfigError, suggest
 from econml_cli.options import plugins
 from econml_cli.options.fields import Option, as_text, coerce, options_of
 from econml_cli.problems import registry as problems
+from econml_cli.problems.table import PROBLEMS
 
 #: how the parameter of a hidden --no-X begins
 NOT = "not_"
@@ -84,7 +85,7 @@ def given(values: Mapping[str, Any], sections: Sequence[Section]) -> dict[str, A
 
 def choices_of(opt: Option) -> tuple[str, ...]:
     """The words that a shell can complete after an option."""
-    return tuple(problems.PROBLEMS) if opt.name == "problem" else opt.choices
+    return tuple(PROBLEMS) if opt.name == "problem" else opt.choices
 
 
 def completion(words: Sequence[str], group: str | None = None) -> Callable[[str], list[str]]:

@@ -9,16 +9,19 @@ from typing import Any
 
 from econml_cli.config import fit_config as configs
 from econml_cli.config.command_line import Peek, peek
-from econml_cli.config.fit_config import FitConfig, Layers, RunOptions
+from econml_cli.config.fit_config import FitConfig, Layers
 from econml_cli.models import representations
-from econml_cli.models.registry import MODELS
+from econml_cli.models.table import MODELS
 from econml_cli.options import own_code
+from econml_cli.options.fields import options_of
+from econml_cli.options.trainer import RunOptions, TrackingOptions, TrainerOptions
 from econml_cli.problems import registry as problems
+from econml_cli.problems.table import PROBLEMS
 
 #: no ECONML_* variables: Python has none, and neither has a run that is resumed
 NO_VARIABLES: Mapping[str, str] = {}
 #: options of the command alone, which a run does not keep
-_RUN = frozenset(opt.name for opt in configs.options_of(RunOptions)) - {"problem"}
+_RUN = frozenset(opt.name for opt in options_of(RunOptions)) - {"problem"}
 
 
 @dataclass(frozen=True)
@@ -126,19 +129,19 @@ def from_arguments(
 
 
 def _switches() -> frozenset[str]:
-    declared: list[type] = [RunOptions, configs.TrainerOptions, configs.TrackingOptions]
+    declared: list[type] = [RunOptions, TrainerOptions, TrackingOptions]
     declared += [entry.options for entry in MODELS.values()]
-    declared += [entry.options for entry in problems.PROBLEMS.values()]
-    return frozenset(opt.name for cls in declared for opt in configs.options_of(cls) if opt.is_bool) | {"help"}
+    declared += [entry.options for entry in PROBLEMS.values()]
+    return frozenset(opt.name for cls in declared for opt in options_of(cls) if opt.is_bool) | {"help"}
 
 
 def owners() -> dict[str, str]:
     """Every option of a model or a problem -> whose it is: "model mlp", "problems linear and runge"."""
     owned: dict[str, str] = {}
-    for kind, table in (("problem", problems.PROBLEMS), ("model", MODELS)):
+    for kind, table in (("problem", PROBLEMS), ("model", MODELS)):
         having: dict[str, list[str]] = {}
         for name, entry in table.items():
-            for opt in configs.options_of(entry.options):
+            for opt in options_of(entry.options):
                 having.setdefault(opt.name, []).append(name)
         owned |= {opt: _listed(kind, names) for opt, names in having.items()}
     return owned

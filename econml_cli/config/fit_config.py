@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from econml_cli.config import exact, second_order
 from econml_cli.errors import ConfigError, suggest
@@ -17,6 +17,9 @@ from econml_cli.options.trainer import (
     TrackingOptions,
     TrainerOptions,
 )
+
+#: an option dataclass
+Options = TypeVar("Options")
 
 #: the layer of values that were typed: an error need not say where they came from
 TYPED, ENVIRONMENT = second_order.TYPED, "ECONML_* variables"
@@ -113,7 +116,7 @@ def _check_names(found: Sequence[tuple[str, type]], model: str, problem: str) ->
 Layers = Sequence[tuple[str, Mapping[str, Any]]]
 
 
-def fill(cls: type, layers: Layers, wrong: list[str]) -> Any:
+def fill(cls: type[Options], layers: Layers, wrong: list[str]) -> Options:
     """An option dataclass with the first value that a layer has for each option; what is wrong is added to `wrong`."""
     values = {}
     for opt in options_of(cls):
@@ -156,7 +159,7 @@ def build(model: str, problem: str, layers: Layers) -> FitConfig:
     suits = exact.with_solver(suits, layers)
     layers, wrong = second_order.with_defaults(layers, suits)
     layers.append((f"the recipe of {model} on {problem}", suits))
-    parts = [fill(cls, layers, wrong) for cls in declared]
+    parts: list[Any] = [fill(cls, layers, wrong) for cls in declared]
     for source, layer in layers:
         if unknown := [name for name in layer if name not in known]:
             names = ", ".join(f"'{name}'" for name in unknown)

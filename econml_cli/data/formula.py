@@ -178,7 +178,8 @@ def _count_terms(node: Any) -> int:
         return total + 1
     symbol = node.operator.symbol
     if symbol in ("**", "^"):
-        return total + _count_terms(args[0]) ** int(str(args[1]))
+        power: int = _count_terms(args[0]) ** int(str(args[1]))
+        return total + power
     sizes = [_count_terms(arg) for arg in args]
     if symbol == "*":
         return total + sizes[0] + sizes[1] + sizes[0] * sizes[1]

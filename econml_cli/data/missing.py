@@ -60,7 +60,7 @@ def keep(absent: Mapping[str, np.ndarray], n: int, missing: Literal["error", "dr
         raise DataError(
             f"{where} has missing values, of {plural(n, 'row')}: {counts}; leave those rows out: --missing drop."
         )
-    kept = ~np.any([*absent.values()], axis=0)
+    kept: np.ndarray = ~np.any([*absent.values()], axis=0)
     if not kept.any():
         raise DataError(
             f"{where} has no row without a missing value, of {plural(n, 'row')}: {counts}; use fewer features."

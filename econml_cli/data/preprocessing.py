@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from econml_cli.data import columns, design, formula, missing, target
+from econml_cli.data import columns, design, expression, formula, missing, target
 from econml_cli.data.formula import Formula
 from econml_cli.errors import DataError
 
@@ -112,7 +112,7 @@ class Preprocessing:
         if name is None:
             return {}
         node = self.formula.factors[name]
-        columns.require(formula.expression.columns(node), frame, where)
+        columns.require(expression.columns(node), frame, where)
         return missing.missing_by({name: node}, frame, self.target.learnt, None, where)
 
     def _target(self, frame: "pd.DataFrame", where: str, rows: np.ndarray, *, needed: bool) -> np.ndarray | None:
@@ -174,7 +174,7 @@ def learn(
     if constant is not None:
         read = dataclasses.replace(read, constant=constant)
     left = {} if read.target is None else {read.target: read.factors[read.target]}
-    explained = [column for node in left.values() for column in formula.expression.columns(node)]
+    explained = [column for node in left.values() for column in expression.columns(node)]
     columns.require([*read.feature_columns, *explained], frame, where)
     train = _mask(split()["train"], len(frame))
     absent = missing.missing_by(read.features, frame, {}, train, where)

@@ -106,7 +106,7 @@ def _text(path: Path, separator: str, compression: Any) -> "pd.DataFrame":
         with warnings.catch_warnings():
             # rows longer than the header would lose their first value to the index or, with a warning, their last
             warnings.simplefilter("error", pd.errors.ParserWarning)
-            frame = pd.read_csv(path, low_memory=False, index_col=False, **options)
+            frame: pd.DataFrame = pd.read_csv(path, low_memory=False, index_col=False, **options)
     except UnicodeDecodeError as error:
         raise DataError(_encoding_help(path, error)) from None
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
@@ -146,7 +146,8 @@ def _binary(path: Path, read: str, kind: str) -> "pd.DataFrame":
     import pandas as pd
 
     try:
-        return getattr(pd, read)(path)
+        frame: pd.DataFrame = getattr(pd, read)(path)
+        return frame
     except MemoryError:
         raise
     except Exception as error:

@@ -11,6 +11,8 @@ from scipy import special
 
 from econml_cli.errors import ConfigError
 from econml_cli.evaluation.simulation.simulated import at_truth
+from econml_cli.models.base import Model
+from econml_cli.problems.base import Problem, Realised
 
 #: more states than this are instruments by their mean and standard deviation
 MOST = 8
@@ -63,7 +65,7 @@ class DenHaanMarcet:
         )
 
 
-def den_haan_marcet(problem: Any, model: Any, name: str, paths: Paths) -> DenHaanMarcet:
+def den_haan_marcet(problem: Problem, model: Model, name: str, paths: Paths) -> DenHaanMarcet:
     """The test on simulated paths. Call it inside `precision(...)`.
 
     With u_{t+1} the Euler error at the state x_t under the shock that arrives (`problem.realised`, weight 1), the
@@ -89,13 +91,14 @@ def den_haan_marcet(problem: Any, model: Any, name: str, paths: Paths) -> DenHaa
         )
     if paths.periods < 10 * (MOST + 1) or paths.paths < 1:
         raise ConfigError(f"--den-haan-marcet needs a path of at least {10 * (MOST + 1)} periods, got {paths.periods}.")
+    assert isinstance(problem, Realised)
     _check_random(problem, model, name)
     u, h = _errors(problem, model, paths)
     statistics, degrees = _statistics(u.astype(np.float64), h.astype(np.float64), ROUNDING * np.finfo(u.dtype).eps)
     return DenHaanMarcet(statistics, degrees, paths)
 
 
-def _check_random(problem: Any, model: Any, name: str) -> None:
+def _check_random(problem: Realised, model: Model, name: str) -> None:
     """Refuse a problem under whose exact policy the realised Euler error is 0 whatever the shock: there is nothing
     whose distribution could be chi-square, and of a fitted policy the statistic tests rounding and nothing else.
 
@@ -105,6 +108,7 @@ def _check_random(problem: Any, model: Any, name: str) -> None:
     true = at_truth(problem, model)
     if true is None:
         return
+    assert isinstance(true, Realised)  # a copy of the problem
     u = np.asarray(_errors(true, model, Paths(periods=20, paths=2, burn_in=0))[0])
     if np.abs(u).max() <= ROUNDING * np.finfo(u.dtype).eps:
         raise ConfigError(
@@ -114,7 +118,7 @@ def _check_random(problem: Any, model: Any, name: str) -> None:
         )
 
 
-def _errors(problem: Any, model: Any, paths: Paths) -> tuple[np.ndarray, np.ndarray]:
+def _errors(problem: Realised, model: Model, paths: Paths) -> tuple[np.ndarray, np.ndarray]:
     """(u_{t+1} [periods, paths], h_t without the constant [periods, paths, k])."""
     graphdef, weights = nnx.split(model)
     column = next(iter(problem.impulses.values()))
@@ -138,7 +142,8 @@ def _errors(problem: Any, model: Any, paths: Paths) -> tuple[np.ndarray, np.ndar
         )
         return jax.lax.scan(one, state, keys[paths.burn_in :])[1]
 
-    return jax.device_get(run(weights, jax.random.key(paths.seed)))
+    found: tuple[np.ndarray, np.ndarray] = jax.device_get(run(weights, jax.random.key(paths.seed)))
+    return found
 
 
 def _instruments(x: jax.Array) -> jax.Array:

@@ -2,14 +2,17 @@
 
 import dataclasses
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
 from econml_cli.data.identified import moved, null_space
 from econml_cli.errors import ConfigError
 from econml_cli.evaluation.opened import OpenedRun
+from econml_cli.models.base import Model
+from econml_cli.models.linear import Linear
 from econml_cli.problems import losses
+from econml_cli.problems.base import Problem
 from econml_cli.problems.tabular import Tabular
 from econml_cli.runs import caveats
 
@@ -72,7 +75,7 @@ class Coefficients:
         return float(2 * (stats.norm.sf(t) if self.freedom is None else stats.t.sf(t, self.freedom)))
 
 
-def coefficients(run: OpenedRun, problem: Any, model: Any, vcov: str | None = None) -> Coefficients | None:
+def coefficients(run: OpenedRun, problem: Problem, model: Model, vcov: str | None = None) -> Coefficients | None:
     """Those of the linear model of a run; None for other models and problems, and of several classes.
 
     Standard errors are of the rows of the fit: there are none of a run whose rows are not there (`--data`), nor of a
@@ -84,8 +87,10 @@ def coefficients(run: OpenedRun, problem: Any, model: Any, vcov: str | None = No
     Raises:
         ConfigError: there is no such standard error of this fit.
     """
-    linear = getattr(model, "linear", None) if run.config().model == "linear" else None
-    if linear is None or not isinstance(problem, Tabular) or linear.kernel.shape[1] > 1:
+    if run.config().model != "linear" or not isinstance(model, Linear) or not isinstance(problem, Tabular):
+        return None
+    linear = model.linear
+    if linear.kernel.shape[1] > 1:
         return None
     kernel = np.asarray(linear.kernel[...], np.float64)[:, 0]
     bias = 0.0 if linear.bias is None else float(np.asarray(linear.bias[...], np.float64)[0])
@@ -114,7 +119,7 @@ def coefficients(run: OpenedRun, problem: Any, model: Any, vcov: str | None = No
 
 
 def weights_of(
-    run: OpenedRun, problem: Tabular, model: Any, vcov: str | None = None
+    run: OpenedRun, problem: Tabular, model: Linear, vcov: str | None = None
 ) -> tuple[Weights | None, str | None]:
     """The weights of a linear model with their covariance, or why there is none.
 
@@ -177,7 +182,8 @@ def _covariance(
     u, s, vt = np.linalg.svd(weight[:, None] * z, full_matrices=False)
     kept = s > max(z.shape) * np.finfo(np.float64).eps * s[0]
     u, root = u[:, kept], vt[kept].T / s[kept]
-    bread, k, residual = root @ root.T, int(kept.sum()), y - mean
+    bread: np.ndarray = root @ root.T
+    k, residual = int(kept.sum()), y - mean
     if kind == "iid":
         return bread if logit else bread * float(residual @ residual) / (n - k)
     if kind == "HC3":
@@ -190,4 +196,5 @@ def _covariance(
         np.add.at(sums, number, scores)
         scores, factor = sums, len(sums) / (len(sums) - 1) * (n - 1) / (n - k)
     half = scores @ bread
-    return factor * (half.T @ half)
+    sandwich: np.ndarray = factor * (half.T @ half)
+    return sandwich

@@ -8,8 +8,10 @@ from typing import Any
 from econml_cli.config.fit_config import FitConfig
 from econml_cli.errors import ConfigError, ShapeError, suggest
 from econml_cli.evaluation.samples import Samples
+from econml_cli.models.base import Model
 from econml_cli.options.fields import coerce, options_of
 from econml_cli.problems import registry as problems
+from econml_cli.problems.base import Problem
 from econml_cli.runs.directory import Run
 from econml_cli.training.setup.setup import assemble, units_of
 from econml_cli.training.setup.shapes import check_shapes
@@ -60,7 +62,7 @@ def changed_config(config: FitConfig, changes: Mapping[str, Any]) -> FitConfig:
     return dataclasses.replace(config, problem_options=dataclasses.replace(config.problem_options, **values))
 
 
-def changed_samples(run: Run, model: Any, changes: Mapping[str, Any]) -> Samples:
+def changed_samples(run: Run, model: Model, changes: Mapping[str, Any]) -> Samples:
     """The splits of the changed problem, drawn with the seed of the fit. Call it inside `precision(...)`.
 
     Args:
@@ -86,7 +88,7 @@ def values_of(config: FitConfig, names: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _check_reads(
-    run: Run, changed: FitConfig, model: Any, problem: Any, train: Any, changes: Mapping[str, Any]
+    run: Run, changed: FitConfig, model: Model, problem: Problem, train: Any, changes: Mapping[str, Any]
 ) -> None:
     """Raise ShapeError where the fitted model cannot read, or does not give, what the changed problem has."""
     was = run.manifest()["shapes"]

@@ -16,6 +16,7 @@ from econml_cli.evaluation.opened import open_run
 from econml_cli.evaluation.samples import Scored, scorer, size
 from econml_cli.output.tables import Grid, cell
 from econml_cli.problems import losses, metrics
+from econml_cli.problems.tabular import Tabular
 from econml_cli.runs.directory import Run
 from econml_cli.runs.folds import Folds
 from econml_cli.storage import disk
@@ -166,7 +167,7 @@ class _Found:
     """A fold with its test rows: where they stand in the file, and what is predicted for them."""
 
     fold: Fold
-    problem: Any
+    problem: Tabular
     scored: Scored
 
     @property
@@ -177,6 +178,8 @@ class _Found:
 def _fold(run: Run, number: int) -> _Found:
     with open_run(run) as opened:
         loaded, samples = opened.loaded(), opened.own_samples()
+        problem = samples.problem
+        assert isinstance(problem, Tabular)  # no other has folds
         score = scorer(samples.problem, loaded.model, opened.dtype)
         scored = {split: score(batch) for split, batch in samples.parts.items()}
     row, values = losses.of(samples.problem), dict[str, float]()
@@ -185,7 +188,7 @@ def _fold(run: Run, number: int) -> _Found:
         values |= {f"{split}_{name}": value for name, value in measured.items()}
     sizes = dict.fromkeys(_SPLITS, 0) | {split: size(batch) for split, batch in samples.parts.items()}
     fold = Fold(number, str(run.path), opened.status(), loaded.epoch, sizes, values)
-    return _Found(fold, samples.problem, scored["test"])
+    return _Found(fold, problem, scored["test"])
 
 
 def _over(values: np.ndarray) -> Estimate:
@@ -219,12 +222,14 @@ def _out_of_fold(found: Sequence[_Found]) -> "pd.DataFrame":
     return whole.astype(nullable).reindex(rows).reset_index()
 
 
-def _target(problem: Any) -> dict[str, np.ndarray]:
+def _target(problem: Tabular) -> dict[str, np.ndarray]:
     """The target of the test rows, in float64; classes by name. A reconstruction has none."""
     row = losses.of(problem)
     if row.reconstructs:
         return {}
-    y = np.asarray(problem.observed(problem.sample(None, "test"))).reshape(-1)
+    test = problem.sample(None, "test")
+    assert test is not None
+    y = np.asarray(problem.observed(test)).reshape(-1)
     return {"target": np.asarray(problem.classes)[y.astype(int)] if row.classifies else y}
 
 

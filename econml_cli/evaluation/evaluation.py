@@ -116,7 +116,8 @@ class Evaluation(Answer):
             if self.linear.errors:
                 found |= {"standard_errors": self.linear.errors, "vcov": self.linear.vcov}
         found |= {"bootstrap": self.bootstrap, "bootstrap_seed": self.bootstrap_seed, "notes": list(self.notes)}
-        return disk.finite(found)
+        whole: dict[str, Any] = disk.finite(found)
+        return whole
 
 
 def _single(e: Evaluation) -> list[Grid]:

@@ -11,6 +11,7 @@ from econml_cli.data.read import read_table
 from econml_cli.errors import ConfigError, RunError
 from econml_cli.evaluation.counterfactual import changed_samples
 from econml_cli.evaluation.samples import Samples, new_samples, own_samples
+from econml_cli.models.base import Model
 from econml_cli.runs.directory import Run
 from econml_cli.storage import checkpoint
 from econml_cli.training.precision import precision
@@ -33,7 +34,7 @@ class Members:
         epoch: the latest one that weights are from. lost: whether the one model is that of a fit that diverged.
     """
 
-    models: tuple[Any, ...]
+    models: tuple[Model, ...]
     numbers: tuple[int | None, ...]
     total: int
     epoch: int

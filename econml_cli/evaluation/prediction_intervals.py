@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import jax
 import numpy as np
@@ -11,6 +10,7 @@ import numpy as np
 from econml_cli.errors import ConfigError
 from econml_cli.evaluation.opened import Members, OpenedRun
 from econml_cli.evaluation.samples import predicted
+from econml_cli.models.base import Model
 from econml_cli.problems import losses
 from econml_cli.runs.directory import Run
 
@@ -66,7 +66,7 @@ class Conformal:
         return Spread(_sd(np.stack(members).astype(np.float64)), yhat - self.radius, yhat + self.radius)
 
 
-def calibrate(run: OpenedRun, models: Sequence[Any], level: float) -> Conformal:
+def calibrate(run: OpenedRun, models: Sequence[Model], level: float) -> Conformal:
     """The radius that the residuals of the validation split give; of several models for their averaged prediction.
 
     Call it inside `precision(...)`.
@@ -115,7 +115,8 @@ def radius_of(scores: np.ndarray, level: float) -> np.ndarray:
             f"--conformal at --interval {level:g} needs {needed} validation rows, and there are {n}; ask for a lower "
             "level, or fit with a larger validation split."
         )
-    return np.sort(scores, axis=0)[place - 1]
+    radius: np.ndarray = np.sort(scores, axis=0)[place - 1]
+    return radius
 
 
 def check_spread(run: Run, asked: Asked | None, of: Members) -> None:

@@ -14,6 +14,7 @@ from econml_cli.evaluation.opened import Members, OpenedRun, open_run
 from econml_cli.evaluation.prediction_intervals import LEVEL, Asked, Spread, across, calibrate
 from econml_cli.evaluation.samples import computed, predicted
 from econml_cli.problems import losses
+from econml_cli.problems.base import Problem
 from econml_cli.problems.tabular import Tabular
 from econml_cli.problems.targets import names_of
 from econml_cli.runs import health
@@ -78,7 +79,7 @@ def predict(
     return _beside(samples.frame, added, path)
 
 
-def levels(run: OpenedRun, problem: Any, added: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+def levels(run: OpenedRun, problem: Problem, added: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Predictions of log(y) as predictions of y: exp(prediction) times the mean of exp(residual) over the training
     rows, in place of a normal distribution's exp(s^2 / 2). `lo` and `hi` are exp of theirs: quantiles need no factor.
 
@@ -99,7 +100,7 @@ def levels(run: OpenedRun, problem: Any, added: dict[str, np.ndarray]) -> dict[s
     return found | {end: np.exp(added[end]) for end in ("lo", "hi") if end in added}
 
 
-def _unlike(problem: Any, frame: "pd.DataFrame", say: Say) -> dict[str, np.ndarray]:
+def _unlike(problem: Problem, frame: "pd.DataFrame", say: Say) -> dict[str, np.ndarray]:
     """A column `no_information` where rows have what no training row had: the design columns that their prediction
     leaves out, "" for none. No column in a run whose training rows vary in all of them."""
     if not isinstance(problem, Tabular) or not problem.features.idle:
@@ -114,7 +115,7 @@ def _unlike(problem: Any, frame: "pd.DataFrame", say: Say) -> dict[str, np.ndarr
 
 
 def _adds(
-    run: OpenedRun, problem: Any, embed: bool, asked: Asked | None, say: Say
+    run: OpenedRun, problem: Problem, embed: bool, asked: Asked | None, say: Say
 ) -> Callable[[Any], dict[str, np.ndarray]]:
     """The function that makes the new columns from the inputs x of some rows."""
     if not embed:
@@ -139,7 +140,9 @@ def _adds(
     return represent
 
 
-def _predicts(run: OpenedRun, problem: Any, of: Members, asked: Asked | None) -> Callable[[Any], dict[str, np.ndarray]]:
+def _predicts(
+    run: OpenedRun, problem: Problem, of: Members, asked: Asked | None
+) -> Callable[[Any], dict[str, np.ndarray]]:
     """Of several models the averaged prediction; beside it the intervals that are asked for, or those across models."""
     intervals.check_spread(run, asked, of)
     models = of.models
@@ -159,7 +162,7 @@ def _predicts(run: OpenedRun, problem: Any, of: Members, asked: Asked | None) ->
     return make
 
 
-def _beside_each(problem: Any, yhat: np.ndarray, spread: Spread) -> dict[str, np.ndarray]:
+def _beside_each(problem: Problem, yhat: np.ndarray, spread: Spread) -> dict[str, np.ndarray]:
     """`sd`, `lo`, `hi` of the one prediction, or NAME_sd, NAME_lo, NAME_hi of each."""
     names = [name for name in columns(problem, yhat) if name != "predicted"]
     parts = {"sd": spread.sd, "lo": spread.low, "hi": spread.high}
@@ -202,17 +205,18 @@ def predict_own(
 
 
 def _own_file(
-    run: OpenedRun, problem: Any, embed: bool, asked: Asked | None, say: Say, retransform: bool
+    run: OpenedRun, problem: Problem, embed: bool, asked: Asked | None, say: Say, retransform: bool
 ) -> "pd.DataFrame":
     path = str(own_file(run, run.config()))
     frame = predict(run, path, embed=embed, asked=asked, say=say, retransform=retransform)
     labels = np.full(len(frame), "", dtype=object)  # "": in no split, as a row without its target
+    assert hasattr(problem, "split_rows")  # it reads a file
     for split, positions in problem.split_rows.items():
         labels[positions] = split
     return frame.assign(split=labels)
 
 
-def _drawn(problem: Any, batch: Any, config: FitConfig) -> "pd.DataFrame":
+def _drawn(problem: Problem, batch: Any, config: FitConfig) -> "pd.DataFrame":
     """Simulated observations as a table: the features by name, and the target."""
     import pandas as pd
 
@@ -227,7 +231,7 @@ def _drawn(problem: Any, batch: Any, config: FitConfig) -> "pd.DataFrame":
     return pd.DataFrame(np.hstack([x, y]), columns=[*names, *targets])
 
 
-def columns(problem: Any, yhat: np.ndarray) -> dict[str, np.ndarray]:
+def columns(problem: Problem, yhat: np.ndarray) -> dict[str, np.ndarray]:
     """The columns that predictions [n, dout] make."""
     aim, names, width = losses.of(problem).target, names_of(problem), yhat.shape[1]
     found = {name: yhat[:, i] for i, name in enumerate(aim.columns(names, width))}

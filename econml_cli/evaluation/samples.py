@@ -11,9 +11,10 @@ import numpy as np
 from flax import nnx
 
 from econml_cli.errors import ConfigError, DataError, RunError
+from econml_cli.models.base import Model
 from econml_cli.problems import losses
 from econml_cli.problems import registry as problems
-from econml_cli.problems.base import Batch
+from econml_cli.problems.base import Batch, Problem
 from econml_cli.problems.tabular import Tabular
 from econml_cli.runs.directory import Run
 from econml_cli.training.precision import to_device
@@ -31,7 +32,7 @@ SMALL_NUMBERS, SMALL_BLOCK = 2**16, 2**12
 class Samples:
     """A problem and the non-empty splits to evaluate on, by name; `frame` holds the rows of a new file."""
 
-    problem: Any
+    problem: Problem
     parts: dict[str, Batch]
     notes: tuple[str, ...] = ()
     frame: Any = None
@@ -122,14 +123,14 @@ def _cut(tree: Any, inputs: Any, numbers: int, rows: int) -> Iterator[Any]:
         yield jax.tree.map(lambda leaf: leaf[start : start + step], tree)  # noqa: B023
 
 
-def scorer(problem: Any, model: Any, dtype: str) -> Callable[..., Scored]:
+def scorer(problem: Problem, model: Model, dtype: str) -> Callable[..., Scored]:
     """A function that gives loss, prediction and observed value of each observation of a split, computed in blocks; of
     this model, or of another one of its shape that it is given too.
 
     Splits of one size, and models of one shape, share one compiled program. Call both inside `precision(...)`.
     """
     graphdef, own = nnx.split(model)
-    compares, own_units = losses.of(problem).observed, isinstance(problem, Tabular)
+    compares, table = losses.of(problem).observed, problem if isinstance(problem, Tabular) else None
 
     @jax.jit
     def measure(state: Any, part: Batch) -> tuple[Any, ...]:
@@ -137,8 +138,8 @@ def scorer(problem: Any, model: Any, dtype: str) -> Callable[..., Scored]:
         loss = problem.loss(model, part)
         if not compares:
             return (loss,)
-        if own_units:
-            return loss, problem.standardised(model, part.x), part.y
+        if table is not None:
+            return loss, table.standardised(model, part.x), part.y
         return loss, problem.predict(model, part.x), problem.observed(part)
 
     def score(batch: Batch, another: Any = None) -> Scored:
@@ -147,22 +148,23 @@ def scorer(problem: Any, model: Any, dtype: str) -> Callable[..., Scored]:
         columns = [np.concatenate(column) for column in zip(*found, strict=True)]
         w = None if batch.w is None else np.asarray(batch.w)
         yhat, y = columns[1:] if compares else (None, None)
-        if own_units and compares:  # in float64: float32 has no digits left for deviations from a large mean
-            yhat, y = problem.own_units(yhat), problem.own_units(y)
+        if table is not None and compares:  # in float64: float32 has no digits left for deviations from a large mean
+            yhat, y = table.own_units(yhat), table.own_units(y)
         return Scored(columns[0] * problem.loss_scale, yhat, y, w)
 
     return score
 
 
-def predicted(problem: Any, model: Any, x: Any, dtype: str) -> np.ndarray:
+def predicted(problem: Problem, model: Model, x: Any, dtype: str) -> np.ndarray:
     """`problem.predict` at x [n, ...], computed in blocks, on the host; of a table in float64 from the standardised
     prediction on. Call it inside `precision(...)`."""
     if isinstance(problem, Tabular):
-        return problem.own_units(computed(problem.standardised, model, x, dtype))
+        found: np.ndarray = problem.own_units(computed(problem.standardised, model, x, dtype))
+        return found
     return computed(problem.predict, model, x, dtype)
 
 
-def computed(function: Callable[[Any, Any], jax.Array], model: Any, x: Any, dtype: str) -> np.ndarray:
+def computed(function: Callable[[Any, Any], jax.Array], model: Model, x: Any, dtype: str) -> np.ndarray:
     """`function(model, x)` at x [n, ...], computed in blocks, on the host. Call it inside `precision(...)`."""
     graphdef, state = nnx.split(model)
     compute = jax.jit(lambda state, x: function(nnx.merge(graphdef, state), x))

@@ -1,11 +1,11 @@
 """Means with their standard errors and normal or Student intervals, in NumPy float64."""
 
 import math
-from typing import Any
 
 import numpy as np
 
 from econml_cli.evaluation.estimate import Estimate
+from econml_cli.problems.base import Problem
 from econml_cli.problems.means import mean
 
 #: the 97.5 % point of the standard normal distribution
@@ -47,7 +47,7 @@ def freedom_of(own: float, own_n: int, shared: float, shared_n: int) -> float:
     return (own**2 + shared**2) ** 2 / (own**4 / max(own_n - 1, 1) + shared**4 / max(shared_n - 1, 1))
 
 
-def groups_of(problem: Any, split: str, n: int) -> np.ndarray | None:
+def groups_of(problem: Problem, split: str, n: int) -> np.ndarray | None:
     """The group of each of the n observations of a split; None where they are independent.
 
     A file may have groups; a simulated problem says in `dependent` how many successive observations depend on each
@@ -65,7 +65,7 @@ def independent(n: int, groups: np.ndarray | None) -> int:
     return n if groups is None else len(np.unique(groups))
 
 
-def unspread(name: str, problem: Any, split: str, n: int) -> tuple[str, ...]:
+def unspread(name: str, problem: Problem, split: str, n: int) -> tuple[str, ...]:
     """What to say of a run where the mean over a split, of n observations, has no standard error; () where it has."""
     if independent(n, groups_of(problem, split, n)) > 1:
         return ()

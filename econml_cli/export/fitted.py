@@ -9,9 +9,11 @@ import numpy as np
 from econml_cli.config.fit_config import FitConfig
 from econml_cli.errors import DataError, EconmlError, RunError
 from econml_cli.evaluation.opened import OpenedRun
-from econml_cli.evaluation.samples import Samples, predicted
+from econml_cli.evaluation.samples import Samples, computed, predicted
+from econml_cli.models.base import Model
 from econml_cli.problems import losses
 from econml_cli.problems import registry as problems
+from econml_cli.problems.base import Problem
 from econml_cli.problems.targets import names_of
 from econml_cli.runs import health
 from econml_cli.runs.directory import Run
@@ -66,8 +68,8 @@ class Fitted:
 
     run: Run
     config: FitConfig
-    model: Any
-    problem: Any
+    model: Model
+    problem: Problem
     epoch: int
     inputs: Inputs
     outputs: Outputs
@@ -109,20 +111,13 @@ def read(run: OpenedRun) -> Fitted:
         raise EconmlError(
             f"The predictions of {run.name} are not finite, so there is nothing to compare an export with."
         )
-    out = predicted(_Plain(), loaded.model, standardised, config.trainer.precision)
+    out = computed(lambda model, x: model(x), loaded.model, standardised, config.trainer.precision)
     outputs = _outputs(problem, preprocessing, out, y, BOUNDS[config.trainer.precision])
     weights = health.of_weights(run, loaded.diverged, loaded.epoch)
     return Fitted(
         run, config, loaded.model, problem, loaded.epoch, inputs, outputs, raw.astype(inputs.dtype), y,
         split or "random inputs", (*samples.notes, *notes, *weights),
     )  # fmt: skip
-
-
-class _Plain:
-    """The problem of which the network's output is the prediction."""
-
-    def predict(self, model: Any, x: Any) -> Any:
-        return model(x)
 
 
 def _samples(run: OpenedRun) -> tuple[Samples, tuple[str, ...]]:
@@ -143,19 +138,22 @@ def _drawn(run: Run) -> np.ndarray:
     return np.random.default_rng(0).standard_normal((DRAWN, *shape))
 
 
-def _inputs(problem: Any, config: FitConfig, preprocessing: Mapping[str, Any] | None, shape: tuple[int, ...]) -> Inputs:
+def _inputs(
+    problem: Problem, config: FitConfig, preprocessing: Mapping[str, Any] | None, shape: tuple[int, ...]
+) -> Inputs:
     if config.problem == "tabular" and preprocessing is not None:
         features = preprocessing["features"]
         units = "the design columns of preprocessing.json in the units of the data, not standardised"
         return Inputs(features["names"], shape, "float64", units, features["mean"], features["scale"])
     names = problem.describe().get("features")
-    fits = isinstance(names, list | tuple) and len(shape) == 1 and len(names) == shape[0]
+    if not isinstance(names, list | tuple) or len(shape) != 1 or len(names) != shape[0]:
+        names = None
     units = f"as problem {config.problem} draws them"
-    return Inputs(list(map(str, names)) if fits else None, shape, config.trainer.precision, units)
+    return Inputs(None if names is None else list(map(str, names)), shape, config.trainer.precision, units)
 
 
 def _outputs(
-    problem: Any, preprocessing: Mapping[str, Any] | None, out: np.ndarray, y: np.ndarray, bound: float
+    problem: Problem, preprocessing: Mapping[str, Any] | None, out: np.ndarray, y: np.ndarray, bound: float
 ) -> Outputs:
     """How the problem makes predictions `y` of the network's output `out`, found by trying."""
     aim, called, width = losses.of(problem).target, names_of(problem), y.shape[1]
@@ -176,8 +174,9 @@ def _outputs(
 
 
 def _softmax(out: np.ndarray) -> np.ndarray:
-    shares = np.exp(out - out.max(axis=-1, keepdims=True))
-    return shares / shares.sum(axis=-1, keepdims=True)
+    odds: np.ndarray = np.exp(out - out.max(axis=-1, keepdims=True))
+    shares: np.ndarray = odds / odds.sum(axis=-1, keepdims=True)
+    return shares
 
 
 TRANSFORMS: dict[str, Callable[[np.ndarray], np.ndarray]] = {

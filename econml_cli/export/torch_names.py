@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from flax import nnx
 
+from econml_cli.models.base import Model
+
 #: what arrays of these layers are called in PyTorch, where it is not what flax calls them
 _RENAMED: dict[type, dict[str, str]] = {
     nnx.Linear: {"kernel": "weight"},
@@ -33,7 +35,7 @@ class _Found(NamedTuple):
     variable: nnx.Variable
 
 
-def named_parameters(model: Any) -> list[TorchTensor]:
+def named_parameters(model: Model) -> list[TorchTensor]:
     """What `named_parameters()` of the equivalent PyTorch module lists, in its order.
 
     A kernel [in, out] of `nnx.Linear` is a weight [out, in], the scale of `nnx.LayerNorm` a weight; everything else
@@ -42,12 +44,12 @@ def named_parameters(model: Any) -> list[TorchTensor]:
     return [_tensor(found) for found in _variables(model) if isinstance(found.variable, nnx.Param)]
 
 
-def own_state(model: Any) -> dict[str, np.ndarray]:
+def own_state(model: Model) -> dict[str, np.ndarray]:
     """All arrays but the keys of random numbers, under our own paths (`linear1.kernel`), on the host."""
     return {".".join(found.path): np.asarray(found.variable[...], order="C") for found in _variables(model)}
 
 
-def torch_state(model: Any) -> dict[str, np.ndarray]:
+def torch_state(model: Model) -> dict[str, np.ndarray]:
     """The same as a PyTorch state_dict: under PyTorch's names and in its shapes."""
     return {_name(found): _array(found) for found in _variables(model)}
 
@@ -72,7 +74,7 @@ def _is_transposed(found: _Found) -> bool:
     return type(found.owner) is nnx.Linear and found.path[-1] == "kernel"
 
 
-def _variables(model: Any) -> Iterator[_Found]:
+def _variables(model: Model) -> Iterator[_Found]:
     """The variables, what the data pass first before the rest, linear2 before linear10; a shared one is listed once."""
     seen: set[int] = set()
 

@@ -2,11 +2,20 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from econml_cli.errors import EconmlError
+from econml_cli.models.base import Model
+
+if TYPE_CHECKING:
+    from econml_cli.models.kernel import KernelRegression
+    from econml_cli.models.linear import Linear
+    from econml_cli.models.mlp import MLP
+    from econml_cli.models.polynomial import PolynomialFeatures
+    from econml_cli.models.random_features import RandomFeatures
+    from econml_cli.models.resnet import ResNet
 
 
 @dataclass(frozen=True)
@@ -52,12 +61,12 @@ def _layer(layer: Any) -> dict[str, Any]:
     return {"in_features": din, "out_features": dout, "bias": layer.bias is not None}
 
 
-def _linear(model: Any) -> dict[str, Any]:
+def _linear(model: "Linear") -> dict[str, Any]:
     din, dout = _sizes(model.linear)
     return {"din": din, "dout": dout, "bias": model.linear.bias is not None}
 
 
-def _mlp(model: Any) -> dict[str, Any]:
+def _mlp(model: "MLP") -> dict[str, Any]:
     layers = [getattr(model, f"linear{i}") for i in range(1, model.depth + 2)]
     return {
         "din": _sizes(layers[0])[0],
@@ -71,7 +80,7 @@ def _mlp(model: Any) -> dict[str, Any]:
     }
 
 
-def _resnet(model: Any) -> dict[str, Any]:
+def _resnet(model: "ResNet") -> dict[str, Any]:
     (din, width), dout = _sizes(model.linear_in), _sizes(model.linear_out)[1]
     block = model.block1
     return {
@@ -84,7 +93,7 @@ def _resnet(model: Any) -> dict[str, Any]:
     }
 
 
-def _polynomial_features(phi: Any) -> dict[str, Any]:
+def _polynomial_features(phi: "PolynomialFeatures") -> dict[str, Any]:
     features, of_factors = _factors(phi)["factors"].shape
     return {
         "din": phi.din,
@@ -95,17 +104,17 @@ def _polynomial_features(phi: Any) -> dict[str, Any]:
     }
 
 
-def _factors(phi: Any) -> dict[str, np.ndarray]:
+def _factors(phi: "PolynomialFeatures") -> dict[str, np.ndarray]:
     from econml_cli.models.terms import terms
 
     return {"factors": np.array(terms(phi.din, phi.degree, phi.interaction, phi.constant), np.int64)}
 
 
-def _random_features(phi: Any) -> dict[str, Any]:
+def _random_features(phi: "RandomFeatures") -> dict[str, Any]:
     return {"din": int(phi.kernel[...].shape[0]), "num_features": phi.dout, "activation": phi.nonlinearity}
 
 
-def _kernel(model: Any) -> dict[str, Any]:
+def _kernel(model: "KernelRegression") -> dict[str, Any]:
     (n, din), dout = model.inputs[...].shape, model.alpha[...].shape[1]
     return {"n": int(n), "din": int(din), "dout": int(dout), "kernel": model.kernel, "bias": model.has_bias}
 
@@ -140,7 +149,7 @@ TWINS: dict[str, Twin] = {
 }
 
 
-def describe(model: Any, name: str) -> Description:
+def describe(model: Model, name: str) -> Description:
     """A fitted module in terms of its twin; `name` is what the user calls the model.
 
     Raises:

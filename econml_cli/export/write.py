@@ -11,6 +11,7 @@ from econml_cli.export.formats import check
 from econml_cli.export.readme import readme
 from econml_cli.export.verify import verify
 from econml_cli.export.writers import WRITERS, write_about
+from econml_cli.models.base import Model
 from econml_cli.runs.directory import Run
 
 
@@ -73,7 +74,7 @@ def export(run: Run, to: str, out: Path, *, step: int | None = None, force: bool
     )
 
 
-def _arrays(model: Any) -> int:
+def _arrays(model: Model) -> int:
     from econml_cli.export.torch_names import own_state
 
     return len(own_state(model))

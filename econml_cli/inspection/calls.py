@@ -5,11 +5,13 @@ from typing import Any
 
 from flax import nnx
 
+from econml_cli.models.base import Model
+
 #: what is told of one call: the module's path ("" for the model), the arguments, the keyword arguments, the result
 Told = Callable[[int, str, tuple[Any, ...], dict[str, Any], Any], None]
 
 
-def listen(model: Any, tell: Told) -> None:
+def listen(model: Model, tell: Told) -> None:
     """Let every module of a model tell of its calls, each with a number that counts the calls as they begin.
 
     `tell` runs once the call has ended, inside whatever traces it. The model itself is changed: hand in a copy, such as
@@ -31,4 +33,5 @@ def _telling(cls: Any, path: str, begun: Any, tell: Told) -> type:
         tell(number, path, args, kwargs, result)
         return result
 
-    return type(cls)(cls.__name__, (cls,), {"__call__": call, "__module__": cls.__module__})
+    subclass: type = type(cls)(cls.__name__, (cls,), {"__call__": call, "__module__": cls.__module__})
+    return subclass

@@ -11,7 +11,7 @@ from econml_cli.inspection.report import Report
 from econml_cli.inspection.state import Leaf, describe_state
 from econml_cli.runs import health
 from econml_cli.runs.directory import Run
-from econml_cli.storage import checkpoint
+from econml_cli.storage.steps import steps
 from econml_cli.training.run.restore import Loaded, shapes_from
 
 #: what `econml inspect checkpoint` shows unless asked for something else
@@ -92,7 +92,7 @@ def _which(run: OpenedRun, loaded: Loaded) -> dict[str, Any]:
     return {
         **({} if loaded.member is None else {"member": loaded.member, "members": loaded.config.trainer.members}),
         "step": loaded.step,
-        "steps": checkpoint.steps(run.checkpoints),
+        "steps": steps(run.checkpoints),
         "weights": "best" if loaded.section == "best" else "last",
         "epoch": loaded.epoch,
         "losses": losses,

@@ -14,6 +14,7 @@ from econml_cli.evaluation.opened import open_run
 from econml_cli.evaluation.samples import small_blocks
 from econml_cli.inspection.hidden import hidden_units
 from econml_cli.inspection.state import describe_state
+from econml_cli.models.base import Model
 from econml_cli.runs.directory import Run
 from econml_cli.training.precision import to_device
 
@@ -58,7 +59,7 @@ def check_run(run: Run, step: int | None = None) -> tuple[Check, ...]:
         )
 
 
-def finite_weights(model: Any) -> Check:
+def finite_weights(model: Model) -> Check:
     """No weight is NaN or infinite."""
     found = [(leaf.path, leaf.nonfinite) for leaf in describe_state(model) if leaf.nonfinite]
     where = ", ".join(f"{path} ({count:,})" for path, count in found)
@@ -67,7 +68,7 @@ def finite_weights(model: Any) -> Check:
     )
 
 
-def same_after_merge(model: Any, x: Any, split: str) -> Check:
+def same_after_merge(model: Model, x: Any, split: str) -> Check:
     """`nnx.merge(*nnx.split(model))` is the same function."""
     change = _largest(abs(a - b) for a, b in _both(model, nnx.merge(*nnx.split(model)), x, x))
     return _judge(
@@ -75,7 +76,7 @@ def same_after_merge(model: Any, x: Any, split: str) -> Check:
     )
 
 
-def dead_units(model: Any, x: Any) -> Check:
+def dead_units(model: Model, x: Any) -> Check:
     """Few hidden units are zero at every training observation."""
     name, rows = "dead units", hidden_units(model, x)
     if rows is None:
@@ -88,7 +89,7 @@ def dead_units(model: Any, x: Any) -> Check:
     return _judge(name, share, DEAD, f"{', '.join(found)}; at most {DEAD:.0%} may be" if found else zero)
 
 
-def permutation_invariance(model: Any, x: Any, split: str) -> Check:
+def permutation_invariance(model: Model, x: Any, split: str) -> Check:
     """A deep set gives the same, whatever the order of the elements of a set."""
     name = "permutation invariance"
     if not all(hasattr(model, part) for part in ("phi", "rho", "pool")):
@@ -101,7 +102,7 @@ def permutation_invariance(model: Any, x: Any, split: str) -> Check:
     return _judge(name, change, limit, told)
 
 
-def condition_number(config: FitConfig, model: Any, x: Any) -> Check:
+def condition_number(config: FitConfig, model: Model, x: Any) -> Check:
     """The design of a model that is linear in its parameters is not singular in the arithmetic it was fitted in."""
     name, columns = "condition number", design(config, model, x)
     if columns is None:
@@ -116,7 +117,7 @@ def condition_number(config: FitConfig, model: Any, x: Any) -> Check:
     return _judge(name, value, limit, told)
 
 
-def design(config: FitConfig, model: Any, x: Any) -> np.ndarray | None:
+def design(config: FitConfig, model: Model, x: Any) -> np.ndarray | None:
     """The design matrix [n, k] of a linear or polynomial model, also after a representation, in float64."""
     if config.model not in ("linear", "polynomial"):
         return None

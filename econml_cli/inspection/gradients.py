@@ -12,7 +12,8 @@ from econml_cli.evaluation.opened import OpenedRun
 from econml_cli.evaluation.samples import size, small_blocks
 from econml_cli.inspection.hidden import Hidden, hidden_units
 from econml_cli.inspection.state import natural
-from econml_cli.problems.base import Batch
+from econml_cli.models.base import Model
+from econml_cli.problems.base import Batch, Problem
 from econml_cli.problems.means import total
 from econml_cli.storage import checkpoint
 from econml_cli.training.precision import to_device
@@ -116,7 +117,7 @@ def describe_gradients(run: OpenedRun) -> Gradients:
     )
 
 
-def mean_gradient(problem: Any, model: Any, batch: Batch) -> tuple[float, Any]:
+def mean_gradient(problem: Problem, model: Model, batch: Batch) -> tuple[float, Any]:
     """(mean loss, `nnx.grad` of the mean loss plus the model's penalty) over a sample, summed over blocks of its rows.
 
     The gradient has the structure of `nnx.state(model, nnx.Param)`.
@@ -124,7 +125,7 @@ def mean_gradient(problem: Any, model: Any, batch: Batch) -> tuple[float, Any]:
     graphdef, state = nnx.split(model)
     n, batch = size(batch), weighing_one(batch)
 
-    def shares(model: Any, part: Batch) -> tuple[jax.Array, jax.Array]:
+    def shares(model: Model, part: Batch) -> tuple[jax.Array, jax.Array]:
         losses = problem.loss(model, part)
         summed = objective = total(losses, part.w)
         if hasattr(model, "penalty"):

@@ -11,6 +11,7 @@ from flax import nnx
 from econml_cli.evaluation.samples import small_blocks
 from econml_cli.inspection.calls import listen
 from econml_cli.inspection.state import raw
+from econml_cli.models.base import Model
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Hidden:
         return dict(vars(self))
 
 
-def hidden_units(model: Any, x: Any) -> tuple[Hidden, ...] | None:
+def hidden_units(model: Model, x: Any) -> tuple[Hidden, ...] | None:
     """The hidden units of a model, by the layer that reads them, over a sample of inputs x [n, ...].
 
     A unit is dead where what the next layer reads of it is exactly 0 at every observation: so is a relu whose
@@ -52,7 +53,7 @@ def hidden_units(model: Any, x: Any) -> tuple[Hidden, ...] | None:
     return tuple(Hidden(p, int(always[p].size), int(always[p].sum())) for p in sorted(always, key=order.index))
 
 
-def _zero_inputs(model: Any, x: Any) -> dict[str, jax.Array]:
+def _zero_inputs(model: Model, x: Any) -> dict[str, jax.Array]:
     """For each layer but the first that is called: which of its inputs [k] are zero at every observation."""
     layers = {".".join(map(str, path)) for path, module in nnx.iter_modules(model) if _is_layer(module)}
     heard: list[tuple[int, str, jax.Array]] = []

@@ -8,6 +8,7 @@ from flax import nnx
 
 from econml_cli.inspection.calls import listen
 from econml_cli.inspection.state import abbreviate
+from econml_cli.models.base import Model
 from econml_cli.training.setup.setup import num_params
 
 
@@ -35,7 +36,7 @@ class Layer:
         return dict(vars(self))
 
 
-def describe_layers(model: Any, observation: tuple[int, ...], dtype: str) -> tuple[Layer, ...]:
+def describe_layers(model: Model, observation: tuple[int, ...], dtype: str) -> tuple[Layer, ...]:
     """The layers in the order in which the model calls them, each before those that it calls; then those it does not.
 
     Args:
@@ -70,7 +71,10 @@ def describe_layers(model: Any, observation: tuple[int, ...], dtype: str) -> tup
 
 def _shapes(tree: Any) -> Any:
     """The arrays of a call as shapes; anything else as it is."""
-    is_array = lambda leaf: hasattr(leaf, "shape") and hasattr(leaf, "dtype")  # noqa: E731
+
+    def is_array(leaf: Any) -> bool:
+        return hasattr(leaf, "shape") and hasattr(leaf, "dtype")
+
     return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype) if is_array(leaf) else leaf, tree)
 
 

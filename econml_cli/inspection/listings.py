@@ -38,7 +38,7 @@ def type_name(option: Option) -> str:
     if option.choices:
         return "choice"
     if option.element is option.type:
-        return option.type.__name__
+        return str(option.type.__name__)
     return "list" if option.lists_text else f"{option.element.__name__} list"
 
 
@@ -55,9 +55,10 @@ def describe_models(name: str | None = None) -> list[Entry]:
         ConfigError: no such model; the nearest name is suggested.
     """
     from econml_cli.models import registry
+    from econml_cli.models.table import MODELS
 
     if name is None:
-        return [_entry(n, row) for n, row in registry.MODELS.items()] + _offered(registry.GROUP, registry.MODELS)
+        return [_entry(n, row) for n, row in MODELS.items()] + _offered(registry.GROUP, MODELS)
     return [_entry(name, registry.get(name))]
 
 
@@ -68,10 +69,11 @@ def describe_problems(name: str | None = None) -> list[Entry]:
         ConfigError: no such problem; the nearest name is suggested.
     """
     from econml_cli.problems import registry
+    from econml_cli.problems.table import PROBLEMS
 
-    rows = registry.PROBLEMS if name is None else {name: registry.get(name)}
+    rows = PROBLEMS if name is None else {name: registry.get(name)}
     found = [_entry(n, row, model=row.model, recipe=row.recipe) for n, row in rows.items()]
-    return found + (_offered(registry.GROUP, registry.PROBLEMS) if name is None else [])
+    return found + (_offered(registry.GROUP, PROBLEMS) if name is None else [])
 
 
 def _entry(name: str, row: Any, **own: Any) -> Entry:

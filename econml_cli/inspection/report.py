@@ -1,6 +1,6 @@
 """What can be shown of one model, fitted or not: its views, as data and as JSON."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +8,7 @@ from flax import nnx
 
 from econml_cli.inspection.graph import Node
 from econml_cli.inspection.state import Leaf
+from econml_cli.models.base import Model
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Report:
     summary: Mapping[str, Any]
     graph: Node
     leaves: tuple[Leaf, ...]
-    model: Any
+    model: Model
     table: tuple[Any, ...] | None = None
     grad: Any = None
     torch: tuple[Any, ...] | None = None
@@ -49,7 +50,7 @@ class Report:
         def state() -> list[dict[str, Any]]:
             return [leaf.to_json(values) for leaf in self.leaves]
 
-        make = {
+        make: dict[str, Callable[[], Any]] = {
             "summary": lambda: dict(self.summary),
             "graphdef": self.graph.to_json,
             "state": state,

@@ -73,7 +73,7 @@ def abbreviate(shape: tuple[int, ...], dtype: str) -> str:
 
 def is_key(leaf: Any) -> bool:
     """Whether an array (or its shape) is a typed RNG key."""
-    return bool(jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key))
+    return bool(jax.numpy.issubdtype(leaf.dtype, jax.dtypes.prng_key))
 
 
 def raw(leaf: Any) -> Any:

@@ -42,7 +42,7 @@ def describe_model(
     dtype = config.trainer.precision
     with precision(dtype):
         shapes = _shapes(config, din, dout)
-        model = abstract_model(config, shapes)
+        model: nnx.Module = abstract_model(config, shapes)
         model.eval()
         leaves = describe_state(model)
         selection.check(path, [leaf.path for leaf in leaves])

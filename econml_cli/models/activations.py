@@ -1,9 +1,12 @@
 """Nonlinearities by name: what `--activation` and `--output-activation` choose from."""
 
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
 
-ACTIVATIONS = {
+#: each of them element by element
+ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
     "relu": jax.nn.relu,
     "tanh": jnp.tanh,
     "gelu": jax.nn.gelu,

@@ -55,18 +55,21 @@ class Autoencoder(nnx.Module):
 
     def __call__(self, x: jax.Array) -> jax.Array:
         """The reconstruction of x [n, ...], [n, din]."""
-        return self.decoder(self.embed(x))
+        out: jax.Array = self.decoder(self.embed(x))
+        return out
 
     def embed(self, x: jax.Array) -> jax.Array:
         """The representation z of x [n, ...], [n, latent]."""
-        return self.encoder(x.reshape(len(x), -1))
+        z: jax.Array = self.encoder(x.reshape(len(x), -1))
+        return z
 
     def penalty(self, x: jax.Array) -> jax.Array:
         """What the regularizer adds to the mean loss of a batch x [n, ...]; a scalar, 0 without a regularizer."""
         if self.regularizer == "none":
             return jnp.zeros((), x.dtype)
         terms = {"l2": self._squared_kernels, "l1": self._size_of_code, "contractive": self._sensitivity}
-        return self.strength[...] * terms[self.regularizer](x)
+        weighed: jax.Array = self.strength[...] * terms[self.regularizer](x)
+        return weighed
 
     def _squared_kernels(self, _: jax.Array) -> jax.Array:
         weights = nnx.to_flat_state(nnx.state(self, nnx.Param))

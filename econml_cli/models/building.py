@@ -9,6 +9,7 @@ from flax import nnx
 
 from econml_cli.errors import ConfigError
 from econml_cli.models import registry, representations
+from econml_cli.models.base import Model
 from econml_cli.options import own_modules
 from econml_cli.options.signature import accepted
 
@@ -44,7 +45,7 @@ class Recipe:
     precision: str
 
 
-def build(recipe: Recipe, shapes: Shapes, rngs: nnx.Rngs) -> Any:
+def build(recipe: Recipe, shapes: Shapes, rngs: nnx.Rngs) -> Model:
     """The module, at initial weights drawn from `rngs` (first phi's, then the model's).
 
     May run inside jit and inside `nnx.eval_shape`.
@@ -82,7 +83,7 @@ def _construct(cls: Any, name: str, options: dict[str, Any], shapes: Shapes, dty
         raise ConfigError(f"Model {name}: {str(error).rstrip('.')}.") from error
 
 
-def _cast(model: Any, dtype: Any) -> Any:
+def _cast(model: Model, dtype: Any) -> Model:
     """The model with its floating-point arrays in this precision: a user's module need not know of it."""
 
     def place(leaf: Any) -> Any:

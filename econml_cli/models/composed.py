@@ -21,7 +21,8 @@ class Composed(nnx.Module):
 
     def __call__(self, x: jax.Array) -> jax.Array:
         """Values at x, [n, dout]."""
-        return self.h(self.phi(x))
+        out: jax.Array = self.h(self.phi(x))
+        return out
 
     @property
     def solver(self) -> str:
@@ -36,7 +37,8 @@ class Composed(nnx.Module):
 
     def design(self, x: Any) -> np.ndarray:
         """The design of h at the representation of x [n, ...], in float64 where phi can be."""
-        return self.h.design(self._represented(x))
+        columns: np.ndarray = self.h.design(self._represented(x))
+        return columns
 
     def assign(self, w: np.ndarray) -> None:
         """The weights of the columns of `design` to those of h."""
@@ -44,14 +46,16 @@ class Composed(nnx.Module):
 
     def solve(self, x: Any, y: Any) -> dict[str, Any]:
         """The exact solution of h on the represented sample, which is represented in float64 where phi can be."""
-        return self.h.solve(self._represented(x), y)
+        report: dict[str, Any] = self.h.solve(self._represented(x), y)
+        return report
 
     def _represented(self, x: Any) -> Any:
         return self.phi.design(x) if hasattr(self.phi, "design") else self.phi(jnp.asarray(x))
 
     def embed(self, x: jax.Array) -> jax.Array:
         """The representation phi(x), [n, k]."""
-        return self.phi(x)
+        z: jax.Array = self.phi(x)
+        return z
 
     def penalty(self, x: jax.Array) -> Any:
         """That of h, at the representation."""

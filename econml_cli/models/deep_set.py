@@ -68,7 +68,8 @@ class DeepSet(nnx.Module):
         sets = -(-n // blocks)
         x = jnp.concatenate([x, x[: blocks * sets - n]])
         z = jax.lax.map(jax.checkpoint(self._pooled), x.reshape(blocks, sets, size, -1))
-        return z.reshape(blocks * sets, -1)[:n]
+        pooled: jax.Array = z.reshape(blocks * sets, -1)[:n]
+        return pooled
 
     def _pooled(self, x: jax.Array) -> jax.Array:
         n, size, features = x.shape

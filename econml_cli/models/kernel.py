@@ -128,7 +128,8 @@ class KernelRegression(nnx.Module):
     def _gram(self, x: jax.Array) -> jax.Array:
         # differences, not |x|^2 + |y|^2 - 2 x'y, which in float32 is far from zero between a point and itself
         inputs = self.inputs[...] / self.length_scale[...]
-        return KERNELS[self.kernel](jnp.sum(jnp.square(x[:, None, :] - inputs[None, :, :]), axis=2), jnp)
+        gram: jax.Array = KERNELS[self.kernel](jnp.sum(jnp.square(x[:, None, :] - inputs[None, :, :]), axis=2), jnp)
+        return gram
 
 
 def root(s: Any, module: Any) -> Any:

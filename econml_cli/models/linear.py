@@ -36,7 +36,8 @@ class Linear(nnx.Module):
 
     def __call__(self, x: jax.Array) -> jax.Array:
         """Values at x [n, ...], shaped [n, dout]; an observation that is not a vector is read as one."""
-        return self.linear(x.reshape(len(x), -1))
+        out: jax.Array = self.linear(x.reshape(len(x), -1))
+        return out
 
     def adapt(self, x: Any) -> None:
         """Give weight 0 to inputs that are 0 in all training observations x [n, ...], of which nothing is learnt."""

@@ -1,7 +1,7 @@
 """Polynomials: a fixed representation phi(x) of products of orthogonal polynomials, and a model linear in it."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +13,8 @@ from econml_cli.models.least_squares import Fixed, solve_layer, weights
 from econml_cli.models.table import PolynomialFeaturesOptions, PolynomialOptions
 from econml_cli.models.terms import terms
 from econml_cli.options.fields import values_of
+
+Array = TypeVar("Array", jax.Array, np.ndarray)
 
 #: P_{k+1}(u) = a_k u P_k(u) - c_k P_{k-1}(u) with P_0 = 1: k -> (a_k, c_k). Source: Abramowitz and Stegun, 22.7
 RECURRENCES: dict[str, Callable[[int], tuple[float, float]]] = {
@@ -112,7 +114,8 @@ class Polynomial(nnx.Module):
 
     def __call__(self, x: jax.Array) -> jax.Array:
         """Values at x [n, ...], shaped [n, dout]."""
-        return self.W(self.embed(x))
+        out: jax.Array = self.W(self.embed(x))
+        return out
 
     def embed(self, x: jax.Array) -> jax.Array:
         """The representation z = phi(x) of x [n, ...], [n, number of features]."""
@@ -141,14 +144,14 @@ def evaluate(basis: str, u: jax.Array, degree: int) -> jax.Array:
     return jnp.stack(values, axis=-1)
 
 
-def products(values: Any, factors: np.ndarray, module: Any) -> Any:
+def products(values: Array, factors: np.ndarray, module: Any) -> Array:
     """The features [n, k] from the polynomials of each input [n, din, degree + 1]; `module` is jnp or np.
 
     `factors` [k, m] are those of `terms`: 0 stands for the constant 1, the rest for columns of the values.
     """
     n = len(values)
     columns = module.concatenate([module.ones_like(values[:, :1, 0]), values[:, :, 1:].reshape(n, -1)], axis=1)
-    found = columns[:, factors[:, 0]]
+    found: Array = columns[:, factors[:, 0]]
     for column in factors.T[1:]:
         found = found * columns[:, column]
     return found

@@ -85,7 +85,8 @@ class RandomFeatureModel(nnx.Module):
 
     def __call__(self, x: jax.Array) -> jax.Array:
         """Values at x [n, ...], shaped [n, dout]."""
-        return self.W(self.embed(x))
+        out: jax.Array = self.W(self.embed(x))
+        return out
 
     def embed(self, x: jax.Array) -> jax.Array:
         """The representation z = phi(x) of x [n, ...], [n, p]."""
@@ -102,4 +103,5 @@ class RandomFeatureModel(nnx.Module):
 
     def penalty(self, x: jax.Array) -> jax.Array:
         """ridge ||W||^2 over the n dout squared errors whose mean is the loss: what `solve` minimises, in that unit."""
-        return self.ridge[...] / self.outcomes * jnp.sum(jnp.square(self.W.kernel[...]))
+        weighed: jax.Array = self.ridge[...] / self.outcomes * jnp.sum(jnp.square(self.W.kernel[...]))
+        return weighed

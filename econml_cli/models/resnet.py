@@ -33,7 +33,8 @@ class ResNet(nnx.Module):
 
     def __call__(self, x: jax.Array) -> jax.Array:
         """Values at x [n, ...], shaped [n, dout]; an observation that is not a vector is read as one."""
-        return self.linear_out(self.embed(x))
+        out: jax.Array = self.linear_out(self.embed(x))
+        return out
 
     def embed(self, x: jax.Array) -> jax.Array:
         """What the last block gives at x [n, ...], [n, width]: what the output layer is affine in."""
@@ -62,7 +63,8 @@ class Block(nnx.Module):
         change = self._activated(2, change)
         if hasattr(self, "dropout"):
             change = self.dropout(change)
-        return x + self.linear2(change)
+        out: jax.Array = x + self.linear2(change)
+        return out
 
     def _activated(self, i: int, x: jax.Array) -> jax.Array:
         x = getattr(self, f"norm{i}")(x) if hasattr(self, f"norm{i}") else x

@@ -221,4 +221,5 @@ def _read_number(opt: Option, raw: Any) -> int | float:
         value = int(value)
     if not all(_COMPARE[sign](value, bound) for sign, bound in opt.bounds.items()):
         raise wrong
-    return opt.element(value)
+    number: int | float = opt.element(value)
+    return number

@@ -11,10 +11,13 @@ from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 import jax
 from flax import nnx
 
-from econml_cli.problems.losses import Loss
+from econml_cli.models.base import Model
 from econml_cli.problems.targets import Task
 
-__all__ = ["Batch", "Economy", "FileProblem", "KnownTruth", "Problem", "Split", "Task"]
+__all__ = [
+    "Batch", "Economy", "Equations", "FileProblem", "KnownTruth", "Moves", "Problem", "Realised", "Shocked",
+    "Split", "Task",
+]  # fmt: skip
 
 Split = Literal["train", "val", "test", "population"]
 
@@ -38,7 +41,11 @@ class Batch:
 
 
 class Problem(Protocol):
-    """Data and a loss (empirical risk minimisation: the trainer minimises the mean of `loss` over the train split)."""
+    """Data and a loss (empirical risk minimisation: the trainer minimises the mean of `loss` over the train split).
+
+    It may have a `loss_row`, the row of its loss (`losses.Loss`), in place of that of its task; `loss = losses.loss`
+    then follows from it.
+    """
 
     #: inputs and outputs that a model of this problem has
     din: int
@@ -47,24 +54,22 @@ class Problem(Protocol):
     loss_scale: float
     #: what `predict` and `observed` mean, for RMSE, accuracy, ...; None where there is nothing observed to compare with
     task: Task | None
-    #: optional: the row of its loss, in place of that of its task; `loss = losses.loss` then follows from it
-    loss_row: Loss
     #: True where `sample` draws from a known distribution (fresh draws can be had), False where it reads a file
     simulated: ClassVar[bool]
 
     def sample(self, rngs: nnx.Rngs, split: Split, n: int | None = None) -> Batch | None:
         """The observations of one split; None where it is empty. `n` overrides the size (simulated problems only)."""
 
-    def loss(self, model: nnx.Module, batch: Batch) -> jax.Array:
+    def loss(self, model: Model, batch: Batch) -> jax.Array:
         """The loss of each observation, [n]. Called inside jit."""
 
-    def predict(self, model: nnx.Module, x: Any) -> jax.Array:
+    def predict(self, model: Model, x: Any) -> jax.Array:
         """Predictions in the target's own units: [n, dout]; probabilities [n, 1] (binary) or [n, dout] (multiclass)."""
 
     def observed(self, batch: Batch) -> Any:
         """What `predict` is compared with, in the target's own units; shaped as `Batch.y`."""
 
-    def verdicts(self, model: nnx.Module, batch: Batch) -> dict[str, float]:
+    def verdicts(self, model: Model, batch: Batch) -> dict[str, float]:
         """Errors against the truth, where the truth is known (else {}), e.g. {"theta_error": 4.7e-6}.
 
         Called outside jit, a few times a run: what is heavy in it is for the problem to compile.
@@ -89,35 +94,20 @@ class KnownTruth(Problem, Protocol):
         """f*(x), [n, dout], what a model would have to give; under squared error it is E[y | x]."""
 
 
-class Economy(Problem, Protocol):
-    """What an economic model adds: equations whose residual is to be zero, in place of observations.
+@runtime_checkable
+class Equations(Protocol):
+    """What a problem adds whose loss is the mean square of residuals that are to be zero."""
 
-    A small residual alone can be the wrong economics, so it says how to look further: the truth where it is known, how
-    the economy moves under a policy, and whether that goes where it should. `problems.economics` has the `loss` and the
-    `verdicts` that follow from it, `problems.simulation` the paths.
-    """
-
-    #: what each number of `verdicts` (or a loss) must lie below, by verdict: {"stability": {"eigenvalue": 1.0}, ...}
-    bars: Mapping[str, Mapping[str, float]]
-    #: what a failed stability verdict means: a clause that ends the sentence "..., so "
-    unstable: str
-    #: how many N(0, 1) shocks `step` reads a period, and which of them have a name that an impulse response can be of
-    shock_size: int
-    impulses: Mapping[str, int]
-    #: periods and paths of the simulation that the verdicts are computed on
-    path: tuple[int, int]
-    #: optional: what `sample` and `observe` measure the states in, where that follows from the parameters; the same
-    #: policy in another economy (`--with`) goes on reading states in these units
-    units: Any
-
-    def residual(self, model: nnx.Module, batch: Batch) -> jax.Array:
+    def residual(self, model: Model, batch: Batch) -> jax.Array:
         """The residual of each equation at each state, [n, equations]. The loss is its mean square over equations."""
 
-    def euler(self, model: nnx.Module, x: Any) -> jax.Array:
-        """The Euler residual free of units, [n], as is usual for the model: what log10 is taken of."""
 
-    def truth(self, x: Any) -> Any:
-        """What `predict` would give at the exact solution, [n, dout]; None where no closed form is known."""
+@runtime_checkable
+class Moves(Protocol):
+    """What an economic model adds that says how its state moves under a policy."""
+
+    #: how many N(0, 1) shocks `step` reads a period
+    shock_size: int
 
     def start(self, paths: int) -> Any:
         """The first state of each path: arrays [paths, ...], or a dict of them."""
@@ -125,10 +115,51 @@ class Economy(Problem, Protocol):
     def observe(self, state: Any) -> jax.Array:
         """What the model reads in that state, x [paths, ...]."""
 
-    def step(self, model: nnx.Module, state: Any, shock: jax.Array) -> tuple[Any, dict[str, jax.Array]]:
+    def step(self, model: Model, state: Any, shock: jax.Array) -> tuple[Any, dict[str, jax.Array]]:
         """(the next state, the series of this period, each [paths]); `shock` [paths, shock_size] arrives in between."""
 
-    def stability(self, model: nnx.Module, batch: Batch) -> dict[str, float]:
+
+@runtime_checkable
+class Shocked(Moves, Protocol):
+    """What an economic model adds that has shocks with names."""
+
+    #: which of the shocks that `step` reads have a name, that an impulse response can be of
+    impulses: Mapping[str, int]
+
+
+@runtime_checkable
+class Realised(Shocked, Protocol):
+    """What an economic model adds whose Euler equation holds on average over a shock."""
+
+    def realised(self, model: Model, x: jax.Array, shocks: jax.Array, weights: jax.Array) -> jax.Array:
+        """The residual where the shock of the next period takes the values [n or 1, q] with these weights [q], [n]."""
+
+
+class Economy(Problem, Equations, Shocked, Protocol):
+    """What an economic model adds: equations whose residual is to be zero, in place of observations.
+
+    A small residual alone can be the wrong economics, so it says how to look further: the truth where it is known, how
+    the economy moves under a policy, and whether that goes where it should. `problems.economics` has the `loss` and the
+    `verdicts` that follow from it, `problems.simulation` the paths.
+
+    It may have `units`: what `sample` and `observe` measure the states in, where that follows from the parameters; the
+    same policy in another economy (`--with`) goes on reading states in these units.
+    """
+
+    #: what each number of `verdicts` (or a loss) must lie below, by verdict: {"stability": {"eigenvalue": 1.0}, ...}
+    bars: Mapping[str, Mapping[str, float]]
+    #: what a failed stability verdict means: a clause that ends the sentence "..., so "
+    unstable: str
+    #: periods and paths of the simulation that the verdicts are computed on
+    path: tuple[int, int]
+
+    def euler(self, model: Model, x: Any) -> jax.Array:
+        """The Euler residual free of units, [n], as is usual for the model: what log10 is taken of."""
+
+    def truth(self, x: Any) -> Any:
+        """What `predict` would give at the exact solution, [n, dout]; None where no closed form is known."""
+
+    def stability(self, model: Model, batch: Batch) -> dict[str, float]:
         """Numbers that tell a solution from an explosive or a bubble path. Called outside jit."""
 
 

@@ -13,14 +13,14 @@ from econml_cli.options.signature import accepted
 from econml_cli.problems import losses, registry
 from econml_cli.problems.base import Problem
 
-#: what `base.Problem` declares, but for what may be left out
+#: what `base.Problem` declares
 CONTRACT = (
-    *(name for name in Problem.__annotations__ if name != "loss_row"),
+    *Problem.__annotations__,
     *(name for name, value in vars(Problem).items() if inspect.isfunction(value) and not name.startswith("_")),
 )
 
 
-def build(name: str, options: Any, rngs: nnx.Rngs) -> Any:
+def build(name: str, options: Any, rngs: nnx.Rngs) -> Problem:
     """The problem; draws from `rngs` what defines it.
 
     Raises:
@@ -30,7 +30,7 @@ def build(name: str, options: Any, rngs: nnx.Rngs) -> Any:
     cls = registry.load(name)
     given = {"rngs": rngs} if "rngs" in accepted(cls) else {}
     with own_modules.telling(f"Problem {name} cannot be made"):
-        problem = cls(**vars(options), **given)
+        problem: Problem = cls(**vars(options), **given)
     by_row = {"task"} if hasattr(problem, "loss_row") else set()
     asked = [part for part in CONTRACT if part not in by_row]
     if missing := [part for part in asked if not hasattr(cls if part == "simulated" else problem, part)]:
@@ -40,7 +40,7 @@ def build(name: str, options: Any, rngs: nnx.Rngs) -> Any:
     return problem
 
 
-def check_sample(name: str, problem: Any, sample: Any) -> None:
+def check_sample(name: str, problem: Problem, sample: Any) -> None:
     """Compare a sample with what its problem says of itself.
 
     Raises:

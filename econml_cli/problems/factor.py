@@ -11,6 +11,7 @@ from econml_cli.problems import losses
 from econml_cli.problems.lazily import base, jax, jnp, known, nnx, np
 
 if TYPE_CHECKING:
+    from econml_cli.models.base import Model
     from econml_cli.problems.base import Batch, Split, Task
 
 
@@ -79,7 +80,7 @@ class Factor:
             x = x - jnp.mean(x, axis=0)
         return base.Batch(x, x)
 
-    def verdicts(self, model: Any, batch: Batch) -> dict[str, float]:
+    def verdicts(self, model: Model, batch: Batch) -> dict[str, float]:
         """The reconstruction against that of PCA with q components on the same batch, in float64.
 
         `pca_mse` is the bound, `mse_over_pca` the model's own error in multiples of it: 1 is PCA, and below 1 is beyond

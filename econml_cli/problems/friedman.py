@@ -10,6 +10,7 @@ from econml_cli.problems import losses
 from econml_cli.problems.lazily import known, nnx, np
 
 if TYPE_CHECKING:
+    from econml_cli.models.base import Model
     from econml_cli.problems.base import Batch, Split, Task
 
 INPUTS = 10
@@ -64,7 +65,7 @@ class Friedman:
         """X [n, 10] and Y [n, 1]; None where n is 0."""
         return self.known.sample(rngs, split, n)
 
-    def verdicts(self, model: Any, batch: Batch) -> dict[str, float]:
+    def verdicts(self, model: Model, batch: Batch) -> dict[str, float]:
         """`bayes_risk` and `excess_risk`, the mean of (f_hat - f)^2 over the batch."""
         return self.known.risk(model, batch)
 

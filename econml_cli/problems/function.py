@@ -13,6 +13,7 @@ from econml_cli.problems.lazily import jnp, known, nnx, np
 from econml_cli.problems.nodes import Nodes, nodes
 
 if TYPE_CHECKING:
+    from econml_cli.models.base import Model
     from econml_cli.problems.base import Batch, Split, Task
 
 
@@ -76,7 +77,7 @@ class Function:
         """X [n, din] and Y [n, 1]; None where n is 0."""
         return self.known.sample(rngs, split, n)
 
-    def verdicts(self, model: Any, batch: Batch) -> dict[str, float]:
+    def verdicts(self, model: Model, batch: Batch) -> dict[str, float]:
         """`max_error`, `rms_error`, `bayes_risk` and `excess_risk` of f_hat against f.
 
         Of one input on a dense grid of the interval, of several on the batch.

@@ -9,29 +9,33 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
+from econml_cli.models.base import Model
 from econml_cli.problems import losses
-from econml_cli.problems.base import Batch, Split
+from econml_cli.problems.base import Batch, Equations, Problem, Split
 from econml_cli.problems.nodes import Nodes, nodes
 
 #: points of the dense grid on which a function of one input is compared with the truth
 GRID = 4001
 
 
-def has_residual(problem: Any) -> bool:
+def has_residual(problem: Problem) -> bool:
     """Whether a problem says that its loss is a mean of squared residuals that are known: its own, or those of a
     target."""
-    return hasattr(problem, "residual") or losses.of(problem).least_squares
+    return isinstance(problem, Equations) or losses.of(problem).least_squares
 
 
-def residual(problem: Any, model: Any, batch: Batch) -> jax.Array:
+def residual(problem: Problem, model: Model, batch: Batch) -> jax.Array:
     """The residuals whose mean square is the loss, [n, equations]: the problem's own, or f(x) - y."""
-    return problem.residual(model, batch) if hasattr(problem, "residual") else model(batch.x) - batch.y
+    found: jax.Array = problem.residual(model, batch) if isinstance(problem, Equations) else model(batch.x) - batch.y
+    return found
 
 
-@nnx.jit
-def outputs(model: Any, x: jax.Array) -> jax.Array:
-    """f(x), [n, dout]; compiled once for all models of one shape."""
+def _outputs(model: Model, x: jax.Array) -> jax.Array:
     return model(x)
+
+
+#: f(x), [n, dout]; compiled once for all models of one shape
+outputs: Callable[[Model, jax.Array], jax.Array] = nnx.jit(_outputs)
 
 
 @dataclass(frozen=True)
@@ -76,20 +80,21 @@ class Known:
         """f*(x) = f(x), [n, 1]."""
         return self.f(x)[:, None]
 
-    def error(self, model: Any, batch: Batch) -> np.ndarray:
+    def error(self, model: Model, batch: Batch) -> np.ndarray:
         """f_hat - f in float64, [n]: on a dense grid of the interval where there is one input, else on the batch."""
         x = batch.x
         if self.dim == 1:
             x = jnp.asarray(nodes("equispaced", GRID, self.low, self.high)[:, None], x.dtype)
         # the truth at the very points that the model was given, which float32 has rounded
-        return np.asarray(outputs(model, x), np.float64)[:, 0] - self.f(np.asarray(x, np.float64))
+        error: np.ndarray = np.asarray(outputs(model, x), np.float64)[:, 0] - self.f(np.asarray(x, np.float64))
+        return error
 
-    def largest_error(self, model: Any, batch: Batch) -> dict[str, float]:
+    def largest_error(self, model: Model, batch: Batch) -> dict[str, float]:
         """`max_error`, the largest |f_hat - f|, and `rms_error`, the root of the mean of its square."""
         error = self.error(model, batch)
         return {"max_error": float(np.abs(error).max()), "rms_error": float(np.sqrt(np.mean(np.square(error))))}
 
-    def risk(self, model: Any, batch: Batch) -> dict[str, float]:
+    def risk(self, model: Model, batch: Batch) -> dict[str, float]:
         """`bayes_risk`, noise^2, and `excess_risk`, the mean of (f_hat - f)^2: the population risk above it."""
         error = self.error(model, batch)
         return {"bayes_risk": self.noise**2, "excess_risk": float(np.mean(np.square(error)))}

@@ -10,6 +10,7 @@ from econml_cli.problems import losses
 from econml_cli.problems.lazily import base, jax, known, nnx, np
 
 if TYPE_CHECKING:
+    from econml_cli.models.base import Model
     from econml_cli.problems.base import Batch, Split, Task
 
 
@@ -61,7 +62,7 @@ class LinearProblem:
         """f*(x) = x'theta, [n, 1]."""
         return (x @ self.theta)[:, None]
 
-    def verdicts(self, model: Any, batch: Batch) -> dict[str, float]:
+    def verdicts(self, model: Model, batch: Batch) -> dict[str, float]:
         """Errors against theta and f*, computed in float64 from f on the batch.
 
         `theta_error` is ||theta_hat - theta||, where theta_hat is the slope of the least-squares projection of f(x) on

@@ -11,6 +11,7 @@ from econml_cli.problems.lazily import known, nnx
 from econml_cli.problems.nodes import Nodes
 
 if TYPE_CHECKING:
+    from econml_cli.models.base import Model
     from econml_cli.problems.base import Batch, Split, Task
 
 
@@ -61,7 +62,7 @@ class Runge:
         """X [n, 1] and Y [n, 1]; None where n is 0."""
         return self.known.sample(rngs, split, n)
 
-    def verdicts(self, model: Any, batch: Batch) -> dict[str, float]:
+    def verdicts(self, model: Model, batch: Batch) -> dict[str, float]:
         """`max_error` and `rms_error` of f against Runge's function on a dense grid of [-1, 1]."""
         return self.known.largest_error(model, batch)
 

@@ -10,6 +10,7 @@ from econml_cli.problems import losses
 from econml_cli.problems.lazily import base, jax, jnp, known, nnx, np
 
 if TYPE_CHECKING:
+    from econml_cli.models.base import Model
     from econml_cli.problems.base import Batch, Split, Task
 
 
@@ -70,7 +71,7 @@ class Symmetric:
         n = self.sizes[split] if n is None else n
         return None if n == 0 else _draw(rngs, n, self.din)
 
-    def verdicts(self, model: Any, batch: Batch) -> dict[str, float]:
+    def verdicts(self, model: Model, batch: Batch) -> dict[str, float]:
         """R2 at the training size and at another, and the largest change under a permutation, in float64.
 
         `r2` on the batch; `r2_other_size` on as many sets of `set_size_test` numbers, left out where the model cannot
@@ -106,7 +107,7 @@ def _draw(rngs: nnx.Rngs, n: int, size: int) -> Batch:
     return base.Batch(x, jnp.var(x, axis=1, keepdims=True))
 
 
-def _accepts(model: Any, x: Any) -> bool:
+def _accepts(model: Model, x: Any) -> bool:
     """Whether a model made for another size of set maps x to [n, 1]."""
     try:
         return tuple(nnx.eval_shape(lambda m, x: m(x), model, x).shape) == (x.shape[0], 1)
@@ -114,7 +115,7 @@ def _accepts(model: Any, x: Any) -> bool:
         return False
 
 
-def _at(model: Any, x: jax.Array) -> np.ndarray:
+def _at(model: Model, x: jax.Array) -> np.ndarray:
     return np.asarray(known.outputs(model, x), np.float64)[:, 0]
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from econml_cli.data.formula import Formula
     from econml_cli.data.preprocessing import Preprocessing
     from econml_cli.data.target import Choose
+    from econml_cli.models.base import Model
     from econml_cli.problems.base import Batch, Split, Task
 
 
@@ -168,14 +169,16 @@ class Tabular:
         """What a numeric target is divided by."""
         return self._preprocessing.target.scale
 
-    def predict(self, model: Any, x: Any) -> jax.Array:
+    def predict(self, model: Model, x: Any) -> jax.Array:
         """The prediction in the target's own units [n, 1] (of squared error: E[y|x]), P(second class) [n, 1], the
         probability of each class [n, K], or the features [n, din] in theirs."""
-        return self.own_units(self.standardised(model, x))
+        prediction: jax.Array = self.own_units(self.standardised(model, x))
+        return prediction
 
-    def standardised(self, model: Any, x: Any) -> jax.Array:
+    def standardised(self, model: Model, x: Any) -> jax.Array:
         """The prediction as the loss compares it, before `own_units`; [n, dout]."""
-        return self.loss_row.inverse_link(model(x))
+        prediction: jax.Array = self.loss_row.inverse_link(model(x))
+        return prediction
 
     def observed(self, batch: Batch) -> Any:
         """The target in its own units, shaped as `batch.y`; classes by number."""
@@ -193,7 +196,7 @@ class Tabular:
             return y * xp.asarray(features.scale) + xp.asarray(features.mean)
         return y * self._preprocessing.target.scale + self._preprocessing.target.mean
 
-    def verdicts(self, model: Any, batch: Batch) -> dict[str, float]:
+    def verdicts(self, model: Model, batch: Batch) -> dict[str, float]:
         """None: the truth is not known."""
         return {}
 

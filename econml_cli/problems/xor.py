@@ -9,6 +9,7 @@ from econml_cli.problems import losses
 from econml_cli.problems.lazily import base, jax, jnp, known, nnx, np
 
 if TYPE_CHECKING:
+    from econml_cli.models.base import Model
     from econml_cli.problems.base import Batch, Split, Task
 
 POINTS = ((0.0, 0.0), (0.0, 1.0), (1.0, 0.0), (1.0, 1.0))
@@ -48,7 +49,7 @@ class Xor:
         drawn = jax.random.randint(rngs(), (n,), 0, len(POINTS))
         return base.Batch(x[drawn], y[drawn])
 
-    def verdicts(self, model: Any, batch: Batch) -> dict[str, float]:
+    def verdicts(self, model: Model, batch: Batch) -> dict[str, float]:
         """`accuracy`, the share of the four points on the right side of 1/2, and `solved`: 1 where all are, else 0."""
         odds = np.asarray(known.outputs(model, jnp.asarray(POINTS, batch.x.dtype)), np.float64)
         accuracy = float(np.mean((odds >= 0) == (np.asarray(LABELS) == 1)))

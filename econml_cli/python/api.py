@@ -13,10 +13,11 @@ from typing import Any
 
 from econml_cli.config import choose
 from econml_cli.config import fit_config as configs
-from econml_cli.config.fit_config import FitConfig, RunOptions
+from econml_cli.config.fit_config import FitConfig
 from econml_cli.errors import ConfigError, suggest
 from econml_cli.options import own_code
 from econml_cli.options.fields import options_of
+from econml_cli.options.trainer import RunOptions
 from econml_cli.python import frames
 from econml_cli.python.fitted_run import FittedRun
 from econml_cli.python.interruptible import StopSignal, interruptible

@@ -107,7 +107,8 @@ class FittedRun:
     def _split(self) -> tuple[Any, Any]:
         from flax import nnx
 
-        return nnx.split(self.model)
+        parts: tuple[Any, Any] = nnx.split(self.model)
+        return parts
 
     def precision(self) -> AbstractContextManager[None]:
         """A context in which JAX computes as the fit did, in float32 or float64; JAX is as it was outside it."""

@@ -26,7 +26,7 @@ def is_frame(data: object) -> "TypeGuard[pd.DataFrame]":
     return hasattr(data, "to_parquet") and hasattr(data, "iloc")
 
 
-def path_of(data: Any) -> str:
+def path_of(data: str | os.PathLike[str]) -> str:
     """A path as text.
 
     Raises:

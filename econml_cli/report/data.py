@@ -10,6 +10,7 @@ from econml_cli.evaluation.samples import size
 from econml_cli.output.tables import Grid, cell
 from econml_cli.output.terminal import number
 from econml_cli.problems import losses
+from econml_cli.problems.base import Problem
 from econml_cli.runs.directory import Run
 
 #: rows of the table of features
@@ -91,9 +92,10 @@ def _moments(names: Sequence[str], values: np.ndarray) -> Iterator[tuple[str, ..
         yield name, *map(cell, (float(column.mean()), sd, float(column.min()), float(column.max())))
 
 
-def _classes(problem: Any, y: np.ndarray) -> Grid:
+def _classes(problem: Problem, y: np.ndarray) -> Grid:
     numbers = y.reshape(-1).astype(int)
-    names = list(problem.classes) if getattr(problem, "classes", None) else list(range(int(numbers.max()) + 1))
+    classes = getattr(problem, "classes", None)
+    names = list(classes) if classes else list(range(int(numbers.max()) + 1))
     counts = np.bincount(numbers, minlength=len(names))
     rows = tuple((str(name), f"{n:,}", f"{n / len(numbers):.1%}") for name, n in zip(names, counts, strict=True))
     return Grid(("class", "observations", "share"), rows, "Classes of the target, training split")

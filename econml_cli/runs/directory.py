@@ -13,7 +13,7 @@ from typing import Any
 from econml_cli.config import fit_config as configs
 from econml_cli.errors import ConfigError, RunError, suggest
 from econml_cli.options import own_code
-from econml_cli.problems import registry as problems
+from econml_cli.problems.table import PROBLEMS
 from econml_cli.runs import documents
 from econml_cli.storage import directories, disk, json_shape
 from econml_cli.storage.steps import steps
@@ -131,8 +131,8 @@ class Run:
         values = self._own_loss(values)
         if values.get("stop_loss") == 0:  # how an older econml wrote that there is none
             del values["stop_loss"]
-        if problem in problems.PROBLEMS:
-            values = {**problems.PROBLEMS[problem].former, **values}
+        if problem in PROBLEMS:
+            values = {**PROBLEMS[problem].former, **values}
         try:
             return configs.build(model, problem, [(str(path), values)])
         except ConfigError as error:

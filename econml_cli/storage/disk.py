@@ -12,7 +12,7 @@ import stat
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 from econml_cli.errors import RunError
 from econml_cli.storage import json_shape
@@ -131,6 +131,10 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
     write_text(path, json.dumps(finite(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
+@overload
+def finite(value: Mapping[str, Any]) -> dict[str, Any]: ...
+@overload
+def finite(value: Any) -> Any: ...
 def finite(value: Any) -> Any:
     """A JSON value with every NaN and infinity replaced by None, and NumPy scalars by Python's."""
     if isinstance(value, Mapping):

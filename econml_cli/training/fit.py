@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from econml_cli.config.fit_config import FitConfig, TrackingOptions
+from econml_cli.config.fit_config import FitConfig
 from econml_cli.errors import CheckpointError, ConfigError, DamagedError, RunError
+from econml_cli.options.trainer import TrackingOptions
 from econml_cli.runs import directory as runs
 from econml_cli.runs.directory import Run
 from econml_cli.storage import checkpoint, directories, disk

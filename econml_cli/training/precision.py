@@ -3,11 +3,14 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+
+#: a pytree of arrays: an array, a Batch, None
+Tree = TypeVar("Tree")
 
 
 @contextmanager
@@ -22,7 +25,7 @@ def precision(name: str) -> Iterator[None]:
         yield
 
 
-def to_device(tree: Any, name: str) -> Any:
+def to_device(tree: Tree, name: str) -> Tree:
     """A pytree of arrays on the device, floating-point leaves in the chosen precision; None stays None."""
     dtype = jnp.dtype(name)
 
@@ -30,4 +33,5 @@ def to_device(tree: Any, name: str) -> Any:
         is_float = np.issubdtype(leaf.dtype, np.floating)
         return jnp.asarray(leaf, dtype=dtype if is_float else None)
 
-    return jax.tree.map(place, tree)
+    placed: Tree = jax.tree.map(place, tree)
+    return placed

@@ -12,8 +12,8 @@ from econml_cli.commands.inspect import shared
 from econml_cli.commands.inspect.shared import ModelView
 from econml_cli.commands.typer_options import Section
 from econml_cli.config import fit_config as configs
-from econml_cli.config.fit_config import TrackingOptions, TrainerOptions
 from econml_cli.options.fields import option, options_of
+from econml_cli.options.trainer import TrackingOptions, TrainerOptions
 
 HELP = """Describe MODEL before it is fitted: from shapes alone, so that no weight is allocated.
 
@@ -76,7 +76,7 @@ def _sections(model: str, problem: str) -> list[Section]:
 def _inspect(model: str, problem: str, given: dict[str, Any]) -> None:
     wrong: list[str] = []
     found = layers("econml inspect model", _OWN, given)
-    shapes, show = (configs.fill(cls, found, wrong) for cls in (ShapeOptions, ShowOptions))
+    shapes, show = configs.fill(ShapeOptions, found, wrong), configs.fill(ShowOptions, found, wrong)
     configs.refuse(wrong)
     html = Path(show.html) if show.html else None
     shared.check_html(html, show.force)

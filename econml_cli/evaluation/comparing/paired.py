@@ -16,8 +16,9 @@ from econml_cli.evaluation.risk.bayes import loss
 from econml_cli.evaluation.risk.measure import Fresh, Meter
 from econml_cli.evaluation.samples import Samples
 from econml_cli.evaluation.standard_errors import groups_of
+from econml_cli.models.base import Model
 from econml_cli.problems import losses
-from econml_cli.problems.base import Batch
+from econml_cli.problems.base import Batch, Problem
 from econml_cli.runs.directory import Run
 from econml_cli.training.precision import precision
 
@@ -40,9 +41,9 @@ class Tested:
 
     run: Run
     config: FitConfig
-    problem: Any
+    problem: Problem
     split: str
-    models: tuple[Any, ...]
+    models: tuple[Model, ...]
     batch: Batch
     loss: np.ndarray
     observed: np.ndarray | None
@@ -50,7 +51,8 @@ class Tested:
 
     @property
     def n(self) -> int:
-        return self.loss.shape[1]
+        n: int = self.loss.shape[1]
+        return n
 
     @property
     def groups(self) -> np.ndarray | None:
@@ -144,7 +146,7 @@ def same_population(one: Tested, base: Tested) -> bool:
     return mine == theirs and set(a) == set(b) and all(_close(a[name], b[name]) for name in a)
 
 
-def _arrays(problem: Any) -> dict[str, Any]:
+def _arrays(problem: Problem) -> dict[str, Any]:
     """What a problem has drawn for itself, and what it computed from that."""
     return {name: value for name, value in vars(problem).items() if isinstance(value, jax.Array | np.ndarray)}
 
@@ -162,7 +164,8 @@ def mean_loss(tested: Tested, on: Tested, dtype: str, draws: int, seed: int) -> 
     with precision(dtype):
         observations = Fresh(on.problem, on.config.problem, draws, seed)
         found = Meter({"loss": loss(on.problem)}).whole(tested.models, observations)
-    return found["loss"].mean(axis=0)
+    mean: np.ndarray = found["loss"].mean(axis=0)
+    return mean
 
 
 def difference(

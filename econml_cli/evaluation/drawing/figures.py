@@ -11,8 +11,11 @@ from econml_cli.evaluation.drawing import panels
 from econml_cli.evaluation.evaluation import REPORTED
 from econml_cli.evaluation.opened import open_run
 from econml_cli.evaluation.samples import Scored, computed, predicted, scorer
+from econml_cli.models.base import Model
 from econml_cli.problems import losses
+from econml_cli.problems.base import Equations, Problem
 from econml_cli.problems.economies import verdicts
+from econml_cli.problems.economies.simulation import at
 from econml_cli.problems.known import Known
 from econml_cli.problems.linear import LinearProblem
 from econml_cli.problems.targets import names_of
@@ -33,8 +36,8 @@ Panel = Callable[[Any], None]
 class _Fit:
     """A model on one split: inputs x [n, ...], the names of features and target, and what panels are made of."""
 
-    problem: Any
-    model: Any
+    problem: Problem
+    model: Model
     dtype: str
     split: str
     batch: Any
@@ -77,7 +80,10 @@ def figure(
         epoch = loaded.epoch
         split = next(name for name in REPORTED if name in samples.parts)
         fit = _Fit(samples.problem, loaded.model, opened.dtype, split, samples.parts[split])
-        parts = [*_panels(fit), lambda axis: panels.convergence(axis, opened.metrics(), epoch)]
+        parts: list[Callable[[Any], None]] = [
+            *_panels(fit),
+            lambda axis: panels.convergence(axis, opened.metrics(), epoch),
+        ]
         drawn = Figure(figsize=(4.3 * len(parts), 3.6), layout="constrained")
         said = ", ".join(f"{name}={value}" for name, value in (opened.changes or {}).items())
         drawn.suptitle(f"{run.name}: {config.model} on {config.problem}{said and ' with ' + said}, epoch {epoch:,}")
@@ -147,8 +153,10 @@ def _truth(fit: _Fit) -> np.ndarray | None:
 def _euler(axis: Any, fit: _Fit) -> None:
     """log10 |Euler residual|, free of units where the problem says how."""
 
-    def largest(model: Any, x: Any) -> jax.Array:
-        return abs(fit.problem.residual(model, verdicts.at(x))).max(axis=1)
+    def largest(model: Model, x: Any) -> jax.Array:
+        assert isinstance(fit.problem, Equations)
+        found: jax.Array = abs(fit.problem.residual(model, at(x))).max(axis=1)
+        return found
 
     found = computed(getattr(fit.problem, "euler", largest), fit.model, fit.batch.x, fit.dtype)
     values = np.log10(np.maximum(np.abs(np.asarray(found, np.float64)), verdicts.SMALLEST))
@@ -179,10 +187,11 @@ def _curve(axis: Any, fit: _Fit, scored: Scored) -> None:
     axis.legend(frameon=False, fontsize="small")
 
 
-def _function(problem: Any) -> Callable[[np.ndarray], np.ndarray] | None:
+def _function(problem: Problem) -> Callable[[np.ndarray], np.ndarray] | None:
     """The true f, [n, din] -> [n], where the problem knows it."""
-    if isinstance(getattr(problem, "known", None), Known):
-        return lambda x: np.asarray(problem.known.f(x))
+    known = getattr(problem, "known", None)
+    if isinstance(known, Known):
+        return lambda x: np.asarray(known.f(x))
     if isinstance(problem, LinearProblem):
         return lambda x: x @ np.asarray(problem.theta, np.float64)
     return None

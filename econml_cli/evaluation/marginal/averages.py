@@ -10,7 +10,8 @@ from flax import nnx
 from econml_cli.evaluation.bootstrap import resampled_means
 from econml_cli.evaluation.estimate import Estimate
 from econml_cli.evaluation.samples import blocks
-from econml_cli.problems.base import Batch
+from econml_cli.models.base import Model
+from econml_cli.problems.base import Batch, Problem
 from econml_cli.problems.tabular import Tabular
 
 #: the 97.5 % quantile of the normal distribution
@@ -21,7 +22,7 @@ OfRows = Callable[[np.ndarray], np.ndarray]
 ROUNDING = 1e-9
 
 
-def compiled(function: Callable[[Any, Any], jax.Array], models: Sequence[Any], dtype: str) -> list[OfRows]:
+def compiled(function: Callable[[Any, Any], jax.Array], models: Sequence[Model], dtype: str) -> list[OfRows]:
     """For each of several models of one kind the function x [n, ...] -> `function(model, x)` on the host.
 
     In blocks of rows, compiled once for all models. Call it, and what it gives, inside `precision(...)`.
@@ -37,7 +38,7 @@ def compiled(function: Callable[[Any, Any], jax.Array], models: Sequence[Any], d
     return [of(nnx.state(model)) for model in models]
 
 
-def predictions(problem: Any, models: Sequence[Any], dtype: str) -> list[OfRows]:
+def predictions(problem: Problem, models: Sequence[Model], dtype: str) -> list[OfRows]:
     """For each of several models the function x [n, ...] -> its prediction in the target's own units [n, dout]; of a
     table in float64 from the standardised prediction on, so that small differences from a large mean are kept."""
     if not isinstance(problem, Tabular):

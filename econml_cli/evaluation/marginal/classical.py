@@ -11,6 +11,8 @@ from econml_cli.evaluation.coefficients import weights_of
 from econml_cli.evaluation.estimate import Estimate
 from econml_cli.evaluation.marginal.columns import Sample
 from econml_cli.evaluation.opened import OpenedRun
+from econml_cli.models.base import Model
+from econml_cli.models.linear import Linear
 from econml_cli.problems import losses
 from econml_cli.problems.losses import Classical as Name
 from econml_cli.problems.tabular import Tabular
@@ -104,17 +106,17 @@ def fit(here: Sample) -> tuple[Classical | None, tuple[str, ...]]:
     return Classical(name, params, covariance, _critical(name, x, groups)), ()
 
 
-def of_linear(run: OpenedRun, here: Sample, model: Any, vcov: str | None) -> tuple[Classical | None, str | None]:
+def of_linear(run: OpenedRun, here: Sample, model: Model, vcov: str | None) -> tuple[Classical | None, str | None]:
     """A linear model itself as a classical one, by the covariance of its coefficients, and which one that is; None
     where it has no standard errors, or has not converged.
 
     Raises:
         ConfigError: there is no such covariance of this fit.
     """
-    linear = getattr(model, "linear", None) if run.config().model == "linear" else None
     name = losses.of(here.problem).classical
-    alone = linear is not None and linear.kernel.shape[1] == 1 and isinstance(here.problem, Tabular)
-    if not alone or name is None or run.summary().get("not_converged"):
+    if run.config().model != "linear" or not isinstance(model, Linear) or not isinstance(here.problem, Tabular):
+        return None, None
+    if model.linear.kernel.shape[1] > 1 or name is None or run.summary().get("not_converged"):
         return None, None
     found, _ = weights_of(run, here.problem, model, vcov)
     if found is None:

@@ -17,7 +17,9 @@ from econml_cli.evaluation.marginal import slopes
 from econml_cli.evaluation.opened import OpenedRun
 from econml_cli.evaluation.samples import Samples, size
 from econml_cli.evaluation.standard_errors import groups_of, unspread
+from econml_cli.models.base import Model
 from econml_cli.problems import losses
+from econml_cli.problems.base import Problem
 from econml_cli.problems.tabular import Tabular
 from econml_cli.problems.targets import names_of
 from econml_cli.training.precision import to_device
@@ -98,7 +100,8 @@ class Filed:
         column = self.frame[name]
         if self._labelled(name) is not None:
             return np.array([data_columns.level_name(value) for value in column.iloc[self.kept]])
-        return data_columns.as_numbers(column, name)[self.kept]
+        numbers: np.ndarray = data_columns.as_numbers(column, name)[self.kept]
+        return numbers
 
     def levels(self, name: str) -> list[Any] | None:
         factor = self._labelled(name)
@@ -117,10 +120,12 @@ class Filed:
             formula, encoding.names, name, numbers,
             lambda moved: design.apply(formula, raw, self.frame.assign(**{name: moved})),
         )  # fmt: skip
-        return found[self.kept] / np.asarray(encoding.scale) * ~np.isin(encoding.names, encoding.idle)
+        slope: np.ndarray = found[self.kept] / np.asarray(encoding.scale) * ~np.isin(encoding.names, encoding.idle)
+        return slope
 
     def _encoded(self, frame: "pd.DataFrame") -> np.ndarray:
-        return design.apply(self.preprocessing.formula, self.preprocessing.features, frame)[self.kept]
+        encoded: np.ndarray = design.apply(self.preprocessing.formula, self.preprocessing.features, frame)[self.kept]
+        return encoded
 
     def _labelled(self, name: str) -> str | None:
         """The factor of the formula that takes the column as labels, `name` or `C(name)`."""
@@ -148,7 +153,7 @@ class Sample:
     `outputs` says what each column of `predict` is: "log(wage)", "P(inlf = 1)".
     """
 
-    problem: Any
+    problem: Problem
     split: str
     rows: Rows
     n: int
@@ -157,7 +162,7 @@ class Sample:
     notes: tuple[str, ...] = ()
 
 
-def sample(run: OpenedRun, model: Any, *, split: str = "train") -> Sample:
+def sample(run: OpenedRun, model: Model, *, split: str = "train") -> Sample:
     """The rows of one split of a run, or of the new file that it is opened with.
 
     Args:
@@ -193,11 +198,13 @@ def _drawn(run: OpenedRun, samples: Samples, split: str) -> Drawn:
 
 
 def _filed(run: OpenedRun, samples: Samples, split: str) -> Filed:
-    preprocessing = Preprocessing.from_json(samples.problem.preprocessing())
+    problem = samples.problem
+    assert isinstance(problem, Tabular)
+    preprocessing = Preprocessing.from_json(problem.preprocessing())
     if run.data is not None:
         frame, kept = run.table(run.data), np.asarray(samples.frame.index)
     else:
-        frame, kept = run.table(str(own_file(run, run.config()))), samples.problem.file_rows[split]
+        frame, kept = run.table(str(own_file(run, run.config()))), problem.file_rows[split]
     columns = preprocessing.formula.feature_columns
     return Filed(columns, frame, kept, preprocessing, _binary(run, preprocessing, frame))
 

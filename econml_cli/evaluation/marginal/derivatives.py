@@ -10,6 +10,7 @@ import numpy as np
 
 from econml_cli.evaluation.marginal import averages
 from econml_cli.evaluation.marginal.columns import Rows, Sample
+from econml_cli.models.base import Model
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ def per_row(here: Sample, members: Sequence[Any], dtype: str) -> list[InRows]:
 def _derivatives(here: Sample, names: Sequence[str], members: Sequence[Any], dtype: str) -> list[InRows]:
     """The gradient of the prediction times the slope of the inputs; one member's gradients are held at a time."""
 
-    def gradient(model: Any, x: jax.Array) -> jax.Array:
+    def gradient(model: Model, x: jax.Array) -> jax.Array:
         """[n, dout, din]: rows do not depend on each other, so the gradient of a sum over rows is that of each."""
         y, pull = jax.vjp(lambda x: here.problem.predict(model, x), x)
         each = jnp.eye(y.shape[1], dtype=y.dtype)[:, None, :]

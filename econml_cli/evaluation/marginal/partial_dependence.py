@@ -13,6 +13,7 @@ from econml_cli.evaluation.estimate import Estimate
 from econml_cli.evaluation.marginal import averages
 from econml_cli.evaluation.marginal.columns import Rows, Sample, sample
 from econml_cli.evaluation.opened import open_run
+from econml_cli.models.base import Model
 from econml_cli.output.tables import Grid, cell, flat, interval
 from econml_cli.runs.directory import Run
 
@@ -110,7 +111,7 @@ def partial_dependences(
     bootstrap: int = 1000,
     bootstrap_seed: int = 0,
     step: int | None = None,
-    models: Sequence[Any] | None = None,
+    models: Sequence[Model] | None = None,
     split: str = "train",
     data: str | None = None,
     missing: str | None = None,

@@ -55,10 +55,11 @@ def compared(formula: Formula, name: str) -> bool:
 def _difference(at: Design, values: np.ndarray, step: np.ndarray, jumps: bool) -> np.ndarray:
     """The central difference; where there may be `jumps` and it holds one, that of the side which has none."""
     above, below = at(values + step), at(values - step)
-    central = (above - below) / (2 * step[:, None])
+    central: np.ndarray = (above - below) / (2 * step[:, None])
     if not jumps:
         return central
     here = at(values)
     ahead, behind = above - here, here - below
     jump = np.abs(ahead - behind) > np.maximum(np.abs(ahead), np.abs(behind)) / 2
-    return np.where(jump, np.where(np.abs(ahead) < np.abs(behind), ahead, behind) / step[:, None], central)
+    one_sided: np.ndarray = np.where(np.abs(ahead) < np.abs(behind), ahead, behind) / step[:, None]
+    return np.where(jump, one_sided, central)

@@ -6,13 +6,13 @@ from typing import Any
 import jax
 
 from econml_cli.problems import losses
-from econml_cli.problems.base import Batch
+from econml_cli.problems.base import Batch, Problem
 
 #: a function of (model, batch) that gives one number an observation, [n]
 Measure = Callable[[Any, Batch], jax.Array]
 
 
-def bayes_risk(problem: Any) -> float | None:
+def bayes_risk(problem: Problem) -> float | None:
     """The smallest population risk of any function, in reported units; None where it is not known.
 
     It is the problem's own `bayes_risk`, or that of its `known` truth; 0 of an economic model, whose residual is zero
@@ -28,7 +28,7 @@ def bayes_risk(problem: Any) -> float | None:
     return 0.0 if zero else None
 
 
-def excess_loss(problem: Any) -> Measure | None:
+def excess_loss(problem: Problem) -> Measure | None:
     """A function whose mean over fresh draws is R(f) - R(f*), in reported units; None where R(f*) is not known.
 
     Where the loss is known to be the squared error, and `best` gives f*, it is the loss against f*(x) in place of y:
@@ -46,12 +46,12 @@ def excess_loss(problem: Any) -> Measure | None:
     return lambda model, batch: (problem.loss(model, batch) - problem.loss(best, batch)) * problem.loss_scale
 
 
-def loss(problem: Any) -> Measure:
+def loss(problem: Problem) -> Measure:
     """The loss of each observation, in reported units."""
     return lambda model, batch: problem.loss(model, batch) * problem.loss_scale
 
 
-def _of(problem: Any, name: str) -> Any:
+def _of(problem: Problem, name: str) -> Any:
     """What a problem, or its `known` truth, says under this name; None where neither does."""
     found = getattr(problem, name, None)
     return getattr(getattr(problem, "known", None), name, None) if found is None else found

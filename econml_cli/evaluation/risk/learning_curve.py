@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -16,6 +15,7 @@ from econml_cli.evaluation.risk.refits import Refits
 from econml_cli.evaluation.risk.risk_curve import LearningCurve, Point
 from econml_cli.evaluation.samples import Samples, size
 from econml_cli.evaluation.standard_errors import around, freedom_of, groups_of, independent, standard_error, unspread
+from econml_cli.problems.base import Problem
 from econml_cli.runs import health
 from econml_cli.runs.directory import Run
 
@@ -108,7 +108,7 @@ def _check_data(run: Run, own: Samples, samples: Sequence[int]) -> None:
         )
 
 
-def _point(problem: Any, n: int, found: Refits, blocks: Iterator[dict[str, np.ndarray]]) -> Point:
+def _point(problem: Problem, n: int, found: Refits, blocks: Iterator[dict[str, np.ndarray]]) -> Point:
     """Means, bands and quantiles over the data sets of one size."""
     least = bayes_risk(problem)
     if not found.models:
@@ -127,7 +127,7 @@ def _point(problem: Any, n: int, found: Refits, blocks: Iterator[dict[str, np.nd
     )  # fmt: skip
 
 
-def _means(problem: Any, blocks: Iterator[dict[str, np.ndarray]]) -> tuple[np.ndarray, tuple[float, int]]:
+def _means(problem: Problem, blocks: Iterator[dict[str, np.ndarray]]) -> tuple[np.ndarray, tuple[float, int]]:
     """The mean of each model over all observations [models]; the standard error, over observations, of the mean of the
     models' mean, and how many observations, or groups of them, that is estimated from."""
     total, columns = np.zeros(()), []

@@ -11,7 +11,8 @@ from econml_cli.errors import ConfigError
 from econml_cli.evaluation.opened import OpenedRun
 from econml_cli.evaluation.risk.bayes import Measure
 from econml_cli.evaluation.samples import size
-from econml_cli.problems.base import Batch
+from econml_cli.models.base import Model
+from econml_cli.problems.base import Batch, Problem
 from econml_cli.training.precision import to_device
 
 #: draws held at once; a last block that is not full is drawn in full and cut, so that one program is compiled
@@ -29,7 +30,7 @@ class Fresh:
     Use it inside `precision(...)`.
     """
 
-    def __init__(self, problem: Any, name: str, draws: int, seed: int):
+    def __init__(self, problem: Problem, name: str, draws: int, seed: int):
         """`name`: of the problem, for an error.
 
         Raises:
@@ -104,7 +105,7 @@ class Meter:
 
         self._look = jax.jit(look, static_argnums=0)
 
-    def blocks(self, models: Sequence[Any], observations: Iterable[Block]) -> Iterator[dict[str, np.ndarray]]:
+    def blocks(self, models: Sequence[Model], observations: Iterable[Block]) -> Iterator[dict[str, np.ndarray]]:
         """For each block {name: [models, observations]} in float64; the models are in evaluation mode.
 
         Call it inside `precision(...)`.
@@ -114,7 +115,7 @@ class Meter:
             found = [jax.device_get(self._look(*each, batch)) for each in split]
             yield {name: np.stack([np.asarray(one[name], np.float64)[:count] for one in found]) for name in found[0]}
 
-    def whole(self, models: Sequence[Any], observations: Iterable[Block]) -> dict[str, np.ndarray]:
+    def whole(self, models: Sequence[Model], observations: Iterable[Block]) -> dict[str, np.ndarray]:
         """The same of all blocks together."""
         found = list(self.blocks(models, observations))
         return {name: np.concatenate([block[name] for block in found], axis=1) for name in found[0]}

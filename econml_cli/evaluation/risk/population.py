@@ -2,7 +2,6 @@
 
 import dataclasses
 import math
-from typing import Any
 
 import numpy as np
 
@@ -10,9 +9,11 @@ from econml_cli.evaluation import standard_errors
 from econml_cli.evaluation.estimate import Estimate
 from econml_cli.evaluation.risk.bayes import loss
 from econml_cli.evaluation.risk.measure import Fresh, Meter
+from econml_cli.models.base import Model
+from econml_cli.problems.base import Problem
 
 
-def population_risk(problem: Any, name: str, model: Any, draws: int, seed: int) -> Estimate:
+def population_risk(problem: Problem, name: str, model: Model, draws: int, seed: int) -> Estimate:
     """The mean loss over `draws` fresh observations, in reported units; memory does not grow with `draws`.
 
     Call it inside `precision(...)`. The states of one trajectory (`problem.dependent`) count as one draw.

@@ -11,8 +11,9 @@ from flax import nnx
 from econml_cli.config.fit_config import FitConfig
 from econml_cli.errors import ConfigError
 from econml_cli.evaluation.samples import size
+from econml_cli.models.base import Model
 from econml_cli.models.building import build
-from econml_cli.problems.base import Batch
+from econml_cli.problems.base import Batch, Problem
 from econml_cli.training.fit import check
 from econml_cli.training.loop.stack import Stack
 from econml_cli.training.loop.trainer import Trainer
@@ -36,7 +37,7 @@ class Refits:
         diverged: how many did.
     """
 
-    models: list[Any]
+    models: list[Model]
     empirical: np.ndarray
     diverged: int
 
@@ -47,7 +48,7 @@ def keys(seed: int, n: int, count: int) -> list[tuple[jax.Array, jax.Array, jax.
     return [tuple(jax.random.split(jax.random.fold_in(root, k), 3)) for k in range(count)]
 
 
-def new_samples(config: FitConfig, problem: Any, n: int, count: int, seed: int) -> list[Batch]:
+def new_samples(config: FitConfig, problem: Problem, n: int, count: int, seed: int) -> list[Batch]:
     """So many new training samples of n observations of one problem. Call it inside `precision(...)`.
 
     Raises:
@@ -85,7 +86,7 @@ def subsamples(config: FitConfig, train: Batch, n: int, count: int, seed: int) -
     return samples
 
 
-def refit(config: FitConfig, problem: Any, val: Batch | None, samples: Sequence[Batch], seed: int) -> Refits:
+def refit(config: FitConfig, problem: Problem, val: Batch | None, samples: Sequence[Batch], seed: int) -> Refits:
     """Fit the model of a config with its recipe to each sample (all of one size), from weights of its own.
 
     Side by side, as one `vmap`; a model that is solved exactly is solved on one after another. Call it inside
@@ -112,7 +113,7 @@ def refit(config: FitConfig, problem: Any, val: Batch | None, samples: Sequence[
     return Refits(models, np.asarray(empirical, np.float64), diverged)
 
 
-def _setups(config: FitConfig, problem: Any, val: Batch | None, samples: Sequence[Batch], seed: int) -> list[Setup]:
+def _setups(config: FitConfig, problem: Problem, val: Batch | None, samples: Sequence[Batch], seed: int) -> list[Setup]:
     """The samples, each with the model at weights of its own."""
     options = config.trainer
     needed = val if options.patience or options.stop_loss is not None else None

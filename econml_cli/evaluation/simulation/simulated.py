@@ -12,9 +12,10 @@ from flax import nnx
 from econml_cli.errors import ConfigError, suggest
 from econml_cli.evaluation.answer import Answer
 from econml_cli.evaluation.opened import open_run
+from econml_cli.models.base import Model
 from econml_cli.output.tables import Grid
 from econml_cli.problems import registry as problems
-from econml_cli.problems.base import Economy
+from econml_cli.problems.base import Moves, Shocked
 from econml_cli.problems.economies import simulation
 from econml_cli.runs import health
 from econml_cli.runs.directory import Run
@@ -137,6 +138,7 @@ def simulate(
         loaded, problem = opened.loaded(), opened.own_samples().problem
         model, epoch = loaded.model, loaded.epoch
         check_moves(problem, config.problem, (*METHODS, "shock_size"))
+        assert isinstance(problem, Moves)
         impulse = _impulse(problem, config.problem, impulse)
         notes = list(health.of_weights(opened, loaded.diverged, epoch))
         if paths > 1 and _one_path(problem):
@@ -156,11 +158,12 @@ def simulate(
 
 
 def _response(
-    problem: Any, model: Any, impulse: str | None, periods: int, names: Sequence[str]
+    problem: Moves | None, model: Model, impulse: str | None, periods: int, names: Sequence[str]
 ) -> dict[str, np.ndarray]:
     """{} where there is no shock, or no problem."""
     if impulse is None or problem is None:
         return {}
+    assert isinstance(problem, Shocked)  # one of which is `impulse`
     horizon = min(periods, HORIZON + 1)
     return _in_order(simulation.impulse_response(problem, model, impulse, periods=horizon), names)
 
@@ -169,7 +172,7 @@ def _in_order(series: Mapping[str, np.ndarray], names: Sequence[str]) -> dict[st
     return {name: series[name] for name in names}
 
 
-def check_moves(problem: Any, name: str, parts: Sequence[str]) -> None:
+def check_moves(problem: object, name: str, parts: Sequence[str]) -> None:
     """Refuse a problem, or its class, that does not say how its state moves.
 
     Raises:
@@ -182,7 +185,7 @@ def check_moves(problem: Any, name: str, parts: Sequence[str]) -> None:
         )
 
 
-def _impulse(problem: Economy, name: str, asked: str | None) -> str | None:
+def _impulse(problem: object, name: str, asked: str | None) -> str | None:
     """The name of the shock that responses are of."""
     known = list(getattr(problem, "impulses", {}))
     if asked is None:
@@ -193,13 +196,13 @@ def _impulse(problem: Economy, name: str, asked: str | None) -> str | None:
     return asked
 
 
-def _one_path(problem: Economy) -> bool:
+def _one_path(problem: Moves) -> bool:
     """Whether all paths are the same: no shocks, and the same start."""
     same = [bool(np.array_equal(leaf[0], leaf[1])) for leaf in jax.tree.leaves(jax.device_get(problem.start(2)))]
     return problem.shock_size == 0 and all(same)
 
 
-def _series(problem: Economy, model: Any, periods: int, paths: int) -> list[str]:
+def _series(problem: Moves, model: Model, periods: int, paths: int) -> list[str]:
     """The names of the series, in the order in which the problem gives them (JAX sorts them).
 
     Raises:
@@ -224,7 +227,7 @@ def _series(problem: Economy, model: Any, periods: int, paths: int) -> list[str]
     return names
 
 
-def at_truth(problem: Any, model: Any) -> Any:
+def at_truth(problem: Moves, model: Model) -> Moves | None:
     """The problem under its exact policy, whatever the model; None where none is known, or where it moves by other
     methods than `predict`."""
     if not hasattr(problem, "truth"):
@@ -235,7 +238,8 @@ def at_truth(problem: Any, model: Any) -> Any:
         asked.append(True)
         return problem.truth(x)
 
-    true.predict = predict
+    changed: Any = true
+    changed.predict = predict
     state = problem.start(1)
     if problem.truth(problem.observe(state)) is None:
         return None

@@ -13,6 +13,7 @@ from econml_cli.problems.economies.conditions import demand, patience
 from econml_cli.problems.lazily import jax, jnp, nnx, np
 
 if TYPE_CHECKING:
+    from econml_cli.models.base import Model
     from econml_cli.problems.base import Batch, Split, Task
 
 
@@ -141,34 +142,39 @@ class AssetPricing:
         """y_t = (1+g)^t y_0 + c ((1+g)^t - 1) / g, of the shape of t."""
         return economics.compounded(t, self.p.y0, self.p.c, self.p.g, np.log1p(self.p.g))
 
-    def predict(self, model: Any, x: jax.Array) -> jax.Array:
+    def predict(self, model: Model, x: jax.Array) -> jax.Array:
         """The price p(t), [n, 1]."""
         return self.p.price_unit * self.trend(x) * jax.nn.softplus(model(x / self.p.time_unit))
 
-    def trend(self, t: jax.Array) -> Any:
+    def trend(self, t: jax.Array) -> jax.Array | float:
         """What the network gives the price relative to, of the shape of t: 1, or the dividend of the next period as a
         share of that of period 1."""
-        return self.dividend(t + 1) / (self.p.c + (1 + self.p.g) * self.p.y0) if self.p.relative else 1.0
+        if not self.p.relative:
+            return 1.0
+        share: jax.Array = self.dividend(t + 1) / (self.p.c + (1 + self.p.g) * self.p.y0)
+        return share
 
-    def residual(self, model: Any, batch: Batch) -> jax.Array:
+    def residual(self, model: Model, batch: Batch) -> jax.Array:
         """y_t + beta p(t+1) - p(t), [n, 1]."""
         x = batch.x
-        return self.dividend(x) + self.p.beta * self.predict(model, x + 1) - self.predict(model, x)
+        gap: jax.Array = self.dividend(x) + self.p.beta * self.predict(model, x + 1) - self.predict(model, x)
+        return gap
 
-    def euler(self, model: Any, x: jax.Array) -> jax.Array:
+    def euler(self, model: Model, x: jax.Array) -> jax.Array:
         """The residual as a share of the price, [n]."""
         return (self.residual(model, economics.at(x)) / self.predict(model, x))[:, 0]
 
     def truth(self, x: jax.Array) -> jax.Array:
         """H x_t, [n, 1]."""
-        return self.H0 + self.H1 * self.dividend(x)
+        price: jax.Array = self.H0 + self.H1 * self.dividend(x)
+        return price
 
-    def step(self, model: Any, state: jax.Array, shock: jax.Array) -> tuple[jax.Array, dict[str, jax.Array]]:
+    def step(self, model: Model, state: jax.Array, shock: jax.Array) -> tuple[jax.Array, dict[str, jax.Array]]:
         """The next period, and price and dividend of this one."""
         x = self.observe(state)
         return state + 1, {"p": self.predict(model, x)[:, 0], "y": self.dividend(state)}
 
-    def stability(self, model: Any, batch: Batch) -> dict[str, float]:
+    def stability(self, model: Model, batch: Batch) -> dict[str, float]:
         """With T the last period of the batch: `bubble`, |zeta| beta^-t as a share of the fundamental price at t = 2 T
         + 1, where zeta is the slope of p(t) - H x_t on beta^-t over the periods to there. A bubble grows as beta^-t,
         so that 1 % at T is much at 2 T, which the error of a fit that flattens there is not. `transversality`, beta^T

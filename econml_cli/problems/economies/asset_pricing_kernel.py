@@ -12,6 +12,7 @@ from econml_cli.problems.economies.conditions import demand
 from econml_cli.problems.lazily import jax, jnp, nnx, np
 
 if TYPE_CHECKING:
+    from econml_cli.models.base import Model
     from econml_cli.problems.base import Batch, Split, Task
 
 #: horizon and length scale for each unit of time; the longest horizon; the largest rate times the distance of points
@@ -154,15 +155,16 @@ class AssetPricingKernel:
         p = self.p
         return economics.compounded(t, p.x0, p.c, p.g, p.g)
 
-    def slope(self, model: Any, t: jax.Array) -> jax.Array:
+    def slope(self, model: Model, t: jax.Array) -> jax.Array:
         """mu'(t), [n, 1]."""
         return jnp.exp(self.p.trend * t) * model(t) if self.p.trend else model(t)
 
     def truth(self, x: jax.Array) -> jax.Array:
         """mu(t) = (x(t) + c/r) / (r - g), [n, 1]."""
-        return (self.dividend(x) + self.p.c / self.p.r) / (self.p.r - self.p.g)
+        mu: jax.Array = (self.dividend(x) + self.p.c / self.p.r) / (self.p.r - self.p.g)
+        return mu
 
-    def predict(self, model: Any, x: jax.Array) -> jax.Array:
+    def predict(self, model: Model, x: jax.Array) -> jax.Array:
         """The price mu(t), [n, 1]."""
         step = self.points[1]
         edges = jnp.asarray(self.points, x.dtype)
@@ -173,24 +175,26 @@ class AssetPricingKernel:
         below = jnp.clip(jnp.floor(t / step).astype(int), 0, len(edges) - 1)
         from_0 = upto[below] + self._integral(model, edges[below], t - edges[below])
         zero = jnp.zeros((1, 1), x.dtype)
-        return (self.slope(model, zero) + self.dividend(zero)) / self.p.r + from_0[:, None]
+        mu: jax.Array = (self.slope(model, zero) + self.dividend(zero)) / self.p.r + from_0[:, None]
+        return mu
 
-    def _integral(self, model: Any, start: jax.Array, length: jax.Array) -> jax.Array:
+    def _integral(self, model: Model, start: jax.Array, length: jax.Array) -> jax.Array:
         """The integral of mu' from each start over each length, [n]."""
         nodes, weights = (jnp.asarray(array, start.dtype) for array in (self._nodes, self._weights))
         t = start[:, None] + 0.5 * length[:, None] * (1 + nodes)
         return length * (self.slope(model, t.reshape(-1, 1)).reshape(t.shape) @ weights)
 
-    def residual(self, model: Any, batch: Batch) -> jax.Array:
+    def residual(self, model: Model, batch: Batch) -> jax.Array:
         """mu' - r mu + x, [n, 1], in units of the dividend."""
         t = batch.x
-        return self.slope(model, t) - self.p.r * self.predict(model, t) + self.dividend(t)
+        gap: jax.Array = self.slope(model, t) - self.p.r * self.predict(model, t) + self.dividend(t)
+        return gap
 
-    def euler(self, model: Any, x: jax.Array) -> jax.Array:
+    def euler(self, model: Model, x: jax.Array) -> jax.Array:
         """The residual as a share of what the price yields, r mu of the truth, [n]."""
         return (self.residual(model, economics.at(x)) / (self.p.r * self.truth(x)))[:, 0]
 
-    def solve(self, model: Any, batch: Batch) -> dict[str, float]:
+    def solve(self, model: Model, batch: Batch) -> dict[str, float]:
         """Set a kernel model to the mu' of smallest norm that satisfies the equation at the points it keeps.
 
         With mu' = e^(trend t) (sum_j alpha_j k(., t_j) + b), minimise alpha' K alpha + |C alpha + d b - y|^2 / ridge.
@@ -251,7 +255,8 @@ class AssetPricingKernel:
         """(K [n, n], C [n-1, n], d [n-1, 1]) of `solve` at the points t [n], float64."""
 
         def k(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-            return kernel(np.square((a[..., None] - b) / scale), np)
+            found: np.ndarray = kernel(np.square((a[..., None] - b) / scale), np)
+            return found
 
         width = np.diff(t)
         nodes = t[:-1, None] + 0.5 * width[:, None] * (1 + self._nodes)
@@ -261,18 +266,19 @@ class AssetPricingKernel:
         def rows(at_points: np.ndarray, at_nodes: np.ndarray) -> np.ndarray:
             panels = width[:, None] * np.einsum("pqj,q->pj", trend * at_nodes, self._weights)
             whole = grown * at_points
-            return (whole[1:] - whole[:1] - self.p.r * np.cumsum(panels, axis=0)) / grown[1:]
+            found: np.ndarray = (whole[1:] - whole[:1] - self.p.r * np.cumsum(panels, axis=0)) / grown[1:]
+            return found
 
         gram = k(t, t)
         return gram, rows(gram, k(nodes, t)), rows(np.ones((len(t), 1)), np.ones((*nodes.shape, 1)))
 
-    def step(self, model: Any, state: jax.Array, shock: jax.Array) -> tuple[jax.Array, dict[str, jax.Array]]:
+    def step(self, model: Model, state: jax.Array, shock: jax.Array) -> tuple[jax.Array, dict[str, jax.Array]]:
         """t + 1; price, dividend and the truth."""
         t = self.observe(state)
         series = {"t": t, "price": self.predict(model, t), "dividend": self.dividend(t), "truth": self.truth(t)}
         return state + 1, {name: values[:, 0] for name, values in series.items()}
 
-    def stability(self, model: Any, batch: Batch) -> dict[str, float]:
+    def stability(self, model: Model, batch: Batch) -> dict[str, float]:
         """`mu_0`, the price at t = 0. On [0, 2 T], T the horizon of the test: `bubble`, |zeta| e^(2 r T), zeta by least
         squares of mu - truth = zeta e^(r t), as a share of the truth there. A bubble grows as e^(r t), so
         that 1 % at T is much at 2 T, which the error of a fit that flattens there is not. `transversality`, e^(-r T)

@@ -13,6 +13,7 @@ from econml_cli.problems.economies.conditions import demand, patience, persisten
 from econml_cli.problems.lazily import jax, jnp, nnx, np
 
 if TYPE_CHECKING:
+    from econml_cli.models.base import Model
     from econml_cli.problems.base import Batch, Split, Task
 
 #: the savings rate at the default parameters, and how far from the true one it may be, as a share
@@ -102,15 +103,15 @@ class BrockMirman:
         middle = jnp.array([np.log(self.kbar / self.units), 0.0])
         return economics.at(middle + jax.random.uniform(rngs(), (n, 2), minval=-box, maxval=box))
 
-    def predict(self, model: Any, x: jax.Array) -> jax.Array:
+    def predict(self, model: Model, x: jax.Array) -> jax.Array:
         """The savings rate s(k, z), [n, 1]."""
         return jax.nn.sigmoid(model(x))
 
-    def euler(self, model: Any, x: jax.Array) -> jax.Array:
+    def euler(self, model: Model, x: jax.Array) -> jax.Array:
         """1 - beta c E[alpha y'/(k' c')], [n]: 0.01 is an error of one per cent of consumption."""
         return self.realised(model, x, jnp.asarray(self._nodes, x.dtype)[None], jnp.asarray(self._weights, x.dtype))
 
-    def realised(self, model: Any, x: jax.Array, shocks: jax.Array, weights: jax.Array) -> jax.Array:
+    def realised(self, model: Model, x: jax.Array, shocks: jax.Array, weights: jax.Array) -> jax.Array:
         """The residual where the shock of the next period takes the values [n or 1, q] with these weights [q], [n]."""
         s, y, z = self._output(model, x)
         k_next = s * y
@@ -122,11 +123,11 @@ class BrockMirman:
         marginal = self.p.alpha * y_next.reshape(n, q) / (k_next * c_next)
         return 1 - self.p.beta * ((1 - s) * y)[:, 0] * (marginal @ weights)
 
-    def residual(self, model: Any, batch: Batch) -> jax.Array:
+    def residual(self, model: Model, batch: Batch) -> jax.Array:
         """The Euler residual, [n, 1]."""
         return self.euler(model, batch.x)[:, None]
 
-    def _output(self, model: Any, x: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+    def _output(self, model: Model, x: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
         """(savings rate, output y, z) at x [n, 2], each [n, 1]."""
         z = x[:, 1:] * Z_SCALE
         return self.predict(model, x), jnp.exp(z) * (self.units * jnp.exp(x[:, :1])) ** self.p.alpha, z
@@ -143,13 +144,13 @@ class BrockMirman:
         """(log(k/units), z/.05), [paths, 2]."""
         return jnp.stack([jnp.log(state["k"] / self.units), state["z"] / Z_SCALE], axis=1)
 
-    def step(self, model: Any, state: Any, shock: jax.Array) -> tuple[Any, dict[str, jax.Array]]:
+    def step(self, model: Model, state: Any, shock: jax.Array) -> tuple[Any, dict[str, jax.Array]]:
         """k' = s y, z' = rho z + sigma eps."""
         s, y, _ = (value[:, 0] for value in self._output(model, self.observe(state)))
         after = {"k": s * y, "z": self.p.rho * state["z"] + self.p.sigma * shock[:, 0]}
         return after, {"k": state["k"], "z": state["z"], "y": y, "c": (1 - s) * y, "savings_rate": s}
 
-    def stability(self, model: Any, batch: Batch) -> dict[str, float]:
+    def stability(self, model: Model, batch: Batch) -> dict[str, float]:
         """Where capital is after 200 periods without shocks, from half of kbar: `steady_state_error`, |k/kbar - 1|, and
         `drift`, how much k still changes in a period, as a share. And `root`, by what share a small distance of log k
         from its steady state is left after a period, with `root_error`, relative to alpha."""
@@ -164,9 +165,11 @@ class BrockMirman:
             "root_error": economics.apart(root / self.p.alpha),
         }
 
-    def _after(self, model: Any, k: jax.Array) -> jax.Array:
+    def _after(self, model: Model, k: jax.Array) -> jax.Array:
         """Capital tomorrow where productivity is at its mean, of the shape of k."""
-        return self.step(model, {"k": k, "z": jnp.zeros_like(k)}, jnp.zeros((len(k), 1), k.dtype))[0]["k"]
+        state, _ = self.step(model, {"k": k, "z": jnp.zeros_like(k)}, jnp.zeros((len(k), 1), k.dtype))
+        after: jax.Array = state["k"]
+        return after
 
     def describe(self) -> dict[str, Any]:
         """The state, the truth, and the steady state."""

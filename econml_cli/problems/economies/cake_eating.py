@@ -13,6 +13,7 @@ from econml_cli.problems.economies.conditions import demand, patience
 from econml_cli.problems.lazily import jax, jnp, nnx, np
 
 if TYPE_CHECKING:
+    from econml_cli.models.base import Model
     from econml_cli.problems.base import Batch, Split, Task
 
 #: periods of the path, at most
@@ -112,19 +113,20 @@ class CakeEating:
         end = self.log_range / self.units
         return economics.at(jax.random.uniform(rngs(), (n, 1), minval=-end, maxval=end))
 
-    def predict(self, model: Any, x: jax.Array) -> jax.Array:
+    def predict(self, model: Model, x: jax.Array) -> jax.Array:
         """The share of wealth eaten, s(a), [n, 1]."""
         return jax.nn.sigmoid(model(x))
 
-    def euler(self, model: Any, x: jax.Array) -> jax.Array:
+    def euler(self, model: Model, x: jax.Array) -> jax.Array:
         """1 - (beta R)^(-1/gamma) c'/c, [n]: 0.01 is an error of one per cent of consumption."""
         s = self.predict(model, x)
         # a' = R (1 - s) a, so that wealth itself cancels from c'/c
         growth = self.p.R * (1 - s)
         s_next = self.predict(model, x + jnp.log(growth) / self.units)
-        return (1 - s_next * growth / (self.growth * s))[:, 0]
+        gap: jax.Array = (1 - s_next * growth / (self.growth * s))[:, 0]
+        return gap
 
-    def residual(self, model: Any, batch: Batch) -> jax.Array:
+    def residual(self, model: Model, batch: Batch) -> jax.Array:
         """The Euler residual, [n, 1]."""
         return self.euler(model, batch.x)[:, None]
 
@@ -140,13 +142,13 @@ class CakeEating:
         """log a / units, [paths, 1]."""
         return state[:, None] / self.units
 
-    def step(self, model: Any, state: jax.Array, shock: jax.Array) -> tuple[jax.Array, dict[str, jax.Array]]:
+    def step(self, model: Model, state: jax.Array, shock: jax.Array) -> tuple[jax.Array, dict[str, jax.Array]]:
         """log a' = log a + log(R (1 - s))."""
         s = self.predict(model, self.observe(state))[:, 0]
         a = jnp.exp(state)
         return state + jnp.log(self.p.R * (1 - s)), {"a": a, "c": s * a, "share": s}
 
-    def stability(self, model: Any, batch: Batch) -> dict[str, float]:
+    def stability(self, model: Model, batch: Batch) -> dict[str, float]:
         """On the path: `transversality`, the factor by which beta^t u'(c_t) a_t grows in a period, on average over the
         second half, and `wealth_error`, |a/a_true - 1| at its end. On the batch: `slope`, the size of that of log s on
         log a (least squares), which is 0 at the truth."""

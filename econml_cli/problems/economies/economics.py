@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from econml_cli.problems.lazily import jax, jnp, np
 
 if TYPE_CHECKING:
-    from econml_cli.problems.base import Batch
+    from econml_cli.models.base import Model
+    from econml_cli.problems.base import Batch, Economy, Equations, Moves
 
 #: how far beyond the floor a decision that is not feasible is counted in the residual
 PENALTY = 1.0
@@ -24,43 +25,43 @@ def at(x: jax.Array) -> Batch:
     return simulation.at(x)
 
 
-def rest(problem: Any, model: Any, state: Any, periods: int, name: str) -> np.ndarray:
+def rest(problem: Moves, model: Model, state: Any, periods: int, name: str) -> np.ndarray:
     """One series of the path without shocks from a state of one path, [periods], float64."""
     from econml_cli.problems.economies import simulation
 
     return simulation.rest(problem, model, state, periods, name)
 
 
-def values(problem: Any, method: str, model: Any, *arguments: Any) -> Any:
+def values(problem: object, method: str, model: Model, *arguments: Any) -> Any:
     """What problem.method(model, *arguments) gives, on the host in float64; compiled once for all models of a shape."""
     from econml_cli.problems.economies import simulation
 
     return simulation.values(problem, method, model, *arguments)
 
 
-def loss(problem: Any, model: Any, batch: Batch) -> jax.Array:
+def loss(problem: Equations, model: Model, batch: Batch) -> jax.Array:
     """The mean square of the residuals of each state over the equations, [n]."""
     return jnp.mean(jnp.square(problem.residual(model, batch)), axis=1)
 
 
-def verdicts(problem: Any, model: Any, batch: Batch) -> dict[str, float]:
+def verdicts(problem: Economy, model: Model, batch: Batch) -> dict[str, float]:
     """The numbers behind the three verdicts, see `verdicts.verdicts`."""
     from econml_cli.problems.economies.verdicts import verdicts as found
 
     return found(problem, model, batch)
 
 
-def zero(problem: Any, batch: Batch) -> Any:
+def zero(problem: object, batch: Batch) -> Any:
     """What the residual is compared with, [n, 1]: nothing is observed in an economic model."""
     return batch.y
 
 
-def time_zero(problem: Any, paths: int) -> jax.Array:
+def time_zero(problem: object, paths: int) -> jax.Array:
     """The first state of an economy whose state is the time t: 0, [paths]."""
     return jnp.zeros(paths)
 
 
-def time_alone(problem: Any, state: jax.Array) -> jax.Array:
+def time_alone(problem: object, state: jax.Array) -> jax.Array:
     """What the model reads where the state is the time t: t, [paths, 1]."""
     return state[:, None]
 

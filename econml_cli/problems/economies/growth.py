@@ -13,6 +13,7 @@ from econml_cli.problems.economies.neoclassical import Neoclassical
 from econml_cli.problems.lazily import jax, jnp, nnx, np
 
 if TYPE_CHECKING:
+    from econml_cli.models.base import Model
     from econml_cli.problems.base import Batch, Split, Task
 
 #: how far from the exact path a path may end, as a share
@@ -119,28 +120,29 @@ class Growth:
         """z_t, of the shape of t."""
         return jnp.exp(t * np.log1p(self.p.g))
 
-    def predict(self, model: Any, x: jax.Array) -> jax.Array:
+    def predict(self, model: Model, x: jax.Array) -> jax.Array:
         """Capital k(t), [n, 1]."""
         return self.productivity(x) * self.p.capital_unit * jax.nn.softplus(model(x / self.p.time_unit))
 
     def consumption(self, k: jax.Array, k_next: jax.Array, t: jax.Array) -> jax.Array:
         """c_t, of the shape of t; not positive where k_{t+1} takes more than there is."""
-        return self.economy.resources(k, self.productivity(t)) - k_next
+        eaten: jax.Array = self.economy.resources(k, self.productivity(t)) - k_next
+        return eaten
 
-    def _gaps(self, model: Any, x: jax.Array) -> tuple[jax.Array, jax.Array]:
+    def _gaps(self, model: Model, x: jax.Array) -> tuple[jax.Array, jax.Array]:
         """The residual of the Euler equation and the same free of units, each [n, 1]."""
         k, k_next, k_after = (self.predict(model, x + ahead) for ahead in range(3))
         c, c_next = self.consumption(k, k_next, x), self.consumption(k_next, k_after, x + 1)
         return self.economy.euler(c, c_next, self.economy.gross_return(k_next, self.productivity(x + 1)))
 
-    def residual(self, model: Any, batch: Batch) -> jax.Array:
+    def residual(self, model: Model, batch: Batch) -> jax.Array:
         """(c_{t+1}/c_t - beta (1 - delta + f'(k_{t+1})), k(0) - k_0), [n, 2]: the loss is half the mean square of the
         one plus half the square of the other."""
         gap, _ = self._gaps(model, batch.x)
         first = (self.predict(model, jnp.zeros_like(batch.x[:1])) - self.p.k0) / self.p.capital_unit
         return jnp.concatenate([gap, jnp.broadcast_to(first, gap.shape)], axis=1)
 
-    def euler(self, model: Any, x: jax.Array) -> jax.Array:
+    def euler(self, model: Model, x: jax.Array) -> jax.Array:
         """The Euler residual as a share of consumption, [n]."""
         return self._gaps(model, x)[1][:, 0]
 
@@ -150,7 +152,7 @@ class Growth:
         at = jnp.clip(jnp.round(x), 0, last).astype(int)
         return self.productivity(x) * jnp.asarray(self.saddle, x.dtype)[at]
 
-    def step(self, model: Any, state: jax.Array, shock: jax.Array) -> tuple[jax.Array, dict[str, jax.Array]]:
+    def step(self, model: Model, state: jax.Array, shock: jax.Array) -> tuple[jax.Array, dict[str, jax.Array]]:
         """The next period, and capital, output and consumption of this one."""
         x = self.observe(state)
         k = self.predict(model, x)
@@ -158,7 +160,7 @@ class Growth:
         y = self.economy.resources(k, self.productivity(x)) - (1 - self.p.delta) * k
         return state + 1, {"k": k[:, 0], "y": y[:, 0], "c": c[:, 0]}
 
-    def stability(self, model: Any, batch: Batch) -> dict[str, float]:
+    def stability(self, model: Model, batch: Batch) -> dict[str, float]:
         """How far the path is at its end, T, the last period of the batch, from the balanced path,
         `steady_state_error`, and at 2 T + 1 from the exact path, `saddle_error`: the larger of the relative distances
         of k and of c. A path that only the end tells from the exact one leaves it by more in every period, so that 1 %
@@ -180,7 +182,7 @@ class Growth:
             found |= {"root": root, "root_error": economics.apart(root / true)}
         return found
 
-    def _detrended(self, model: Any, x: jax.Array) -> tuple[jax.Array, jax.Array]:
+    def _detrended(self, model: Model, x: jax.Array) -> tuple[jax.Array, jax.Array]:
         """Capital and consumption in units of productivity, each [n]."""
         z, k = self.productivity(x), self.predict(model, x)
         return (k / z)[:, 0], (self.consumption(k, self.predict(model, x + 1), x) / z)[:, 0]

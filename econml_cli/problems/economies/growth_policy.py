@@ -14,6 +14,7 @@ from econml_cli.problems.economies.neoclassical import Neoclassical
 from econml_cli.problems.lazily import jax, jnp, nnx, np
 
 if TYPE_CHECKING:
+    from econml_cli.models.base import Model
     from econml_cli.problems.base import Batch, Split, Task
 
 #: degree of the polynomial of log k that stands for the exact policy, and by what factor it reaches beyond the states
@@ -115,25 +116,25 @@ class GrowthPolicy:
             n = {"train": self.p.N, "val": 0}.get(split, self.p.N_test)
         return economics.at(jnp.linspace(self.p.k_low, self.p.k_high, n)[:, None]) if n else None
 
-    def _decide(self, model: Any, k: jax.Array) -> tuple[jax.Array, jax.Array]:
+    def _decide(self, model: Model, k: jax.Array) -> tuple[jax.Array, jax.Array]:
         """(k', c), each [n, 1]."""
         share, resources = model(k / self.p.capital_unit), self.economy.resources(k)
         return jax.nn.sigmoid(share) * resources, jax.nn.sigmoid(-share) * resources
 
-    def predict(self, model: Any, x: jax.Array) -> jax.Array:
+    def predict(self, model: Model, x: jax.Array) -> jax.Array:
         """Capital tomorrow k'(k), [n, 1]."""
         return self._decide(model, x)[0]
 
-    def _gaps(self, model: Any, k: jax.Array) -> tuple[jax.Array, jax.Array]:
+    def _gaps(self, model: Model, k: jax.Array) -> tuple[jax.Array, jax.Array]:
         """The residual of the Euler equation and the same free of units, each [n, 1]."""
         k_next, c = self._decide(model, k)
         return self.economy.euler(c, self._decide(model, k_next)[1], self.economy.gross_return(k_next))
 
-    def residual(self, model: Any, batch: Batch) -> jax.Array:
+    def residual(self, model: Model, batch: Batch) -> jax.Array:
         """c'/c - beta (1 - delta + f'(k')), [n, 1]."""
         return self._gaps(model, batch.x)[0]
 
-    def euler(self, model: Any, x: jax.Array) -> jax.Array:
+    def euler(self, model: Model, x: jax.Array) -> jax.Array:
         """The Euler residual as a share of consumption, [n]."""
         return self._gaps(model, x)[1][:, 0]
 
@@ -150,12 +151,12 @@ class GrowthPolicy:
         """k, [paths, 1]."""
         return state[:, None]
 
-    def step(self, model: Any, state: jax.Array, shock: jax.Array) -> tuple[jax.Array, dict[str, jax.Array]]:
+    def step(self, model: Model, state: jax.Array, shock: jax.Array) -> tuple[jax.Array, dict[str, jax.Array]]:
         """k' under the fitted policy; capital, output and consumption of this period."""
         k_next = self.predict(model, self.observe(state))[:, 0]
         return k_next, {"k": state, "y": state**self.p.alpha, "c": self.economy.resources(state) - k_next}
 
-    def stability(self, model: Any, batch: Batch) -> dict[str, float]:
+    def stability(self, model: Model, batch: Batch) -> dict[str, float]:
         """Where capital is after 50 periods from k_low: `steady_state_error`, |k/k_ss - 1|, and `saddle_error`, how far
         it is from the exact path, as a share: the verdict rests on this one, since convergence may take longer. And
         `root`, the slope of k'(k) at k_ss, with `root_error`, relative to the exact policy's, which is that of the

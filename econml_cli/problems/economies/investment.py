@@ -13,6 +13,7 @@ from econml_cli.problems.economies.curve import Curve, Policy, solved
 from econml_cli.problems.lazily import jax, jnp, nnx, np
 
 if TYPE_CHECKING:
+    from econml_cli.models.base import Model
     from econml_cli.problems.base import Batch, Split, Task
 
 #: training stops at a val_loss below this, at the defaults
@@ -142,7 +143,8 @@ class Investment:
         def residual(u: Policy, mean: np.ndarray) -> np.ndarray:
             after = (u(mean) + (1 - p.delta) * mean)[:, None] + shocks
             price = p.alpha0 - p.alpha1 * np.maximum(after, SMALLEST) ** p.nu
-            return p.gamma * u(mean) - p.beta * ((price + p.gamma * (1 - p.delta) * u(after)) @ weights)
+            gap: np.ndarray = p.gamma * u(mean) - p.beta * ((price + p.gamma * (1 - p.delta) * u(after)) @ weights)
+            return gap
 
         return solved(residual, lambda mean: self.H0 + self.H1 * mean, low, high)
 
@@ -167,7 +169,8 @@ class Investment:
 
     def _next(self, u: jax.Array, X: jax.Array, w: Any, omega: Any) -> jax.Array:
         """X' = u + (1-delta) X + sigma w + eta omega."""
-        return u + (1 - self.p.delta) * X + self.p.sigma * w + self.p.eta * omega
+        after: jax.Array = u + (1 - self.p.delta) * X + self.p.sigma * w + self.p.eta * omega
+        return after
 
     def price(self, X: jax.Array) -> jax.Array:
         """p(X) = alpha0 - alpha1 mean(X)^nu, [n, 1]; a mean that is not positive counts as a tiny one."""
@@ -176,11 +179,11 @@ class Investment:
             mean, _ = economics.positive(mean, SMALLEST)
         return self.p.alpha0 - self.p.alpha1 * mean**self.p.nu
 
-    def predict(self, model: Any, x: jax.Array) -> jax.Array:
+    def predict(self, model: Model, x: jax.Array) -> jax.Array:
         """Investment u(X), [n, 1]."""
         return model(x)
 
-    def realised(self, model: Any, x: jax.Array, shocks: jax.Array, weights: jax.Array) -> jax.Array:
+    def realised(self, model: Model, x: jax.Array, shocks: jax.Array, weights: jax.Array) -> jax.Array:
         """gamma u(X) - beta E[p(X') + gamma (1-delta) u(X')], [n], where omega takes the values [n or 1, q] with these
         weights [q]."""
         n, q, u = len(x), shocks.shape[1], self.predict(model, x)
@@ -189,13 +192,13 @@ class Investment:
         value = (self.price(X) + self.p.gamma * (1 - self.p.delta) * self.predict(model, X)).reshape(q, n)
         return self.p.gamma * u[:, 0] - self.p.beta * (weights @ value)
 
-    def residual(self, model: Any, batch: Batch) -> jax.Array:
+    def residual(self, model: Model, batch: Batch) -> jax.Array:
         """The residual in units of the price, [n, 1]."""
         x = batch.x
         nodes, weights = jnp.asarray(self._nodes, x.dtype)[None], jnp.asarray(self._weights, x.dtype)
         return self.realised(model, x, nodes, weights)[:, None]
 
-    def euler(self, model: Any, x: jax.Array) -> jax.Array:
+    def euler(self, model: Model, x: jax.Array) -> jax.Array:
         """The residual as a share of the marginal cost of investment in the steady state, gamma delta X_ss, [n]."""
         return self.residual(model, economics.at(x))[:, 0] / (self.p.gamma * self.p.delta * self.steady_state)
 
@@ -212,7 +215,7 @@ class Investment:
         """X itself."""
         return state
 
-    def step(self, model: Any, state: jax.Array, shock: jax.Array) -> tuple[jax.Array, dict[str, jax.Array]]:
+    def step(self, model: Model, state: jax.Array, shock: jax.Array) -> tuple[jax.Array, dict[str, jax.Array]]:
         """X' under the fitted policy; the series are those of the industry."""
         u = self.predict(model, state)
         series = {
@@ -223,7 +226,7 @@ class Investment:
         }
         return self._next(u, state, shock[:, 1:], shock[:, :1]), series
 
-    def stability(self, model: Any, batch: Batch) -> dict[str, float]:
+    def stability(self, model: Model, batch: Batch) -> dict[str, float]:
         """`slope` of u on mean(X) over the batch (least squares), `eigenvalue` = 1 - delta + slope of the law of motion
         of the mean, `slope_error` relative to that of the truth over the batch (nu = 1: H_1), where there is one
         (delta < 1), `steady_state`, the mean capital after 300 periods without shocks, or more where the linear policy

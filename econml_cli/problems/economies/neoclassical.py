@@ -48,7 +48,8 @@ class Neoclassical:
     @property
     def c_ss(self) -> float:
         """Consumption there."""
-        return self.resources(self.k_ss) - (1 + self.g) * self.k_ss
+        eaten: float = self.resources(self.k_ss) - (1 + self.g) * self.k_ss
+        return eaten
 
     @property
     def k_max(self) -> float:
@@ -64,7 +65,8 @@ class Neoclassical:
         bends = self.c_ss * self.beta * self.alpha * (1 - self.alpha) * self.k_ss ** (self.alpha - 2)
         gross = grows / self.beta
         a, b, c = grows**2, grows * gross + grows**2 + bends, grows * gross
-        return 2 * c / (b + math.sqrt(b * b - 4 * a * c))  # the smaller root of a x^2 - b x + c
+        root: float = 2 * c / (b + math.sqrt(b * b - 4 * a * c))  # the smaller one of a x^2 - b x + c
+        return root
 
     def units(self) -> tuple[float, float]:
         """(periods, capital) in which this economy moves as the source's baseline does in periods and in capital of 1:

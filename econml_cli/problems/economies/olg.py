@@ -14,6 +14,7 @@ from econml_cli.problems.economies.conditions import demand, share
 from econml_cli.problems.lazily import jax, jnp, nnx, np
 
 if TYPE_CHECKING:
+    from econml_cli.models.base import Model
     from econml_cli.problems.base import Batch, Split, Task
 
 #: the largest of the shares saved at the default parameters
@@ -152,11 +153,11 @@ class OLG:
         d, e = jax.random.randint(rngs(), (2, n), -1, 2).astype(noise.dtype)
         return economics.at(self.observe({"a": state["a"] * jnp.exp(noise), "d": d, "e": e}))
 
-    def predict(self, model: Any, x: jax.Array) -> jax.Array:
+    def predict(self, model: Model, x: jax.Array) -> jax.Array:
         """The share of cash at hand that each age saves, [n, A-1]."""
         return jax.nn.sigmoid(model(x))
 
-    def residual(self, model: Any, batch: Batch) -> jax.Array:
+    def residual(self, model: Model, batch: Batch) -> jax.Array:
         """1 - beta E[R' c_h / c'_(h+1)] for each age h that saves, [n, A-1]."""
         x = batch.x
         s, state = self.predict(model, x), self._state(x)
@@ -170,12 +171,14 @@ class OLG:
             R, cash, _ = self._prices(jnp, **ahead)
             saved = self.predict(model, self.observe(ahead))[:, 1:]
             left = jnp.concatenate([1 - saved, jnp.ones((len(x), 1), x.dtype)], axis=1)
-            return R[:, None] / (left * cash[:, 1:])
+            found: jax.Array = R[:, None] / (left * cash[:, 1:])
+            return found
 
         four = jnp.array([[-1, -1], [-1, 1], [1, -1], [1, 1]], x.dtype)
-        return 1 - self.p.beta * (1 - s) * cash * jax.vmap(one)(four).mean(axis=0)
+        gap: jax.Array = 1 - self.p.beta * (1 - s) * cash * jax.vmap(one)(four).mean(axis=0)
+        return gap
 
-    def euler(self, model: Any, x: jax.Array) -> jax.Array:
+    def euler(self, model: Model, x: jax.Array) -> jax.Array:
         """The largest of the residuals of the ages, [n]: 0.01 is an error of one per cent of consumption."""
         return jnp.abs(self.residual(model, economics.at(x))).max(axis=1)
 
@@ -207,14 +210,14 @@ class OLG:
         # the sign of a normal shock is one of two states with equal probability; that of 0 is between them
         return {"a": saved * prices[1][:, :-1], "d": jnp.sign(shock[:, 0]), "e": jnp.sign(shock[:, 1])}, prices
 
-    def step(self, model: Any, state: Any, shock: jax.Array) -> tuple[Any, dict[str, jax.Array]]:
+    def step(self, model: Model, state: Any, shock: jax.Array) -> tuple[Any, dict[str, jax.Array]]:
         """Savings become the assets of the next age; the series are those of the economy and the shares saved."""
         s = self.predict(model, self.observe(state))
         after, (R, cash, K) = self._next(s, state, shock)
         shares = {f"saved_{h}": s[:, h - 1] for h in range(1, self.dout + 1)}
         return after, {"K": K, "R": R, "wage": cash[:, 0], "c": cash.sum(axis=1) - after["a"].sum(axis=1), **shares}
 
-    def stability(self, model: Any, batch: Batch) -> dict[str, float]:
+    def stability(self, model: Model, batch: Batch) -> dict[str, float]:
         """`capital_error`: mean capital over 1000 periods, relative to that of the true economy with the same shocks.
         After 200 periods at mean shocks from half of all assets: `steady_state_error`, |K/Kbar - 1|, and `drift`, how
         much K still changes in a period, as a share. And `root`, by what share a small distance of the assets from the
@@ -233,7 +236,7 @@ class OLG:
             "root_error": economics.apart(root / exact),
         }
 
-    def _beside_the_truth(self, model: Any, key: jax.Array) -> jax.Array:
+    def _beside_the_truth(self, model: Model, key: jax.Array) -> jax.Array:
         """K of 1000 periods under the fitted shares, and under the true ones with the same shocks, [1000, 2]."""
 
         def one(states: Any, shock: jax.Array) -> Any:
@@ -242,9 +245,10 @@ class OLG:
             return (mine, true), jnp.stack([series["K"][0], K[0]])
 
         shocks = jax.random.normal(key, (1000, 1, self.shock_size))
-        return jax.lax.scan(one, (self.start(1), self.start(1)), shocks)[1]
+        K: jax.Array = jax.lax.scan(one, (self.start(1), self.start(1)), shocks)[1]
+        return K
 
-    def _derivatives(self, model: Any) -> tuple[jax.Array, jax.Array]:
+    def _derivatives(self, model: Model) -> tuple[jax.Array, jax.Array]:
         """Of the log assets of tomorrow with respect to those of today, [A-1, A-1], at the steady state at mean shocks:
         under a model, and in the true economy."""
         at = self.start(1)

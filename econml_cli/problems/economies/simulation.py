@@ -10,7 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from econml_cli.problems.base import Batch
+from econml_cli.models.base import Model
+from econml_cli.problems.base import Batch, Moves, Shocked
 
 #: the size of an impulse, in standard deviations
 IMPULSE = 1.0
@@ -34,7 +35,7 @@ def at(x: jax.Array) -> Batch:
     return Batch(x, jnp.zeros((len(x), 1), x.dtype))
 
 
-def walk(problem: Any, model: Any, key: jax.Array, periods: int, paths: int, look: Callable[..., Any]) -> Any:
+def walk(problem: Moves, model: Model, key: jax.Array, periods: int, paths: int, look: Callable[..., Any]) -> Any:
     """What `look(model, state, series)` gives at each period, stacked [periods, paths, ...]. To be called inside jit.
 
     The first period is that of `problem.start`; the shocks of each are independent N(0, 1).
@@ -48,7 +49,7 @@ def walk(problem: Any, model: Any, key: jax.Array, periods: int, paths: int, loo
     return jax.lax.scan(one, problem.start(paths), jax.random.split(key, periods))[1]
 
 
-def simulate(problem: Any, model: Any, *, periods: int, paths: int, seed: int = 0) -> dict[str, np.ndarray]:
+def simulate(problem: Moves, model: Model, *, periods: int, paths: int, seed: int = 0) -> dict[str, np.ndarray]:
     """The series of an economic model under the fitted policy, each [periods, paths].
 
     Call it inside `precision(...)` of the run.
@@ -62,7 +63,7 @@ def simulate(problem: Any, model: Any, *, periods: int, paths: int, seed: int = 
     return {name: np.asarray(values) for name, values in jax.device_get(run(state, jax.random.key(seed))).items()}
 
 
-def impulse_response(problem: Any, model: Any, name: str, *, periods: int) -> dict[str, np.ndarray]:
+def impulse_response(problem: Shocked, model: Model, name: str, *, periods: int) -> dict[str, np.ndarray]:
     """How each series moves after one standard deviation of one shock in period 0, [periods]: its path less the path
     without any shock, from the same start. A shock of a period shows in the state of the next.
 
@@ -81,7 +82,7 @@ def impulse_response(problem: Any, model: Any, name: str, *, periods: int) -> di
     return {series: (np.asarray(after[series]) - np.asarray(before[series]))[:, 0] for series in after}
 
 
-def values(problem: Any, method: str, model: Any, *arguments: Any) -> Any:
+def values(problem: object, method: str, model: Model, *arguments: Any) -> Any:
     """What problem.method(model, *arguments) gives, on the host in float64; compiled once for all models of a shape."""
     found = jax.device_get(_values(Same(problem), method, *nnx.split(model), *arguments))
     return jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), found)
@@ -92,13 +93,14 @@ def _values(of: Same, method: str, graphdef: Any, weights: Any, *arguments: Any)
     return getattr(of.problem, method)(nnx.merge(graphdef, weights), *arguments)
 
 
-def rest(problem: Any, model: Any, state: Any, periods: int, name: str) -> np.ndarray:
+def rest(problem: Moves, model: Model, state: Any, periods: int, name: str) -> np.ndarray:
     """One series of the path without shocks from a state of one path, [periods], float64."""
     return np.asarray(_rest(Same(problem), periods, name, *nnx.split(model), state), np.float64)[:, 0]
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 2, 3))
 def _rest(of: Same, periods: int, name: str, graphdef: Any, weights: Any, state: Any) -> Any:
-    problem, model = of.problem, nnx.merge(graphdef, weights)
+    problem: Moves = of.problem
+    model: Model = nnx.merge(graphdef, weights)
     none = jnp.zeros((1, problem.shock_size))
     return jax.lax.scan(lambda at, _: problem.step(model, at, none), state, None, periods)[1][name]

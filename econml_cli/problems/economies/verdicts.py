@@ -9,7 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from econml_cli.problems.base import Batch
+from econml_cli.models.base import Model
+from econml_cli.problems.base import Batch, Economy
 from econml_cli.problems.economies import simulation
 from econml_cli.problems.economies.simulation import Same, at
 
@@ -18,7 +19,7 @@ SMALLEST = 1e-16
 PASSED, FAILED = "passed", "FAILED"
 
 
-def verdicts(problem: Any, model: Any, batch: Batch) -> dict[str, float]:
+def verdicts(problem: Economy, model: Model, batch: Batch) -> dict[str, float]:
     """The numbers behind the three verdicts, on the states of the batch and on simulated paths.
 
     `log10_euler_mean`, `log10_euler_max`: of the Euler residual free of units; `..._path_...` on the path.
@@ -38,19 +39,20 @@ def verdicts(problem: Any, model: Any, batch: Batch) -> dict[str, float]:
 def _measure(of: Same, graphdef: Any, state: Any, x: jax.Array, key: jax.Array) -> Any:
     """What `_look` finds on the states x [n, ...], in blocks, and on simulated paths, period after period, so that
     memory does not grow with them; {} for paths where the problem has none."""
-    problem, model = of.problem, nnx.merge(graphdef, state)
+    problem: Economy = of.problem
+    model: Model = nnx.merge(graphdef, state)
     sample = jax.lax.map(lambda one: _look(problem, model, one[None]), x, batch_size=min(len(x), 256))
     if not hasattr(problem, "step"):
         return sample, {}
 
-    def look(model: Any, state: Any, _: Any) -> dict[str, jax.Array]:
+    def look(model: Model, state: Any, _: Any) -> dict[str, jax.Array]:
         return _look(problem, model, problem.observe(state))
 
     periods, paths = problem.path
     return sample, simulation.walk(problem, model, key, periods, paths, look)
 
 
-def _look(problem: Any, model: Any, x: jax.Array) -> dict[str, jax.Array]:
+def _look(problem: Economy, model: Model, x: jax.Array) -> dict[str, jax.Array]:
     """The Euler residual [n] and, where there is a truth, the relative errors of the policy [n, dout]."""
     if hasattr(problem, "euler"):
         found = {"euler": jnp.abs(problem.euler(model, x))}
@@ -74,7 +76,7 @@ def _summary(name: str, where: str, looked: Mapping[str, Any]) -> dict[str, floa
     return {f"{name}_error_mean": float(values.mean()), f"{name}_error_max": float(values.max())}
 
 
-def judge(problem: Any, found: Mapping[str, Any]) -> dict[str, str]:
+def judge(problem: object, found: Mapping[str, Any]) -> dict[str, str]:
     """`verdict_loss`, `verdict_truth`, `verdict_stability`: "passed" where every number of `found` that the verdict
     rests on lies below its bar; a verdict of which no number is there (no closed form, say) is left out. `failed` says
     in words what has not passed, if anything has not."""

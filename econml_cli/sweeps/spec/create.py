@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from econml_cli.config import fit_config as configs
-from econml_cli.config.fit_config import TrainerOptions
 from econml_cli.errors import ConfigError
 from econml_cli.options.fields import Option
+from econml_cli.options.trainer import TrainerOptions
 from econml_cli.sweeps.spec import flags, parameters, schema, target
 from econml_cli.sweeps.spec.space import Parameter, Space
 from econml_cli.sweeps.spec.target import Target

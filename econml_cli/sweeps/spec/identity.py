@@ -46,7 +46,8 @@ def define(sweep: Sweep, seed: int, batch: int, sampler: str | None = None) -> d
         "batch": batch if sweep.method == "bayes" else None,
         "sampler": sampler if sweep.method == "bayes" else None,
     }
-    return plain({key: value for key, value in defined.items() if value is not None})
+    found: dict[str, Any] = plain({key: value for key, value in defined.items() if value is not None})
+    return found
 
 
 def _target(target: Target) -> dict[str, Any]:

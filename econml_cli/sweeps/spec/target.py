@@ -11,6 +11,7 @@ from econml_cli.config.command_line import split
 from econml_cli.errors import ConfigError, suggest
 from econml_cli.models import representations
 from econml_cli.options.fields import Option, as_text, coerce, options_of
+from econml_cli.options.trainer import RunOptions
 from econml_cli.sweeps.spec import distributions
 from econml_cli.sweeps.spec.space import Parameter
 from econml_cli.sweeps.spec.yaml_lines import Findings, Keys
@@ -20,7 +21,7 @@ _STARTS = (("econml", "fit"), ("-m", "econml_cli", "fit"))
 #: metrics that `econml fit` logs: every epoch, and once at the end
 EVERY_EPOCH, AT_THE_END = ("val_loss", "train_loss"), ("test_loss",)
 #: options of `econml fit` that say where a run goes and what is printed: in a sweep the engine's own business
-_RUN = frozenset(opt.name for opt in options_of(configs.RunOptions))
+_RUN = frozenset(opt.name for opt in options_of(RunOptions))
 ONE_MEMBER = "members: a trial is one fit; leave it out, and sweep over seed, or fit the best point with --members."
 
 
@@ -142,7 +143,7 @@ def naming(parameters: Sequence[Parameter]) -> dict[str, Any]:
 
 def check_fixed(target: Target, findings: Findings, keys: Keys) -> None:
     """Complain of fixed options that `econml fit` would refuse."""
-    known = target.options() | {opt.name: opt for opt in options_of(configs.RunOptions)}
+    known = target.options() | {opt.name: opt for opt in options_of(RunOptions)}
     for name, value in target.fixed.items():
         if name not in known:
             findings.problem(keys, f"{_nobody(name, target)}{suggest(name, known)}")

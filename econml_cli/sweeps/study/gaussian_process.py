@@ -140,7 +140,8 @@ def _conditioned(x: Array, y: Array, length: Array, noise: float, signal: float)
 def _matern(a: Array, b: Array) -> Array:
     squared = (a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1)[None, :] - 2 * a @ b.T
     r = np.sqrt(np.maximum(squared, 0.0))
-    return (1 + _ROOT5 * r + 5 / 3 * r**2) * np.exp(-_ROOT5 * r)
+    found: Array = (1 + _ROOT5 * r + 5 / 3 * r**2) * np.exp(-_ROOT5 * r)
+    return found
 
 
 def log_improvement(mean: Array, sd: Array, best: float) -> Array:

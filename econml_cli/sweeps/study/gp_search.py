@@ -88,7 +88,8 @@ class Cube:
             place = of.choices.index(value)
             return ((order.index(place) if order else place) + 0.5) / len(of.choices)
         if isinstance(of, IntDistribution) and steps:
-            return (value - of.low + 0.5) / steps
+            share: float = (value - of.low + 0.5) / steps
+            return share
         assert isinstance(of, FloatDistribution | IntDistribution)
         if of.log:
             return (math.log(value) - math.log(of.low)) / (math.log(of.high) - math.log(of.low))

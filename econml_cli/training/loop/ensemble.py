@@ -143,4 +143,5 @@ def spread(values: np.ndarray) -> dict[str, np.ndarray]:
 
 def member(whole: Carry, k: int) -> Carry:
     """The position of one member."""
-    return jax.tree.map(lambda leaf: leaf[k], whole)
+    own: Carry = jax.tree.map(lambda leaf: leaf[k], whole)
+    return own

@@ -3,7 +3,7 @@
 import dataclasses
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +15,9 @@ from econml_cli.training.loop.trainer import Chunk, next_length
 from econml_cli.training.setup.setup import Setup
 from econml_cli.training.step.epoch import DIVERGED, RUNNING, STOPPED_EARLY, Carry, Inputs, inputs_of
 from econml_cli.training.step.programs import Program, Programs
+
+#: a pytree of arrays
+Tree = TypeVar("Tree")
 
 
 def same_shape(setups: Sequence[Setup]) -> bool:
@@ -156,14 +159,16 @@ class Stack:
         if member in self._ended:
             return self._ended[member]
         slot = self._slots.index(member)
-        return jax.tree.map(lambda leaf: leaf[slot], self._carry)
+        own: Carry = jax.tree.map(lambda leaf: leaf[slot], self._carry)
+        return own
 
     def whole(self) -> Carry:
         """The positions of all members, stacked: leaves [members, ...]."""
         if self._ended:
             return stacked([self.carry(member) for member in self._status])
         order = np.asarray([self._slots.index(member) for member in self._status])
-        return jax.tree.map(lambda leaf: leaf[order], self._carry)
+        ordered: Carry = jax.tree.map(lambda leaf: leaf[order], self._carry)
+        return ordered
 
     def restore(self, whole: Carry) -> None:
         """Go on from the positions that `whole` gave; before the first chunk of epochs."""
@@ -173,9 +178,10 @@ class Stack:
         self.epoch = whole.done
 
 
-def stacked(trees: Sequence[Any]) -> Any:
+def stacked(trees: Sequence[Tree]) -> Tree:
     """Trees of one structure as one, whose leaves are [len(trees), ...]."""
-    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *trees)
+    whole: Tree = jax.tree.map(lambda *leaves: jnp.stack(leaves), *trees)
+    return whole
 
 
 def _axis(values: Sequence[Any]) -> int | None:

@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from econml_cli.models.base import Model
 from econml_cli.models.least_squares import least_squares
 from econml_cli.problems import losses
 from econml_cli.problems.tabular import Tabular
@@ -83,12 +84,13 @@ def _of_table(setup: Setup, program: Program, carry: Carry, found: dict[str, Any
     return {"not_converged": f"the gradient is {steep:.2g} of the first loss"} if steep > STEEP else {}
 
 
-def _missed(setup: Setup, model: Any) -> tuple[float, bool] | None:
+def _missed(setup: Setup, model: Model) -> tuple[float, bool] | None:
     """How far a linear model is from the solution: (in standard errors at most, whether that is far); None where there
     is no such solution."""
     row, options = losses.of(setup.problem), setup.config.trainer
-    one = hasattr(model, "design") and hasattr(model, "linear") and setup.problem.dout == 1
-    if not one or not row.solvable or options.weight_decay > 0 or losses.is_own(setup.problem):
+    if not (hasattr(model, "design") and hasattr(model, "linear")) or setup.problem.dout != 1:
+        return None
+    if not row.solvable or options.weight_decay > 0 or losses.is_own(setup.problem):
         return None
     sample = in_float64(setup)
     z, y = model.design(sample.x), np.asarray(sample.y, np.float64)

@@ -93,11 +93,12 @@ def same_data(run: Run, setup: Setup) -> bool:
     column shifted or rescaled gives the same arrays).
     """
     saved = run.manifest().get("data", {})
-    same = saved.get("fingerprint") == fingerprint(setup)
+    same: bool = saved.get("fingerprint") == fingerprint(setup)
     if setup.problem.simulated:
         return same or _close(saved.get("moments", []), moments(setup))
     if not same or setup.problem.describe().get("sha256") == saved.get("sha256"):
         return same
+    assert hasattr(setup.problem, "preprocessing")  # it reads a file
     here, before = json.loads(json.dumps(setup.problem.preprocessing())), run.preprocessing() or {}
     return {name: here.get(name) for name in before} == before  # an older econml wrote less
 

@@ -10,6 +10,7 @@ from flax import nnx
 
 from econml_cli.config.fit_config import FitConfig
 from econml_cli.errors import CheckpointError, RunError
+from econml_cli.models.base import Model
 from econml_cli.models.building import Shapes
 from econml_cli.runs.directory import Run
 from econml_cli.storage import checkpoint
@@ -54,7 +55,8 @@ def from_sections(like: Carry, sections: checkpoint.Sections, what: str) -> Carr
     def model(section: str) -> tuple[Any, Any]:
         abstract = nnx.merge_state(like.params, like.other)
         filled = checkpoint.unflatten(abstract, sections[section], f"{what}, section {section}")
-        return nnx.split_state(filled, nnx.Param, ...)
+        params_and_other: tuple[Any, Any] = nnx.split_state(filled, nnx.Param, ...)
+        return params_and_other
 
     params, other = model("model")
     opt_state = checkpoint.unflatten(like.opt_state, sections.get("optimizer", {}), f"{what}, section optimizer")
@@ -75,7 +77,7 @@ class Loaded:
         member: which one of an ensemble it is. diverged: whether it is the last finite position of one that diverged.
     """
 
-    model: Any
+    model: Model
     config: FitConfig
     step: int
     epoch: int

@@ -7,6 +7,7 @@ import jax
 import numpy as np
 from flax import nnx
 
+from econml_cli.models.base import Model
 from econml_cli.problems.economies.verdicts import FAILED, PASSED, judge
 from econml_cli.storage import checkpoint, disk
 from econml_cli.training.loop.ensemble import member, spread
@@ -60,7 +61,7 @@ def _reason(setup: Setup, carry: Carry, status: np.ndarray, *, pruned: bool, int
     return reason
 
 
-def losses(model: Any, setup: Setup, program: Program | None = None) -> dict[str, Any]:
+def losses(model: Model, setup: Setup, program: Program | None = None) -> dict[str, Any]:
     """train_loss, val_loss and test_loss in reported units, and the verdicts: numbers, and what those on an economic
     model amount to (`economics.judge`)."""
     parts = {"train": setup.train, "val": setup.val, "test": setup.test}

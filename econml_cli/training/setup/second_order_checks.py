@@ -8,6 +8,7 @@ import numpy as np
 from flax import nnx
 
 from econml_cli.errors import ConfigError
+from econml_cli.models.base import Model
 from econml_cli.options.trainer import SECOND_ORDER
 from econml_cli.problems.base import Batch
 from econml_cli.problems.known import has_residual, residual
@@ -101,7 +102,7 @@ def memory(num_residuals: int, num_params: int, itemsize: int) -> int:
     return itemsize * (4 * num_residuals * num_params + 3 * min(num_residuals, num_params) ** 2)
 
 
-def _random(model: Any) -> bool:
+def _random(model: Model) -> bool:
     """Whether a model draws random numbers when it is called, or keeps running statistics of what it is called with."""
     return bool(jax.tree.leaves(nnx.state(model, nnx.Any(nnx.RngState, nnx.BatchStat))))
 
@@ -127,4 +128,5 @@ def _try(setup: Setup, batch: Batch) -> dict[str, jax.Array]:
             "penalty": jnp.asarray(penalty),
         }
 
-    return measure(params, batch)
+    found: dict[str, jax.Array] = measure(params, batch)
+    return found

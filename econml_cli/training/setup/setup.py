@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -16,12 +16,15 @@ from flax import nnx
 
 from econml_cli.config.fit_config import FitConfig
 from econml_cli.errors import ConfigError, DataError
+from econml_cli.models.base import Model
 from econml_cli.models.building import Recipe, Shapes, build
 from econml_cli.options import own_modules
 from econml_cli.problems import building as problems
-from econml_cli.problems.base import Batch
+from econml_cli.problems.base import Batch, Problem
 from econml_cli.training.precision import to_device
 from econml_cli.training.setup.shapes import check_shapes
+
+Drawn = TypeVar("Drawn")
 
 #: how many drawn things a workshop keeps: problem and three samples of a few seeds
 KEPT = 16
@@ -32,8 +35,8 @@ class Setup:
     """A model at its initial weights and the problem it is fitted to, with the three samples on the device."""
 
     config: FitConfig
-    problem: Any
-    model: Any
+    problem: Problem
+    model: Model
     train: Batch
     val: Batch | None
     test: Batch | None
@@ -53,7 +56,7 @@ class Setup:
         return getattr(self.model, "solver", "gradient") != "gradient"
 
 
-def shapes_of(problem: Any, train: Batch) -> Shapes:
+def shapes_of(problem: Problem, train: Batch) -> Shapes:
     """What a model of a problem must know of its training sample."""
     shape = tuple(map(int, train.x.shape[1:]))
     return Shapes(problem.din, problem.dout, int(train.x.shape[0]), shape, not getattr(problem, "constant", True))
@@ -64,13 +67,14 @@ def recipe_of(config: FitConfig) -> Recipe:
     return Recipe(config.model, config.model_options, config.representation.phi, config.trainer.precision)
 
 
-def abstract_model(config: FitConfig, shapes: Shapes) -> Any:
+def abstract_model(config: FitConfig, shapes: Shapes) -> Model:
     """The same model as shapes only: nothing is allocated.
 
     Raises:
         ConfigError: its constructor refuses the options or the shapes.
     """
-    return nnx.eval_shape(lambda: build(recipe_of(config), shapes, nnx.Rngs(0)))
+    model: Model = nnx.eval_shape(lambda: build(recipe_of(config), shapes, nnx.Rngs(0)))
+    return model
 
 
 def assemble(config: FitConfig, *, units: Any = None) -> Setup:
@@ -143,7 +147,7 @@ class Workshop:
             setups.append(dataclasses.replace(first, config=config.replace_trainer(seed=seed), model=model))
         return setups
 
-    def _before_the_model(self, config: FitConfig) -> tuple[Any, Batch, nnx.Rngs]:
+    def _before_the_model(self, config: FitConfig) -> tuple[Problem, Batch, nnx.Rngs]:
         """(the problem, the train sample, what the model's weights are drawn from)."""
         rngs = nnx.Rngs(config.trainer.seed)
         problem = self._once("problem", config, rngs, lambda: self._problem(config, rngs))
@@ -152,7 +156,7 @@ class Workshop:
             raise DataError("The training split is empty; lower --val-fraction and --test-fraction.")
         return problem, train, rngs
 
-    def _once(self, what: str, config: FitConfig, rngs: nnx.Rngs, make: Callable[[], Any]) -> Any:
+    def _once(self, what: str, config: FitConfig, rngs: nnx.Rngs, make: Callable[[], Drawn]) -> Drawn:
         """What `make` draws from rngs, made once for all fits that come here with equal options and equal rngs."""
         drawn = int(rngs.default.count[...])
         trainer = config.trainer
@@ -161,50 +165,53 @@ class Workshop:
             if key not in self._drawn:
                 self._drawn[key] = make(), int(rngs.default.count[...])
             self._drawn.move_to_end(key)
+            value: Drawn
             value, after = self._drawn[key]
             rngs.default.count[...] = jnp.uint32(after)
             while len(self._drawn) > KEPT:
                 self._drawn.popitem(last=False)
         return value
 
-    def _problem(self, config: FitConfig, rngs: nnx.Rngs) -> Any:
+    def _problem(self, config: FitConfig, rngs: nnx.Rngs) -> Problem:
         problem = problems.build(config.problem, config.problem_options, rngs)
         if self._units is not None:
-            problem.units = self._units
+            economy: Any = problem  # one that may have `units`
+            economy.units = self._units
         return problem
 
-    def _sample(self, config: FitConfig, problem: Any, rngs: nnx.Rngs, split: Any) -> Batch | None:
+    def _sample(self, config: FitConfig, problem: Problem, rngs: nnx.Rngs, split: Any) -> Batch | None:
         dtype = config.trainer.precision
         if not problem.simulated:
             with own_modules.telling(f"Problem {config.problem} gives no {split} sample"):
                 return to_device(problem.sample(rngs, split), dtype)
 
-        def draw(arrays: Any, rngs: nnx.Rngs) -> Batch | None:
+        def draw(arrays: Mapping[str, jax.Array], rngs: nnx.Rngs) -> Batch | None:
             return with_arrays(problem, arrays).sample(rngs, split)
 
         compiled = self._compiled.setdefault((split, config.problem, config.problem_options, dtype), nnx.jit(draw))
         with own_modules.telling(f"Problem {config.problem} gives no {split} sample"):
-            return to_device(compiled(arrays_of(problem), rngs), dtype)
+            drawn: Batch | None = compiled(arrays_of(problem), rngs)
+            return to_device(drawn, dtype)
 
-    def _model(self, config: FitConfig, shapes: Shapes, rngs: nnx.Rngs, train: Batch) -> Any:
+    def _model(self, config: FitConfig, shapes: Shapes, rngs: nnx.Rngs, train: Batch) -> Model:
         """The model at its initial weights, made in one compiled program, and adapted to the training inputs."""
         recipe = recipe_of(config)
 
-        def init(rngs: nnx.Rngs) -> Any:
+        def init(rngs: nnx.Rngs) -> Model:
             return build(recipe, shapes, rngs)
 
-        model = self._compiled.setdefault((recipe, shapes), nnx.jit(init))(rngs)
+        model: Model = self._compiled.setdefault((recipe, shapes), nnx.jit(init))(rngs)
         if hasattr(model, "adapt"):
             model.adapt(train.x)
         return model
 
 
-def arrays_of(problem: Any) -> dict[str, jax.Array]:
+def arrays_of(problem: Problem) -> dict[str, jax.Array]:
     """The arrays that a problem holds, by attribute: what two problems with equal options may differ in."""
     return {name: value for name, value in vars(problem).items() if isinstance(value, jax.Array)}
 
 
-def with_arrays(problem: Any, arrays: Mapping[str, Any]) -> Any:
+def with_arrays(problem: Problem, arrays: Mapping[str, Any]) -> Problem:
     """The same problem with these arrays."""
     bound = copy.copy(problem)
     vars(bound).update(arrays)
@@ -244,6 +251,6 @@ def available_memory() -> int | None:
         return None
 
 
-def num_params(model: Any) -> int:
+def num_params(model: Model) -> int:
     """How many trainable numbers a model (or its shapes) holds."""
     return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(nnx.state(model, nnx.Param)))

@@ -8,11 +8,12 @@ from flax import nnx
 
 from econml_cli.config.fit_config import FitConfig
 from econml_cli.errors import ShapeError
+from econml_cli.models.base import Model
 from econml_cli.options import own_modules
-from econml_cli.problems.base import Batch
+from econml_cli.problems.base import Batch, Equations, Problem
 
 
-def check_shapes(config: FitConfig, problem: Any, model: Any, train: Batch) -> None:
+def check_shapes(config: FitConfig, problem: Problem, model: Model, train: Batch) -> None:
     """Evaluate model, residual and loss on shapes only, and compare with what the problem expects.
 
     [N] against [N, 1] would silently become an N x N mean; it is caught here, once.
@@ -29,7 +30,7 @@ def check_shapes(config: FitConfig, problem: Any, model: Any, train: Batch) -> N
             f"Model {config.model} maps {read} to {out}, but problem {config.problem} expects [{n}, {problem.dout}]; "
             "check the model's output layer."
         )
-    if hasattr(problem, "residual"):
+    if isinstance(problem, Equations):
         _check_residual(config, problem, model, train)
     what = f"The loss of problem {config.problem} cannot be computed"
     loss = _shape_of(lambda m, b: problem.loss(m, b), model, train, what)
@@ -39,7 +40,7 @@ def check_shapes(config: FitConfig, problem: Any, model: Any, train: Batch) -> N
         )
 
 
-def _check_residual(config: FitConfig, problem: Any, model: Any, train: Batch) -> None:
+def _check_residual(config: FitConfig, problem: Equations, model: Model, train: Batch) -> None:
     """Raise ShapeError where a residual is not [n, equations]: also where it has n columns because it has n rows."""
 
     def columns(n: int) -> int:
@@ -61,7 +62,7 @@ def _check_residual(config: FitConfig, problem: Any, model: Any, train: Batch) -
         )
 
 
-def _shape_of(function: Callable[[Any, Any], Any], model: Any, given: Any, what: str) -> list[int]:
+def _shape_of(function: Callable[[Any, Any], Any], model: Model, given: Any, what: str) -> list[int]:
     """The shape of what a function gives, found without computing it.
 
     Raises:

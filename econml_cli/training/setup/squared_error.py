@@ -27,7 +27,8 @@ def is_squared_error(setup: Setup) -> bool:
 
 def first_rows(batch: Batch) -> Batch:
     """The observations that a loss is tried on."""
-    return jax.tree.map(lambda leaf: leaf[:TRIED], batch)
+    some: Batch = jax.tree.map(lambda leaf: leaf[:TRIED], batch)
+    return some
 
 
 def are_proportional(found: np.ndarray, squares: np.ndarray) -> bool:

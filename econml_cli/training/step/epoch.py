@@ -15,8 +15,8 @@ import numpy as np
 import optax
 from flax import nnx
 
-from econml_cli.config.fit_config import TrainerOptions
-from econml_cli.problems.base import Batch
+from econml_cli.options.trainer import TrainerOptions
+from econml_cli.problems.base import Batch, Problem
 from econml_cli.problems.known import residual
 from econml_cli.problems.means import mean, product, total
 from econml_cli.training.setup.second_order_checks import check_structure
@@ -62,7 +62,8 @@ class Carry:
         def choose(best: jax.Array, now: jax.Array) -> jax.Array:
             return jnp.where(found.reshape(found.shape + (1,) * (now.ndim - found.ndim)), best, now)
 
-        return jax.tree.map(choose, self.best, current)
+        kept: tuple[Any, Any] = jax.tree.map(choose, self.best, current)
+        return kept
 
 
 @jax.tree_util.register_dataclass
@@ -188,7 +189,7 @@ class Epoch:
             status=jnp.where(stop, STOPPED_EARLY, carry.status).astype(jnp.int32),
         )
 
-    def step(self, tx: Any, problem: Any, learner: Any, batch: Batches) -> tuple[Any, jax.Array]:
+    def step(self, tx: Any, problem: Problem, learner: Any, batch: Batches) -> tuple[Any, jax.Array]:
         """One update; returns the summed loss of the batch before it."""
         if isinstance(tx, SecondOrder):
             return self._whole(tx, problem, learner, batch[0])
@@ -201,12 +202,13 @@ class Epoch:
         updates, opt_state = tx.update(grads, opt_state, params)
         return (optax.apply_updates(params, updates), other, opt_state), summed
 
-    def _whole(self, method: SecondOrder, problem: Any, learner: Any, batch: Batch) -> tuple[Any, jax.Array]:
+    def _whole(self, method: SecondOrder, problem: Problem, learner: Any, batch: Batch) -> tuple[Any, jax.Array]:
         """`step` by a second-order method on the whole sample."""
         params, other, search = learner
 
         def objective(params: Any) -> jax.Array:
-            return self._batch_loss(problem, params, other, batch, None)[0]
+            value: jax.Array = self._batch_loss(problem, params, other, batch, None)[0]
+            return value
 
         def residuals(params: Any, batch: Batch) -> jax.Array:
             return residual(problem, nnx.merge(self.graphdef, params, other, copy=True), batch)
@@ -215,7 +217,7 @@ class Epoch:
         summed = self._batch_loss(problem, params, other, batch, None)[1][0] if self.penalised else value * self.n
         return (after, other, search), summed
 
-    def _batch_loss(self, problem: Any, params: Any, other: Any, batch: Batch, counts: jax.Array | None) -> Any:
+    def _batch_loss(self, problem: Problem, params: Any, other: Any, batch: Batch, counts: jax.Array | None) -> Any:
         """Sum of the losses over the size of a full batch: the last, incomplete batch makes a step in proportion, so
         that every observation weighs the same in an epoch. A model's penalty is added, and not reported."""
         # a copy: the random numbers of dropout count on, and may not do so in variables from outside the gradient
@@ -228,7 +230,7 @@ class Epoch:
             objective += share * model.penalty(batch.x)
         return objective, (summed, nnx.state(model, nnx.Not(nnx.Param)))
 
-    def _risk(self, problem: Any, params: Any, other: Any, batch: Batch) -> jax.Array:
+    def _risk(self, problem: Problem, params: Any, other: Any, batch: Batch) -> jax.Array:
         model = nnx.merge(self.graphdef, params, other)
         model.eval()
         graphdef, state = nnx.split(model)
@@ -256,7 +258,8 @@ def mean_loss(loss: Callable[[Batch], jax.Array], batch: Batch) -> jax.Array:
     """The weighted mean of `loss` (observations -> [n]) over a sample, in blocks: memory does not grow with it."""
     n = jax.tree.leaves(batch)[0].shape[0]
     if n <= BLOCK:
-        return mean(loss(batch), batch.w)
+        whole: jax.Array = mean(loss(batch), batch.w)
+        return whole
     full = n - n % BLOCK
     blocks = jax.tree.map(lambda leaf: leaf[:full].reshape(-1, BLOCK, *leaf.shape[1:]), batch)
     summed = jnp.sum(jax.lax.map(lambda block: total(loss(block), block.w), blocks))

@@ -66,7 +66,8 @@ def stacked(residual: Residual, unravel: Callable[[jax.Array], Any], batch: Batc
     def jacobian(theta: jax.Array) -> jax.Array:
         def of_row(row: Batch) -> jax.Array:
             alone = jax.tree.map(lambda leaf: leaf[None], row)
-            return jax.jacrev(lambda theta: residual(unravel(theta), alone)[0])(theta)
+            found: jax.Array = jax.jacrev(lambda theta: residual(unravel(theta), alone)[0])(theta)
+            return found
 
         rows = jax.vmap(of_row)(batch).reshape(-1, theta.size)
         return rows / math.sqrt(len(rows))

@@ -10,8 +10,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from econml_cli.config.fit_config import TrainerOptions
 from econml_cli.options.fields import options_of
+from econml_cli.options.trainer import TrainerOptions
 
 #: the options that the compiled program takes as arguments
 HYPER = tuple(opt.name for opt in options_of(TrainerOptions) if opt.traced and opt.type is float)

@@ -43,14 +43,16 @@ class Program:
     def begin(self, setup: Setup, inputs: Inputs) -> Carry:
         """The position of a fit before its first epoch."""
         _, params, other = nnx.split(setup.model, nnx.Param, ...)
-        return self.initial(params, other, inputs.hyper, np.uint32(setup.config.trainer.seed))
+        position: Carry = self.initial(params, other, inputs.hyper, np.uint32(setup.config.trainer.seed))
+        return position
 
     def _chunk(self, carry: Carry, inputs: Inputs, last: jax.Array) -> Any:
         first = carry.epoch
         buffers = {name: jnp.zeros(CAPACITY, dtype=float) for name in self.epoch.metrics}
 
         def running(state: Any) -> jax.Array:
-            return (state[0].epoch < last) & (state[0].status == RUNNING)
+            carry: Carry = state[0]
+            return (carry.epoch < last) & (carry.status == RUNNING)
 
         def body(state: Any) -> Any:
             carry, buffers = state
@@ -84,7 +86,7 @@ class Program:
         def chunk(carry: Carry, inputs: Inputs, first: jax.Array, last: jax.Array) -> Any:
             buffers = {name: jnp.zeros((CAPACITY, len(carry.status)), dtype=float) for name in self.epoch.metrics}
 
-            def running(state: Any) -> jax.Array:
+            def running(state: tuple[Carry, dict[str, jax.Array], jax.Array]) -> jax.Array:
                 carry, _, epoch = state
                 return (epoch < last) & jnp.any(carry.status == RUNNING)
 

@@ -8,8 +8,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from econml_cli.config.fit_config import TrainerOptions
-from econml_cli.options.trainer import SECOND_ORDER
+from econml_cli.options.trainer import SECOND_ORDER, TrainerOptions
 from econml_cli.training.step.least_squares import LeastSquares, Residual
 
 #: a method has converged when this many epochs in a row have not lowered its objective by this share

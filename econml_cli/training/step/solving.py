@@ -11,6 +11,7 @@ from flax import nnx
 
 from econml_cli.config.exact import EXACT
 from econml_cli.errors import ConfigError
+from econml_cli.models.base import LinearInParameters, Solvable
 from econml_cli.options.own_modules import first_line
 from econml_cli.problems import losses
 from econml_cli.problems.base import Batch
@@ -105,6 +106,7 @@ def solve(setup: Setup, program: Any, inputs: Inputs, carry: Carry) -> Solution:
 def _least_squares(setup: Setup) -> dict[str, float]:
     """The model's own `solve`, and how far what it then computes is from the exact solution."""
     sample, model = in_float64(setup), setup.model
+    assert isinstance(model, Solvable), f"{type(model).__name__} has no solve(x, y)"
     report = dict(model.solve(sample.x, sample.y))
     if (exact := report.pop("fitted", None)) is not None:
         report["rounding_error"] = rounding_error(setup, exact)
@@ -123,14 +125,14 @@ def rounding_error(setup: Setup, exact: np.ndarray) -> float:
 
 
 def _newton(setup: Setup) -> dict[str, float]:
-    sample, row = in_float64(setup), losses.of(setup.problem)
-    assert row.per_row is not None
+    sample, row, model = in_float64(setup), losses.of(setup.problem), setup.model
+    assert row.per_row is not None and isinstance(model, LinearInParameters)
     y, w = np.asarray(sample.y), None if sample.w is None else np.asarray(sample.w, np.float64)
-    design = setup.model.design(sample.x)
+    design = model.design(sample.x)
     if not np.isfinite(design).all():
         raise ValueError("its features have values that are not finite")
     found = minimise(row.per_row, design, y, setup.problem.dout, w)
-    setup.model.assign(found.w)
+    model.assign(found.w)
     report = {"gradient_norm": found.gradient_norm, "newton_steps": found.steps}
     return {**report, "rounding_error": rounding_error(setup, design @ found.w)}
 
