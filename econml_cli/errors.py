@@ -73,7 +73,7 @@ class UnstableError(EconmlError):
 class InterruptedFitError(EconmlError):
     """A signal stopped a fit or a sweep, which was saved (exit code 130 for SIGINT, 143 for the others)."""
 
-    def __init__(self, message: str, signal: int):
+    def __init__(self, message: str, signal: int | None):
         super().__init__(message)
         self.exit_code = 130 if signal == 2 else 143
 

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from typer.core import TyperCommand
 
@@ -18,6 +18,11 @@ from econml_cli.config.fit_config import FitConfig
 from econml_cli.errors import ConfigError, DivergedError, InterruptedFitError, UnstableError, suggest
 from econml_cli.options.trainer import RunOptions
 from econml_cli.runs import health
+
+if TYPE_CHECKING:
+    from econml_cli.runs.directory import Run
+    from econml_cli.tracking.base import Sink
+    from econml_cli.training.run.recorder import FitResult, OpenSinks
 
 _say = partial(say, "fit")
 #: what a failed verdict means, where the path is that of a solution
@@ -149,10 +154,10 @@ def _resume(options: RunOptions, chosen: tuple[str, str], flags: dict[str, Any])
     _report(result, options)
 
 
-def _sinks(options: RunOptions) -> Any:
+def _sinks(options: RunOptions) -> "OpenSinks":
     """Opens the progress bar and W&B when training starts."""
 
-    def open_sinks(run: Any, config: FitConfig, done: int) -> list[Any]:
+    def open_sinks(run: "Run", config: FitConfig, done: int) -> list["Sink"]:
         from econml_cli.tracking.progress import open_progress
         from econml_cli.tracking.wandb_sink import open_sink
 
@@ -170,7 +175,7 @@ def _sinks(options: RunOptions) -> Any:
     return open_sinks
 
 
-def _report(result: Any, options: RunOptions) -> None:
+def _report(result: "FitResult", options: RunOptions) -> None:
     """The summary on stdout; what went otherwise than planned as an error."""
     from econml_cli.commands import fit_text
 
@@ -199,7 +204,7 @@ def _report(result: Any, options: RunOptions) -> None:
         _say(f"accepted: {result.summary['failed']}.")
 
 
-def _failed(result: Any, verdicts: Sequence[str], path: str) -> str:
+def _failed(result: "FitResult", verdicts: Sequence[str], path: str) -> str:
     """What is wrong, what it means, and what to try."""
     from econml_cli.problems import registry as problems
 
@@ -211,7 +216,7 @@ def _failed(result: Any, verdicts: Sequence[str], path: str) -> str:
     return f"FAILED: {result.summary['failed']}; {means}. It is kept in {path}. {_advice(result, config)}. {accept}."
 
 
-def _advice(result: Any, config: FitConfig) -> str:
+def _advice(result: "FitResult", config: FitConfig) -> str:
     if result.stop_reason == "solved":  # no seed and no epoch changes an exact solution
         return "Try other options of the model or of the problem (`econml inspect problems` lists them)"
     init = getattr(config.model_options, "init", None)

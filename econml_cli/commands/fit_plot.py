@@ -2,10 +2,13 @@
 
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from econml_cli.runs.directory import Run
 
 
-def plot(run: Any, *, show: bool, say: Callable[[str], None]) -> None:
+def plot(run: "Run", *, show: bool, say: Callable[[str], None]) -> None:
     """Save learning_curve.png in the run; print the curves below the summary where there is one (`show`)."""
     from econml_cli.evaluation.drawing import curves, terminal
     from econml_cli.output import figure_files

@@ -3,10 +3,13 @@
 import json
 import shlex
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from econml_cli.output.terminal import number, size
 from econml_cli.runs import caveats, health
+
+if TYPE_CHECKING:
+    from econml_cli.training.run.recorder import FitResult
 
 _HEADLINES = {
     "max_epochs": "{model} on {problem}: {epochs:,} epochs in {seconds_training:.1f} s",
@@ -33,7 +36,7 @@ _NOT_LISTED = {
 }
 
 
-def as_json(result: Any) -> str:
+def as_json(result: "FitResult") -> str:
     """The summary and the run directory as one JSON document."""
     return json.dumps({"run": str(result.run.path), **result.summary}, indent=2)
 
@@ -44,7 +47,7 @@ def _aligned(rows: Iterable[tuple[str, str]]) -> str:
     return "\n".join(f"  {label:<{width}}  {value}" for label, value in rows)
 
 
-def as_text(result: Any) -> str:
+def as_text(result: "FitResult") -> str:
     """Losses, errors against the truth, parameters, seconds, the run directory, and the next command to type."""
     summary, path = result.summary, shlex.quote(str(result.run.path))
     rows = [(key.replace("_", " "), _value(summary, key)) for key in summary if _listed(summary, key)]

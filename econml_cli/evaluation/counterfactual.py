@@ -11,7 +11,7 @@ from econml_cli.evaluation.samples import Samples
 from econml_cli.models.base import Model
 from econml_cli.options.fields import coerce, options_of
 from econml_cli.problems import registry as problems
-from econml_cli.problems.base import Problem
+from econml_cli.problems.base import Batch, Problem
 from econml_cli.runs.directory import Run
 from econml_cli.training.setup.setup import assemble, units_of
 from econml_cli.training.setup.shapes import check_shapes
@@ -88,7 +88,7 @@ def values_of(config: FitConfig, names: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _check_reads(
-    run: Run, changed: FitConfig, model: Model, problem: Problem, train: Any, changes: Mapping[str, Any]
+    run: Run, changed: FitConfig, model: Model, problem: Problem, train: Batch, changes: Mapping[str, Any]
 ) -> None:
     """Raise ShapeError where the fitted model cannot read, or does not give, what the changed problem has."""
     was = run.manifest()["shapes"]

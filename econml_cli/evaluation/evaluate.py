@@ -21,7 +21,7 @@ from econml_cli.evaluation.samples import Samples, Scored, scorer, size
 from econml_cli.evaluation.standard_errors import groups_of, unspread
 from econml_cli.problems import losses, metrics
 from econml_cli.problems import registry as problems
-from econml_cli.problems.base import Problem
+from econml_cli.problems.base import Batch, Problem
 from econml_cli.problems.economies.verdicts import judge
 from econml_cli.runs import caveats, health
 from econml_cli.runs.directory import Run
@@ -113,7 +113,7 @@ def _estimates(samples: Samples, members: Members, dtype: str, replications: Map
     return estimates
 
 
-def _errors(problem: Problem, members: Members, batch: Any, estimates: Estimates) -> tuple[Estimates, dict[str, str]]:
+def _errors(problem: Problem, members: Members, batch: Batch, estimates: Estimates) -> tuple[Estimates, dict[str, str]]:
     """(errors against the truth, the verdicts on an economic model)."""
     found = [problem.verdicts(model, batch) for model in members.models]
     if members.total == 1:

@@ -14,7 +14,7 @@ from econml_cli.evaluation.opened import Members, OpenedRun, open_run
 from econml_cli.evaluation.prediction_intervals import LEVEL, Asked, Spread, across, calibrate
 from econml_cli.evaluation.samples import computed, predicted
 from econml_cli.problems import losses
-from econml_cli.problems.base import Problem
+from econml_cli.problems.base import Batch, Problem
 from econml_cli.problems.tabular import Tabular
 from econml_cli.problems.targets import names_of
 from econml_cli.runs import health
@@ -216,7 +216,7 @@ def _own_file(
     return frame.assign(split=labels)
 
 
-def _drawn(problem: Problem, batch: Any, config: FitConfig) -> "pd.DataFrame":
+def _drawn(problem: Problem, batch: Batch, config: FitConfig) -> "pd.DataFrame":
     """Simulated observations as a table: the features by name, and the target."""
     import pandas as pd
 

@@ -28,7 +28,7 @@ class ProblemEntry:
     former: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, problem: Any, options: type, help: str) -> "ProblemEntry":
+    def of(cls, problem: type, options: type, help: str) -> "ProblemEntry":
         """The row of a class; it may say its natural model and its recipe in attributes `model` and `recipe`, and so
         `adapted` and `former`."""
         return cls(

@@ -15,6 +15,8 @@ from econml_cli.options import own_code, plugins
 from econml_cli.problems.targets import CLASSES, FEATURES, NOTHING, NUMBER, TWO_CLASSES, Target, Task
 
 if TYPE_CHECKING:
+    from econml_cli.models.base import Model
+    from econml_cli.problems.base import Batch, Problem
     from econml_cli.problems.metrics import Metric
 
 #: the classical models beside which a fit can be shown
@@ -194,7 +196,7 @@ def _is_loss(found: Any) -> bool:
     return isinstance(found, Loss) or (callable(found) and not isinstance(found, type))
 
 
-def of(problem: Any) -> Loss:
+def of(problem: "Problem") -> Loss:
     """The row of a problem: its `loss_row`, or that of its `task`.
 
     Raises:
@@ -246,23 +248,23 @@ def saved(name: str | None, task: str | None) -> Loss:
     return get(name) if name is not None else of_task(task)
 
 
-def loss(problem: Any, model: Any, batch: Any) -> Any:
+def loss(problem: "Problem", model: "Model", batch: "Batch") -> Any:
     """The loss of each observation by the problem's row, [n]: what a problem has as its `loss`."""
     per_row = of(problem).per_row
     assert per_row is not None  # a problem of equations has a loss of its own
     return per_row(model(batch.x), batch.y)
 
 
-def predict(problem: Any, model: Any, x: Any) -> Any:
+def predict(problem: "Problem", model: "Model", x: Any) -> Any:
     """The prediction by the problem's row, [n, dout]: what a problem has as its `predict`."""
     return of(problem).inverse_link(model(x))
 
 
-def observed(problem: Any, batch: Any) -> Any:
+def observed(problem: "Problem", batch: "Batch") -> Any:
     """y as it is: what a problem has as its `observed`."""
     return batch.y
 
 
-def is_own(problem: Any) -> bool:
+def is_own(problem: "Problem") -> bool:
     """Whether a problem writes its loss as a method of its own, of which its row says nothing."""
     return getattr(getattr(problem, "loss", None), "__func__", None) is not loss

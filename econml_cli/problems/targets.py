@@ -6,7 +6,10 @@ A loss says in its row which kind it takes (`losses.Loss.target`). Standard libr
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from econml_cli.problems.base import Problem
 
 #: a kind of target as `Problem.task`, preprocessing.json and `eval --json` say it
 Task = Literal["regression", "binary", "multiclass", "reconstruction"]
@@ -25,7 +28,7 @@ class Names:
         return self.classes or tuple(range(max(width, 2)))
 
 
-def names_of(problem: Any) -> Names:
+def names_of(problem: "Problem") -> Names:
     """The names of a problem, as `describe()` and `classes` give them; "y" where the target has none of its own."""
     about, classes = problem.describe(), getattr(problem, "classes", None)
     target = about.get("target")

@@ -9,13 +9,27 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 #: what WANDB_MODE may say -> the mode it means
 MODES = dict.fromkeys(("online", "run", "shared"), "online") | dict.fromkeys(("offline", "dryrun"), "offline")
 MODES |= {"disabled": "disabled"}
 #: of the time that a run may take to end, what wandb itself gets for reaching the server and for sending what is left
 SHARE = 0.5
+
+
+class WandbRun(Protocol):
+    """What is used of a `wandb.Run`."""
+
+    url: str | None
+    summary: Any
+    settings: Any
+
+    def log(self, data: dict[str, Any], *, step: int, commit: bool) -> None:
+        """Keep the values of one step."""
+
+    def finish(self, exit_code: int) -> None:
+        """End the run."""
 
 
 class Client:
@@ -42,7 +56,7 @@ class Client:
         self._session: Any = None  # what wandb.setup returned: it owns the connection to wandb-core
         self._abandoned = False
 
-    def open(self, **arguments: Any) -> Any:
+    def open(self, **arguments: Any) -> WandbRun:
         """A W&B run, of the arguments of wandb.init; offline where the server does not answer: nothing is lost.
 
         Raises:
@@ -65,7 +79,7 @@ class Client:
             self.fallback = short(error)
             return run
 
-    def _init(self, wandb: Any, arguments: dict[str, Any]) -> Any:
+    def _init(self, wandb: Any, arguments: dict[str, Any]) -> WandbRun:
         # `silent` keeps wandb off the terminal; a silent session cannot ask for an API key either: it raises.
         share = SHARE * self._timeout
         wanted = {"silent": True, "console": "off", "finish_timeout": share, "finish_timeout_raises": True}
@@ -80,7 +94,7 @@ class Client:
             if self._abandoned:  # meanwhile; and the session may be another run's
                 raise TimeoutError("nobody waits for W&B any more")
             self._session = session
-            run = wandb.init(mode=self._mode, settings=settings, **arguments)
+            run: WandbRun = wandb.init(mode=self._mode, settings=settings, **arguments)
         finally:
             sys.exit, sys.excepthook = hooks  # wandb replaces them to learn the exit code, which `finish` tells it
         self.kept = getattr(run.settings, "sync_dir", None)
@@ -112,7 +126,7 @@ class Client:
                     setup._singleton = None
 
 
-def log_rows(run: Any, rows: Sequence[Mapping[str, Any]]) -> None:
+def log_rows(run: WandbRun, rows: Sequence[Mapping[str, Any]]) -> None:
     """Rows of epochs into a W&B run, each committed at once.
 
     wandb would keep the last row back until the run is finished, and write its values over the run's summary then.

@@ -13,7 +13,7 @@ from typing import Any
 
 from econml_cli.errors import suggest
 from econml_cli.tracking import wandb_settings
-from econml_cli.tracking.wandb_client import MODES, Client, explain, log_rows, other_parent, run_id, short
+from econml_cli.tracking.wandb_client import MODES, Client, WandbRun, explain, log_rows, other_parent, run_id, short
 
 
 def resolve_mode(given: str | None, environ: Mapping[str, str]) -> tuple[str, str | None]:
@@ -96,7 +96,7 @@ class WandbSink:
     # Below: what happens in the thread.
 
     def _work(self) -> None:
-        run = None
+        run: WandbRun | None = None
         try:
             run = self._open()
             while isinstance(item := self._queue.get(), list):
@@ -109,14 +109,14 @@ class WandbSink:
         self._client.tear_down()
         self._done.set()
 
-    def _open(self) -> Any:
+    def _open(self) -> WandbRun:
         run = self._client.open(**self._arguments)
         self.url = run.url or None
         if cause := self._client.fallback:
             self._fail(f"W&B could not be opened online ({cause}), so the run is kept offline{self._remains()}")
         return run
 
-    def _explain(self, error: BaseException, run: Any) -> str:
+    def _explain(self, error: BaseException, run: WandbRun | None) -> str:
         return explain(error) if run is None else f"W&B stopped ({short(error)}){self._remains()}"
 
     def _remains(self) -> str:

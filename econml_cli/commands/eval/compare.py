@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from econml_cli.commands.common import RUNS, CheckpointOptions, LookupOptions
 from econml_cli.commands.declared import Command
@@ -21,6 +21,9 @@ from econml_cli.commands.eval.shared import (
     told,
 )
 from econml_cli.options.fields import option
+
+if TYPE_CHECKING:
+    from econml_cli.runs.directory import Run
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ def compare(
 
 
 def show(
-    runs: Sequence[Any],
+    runs: Sequence["Run"],
     tests: ComparisonOptions,
     rows: RowOptions,
     step: int | None,

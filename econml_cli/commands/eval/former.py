@@ -5,13 +5,16 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from econml_cli.commands.eval import compare, learning_curve, partial_dependence, risk, shared
 from econml_cli.commands.eval.compare import ComparisonOptions
 from econml_cli.commands.eval.shared import DrawOptions, RowOptions, told
 from econml_cli.errors import ConfigError
 from econml_cli.options.fields import option
+
+if TYPE_CHECKING:
+    from econml_cli.runs.directory import Run
 
 
 @dataclass(frozen=True)
@@ -93,7 +96,7 @@ def advise(asked: FormerOptions, runs: Sequence[str]) -> None:
 
 
 def answer(
-    runs: Sequence[Any],
+    runs: Sequence["Run"],
     asked: FormerOptions,
     sample: Mapping[str, Any],
     draws: DrawOptions,
@@ -119,7 +122,7 @@ def answer(
 
 
 def _found(
-    run: Any,
+    run: "Run",
     asked: FormerOptions,
     sample: Mapping[str, Any],
     draws: DrawOptions,
@@ -156,7 +159,7 @@ def _check_risk(asked: FormerOptions, sample: Mapping[str, Any]) -> None:
 
 
 def _compare(
-    runs: Sequence[Any],
+    runs: Sequence["Run"],
     asked: FormerOptions,
     sample: Mapping[str, Any],
     draws: DrawOptions,

@@ -2,13 +2,16 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from econml_cli.commands.common import RUN, LookupOptions, path_of
 from econml_cli.commands.declared import Command
 from econml_cli.commands.eval import shared
 from econml_cli.commands.eval.shared import DATA, DRAWS, OUTPUT, UNCERTAINTY, DrawOptions, FormOptions, told
 from econml_cli.options.fields import option
+
+if TYPE_CHECKING:
+    from econml_cli.runs.directory import Run
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,7 @@ def learning_curve(
         draw(found, plot)
 
 
-def learning(run: Any, samples: tuple[int, ...], replications: int | None, draws: DrawOptions) -> Any:
+def learning(run: "Run", samples: tuple[int, ...], replications: int | None, draws: DrawOptions) -> Any:
     """The answer.
 
     Raises:

@@ -1,11 +1,14 @@
 """`econml eval risk [RUN]`: the risk of a run taken apart."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from econml_cli.commands.common import RUN, CheckpointOptions, LookupOptions
 from econml_cli.commands.declared import Command
 from econml_cli.commands.eval import shared
 from econml_cli.commands.eval.shared import DATA, DRAWS, OUTPUT, UNCERTAINTY, DrawOptions, FormOptions
+
+if TYPE_CHECKING:
+    from econml_cli.runs.directory import Run
 
 
 def risk(
@@ -20,7 +23,7 @@ def risk(
         shared.show({"decomposition": decomposition(opened, draws, weights.step)}, output.form)
 
 
-def decomposition(run: Any, draws: DrawOptions, step: int | None) -> Any:
+def decomposition(run: "Run", draws: DrawOptions, step: int | None) -> Any:
     """The answer."""
     from econml_cli.evaluation.risk.decompose import decompose
 

@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from econml_cli.commands.common import RUNS, CheckpointOptions, LookupOptions, path_of
 from econml_cli.commands.declared import Command
@@ -25,6 +25,9 @@ from econml_cli.commands.eval.shared import (
 from econml_cli.errors import ConfigError, RunError, UnstableError, plural
 from econml_cli.options.fields import option
 from econml_cli.runs import health
+
+if TYPE_CHECKING:
+    from econml_cli.runs.directory import Run
 
 
 @dataclass(frozen=True)
@@ -177,7 +180,7 @@ def _paths(simulated: PathOptions, fresh: FreshOptions) -> dict[str, Any]:
     return {"paths": accuracy.Paths(**typed, seed=fresh.draw_seed or 0)}
 
 
-def _write(run: Any, sample: dict[str, Any], path: Path) -> None:
+def _write(run: "Run", sample: dict[str, Any], path: Path) -> None:
     """The rows of a run, or of a file, with their predictions."""
     from econml_cli.evaluation import predictions as predicted
 
@@ -191,7 +194,7 @@ def _write(run: Any, sample: dict[str, Any], path: Path) -> None:
     told(f"{plural(len(frame), 'row')} written to {path}")
 
 
-def _draw(run: Any, sample: dict[str, Any], plot: Path) -> None:
+def _draw(run: "Run", sample: dict[str, Any], plot: Path) -> None:
     """The fit as a figure."""
     from econml_cli.evaluation.drawing import figures
 

@@ -7,11 +7,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from econml_cli.commands.common import CheckpointOptions, LookupOptions, check_bootstrap, say
 from econml_cli.errors import ConfigError
 from econml_cli.options.fields import option
+
+if TYPE_CHECKING:
+    from econml_cli.evaluation.opened import OpenedRun
+    from econml_cli.runs.directory import Run
 
 DATA, UNCERTAINTY, OUTPUT = "Data", "Uncertainty", "Output"
 #: fresh draws where --draws is not given: of a risk, they are not optional
@@ -92,7 +96,7 @@ class FormOptions:
 
 
 @contextlib.contextmanager
-def opened(run: str | None, lookup: LookupOptions, member: int | None) -> Iterator[Any]:
+def opened(run: str | None, lookup: LookupOptions, member: int | None) -> Iterator["OpenedRun"]:
     """The run that is meant, open (`evaluation.opened`), so that a question reads each of its files once.
 
     Raises:
@@ -132,7 +136,7 @@ def intervals(options: BootstrapOptions) -> dict[str, Any]:
     return {"bootstrap": options.bootstrap, "bootstrap_seed": options.bootstrap_seed}
 
 
-def check_draws(run: Any, draws: DrawOptions, *, seed_is_of_draws: bool = True) -> None:
+def check_draws(run: "Run", draws: DrawOptions, *, seed_is_of_draws: bool = True) -> None:
     """Refuse draws of a problem that cannot be simulated, and none of one that is.
 
     Args:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -12,6 +12,9 @@ from econml_cli.commands.inspect import shared
 from econml_cli.commands.inspect.shared import JsonOption, View
 from econml_cli.errors import ConfigError
 from econml_cli.options.fields import option
+
+if TYPE_CHECKING:
+    from econml_cli.runs.directory import Run
 
 FILES, FINDINGS = "Files", "Findings (exit code 1 where they are bad)"
 RUN = Argument("run", "[RUN]", "A run's path, its name in --runs-dir, or the start of it (default: the newest).")
@@ -108,7 +111,14 @@ def _refuse(
 
 
 def _show(
-    run: Any, step: int | None, views: tuple[str, ...], path: str | None, values: bool, json: bool, html: Any, plot: Any
+    run: "Run",
+    step: int | None,
+    views: tuple[str, ...],
+    path: str | None,
+    values: bool,
+    json: bool,
+    html: Path | None,
+    plot: Path | None,
 ) -> None:
     from econml_cli.inspection import views as shown
     from econml_cli.inspection.checkpoints import describe_checkpoint
@@ -123,7 +133,13 @@ def _show(
 
 
 def _compare(
-    first: Any, second: Any, step: int | None, other_step: int | None, tolerance: float, path: str | None, json: bool
+    first: "Run",
+    second: "Run",
+    step: int | None,
+    other_step: int | None,
+    tolerance: float,
+    path: str | None,
+    json: bool,
 ) -> None:
     from econml_cli.inspection import findings
     from econml_cli.inspection.checkpoints import describe_checkpoint
@@ -136,7 +152,7 @@ def _compare(
         raise typer.Exit(1)
 
 
-def _check(run: Any, step: int | None, json: bool) -> None:
+def _check(run: "Run", step: int | None, json: bool) -> None:
     from econml_cli.inspection import findings
     from econml_cli.inspection.checks import check_run
     from econml_cli.output import terminal

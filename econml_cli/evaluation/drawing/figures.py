@@ -13,7 +13,7 @@ from econml_cli.evaluation.opened import open_run
 from econml_cli.evaluation.samples import Scored, computed, predicted, scorer
 from econml_cli.models.base import Model
 from econml_cli.problems import losses
-from econml_cli.problems.base import Equations, Problem
+from econml_cli.problems.base import Batch, Equations, Problem
 from econml_cli.problems.economies import verdicts
 from econml_cli.problems.economies.simulation import at
 from econml_cli.problems.known import Known
@@ -40,7 +40,7 @@ class _Fit:
     model: Model
     dtype: str
     split: str
-    batch: Any
+    batch: Batch
 
     @property
     def x(self) -> np.ndarray:

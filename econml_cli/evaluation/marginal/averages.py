@@ -22,7 +22,7 @@ OfRows = Callable[[np.ndarray], np.ndarray]
 ROUNDING = 1e-9
 
 
-def compiled(function: Callable[[Any, Any], jax.Array], models: Sequence[Model], dtype: str) -> list[OfRows]:
+def compiled(function: Callable[[Model, Any], jax.Array], models: Sequence[Model], dtype: str) -> list[OfRows]:
     """For each of several models of one kind the function x [n, ...] -> `function(model, x)` on the host.
 
     In blocks of rows, compiled once for all models. Call it, and what it gives, inside `precision(...)`.

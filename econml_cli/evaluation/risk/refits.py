@@ -100,7 +100,7 @@ def refit(config: FitConfig, problem: Problem, val: Batch | None, samples: Seque
     """
     setups, programs = _setups(config, problem, val, samples, seed), Programs()
     check(setups[0])
-    models, empirical, diverged = list[Any](), list[float](), 0
+    models, empirical, diverged = list[Model](), list[float](), 0
     for setup, carry in _fitted(setups, programs):
         if int(carry.status) == DIVERGED:
             diverged += 1

@@ -210,7 +210,7 @@ def _series(problem: Moves, model: Model, periods: int, paths: int) -> list[str]
     """
     (graphdef, state), names = nnx.split(model), list[str]()
 
-    def look(_model: Any, _state: Any, series: Mapping[str, Any]) -> Any:
+    def look(_model: Model, _state: Any, series: Mapping[str, Any]) -> Any:
         names[:] = series
         return series
 
@@ -234,7 +234,7 @@ def at_truth(problem: Moves, model: Model) -> Moves | None:
         return None
     true, asked = copy.copy(problem), list[bool]()
 
-    def predict(_model: Any, x: jax.Array) -> Any:
+    def predict(_model: Model, x: jax.Array) -> Any:
         asked.append(True)
         return problem.truth(x)
 

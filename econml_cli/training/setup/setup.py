@@ -20,7 +20,7 @@ from econml_cli.models.base import Model
 from econml_cli.models.building import Recipe, Shapes, build
 from econml_cli.options import own_modules
 from econml_cli.problems import building as problems
-from econml_cli.problems.base import Batch, Problem
+from econml_cli.problems.base import Batch, Problem, Split
 from econml_cli.training.precision import to_device
 from econml_cli.training.setup.shapes import check_shapes
 
@@ -179,7 +179,7 @@ class Workshop:
             economy.units = self._units
         return problem
 
-    def _sample(self, config: FitConfig, problem: Problem, rngs: nnx.Rngs, split: Any) -> Batch | None:
+    def _sample(self, config: FitConfig, problem: Problem, rngs: nnx.Rngs, split: Split) -> Batch | None:
         dtype = config.trainer.precision
         if not problem.simulated:
             with own_modules.telling(f"Problem {config.problem} gives no {split} sample"):

@@ -62,7 +62,7 @@ def _check_residual(config: FitConfig, problem: Equations, model: Model, train: 
         )
 
 
-def _shape_of(function: Callable[[Any, Any], Any], model: Model, given: Any, what: str) -> list[int]:
+def _shape_of(function: Callable[[Model, Any], jax.Array], model: Model, given: Any, what: str) -> list[int]:
     """The shape of what a function gives, found without computing it.
 
     Raises:

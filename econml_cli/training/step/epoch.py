@@ -70,7 +70,7 @@ class Carry:
 @dataclass(frozen=True)
 class Inputs:
     """What a fit is trained with and on: `hyper` numeric options, `arrays` of the problem, `loss_scale`, two samples
-    (`val` may be None)."""
+    (`val` may be None); or, for a `vmap`, the axis of each of these."""
 
     hyper: Any
     arrays: Any
