@@ -15,6 +15,7 @@ from importlinter.contracts.acyclic_siblings import AcyclicSiblingsContract
 from importlinter.contracts.forbidden import ForbiddenContract
 from importlinter.contracts.layers import LayersContract
 
+from econml_cli.problems.table import PROBLEMS
 from tests.support import ROOT
 
 KINDS = {"layers": LayersContract, "forbidden": ForbiddenContract, "acyclic_siblings": AcyclicSiblingsContract}
@@ -134,3 +135,13 @@ def test_what_the_documentation_of_0_1_imported_from_packages_is_there():
     from econml_cli.runs import Run, find
 
     assert build("mlp", "linear", []).model == "mlp" and Run and find
+
+
+def test_mypy_compares_every_problem_with_its_protocol():
+    """`tests/support/conforming.py` is where it does so."""
+    from tests.support import conforming
+
+    economies = {row.target for row in PROBLEMS.values() if ".economies." in row.target}
+    others = {row.target for row in PROBLEMS.values()} - economies
+    assert {f"{cls.__module__}:{cls.__name__}" for cls in conforming.ECONOMIES} == economies
+    assert {f"{cls.__module__}:{cls.__name__}" for cls in conforming.PROBLEMS} == others

@@ -123,8 +123,9 @@ class Moves(Protocol):
 class Shocked(Moves, Protocol):
     """What an economic model adds that has shocks with names."""
 
-    #: which of the shocks that `step` reads have a name, that an impulse response can be of
-    impulses: Mapping[str, int]
+    @property
+    def impulses(self) -> Mapping[str, int]:
+        """Which of the shocks that `step` reads have a name, that an impulse response can be of."""
 
 
 @runtime_checkable
@@ -146,12 +147,14 @@ class Economy(Problem, Equations, Shocked, Protocol):
     same policy in another economy (`--with`) goes on reading states in these units.
     """
 
-    #: what each number of `verdicts` (or a loss) must lie below, by verdict: {"stability": {"eigenvalue": 1.0}, ...}
-    bars: Mapping[str, Mapping[str, float]]
     #: what a failed stability verdict means: a clause that ends the sentence "..., so "
     unstable: str
     #: periods and paths of the simulation that the verdicts are computed on
     path: tuple[int, int]
+
+    @property
+    def bars(self) -> Mapping[str, Mapping[str, float]]:
+        """What each number of `verdicts` (or a loss) must lie below, by verdict: {"stability": {"eigenvalue": 1.0}}."""
 
     def euler(self, model: Model, x: Any) -> jax.Array:
         """The Euler residual free of units, [n], as is usual for the model: what log10 is taken of."""

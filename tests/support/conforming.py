@@ -1,0 +1,35 @@
+"""That our problems and economies have what their Protocols say: mypy reads this file, a test that none is left out.
+
+Of models it could not tell: their base, a class of Flax, has whatever is asked of it as far as mypy knows.
+"""
+
+from econml_cli.problems.base import Economy, FileProblem, Problem
+from econml_cli.problems.economies.asset_pricing import AssetPricing
+from econml_cli.problems.economies.asset_pricing_kernel import AssetPricingKernel
+from econml_cli.problems.economies.brock_mirman import BrockMirman
+from econml_cli.problems.economies.cake_eating import CakeEating
+from econml_cli.problems.economies.growth import Growth
+from econml_cli.problems.economies.growth_policy import GrowthPolicy
+from econml_cli.problems.economies.investment import Investment
+from econml_cli.problems.economies.olg import OLG
+from econml_cli.problems.factor import Factor
+from econml_cli.problems.friedman import Friedman
+from econml_cli.problems.function import Function
+from econml_cli.problems.linear import LinearProblem
+from econml_cli.problems.runge import Runge
+from econml_cli.problems.symmetric import Symmetric
+from econml_cli.problems.tabular import Tabular
+from econml_cli.problems.xor import Xor
+
+PROBLEMS: tuple[type[Problem], ...] = (Factor, Friedman, Function, LinearProblem, Runge, Symmetric, Tabular, Xor)
+ECONOMIES: tuple[type[Economy], ...] = (
+    AssetPricing,
+    AssetPricingKernel,
+    BrockMirman,
+    CakeEating,
+    Growth,
+    GrowthPolicy,
+    Investment,
+    OLG,
+)
+OF_FILES: tuple[type[FileProblem], ...] = (Tabular,)
