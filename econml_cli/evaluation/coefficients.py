@@ -9,6 +9,7 @@ import numpy as np
 from econml_cli.data.identified import moved, null_space
 from econml_cli.errors import ConfigError
 from econml_cli.evaluation.opened import OpenedRun
+from econml_cli.evaluation.standard_errors import Z
 from econml_cli.models.base import Model
 from econml_cli.models.linear import Linear
 from econml_cli.problems import losses
@@ -43,7 +44,7 @@ class Weights:
         """The 97.5 % quantile of its distribution."""
         from scipy import stats
 
-        return float(stats.norm.ppf(0.975) if self.freedom is None else stats.t.ppf(0.975, self.freedom))
+        return Z if self.freedom is None else float(stats.t.ppf(0.975, self.freedom))
 
 
 @dataclass(frozen=True)

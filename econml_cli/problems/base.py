@@ -15,7 +15,7 @@ from econml_cli.models.base import Model
 from econml_cli.problems.targets import Task
 
 __all__ = [
-    "Batch", "Economy", "Equations", "FileProblem", "KnownTruth", "Moves", "Problem", "Realised", "Shocked",
+    "Batch", "Economy", "Equations", "FileProblem", "Moves", "Problem", "Realised", "Shocked",
     "Split", "Task",
 ]  # fmt: skip
 
@@ -44,7 +44,9 @@ class Problem(Protocol):
     """Data and a loss (empirical risk minimisation: the trainer minimises the mean of `loss` over the train split).
 
     It may have a `loss_row`, the row of its loss (`losses.Loss`), in place of that of its task; `loss = losses.loss`
-    then follows from it.
+    then follows from it. A simulated one whose best predictor f* is known may have what `econml eval risk` asks for:
+    its risk `bayes_risk` in reported units, `best(x)` [n, dout], what a model would have to give, and in `dependent`
+    how many successive observations of a sample depend on each other (a trajectory). The first two may be in `known`.
     """
 
     #: inputs and outputs that a model of this problem has
@@ -77,21 +79,6 @@ class Problem(Protocol):
 
     def describe(self) -> dict[str, Any]:
         """What manifest.json should say of the data (names of columns, sizes, file, fingerprint); JSON values only."""
-
-
-class KnownTruth(Problem, Protocol):
-    """What a simulated problem adds whose best predictor is known: risks are then measured from the Bayes risk.
-
-    Each is optional. A problem with a `known` truth (`problems.known.Known`) has both in it.
-    """
-
-    #: the population risk of f*, in reported units
-    bayes_risk: float
-    #: successive observations of a sample that depend on each other, such as a trajectory; 1 where it is not said
-    dependent: int
-
-    def best(self, x: Any) -> Any:
-        """f*(x), [n, dout], what a model would have to give; under squared error it is E[y | x]."""
 
 
 @runtime_checkable
@@ -170,6 +157,8 @@ class Economy(Problem, Equations, Shocked, Protocol):
 class FileProblem(Protocol):
     """What a problem that reads a file adds: preprocessing learnt from the training split, saved, and reused."""
 
+    #: positions of each split among the rows of the file; {} of a problem without its data
+    file_rows: dict[str, Any]
     #: positions of each split among the rows that `encode` keeps when it needs no target
     split_rows: dict[str, Any]
     #: the number of the group of each row of a split; {} without groups

@@ -178,14 +178,6 @@ class Run:
                 raise RunError(f"{self.metrics_path} is damaged in line {i + 1} ({error}); delete that line.") from None
         return rows
 
-    def first_metrics(self) -> list[dict[str, Any]]:
-        """The first line of metrics.jsonl, where there is one."""
-        if not self.metrics_path.exists():
-            return []
-        with self.metrics_path.open("rb") as file:
-            line = file.readline()
-        return [json_shape.loads(line)] if line.endswith(b"\n") else []
-
     def _json(self, name: str, shape: json_shape.Shape) -> dict[str, Any]:
         absent = f"{self.path} has no {name}, so it is not a run; `econml inspect runs` lists the runs."
         remedy = "fit again, or restore it from a copy"

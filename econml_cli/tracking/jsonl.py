@@ -13,13 +13,19 @@ SYNC_SECONDS = 5.0
 
 class JsonlSink:
     """Appends rows to a run's metrics.jsonl. After a kill, lines that are there already are not written again: a
-    resumed fit computes the same numbers for them."""
+    resumed fit computes the same numbers for them.
+
+    Attributes:
+        first: the row of the first epoch, of this process or of one before it; None until there is one.
+        last: the epoch of the last row.
+    """
 
     def __init__(self, run: Run):
         self.run = run
         _cut_torn_line(run)
         rows = run.metrics()
-        self.last = rows[-1]["epoch"] if rows else 0
+        self.first: Mapping[str, Any] | None = rows[0] if rows else None
+        self.last: int = rows[-1]["epoch"] if rows else 0
         self._synced = time.monotonic()
 
     def log(self, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -29,6 +35,7 @@ class JsonlSink:
         due = time.monotonic() - self._synced > SYNC_SECONDS
         append_metrics(self.run, as_text(new), sync=due)
         self._synced = time.monotonic() if due else self._synced
+        self.first = self.first or new[0]
         self.last = new[-1]["epoch"]
 
     def finish(self, summary: Mapping[str, Any], *, exit_code: int = 0) -> None:

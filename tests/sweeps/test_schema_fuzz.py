@@ -24,10 +24,11 @@ def test_so_is_any_yaml_at_all(document: Any):
 
 
 def answered(document: Any) -> bool:
-    """Whether the document is a sweep."""
+    """Whether the document is a sweep; a refusal names the file."""
     try:
-        schema.parse(yaml.safe_dump(document), Path("s.yaml"))
+        sweep = schema.parse(yaml.safe_dump(document), Path("s.yaml"))
     except ConfigError as error:
-        assert str(error)
+        assert str(error).startswith("s.yaml")
         return False
+    assert sweep.path == Path("s.yaml") and sweep.name == (document.get("name") or "s")
     return True

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from econml_cli.errors import ConfigError, RunError
@@ -491,6 +491,7 @@ DISTRIBUTIONS = st.one_of(
 )
 
 
+@example([distributions.IntUniform(0, 0)], "bayes")
 @given(st.lists(DISTRIBUTIONS, min_size=1, max_size=4), st.sampled_from(["random", "bayes"]))
 def test_whatever_is_taken_lies_in_the_support_of_its_distribution(
     tmp_path_factory: Any, some: list[distributions.Distribution], method: str

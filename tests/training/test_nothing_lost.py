@@ -19,7 +19,7 @@ from econml_cli.runs.directory import Run
 from econml_cli.storage import checkpoint, directories
 from econml_cli.storage.steps import steps
 from econml_cli.training import compilation_cache
-from econml_cli.training.fit import resume
+from econml_cli.training.fit import fit, resume
 from tests.support.fits import fitted
 
 SMALL = {"N": 20, "N_val": 10, "N_test": 10, "num_epochs": 6, "checkpoint_every": 2}
@@ -292,3 +292,20 @@ def test_an_export_that_is_interrupted_leaves_nothing(run, econml, monkeypatch):
     monkeypatch.setattr(write, "verify", interrupted)
     ran = econml("export", "r", "--to", "numpy", "--out", "out")
     assert ran.code == 130 and [path.name for path in Path().iterdir()] == ["r"]
+
+
+def test_a_fit_ends_with_its_summary_although_its_metrics_are_damaged_while_it_trains(run):
+    class Damaging:
+        def __init__(self, run):
+            self.run = run
+
+        def log(self, rows):
+            text = self.run.metrics_path.read_bytes()
+            self.run.metrics_path.write_bytes(b"{" * text.index(b"\n") + text[text.index(b"\n") :])
+
+        def finish(self, summary, *, exit_code=0): ...
+
+    ended = fit(run.config(), Path("damaged"), open_sinks=lambda run, config, done: [Damaging(run)])
+    assert ended.stop_reason == "max_epochs" and ended.summary["gradient_norm"] == run.summary()["gradient_norm"]
+    with pytest.raises(RunError, match="damaged in line 1"):
+        ended.run.metrics()

@@ -4,6 +4,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from econml_cli.errors import ConfigError
 from econml_cli.evaluation.answer import Answer
 from econml_cli.evaluation.estimate import Estimate
@@ -148,29 +150,19 @@ def decompose(
         raise ConfigError(f"larger must be 0 or at least 2, got {larger}.")
     with open_run(run, step=step) as opened:
         config, loaded, own = opened.config(), opened.loaded(), opened.own_samples()
-        model = loaded.model
-        problem, train = own.problem, own.parts["train"]
-        population, excess = population_of(opened, draws, draw_seed), excess_loss(problem)
-        of_loss = Meter({"loss": loss(problem)})
-        meter = of_loss if excess is None else Meter({"loss": loss(problem), "excess": excess})
-        fitted = of_loss.whole([model], HeldOut(train, opened.dtype))
-        found = meter.whole([model], population)  # before the proxy is fitted: it may be refused
-        best, proxy_n, notes = _best_in_class(opened, larger, draw_seed)
-        if best is not None:  # on the same draws
-            found |= {f"best_{name}": values for name, values in meter.whole([best], population).items()}
-    values = {name: each[0] for name, each in found.items()}
-    pair = "loss" if excess is None else "excess"  # the same difference, with less noise
+        problem, n = own.problem, size(own.parts["train"])
+        seen, values, proxy_n, notes = _measured(opened, draws, draw_seed, larger)
     groups = groups_of(problem, "population" if problem.simulated else "test", len(values["loss"]))
     parts = {name: estimate(each, groups) for name, each in values.items()}
-    bayes = bayes_risk(problem)
-    seen, seen_groups = fitted["loss"][0], groups_of(problem, "train", size(train))
+    bayes, seen_groups = bayes_risk(problem), groups_of(problem, "train", n)
     empirical, error = estimate(seen, seen_groups), standard_error(values["loss"], groups)
     gap = empirical.value - parts["loss"].value
     best_found, of_class, estimation = parts.get("best_loss"), parts.get("best_excess"), None
-    if best is not None and proxy_n is not None:
+    if proxy_n is not None:
+        pair = "excess" if "excess" in values else "loss"  # the same difference, with less noise
         estimation = estimate(values[pair] - values[f"best_{pair}"], groups)
         best_found, of_class, estimation = (
-            one if one is None else _with_proxy(one, estimation, size(train) / (proxy_n - size(train)))
+            one if one is None else _with_proxy(one, estimation, n / (proxy_n - n))
             for one in (best_found, of_class, estimation)
         )
     lone = [
@@ -179,7 +171,7 @@ def decompose(
     ]  # fmt: skip
     return Decomposition(
         run=run.name, model=config.model, problem=config.problem, epoch=loaded.epoch,
-        n=size(train), over="fresh draws" if problem.simulated else "test split", draws=len(values["loss"]),
+        n=n, over="fresh draws" if problem.simulated else "test split", draws=len(values["loss"]),
         empirical=empirical, population=parts["loss"],
         generalisation=around(gap, math.hypot(standard_error(seen, seen_groups), error)),
         generalisation_here=around(gap, error),
@@ -188,6 +180,23 @@ def decompose(
         eps_app=_above(parts["loss"], error, bayes), total=_above(empirical, standard_error(seen, seen_groups), bayes),
         notes=(*own.notes, *health.of_weights(opened, loaded.diverged, loaded.epoch), *lone, *notes),
     )  # fmt: skip
+
+
+def _measured(
+    run: OpenedRun, draws: int, seed: int, larger: int
+) -> tuple[np.ndarray, dict[str, np.ndarray], int | None, tuple[str, ...]]:
+    """The losses [n] of a fitted model on its training sample; "loss", where f* is known "excess", and "best_" of each
+    where there is a proxy, of every observation of the population; the sample of the proxy, and why there is none."""
+    own, model = run.own_samples(), run.loaded().model
+    population, excess = population_of(run, draws, seed), excess_loss(own.problem)
+    of_loss = Meter({"loss": loss(own.problem)})
+    meter = of_loss if excess is None else Meter({"loss": loss(own.problem), "excess": excess})
+    seen = of_loss.whole([model], HeldOut(own.parts["train"], run.dtype))["loss"][0]
+    found = meter.whole([model], population)  # before the proxy is fitted: it may be refused
+    best, proxy_n, notes = _best_in_class(run, larger, seed)
+    if best is not None:  # on the same draws
+        found |= {f"best_{name}": each for name, each in meter.whole([best], population).items()}
+    return seen, {name: each[0] for name, each in found.items()}, proxy_n, notes
 
 
 def _above(risk: Estimate, error: float, bayes: float | None) -> Estimate | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from econml_cli.problems import losses
 from econml_cli.problems.lazily import jax, jnp, np
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ PENALTY = 1.0
 #: of a recipe: a smooth policy of few states, from PyTorch's initial weights, since Flax's (zero biases) find a wrong
 #: root of some economies at some seeds
 SMOOTH = {"activation": "tanh", "init": "torch_uniform", "schedule": "cosine", "batch_size": 0}
+#: what the residual is compared with: nothing is observed in an economic model, and y is 0
+zero = losses.observed
 
 
 def at(x: jax.Array) -> Batch:
@@ -49,11 +52,6 @@ def verdicts(problem: Economy, model: Model, batch: Batch) -> dict[str, float]:
     from econml_cli.problems.economies.verdicts import verdicts as found
 
     return found(problem, model, batch)
-
-
-def zero(problem: object, batch: Batch) -> Any:
-    """What the residual is compared with, [n, 1]: nothing is observed in an economic model."""
-    return batch.y
 
 
 def time_zero(problem: object, paths: int) -> jax.Array:

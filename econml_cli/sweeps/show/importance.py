@@ -4,6 +4,7 @@ import math
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Any
 
 from econml_cli.sweeps.study.trials import Goal, Results, Trial
@@ -13,7 +14,7 @@ FEWEST = 4
 #: the importance compares the best tenth of the trials with all of them, but at least this many of them
 BEST_SHARE, BEST_FEWEST = 0.1, 5
 #: the half-width of a 95 % interval, in standard errors
-NORMAL_95 = 1.959963984540054
+NORMAL_95 = NormalDist().inv_cdf(0.975)
 
 
 @dataclass(frozen=True)

@@ -120,7 +120,9 @@ class Proposer:
         several = {axis.name: axis.distribution for axis in self.axes if not axis.distribution.single()}
         digest = hashlib.sha256(f"{self.seed}/{index}/{self.sampler}".encode()).digest()
         seed = int.from_bytes(digest[:4])
-        if self.sampler == "gp":
+        if not several:  # there is one point
+            found: dict[str, Any] = {}
+        elif self.sampler == "gp":
             rng = np.random.default_rng(seed)
             found = gp_search.propose(several, losses.points, losses.waiting, rng, self.fit)
         else:

@@ -64,7 +64,8 @@ class Recording:
         self._every = setup.config.trainer.checkpoint_every
         self._id = run.manifest().get("id", "")
         self._writer = checkpoint.CheckpointWriter(run.checkpoints, setup.config.trainer.keep)
-        self._sinks: list[Sink] = [JsonlSink(run), *open_sinks(run, setup.config, done)]
+        self._metrics = JsonlSink(run)
+        self._sinks: list[Sink] = [self._metrics, *open_sinks(run, setup.config, done)]
         # a resumed run goes on counting from where its last checkpoint was
         before = run.manifest().get("seconds", {}) if done else {}
         self._saved, self._training = time.monotonic(), float(before.get("seconds_training", 0.0))
@@ -127,7 +128,8 @@ class Recording:
     def _summarise(self, carry: Carry, signal: int | None, pruned: bool) -> dict[str, Any]:
         of = (self._setup, self._program, carry, self._solution)
         found = summary(*of, pruned=pruned, interrupted=signal is not None)
-        history = history_of(self._losses, next((row["train_loss"] for row in self.run.first_metrics()), None))
+        first = self._metrics.first
+        history = history_of(self._losses, None if first is None else first["train_loss"])
         found |= disk.finite({**measures(self._setup, self._program, carry, history), **identified(self._setup)})
         digest = found.pop("state_sha256")  # what nobody reads stands last
         return {**found, **self._times(), "state_sha256": digest}

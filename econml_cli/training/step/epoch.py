@@ -260,9 +260,14 @@ def mean_loss(loss: Callable[[Batch], jax.Array], batch: Batch) -> jax.Array:
     if n <= BLOCK:
         whole: jax.Array = mean(loss(batch), batch.w)
         return whole
+    blocks, rest = cut(batch, n)
+    summed = jnp.sum(jax.lax.map(lambda block: total(loss(block), block.w), blocks))
+    summed = summed + (0 if rest is None else total(loss(rest), rest.w))
+    return summed / (n if batch.w is None else jnp.sum(batch.w))
+
+
+def cut(batch: Batch, n: int) -> tuple[Batch, Batch | None]:
+    """The n > BLOCK observations of a sample as (whole blocks [blocks, BLOCK, ...], what is left over or None)."""
     full = n - n % BLOCK
     blocks = jax.tree.map(lambda leaf: leaf[:full].reshape(-1, BLOCK, *leaf.shape[1:]), batch)
-    summed = jnp.sum(jax.lax.map(lambda block: total(loss(block), block.w), blocks))
-    rest = jax.tree.map(lambda leaf: leaf[full:], batch)
-    summed = summed + (total(loss(rest), rest.w) if n > full else 0)
-    return summed / (n if batch.w is None else jnp.sum(batch.w))
+    return blocks, jax.tree.map(lambda leaf: leaf[full:], batch) if n > full else None

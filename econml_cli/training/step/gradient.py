@@ -8,7 +8,7 @@ from flax import nnx
 
 from econml_cli.problems.base import Batch
 from econml_cli.training.setup.setup import with_arrays
-from econml_cli.training.step.epoch import BLOCK, Epoch, Inputs
+from econml_cli.training.step.epoch import BLOCK, Epoch, Inputs, cut
 
 
 def gradient_norm(epoch: Epoch, params: Any, other: Any, inputs: Inputs) -> jax.Array:
@@ -29,18 +29,16 @@ def gradient_norm(epoch: Epoch, params: Any, other: Any, inputs: Inputs) -> jax.
         return found
 
     slope, train = jax.grad(objective), inputs.train
-    full = epoch.n - epoch.n % BLOCK
     if epoch.n <= BLOCK:
         total = slope(params, train)
     else:
-        blocks = jax.tree.map(lambda leaf: leaf[:full].reshape(-1, BLOCK, *leaf.shape[1:]), train)
+        blocks, rest = cut(train, epoch.n)
 
         def add(so_far: Any, block: Batch) -> tuple[Any, None]:
             return jax.tree.map(jnp.add, so_far, slope(params, block)), None
 
         total, _ = jax.lax.scan(add, jax.tree.map(jnp.zeros_like, params), blocks)
-        if epoch.n > full:
-            rest = jax.tree.map(lambda leaf: leaf[full:], train)
+        if rest is not None:
             total = jax.tree.map(jnp.add, total, slope(params, rest))
     squares = [jnp.sum(jnp.square(leaf)) for leaf in jax.tree.leaves(total)]
     return jnp.sqrt(jnp.sum(jnp.asarray(squares))) if squares else jnp.asarray(0.0)
