@@ -5,6 +5,8 @@ And what the sources have once only.
 
 import ast
 import copy
+import itertools
+import re
 import subprocess
 import sys
 
@@ -145,3 +147,25 @@ def test_mypy_compares_every_problem_with_its_protocol():
     others = {row.target for row in PROBLEMS.values()} - economies
     assert {f"{cls.__module__}:{cls.__name__}" for cls in conforming.ECONOMIES} == economies
     assert {f"{cls.__module__}:{cls.__name__}" for cls in conforming.PROBLEMS} == others
+
+
+#: words that stand for an object of the program, and packages of others, where they are also the name of a file or room
+OBJECTS = {"econml_cli", "jax", "run", "wandb"}
+
+
+def test_what_a_docstring_or_a_comment_refers_to_is_there():
+    """`fit_config.build`: the file, or the room, has something of that name."""
+    files = {path: path.read_text() for path in sorted((ROOT / "econml_cli").rglob("*.py"))}
+    there: dict[str, set[str]] = {}
+    for path, text in files.items():
+        file = path.parent if path.stem == "__init__" else path.with_suffix("")
+        there.setdefault(file.name, set()).update(re.findall(r"\b[A-Za-z_]\w*", re.sub(r"`[^`\n]*`", "", text)))
+        there.setdefault(file.parent.name, set()).add(file.name)
+    gone = [
+        f"{path.relative_to(ROOT)}: {name}.{part}"
+        for path, text in files.items()
+        for first, rest in re.findall(r"`([a-z_]+)((?:\.[A-Za-z_]+)+)(?:\([^`\n]*\))?`", text)
+        for name, part in itertools.pairwise([first, *rest[1:].split(".")])
+        if first not in OBJECTS and name in there and part not in {*there[name], "py", "json", "jsonl", "yaml", "md"}
+    ]
+    assert gone == []

@@ -1,7 +1,7 @@
 """From option dataclasses to a Typer command: the only place that knows both.
 
-Values stay strings here and are read by `config.coerce`, so that a flag, a YAML key and an environment variable get the
-same checks and the same messages. An option that was not given is None, which is how layers of options are told apart.
+Values stay strings here and are read by `options.fields.coerce`, so that a flag, a YAML key and an environment variable
+get the same checks and the same messages. An option that was not given is None, which is how layers are told apart.
 """
 
 import inspect

@@ -13,8 +13,8 @@ from econml_cli.problems.losses import LOSSES
 EXACT = "exact"
 #: options of the trainer that mean as much to a model that is solved
 _ALIKE = ("seed", "members", "precision", "checkpoint_every", "keep")
-#: options that say how a model is trained: whoever names one of them has it trained
-TRAINING = tuple(opt.name for opt in options_of(TrainerOptions) if opt.name not in _ALIKE)
+#: options that say how a model is trained: one that could be solved is trained where one of them is named
+TRAINED_BY = tuple(opt.name for opt in options_of(TrainerOptions) if opt.name not in _ALIKE)
 
 Layer = tuple[str, Mapping[str, Any]]
 
@@ -31,7 +31,7 @@ def with_solver(suits: Mapping[str, Any], layers: Sequence[Layer]) -> dict[str, 
 
 
 def _is_solvable(layers: Sequence[Layer]) -> bool:
-    if any(name in layer for _, layer in layers for name in TRAINING):
+    if any(name in layer for _, layer in layers for name in TRAINED_BY):
         return False
     loss = next((layer["loss"] for _, layer in layers if layer.get("loss") is not None), None)
     return loss is None or (str(loss) in LOSSES and LOSSES[str(loss)].solvable)

@@ -23,8 +23,9 @@ Options = TypeVar("Options")
 
 #: the layer of values that were typed: an error need not say where they came from
 TYPED, ENVIRONMENT = second_order.TYPED, "ECONML_* variables"
-#: who says one of these has thought of how to train, and gets the recipe that a problem has whatever its options
-TRAINING = frozenset({"optimizer", "num_epochs", "batch_size", "stop_loss", "dropout", *WITHOUT})
+#: where one of these is named, somebody has thought of how to train: the recipe of a problem is not adapted to its
+#: options then (`_adapted`)
+NOT_ADAPTED_BY = frozenset({"optimizer", "num_epochs", "batch_size", "stop_loss", "dropout", *WITHOUT})
 
 
 @dataclass(frozen=True)
@@ -188,7 +189,7 @@ def _adapted(problem: str, layers: Layers) -> Mapping[str, Any]:
     from econml_cli.problems import registry as problems
 
     entry = problems.get(problem)
-    if any(name in layer for _, layer in layers for name in TRAINING):
+    if any(name in layer for _, layer in layers for name in NOT_ADAPTED_BY):
         return {}
     try:
         return entry.adapted(fill(entry.options, layers, []))

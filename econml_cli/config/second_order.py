@@ -1,5 +1,5 @@
 """The defaults that a second-order optimizer brings with it, and the options that mean nothing to it. Standard library
-only; the methods themselves are in `training.second_order`."""
+only; the methods themselves are in `training.step.second_order`."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -47,7 +47,7 @@ def _useless(method: str, layers: Sequence[Layer]) -> list[str]:
         try:
             idle = coerce(opt, raw) == WITHOUT[opt.name]  # a config.yaml of such a fit says so
         except ValueError:
-            continue  # `config.fill` tells
+            continue  # `fit_config.fill` tells
         if not idle:
             where = "" if source == TYPED else f" ({source})"
             wrong.append(

@@ -8,7 +8,7 @@ from typing import Any
 from econml_cli.config.fit_config import FitConfig
 from econml_cli.errors import ConfigError, ShapeError, suggest
 from econml_cli.evaluation.samples import Samples
-from econml_cli.models.base import Model
+from econml_cli.models.base import Adapting, Model
 from econml_cli.options.fields import coerce, options_of
 from econml_cli.problems import registry as problems
 from econml_cli.problems.base import Batch, Problem
@@ -95,7 +95,7 @@ def _check_reads(
     shape, dout = [int(size) for size in was.get("x", [was["din"]])], int(was["dout"])
     now = [int(size) for size in train.x.shape[1:]]
     why = None
-    if hasattr(model, "adapt") and shape != now:
+    if isinstance(model, Adapting) and shape != now:
         why = "keeps what it learnt from inputs of the one shape"
     else:
         try:

@@ -11,8 +11,8 @@ from econml_cli.errors import ConfigError, EconmlError
 from econml_cli.evaluation import bootstrap as boot
 from econml_cli.evaluation import counterfactual as changing
 from econml_cli.evaluation import ensemble
-from econml_cli.evaluation.accuracy import Paths, den_haan_marcet
 from econml_cli.evaluation.coefficients import coefficients
+from econml_cli.evaluation.den_haan_marcet import Paths, den_haan_marcet
 from econml_cli.evaluation.estimate import Estimate, Estimates, Quantity
 from econml_cli.evaluation.evaluation import CONVERGENCE, REPORTED, Evaluation
 from econml_cli.evaluation.opened import Members, OpenedRun, open_run

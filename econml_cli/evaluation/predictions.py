@@ -13,6 +13,7 @@ from econml_cli.evaluation import prediction_intervals as intervals
 from econml_cli.evaluation.opened import Members, OpenedRun, open_run
 from econml_cli.evaluation.prediction_intervals import LEVEL, Asked, Spread, across, calibrate
 from econml_cli.evaluation.samples import computed, predicted
+from econml_cli.models.base import Embedding
 from econml_cli.problems import losses
 from econml_cli.problems.base import Batch, Problem
 from econml_cli.problems.tabular import Tabular
@@ -128,7 +129,7 @@ def _adds(
     model = loaded.model
     for note in health.of_weights(run, loaded.diverged, loaded.epoch):
         say(note)
-    if not hasattr(model, "embed"):
+    if not isinstance(model, Embedding):
         raise ConfigError(
             f"--embed: model {run.config().model} has no representation z = phi(x) of its own; leave it out."
         )

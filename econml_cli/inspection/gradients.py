@@ -12,7 +12,7 @@ from econml_cli.evaluation.opened import OpenedRun
 from econml_cli.evaluation.samples import size, small_blocks
 from econml_cli.inspection.hidden import Hidden, hidden_units
 from econml_cli.inspection.state import natural
-from econml_cli.models.base import Model
+from econml_cli.models.base import Model, Penalised
 from econml_cli.problems.base import Batch, Problem
 from econml_cli.problems.means import total
 from econml_cli.storage import checkpoint
@@ -109,7 +109,7 @@ def describe_gradients(run: OpenedRun) -> Gradients:
         gradient=float(np.sqrt(sum(norm**2 for norm in given.values()))),
         loss=loss,
         n=n,
-        penalised=hasattr(loaded.model, "penalty"),
+        penalised=isinstance(loaded.model, Penalised),
         lr=lr,
         optimizer=None if updates is None else options.optimizer,
         hidden=hidden_units(loaded.model, train.x),
@@ -128,7 +128,7 @@ def mean_gradient(problem: Problem, model: Model, batch: Batch) -> tuple[float, 
     def shares(model: Model, part: Batch) -> tuple[jax.Array, jax.Array]:
         losses = problem.loss(model, part)
         summed = objective = total(losses, part.w)
-        if hasattr(model, "penalty"):
+        if isinstance(model, Penalised):
             objective += losses.shape[0] * model.penalty(part.x)
         return objective / n, summed / n
 

@@ -5,7 +5,7 @@ from typing import Any, Protocol, runtime_checkable
 import jax
 import numpy as np
 
-__all__ = ["LinearInParameters", "Model", "Solvable"]
+__all__ = ["Adapting", "Embedding", "LinearInParameters", "Model", "Penalised", "Solvable"]
 
 
 class Model(Protocol):
@@ -36,3 +36,27 @@ class LinearInParameters(Model, Protocol):
 
     def assign(self, w: np.ndarray) -> None:
         """Set the weights of the columns of `design` to w [k, dout]."""
+
+
+@runtime_checkable
+class Adapting(Model, Protocol):
+    """A model with arrays that depend on the training inputs and are not trained: a domain, centres."""
+
+    def adapt(self, x: jax.Array) -> None:
+        """Set them from the training inputs x [n, ...]; called once, after the weights are drawn."""
+
+
+@runtime_checkable
+class Penalised(Model, Protocol):
+    """A model with a penalty that is added to the mean loss while it is trained."""
+
+    def penalty(self, x: jax.Array) -> Any:
+        """The penalty, a scalar, which may depend on x [n, ...]."""
+
+
+@runtime_checkable
+class Embedding(Model, Protocol):
+    """A model with a representation of its inputs: what `predict --embed` writes."""
+
+    def embed(self, x: jax.Array) -> jax.Array:
+        """The representation of x [n, ...], [n, k]."""

@@ -7,6 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
+from econml_cli.models.base import Adapting, Penalised
+
 
 class Composed(nnx.Module):
     """f(x) = h(phi(x)): [n, ...] -> [n, dout], with phi [n, ...] -> [n, k] fixed and h a model of k inputs.
@@ -32,7 +34,7 @@ class Composed(nnx.Module):
     def adapt(self, x: jax.Array) -> None:
         """Let phi learn from the training inputs, then h from their representation."""
         for part, given in ((self.phi, lambda: x), (self.h, lambda: self.phi(x))):
-            if hasattr(part, "adapt"):
+            if isinstance(part, Adapting):
                 part.adapt(given())
 
     def design(self, x: Any) -> np.ndarray:
@@ -59,4 +61,4 @@ class Composed(nnx.Module):
 
     def penalty(self, x: jax.Array) -> Any:
         """That of h, at the representation."""
-        return self.h.penalty(self.phi(x)) if hasattr(self.h, "penalty") else 0.0
+        return self.h.penalty(self.phi(x)) if isinstance(self.h, Penalised) else 0.0

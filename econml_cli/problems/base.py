@@ -127,8 +127,8 @@ class Economy(Problem, Equations, Shocked, Protocol):
     """What an economic model adds: equations whose residual is to be zero, in place of observations.
 
     A small residual alone can be the wrong economics, so it says how to look further: the truth where it is known, how
-    the economy moves under a policy, and whether that goes where it should. `problems.economics` has the `loss` and the
-    `verdicts` that follow from it, `problems.simulation` the paths.
+    the economy moves under a policy, and whether that goes where it should. `economies.economics` has the `loss` and
+    the `verdicts` that follow from it, `economies.simulation` the paths.
 
     It may have `units`: what `sample` and `observe` measure the states in, where that follows from the parameters; the
     same policy in another economy (`--with`) goes on reading states in these units.

@@ -144,7 +144,7 @@ class FittedRun:
         """
         if not den_haan_marcet and (periods is not None or paths is not None):
             raise ConfigError("periods and paths are those of den_haan_marcet; add den_haan_marcet=True.")
-        from econml_cli.evaluation.accuracy import Paths
+        from econml_cli.evaluation.den_haan_marcet import Paths
         from econml_cli.evaluation.evaluate import evaluate
 
         given = {name: n for name, n in (("periods", periods), ("paths", paths)) if n is not None}

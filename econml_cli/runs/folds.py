@@ -100,8 +100,8 @@ def check_free(directory: Path, force: bool) -> None:
     """Refuse a directory that is taken, before anything is computed.
 
     Raises:
-        RunError: as `runs.check_free`; a cross-validation that is there is replaced with `force` only, and not while it
-            is being made; nor is the directory that the process stands in.
+        RunError: as `directory.check_free`; a cross-validation that is there is replaced with `force` only, and not
+            while it is being made; nor is the directory that the process stands in.
     """
     if Path.cwd().is_relative_to(directory.resolve()):
         raise RunError(f"{directory} is where you are, and cannot be replaced from within; choose another --out.")

@@ -38,7 +38,7 @@ def fit_folds(
 
     Args:
         directory: to be made; `force` replaces a cross-validation (or a run) that is there.
-        command: the command line, for the record. engine: see `many.Fits`. stop_signal: as of `fit`.
+        command: the command line, for the record. engine: see `scheduler.Fits`. stop_signal: as of `fit`.
         hear: is told what happens; the number of an event is that of the fold.
 
     Raises:

@@ -191,6 +191,8 @@ def test_a_run_that_is_not_there_is_exit_code_1(econml, made):
     done = econml("eval", "godo", "--runs-dir", made)
     assert done.code == 1
     assert "Did you mean 'good'?" in done.stderr
+    done = econml("eval", "rsik", "good", "--runs-dir", made)
+    assert done.code == 1 and "Did you mean 'risk'?" in done.stderr
 
 
 def test_columns_that_do_not_fit_are_left_out_and_counted():

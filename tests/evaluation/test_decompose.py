@@ -22,7 +22,7 @@ from econml_cli.evaluation.risk.decompose import decompose
 from econml_cli.evaluation.risk.learning_curve import learning_curve
 from econml_cli.evaluation.risk.measure import Fresh, HeldOut, Meter
 from econml_cli.evaluation.risk.population import population_risk
-from econml_cli.evaluation.risk.risk_curve import LearningCurve, Point, plot
+from econml_cli.evaluation.risk.risk_curve import LearningCurve, Point
 from econml_cli.evaluation.samples import own_samples
 from econml_cli.evaluation.standard_errors import around, estimate, freedom_of, groups_of, standard_error
 from econml_cli.output import figure_files, tables
@@ -410,7 +410,7 @@ def test_refits_that_diverge_are_counted_and_left_out(wild):
     assert any("wild diverged: here its recipe is fitted anew" in note for note in found.notes)
     assert disk.finite(found.to_dict())["points"][1]["population_risk"] is None
     assert "-" in tables.text(found.grids()[0])
-    plot(found)
+    found.plot()
 
 
 @pytest.mark.slow
@@ -452,7 +452,7 @@ def test_a_curve_as_tables_json_csv_and_figure(curve, tmp_path):
     rows = curve.rows()
     assert rows[1]["n"] == 40 and rows[1]["population_risk_low"] < rows[1]["population_risk"]
     assert rows[0]["population_quantiles_q10"] < rows[0]["population_quantiles_q90"]
-    figure = plot(curve)
+    figure = curve.plot()
     axis = figure.axes[0]
     assert (axis.get_xscale(), axis.get_yscale()) == ("log", "log")
     assert {text.get_text() for text in axis.get_legend().get_texts()} == {

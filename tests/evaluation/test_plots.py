@@ -14,7 +14,7 @@ from scipy import special
 from econml_cli.config.fit_config import build
 from econml_cli.errors import ConfigError
 from econml_cli.evaluation import counterfactual
-from econml_cli.evaluation.accuracy import Paths, _statistics, den_haan_marcet
+from econml_cli.evaluation.den_haan_marcet import Paths, _statistics, den_haan_marcet
 from econml_cli.evaluation.drawing import figures
 from econml_cli.problems.economies.brock_mirman import BrockMirman
 from econml_cli.problems.economies.investment import Investment

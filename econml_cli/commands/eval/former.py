@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from econml_cli.commands.eval import compare, learning_curve, partial_dependence, risk, shared
+from econml_cli.commands.eval import compare, learning_curve, risk, shared
 from econml_cli.commands.eval.compare import ComparisonOptions
 from econml_cli.commands.eval.shared import DrawOptions, RowOptions, told
 from econml_cli.errors import ConfigError
@@ -116,9 +116,11 @@ def answer(
     found = _found(runs[0], asked, sample, draws, around, vcov)
     shared.show(found, form)
     if plot is not None and asked.samples is not None:  # after the answer, which a figure must not take with it
-        learning_curve.draw(found["learning_curve"], plot)
+        shared.save_figure(found["learning_curve"].plot(), plot)
     elif plot is not None:
-        partial_dependence.draw(found["partial_dependence"], plot)
+        from econml_cli.evaluation.marginal.partial_dependence import figure
+
+        shared.save_figure(figure(found["partial_dependence"]), plot)
 
 
 def _found(

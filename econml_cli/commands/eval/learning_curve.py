@@ -1,7 +1,6 @@
 """`econml eval learning-curve [RUN] --samples N,N,...`: what more data would do."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from econml_cli.commands.common import RUN, LookupOptions, path_of
@@ -50,7 +49,7 @@ def learning_curve(
         found = learning(opened, curve.samples, curve.replications, draws)
     shared.show({"learning_curve": found}, output.form)
     if plot is not None:  # after the answer, which a figure that fails must not take with it
-        draw(found, plot)
+        shared.save_figure(found.plot(), plot)
 
 
 def learning(run: "Run", samples: tuple[int, ...], replications: int | None, draws: DrawOptions) -> Any:
@@ -64,13 +63,6 @@ def learning(run: "Run", samples: tuple[int, ...], replications: int | None, dra
     shared.check_draws(run, draws, seed_is_of_draws=False)
     count, seed = replications or curves.REPLICATIONS, draws.draw_seed or 0
     return curves.learning_curve(run, list(samples), count, draws=draws.draws or DRAWS, seed=seed, say=told)
-
-
-def draw(found: Any, plot: Path) -> None:
-    """The curve as a figure."""
-    from econml_cli.evaluation.risk.risk_curve import plot as curve
-
-    shared.save_figure(curve(found), plot)
 
 
 COMMAND = Command(

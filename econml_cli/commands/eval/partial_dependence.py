@@ -1,8 +1,6 @@
 """`econml eval partial-dependence [RUN] --column NAME`: the mean prediction at each value of a column."""
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 from econml_cli.commands.common import RUN, CheckpointOptions, LookupOptions, path_of
 from econml_cli.commands.declared import Command
@@ -52,19 +50,13 @@ def partial_dependence(
     around, plot = shared.intervals(bootstrap), path_of(figure.plot)
     shared.check_plot(plot)
     with shared.opened(run, lookup, weights.member) as opened:
+        from econml_cli.evaluation.marginal.partial_dependence import figure as panels
         from econml_cli.evaluation.marginal.partial_dependence import partial_dependences
 
         found = partial_dependences(opened, asked.column, **shared.sample(rows, changes, weights), **around)
     shared.show({"partial_dependence": found}, output.form)
     if plot is not None:  # after the answer, which a figure that fails must not take with it
-        draw(found, plot)
-
-
-def draw(found: Any, plot: Path) -> None:
-    """The panels."""
-    from econml_cli.evaluation.marginal.partial_dependence import figure
-
-    shared.save_figure(figure(found), plot)
+        shared.save_figure(panels(found), plot)
 
 
 COMMAND = Command(

@@ -22,7 +22,7 @@ from econml_cli.commands.eval.shared import (
     RowOptions,
     told,
 )
-from econml_cli.errors import ConfigError, RunError, UnstableError, plural
+from econml_cli.errors import ConfigError, RunError, UnstableError, plural, suggest
 from econml_cli.options.fields import option
 from econml_cli.runs import health
 
@@ -112,10 +112,8 @@ def evaluate(
     risk, learning-curve, effects, partial-dependence, compare.
     A run of such a name is ./risk.
     """
-    from econml_cli.runs import directory
-
     where, plot, predictions = Path(lookup.runs_dir), path_of(written.plot), path_of(written.predictions)
-    chosen = [directory.find(name, where).of_member(weights.member) for name in (runs or (None,))]
+    chosen = [_find(name, where).of_member(weights.member) for name in (runs or (None,))]
     _refuse(len(chosen), asked, predictions, plot, changes, simulated)
     asked.check(len(chosen), output.form, plot is not None)
     around = shared.intervals(bootstrap)
@@ -169,15 +167,27 @@ def _refuse(
         raise ConfigError(f"--den-haan-marcet stands in the table of the run itself; ask {asked.names[0]} by itself.")
 
 
+def _find(name: str | None, runs_dir: Path) -> "Run":
+    """The run of that name; where there is none, the question that may have been meant."""
+    from econml_cli.commands.eval import QUESTIONS
+    from econml_cli.runs import directory
+
+    try:
+        return directory.find(name, runs_dir)
+    except RunError as error:
+        near = suggest(str(name), [question.line.rpartition(" ")[2] for question in QUESTIONS])
+        raise RunError(f"{error}{near if 'Did you mean' not in str(error) else ''}") from None
+
+
 def _paths(simulated: PathOptions, fresh: FreshOptions) -> dict[str, Any]:
     """The paths that --den-haan-marcet tests on."""
     if not simulated.den_haan_marcet:
         return {}
-    from econml_cli.evaluation import accuracy
+    from econml_cli.evaluation.den_haan_marcet import Paths
 
     given = {"periods": simulated.periods, "paths": simulated.paths}
     typed = {name: count for name, count in given.items() if count is not None}
-    return {"paths": accuracy.Paths(**typed, seed=fresh.draw_seed or 0)}
+    return {"paths": Paths(**typed, seed=fresh.draw_seed or 0)}
 
 
 def _write(run: "Run", sample: dict[str, Any], path: Path) -> None:

@@ -96,7 +96,7 @@ def figure(
 
 def _panels(fit: _Fit) -> Sequence[Panel]:
     """What is drawn before convergence."""
-    if hasattr(fit.problem, "residual"):
+    if isinstance(fit.problem, Equations):
         return (lambda axis: _policy(axis, fit)), (lambda axis: _euler(axis, fit))
     scored = scorer(fit.problem, fit.model, fit.dtype)(fit.batch)
     if scored.y is None or scored.yhat is None:

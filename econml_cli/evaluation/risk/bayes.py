@@ -6,7 +6,7 @@ from typing import Any
 import jax
 
 from econml_cli.problems import losses
-from econml_cli.problems.base import Batch, Problem
+from econml_cli.problems.base import Batch, Equations, Problem
 
 #: a function of (model, batch) that gives one number an observation, [n]
 Measure = Callable[[Any, Batch], jax.Array]
@@ -24,7 +24,7 @@ def bayes_risk(problem: Problem) -> float | None:
     if said is not None:
         return float(said)
     row = losses.of(problem)
-    zero = row.reconstructs or (not row.observed and hasattr(problem, "residual"))
+    zero = row.reconstructs or (not row.observed and isinstance(problem, Equations))
     return 0.0 if zero else None
 
 

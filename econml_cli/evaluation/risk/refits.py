@@ -11,7 +11,7 @@ from flax import nnx
 from econml_cli.config.fit_config import FitConfig
 from econml_cli.errors import ConfigError
 from econml_cli.evaluation.samples import size
-from econml_cli.models.base import Model
+from econml_cli.models.base import Adapting, Model
 from econml_cli.models.building import build
 from econml_cli.problems.base import Batch, Problem
 from econml_cli.training.fit import check
@@ -122,7 +122,7 @@ def _setups(config: FitConfig, problem: Problem, val: Batch | None, samples: Seq
     init, setups = nnx.jit(lambda rngs: build(recipe, shapes, rngs)), []
     for sample, (_, weights, shuffling) in zip(samples, keys(seed, shapes.n, len(samples)), strict=True):
         model = init(nnx.Rngs(weights))
-        if hasattr(model, "adapt"):
+        if isinstance(model, Adapting):
             model.adapt(sample.x)
         own = config.replace_trainer(members=1, seed=int(jax.random.bits(shuffling, dtype=np.uint32)))
         setups.append(Setup(own, problem, model, sample, needed, None))

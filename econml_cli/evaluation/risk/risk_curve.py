@@ -97,6 +97,10 @@ class LearningCurve(Answer):
         head = {"run": self.run, "bayes_risk": self.bayes_risk, "replications": self.replications}
         return [{**head, **flat(_json(point))} for point in self.points]
 
+    def plot(self) -> Any:
+        """The risks against n with their bands, as a `matplotlib.figure.Figure`."""
+        return figure(self)
+
 
 def _noun(over: str) -> str:
     return over if over == "fresh draws" else "test rows"
@@ -118,14 +122,14 @@ def _json(point: Point) -> dict[str, Any]:
     }
 
 
-def plot(curve: LearningCurve) -> Any:
+def figure(curve: LearningCurve) -> Any:
     """Train and population risk against n on log axes, with 95 % bands and the Bayes risk, as a
     `matplotlib.figure.Figure`. What is not positive is not drawn."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(5.6, 3.8), layout="constrained")
-    axis = figure.subplots()
-    figure.suptitle(f"{curve.run}: {curve.model} on {curve.problem}, {curve.replications} data sets of each n")
+    drawn = Figure(figsize=(5.6, 3.8), layout="constrained")
+    axis = drawn.subplots()
+    drawn.suptitle(f"{curve.run}: {curve.model} on {curve.problem}, {curve.replications} data sets of each n")
     sizes = np.array([point.n for point in curve.points])
     for label, colour, name in (("train", FITTED, "empirical"), ("population", OTHER, "population")):
         found = [getattr(point, name) for point in curve.points]
@@ -145,7 +149,7 @@ def plot(curve: LearningCurve) -> Any:
     axis.spines[["top", "right"]].set_visible(False)
     axis.tick_params(labelsize="small")
     axis.legend(frameon=False, fontsize="small")
-    return figure
+    return drawn
 
 
 def _positive(values: list[float | None]) -> np.ndarray:

@@ -18,7 +18,7 @@ from econml_cli.training.many.requests import Event, Request
 
 
 class Executor(Protocol):
-    """Makes fits; see `training.many.Fits`, which is one. Entered as a context, left when all is done."""
+    """Makes fits; see `training.many.scheduler.Fits`, which is one. Entered as a context, left when all is done."""
 
     def add(self, requests: Iterable[Request]) -> None:
         """Take requests."""

@@ -1,6 +1,6 @@
-"""One process of a `crew.Pool`: messages come in as lines of JSON on stdin, events go out as lines on stdout.
+"""One process of a `executor.Pool`: messages come in as lines of JSON on stdin, events go out as lines on stdout.
 
-`python -m econml_cli.sweeps.run.worker PLACE PLACES`, started by `crew`, not by hand.
+`python -m econml_cli.sweeps.run.worker PLACE PLACES`, started by that pool, not by hand.
 """
 
 import contextlib

@@ -13,8 +13,7 @@ from typing import Any
 
 from econml_cli.errors import ConfigError
 from econml_cli.sweeps.spec import command as commands
-from econml_cli.sweeps.spec import keys as toplevel
-from econml_cli.sweeps.spec import parameters, target, yaml_lines
+from econml_cli.sweeps.spec import keys, parameters, target, yaml_lines
 from econml_cli.sweeps.spec.space import Parameter, Point, Space
 from econml_cli.sweeps.spec.target import Target
 from econml_cli.sweeps.spec.yaml_lines import Document, Findings, Keys
@@ -84,7 +83,7 @@ def parse(text: str, path: Path, command: Sequence[str] | None = None) -> Sweep:
         raise ConfigError(f"{path} {what}; `econml sweep create --out -` shows what a sweep looks like.")
     if command is not None:
         document.data["command"] = list(command)
-    toplevel.check(document.data, findings)
+    keys.check(document.data, findings)
     found: list[Parameter] = []
     if "parameters" in document.data:
         found = parameters.read_all(document.data["parameters"], findings, ("parameters",))

@@ -1,6 +1,5 @@
 """An ensemble: several seeds trained side by side as one fit, with one position and one row an epoch."""
 
-import os
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from econml_cli.tracking.rows import Rows
+from econml_cli.training.cores import cores
 from econml_cli.training.loop.stack import Stack, stacked
 from econml_cli.training.loop.trainer import Chunk, next_length
 from econml_cli.training.precision import precision
@@ -100,8 +100,7 @@ class Ensemble:
 def parts(members: int) -> int:
     """How many stacks the members are trained in. On a CPU XLA runs small programs on one core each, so that stacks in
     threads keep all cores busy; all are of one size, to share one compiled program."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    most = min(cores, members // LEAST) if jax.default_backend() == "cpu" else 1
+    most = min(cores(), members // LEAST) if jax.default_backend() == "cpu" else 1
     return next(count for count in range(max(most, 1), 0, -1) if members % count == 0)
 
 

@@ -1,4 +1,4 @@
-"""What goes into `many.Fits`, and what comes out. Imports nothing heavy: other processes speak of them too."""
+"""What goes into `scheduler.Fits`, and what comes out. Imports nothing heavy: other processes speak of them too."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

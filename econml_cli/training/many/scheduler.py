@@ -9,7 +9,6 @@ CPUs for tiny models that are trained for long.
 """
 
 import contextlib
-import os
 import queue
 import threading
 from collections import deque
@@ -21,6 +20,7 @@ from typing import Literal
 import jax
 
 from econml_cli.errors import CheckpointError, EconmlError, RunError
+from econml_cli.training.cores import cores
 from econml_cli.training.loop.stack import same_shape
 from econml_cli.training.many.groups import Fit, Group, Single, Together, is_over
 from econml_cli.training.many.prepare import Preparer, reason_of
@@ -41,8 +41,7 @@ def default_jobs() -> int:
     """One fit at a time for each core of a CPU; one on an accelerator."""
     if jax.default_backend() != "cpu":
         return 1
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(cores, MOST_JOBS)
+    return min(cores(), MOST_JOBS)
 
 
 class Fits:

@@ -10,6 +10,7 @@ import numpy as np
 
 from econml_cli.models.base import Model
 from econml_cli.models.least_squares import least_squares
+from econml_cli.models.linear import Linear
 from econml_cli.problems import losses
 from econml_cli.problems.tabular import Tabular
 from econml_cli.training.loop.ensemble import member
@@ -88,7 +89,7 @@ def _missed(setup: Setup, model: Model) -> tuple[float, bool] | None:
     """How far a linear model is from the solution: (in standard errors at most, whether that is far); None where there
     is no such solution."""
     row, options = losses.of(setup.problem), setup.config.trainer
-    if not (hasattr(model, "design") and hasattr(model, "linear")) or setup.problem.dout != 1:
+    if not isinstance(model, Linear) or setup.problem.dout != 1:
         return None
     if not row.solvable or options.weight_decay > 0 or losses.is_own(setup.problem):
         return None

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from econml_cli.data.identified import EXTREME, moved, null_space, separation
+from econml_cli.models.linear import Linear
 from econml_cli.problems import losses
 from econml_cli.problems.tabular import Tabular
 from econml_cli.training.setup.setup import Setup
@@ -53,7 +54,7 @@ def _named(labels: list[str], which: np.ndarray) -> list[str]:
 def _separating(setup: Setup, z: np.ndarray, sample: Any) -> np.ndarray | None:
     """The direction in which a linear logit goes on for ever, where fitted probabilities are 0 or 1."""
     row = losses.of(setup.problem)
-    if row.classical != "logit" or not hasattr(setup.model, "linear") or not hasattr(setup.model, "design"):
+    if row.classical != "logit" or not isinstance(setup.model, Linear):
         return None
     kernel, bias = setup.model.linear.kernel[...], setup.model.linear.bias
     index = np.asarray(sample.x, np.float64) @ np.asarray(kernel, np.float64)

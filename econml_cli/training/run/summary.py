@@ -63,7 +63,7 @@ def _reason(setup: Setup, carry: Carry, status: np.ndarray, *, pruned: bool, int
 
 def losses(model: Model, setup: Setup, program: Program | None = None) -> dict[str, Any]:
     """train_loss, val_loss and test_loss in reported units, and the verdicts: numbers, and what those on an economic
-    model amount to (`economics.judge`)."""
+    model amount to (`verdicts.judge`)."""
     parts = {"train": setup.train, "val": setup.val, "test": setup.test}
     there = {name: batch for name, batch in parts.items() if batch is not None}
     measure = (program or Program(setup)).measure
@@ -87,7 +87,7 @@ def over_members(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def words_over_members(found: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    """The verdicts of several members (`economics.judge`) as one: "passed" or "FAILED" where they agree, else how many
+    """The verdicts of several members (`verdicts.judge`) as one: "passed" or "FAILED" where they agree, else how many
     have passed."""
     names = dict.fromkeys(name for each in found for name in each if name.startswith("verdict_"))
     told = {name: _passed([each[name] for each in found if name in each]) for name in names}

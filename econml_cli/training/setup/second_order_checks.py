@@ -8,9 +8,9 @@ import numpy as np
 from flax import nnx
 
 from econml_cli.errors import ConfigError
-from econml_cli.models.base import Model
+from econml_cli.models.base import Model, Penalised
 from econml_cli.options.trainer import SECOND_ORDER
-from econml_cli.problems.base import Batch
+from econml_cli.problems.base import Batch, Equations
 from econml_cli.problems.known import has_residual, residual
 from econml_cli.training.setup.setup import Setup, available_memory, num_params
 from econml_cli.training.setup.squared_error import TOLERANCE, are_proportional, first_rows, is_squared_error
@@ -75,7 +75,7 @@ def check_least_squares(setup: Setup) -> None:
             f"set its weight to 0, or {instead}."
         )
     squares = np.mean(np.square(found["together"]), axis=1)
-    own_residual = hasattr(setup.problem, "residual")
+    own_residual = isinstance(setup.problem, Equations)
     if not are_proportional(found["losses"], squares) or not (own_residual or is_squared_error(setup)):
         raise ConfigError(
             f"--optimizer lm minimises the mean square of the residuals, and the loss of {problem} is another; "
@@ -119,7 +119,7 @@ def _try(setup: Setup, batch: Batch) -> dict[str, jax.Array]:
         model = nnx.merge(graphdef, params, other)
         # away from weights at which a penalty is 0 whatever its weight
         moved = nnx.merge(graphdef, jax.tree.map(lambda leaf: leaf + 1, params), other)
-        penalty = moved.penalty(batch.x) if hasattr(moved, "penalty") else 0.0
+        penalty = moved.penalty(batch.x) if isinstance(moved, Penalised) else 0.0
         alone = jax.lax.map(lambda row: of(jax.tree.map(lambda leaf: leaf[None], row))[0], batch)
         return {
             "together": of(batch),

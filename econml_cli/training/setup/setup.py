@@ -16,7 +16,7 @@ from flax import nnx
 
 from econml_cli.config.fit_config import FitConfig
 from econml_cli.errors import ConfigError, DataError
-from econml_cli.models.base import Model
+from econml_cli.models.base import Adapting, Model
 from econml_cli.models.building import Recipe, Shapes, build
 from econml_cli.options import own_modules
 from econml_cli.problems import building as problems
@@ -201,7 +201,7 @@ class Workshop:
             return build(recipe, shapes, rngs)
 
         model: Model = self._compiled.setdefault((recipe, shapes), nnx.jit(init))(rngs)
-        if hasattr(model, "adapt"):
+        if isinstance(model, Adapting):
             model.adapt(train.x)
         return model
 

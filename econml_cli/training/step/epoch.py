@@ -15,6 +15,7 @@ import numpy as np
 import optax
 from flax import nnx
 
+from econml_cli.models.base import Penalised
 from econml_cli.options.trainer import TrainerOptions
 from econml_cli.problems.base import Batch, Problem
 from econml_cli.problems.known import residual
@@ -111,7 +112,7 @@ class Epoch:
         self.graphdef = nnx.graphdef(setup.model)
         self.metrics = ["train_loss", "lr"] if setup.val is None else ["train_loss", "val_loss", "lr"]
         self.problem = setup.problem
-        self.penalised = hasattr(setup.model, "penalty")
+        self.penalised = isinstance(setup.model, Penalised)
         check_structure(setup)
 
     def optimizer(self, hyper: Any) -> optax.GradientTransformation | SecondOrder:
@@ -225,7 +226,7 @@ class Epoch:
         losses = problem.loss(model, batch)
         summed = total(losses, product(counts, batch.w))
         objective = summed / losses.shape[0]
-        if hasattr(model, "penalty"):
+        if isinstance(model, Penalised):
             share = 1.0 if counts is None else jnp.sum(counts) / losses.shape[0]
             objective += share * model.penalty(batch.x)
         return objective, (summed, nnx.state(model, nnx.Not(nnx.Param)))

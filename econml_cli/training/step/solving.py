@@ -57,7 +57,7 @@ def check_solvable(setup: Setup) -> None:
 def by_newton(setup: Setup) -> bool:
     """Whether a model is solved by Newton's method: it takes what is exact for the loss, another convex one."""
     row = losses.of(setup.problem)
-    linear = getattr(setup.model, "solver", "") == EXACT and hasattr(setup.model, "design")
+    linear = getattr(setup.model, "solver", "") == EXACT and isinstance(setup.model, LinearInParameters)
     return linear and row.convex and not row.least_squares and not losses.is_own(setup.problem)
 
 
