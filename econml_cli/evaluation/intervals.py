@@ -25,7 +25,7 @@ ENOUGH = 30
 ALONE = 0.6
 #: up to so many units the end towards large losses is taken further out by these shares, see `_beyond`
 SHORT = 200
-LESS: dict[Scale, float] = {"positive": 0.8, "below one": 0.6}
+LESS: dict[Scale, float] = {"positive": 0.7, "below one": 0.6}
 
 
 class Interval(NamedTuple):
@@ -125,7 +125,8 @@ def _studentised(
     value: float, error: float, drawn: np.ndarray, errors: np.ndarray, scale: Scale | None, tail: float, n: int
 ) -> tuple[float, float]:
     """The interval whose ends are quantiles of (drawn - value) / its standard error on the metric's own scale, or,
-    of fewer than ENOUGH units, Student's; on no scale it is symmetric."""
+    of fewer than ENOUGH units, Student's, and never beyond Student's with two degrees of freedom; on no scale it is
+    symmetric."""
     if error == 0:
         return value, value
     link = _IDENTITY if scale is None else _LINKS[scale]
@@ -153,7 +154,8 @@ def _quantiles(t: np.ndarray, scale: Scale | None, tail: float, n: int) -> tuple
         wide = float(np.quantile(np.abs(t), 1 - 2 * tail))
         return wide, -wide
     far, near = np.quantile(t, [above, 1 - below])
-    return float(near), float(far)
+    # a sample that is one observation and little else has samples with next to no variance
+    return min(float(near), float(stdtrit(2, 1 - below))), max(float(far), float(stdtrit(2, above)))
 
 
 def _beyond(long: Scale, scale: Scale | None, tail: float, n: int) -> float:

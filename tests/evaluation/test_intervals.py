@@ -29,7 +29,7 @@ def test_the_interval_of_a_loss_is_the_studentised_bootstrap_of_its_log():
     t = [np.log(s.mean() / x.mean()) * s.mean() / (s.std() / np.sqrt(59)) for s in samples]
     error = x.std() / np.sqrt(59) / x.mean()
     assert low == pytest.approx(x.mean() * np.exp(-np.quantile(t, 0.975) * error), rel=1e-6)
-    assert high == pytest.approx(x.mean() * np.exp(-np.quantile(t, 0.005) * error), rel=1e-6)  # a fifth of 2.5 %
+    assert high == pytest.approx(x.mean() * np.exp(-np.quantile(t, 0.0075) * error), rel=1e-6)  # 3 / 10 of 2.5 %
     assert caveat == ""
 
 
