@@ -26,6 +26,8 @@ ALONE = 0.6
 #: up to so many units the end towards large losses is taken further out by these shares, see `_beyond`
 SHORT = 200
 LESS: dict[Scale, float] = {"positive": 0.7, "below one": 0.6}
+#: the same of Student's quantiles
+FURTHER = 0.8
 
 
 class Interval(NamedTuple):
@@ -163,7 +165,8 @@ def _beyond(long: Scale, scale: Scale | None, tail: float, n: int) -> float:
     units, and `tail` again in the limit. A sample has less of a long tail than its population, and its bootstrap
     samples too; LESS is what benchmarks/coverage.py covers with for normal errors and for Student's with five degrees
     alike."""
-    return tail * (1 - LESS[long] * min(1.0, math.sqrt(SHORT / n))) if scale == long else tail
+    less = LESS[long] if n >= ENOUGH else FURTHER
+    return tail * (1 - less * min(1.0, math.sqrt(SHORT / n))) if scale == long else tail
 
 
 def _area(moments: Moments, name: str, value: float, error: float, groups: np.ndarray | None, level: float) -> Interval:
