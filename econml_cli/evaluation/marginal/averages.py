@@ -11,11 +11,10 @@ from flax import nnx
 from econml_cli.evaluation.estimate import Estimate
 from econml_cli.evaluation.intervals import few, of_means
 from econml_cli.evaluation.samples import blocks
+from econml_cli.evaluation.standard_errors import Z
 from econml_cli.problems.base import Batch
 from econml_cli.problems.tabular import Tabular
 
-#: the 97.5 % quantile of the normal distribution
-NORMAL = 1.959963984540054
 #: what a model says of inputs x [n, ...]
 OfRows = Callable[[np.ndarray], np.ndarray]
 #: a standard error below this share of the value is rounding
@@ -77,7 +76,7 @@ def averages(
     if len(by_member) > 1:
         spread = by_member.std(axis=0, ddof=1)
         errors = np.sqrt(np.nan_to_num(errors) ** 2 + spread**2)
-        low, high = values - NORMAL * errors, values + NORMAL * errors
+        low, high = values - Z * errors, values + Z * errors
     exact = errors <= np.maximum(ROUNDING * np.abs(values), rounding)
     errors, low, high = np.where(exact, 0.0, errors), np.where(exact, values, low), np.where(exact, values, high)
     rows = zip(values, low, high, errors, spread, strict=True)

@@ -5,6 +5,7 @@ around another. The definitions are those of W&B's own sampler, https://github.c
 """
 
 import math
+from abc import ABC, abstractmethod
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,12 +20,12 @@ EDGE = 2.0**-53
 MOST_VALUES = 10_000_000
 
 
-class Distribution:
+class Distribution(ABC):
     """The distribution of one parameter."""
 
+    @abstractmethod
     def quantile(self, u: float) -> Any:
         """The value below which a share u of the draws lies, 0 < u < 1; pushing a uniform u through it draws."""
-        raise NotImplementedError
 
     def extremes(self) -> Sequence[Any]:
         """What must be admissible for every draw to be: all values of a list, the two ends of a range."""
