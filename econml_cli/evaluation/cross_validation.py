@@ -57,7 +57,7 @@ class CrossValidation(Answer):
         sd: its standard deviation over folds. The training samples of two folds overlap, so that no estimate of the
             variance of the mean is unbiased. Source: Bengio and Grandvalet (2004), Journal of Machine Learning Research
             5, 1089-1105.
-        pooled: metrics of the out-of-fold predictions of all rows together, with bootstrap intervals.
+        pooled: metrics of the out-of-fold predictions of all rows together, with intervals as those of `evaluate`.
         shown: the metrics that the table of the folds has beside the losses.
     """
 

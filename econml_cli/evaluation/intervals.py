@@ -4,7 +4,7 @@ How often they cover, by case and method, is measured by benchmarks/coverage.py.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -106,6 +106,15 @@ def with_intervals(
     found = intervals(moments, replications=replications, seed=seed, groups=groups)
     own = {name: Estimate(value) for name, value in moments.values().items()}
     return {name: own[name].within(*found[name]) if name in found else own[name] for name in own}
+
+
+def told(names: Iterable[str], replications: int) -> str:
+    """By which methods the intervals of these metrics are made, as words that follow "95 % intervals: "."""
+    by_rest = f"studentised bootstrap of {replications:,} replications"
+    by_name = {"auc": "DeLong's for AUC", "accuracy": "Wilson's for accuracy"}
+    there = set(names)
+    own = [method for name, method in by_name.items() if name in there]
+    return f"{', '.join(own)}, the {by_rest} for all else" if own else by_rest
 
 
 def of_means(

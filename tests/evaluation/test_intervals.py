@@ -12,8 +12,9 @@ from econml_cli.errors import ConfigError
 from econml_cli.evaluation import bootstrap
 from econml_cli.evaluation.comparing.accuracy_tests import paired_bootstrap
 from econml_cli.evaluation.comparing.compare import compare
+from econml_cli.evaluation.comparing.sign_flips import Flips
 from econml_cli.evaluation.evaluate import evaluate
-from econml_cli.evaluation.intervals import intervals, of_means
+from econml_cli.evaluation.intervals import intervals, of_means, told
 from econml_cli.evaluation.marginal.effects import effects
 from econml_cli.evaluation.prediction_intervals import radius_of
 from econml_cli.evaluation.wilson import auc_from_one, wilson
@@ -140,8 +141,11 @@ def test_means_have_students_intervals_by_group():
 
 
 def test_the_p_value_of_the_paired_test_is_that_of_all_signs():
-    d = np.random.default_rng(9).normal(0.4, 1, size=10)
-    exact = np.mean([abs(np.dot(signs, d)) >= abs(d.sum()) - 1e-12 for signs in itertools.product((-1, 1), repeat=10)])
+    d = np.random.default_rng(9).exponential(size=10) - 0.6
+    every = np.vstack([d, np.array(list(itertools.product((-1, 1), repeat=10))) * d])
+    w, g = every.mean(axis=1) / every.std(axis=1), stats.skew(every, axis=1)
+    halls = np.abs(w + g * w**2 / 3 + g**2 * w**3 / 27 + g / 60)
+    exact = np.mean(halls[1:] >= halls[0] - 1e-12)
     assert paired_bootstrap(d, replications=20_000, seed=0).p_value == pytest.approx(exact, abs=0.01)
 
 
@@ -155,11 +159,17 @@ def test_the_interval_of_the_paired_test_has_the_values_that_it_does_not_reject(
     assert min(inside) > 0.05 >= max(outside)
 
 
-def test_paired_tests_have_their_size_from_twenty_observations():
+@pytest.mark.parametrize("draw", [lambda rng: rng.standard_t(5, size=20), lambda rng: rng.chisquare(4, size=20) - 4])
+def test_paired_tests_have_their_size_from_twenty_observations(draw):
     rng = np.random.default_rng(11)
-    rejected = [paired_bootstrap(rng.standard_t(5, size=20), replications=199, seed=i).p_value <= 0.05
-                for i in range(1000)]  # fmt: skip
-    assert 0.03 < np.mean(rejected) < 0.07  # percentiles: .08
+    rejected = [Flips(draw(rng), np.ones(20), 199, i).p_value(0.0) <= 0.05 for i in range(1000)]
+    assert 0.03 < np.mean(rejected) < 0.065  # percentiles: .08; signs of the mean itself, of skewed differences: .072
+
+
+def test_differences_that_are_all_alike_are_their_own_interval():
+    found = paired_bootstrap(np.full(20, 0.3), replications=999, seed=0)
+    assert (found.low, found.high) == (pytest.approx(0.3), pytest.approx(0.3)) and found.p_value < 0.01
+    assert paired_bootstrap(np.zeros(20), replications=999, seed=0).p_value == 1
 
 
 def test_five_groups_reject_nothing_at_five_percent_and_that_is_said():
@@ -234,3 +244,10 @@ def test_the_radius_of_groups_covers_a_row_of_a_new_group():
 def test_too_few_groups_are_refused():
     with pytest.raises(ConfigError, match="needs 19 groups in the validation split"):
         radius_of(np.ones((100, 1)), 95, np.repeat(np.arange(10), 10))
+
+
+def test_a_note_names_the_methods_that_are_used():
+    assert told(["loss", "rmse"], 1000) == "studentised bootstrap of 1,000 replications"
+    assert told(["loss", "auc", "accuracy"], 40) == (
+        "DeLong's for AUC, Wilson's for accuracy, the studentised bootstrap of 40 replications for all else"
+    )

@@ -1,6 +1,5 @@
 """Tests of equal accuracy: which of two models has the lower expected loss, judged on the same observations."""
 
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -8,7 +7,8 @@ import numpy as np
 from scipy import stats
 
 from econml_cli.errors import ConfigError
-from econml_cli.evaluation.bootstrap import BLOCK, units_of
+from econml_cli.evaluation.bootstrap import units_of
+from econml_cli.evaluation.comparing.sign_flips import Flips
 from econml_cli.evaluation.standard_errors import standard_error
 
 Kernel = Literal["rectangular", "bartlett"]
@@ -54,49 +54,33 @@ def paired_bootstrap(
     """The wild bootstrap of paired differentials: signs of whole observations (or groups of them) are drawn, under the
     hypothesis that is tested, as plus or minus with equal probability.
 
-    The p-value is the share of replications whose mean is at least as far from zero, where the sample counts as one
-    replication more; of symmetric differentials it is exact in samples of any size. The interval has those values of
-    the mean that the same test would not reject: of each replication the mean of the observations that keep their sign
-    lies on one side of the sample mean, that of the others on the other, and the replication speaks for all values
-    between the two. Of fewer than six observations (or groups) no value is rejected at 5 %: there is no interval.
+    The p-value is the share of replications whose statistic is at least as far from zero, where the sample counts as
+    one replication more. The statistic is Student's, transformed so that skewness does not move it (Hall): of symmetric
+    differentials the test is exact in samples of any size, of skewed ones its size is close to what it should be. The
+    interval has those values of the mean that the same test, with the same signs, does not reject. Of fewer than six
+    observations (or groups) no value is rejected at 5 %: there is no interval.
 
     Args:
         differential: [n] losses minus those of the baseline, observation by observation.
         replications: 0: only the value. groups: [n] numbers of groups; those of one group are not independent.
 
     Source: Hartigan (1969), Journal of the American Statistical Association 64, 1303-1317; Romano (1990), the same 85,
-    686-692; Cameron, Gelbach and Miller (2008), Review of Economics and Statistics 90, 414-427, for groups.
+    686-692; Cameron, Gelbach and Miller (2008), Review of Economics and Statistics 90, 414-427, for groups; Hall
+    (1992), Journal of the Royal Statistical Society B 54, 221-228, for the transformation.
     """
     d = np.asarray(differential, np.float64)
     value, n, name = float(d.mean()), len(d), "paired bootstrap"
     units = units_of(d[:, None], groups)
     if replications == 0 or not np.isfinite(d).all() or len(units.sizes) == 1:
         return Difference(value, None, None, None, None, n, name)
-    sums, sizes = units.sums[:, 0], units.sizes
-    kept = [(signs @ sums, signs @ sizes) for signs in _signs(len(sizes), replications, seed)]
-    flipped, size = (np.concatenate(part) for part in zip(*kept, strict=True))
-    far = np.abs(flipped) >= abs(sums.sum()) * (1 - 1e-12)
-    p_value = float(1 + far.sum()) / (replications + 1)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        stay, turn = (sums.sum() + flipped) / (n + size), (sums.sum() - flipped) / (n - size)
-    whole = (size >= n) | (size <= -n)  # all signs alike: it speaks for every value
-    low, high = np.where(whole, -np.inf, np.minimum(stay, turn)), np.where(whole, np.inf, np.maximum(stay, turn))
-    place = int(np.floor(0.05 * (replications + 1) + 1e-9))
-    ends = (np.sort(low)[place - 1], np.sort(high)[-place]) if place else (-np.inf, np.inf)
-    error, caveat = standard_error(d, groups), _caveat(len(sizes), groups is not None)
-    low_end, high_end = (float(x) if np.isfinite(ends).all() else None for x in ends)
-    return Difference(value, error, low_end, high_end, p_value, n, name, caveat=caveat)
+    flips = Flips(units.sums[:, 0], units.sizes, replications, seed)
+    low, high = flips.ends()
+    error, caveat = standard_error(d, groups), _caveat(len(units.sizes), groups is not None)
+    return Difference(value, error, low, high, flips.p_value(0.0), n, name, caveat=caveat)
 
 
 def _caveat(n: int, grouped: bool) -> str | None:
     return f"no 95 % interval: {n} {'groups' if grouped else 'observations'}" if n < LEAST else None
-
-
-def _signs(n: int, replications: int, seed: int) -> Iterator[np.ndarray]:
-    """Signs [block, n] in blocks that bound the memory."""
-    rng, step = np.random.default_rng(seed), max(1, BLOCK // n)
-    for start in range(0, replications, step):
-        yield 2.0 * rng.integers(0, 2, size=(min(step, replications - start), n)) - 1
 
 
 def diebold_mariano(differential: np.ndarray, *, horizon: int = 1, kernel: Kernel = "rectangular") -> Difference:

@@ -9,6 +9,7 @@ from econml_cli.evaluation.comparing.accuracy_tests import Difference
 from econml_cli.evaluation.comparing.column import Column
 from econml_cli.evaluation.estimate import Estimate, Quantity
 from econml_cli.evaluation.evaluation import UNKNOWN, VERDICT
+from econml_cli.evaluation.intervals import told as methods
 from econml_cli.output.regression_tables import WIDTH, Table
 from econml_cli.output.tables import Block, Row, cell
 
@@ -252,8 +253,9 @@ def _notes(comparison: "Comparison", long: bool) -> tuple[str, ...]:
     columns, notes = comparison.columns, []
     if long:
         notes.append("Runs: " + ", ".join(f"{c.label} {c.name}" for c in columns) + ".")
-    if any(one.low is not None for c in columns for one in c.evaluation.measured.values()):
-        notes.append(f"Brackets: 95 % bootstrap intervals of {comparison.bootstrap:,} replications.")
+    around = [q.name for c in columns for q, one in c.evaluation.measured.items() if q.split and one.low is not None]
+    if around:
+        notes.append(f"Brackets: 95 % intervals: {methods(around, comparison.bootstrap)}.")
     notes += _caveats(columns)
     if _ensembles(columns):
         notes.append("Ensembles: means over members, standard deviations in parentheses.")
