@@ -136,7 +136,8 @@ def _of_groups(scores: np.ndarray, level: float, groups: np.ndarray) -> np.ndarr
         )
     weights, order = 1 / ((k + 1) * sizes[place]), np.argsort(scores, axis=0)
     within = np.cumsum(weights[order], axis=0) >= share - 1e-9
-    return np.take_along_axis(np.sort(scores, axis=0), within.argmax(axis=0)[None], axis=0)[0]
+    radius: np.ndarray = np.take_along_axis(np.sort(scores, axis=0), within.argmax(axis=0)[None], axis=0)[0]
+    return radius
 
 
 def check_spread(run: Run, asked: Asked | None, of: Members) -> None:
