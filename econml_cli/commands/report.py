@@ -26,7 +26,7 @@ class NumberOptions:
     """How intervals and the risk are estimated."""
 
     bootstrap: int = option(
-        1000, "replications of the 95 % bootstrap intervals, at least 40; 0: none", ge=0, metavar="N"
+        1000, "bootstrap replications of the 95 % intervals, at least 40; 0: none", ge=0, metavar="N"
     )
     bootstrap_seed: int = option(0, "seed of the bootstrap", ge=0, metavar="SEED")
     draws: int = option(

@@ -1,34 +1,14 @@
-"""The percentile bootstrap over observations, for functions of means."""
+"""Bootstrap samples of observations, or of groups of them, as means."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
-
-from econml_cli.problems.metrics import Moments
 
 #: units that are resampled: the observations, or, beyond so many of them, as many equal groups
 MAX_UNITS = 20_000
 #: draws held at once
 BLOCK = 2_000_000
-
-
-def intervals(
-    moments: Moments, *, replications: int, seed: int, groups: np.ndarray | None = None, level: float = 0.95
-) -> dict[str, tuple[float, float]]:
-    """The central `level` percentile bootstrap interval of every metric: {name: (low, high)}; {} for no replications.
-
-    Observations are taken as independent, or, with `groups` [n], those of different groups; a single one has no
-    interval (NaN). Replications in which a metric is not defined are left out.
-    Source: Efron and Tibshirani (1993), An Introduction to the Bootstrap, ch. 13.
-    """
-    if replications == 0:
-        return {}
-    found = moments.at(resampled_means(moments.columns, replications, seed, groups))
-    tails = [(1 - level) / 2, (1 + level) / 2]
-    return {name: _quantiles(values[~np.isnan(values)], tails) for name, values in found.items()}
-
-
-def _quantiles(values: np.ndarray, tails: list[float]) -> tuple[float, float]:
-    low, high = np.quantile(values, tails) if len(values) else (np.nan, np.nan)
-    return float(low), float(high)
 
 
 def resampled_means(columns: np.ndarray, replications: int, seed: int, groups: np.ndarray | None = None) -> np.ndarray:
@@ -38,18 +18,47 @@ def resampled_means(columns: np.ndarray, replications: int, seed: int, groups: n
     Beyond MAX_UNITS rows, equal groups of rows are drawn instead: the mean has the same variance, sigma^2 / n, and time
     and memory no longer grow with n.
     """
-    sums, sizes = _units(columns) if groups is None else _clusters(columns, groups)
-    rng, n = np.random.default_rng(seed), len(sizes)
+    units = units_of(columns, groups)
+    n = len(units.sizes)
     if n == 1:  # every replication would be the sample itself, as if its mean had no error
         return np.full((replications, columns.shape[1]), np.nan)
-    means = np.empty((replications, columns.shape[1]))
+    found = [(c @ units.sums) / (c @ units.sizes)[:, None] for c in blocks_of_counts(n, replications, seed)]
+    return np.concatenate(found) if found else np.empty((0, columns.shape[1]))
+
+
+def blocks_of_counts(n: int, replications: int, seed: int) -> Iterator[np.ndarray]:
+    """How often each of n units is drawn in each replication, [block, n], in blocks that bound the memory."""
+    rng = np.random.default_rng(seed)
     step = max(1, BLOCK // n)
     for start in range(0, replications, step):
         block = min(step, replications - start)
         drawn = rng.integers(0, n, size=(block, n)) + n * np.arange(block)[:, None]
-        counts = np.bincount(drawn.ravel(), minlength=block * n).reshape(block, n).astype(np.float64)
-        means[start : start + block] = (counts @ sums) / (counts @ sizes)[:, None]
-    return means
+        yield np.bincount(drawn.ravel(), minlength=block * n).reshape(block, n).astype(np.float64)
+
+
+@dataclass(frozen=True)
+class Units:
+    """What is independent of each other: the sums [units, k] of columns over the rows of each, and how many these are,
+    [units]."""
+
+    sums: np.ndarray
+    sizes: np.ndarray
+
+    @property
+    def means(self) -> np.ndarray:
+        """The means [k] over all rows."""
+        return np.asarray(self.sums.sum(axis=0) / self.sizes.sum())
+
+    @property
+    def deviations(self) -> np.ndarray:
+        """The standard errors [k] of the means."""
+        apart = self.sums - self.sizes[:, None] * self.means
+        return np.asarray(np.sqrt(np.square(apart).sum(axis=0)) / self.sizes.sum())
+
+
+def units_of(columns: np.ndarray, groups: np.ndarray | None) -> Units:
+    """The units of rows [n, k] that are independent, or in `groups` [n]."""
+    return Units(*(_units(columns) if groups is None else _clusters(columns, groups)))
 
 
 def _clusters(columns: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

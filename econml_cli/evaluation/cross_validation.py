@@ -1,5 +1,6 @@
 """What a cross-validation is worth: each fold on the rows that it has not seen, and all of these rows together."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -7,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from econml_cli.errors import RunError
-from econml_cli.evaluation import bootstrap as boot
 from econml_cli.evaluation import predictions, standard_errors
 from econml_cli.evaluation.answer import Answer
 from econml_cli.evaluation.estimate import Estimate
 from econml_cli.evaluation.evaluation import interval_of
+from econml_cli.evaluation.intervals import with_intervals
 from econml_cli.evaluation.opened import open_run
 from econml_cli.evaluation.samples import Scored, scorer, size
 from econml_cli.output.tables import Grid, cell
@@ -53,11 +54,11 @@ class CrossValidation(Answer):
 
     Attributes:
         count: how many folds there are; `folds` are those that could be fitted, `failed` why the others could not.
-        over: of each metric the mean over folds, with Student's interval of K - 1 degrees of freedom.
+        over: of each metric the mean over folds, as `over_folds`.
         sd: its standard deviation over folds. The training samples of two folds overlap, so that no estimate of the
             variance of the mean is unbiased. Source: Bengio and Grandvalet (2004), Journal of Machine Learning Research
             5, 1089-1105.
-        pooled: metrics of the out-of-fold predictions of all rows together, with bootstrap intervals.
+        pooled: metrics of the out-of-fold predictions of all rows together, with intervals as those of `evaluate`.
         shown: the metrics that the table of the folds has beside the losses.
     """
 
@@ -153,7 +154,7 @@ def cross_validation(folds: Folds, *, bootstrap: int = 1000, bootstrap_seed: int
         path=str(folds.path), model=folds.config.model, problem=folds.config.problem,
         task=str(row.task), count=folds.count, shown=row.shown,
         folds=tuple(each.fold for each in found), failed=dict(folds.failed),
-        over={name: _over(values) for name, values in columns.items()},
+        over={name: over_folds(values, _ratio(found)) for name, values in columns.items()},
         sd={name: float(np.std(values, ddof=1)) if len(values) > 1 else np.nan for name, values in columns.items()},
         pooled=_pooled(found, bootstrap, bootstrap_seed),
     )  # fmt: skip
@@ -191,8 +192,21 @@ def _fold(run: Run, number: int) -> _Found:
     return _Found(fold, problem, scored["test"])
 
 
-def _over(values: np.ndarray) -> Estimate:
-    return standard_errors.around(float(np.mean(values)), standard_errors.standard_error(values), len(values) - 1)
+def over_folds(values: np.ndarray, ratio: float) -> Estimate:
+    """The mean over K folds [K], with Student's interval of K - 1 degrees of freedom.
+
+    The variance of the mean is (1/K + ratio) times that of the folds, where `ratio` is the size of the test sample over
+    that of the training sample: the training samples of two folds overlap, and s^2 / K is too small.
+
+    Source: Nadeau and Bengio (2003), Machine Learning 52, 239-281.
+    """
+    own = standard_errors.standard_error(values)
+    return standard_errors.around(float(np.mean(values)), own * math.sqrt(1 + len(values) * ratio), len(values) - 1)
+
+
+def _ratio(found: Sequence[_Found]) -> float:
+    """The size of a test sample over that of its training sample, the mean over folds."""
+    return float(np.mean([each.fold.n["test"] / each.fold.n["train"] for each in found]))
 
 
 def _pooled(found: Sequence[_Found], replications: int, seed: int) -> dict[str, Estimate]:
@@ -200,10 +214,8 @@ def _pooled(found: Sequence[_Found], replications: int, seed: int) -> dict[str, 
     loss, y, yhat = (np.concatenate([getattr(each.scored, name) for each in found]) for name in ("loss", "y", "yhat"))
     groups = [each.problem.groups["test"] for each in found if "test" in each.problem.groups]
     moments = metrics.moments(losses.of(found[0].problem), loss, y, yhat)
-    around = boot.intervals(
-        moments, replications=replications, seed=seed, groups=np.concatenate(groups) if groups else None
-    )
-    return {name: Estimate(value, *around.get(name, ())) for name, value in moments.values().items()}
+    together = np.concatenate(groups) if groups else None
+    return with_intervals(moments, replications=replications, seed=seed, groups=together)
 
 
 def _out_of_fold(found: Sequence[_Found]) -> "pd.DataFrame":
@@ -234,5 +246,5 @@ def _target(problem: Tabular) -> dict[str, np.ndarray]:
 
 
 def _json(estimate: Estimate) -> dict[str, Any]:
-    names = ("value", "standard_error", "low", "high")
+    names = ("value", "standard_error", "low", "high", "caveat")
     return {name: getattr(estimate, name) for name in names if getattr(estimate, name) is not None}

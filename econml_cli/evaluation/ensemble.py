@@ -1,11 +1,12 @@
 """The members of an ensemble, measured one by one and together."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from econml_cli.evaluation import bootstrap as boot
 from econml_cli.evaluation.estimate import Estimate, Estimates, Quantity
+from econml_cli.evaluation.intervals import with_intervals
 from econml_cli.evaluation.samples import Scored
 from econml_cli.problems import metrics
 from econml_cli.problems.losses import Loss
@@ -29,14 +30,10 @@ def measure(
         return found
     loss = np.stack([one.loss for one in scored]).mean(axis=0, dtype=np.float64)
     together = metrics.moments(row, loss, scored[0].y, averaged([one.yhat for one in scored]), scored[0].w)
-    around = boot.intervals(together, replications=replications, seed=seed, groups=groups)
-    low, high = around["loss"]
-    mean_loss = Quantity(split, "loss")
-    found[mean_loss] = found[mean_loss].within(low, high)
-    for name, value in together.values().items():
-        if name != "loss":
-            found[Quantity(split, name, "averaged")] = Estimate(value, *around[name])
-    return found
+    around = with_intervals(together, replications=replications, seed=seed, groups=groups)
+    own, mean_loss = around.pop("loss"), Quantity(split, "loss")
+    found[mean_loss] = dataclasses.replace(found[mean_loss], low=own.low, high=own.high, caveat=own.caveat)
+    return found | {Quantity(split, name, "averaged"): estimate for name, estimate in around.items()}
 
 
 def averaged(yhat: Sequence[np.ndarray | None]) -> np.ndarray | None:

@@ -8,7 +8,8 @@ from typing import Any, Literal
 @dataclass(frozen=True)
 class Estimate:
     """A number and its 95 % interval; `standard_error` and `draws` where it comes from fresh draws; standard deviation,
-    lowest and highest over the members of an ensemble, of which it is the mean."""
+    lowest and highest over the members of an ensemble, of which it is the mean. `caveat` says what
+    the interval rests on where that is little, and where it covers less often: "interval too short: 5 groups"."""
 
     value: float
     low: float | None = None
@@ -18,10 +19,11 @@ class Estimate:
     sd: float | None = None
     min: float | None = None
     max: float | None = None
+    caveat: str | None = None
 
-    def within(self, low: float, high: float) -> "Estimate":
+    def within(self, low: float, high: float, caveat: str = "") -> "Estimate":
         """The same with this interval."""
-        return dataclasses.replace(self, low=low, high=high)
+        return dataclasses.replace(self, low=low, high=high, caveat=caveat or None)
 
     def to_json(self) -> Any:
         """The bare number where there is no interval, else {"value", "low", "high", ...}."""

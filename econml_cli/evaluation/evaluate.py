@@ -8,13 +8,13 @@ import numpy as np
 
 from econml_cli.config.fit_config import FitConfig
 from econml_cli.errors import ConfigError, EconmlError
-from econml_cli.evaluation import bootstrap as boot
 from econml_cli.evaluation import counterfactual as changing
 from econml_cli.evaluation import ensemble
 from econml_cli.evaluation.coefficients import coefficients
 from econml_cli.evaluation.den_haan_marcet import Paths, den_haan_marcet
 from econml_cli.evaluation.estimate import Estimate, Estimates, Quantity
 from econml_cli.evaluation.evaluation import CONVERGENCE, REPORTED, Evaluation
+from econml_cli.evaluation.intervals import with_intervals
 from econml_cli.evaluation.opened import Members, OpenedRun, open_run
 from econml_cli.evaluation.risk.population import population_risk
 from econml_cli.evaluation.samples import Samples, Scored, scorer, size
@@ -147,8 +147,8 @@ def _measure(
 ) -> Estimates:
     """The metrics of one split, with intervals where there are replications."""
     moments = metrics.moments(row, scored.loss, scored.y, scored.yhat, scored.w)
-    around = boot.intervals(moments, replications=replications, seed=seed, groups=groups)
-    return {Quantity(split, name): Estimate(value, *around.get(name, ())) for name, value in moments.values().items()}
+    found = with_intervals(moments, replications=replications, seed=seed, groups=groups)
+    return {Quantity(split, name): estimate for name, estimate in found.items()}
 
 
 def _losses_first(estimates: Estimates) -> Estimates:

@@ -53,9 +53,11 @@ def _sd(stacked: np.ndarray) -> np.ndarray | None:
 @dataclass(frozen=True)
 class Conformal:
     """Split conformal prediction: a new outcome lies within `radius` [dout] of its prediction with at least the
-    probability asked for, if it is exchangeable with the `n` outcomes of the validation split.
+    probability asked for, if it is exchangeable with the `n` outcomes of the validation split; with groups, if its
+    group, which was not seen, is exchangeable with theirs.
 
-    Source: Lei, G'Sell, Rinaldo, Tibshirani and Wasserman (2018), JASA 113, algorithm 2.
+    Source: Lei, G'Sell, Rinaldo, Tibshirani and Wasserman (2018), JASA 113, algorithm 2; for groups, Lee, Barber and
+    Willett (2023), Distribution-free inference with hierarchical data, arXiv:2306.06342.
     """
 
     radius: np.ndarray
@@ -89,7 +91,7 @@ def calibrate(run: OpenedRun, models: Sequence[Model], level: float) -> Conforma
         [predicted(samples.problem, model, batch.x, run.dtype) for model in models], axis=0, dtype=np.float64
     )
     scores = np.abs(np.asarray(samples.problem.observed(jax.device_get(batch)), np.float64).reshape(yhat.shape) - yhat)
-    return Conformal(radius_of(scores, level), len(scores))
+    return Conformal(radius_of(scores, level, getattr(samples.problem, "groups", {}).get("val")), len(scores))
 
 
 def _unsuited(run: Run, row: losses.Loss) -> str:
@@ -101,13 +103,16 @@ def _unsuited(run: Run, row: losses.Loss) -> str:
     return f"gives intervals around the number that a regression predicts, and {run.name} {row.target.does}"
 
 
-def radius_of(scores: np.ndarray, level: float) -> np.ndarray:
-    """The ceil((n + 1) level)-th smallest of scores [n, dout], for each output.
+def radius_of(scores: np.ndarray, level: float, groups: np.ndarray | None = None) -> np.ndarray:
+    """The ceil((n + 1) level)-th smallest of scores [n, dout], for each output; with `groups` [n] the smallest that
+    scores of the weight `level` do not exceed, where each of K groups has weight 1 / (K + 1) in equal parts.
 
     Raises:
-        ConfigError: n is too small for it to exist.
+        ConfigError: n, or K, is too small for it to exist.
     """
     n, share = len(scores), level / 100
+    if groups is not None:
+        return _of_groups(scores, level, groups)
     place = math.ceil((n + 1) * share - 1e-9)  # 20 * .95 is 19, whatever binary fractions make of it
     if place > n:
         needed = math.ceil(share / (1 - share) - 1e-9)
@@ -116,6 +121,22 @@ def radius_of(scores: np.ndarray, level: float) -> np.ndarray:
             "level, or fit with a larger validation split."
         )
     radius: np.ndarray = np.sort(scores, axis=0)[place - 1]
+    return radius
+
+
+def _of_groups(scores: np.ndarray, level: float, groups: np.ndarray) -> np.ndarray:
+    _, place, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    k, share = len(sizes), level / 100
+    if k < share * (k + 1) - 1e-9:
+        needed = math.ceil(share / (1 - share) - 1e-9)
+        raise ConfigError(
+            f"--conformal at --interval {level:g} needs {needed} groups in the validation split, since rows of one "
+            f"group are not independent, and there are {k}; ask for a lower level, or fit with a larger "
+            "validation split."
+        )
+    weights, order = 1 / ((k + 1) * sizes[place]), np.argsort(scores, axis=0)
+    within = np.cumsum(weights[order], axis=0) >= share - 1e-9
+    radius: np.ndarray = np.take_along_axis(np.sort(scores, axis=0), within.argmax(axis=0)[None], axis=0)[0]
     return radius
 
 
@@ -142,6 +163,8 @@ def notes(run: Run, asked: Asked | None, of: Members) -> list[str]:
     level, lost = asked.level if asked is not None else LEVEL, [of.left_out] if of.diverged else []
     if asked is not None and asked.conformal:
         told = [f"lo, hi: {level:g} % by split conformal prediction, from the validation split"]
+        if getattr(run.config().problem_options, "group", None) is not None:
+            told.append("by groups: for rows of a group that the fit has not seen")
         if run.config().trainer.patience:
             told.append("the validation split chose the epoch too (--patience), so that their level is approximate")
         return [*told, *lost]

@@ -91,7 +91,19 @@ def new_samples(run: Run, path: str, *, need_target: bool, missing: str | None =
     frame, batch = problem.encode(str(path), need_target=need_target)
     if len(frame) == 0:
         raise DataError(f"{path} has no row to predict.")
-    return Samples(problem, {"data": batch}, frame=frame)
+    group = getattr(run.config().problem_options, "group", None)
+    if group is not None and group in frame.columns:
+        problem.groups = {"data": frame[group].astype("category").cat.codes.to_numpy()}
+    return Samples(problem, {"data": batch}, _ungrouped(run, group, frame, path), frame)
+
+
+def _ungrouped(run: Run, group: str | None, frame: Any, path: str) -> tuple[str, ...]:
+    """What to say where a new file has no column of the groups of the fit."""
+    if group is None or group in frame.columns:
+        return ()
+    return (
+        f"{path} has no column '{group}', the --group of {run.name}: intervals and tests take its rows as independent.",
+    )
 
 
 def size(batch: Batch) -> int:

@@ -35,8 +35,10 @@ def standard_error(values: np.ndarray, groups: np.ndarray | None = None) -> floa
 
 
 def estimate(values: np.ndarray, groups: np.ndarray | None = None) -> Estimate:
-    """The mean of values [n] with the normal interval of `standard_error`."""
-    return around(float(mean(np.asarray(values, np.float64))), standard_error(values, groups))
+    """The mean of values [n] with the interval of `standard_error`: normal, or with `groups` Student's, with one degree
+    of freedom less than there are groups."""
+    free = None if groups is None else independent(len(values), groups) - 1.0
+    return around(float(mean(np.asarray(values, np.float64))), standard_error(values, groups), free)
 
 
 def freedom_of(own: float, own_n: int, shared: float, shared_n: int) -> float:

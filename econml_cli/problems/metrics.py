@@ -5,9 +5,9 @@ as (columns [n, k], function of their means) gives its value, and its bootstrap 
 """
 
 import inspect
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
@@ -15,14 +15,23 @@ from econml_cli.errors import ConfigError, suggest
 from econml_cli.problems.means import mean as mean_of
 
 Values = dict[str, np.ndarray]
+#: a number above 0 (a loss), below 1 (R2), a share of observations (accuracy), an area under a ROC curve
+Scale = Literal["positive", "below one", "share", "area"]
 
 
 @dataclass(frozen=True)
 class Moments:
-    """Metrics as functions of means: `columns` [n, k], and `statistic`, which maps means [..., k] to {name: [...]}."""
+    """Metrics as functions of means: `columns` [n, k], and `statistic`, which maps means [..., k] to {name: [...]}.
+
+    `scales` says of a metric, by name, which numbers it can be, and so how its interval is made; of one that it leaves
+    out any. `rare` [n] are the observations of the scarcer class of an area, `named` what these are called.
+    """
 
     columns: np.ndarray
     statistic: Callable[[np.ndarray], Values]
+    scales: Mapping[str, Scale] = field(default_factory=dict)
+    rare: Mapping[str, np.ndarray] = field(default_factory=dict)
+    named: Mapping[str, str] = field(default_factory=dict)
 
     def values(self) -> dict[str, float]:
         """The metrics of the sample itself; NaN where one is not defined (R2 of a constant, AUC of one class)."""
@@ -91,12 +100,13 @@ def _weighted(found: Moments, w: np.ndarray | None) -> Moments:
         return found
     weights = np.asarray(w, np.float64)[:, None]
     columns = np.hstack([found.columns * weights, weights])
-    return Moments(columns, lambda means: found.statistic(means[..., :-1] / means[..., -1:]))
+    return replace(found, columns=columns, statistic=lambda means: found.statistic(means[..., :-1] / means[..., -1:]))
 
 
 def mean(name: str, values: np.ndarray) -> Moments:
     """The mean of values [n]."""
-    return Moments(np.asarray(values, np.float64).reshape(-1, 1), lambda means: {name: means[..., 0]})
+    column = np.asarray(values, np.float64).reshape(-1, 1)
+    return Moments(column, lambda means: {name: means[..., 0]}, {name: "positive"} if np.all(column >= 0) else {})
 
 
 def regression(y: np.ndarray, yhat: np.ndarray) -> Moments:
@@ -110,7 +120,8 @@ def regression(y: np.ndarray, yhat: np.ndarray) -> Moments:
         r2 = 1 - means[..., 0] / np.where(sst > 0, sst, np.nan)
         return {"rmse": np.sqrt(means[..., 0]), "mae": means[..., 1], "r2": r2}
 
-    return Moments(np.column_stack([*columns, centred]), statistic)
+    scales: dict[str, Scale] = {"rmse": "positive", "mae": "positive", "r2": "below one"}
+    return Moments(np.column_stack([*columns, centred]), statistic, scales)
 
 
 def explained(y: np.ndarray, yhat: np.ndarray) -> Moments:
@@ -124,7 +135,7 @@ def explained(y: np.ndarray, yhat: np.ndarray) -> Moments:
         found = 1 - means[..., :k] / np.where(sst > 0, sst, np.nan)
         return {"r2": np.nansum(found, axis=-1) / np.sum(~np.isnan(found), axis=-1)}  # NaN where none varies
 
-    return Moments(np.column_stack([np.square(y - yhat), np.square(centred), centred]), statistic)
+    return Moments(np.column_stack([np.square(y - yhat), np.square(centred), centred]), statistic, {"r2": "below one"})
 
 
 def binary(y: np.ndarray, p: np.ndarray) -> Moments:
@@ -161,6 +172,7 @@ def _classes(y: np.ndarray, predicted: np.ndarray, p: np.ndarray, floor: np.ndar
     own = Moments(
         np.column_stack([predicted == y, -np.log(chosen), frequent]),
         lambda means: {"accuracy": means[..., 0], "base_rate": means[..., 2], "log_loss": means[..., 1]},
+        {"accuracy": "share", "base_rate": "share", "log_loss": "positive"},
     )
     curves = [_auc(shares[:, c] == 1, p[:, c]) for c in ranked if 0 < shares[:, c].sum() < len(y)]
     return _together([own, _average("auc", curves)])
@@ -195,7 +207,14 @@ def _auc(positive: np.ndarray, score: np.ndarray) -> Moments:
         above, below, share = means[..., 0] / means[..., 2], means[..., 1] / (1 - means[..., 2]), means[..., 2]
         return {"auc": np.where((share > 0) & (share < 1), np.clip(above + below - exact, 0, 1), np.nan)}
 
-    return Moments(np.column_stack([placed * positive, placed * ~positive, positive]), statistic)
+    rare = positive if positive.sum() <= (~positive).sum() else ~positive
+    return Moments(
+        np.column_stack([placed * positive, placed * ~positive, positive]),
+        statistic,
+        {"auc": "area"},
+        {"auc": rare},
+        {"auc": "positives" if rare is positive else "negatives"},
+    )
 
 
 def _average(name: str, parts: Sequence[Moments]) -> Moments:
@@ -204,7 +223,13 @@ def _average(name: str, parts: Sequence[Moments]) -> Moments:
     joined = [Moments(part.columns, lambda means, p=part, i=i: {str(i): p.statistic(means)[name]})  # type: ignore[misc]
               for i, part in enumerate(parts)]  # fmt: skip
     whole = _together(joined)
-    return Moments(whole.columns, lambda means: {name: np.mean(list(whole.statistic(means).values()), axis=0)})
+    scarcest = min(parts, key=lambda part: part.rare[name].sum())
+    return replace(
+        scarcest,
+        columns=whole.columns,
+        statistic=lambda means: {name: np.mean(list(whole.statistic(means).values()), axis=0)},
+        named=scarcest.named if len(parts) == 1 else {name: "of the rarest class"},
+    )
 
 
 def _together(parts: Sequence[Moments]) -> Moments:
@@ -219,4 +244,8 @@ def _together(parts: Sequence[Moments]) -> Moments:
             found |= part.statistic(own)
         return found
 
-    return Moments(columns, statistic)
+    merged: list[dict[str, Any]] = [{}, {}, {}]
+    for part in parts:
+        for whole, own in zip(merged, (part.scales, part.rare, part.named), strict=True):
+            whole |= own
+    return Moments(columns, statistic, *merged)

@@ -10,6 +10,7 @@ from econml_cli.errors import ConfigError, EconmlError
 from econml_cli.evaluation import evaluate
 from econml_cli.evaluation.drawing import curves
 from econml_cli.evaluation.evaluation import VERDICT, Evaluation
+from econml_cli.evaluation.intervals import told as methods
 from econml_cli.evaluation.opened import OpenedRun, open_run
 from econml_cli.output.tables import cell, interval
 from econml_cli.output.terminal import number
@@ -100,10 +101,8 @@ def _results(subject: Subject) -> str:
         parts.append(paragraph(f"Not passed: {failed}.", "note"))
     first, *others = [grid for grid in e.grids() if grid.title != "Verdicts"]
     parts += [table(first, caption=f"Losses and metrics, weights of epoch {e.epoch:,}"), *map(table, others)]
-    if e.bootstrap:
-        parts.append(
-            paragraph(f"95 % bootstrap intervals, {e.bootstrap:,} replications, seed {e.bootstrap_seed}.", "note")
-        )
+    if around := [quantity.name for quantity, one in e.measured.items() if quantity.split and one.low is not None]:
+        parts.append(paragraph(f"95 % intervals: {methods(around, e.bootstrap)}, seed {e.bootstrap_seed}.", "note"))
     return "".join(parts)
 
 

@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 
-from econml_cli.evaluation import bootstrap
+from econml_cli.evaluation import bootstrap, intervals
 from econml_cli.problems import losses, metrics
 
 
@@ -97,29 +97,29 @@ def test_the_bootstrap_interval_of_a_mean_covers_it_95_times_in_100():
     rng, covered = np.random.default_rng(3), 0
     for i in range(300):
         sample = metrics.mean("x", rng.exponential(size=100))
-        low, high = bootstrap.intervals(sample, replications=400, seed=i)["x"]
+        low, high, _ = intervals.intervals(sample, replications=400, seed=i)["x"]
         covered += low <= 1 <= high
     assert 0.89 <= covered / 300 <= 0.98
 
 
 def test_the_bootstrap_repeats_with_its_seed_and_not_with_another(monkeypatch):
     sample = metrics.mean("x", np.random.default_rng(4).standard_normal(50))
-    first = bootstrap.intervals(sample, replications=100, seed=0)
-    assert first == bootstrap.intervals(sample, replications=100, seed=0)
-    assert first != bootstrap.intervals(sample, replications=100, seed=1)
+    first = intervals.intervals(sample, replications=100, seed=0)
+    assert first == intervals.intervals(sample, replications=100, seed=0)
+    assert first != intervals.intervals(sample, replications=100, seed=1)
     monkeypatch.setattr(bootstrap, "BLOCK", 130)  # the size of the blocks must not matter
-    assert first["x"] == pytest.approx(bootstrap.intervals(sample, replications=100, seed=0)["x"], rel=1e-12)
+    assert first["x"][:2] == pytest.approx(intervals.intervals(sample, replications=100, seed=0)["x"][:2], rel=1e-12)
 
 
 def test_the_interval_of_the_base_rate_holds_the_base_rate():
     y = np.arange(120) % 3
     p = np.full((120, 3), 1 / 3)
-    low, high = bootstrap.intervals(metrics.multiclass(y, p), replications=1000, seed=0)["base_rate"]
+    low, high, _ = intervals.intervals(metrics.multiclass(y, p), replications=1000, seed=0)["base_rate"]
     assert low < 1 / 3 < high and (low + high) / 2 == pytest.approx(1 / 3, abs=0.01)
 
 
 def test_no_replications_give_no_intervals():
-    assert bootstrap.intervals(metrics.mean("x", np.ones(3)), replications=0, seed=0) == {}
+    assert intervals.intervals(metrics.mean("x", np.ones(3)), replications=0, seed=0) == {}
 
 
 def test_a_reconstruction_of_one_row_has_no_r2_and_no_interval_and_warns_of_nothing():
@@ -127,13 +127,13 @@ def test_a_reconstruction_of_one_row_has_no_r2_and_no_interval_and_warns_of_noth
         warnings.simplefilter("error")
         found = metrics.moments(losses.LOSSES["reconstruction"], np.ones(1), np.ones((1, 3)), np.zeros((1, 3)))
         assert np.isnan(found.values()["r2"])
-        around = bootstrap.intervals(found, replications=50, seed=0)
-    assert np.isnan(around["loss"]).all() and np.isnan(around["r2"]).all()
+        around = intervals.intervals(found, replications=50, seed=0)
+    assert np.isnan(around["loss"][:2]).all() and np.isnan(around["r2"][:2]).all()
 
 
 def test_one_group_has_no_bootstrap_interval():
-    found = bootstrap.intervals(metrics.mean("loss", np.arange(9)), replications=50, seed=0, groups=np.zeros(9, int))
-    assert np.isnan(found["loss"]).all()
+    found = intervals.intervals(metrics.mean("loss", np.arange(9)), replications=50, seed=0, groups=np.zeros(9, int))
+    assert np.isnan(found["loss"][:2]).all()
 
 
 def test_groups_of_a_large_sample_give_the_interval_of_its_observations(monkeypatch):
@@ -149,7 +149,7 @@ def test_the_auc_interval_is_that_of_ranking_every_bootstrap_sample_again():
     y = rng.random(400) < 0.4
     p = 1 / (1 + np.exp(-(rng.standard_normal(400) + y)))
     found = metrics.moments(losses.LOSSES["binary"], np.zeros(400), y[:, None], p[:, None])
-    low, high = bootstrap.intervals(found, replications=2000, seed=0)["auc"]
+    low, high, _ = intervals.intervals(found, replications=2000, seed=0)["auc"]
     brute = [metrics.auc(y[i], p[i]) for i in (rng.integers(0, 400, 400) for _ in range(2000))]
     expected_low, expected_high = np.quantile(brute, [0.025, 0.975])
     assert (low, high) == pytest.approx((expected_low, expected_high), abs=0.1 * (expected_high - expected_low))
@@ -159,9 +159,17 @@ def test_the_r2_interval_is_that_of_recomputing_it():
     rng = np.random.default_rng(7)
     y = 5 + rng.standard_normal((200, 1))
     yhat = y + 0.7 * rng.standard_normal((200, 1))
-    low, high = bootstrap.intervals(metrics.regression(y, yhat), replications=2000, seed=0)["r2"]
-    brute = []
-    for i in (rng.integers(0, 200, 200) for _ in range(2000)):
-        brute.append(1 - ((y[i] - yhat[i]) ** 2).sum() / ((y[i] - y[i].mean()) ** 2).sum())
-    expected_low, expected_high = np.quantile(brute, [0.025, 0.975])
-    assert (low, high) == pytest.approx((expected_low, expected_high), abs=0.1 * (expected_high - expected_low))
+    low, high, _ = intervals.intervals(metrics.regression(y, yhat), replications=300, seed=0)["r2"]
+
+    def log_share(y, yhat):
+        """-log(1 - r2), and its standard error by the delta method for a ratio of means."""
+        a, b = (y - yhat) ** 2, (y - y.mean()) ** 2
+        moved = a / a.mean() - b / b.mean()
+        return -np.log(a.mean() / b.mean()), moved.std() / np.sqrt(199)
+
+    value, error = log_share(y[:, 0], yhat[:, 0])
+    (counts,) = bootstrap.blocks_of_counts(200, 300, 0)
+    drawn = [log_share(*(np.repeat(v[:, 0], row.astype(int)) for v in (y, yhat))) for row in counts]
+    t = [(each - value) / spread for each, spread in drawn]
+    expected = [1 - np.exp(-(value - np.quantile(t, end) * error)) for end in (0.99, 0.025)]
+    assert (low, high) == pytest.approx(expected, rel=1e-4)

@@ -227,7 +227,7 @@ def test_the_command_writes_a_page_and_replaces_it(fitted, econml, isolated):
     again = econml("report", fitted["ols"].path, *few, "--title", "T & <i>", "--json")
     assert json.loads(again.stdout)["out"] == "report.html" and json.loads(again.stdout)["pdf"] is None
     text = (isolated / "report.html").read_text()
-    assert "<title>T &amp; &lt;i&gt;</title>" in text and "bootstrap intervals" not in text
+    assert "<title>T &amp; &lt;i&gt;</title>" in text and "studentised bootstrap" not in text
     assert "mean over 10 fresh draws" in text
     assert [path.name for path in isolated.iterdir()] == ["report.html"]
 

@@ -150,12 +150,13 @@ def test_out_of_fold_predictions_are_those_of_least_squares_without_the_fold(dat
 
 
 @pytest.mark.slow
-def test_means_and_intervals_over_folds_are_students(data):
+def test_means_and_intervals_over_folds_are_those_of_nadeau_and_bengio(data):
     found = cross_validation(fit_folds(config(num_epochs=5), Path("cv")))
     losses = np.array([fold.metrics["test_loss"] for fold in found.folds])
     over = found.over["test_loss"]
     assert over.value == pytest.approx(losses.mean()) and found.sd["test_loss"] == pytest.approx(losses.std(ddof=1))
-    assert over.standard_error == pytest.approx(losses.std(ddof=1) / np.sqrt(3))
+    ratio = np.mean([fold.n["test"] / fold.n["train"] for fold in found.folds])
+    assert over.standard_error == pytest.approx(losses.std(ddof=1) * np.sqrt(1 / 3 + ratio))
     assert over.high - over.value == pytest.approx(4.302653 * over.standard_error, rel=1e-6)  # t(2), 97.5 %
 
 

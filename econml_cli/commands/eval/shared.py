@@ -51,7 +51,7 @@ class BootstrapOptions:
     """Intervals."""
 
     bootstrap: int = option(
-        1000, "replications of the 95 % bootstrap intervals, at least 40; 0: none", ge=0, metavar="N"
+        1000, "bootstrap replications of the 95 % intervals, at least 40; 0: none", ge=0, metavar="N"
     )
     bootstrap_seed: int = option(0, "seed of the bootstrap", ge=0, metavar="SEED")
 

@@ -7,9 +7,13 @@ import numpy as np
 from scipy import stats
 
 from econml_cli.errors import ConfigError
-from econml_cli.evaluation.bootstrap import resampled_means
+from econml_cli.evaluation.bootstrap import units_of
+from econml_cli.evaluation.comparing.sign_flips import Flips
+from econml_cli.evaluation.standard_errors import standard_error
 
 Kernel = Literal["rectangular", "bartlett"]
+#: signs of fewer observations, or groups, have no 5 % of which to reject
+LEAST = 6
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,7 @@ class Difference:
         test: "paired bootstrap" or "Diebold-Mariano".
         statistic, horizon, kernel: those of Diebold and Mariano's test, else None.
         draws: how many fresh draws the n observations are; None where they are the runs' own.
+        caveat: why there is no interval, or one that is too short; None where there is nothing to say.
     """
 
     value: float
@@ -35,6 +40,7 @@ class Difference:
     horizon: int | None = None
     kernel: str | None = None
     draws: int | None = None
+    caveat: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """As one JSON object; what does not belong to the test is left out."""
@@ -45,30 +51,36 @@ class Difference:
 def paired_bootstrap(
     differential: np.ndarray, *, replications: int, seed: int, groups: np.ndarray | None = None
 ) -> Difference:
-    """The paired bootstrap: the differentials of whole observations (or groups of them) are drawn with replacement.
+    """The wild bootstrap of paired differentials: signs of whole observations (or groups of them) are drawn, under the
+    hypothesis that is tested, as plus or minus with equal probability.
 
-    The interval is the percentile one. The p-value is that of inverting it, twice the share of replications beyond
-    zero on the scarcer side, where the sample counts as one replication more: it is below 0.05 just where the interval
-    leaves out zero (up to one replication), and never below 2 / (replications + 1).
+    The p-value is the share of replications whose statistic is at least as far from zero, where the sample counts as
+    one replication more. The statistic is Student's, transformed so that skewness does not move it (Hall): of symmetric
+    differentials the test is exact in samples of any size, of skewed ones its size is close to what it should be. The
+    interval has those values of the mean that the same test, with the same signs, does not reject. Of fewer than six
+    observations (or groups) no value is rejected at 5 %: there is no interval.
 
     Args:
         differential: [n] losses minus those of the baseline, observation by observation.
         replications: 0: only the value. groups: [n] numbers of groups; those of one group are not independent.
 
-    Source: Efron and Tibshirani (1993), An Introduction to the Bootstrap, ch. 13 and section 15.4.
+    Source: Hartigan (1969), Journal of the American Statistical Association 64, 1303-1317; Romano (1990), the same 85,
+    686-692; Cameron, Gelbach and Miller (2008), Review of Economics and Statistics 90, 414-427, for groups; Hall
+    (1992), Journal of the Royal Statistical Society B 54, 221-228, for the transformation.
     """
     d = np.asarray(differential, np.float64)
     value, n, name = float(d.mean()), len(d), "paired bootstrap"
-    if replications == 0 or not np.isfinite(d).all():
+    units = units_of(d[:, None], groups)
+    if replications == 0 or not np.isfinite(d).all() or len(units.sizes) == 1:
         return Difference(value, None, None, None, None, n, name)
-    drawn = resampled_means(d[:, None], replications, seed, groups)[:, 0]
-    if np.isnan(drawn).any():  # a single group
-        return Difference(value, None, None, None, None, n, name)
-    low, high = np.quantile(drawn, [0.025, 0.975])
-    fewer = 1 + min(np.sum(drawn <= 0), np.sum(drawn >= 0))
-    p_value = min(1.0, 2 * float(fewer) / (replications + 1))
-    error = float(drawn.std(ddof=1)) if replications > 1 else None
-    return Difference(value, error, float(low), float(high), p_value, n, name)
+    flips = Flips(units.sums[:, 0], units.sizes, replications, seed)
+    low, high = flips.ends()
+    error, caveat = standard_error(d, groups), _caveat(len(units.sizes), groups is not None)
+    return Difference(value, error, low, high, flips.p_value(0.0), n, name, caveat=caveat)
+
+
+def _caveat(n: int, grouped: bool) -> str | None:
+    return f"no 95 % interval: {n} {'groups' if grouped else 'observations'}" if n < LEAST else None
 
 
 def diebold_mariano(differential: np.ndarray, *, horizon: int = 1, kernel: Kernel = "rectangular") -> Difference:

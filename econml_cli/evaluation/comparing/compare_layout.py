@@ -9,6 +9,7 @@ from econml_cli.evaluation.comparing.accuracy_tests import Difference
 from econml_cli.evaluation.comparing.column import Column
 from econml_cli.evaluation.estimate import Estimate, Quantity
 from econml_cli.evaluation.evaluation import UNKNOWN, VERDICT
+from econml_cli.evaluation.intervals import told as methods
 from econml_cli.output.regression_tables import WIDTH, Table
 from econml_cli.output.tables import Block, Row, cell
 
@@ -21,6 +22,8 @@ LONG = 16
 DIGITS = (3, 2)
 WORDS = {"rmse": "RMSE", "mae": "MAE", "r2": "R2", "auc": "AUC"}
 SPLITS = ("data", "test", "train", "val")
+#: behind an interval that is too short
+MARK = "!"
 STARS = ((0.01, "***"), (0.05, "**"), (0.10, "*"))
 LEGEND = "* p < 0.10, ** p < 0.05, *** p < 0.01."
 
@@ -145,7 +148,26 @@ def _label(quantity: Quantity) -> str:
 def _below(estimate: Estimate | None, digits: int) -> str:
     if estimate is None:
         return ""
-    return interval(estimate.low, estimate.high, digits) if estimate.sd is None else f"({cell(estimate.sd)})"
+    if estimate.sd is not None:
+        return f"({cell(estimate.sd)})"
+    return _marked(interval(estimate.low, estimate.high, digits), estimate.caveat)
+
+
+def _marked(told: str, caveat: str | None) -> str:
+    """An interval with a mark that a note explains, where it is too short."""
+    return f"{told}{MARK}" if caveat else told
+
+
+def _caveats(columns: Sequence[Column]) -> list[str]:
+    """What the mark stands for: "! (2) test AUC: interval too short: 5 positives."."""
+    told = [
+        f"{column.label} {_label(quantity)}: {one.caveat}"
+        for column in columns
+        for quantity, one in column.evaluation.measured.items()
+        if one.caveat
+    ]
+    told += [f"{c.label} difference: {c.against.caveat}" for c in columns if c.against is not None and c.against.caveat]
+    return [f"{MARK} {'; '.join(told)}."] if told else []
 
 
 def interval(low: float | None, high: float | None, digits: int) -> str:
@@ -180,7 +202,7 @@ def _tests(comparison: "Comparison", digits: int) -> Block:
 
     shows = {
         "difference": told(lambda d: cell(d.value) + (_stars(d.p_value) if comparison.stars else "")),
-        " ": told(lambda d: interval(d.low, d.high, digits), missing=""),
+        " ": told(lambda d: _marked(interval(d.low, d.high, digits), d.caveat), missing=""),
         "statistic": told(lambda d: "" if d.statistic is None else cell(d.statistic), missing=""),
         "p-value": told(lambda d: _p_value(d, comparison.bootstrap)),
     }
@@ -197,7 +219,7 @@ def _p_value(difference: Difference, replications: int) -> str:
     p = difference.p_value
     if p is None:
         return "-"
-    least = 2 / (replications + 1) if difference.statistic is None else 0.001
+    least = 1 / (replications + 1) if difference.statistic is None else 0.001
     smallest = math.ceil(1000 * least - 1e-9) / 1000
     return f"< {smallest:.3f}" if least < 0.1 and (p < 0.001 or p <= least * (1 + 1e-9)) else f"{p:.3f}"
 
@@ -231,8 +253,10 @@ def _notes(comparison: "Comparison", long: bool) -> tuple[str, ...]:
     columns, notes = comparison.columns, []
     if long:
         notes.append("Runs: " + ", ".join(f"{c.label} {c.name}" for c in columns) + ".")
-    if any(one.low is not None for c in columns for one in c.evaluation.measured.values()):
-        notes.append(f"Brackets: 95 % bootstrap intervals of {comparison.bootstrap:,} replications.")
+    around = [q.name for c in columns for q, one in c.evaluation.measured.items() if q.split and one.low is not None]
+    if around:
+        notes.append(f"Brackets: 95 % intervals: {methods(around, comparison.bootstrap)}.")
+    notes += _caveats(columns)
     if _ensembles(columns):
         notes.append("Ensembles: means over members, standard deviations in parentheses.")
     tests = [c.against for c in columns if c.against is not None]

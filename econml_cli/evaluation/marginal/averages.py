@@ -1,5 +1,6 @@
 """Means over rows of what one fitted model, or several, say of each row; with standard errors and intervals."""
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -7,8 +8,8 @@ import jax
 import numpy as np
 from flax import nnx
 
-from econml_cli.evaluation.bootstrap import resampled_means
 from econml_cli.evaluation.estimate import Estimate
+from econml_cli.evaluation.intervals import few, of_means
 from econml_cli.evaluation.samples import blocks
 from econml_cli.evaluation.standard_errors import Z
 from econml_cli.models.base import Model
@@ -57,11 +58,11 @@ def averages(
 ) -> list[Estimate]:
     """The mean over rows of each of k columns.
 
-    Of one model: the standard error and the percentile interval of the bootstrap over rows (whole groups of them),
-    given the fitted model. Of K members the value is the mean of theirs, the standard error
-    sqrt(rows^2 + members^2), where `rows` is the bootstrap's for that mean and `members` the standard deviation over
-    the members (of one member, not of their mean: how far the value of another seed would lie), and the interval
-    value +- 1.96 standard errors.
+    Of one model: the standard error of the bootstrap over rows (whole groups of them), and Student's interval with one
+    degree of freedom less than there are rows (groups), given the fitted model. Of K members the value is the mean of
+    theirs, the standard error sqrt(rows^2 + members^2), where `rows` is the bootstrap's for that mean and `members` the
+    standard deviation over the members (of one member, not of their mean: how far the value of another seed would
+    lie), and the interval value +- 1.96 standard errors.
 
     Args:
         together: what is averaged over rows, [n, k]; of several members their mean. by_member: the means over rows of
@@ -71,9 +72,7 @@ def averages(
     values, k = together.mean(axis=0), together.shape[1]
     errors = low = high = np.full(k, np.nan)
     if replications > 1:
-        means = resampled_means(together, replications, seed, groups)
-        errors = means.std(axis=0, ddof=1)
-        low, high = np.quantile(means, [0.025, 0.975], axis=0)
+        errors, low, high = of_means(together, replications=replications, seed=seed, groups=groups)
     spread = np.full(k, np.nan)
     if len(by_member) > 1:
         spread = by_member.std(axis=0, ddof=1)
@@ -82,7 +81,9 @@ def averages(
     exact = errors <= np.maximum(ROUNDING * np.abs(values), rounding)
     errors, low, high = np.where(exact, 0.0, errors), np.where(exact, values, low), np.where(exact, values, high)
     rows = zip(values, low, high, errors, spread, strict=True)
-    return [_estimate(*(None if np.isnan(x) else float(x) for x in row)) for row in rows]
+    found = [_estimate(*(None if np.isnan(x) else float(x) for x in row)) for row in rows]
+    caveat = few(len(together) if groups is None else len(np.unique(groups)), groups is not None)
+    return [one if one.low is None else dataclasses.replace(one, caveat=caveat or None) for one in found]
 
 
 def _estimate(

@@ -8,12 +8,13 @@ import numpy as np
 
 from econml_cli.evaluation.answer import Answer
 from econml_cli.evaluation.estimate import Estimate
+from econml_cli.evaluation.evaluation import interval_of
 from econml_cli.evaluation.marginal import averages, classical, derivatives
 from econml_cli.evaluation.marginal.columns import Rows, sample
 from econml_cli.evaluation.marginal.slopes import compared
 from econml_cli.evaluation.opened import open_run
 from econml_cli.models.base import Model
-from econml_cli.output.tables import Grid, cell, flat, interval
+from econml_cli.output.tables import Grid, cell, flat
 from econml_cli.runs import caveats
 from econml_cli.runs.directory import Run
 
@@ -72,7 +73,7 @@ class Effects(Answer):
         for effect in (effect for effect in self.effects if effect.output == output):
             own, other = effect.estimate, effect.beside
             row = [effect.label, cell(own.value)]
-            row += [cell(own.standard_error), interval(own.low, own.high)] if errors else []
+            row += [cell(own.standard_error), interval_of(own)] if errors else []
             if self.beside:
                 row += [cell(other and other.value), cell(other and other.standard_error)]
             rows.append(tuple(row))
