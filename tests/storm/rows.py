@@ -227,6 +227,6 @@ ROWS: dict[str, tuple[int, Row]] = {
     "full disk": (1, full_disk),
     "a stranger's folder": (0, probes),
 }
-#: rows that take minutes by their nature: the suite leaves them to `python -m tests.storm` (tests/sweeps/test_workers.py
-#: kills workers with a shorter patience)
+#: rows that take minutes by their nature: the suite leaves them to `python -m tests.storm`
+#: (tests/sweeps/test_workers.py kills workers with a shorter patience)
 LONG = ("sweep, two workers",)
