@@ -68,7 +68,7 @@ def _described(setup: Setup) -> dict[str, Any]:
     about = disk.finite(setup.problem.describe())
     try:
         json.dumps(about)
-        json_shape.check(about, documents.MANIFEST["data?"])
+        json_shape.check(about, documents.DATA)
     except (TypeError, ValueError, RecursionError) as error:
         raise ConfigError(
             f"What describe() of problem {setup.config.problem} returns cannot be kept in manifest.json ({error})."
