@@ -1,6 +1,7 @@
 """The `econml` command: assembles the subcommands, and turns every error into one line on stderr and an exit code."""
 
 import errno
+import logging
 import os
 import signal
 import sys
@@ -95,6 +96,8 @@ def main() -> None:
     if not debug:
         # TensorStore's threads may outlive a read that failed, and complain of it after our one sentence
         sys.unraisablehook = lambda *_: None
+        # nor does a library's log file on a full disk (W&B's) say more than our one sentence
+        logging.raiseExceptions = False
     try:
         for note in passwords.advice(sys.argv[1:]):
             print(f"econml: {note}", file=sys.stderr)  # noqa: T201

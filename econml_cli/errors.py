@@ -16,6 +16,11 @@ def printable(text: str) -> str:
     return _CONTROL.sub("", text)
 
 
+#: signals that ask a fit or a sweep to save and end: Ctrl-C; `kill` and Slurm; a terminal that is closed; what Slurm
+#: can be asked to send before a time limit or a preemption
+STOP_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2")
+
+
 class EconmlError(Exception):
     """Something failed (exit code 1): the base of every error this package raises on purpose."""
 

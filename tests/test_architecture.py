@@ -91,6 +91,21 @@ def strings(tree):
     return [node.value for node in found if isinstance(node.value, str)]
 
 
+#: where files are written within a directory that takes its place as a whole, or that nobody sees: an export, a PDF
+#: on its way, a data frame's copy, the answer of a process
+APART = {"export/writers.py", "export/write.py", "report/pdf.py", "python/frames.py", "sweeps/remote/wandb_launch.py"}
+
+
+def test_files_are_written_by_one_helper_that_leaves_the_old_or_the_new_one():
+    found = set()
+    for path in (ROOT / "econml_cli").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            writes = isinstance(node, ast.Attribute) and node.attr in ("write_text", "write_bytes")
+            if writes and getattr(node.value, "id", None) != "disk":
+                found.add(str(path.relative_to(ROOT / "econml_cli")))
+    assert found == {"storage/disk.py", *APART}
+
+
 #: what only an escaper writes: of LaTeX, of Markdown, of HTML
 ESCAPED = ("textbackslash", "\\&", "\\%", "\\_"), ("\\|", "\\`"), ("&lt;", "&gt;", "&amp;", "&quot;", "&#")
 

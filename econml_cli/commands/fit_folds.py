@@ -153,7 +153,10 @@ def _refuse(found: Any) -> None:
     if found.failed:
         fold, reason = next(iter(found.failed.items()))
         others = f" (and {len(found.failed) - 1} more)" if len(found.failed) > 1 else ""
-        raise RunError(f"Fold {fold}{others} could not be fitted: {reason} The other folds are kept in {path}.")
+        raise RunError(
+            f"Fold {fold}{others} could not be fitted: {reason} The other folds are kept in {path}; try it again "
+            f"with: econml fit --resume {path}"
+        )
     if found.diverged:
         numbers = ", ".join(map(str, found.diverged))
         raise DivergedError(

@@ -13,7 +13,9 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-CAUGHT = [s for s in ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2") if hasattr(signal, s)]  # Windows has fewer
+from econml_cli.errors import STOP_SIGNALS
+
+CAUGHT = [name for name in STOP_SIGNALS if hasattr(signal, name)]  # Windows has fewer
 #: seconds that a second signal waits for this process to notice it, where it is in compiled code
 PATIENCE = 5.0
 

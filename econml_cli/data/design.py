@@ -86,7 +86,7 @@ def apply(formula: Formula, encoding: Encoding, frame: "pd.DataFrame") -> np.nda
     """The standardised design matrix of every row, float64 [n, p]; rows with missing values hold anything.
 
     Raises:
-        DataError: a level that the fit did not have, or text where there were numbers.
+        DataError: a level that the fit did not have, text where there were numbers, or a number beyond `LARGEST`.
     """
     names, matrix = _matrix(formula, frame, encoding.levels, encoding.learnt)
     for what in ("names", "mean", "scale"):
@@ -95,6 +95,8 @@ def apply(formula: Formula, encoding: Encoding, frame: "pd.DataFrame") -> np.nda
                 f"preprocessing.json is damaged ({what} has {len(getattr(encoding, what)):,} values for {len(names):,} "
                 "columns); fit again, or restore it from a copy."
             )
+    for name, largest in zip(names, np.max(np.abs(matrix), axis=0, initial=0, where=np.isfinite(matrix)), strict=True):
+        columns.refuse_large("Feature", name, float(largest))
     x = (matrix - encoding.mean) / encoding.scale
     if encoding.idle:
         x[:, np.isin(encoding.names, encoding.idle)] = 0.0

@@ -72,7 +72,8 @@ class TrackingOptions:
 
     wandb_mode: Literal["online", "offline", "disabled"] | None = option(
         None,
-        "W&B logging (default: what WANDB_MODE or W&B's settings file says; online under a W&B agent; else disabled)",
+        "W&B logging (default: what WANDB_MODE says, or offline in W&B's settings file; online under a W&B agent; else "
+        "disabled)",
     )
     wandb_project: str | None = option(None, "W&B project (default: what WANDB_PROJECT says, else econml)")
 

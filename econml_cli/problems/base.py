@@ -78,7 +78,9 @@ class Problem(Protocol):
         """
 
     def describe(self) -> dict[str, Any]:
-        """What manifest.json should say of the data (names of columns, sizes, file, fingerprint); JSON values only."""
+        """What manifest.json should say of the data (names of columns, sizes, file, fingerprint); JSON values only.
+
+        `features` is a list of texts, `path` and `sha256` are texts, where they are there."""
 
 
 @runtime_checkable

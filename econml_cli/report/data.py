@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from econml_cli.errors import RunError
 from econml_cli.evaluation.opened import OpenedRun
 from econml_cli.evaluation.samples import size
 from econml_cli.output.tables import Grid, cell
@@ -73,6 +74,11 @@ def _features(run: Run, about: Mapping[str, Any], x: Any) -> Iterator[tuple[str,
     encoding = (run.preprocessing() or {}).get("features") or {}
     if "mean" in encoding:  # standardised: back to the units of the file
         mean, scale = np.asarray(encoding["mean"]), np.asarray(encoding["scale"])
+        if len(mean) != x.shape[1]:
+            raise RunError(
+                f"{run.path / 'preprocessing.json'} is damaged (it has {len(mean):,} columns, the data "
+                f"{x.shape[1]:,}); fit again, or restore it from a copy."
+            )
         x = x * scale + mean
         x = np.where(np.abs(x) < ROUNDING * (scale + np.abs(mean)), 0.0, x)
     names = [str(name) for name in about.get("features") or []]

@@ -109,7 +109,16 @@ class Run:
         """preprocessing.json: what the problem learnt from its training split; None where it learns nothing."""
         if not (self.path / "preprocessing.json").exists():
             return None
-        return self._own_loss(self._json("preprocessing.json", documents.PREPROCESSING))
+        found = self._json("preprocessing.json", documents.PREPROCESSING)
+        features = found.get("features", {})
+        lengths = {key: len(features[key]) for key in ("names", "mean", "scale") if key in features}
+        if len(set(lengths.values())) > 1:
+            said = ", ".join(f"{n:,} {key}" for key, n in lengths.items())
+            raise RunError(
+                f"{self.path / 'preprocessing.json'} is damaged ('features' has {said}); fit again, or restore it from "
+                "a copy."
+            )
+        return self._own_loss(found)
 
     def config(self) -> configs.FitConfig:
         """config.yaml, checked again against the registries.

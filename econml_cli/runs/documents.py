@@ -24,6 +24,14 @@ _MAYBE, _WORDS = optional(NUMBER), optional(TEXT)
 
 _LOSSES = {f"{split}_loss?": _MAYBE for split in ("train", "val", "test")}
 
+#: what a problem says of its data (`describe`), and what is added to it
+DATA: Shape = {
+    "fingerprint?": TEXT,
+    "moments?": Each(listed(_MAYBE)),
+    "features?": TEXTS,
+    "path?": _WORDS,
+    "sha256?": _WORDS,
+}
 MANIFEST: Shape = {
     "schema?": _COUNT,
     "id?": HEX,
@@ -40,13 +48,7 @@ MANIFEST: Shape = {
     "shapes?": {"din": _SIZE, "dout": _SIZE, "n_train?": _COUNT, "x?": listed(_SIZE)},
     "own_code?": Each({"reference": TEXT, "path": TEXT, "sha256": HEX}, keyed=True),
     "num_params?": _COUNT,
-    "data?": {
-        "fingerprint?": TEXT,
-        "moments?": Each(listed(_MAYBE)),
-        "features?": TEXTS,
-        "path?": _WORDS,
-        "sha256?": _WORDS,
-    },
+    "data?": DATA,
     "solution?": Each(_MAYBE, keyed=True),
     "seconds?": {"seconds_training?": NUMBER, "seconds_total?": NUMBER},
     "sweep?": {"name?": TEXT, "trial?": _COUNT, "params?": OBJECT},

@@ -17,8 +17,10 @@ from econml_cli.tracking.wandb_client import MODES, Client, WandbRun, explain, l
 
 
 def resolve_mode(given: str | None, environ: Mapping[str, str]) -> tuple[str, str | None]:
-    """The W&B mode: what was typed, else WANDB_MODE, else a settings file of W&B's (`wandb offline` writes one), else
-    online under a W&B agent, else disabled.
+    """The W&B mode: what was typed, else WANDB_MODE, else what a settings file of W&B's says that sends nothing
+    (`wandb offline` writes one), else online under a W&B agent, else disabled.
+
+    A settings file alone sends nothing: it may lie in a folder that somebody else has made, and name their server.
 
     Returns:
         "online", "offline" or "disabled", and a warning where the mode is something else (then: disabled).
@@ -27,7 +29,7 @@ def resolve_mode(given: str | None, environ: Mapping[str, str]) -> tuple[str, st
         return given, None
     variable = environ.get("WANDB_MODE", "")
     named = variable or wandb_settings.mode(environ)
-    if not named:
+    if not named or (not variable and MODES.get(named) == "online"):
         return ("online" if environ.get("WANDB_SWEEP_ID") else "disabled"), None
     if named in MODES:
         return MODES[named], None

@@ -18,3 +18,10 @@ def test_whatever_a_file_holds_is_answered_in_a_sentence(part, tmp_path):
         if found.fault and not found.fault.endswith("GiB"):  # the memory of a worker is that of all its tests
             wrong.append(f"{number}: {found.fault}: {found.command} with {found.file}: {found.said[-300:]}")
     assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("number", [1578, 1878])
+def test_what_a_longer_run_has_found_is_answered_in_a_sentence(number, tmp_path):
+    found = cases.run(number, tmp_path)
+    assert (found.code == 1 and "preprocessing.json" in found.said) or "beyond any number" in found.said, found.said
+    assert found.fault is None or found.fault.endswith("GiB"), found.fault

@@ -410,6 +410,12 @@ def test_wrong_shapes_of_a_model_are_named_before_anything_is_made(econml, chang
         ),
         (("- self.rate *", "- self.rat *"), 1, ["The loss", "in line 15 of", "'rat'"]),
         (("'''A residual", "recipe = 3\n    '''A residual"), 2, ["recipe must be a dict"]),
+        (
+            ('{"features": ["t"]}', '{"features": 3}'),
+            2,
+            ["describe() of problem ./mine.py:MyEuler", "'features' is 3"],
+        ),
+        (('{"features": ["t"]}', '{"grid": jnp.ones(3)}'), 2, ["describe() of problem", "not JSON serializable"]),
     ],
 )
 def test_what_is_wrong_with_a_problem_is_said_in_one_sentence(econml, change, code, words):

@@ -18,6 +18,8 @@ from tests.support import caches, running
 
 #: the fit that is killed, and what a kill must not change: its weights
 FIT = ("fit", "mlp", "--width", "4", "--N", "20", "--N-val", "10", "--N-test", "10", "--num-epochs", "4000")
+#: seconds for a command: a worker waits for two minutes until it takes another for dead
+PATIENCE = 600
 SWEEP = """\
 name: storm
 method: random
@@ -53,8 +55,9 @@ def kill(process: "subprocess.Popen[str]", after: float, number: int = signal.SI
 
 def done(*words: str) -> tuple[int, str]:
     """Run a command to its end: its code, and the end of what it said."""
-    ran = running.alone(*words)
-    return ran.code, ran.stderr[-300:]
+    process = start(*words, stderr=subprocess.PIPE)
+    _, said = process.communicate(timeout=PATIENCE)
+    return process.returncode, said[-300:]
 
 
 def _whole(directory: Path) -> str | None:
@@ -145,7 +148,7 @@ def kill_sweep(scratch: Path, random_: random.Random, *more: str, workers: int =
     """A sweep is killed and goes on: no finished trial is lost, every point is tried."""
     (scratch / "s.yaml").write_text(SWEEP)
     words = ("sweep", "run", str(scratch / "s.yaml"), "--out", str(scratch / "s"), "--quiet", *more)
-    for process in [start(*words) for _ in range(workers)][:1]:
+    for process in [start(*words) for _ in range(workers)]:
         kill(process, random_.uniform(2.0, 8.0))
     before = {path.name: json.loads((path / "summary.json").read_text()) for path in _ended(scratch / "s")}
     code, said = done(*words)
@@ -158,6 +161,11 @@ def kill_sweep(scratch: Path, random_: random.Random, *more: str, workers: int =
     shown = running.alone("sweep", "show", str(scratch / "s"), "--json")
     complete = {trial["index"] for trial in json.loads(shown.stdout)["trials"] if trial["state"] == "complete"}
     return None if complete == set(range(6)) else f"points {sorted(complete)} of 6"
+
+
+def kill_workers(scratch: Path, random_: random.Random) -> str | None:
+    """Two workers on one storage are killed, one after the other; a third does what they have left."""
+    return kill_sweep(scratch, random_, "--engine", "serial", "--storage", str(scratch / "j.journal"), workers=2)
 
 
 def _ended(sweep: Path) -> list[Path]:
@@ -215,6 +223,10 @@ ROWS: dict[str, tuple[int, Row]] = {
     "sweep, serial": (1, lambda scratch, random_: kill_sweep(scratch, random_, "--engine", "serial")),
     "sweep, vmap": (1, lambda scratch, random_: kill_sweep(scratch, random_, "--engine", "vmap")),
     "sweep, process": (1, lambda scratch, random_: kill_sweep(scratch, random_, "--engine", "process", "--jobs", "2")),
+    "sweep, two workers": (1, kill_workers),
     "full disk": (1, full_disk),
     "a stranger's folder": (0, probes),
 }
+#: rows that take minutes by their nature: the suite leaves them to `python -m tests.storm`
+#: (tests/sweeps/test_workers.py kills workers with a shorter patience)
+LONG = ("sweep, two workers",)

@@ -1,6 +1,7 @@
 """Commands as a user types them: in this process, where they start at once, or in one of their own."""
 
 import io
+import logging
 import os
 import signal
 import subprocess
@@ -31,13 +32,14 @@ def here(*args: Any) -> int:
     from econml_cli.cli import main
 
     argv, interrupt, hook = sys.argv, signal.getsignal(signal.SIGINT), sys.unraisablehook
+    raising = logging.raiseExceptions
     sys.argv = ["econml", *map(str, args)]
     try:
         main()
     except SystemExit as ended:
         return int(ended.code or 0)
     finally:
-        sys.argv, sys.unraisablehook = argv, hook
+        sys.argv, sys.unraisablehook, logging.raiseExceptions = argv, hook, raising
         signal.signal(signal.SIGINT, interrupt)
     raise AssertionError("econml always ends by SystemExit")
 

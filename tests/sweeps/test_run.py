@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -337,15 +338,15 @@ LONG = {"lr": {"min": 0.001, "max": 0.01}, "num_epochs": {"value": 10_000_000}}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("engine", ["serial", "process"])
-def test_ctrl_c_saves_what_runs_and_the_same_line_goes_on(econml, engine):
+@pytest.mark.parametrize(("engine", "number"), [("serial", signal.SIGINT), ("process", signal.SIGHUP)])
+def test_ctrl_c_or_a_closed_terminal_saves_what_runs_and_the_same_line_goes_on(econml, engine, number):
     file = sweep_file(run_cap=3, parameters=LONG)
-    process = start(file, "--engine", engine)
+    process = to_be_killed("sweep", "run", file, "--engine", engine, start_new_session=True)
     wait_for("runs/small/*/metrics.jsonl", process)
     wait_until(lambda: any(path.read_text() for path in Path("runs/small").glob("*/metrics.jsonl")))
-    process.send_signal(signal.SIGINT)
+    os.killpg(process.pid, number)  # a terminal sends it to all that it has started
     _, err = process.communicate(timeout=60)
-    assert process.returncode == 130, err
+    assert process.returncode == (130 if number == signal.SIGINT else 143), err
     assert err.splitlines()[-1].endswith(f"Continue with: econml sweep run {file} --engine {engine}")
     rows = trials(econml)
     assert {row["state"] for row in rows} <= {"waiting", "complete"}

@@ -1,5 +1,6 @@
 """W&B may be absent, broken, slow or killed: a fit goes on, and says so once."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -81,9 +82,20 @@ def settings_file(path, **said):
     path.write_text("[default]\n" + "".join(f"{key} = {value}\n" for key, value in said.items()))
 
 
-def test_mode_and_project_of_wandbs_settings_files_hold_where_nothing_else_is_said():
-    settings_file(Path("home/.config/wandb/settings"), mode="online", project="mine")
-    assert resolve_mode(None, os.environ) == ("online", None)
+def test_a_settings_file_alone_sends_nothing(econml):
+    settings_file(Path("wandb/settings"), mode="online", base_url="http://localhost:9", project="theirs")
+    for said in ("online", "run", "shared"):
+        Path("wandb/settings").write_text(f"[default]\nmode = {said}\nbase_url = http://localhost:9\n")
+        assert resolve_mode(None, {}) == ("disabled", None)
+    assert resolve_mode(None, {"WANDB_MODE": "online"}) == ("online", None)
+    ran = econml("fit", "linear", "--N", 20, "--num-epochs", 2, "--out", "r", "--quiet")
+    assert (ran.code, ran.stderr) == (0, "") and [path.name for path in Path("wandb").iterdir()] == ["settings"]
+
+
+def test_mode_and_project_of_wandbs_settings_files_hold_where_nothing_else_is_said(tmp_path, monkeypatch):
+    monkeypatch.setenv("WANDB_CONFIG_DIR", str(tmp_path / "users"))
+    settings_file(tmp_path / "users" / "settings", mode="offline", project="mine")
+    assert resolve_mode(None, os.environ) == ("offline", None)
     settings_file(Path("wandb/settings"), mode="offline", project="ours")
     assert resolve_mode(None, {**os.environ, "WANDB_SWEEP_ID": "abc"}) == ("offline", None)
     assert resolve_mode(None, {**os.environ, "WANDB_MODE": "disabled"}) == ("disabled", None)
@@ -310,6 +322,25 @@ def test_where_wandb_cannot_write_its_files_go_to_the_run_directory(tmp_path, mo
     run.log(rows(1))
     run.finish({})
     assert len(list(run_directory.glob("wandb/offline-run-*/*.wandb"))) == 1
+
+
+@pytest.mark.slow
+def test_a_full_disk_of_wandbs_is_one_sentence_and_the_fit_goes_on(tmp_path, monkeypatch, shell):
+    disk = tmp_path / "small"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "none", str(disk)]
+    if subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("no tmpfs can be mounted here")
+    try:
+        with contextlib.suppress(OSError):
+            (disk / "full").write_bytes(bytes(2**20))
+        monkeypatch.setenv("WANDB_DIR", str(disk))
+        line = ("fit", "linear", "--N", 20, "--num-epochs", 300, "--wandb_mode", "offline", "--out", "r", "--quiet")
+        ran = shell(*line)
+        assert ran.code == 0 and Path("r/summary.json").exists()
+        assert len(ran.stderr.splitlines()) == 1 and "W&B" in ran.stderr, ran.stderr
+    finally:
+        subprocess.run(["umount", str(disk)], check=True, capture_output=True)
 
 
 def test_two_fits_in_one_process_are_two_runs():

@@ -346,6 +346,7 @@ def test_a_fold_that_cannot_be_fitted_is_said_and_the_others_are_kept(data, econ
     data.assign(y=data["y"].mask(validated)).to_csv("t.csv", index=False)
     ran = econml(*ARGS, "--folds", 3, "--out", "cv", "--missing", "drop", "--val-fraction", 0.03)
     assert ran.code == 1 and "Fold 2 could not be fitted" in ran.stderr and "too few rows" in ran.stderr
+    assert ran.stderr.rstrip().endswith("try it again with: econml fit --resume cv") and ran.stderr.count("\n") == 1
     assert sorted(path.name for path in Path("cv").glob("fold*")) == ["fold1", "fold3"]
     assert json.loads(Path("cv", CROSS_VALIDATION).read_text())["status"] == "failed"
 

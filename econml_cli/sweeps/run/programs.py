@@ -20,6 +20,7 @@ from typing import Any
 
 from econml_cli.errors import ConfigError, RunError
 from econml_cli.options import own_code
+from econml_cli.storage import disk
 from econml_cli.sweeps.spec.command import notations, with_variables
 from econml_cli.sweeps.spec.schema import Sweep
 from econml_cli.tracking import wandb_file
@@ -164,7 +165,7 @@ class _Process:
         environment = _environment(request)
         try:
             text = shlex.join(request.words) + "\n"
-            (self.directory / "command.txt").write_text(text, encoding="utf-8")
+            disk.write_text(self.directory / "command.txt", text)
             with (self.directory / "stdout.txt").open("wb") as out, (self.directory / "stderr.txt").open("wb") as err:
                 self._process = subprocess.Popen(  # noqa: S603 - a program that the user has named
                     request.words, stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=environment,
@@ -251,8 +252,8 @@ def _environment(request: ProgramRequest) -> dict[str, str]:
     parameters = request.directory / "parameters.yaml"
     values = {name: {"value": value} for name, value in request.values.items()}
     # JSON is YAML
-    parameters.write_text(json.dumps({"wandb_version": 1, **values}, default=str), encoding="utf-8")
-    (request.directory / "args.json").write_text(json.dumps(dict(request.values), default=str), encoding="utf-8")
+    disk.write_text(parameters, json.dumps({"wandb_version": 1, **values}, default=str))
+    disk.write_text(request.directory / "args.json", json.dumps(dict(request.values), default=str))
     beside = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
     ours = {"PATH": beside, "WANDB_MODE": "offline", "WANDB_DIR": str(request.directory.absolute())}
     ours |= {"WANDB_SWEEP_PARAM_PATH": str(parameters.absolute()), "WANDB_SILENT": "true"}

@@ -14,14 +14,15 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from econml_cli.config import fit_config as configs
-from econml_cli.errors import EconmlError
+from econml_cli.errors import STOP_SIGNALS, EconmlError
 
 
 def main() -> None:
     """Serve until stdin ends: then whoever started this is done, or dead."""
     place, places = int(sys.argv[1]), int(sys.argv[2])
-    for name in (signal.SIGINT, signal.SIGTERM):  # whoever started this hears them too, and says what to do
-        signal.signal(name, signal.SIG_IGN)
+    for name in STOP_SIGNALS:  # whoever started this hears them too, and says what to do
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
     _share_cores(place, places)
     out = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # what a model prints must not come between the lines

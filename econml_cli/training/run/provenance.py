@@ -15,10 +15,11 @@ import jax
 import numpy as np
 
 from econml_cli.config.fit_config import FitConfig
+from econml_cli.errors import ConfigError
 from econml_cli.options import own_code
-from econml_cli.runs import directory, git
+from econml_cli.runs import directory, documents, git
 from econml_cli.runs.directory import Run
-from econml_cli.storage import disk
+from econml_cli.storage import disk, json_shape
 from econml_cli.training.run.restore import shapes_to
 from econml_cli.training.setup.setup import Setup, num_params
 from econml_cli.version import __version__
@@ -54,8 +55,25 @@ def _manifest(setup: Setup, command: str | None) -> dict[str, Any]:
         "shapes": shapes_to(setup.shapes),
         **({"own_code": found} if (found := _own_code(setup.config)) else {}),
         "num_params": num_params(setup.model),
-        "data": {**setup.problem.describe(), "fingerprint": fingerprint(setup), "moments": moments(setup)},
+        "data": {**_described(setup), "fingerprint": fingerprint(setup), "moments": moments(setup)},
     }
+
+
+def _described(setup: Setup) -> dict[str, Any]:
+    """What the problem says of its data, as the manifest keeps it.
+
+    Raises:
+        ConfigError: it could not be read back; the problem may be of the user's own.
+    """
+    about = disk.finite(setup.problem.describe())
+    try:
+        json.dumps(about)
+        json_shape.check(about, documents.DATA)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ConfigError(
+            f"What describe() of problem {setup.config.problem} returns cannot be kept in manifest.json ({error})."
+        ) from error
+    return dict(about)
 
 
 def _own_code(config: FitConfig) -> dict[str, dict[str, str]]:
