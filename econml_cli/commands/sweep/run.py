@@ -29,6 +29,21 @@ class SearchOptions:
         "how method bayes proposes points: gp: a Gaussian process and expected improvement; tpe: Optuna's; qmc: "
         "Sobol's sequence (default: as before, at first gp)",
     )
+    replicate: str | None = option(
+        None,
+        "train each point over these, side by side: seed=30 (seeds 0 to 29), seed=5..9, seed=1,7; the metric is their "
+        "mean (default: as before, or as the file says)",
+        metavar="NAME=VALUES",
+    )
+    folds: int | None = option(
+        None, "cross-validate each point in so many folds; the metric is the mean over them", ge=2, metavar="K"
+    )
+    aggregate: str | None = option(
+        None,
+        "what of a point's fits is optimised: mean, median, quantile:0.9, or share: of those that passed (default: "
+        "mean)",
+        metavar="mean|median|quantile:Q|share",
+    )
     model: str | None = option(None, "fit this in the place of the file's own program", metavar="NAME")
     command: str | None = option(
         None, "start this in the place of the file's own command: 'bash run.sh ${args}'", metavar="WORDS"
@@ -96,7 +111,7 @@ def run(
     from econml_cli.sweeps.run import open_directory, programs
     from econml_cli.sweeps.run.directory import slug
     from econml_cli.sweeps.run.plan import Plan
-    from econml_cli.sweeps.spec import schema, trial_config
+    from econml_cli.sweeps.spec import replicating, schema, trial_config
 
     seconds, kept = _seconds(training.timeout), _kept(output.keep)
     file = Path(path)
@@ -109,6 +124,7 @@ def run(
         programs.check(sweep, named=typed is not None)
     if search.sampler is not None and sweep.method != "bayes":
         raise ConfigError(f"--sampler is for method bayes; {file} says method {sweep.method}.")
+    sweep = replicating.apply(sweep, search.replicate, search.folds, search.aggregate)
     directory, begun = open_directory.open_directory(
         sweep,
         Path(output.out) if output.out else Path(output.runs_dir) / slug(sweep.name),
@@ -119,6 +135,8 @@ def run(
         _line(),
     )
     sweep = trial_config.under(sweep, begun.environment)
+    if sweep.replication is None and begun.replication is not None:
+        sweep = replicating.with_replication(sweep, begun.replication)
     plan = Plan(
         seed=begun.seed,
         count=search.trials,

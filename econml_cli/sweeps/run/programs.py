@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from econml_cli.errors import ConfigError, RunError
@@ -66,13 +67,15 @@ def check(sweep: Sweep, named: bool) -> None:
     )
 
 
-def command(sweep: Sweep, values: Mapping[str, Any], json_file: Path) -> tuple[str, ...]:
-    """The words of a trial's process, without /usr/bin/env.
+def command(
+    sweep: Sweep, values: Mapping[str, Any], json_file: Path, more: Mapping[str, Any] = MappingProxyType({})
+) -> tuple[str, ...]:
+    """The words of a trial's process, without /usr/bin/env; `more` as of `requested`.
 
     Raises:
         ConfigError: there is no program to start.
     """
-    nested = sweep.space.nest(values)
+    nested = {**sweep.space.nest(values), **more}
     forms = {"env": [], "interpreter": ["python"], "args_json_file": [str(json_file)], **notations(nested)}
     forms["program"] = [sweep.program] if sweep.program else []
     words: list[str] = []
@@ -261,11 +264,17 @@ def _environment(request: ProgramRequest) -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in dropped} | ours
 
 
-def requested(sweep: Sweep, number: int, params: Mapping[str, Any], directory: Path) -> ProgramRequest:
-    """The program of a trial.
+def requested(
+    sweep: Sweep,
+    number: int,
+    params: Mapping[str, Any],
+    directory: Path,
+    more: Mapping[str, Any] = MappingProxyType({}),
+) -> ProgramRequest:
+    """The program of a trial; `more`: what it is given beside the parameters of the sweep.
 
     Raises:
         ConfigError: as `command`.
     """
-    words: Sequence[str] = command(sweep, params, (directory / "args.json").absolute())
-    return ProgramRequest(number, tuple(words), directory, sweep.space.nest(params))
+    words: Sequence[str] = command(sweep, params, (directory / "args.json").absolute(), more)
+    return ProgramRequest(number, tuple(words), directory, {**sweep.space.nest(params), **more})
