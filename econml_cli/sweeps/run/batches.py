@@ -97,7 +97,8 @@ class Batches:
         """How many trials to take: few where others want some too."""
         jobs = self._plan.jobs or 1
         if self._plan.storage is not None:
-            return max(jobs, BATCH)
+            # fits of a batch share a program, and threads; a program that waits here could run with another worker
+            return max(jobs, BATCH) if self._sweep.target else jobs
         each = len(self._replication.values) if self._replication else 1
         return max(-(-MANY // each), 4 * jobs)  # method bayes gives no more than a batch
 
