@@ -111,8 +111,8 @@ def main() -> None:
         trial = (several - one) / (options.trials - 1)
         mean, spread = statistics.mean(alone), statistics.stdev(alone)
         print(
-            f"{name}: bare {mean:.3f} s (sd {spread:.3f}), a trial {trial:.3f} s, overhead {trial - mean:+.3f} s a trial; "
-            f"once a sweep {one - trial:.2f} s",
+            f"{name}: bare {mean:.3f} s (sd {spread:.3f}), a trial {trial:.3f} s, overhead {trial - mean:+.3f} s a "
+            f"trial; once a sweep {one - trial:.2f} s",
             flush=True,
         )
 

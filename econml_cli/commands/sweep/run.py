@@ -107,36 +107,34 @@ def run(
     With --storage, run the same line on as many machines as you like: each is a worker.
     """
     from econml_cli.commands.signals import stop_signals
+    from econml_cli.sweeps.run import begin as beginning
     from econml_cli.sweeps.run import engine as engines
-    from econml_cli.sweeps.run import open_directory, programs
-    from econml_cli.sweeps.run.directory import slug
     from econml_cli.sweeps.run.plan import Plan
-    from econml_cli.sweeps.spec import replicating, schema, trial_config
+    from econml_cli.sweeps.spec import trial_config
 
     seconds, kept = _seconds(training.timeout), _kept(output.keep)
     file = Path(path)
     if search.command is not None and search.model is not None:
         raise ConfigError("--command and --model both say what is started; leave one of them out.")
     typed = None if search.command is None else shlex.split(search.command)
-    sweep = schema.load(file, typed or _command(file, search.model, search.problem, search.fix))
-    say(sweep.notes)
-    if sweep.target is None:
-        programs.check(sweep, named=typed is not None)
-    if search.sampler is not None and sweep.method != "bayes":
-        raise ConfigError(f"--sampler is for method bayes; {file} says method {sweep.method}.")
-    sweep = replicating.apply(sweep, search.replicate, search.folds, search.aggregate)
-    directory, begun = open_directory.open_directory(
-        sweep,
-        Path(output.out) if output.out else Path(output.runs_dir) / slug(sweep.name),
-        search.seed,
-        shared.storage,
-        shared.study,
-        output.resume,
-        _line(),
+    asked = beginning.Asked(
+        command=typed or _command(file, search.model, search.problem, search.fix),
+        named=typed is not None,
+        replicate=search.replicate,
+        folds=search.folds,
+        aggregate=search.aggregate,
+        sampler=search.sampler,
+        out=output.out,
+        runs_dir=output.runs_dir,
+        seed=search.seed,
+        storage=shared.storage,
+        study=shared.study,
+        resume=output.resume,
+        line=_line(),
     )
-    sweep = trial_config.under(sweep, begun.environment)
-    if sweep.replication is None and begun.replication is not None:
-        sweep = replicating.with_replication(sweep, begun.replication)
+    sweep = beginning.load(file, asked)
+    say(sweep.notes)
+    sweep, directory, begun = beginning.begin(sweep, asked)
     plan = Plan(
         seed=begun.seed,
         count=search.trials,
@@ -150,8 +148,8 @@ def run(
         sampler=search.sampler,
     )
     # what was typed, else what the sweep says of every trial
-    asked = {"wandb_mode": output.wandb_mode, "wandb_project": output.wandb_project}
-    tracking = trial_config.tracking_of(sweep) | {name: value for name, value in asked.items() if value is not None}
+    typed_too = {"wandb_mode": output.wandb_mode, "wandb_project": output.wandb_project}
+    tracking = trial_config.tracking_of(sweep) | {n: value for n, value in typed_too.items() if value is not None}
     from econml_cli.commands.sweep.live import watcher
     from econml_cli.commands.sweep.replay import replay
 
