@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from econml_cli.python.api import fit, load, runs_in
     from econml_cli.python.fitted_run import FittedRun
     from econml_cli.python.run_list import Runs
+    from econml_cli.python.sweeping import sweep
     from econml_cli.runs.health import FitWarning
 
 former_names.install()
@@ -28,6 +29,7 @@ _HOMES = {
     **dict.fromkeys(("fit", "load", "runs_in"), "econml_cli.python.api"),
     "FitWarning": "econml_cli.runs.health",
     "FittedRun": "econml_cli.python.fitted_run",
+    "sweep": "econml_cli.python.sweeping",
     "Runs": "econml_cli.python.run_list",
     **dict.fromkeys(
         ("CheckpointError", "ConfigError", "DataError", "EconmlError", "RunError", "ShapeError"), "econml_cli.errors"
@@ -48,6 +50,7 @@ __all__ = [
     "fit",
     "load",
     "runs_in",
+    "sweep",
 ]
 
 

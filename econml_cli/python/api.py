@@ -20,7 +20,7 @@ from econml_cli.options.fields import options_of
 from econml_cli.options.trainer import RunOptions
 from econml_cli.python import frames
 from econml_cli.python.fitted_run import FittedRun
-from econml_cli.python.interruptible import StopSignal, interruptible
+from econml_cli.python.interruptible import StopSignal, interruptible, where_saved
 from econml_cli.python.run_list import Runs
 from econml_cli.runs import directory as runs
 from econml_cli.runs import health
@@ -91,7 +91,7 @@ def fit(
         )  # fmt: skip
 
     with naming:
-        run = FittedRun(interruptible(work).run)
+        run = FittedRun(interruptible(work, where_saved).run)
     health.warn(run.failed, stacklevel=3)
     return run
 

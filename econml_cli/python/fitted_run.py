@@ -13,7 +13,7 @@ from econml_cli.config import choose, fit_config
 from econml_cli.config.fit_config import FitConfig
 from econml_cli.errors import ConfigError
 from econml_cli.python import frames, reprs
-from econml_cli.python.interruptible import StopSignal, interruptible
+from econml_cli.python.interruptible import StopSignal, interruptible, where_saved
 from econml_cli.runs import health
 from econml_cli.runs.directory import Run
 
@@ -261,7 +261,7 @@ class FittedRun:
             return resume(self.run, changes, open_sinks=sinks(progress), stop_signal=stop_signal)
 
         vars(self).pop("model", None)  # it is of the shorter run
-        run = FittedRun(interruptible(work).run)
+        run = FittedRun(interruptible(work, where_saved).run)
         health.warn(run.failed, stacklevel=3)
         return run
 

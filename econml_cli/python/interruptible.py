@@ -6,30 +6,31 @@ import signal
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from econml_cli.training.run.recorder import FitResult
 
+Result = TypeVar("Result")
 StopSignal = Callable[[], int | None]
 
 #: seconds between two looks at a fit where the system does not wake a waiting thread for Ctrl-C (Windows)
 PATIENCE = 0.2
 
 
-def interruptible(work: "Callable[[StopSignal], FitResult]") -> "FitResult":
-    """`work(stop_signal)`, a fit, in a thread of its own: Python raises KeyboardInterrupt in the main thread, so it
-    never tears in two what the fit does.
+def interruptible(work: Callable[[StopSignal], Result], saved: Callable[[Result], str]) -> Result:
+    """`work(stop_signal)`, a fit or a sweep, in a thread of its own: Python raises KeyboardInterrupt in the main
+    thread, so it never tears in two what the fit does.
 
     At the first KeyboardInterrupt `stop_signal()` becomes SIGINT; the exception is raised again once `work` has ended,
-    with a note that says where the run is. A second one is raised at once, and `work` ends by itself.
+    with a note, `saved(result)`, that says where it is. A second one is raised at once, and `work` ends by itself.
 
     Raises:
         KeyboardInterrupt: it was raised while `work` ran. Whatever `work` raises.
     """
     asked = threading.Event()
     pool = ThreadPoolExecutor(1, thread_name_prefix="econml")
-    future: Future[FitResult] | None = None
+    future: Future[Result] | None = None
     try:
         context = contextvars.copy_context()
         future = pool.submit(context.run, work, lambda: signal.SIGINT if asked.is_set() else None)
@@ -39,19 +40,19 @@ def interruptible(work: "Callable[[StopSignal], FitResult]") -> "FitResult":
         if future is not None:
             _await(future)
             with contextlib.suppress(Exception):  # what went wrong on the way out matters less than the interrupt
-                interrupt.add_note(_saved(future.result()))
+                interrupt.add_note(saved(future.result()))
         raise
     finally:
         pool.shutdown(wait=False)
     return future.result()
 
 
-def _await(future: "Future[FitResult]") -> None:
+def _await(future: Future[Result]) -> None:
     while not future.done():
         wait([future], timeout=PATIENCE)
 
 
-def _saved(result: "FitResult") -> str:
+def where_saved(result: "FitResult") -> str:
     """Where a fit is that was interrupted, in a sentence."""
     path = str(result.run.path)
     if result.stop_reason != "interrupted":

@@ -88,7 +88,10 @@ class WandbSink:
         if self._finished:
             return
         self._finished = True
-        self._queue.put((dict(summary), exit_code))
+        # in a sweep a solution that the economy leaves is a failed trial, whose loss may be the smallest of all: W&B
+        # shows its metric, and searches as if it had none
+        unstable = bool(os.environ.get("WANDB_SWEEP_ID")) and summary.get("verdict_stability") == "FAILED"
+        self._queue.put((dict(summary), exit_code or int(unstable)))
         if not self._done.wait(self._timeout):
             self._fail(f"W&B was not done after {self._timeout:g} s{self._remains()}")
             self._done.set()

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -434,3 +435,21 @@ def test_the_shell_completes_models_options_and_their_values(econml, monkeypatch
     monkeypatch.setenv("COMP_WORDS", words)
     monkeypatch.setenv("COMP_CWORD", str(len(words.split()) - 1))
     assert offered in econml().stdout.split()
+
+
+def test_a_failed_verdict_ends_a_fit_of_a_wandb_agent_with_0_for_it_would_stop_the_agent(monkeypatch, capsys):
+    from econml_cli.commands import fit as command
+    from econml_cli.errors import UnstableError
+
+    monkeypatch.setattr(command, "_failed", lambda *_: "FAILED: loss.")
+    result = SimpleNamespace(
+        summary={"verdict_loss": "FAILED", "failed": "loss"},
+        run=SimpleNamespace(path=Path("r")),
+        stop_reason="max_epochs",
+    )
+    options = SimpleNamespace(plot=None, json=False, quiet=True, accept_failed=())
+    with pytest.raises(UnstableError):
+        command._report(result, options)
+    monkeypatch.setenv("WANDB_SWEEP_ID", "s1")
+    command._report(result, options)
+    assert "FAILED: loss." in capsys.readouterr().err

@@ -404,3 +404,23 @@ def test_the_python_of_the_page_runs_in_order_and_prints_what_it_shows(isolated)
     )
     assert done.returncode == 0, done.stderr
     assert [masked(text) for text in done.stdout.split("END\n")] == [masked(text) for _, text in blocks]
+
+
+def test_a_sweep_is_a_frame_of_its_trials_and_the_same_call_goes_on_with_it(isolated):
+    parameters = {"lr": {"min": 0.001, "max": np.float64(0.1)}, "seed": {"values": (1, 2), "probabilities": [0.5, 0.5]}}
+    small = {name: {"value": 4 if name == "width" else value} for name, value in SMALL.items()}
+    document = {
+        "name": "from python",
+        "method": "random",
+        "metric": {"name": "val_loss"},
+        "parameters": parameters | small,
+        "command": ["econml", "fit", "mlp", "--problem=linear", "${args}"],
+    }
+    first = econml_cli.sweep(document, trials=1, jobs=1)
+    trials = econml_cli.sweep(document, trials=2, jobs=1)
+    assert list(trials.val_loss) == sorted(trials.val_loss) and set(trials.state) == {"complete"}
+    assert first.loc[0, "val_loss"] in set(trials.val_loss) and trials.attrs["best"] == trials.number[0]
+    seeds = [econml_cli.load(f"{trials.run[0]}/seed{seed}").summary["val_loss"] for seed in (1, 2)]
+    assert trials.val_loss[0] == pytest.approx(np.mean(seeds)) and trials.attrs["directory"] == "runs/from-python"
+    with pytest.raises(econml_cli.ConfigError, match="needs a `name`"):
+        econml_cli.sweep({"method": "random"})

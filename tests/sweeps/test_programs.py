@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -10,7 +11,7 @@ import psutil
 import pytest
 import yaml
 
-from econml_cli.sweeps.run.programs import ProgramRequest, Programs
+from econml_cli.sweeps.run.programs import ProgramRequest, Programs, _end_left_over
 from econml_cli.sweeps.study.study import Study, read
 from econml_cli.tracking import wandb_file
 from tests.support.waiting import wait_until
@@ -112,10 +113,51 @@ def test_a_stop_ends_what_a_program_has_started_and_gives_the_trial_back(isolate
     began = time.monotonic()
     with Programs("loss", 1, lambda: 15 if said.exists() and said.read_text().endswith("\n") else None) as programs:
         programs.add(ProgramRequest(i, (sys.executable, "-c", script), Path(f"{i}")) for i in (0, 1))
-        [event] = programs.advance()
+        _, event = programs.advance()
     assert (event.number, event.summary["stop_reason"]) == (0, "interrupted") and not Path("1").exists()
     assert time.monotonic() - began < 60
     wait_until(lambda: not alive(int(said.read_text())))
+
+
+def test_a_program_that_outlived_a_killed_sweep_is_ended_before_its_trial_begins_again(isolated):
+    script = "import os, time; print(os.getpid(), flush=True); time.sleep(600)"
+    said = Path("0/stdout.txt")
+    driver = (
+        "from pathlib import Path; from econml_cli.sweeps.run.programs import ProgramRequest, Programs; import sys\n"
+        f"request = ProgramRequest(0, (sys.executable, '-c', {script!r}), Path('0'))\n"
+        "with Programs('loss', 1, lambda: None) as programs:\n"
+        "    programs.add([request])\n    list(programs.advance())\n"
+    )
+    killed = subprocess.Popen([sys.executable, "-c", driver])
+    wait_until(lambda: said.exists() and said.read_text().endswith("\n"))
+    left = int(said.read_text())
+    killed.kill()
+    killed.wait()
+    assert alive(left)
+    rows = "import json; print(json.dumps({'loss': 2}))"
+    with Programs("loss", 1, lambda: None) as programs:
+        programs.add([ProgramRequest(0, (sys.executable, "-c", rows), Path("0"))])
+        begun, _, ended = programs.advance()
+    assert begun.kind == "begun" and ended.summary["loss"] == 2
+    assert not alive(left)
+    # a number that is left over, and whose lock nobody holds, may be another process's by now
+    Path("0/.pid").write_text(f"{os.getpid()}\n")
+    _end_left_over(Path("0"))
+
+
+def test_programs_of_a_shared_study_are_given_a_seed_and_shown_by_page(econml):
+    text = (
+        "import json, sys\ngiven = dict(a[2:].split('=') for a in sys.argv[1:])\n"
+        "print(json.dumps({'loss': float(given['lr']) + float(given['seed'])}))\n"
+    )
+    file = sweep_file(text=text)
+    line = ("sweep", "run", file, "--source", "mine.py", "--quiet", "--storage", "runs/s/study.journal")
+    assert econml(*line, "--replicate", "seed=2").code == 0
+    assert [t.value for t in trials()] == [pytest.approx(lr + 0.5) for lr in (0.1, 0.2, 0.3, 0.95)]
+    assert trials()[0].replicates.values == [0.1, 1.1]
+    assert sorted(p.name for p in Path(str(trials()[0].run)).iterdir()) == ["seed0", "seed1"]
+    page = econml("sweep", "show", "s", "--html", "page.html")
+    assert page.code == 0 and "loss over 2 seeds" in Path("page.html").read_text()
 
 
 def alive(process):

@@ -5,6 +5,7 @@ import json
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -219,3 +220,38 @@ def test_two_tasks_of_one_script_share_the_trials_and_the_script_run_again_goes_
 def test_a_job_that_makes_no_sense_names_the_option():
     with pytest.raises(ConfigError, match=r"--time soon is no time of Slurm"):
         slurm.Job("a", 1, time="soon")
+
+
+@pytest.mark.parametrize(("signals", "code", "asked"), [("USR1", 0, True), ("TERM", 143, False), ("", 4, False)])
+def test_requeue_saves_at_the_time_limit_and_asks_for_another_turn(
+    econml, sweep, on_path, isolated, monkeypatch, signals, code, asked
+):
+    """USR1 comes from Slurm before the limit; a worker that ends by itself, or is cancelled, asks for nothing."""
+    last = ["while true; do sleep 0.05; done"] if signals else ["exit 4"]
+    on_path("econml", 'trap "echo saved > saved; exit 143" TERM', "touch ready", *last)
+    on_path("scontrol", 'echo "$@" > asked')
+    script = isolated / "job.sh"
+    script.write_text(econml("sweep", "slurm", sweep, "--setup", ":", "--requeue").stdout)
+    check_syntax(script.read_text())
+    assert directives(script.read_text())["signal"] == "B:USR1@60"
+    monkeypatch.setenv("SLURM_ARRAY_JOB_ID", "17")
+    monkeypatch.setenv("SLURM_ARRAY_TASK_ID", "3")
+    process = subprocess.Popen(["bash", script])
+    try:
+        wait_until((isolated / "ready").exists)
+        if signals:
+            process.send_signal(getattr(signal, f"SIG{signals}"))
+        assert process.wait(timeout=30) == code
+    finally:
+        process.kill()
+    assert (isolated / "saved").exists() == bool(signals)
+    assert (isolated / "asked").exists() == asked
+    assert not asked or (isolated / "asked").read_text() == "requeue 17_3\n"
+
+
+def test_a_program_that_was_not_named_is_refused_before_it_waits_in_the_queue(econml, isolated):
+    Path("s.yaml").write_text("program: mine.py\nmethod: random\nparameters: {lr: {min: 0.1, max: 0.2}}\n")
+    Path("mine.py").write_text("print(1)\n")
+    refused = econml("sweep", "slurm", "s.yaml")
+    assert refused.code == 2 and "add --source mine.py" in refused.stderr
+    assert econml("sweep", "slurm", "s.yaml", "--source", "mine.py").code == 0

@@ -2,11 +2,13 @@
 
 import contextlib
 import os
+import queue
 import signal
 import socket
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from pathlib import Path
 
@@ -292,6 +294,21 @@ def test_under_an_agent_which_run_it_is_stays_as_the_agent_says(monkeypatch):
     monkeypatch.setenv("WANDB_SWEEP_ID", "s1")
     monkeypatch.setenv("WANDB_RUN_ID", "r1")
     assert wandb_sink._identity("mine", "mlp", Path("run")) == {"name": "mlp"}
+
+
+@pytest.mark.parametrize(
+    ("sweep", "verdict", "code"), [("s1", "FAILED", 1), ("s1", "passed", 0), ("", "FAILED", 0), ("s1", None, 0)]
+)
+def test_an_unstable_solution_is_a_failed_run_of_a_sweep_that_keeps_its_metric(monkeypatch, sweep, verdict, code):
+    monkeypatch.setenv("WANDB_SWEEP_ID", sweep)
+    told: queue.SimpleQueue = queue.SimpleQueue()
+    ended = object.__new__(wandb_sink.WandbSink)
+    ended.__dict__ |= {"_finished": False, "_queue": told, "_done": threading.Event(), "_timeout": 1.0}
+    ended.__dict__ |= {"_warning": None, "_warned": False}
+    ended._done.set()
+    summary = {"val_loss": 0.1, "verdict_loss": "FAILED"} | ({"verdict_stability": verdict} if verdict else {})
+    ended.finish(summary)
+    assert told.get() == (summary, code)
 
 
 def test_the_environment_names_project_run_and_resumption(monkeypatch):

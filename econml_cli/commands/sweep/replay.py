@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from econml_cli.commands.sweep.shared import say
 from econml_cli.sweeps.run.directory import SweepDirectory
@@ -14,19 +15,19 @@ PATIENCE = 60.0
 @contextlib.contextmanager
 def replay(
     sweep: Sweep, directory: SweepDirectory, mode: str | None, project: str | None
-) -> Iterator[Callable[[int], None]]:
-    """Yields what is to be called with the number of each trial that has ended."""
+) -> Iterator[Callable[[Path], None]]:
+    """Yields what is to be called with the directory of each run that has ended."""
     if mode in (None, "disabled"):
-        yield lambda number: None
+        yield lambda run: None
         return
     from econml_cli.runs.directory import Run
     from econml_cli.tracking.wandb_replay import Replay
 
     log = Replay(given_mode=mode, project=project)
 
-    def logged(number: int) -> None:
-        run = Run(directory.run(number))
-        log.add(run, group=sweep.name, name=f"{sweep.name}-{run.name}")
+    def logged(path: Path) -> None:
+        name = "-".join(path.relative_to(directory.path).parts)  # 0003, or 0003-seed7
+        log.add(Run(path), group=sweep.name, name=f"{sweep.name}-{name}")
 
     try:
         yield logged

@@ -29,6 +29,21 @@ class SearchOptions:
         "how method bayes proposes points: gp: a Gaussian process and expected improvement; tpe: Optuna's; qmc: "
         "Sobol's sequence (default: as before, at first gp)",
     )
+    replicate: str | None = option(
+        None,
+        "train each point over these, side by side: seed=30 (seeds 0 to 29), seed=5..9, seed=1,7; the metric is their "
+        "mean (default: as before, or as the file says)",
+        metavar="NAME=VALUES",
+    )
+    folds: int | None = option(
+        None, "cross-validate each point in so many folds; the metric is the mean over them", ge=2, metavar="K"
+    )
+    aggregate: str | None = option(
+        None,
+        "what of a point's fits is optimised: mean, median, quantile:0.9, or share: of those that passed (default: "
+        "mean)",
+        metavar="mean|median|quantile:Q|share",
+    )
     model: str | None = option(None, "fit this in the place of the file's own program", metavar="NAME")
     command: str | None = option(
         None, "start this in the place of the file's own command: 'bash run.sh ${args}'", metavar="WORDS"
@@ -92,33 +107,34 @@ def run(
     With --storage, run the same line on as many machines as you like: each is a worker.
     """
     from econml_cli.commands.signals import stop_signals
+    from econml_cli.sweeps.run import begin as beginning
     from econml_cli.sweeps.run import engine as engines
-    from econml_cli.sweeps.run import open_directory, programs
-    from econml_cli.sweeps.run.directory import slug
     from econml_cli.sweeps.run.plan import Plan
-    from econml_cli.sweeps.spec import schema, trial_config
+    from econml_cli.sweeps.spec import trial_config
 
     seconds, kept = _seconds(training.timeout), _kept(output.keep)
     file = Path(path)
     if search.command is not None and search.model is not None:
         raise ConfigError("--command and --model both say what is started; leave one of them out.")
     typed = None if search.command is None else shlex.split(search.command)
-    sweep = schema.load(file, typed or _command(file, search.model, search.problem, search.fix))
-    say(sweep.notes)
-    if sweep.target is None:
-        programs.check(sweep, named=typed is not None)
-    if search.sampler is not None and sweep.method != "bayes":
-        raise ConfigError(f"--sampler is for method bayes; {file} says method {sweep.method}.")
-    directory, begun = open_directory.open_directory(
-        sweep,
-        Path(output.out) if output.out else Path(output.runs_dir) / slug(sweep.name),
-        search.seed,
-        shared.storage,
-        shared.study,
-        output.resume,
-        _line(),
+    asked = beginning.Asked(
+        command=typed or _command(file, search.model, search.problem, search.fix),
+        named=typed is not None,
+        replicate=search.replicate,
+        folds=search.folds,
+        aggregate=search.aggregate,
+        sampler=search.sampler,
+        out=output.out,
+        runs_dir=output.runs_dir,
+        seed=search.seed,
+        storage=shared.storage,
+        study=shared.study,
+        resume=output.resume,
+        line=_line(),
     )
-    sweep = trial_config.under(sweep, begun.environment)
+    sweep = beginning.load(file, asked)
+    say(sweep.notes)
+    sweep, directory, begun = beginning.begin(sweep, asked)
     plan = Plan(
         seed=begun.seed,
         count=search.trials,
@@ -132,8 +148,8 @@ def run(
         sampler=search.sampler,
     )
     # what was typed, else what the sweep says of every trial
-    asked = {"wandb_mode": output.wandb_mode, "wandb_project": output.wandb_project}
-    tracking = trial_config.tracking_of(sweep) | {name: value for name, value in asked.items() if value is not None}
+    typed_too = {"wandb_mode": output.wandb_mode, "wandb_project": output.wandb_project}
+    tracking = trial_config.tracking_of(sweep) | {n: value for n, value in typed_too.items() if value is not None}
     from econml_cli.commands.sweep.live import watcher
     from econml_cli.commands.sweep.replay import replay
 

@@ -34,6 +34,9 @@ class EachOptions:
     gpus: int = option(0, "GPUs", ge=0, metavar="N")
     partition: str | None = option(None, "partition (default: the cluster's)", metavar="NAME")
     account: str | None = option(None, "account (default: your own)", metavar="NAME")
+    requeue: bool = option(
+        False, "at the time limit save and ask Slurm for another turn, until the sweep is done (needs scontrol requeue)"
+    )
     setup: str | None = option(
         None,
         "shell lines that make econml available, such as 'module load python; source .venv/bin/activate' (default: "
@@ -73,6 +76,7 @@ def slurm(
     The sweep's directory, and so its journal, must be on a file system that all nodes see.
     """
     from econml_cli.sweeps.remote import slurm as scripts
+    from econml_cli.sweeps.run import programs
     from econml_cli.sweeps.run.directory import SweepDirectory, slug
     from econml_cli.sweeps.spec import schema
     from econml_cli.sweeps.study import passwords
@@ -89,7 +93,10 @@ def slurm(
         each.partition,
         each.account,
         each.setup,
+        each.requeue,
     )
+    if sweep.target is None and not any(word.split("=")[0] in ("--command", "--model") for word in further or ()):
+        programs.check(sweep, named=False)  # now, not in each worker's log
     directory = SweepDirectory((Path(lookup.runs_dir) / slug(sweep.name)).absolute())
     arguments = [
         str(Path(path).absolute()),

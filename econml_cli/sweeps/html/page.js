@@ -18,6 +18,7 @@ const table = trialTable(find("trials").querySelector("table"), sweep, on);
 function drawAll() {
   lines.draw();
   past.draw();
+  replicates(find("replicates"), sweep);
   for (const kind of ["importance", "correlation"]) {
     bars(find(kind).querySelector(".drawing"), sweep.influences, kind);
   }

@@ -21,6 +21,24 @@ _MEMORY = re.compile(r"\d+[KMGT]?")
 _WORD = re.compile(r"[\w.,:/@%+=-]+")
 
 
+#: Slurm's USR1 comes before the time limit: econml saves its trial, and the worker asks for another turn. TERM (of
+#: scancel or a preemption) is passed on, and what becomes of the job is Slurm's. A signal ends `wait`: it is repeated.
+_REQUEUED = (
+    "# Before the time limit econml saves its trials, and Slurm is asked to start this worker again.",
+    "again=",
+    "{start} &",
+    "worker=$!",
+    """trap 'again=yes; kill -TERM "$worker" 2>/dev/null' USR1""",
+    """trap 'kill -TERM "$worker" 2>/dev/null' TERM INT""",
+    'wait "$worker"; code=$?',
+    'while kill -0 "$worker" 2>/dev/null; do wait "$worker"; code=$?; done',
+    'if [ -n "$again" ] && [ "$code" -gt 128 ]; then  # it was stopped, so there is something left to do',
+    '  exec scontrol requeue "${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID"',
+    "fi",
+    'exit "$code"',
+)
+
+
 @dataclass(frozen=True)
 class Job:
     """What is asked of Slurm.
@@ -31,6 +49,7 @@ class Job:
         cpus, gpus: of each worker. memory: of each, such as 8G; None: the partition's.
         partition, account: None: the user's own.
         setup: shell lines before econml starts (`module load ...`); None: this very econml is started by its path.
+        requeue: at the time limit a worker asks to be started again, until the sweep is done.
     """
 
     name: str
@@ -42,6 +61,7 @@ class Job:
     partition: str | None = None
     account: str | None = None
     setup: str | None = None
+    requeue: bool = False
 
     def __post_init__(self) -> None:
         if self.time is not None and not _TIME.fullmatch(self.time):
@@ -86,10 +106,14 @@ def script(job: Job, arguments: Sequence[str], directory: Path, written_by: Sequ
     lines += ["", f"cd {shlex.quote(str(directory))} || exit 1", *_jax(job)]
     if job.setup:
         lines += ["", *job.setup.splitlines(), ""]
-    lines += [
-        "# exec: econml itself gets Slurm's SIGTERM, ends its trial, and leaves the rest to the other workers",
-        f"exec {shlex.join([*_program(job), 'sweep', 'run', *arguments])}",
-    ]
+    start = shlex.join([*_program(job), "sweep", "run", *arguments])
+    if job.requeue:
+        lines += [line.format(start=start) if line.startswith("{start}") else line for line in _REQUEUED]
+    else:
+        lines += [
+            "# exec: econml itself gets Slurm's SIGTERM, ends its trial, and leaves the rest to the other workers",
+            f"exec {start}",
+        ]
     return "\n".join(lines) + "\n"
 
 
@@ -106,7 +130,7 @@ def _directives(job: Job) -> list[str]:
         "account": job.account,
         "output": f"{name}-%A_%a.log",
         "open-mode": "append",
-        "signal": f"B:TERM@{NOTICE}",
+        "signal": f"B:{'USR1' if job.requeue else 'TERM'}@{NOTICE}",
     }
     said = [f"--{key}={value}" for key, value in wanted.items() if value is not None]
     return [*said, "--requeue"]

@@ -2,9 +2,9 @@
 
 import contextlib
 import math
-import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from econml_cli.errors import ConfigError, RunError
@@ -14,7 +14,9 @@ from econml_cli.sweeps.run.directory import SweepDirectory
 from econml_cli.sweeps.run.executor import Executor
 from econml_cli.sweeps.run.plan import Plan, Watcher
 from econml_cli.sweeps.run.programs import requested
+from econml_cli.sweeps.run.replicated import REASON, REPLICATES, Parts
 from econml_cli.sweeps.spec.identity import METRIC
+from econml_cli.sweeps.spec.replication import SHARE
 from econml_cli.sweeps.spec.schema import Sweep
 from econml_cli.sweeps.spec.trial_config import config_of
 from econml_cli.sweeps.study.pruner import rungs
@@ -50,7 +52,7 @@ class Batches:
         study: Study,
         executor: Executor,
         watcher: Watcher,
-        logged: Callable[[int], None],
+        logged: Callable[[Path], None],
         stopped: Callable[[], int | None],
     ):
         self._sweep, self._directory, self._plan = sweep, directory, plan
@@ -65,6 +67,7 @@ class Batches:
         self._target = metric.get("target")
         self._impute = metric.get("impute", "worst")
         self._metric, self._goal = metric["name"], metric.get("goal", METRIC["goal"])
+        self._replication = sweep.replication
         self._open: dict[int, Trial] = {}
         self._paused: dict[int, Mapping[str, float]] = {}
         self._noted: dict[int, float] = {}
@@ -94,8 +97,10 @@ class Batches:
         """How many trials to take: few where others want some too."""
         jobs = self._plan.jobs or 1
         if self._plan.storage is not None:
-            return max(jobs, BATCH)
-        return max(MANY, 4 * jobs)  # method bayes gives no more than a batch
+            # fits of a batch share a program, and threads; a program that waits here could run with another worker
+            return max(jobs, BATCH) if self._sweep.target else jobs
+        each = len(self._replication.values) if self._replication else 1
+        return max(-(-MANY // each), 4 * jobs)  # method bayes gives no more than a batch
 
     def _run(self, trials: Sequence[Trial]) -> None:
         self._open = {trial.number: trial for trial in trials}
@@ -121,25 +126,33 @@ class Batches:
 
     def _requests(self, trials: Sequence[Trial]) -> Iterator[Any]:
         for trial in trials:
+            home = self._directory.run(trial.number)
             try:
-                if self._sweep.target is None:
-                    yield requested(self._sweep, trial.number, trial.params, self._directory.run(trial.number))
-                    continue
-                config = config_of(self._sweep, trial.params)
+                if self._replication is None:
+                    yield self._request(trial, home, {})
+                else:
+                    parts = self._replication.parts()
+                    yield Parts(trial.number, tuple(self._request(trial, home / label, more) for label, more in parts))
             except ConfigError as error:
                 self._fail(trial, str(error))
-                continue
-            manifest = {"name": self._sweep.name, "trial": trial.number, "params": dict(trial.params)}
-            self._take_over(trial, manifest)
-            yield Request(trial.number, config, self._directory.run(trial.number), manifest)
 
-    def _take_over(self, trial: Trial, manifest: Mapping[str, Any]) -> None:
+    def _request(self, trial: Trial, place: Path, more: Mapping[str, Any]) -> Any:
+        """One fit of a trial, whose own options are `more`; or one start of its program."""
+        if self._sweep.target is None:
+            return requested(self._sweep, trial.number, trial.params, place, more)
+        config = config_of(self._sweep, {**trial.params, **more})
+        manifest = {"name": self._sweep.name, "trial": trial.number, "params": {**trial.params, **more}}
+        self._take_over(trial, place, manifest)
+        return Request(trial.number, config, place, manifest)
+
+    def _take_over(self, trial: Trial, place: Path, manifest: Mapping[str, Any]) -> None:
         """Go on where a killed worker has left the point, if its run is here: several workers share the directory."""
-        place = self._directory.run(trial.number)
+        own = self._directory.run(trial.number)
         for number in () if place.exists() else self._study.lost(trial.index):
-            left = Run(self._directory.run(number))
+            left = Run(self._directory.run(number) / place.relative_to(own))
             with contextlib.suppress(OSError, RunError):
                 if steps(left.checkpoints) and not left.in_training():
+                    place.parent.mkdir(exist_ok=True)
                     left.path.rename(place)
                     Run(place).update_manifest(sweep=dict(manifest))
                     return
@@ -176,9 +189,13 @@ class Batches:
             "seconds": summary["seconds_training"],
             "metrics": {name: value for name, value in summary.items() if self._is_metric(name)},
             "run": str(self._directory.run(number)),
+            **({"replicates": summary[REPLICATES]} if REPLICATES in summary else {}),
         }
         if reason == "interrupted":
             return  # stays open, and is released
+        if REASON in summary:
+            self._fail(trial, summary[REASON], **about)
+            return
         if reason == "diverged":
             self._fail(trial, f"diverged in epoch {summary['diverged_epoch']}", **about)
             return
@@ -203,8 +220,9 @@ class Batches:
     def _is_metric(self, name: str) -> bool:
         """Of a fit the losses; of a program all numbers that it has logged."""
         if self._sweep.target is None:
-            return not name.startswith("_") and name not in ("stop_reason", "epochs", "seconds_training")
-        return name.endswith("_loss")
+            other = ("stop_reason", "epochs", "seconds_training", REPLICATES, REASON)
+            return not name.startswith("_") and name not in other
+        return name.endswith("_loss") or name == SHARE
 
     def _fail(self, trial: Trial, reason: str, **about: Any) -> None:
         if self._impute != "worst" and (seen := self._seen(trial)):
@@ -227,10 +245,13 @@ class Batches:
         del self._open[trial.number]
         self._paused.pop(trial.number, None)
         if value is None and self._plan.keep != "all":
-            shutil.rmtree(self._directory.run(trial.number) / "checkpoints", ignore_errors=True)
+            self._directory.drop_checkpoints(trial.number)
         self._watcher.ended(trial, value, reason)
-        if self._sweep.target and (self._directory.run(trial.number) / "summary.json").exists():
-            self._logged(trial.number)
+        home = self._directory.run(trial.number)
+        labels = (label for label, _ in self._replication.parts()) if self._replication else (".",)
+        for run in (home / label for label in labels) if self._sweep.target else ():
+            if (run / "summary.json").exists():
+                self._logged(run)
 
     def _drop_others(self) -> None:
         """Of trials that are not among the best of the study, whoever ran them, remove the checkpoints: the record
@@ -238,4 +259,4 @@ class Batches:
         if self._plan.keep == "all":
             return
         for trial in self._study.results().ranked()[self._plan.keep :]:
-            shutil.rmtree(self._directory.run(trial.number) / "checkpoints", ignore_errors=True)
+            self._directory.drop_checkpoints(trial.number)

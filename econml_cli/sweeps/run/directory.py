@@ -4,11 +4,12 @@ runs/lecture/
   sweep.yaml      the sweep, as it was given
   sweep.json      schema version, seed, rounds, model and problem, storage, versions, command line
   study.journal   Optuna's journal of the trials (unless --storage says where else)
-  0000/ 0001/ ... the run directory of each trial, by its number
+  0000/ 0001/ ... the run directory of each trial, by its number; with --replicate or --folds it has those of its fits
 """
 
 import contextlib
 import re
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,7 @@ ABOUT: json_shape.Shape = {
     "storage?": json_shape.optional(json_shape.TEXT),
     "environment?": json_shape.Each(json_shape.TEXT, keyed=True),
     "econml?": json_shape.TEXT,
+    "replication?": json_shape.optional(json_shape.OBJECT),
 }
 
 
@@ -46,6 +48,12 @@ class SweepDirectory:
     def run(self, number: int) -> Path:
         """The run directory of a trial."""
         return self.path / f"{number:04d}"
+
+    def drop_checkpoints(self, number: int) -> None:
+        """Remove the checkpoints of a trial, of all its fits; the records stay."""
+        run = self.run(number)
+        for found in (run / "checkpoints", *run.glob("*/checkpoints")):
+            shutil.rmtree(found, ignore_errors=True)
 
     def exists(self) -> bool:
         return (self.path / "sweep.json").is_file()

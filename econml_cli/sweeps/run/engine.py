@@ -13,13 +13,16 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from econml_cli.sweeps.run.batches import BATCH, Batches, target_reached
 from econml_cli.sweeps.run.directory import SweepDirectory
 from econml_cli.sweeps.run.executor import Executor, Pool
 from econml_cli.sweeps.run.plan import Plan, Watcher
 from econml_cli.sweeps.run.programs import Programs
+from econml_cli.sweeps.run.replicated import Replicated
 from econml_cli.sweeps.spec.identity import METRIC
+from econml_cli.sweeps.spec.replication import Replication
 from econml_cli.sweeps.spec.schema import Sweep
 from econml_cli.sweeps.study.study import Study
 from econml_cli.sweeps.study.trials import Results
@@ -47,14 +50,14 @@ def run(
     plan: Plan,
     *,
     watcher: Watcher | None = None,
-    logged: Callable[[int], None] = lambda number: None,
+    logged: Callable[[Path], None] = lambda run: None,
     stop_signal: Callable[[], int | None] = lambda: None,
 ) -> Outcome:
     """Run a sweep until every point is tried, or something stops it.
 
     Args:
         directory: made before; this process holds its lock, unless plan.storage is given.
-        logged: called with the number of each trial whose run is complete.
+        logged: called with the directory of each run that is complete.
         stop_signal: asked all the time; a number stops the sweep after the running chunk, saved and resumable.
 
     Raises:
@@ -81,18 +84,24 @@ def run(
         signal = stop_signal()
         return signal if signal is not None else TIME_IS_UP if time.monotonic() > end else None
 
-    with _heartbeat(study), _executor(sweep, plan, stopped) as executor:
+    with _heartbeat(study), _executor(sweep, plan, stopped) as single:
+        executor = single if sweep.replication is None else _replicated(sweep, sweep.replication, single)
         Batches(sweep, directory, plan, study, executor, watcher, logged, stopped).run_all()
     results = dataclasses.replace(study.results(), directory=directory.path)
     left = any(trial.state in ("running", "waiting") for trial in results.trials)
     return Outcome(results, stopped() if left else None, target_reached(sweep, results))
 
 
+def _replicated(sweep: Sweep, replication: Replication, single: Executor) -> Executor:
+    metric = sweep.own_metric or METRIC
+    return Replicated(single, replication, metric["name"], metric.get("goal", METRIC["goal"]))
+
+
 @contextlib.contextmanager
 def _executor(sweep: Sweep, plan: Plan, stopped: Callable[[], int | None]) -> Iterator[Executor]:
     """Whoever trains, told when to stop."""
     if sweep.target is None:
-        with Programs((sweep.metric or METRIC)["name"], plan.jobs or 1, stopped) as programs:
+        with Programs((sweep.own_metric or METRIC)["name"], plan.jobs or 1, stopped) as programs:
             yield programs
         return
     if plan.engine != "process":

@@ -9,6 +9,7 @@ from typing import Any
 from econml_cli.errors import ConfigError, RunError
 from econml_cli.sweeps.run.directory import SweepDirectory
 from econml_cli.sweeps.spec import identity, trial_config, yaml_lines
+from econml_cli.sweeps.spec.replication import Replication
 from econml_cli.sweeps.spec.schema import Sweep
 from econml_cli.sweeps.study import pruner
 from econml_cli.version import __version__
@@ -22,6 +23,7 @@ class Begun:
     study: str
     storage: str | None
     environment: Mapping[str, str]
+    replication: Replication | None = None
 
 
 def open_directory(
@@ -58,7 +60,11 @@ def open_directory(
     about = directory.about()
     try:
         begun = Begun(
-            int(about["seed"]), str(about["study"]), storage or kept(about["storage"]), dict(about["environment"])
+            int(about["seed"]),
+            str(about["study"]),
+            storage or kept(about["storage"]),
+            dict(about["environment"]),
+            Replication.from_dict(about["replication"]) if about.get("replication") else None,
         )
     except (KeyError, TypeError, ValueError) as error:
         raise RunError(f"{path / 'sweep.json'} is damaged ({error}); restore it from a copy.") from None
@@ -86,6 +92,7 @@ def _about(sweep: Sweep, seed: int, storage: str | None, study: str | None, comm
         "cwd": str(Path.cwd()),
         "command": command,
         "environment": trial_config.environment_of(sweep),
+        "replication": sweep.replication and sweep.replication.to_dict(),
         "econml": __version__,
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds"),
     }

@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from econml_cli.errors import ConfigError, RunError
@@ -30,6 +31,8 @@ from econml_cli.training.many.requests import Event
 LOOK, PATIENCE = 0.05, 10.0
 #: a metric is looked up in the files of a running program every so many looks
 SELDOM = 10
+#: in a trial's directory: what its program holds while it lives, and its number
+LOCK, PID = ".lock", ".pid"
 _PYTHON = ("python", "python3")
 
 
@@ -67,13 +70,15 @@ def check(sweep: Sweep, named: bool) -> None:
     )
 
 
-def command(sweep: Sweep, values: Mapping[str, Any], json_file: Path) -> tuple[str, ...]:
-    """The words of a trial's process, without /usr/bin/env.
+def command(
+    sweep: Sweep, values: Mapping[str, Any], json_file: Path, more: Mapping[str, Any] = MappingProxyType({})
+) -> tuple[str, ...]:
+    """The words of a trial's process, without /usr/bin/env; `more` as of `requested`.
 
     Raises:
         ConfigError: there is no program to start.
     """
-    nested = sweep.space.nest(values)
+    nested = {**sweep.space.nest(values), **more}
     forms = {"env": [], "interpreter": ["python"], "args_json_file": [str(json_file)], **notations(nested)}
     forms["program"] = [sweep.program] if sweep.program else []
     words: list[str] = []
@@ -117,6 +122,7 @@ class Programs:
                 request = self._waiting.popleft()
                 try:
                     self._running[request.number] = _Process(request, self._metric)
+                    yield Event(request.number, "begun")
                 except FileNotFoundError:
                     yield Event(request.number, "failed", reason=f"there is no program {request.words[0]}")
             looks += 1
@@ -161,20 +167,26 @@ class _Process:
         self._told, self._read_to, self._tail = 0, 0, ""
         self._file: wandb_file.WandbFile | None = None
         self._began = time.monotonic()
+        _end_left_over(self.directory)
         _clear(self.directory)
         environment = _environment(request)
+        held = _held(self.directory / LOCK)
         try:
             text = shlex.join(request.words) + "\n"
             disk.write_text(self.directory / "command.txt", text)
             with (self.directory / "stdout.txt").open("wb") as out, (self.directory / "stderr.txt").open("wb") as err:
                 self._process = subprocess.Popen(  # noqa: S603 - a program that the user has named
                     request.words, stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=environment,
-                    start_new_session=True,
+                    start_new_session=True, pass_fds=held,
                 )  # fmt: skip
+            (self.directory / PID).write_text(f"{self._process.pid}\n", encoding="utf-8")
         except FileNotFoundError:
             raise
         except OSError as error:
             raise RunError(f"{request.words[0]} cannot be started in {self.directory}: {error}.") from error
+        finally:
+            for descriptor in held:  # the program has it now, and so all that it starts
+                os.close(descriptor)
 
     def ended(self) -> bool:
         return self._process.poll() is not None
@@ -185,8 +197,7 @@ class _Process:
     def stop(self) -> None:
         """SIGTERM to it and to what it has started; SIGKILL where that does not help."""
         for how in (signals.SIGTERM, signals.SIGKILL):
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._process.pid, how)
+            _signal(self._process.pid, how)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(timeout=PATIENCE)
                 return
@@ -239,6 +250,44 @@ class _Process:
         return {**found, "stop_reason": reason, "epochs": len(self._values), "seconds_training": seconds}
 
 
+def _signal(leader: int, how: int) -> None:
+    """A signal to a program and to what it has started."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(leader, how)
+
+
+def _held(lock: Path) -> tuple[int, ...]:
+    """A descriptor that holds a lock for as long as any process has it; () where the system knows no locks."""
+    try:
+        import fcntl
+
+        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (ImportError, OSError):
+        return ()
+    return (descriptor,)
+
+
+def _end_left_over(directory: Path) -> None:
+    """End the program that an earlier attempt has started here, where the attempt was killed and the program was not.
+
+    Its lock says that it lives (or what it has started), so that the number is no other process's.
+    """
+    for how in (signals.SIGTERM, signals.SIGKILL):
+        until = time.monotonic() + PATIENCE
+        try:
+            leader = int((directory / PID).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return
+        while disk.held(directory / LOCK):
+            _signal(leader, how)
+            if time.monotonic() > until:
+                break
+            time.sleep(LOOK)
+        else:
+            return
+
+
 def _clear(directory: Path) -> None:
     """An empty directory: a program that was interrupted begins again."""
     import shutil
@@ -262,11 +311,17 @@ def _environment(request: ProgramRequest) -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in dropped} | ours
 
 
-def requested(sweep: Sweep, number: int, params: Mapping[str, Any], directory: Path) -> ProgramRequest:
-    """The program of a trial.
+def requested(
+    sweep: Sweep,
+    number: int,
+    params: Mapping[str, Any],
+    directory: Path,
+    more: Mapping[str, Any] = MappingProxyType({}),
+) -> ProgramRequest:
+    """The program of a trial; `more`: what it is given beside the parameters of the sweep.
 
     Raises:
         ConfigError: as `command`.
     """
-    words: Sequence[str] = command(sweep, params, (directory / "args.json").absolute())
-    return ProgramRequest(number, tuple(words), directory, sweep.space.nest(params))
+    words: Sequence[str] = command(sweep, params, (directory / "args.json").absolute(), more)
+    return ProgramRequest(number, tuple(words), directory, {**sweep.space.nest(params), **more})

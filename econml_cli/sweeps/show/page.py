@@ -7,14 +7,14 @@ from typing import Any
 
 from econml_cli.output.html import escape
 from econml_cli.storage import disk
-from econml_cli.sweeps.show import table
+from econml_cli.sweeps.show import replicates, table
 from econml_cli.sweeps.show import text as show
 from econml_cli.sweeps.show.importance import Analysis
 from econml_cli.sweeps.study.trials import Results, Trial
 from econml_cli.version import __version__
 
 #: in the order in which one uses the other
-_SCRIPTS = ("scales.js", "parallel.js", "bars.js", "history.js", "table.js", "page.js")
+_SCRIPTS = ("scales.js", "parallel.js", "bars.js", "history.js", "replicates.js", "table.js", "page.js")
 
 
 def render(results: Results, analysis: Analysis) -> str:
@@ -58,7 +58,30 @@ def _document(results: Results, analysis: Analysis) -> dict[str, Any]:
             for i in analysis.influences
         ],
         "explanation": show.method(results, analysis) if analysis.tells else "",
+        "replicates": _replicates(results),
         "trials": [_row(results, trial) for trial in results.trials],
+    }
+
+
+def _replicates(results: Results) -> dict[str, Any] | None:
+    """Of points of several fits: title, note, and of each the values, the quantiles and the share that passed."""
+    trials = table.ordered(results, None)
+    if results.replication is None or not any(trial.replicates for trial in trials):
+        return None
+    goal = replicates.goal_of(results)
+    return {
+        "title": replicates.title(results),
+        "note": replicates.note(results, trials),
+        "points": [
+            {
+                "number": trial.number,
+                "values": trial.replicates.values,
+                "passed": trial.replicates.passed,
+                **replicates.statistics(trial.replicates, goal),
+            }
+            for trial in trials
+            if trial.replicates
+        ],
     }
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from econml_cli.output.sorting import order
 from econml_cli.output.tables import RENDERERS, Grid, csv_lines
 from econml_cli.storage import disk
+from econml_cli.sweeps.show import replicates
 from econml_cli.sweeps.study.trials import Results, Trial
 
 _FIXED = ("number", "index", "state", "epochs", "seconds", "run", "worker", "started", "finished", "reason")
@@ -61,7 +62,20 @@ def whole(results: Results) -> tuple[Column, ...]:
         *map(parameter, constants),
         metric(results),
         *(Column(name, lambda trial, name=name: disk.finite(trial.metrics.get(name))) for name in others),  # type: ignore[misc]
+        *_over_fits(results),
         *map(field, _FIXED[3:]),
+    )
+
+
+def _over_fits(results: Results) -> tuple[Column, ...]:
+    """Of points of several fits: how the metric is distributed over them."""
+    if results.replication is None:
+        return ()
+    goal = replicates.goal_of(results)
+    names = ("mean", "standard_error", "sd", *(f"q{round(100 * level):02d}" for level in replicates.LEVELS))
+    return tuple(
+        Column(name, lambda trial, name=name: replicates.as_rows(trial, goal).get(name))  # type: ignore[misc]
+        for name in names
     )
 
 

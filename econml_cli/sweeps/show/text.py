@@ -11,7 +11,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from econml_cli.output.terminal import Widest, columns, key_values, number, pairs
-from econml_cli.sweeps.show import table
+from econml_cli.sweeps.show import replicates, table
 from econml_cli.sweeps.show.importance import Analysis
 from econml_cli.sweeps.study.trials import Results, Trial
 
@@ -52,16 +52,21 @@ def commands(results: Results, best: Trial) -> dict[str, str]:
         return {}
     if (own := Path(best.run) / "command.txt").is_file():  # a program of the user's
         return {"show": shlex.join(["cat", f"{best.run}/stdout.txt"]), "refit": own.read_text(encoding="utf-8").strip()}
-    home = results.directory
+    home, config, more = results.directory, best.run, list[str]()
+    if best.replicates is not None:  # the first of its fits; of a cross-validation, fitted to all rows
+        config = f"{best.run}/{best.replicates.labels[0]}"
+        more = ["--folds", "0", "--fold", "0"] if (results.replication or {}).get("option") == "fold" else []
     again = f"{best.run}-refit" if home is None else str(home.with_name(f"{home.absolute().name}-best"))
-    refit = ["econml", "fit", "--config", f"{best.run}/config.yaml", "--out", again]
-    return {"show": shlex.join(["econml", "eval", best.run]), "refit": shlex.join(refit)}
+    refit = ["econml", "fit", "--config", f"{config}/config.yaml", *more, "--out", again]
+    return {"show": shlex.join(["econml", "eval", config]), "refit": shlex.join(refit)}
 
 
 def as_json(results: Results, trials: Sequence[Trial], analysis: Analysis) -> dict[str, Any]:
     """Everything in one document; `trials`: those to list, in their order."""
     best = results.best()
     about = {f.name: getattr(results, f.name) for f in dataclasses.fields(results) if f.name != "trials"}
+    if results.replication is None:
+        del about["replication"]
     return {
         "sweep": {**about, "directory": None if results.directory is None else str(results.directory)},
         "counts": counts(results),
@@ -72,7 +77,12 @@ def as_json(results: Results, trials: Sequence[Trial], analysis: Analysis) -> di
 
 
 def _fields(trial: Trial) -> dict[str, Any]:
-    return {f.name: getattr(trial, f.name) for f in dataclasses.fields(trial)}
+    fields = {f.name: getattr(trial, f.name) for f in dataclasses.fields(trial)}
+    if trial.replicates is None:
+        del fields["replicates"]
+    else:
+        fields["replicates"] = dataclasses.asdict(trial.replicates)
+    return fields
 
 
 def text(results: Results, trials: Sequence[Trial], analysis: Analysis) -> RenderableType:
@@ -85,6 +95,8 @@ def text(results: Results, trials: Sequence[Trial], analysis: Analysis) -> Rende
         parts.append(Padding(Text(f"the same in all: {pairs(fixed)}", style="dim"), (0, 0, 0, 2)))
     if results.trials:
         parts += [Text(), _trials(results, trials)]
+    if results.replication is not None and any(trial.replicates for trial in trials):
+        parts += _over_fits(results, trials)
     if len(trials) < len(results.trials):
         parts.append(Text(f"  {len(results.trials) - len(trials):,} more without --top", style="dim"))
     parts += _failures(results.current())
@@ -92,6 +104,16 @@ def text(results: Results, trials: Sequence[Trial], analysis: Analysis) -> Rende
     if analysis.tells:
         parts += [Text(), _influences(analysis), Padding(Text(method(results, analysis), style="dim"), (0, 0, 0, 2))]
     return Group(*parts)
+
+
+def _over_fits(results: Results, trials: Sequence[Trial]) -> list[RenderableType]:
+    headers, rows = replicates.rows(results, trials)
+    return [
+        Text(),
+        Text(replicates.title(results), style="bold"),
+        columns(headers, rows, ["histogram"]),
+        Padding(Text(replicates.note(results, trials), style="dim"), (0, 0, 0, 2)),
+    ]
 
 
 def _trials(results: Results, trials: Sequence[Trial]) -> RenderableType:
@@ -206,8 +228,7 @@ def at_the_end(results: Results) -> str:
         ]
         width = max(len(label) for label, _ in rows)
         lines += [f"  {label:<{width}}  {value}" for label, value in rows]
-        if (why := rule(results)) is not None:
-            lines += [f"  {why}"]
+        lines += [f"  {why}" for why in (rule(results), replicates.one_error(results)) if why]
         if shown := commands(results, best):
             lines += ["", f"Refit the best: {shown['refit']}"]
     if results.directory is not None:

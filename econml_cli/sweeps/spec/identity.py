@@ -42,6 +42,7 @@ def define(sweep: Sweep, seed: int, batch: int, sampler: str | None = None) -> d
         "early_terminate": sweep.early_terminate,
         "target": sweep.target and _target(sweep.target),
         "command": None if sweep.target else [sweep.program, *sweep.command],
+        "replication": sweep.replication and sweep.replication.to_dict(),
         "seed": seed,
         "batch": batch if sweep.method == "bayes" else None,
         "sampler": sampler if sweep.method == "bayes" else None,

@@ -13,7 +13,9 @@ from typing import Any
 
 from econml_cli.errors import ConfigError
 from econml_cli.sweeps.spec import command as commands
-from econml_cli.sweeps.spec import keys, parameters, target, yaml_lines
+from econml_cli.sweeps.spec import keys as toplevel
+from econml_cli.sweeps.spec import parameters, target, yaml_lines
+from econml_cli.sweeps.spec.replication import Replication
 from econml_cli.sweeps.spec.space import Parameter, Point, Space
 from econml_cli.sweeps.spec.target import Target
 from econml_cli.sweeps.spec.yaml_lines import Document, Findings, Keys
@@ -32,6 +34,8 @@ class Sweep:
         target: what `econml fit` is asked for; None where the command starts something else.
         early_terminate: its settings, or None. run_cap: the most runs, or None.
         notes: what is allowed but may not be meant.
+        replication: what each point is trained over; None: each is one fit. `replicating.apply` sets it.
+        own_metric: what each fit is measured by, where `metric` is the share of fits that passed; else `metric`.
     """
 
     path: Path
@@ -45,6 +49,8 @@ class Sweep:
     early_terminate: Mapping[str, Any] | None
     run_cap: int | None
     notes: tuple[str, ...]
+    replication: Replication | None = None
+    own_metric: Mapping[str, Any] | None = None
 
     def typed(self, point: Point) -> Point:
         """The point with each value as the option's type, where it is for `econml fit`.
@@ -89,6 +95,12 @@ def parse(text: str, path: Path, command: Sequence[str] | None = None) -> Sweep:
         found = parameters.read_all(document.data["parameters"], findings, ("parameters",))
         _check_names(found, findings)
     space = Space(tuple(found))
+    for parameter in found:
+        if parameter.name == "seed" and getattr(parameter.distribution, "probabilities", None) is not None:
+            findings.note(
+                keys_of(parameter),
+                "a seed with probabilities is no choice: `econml sweep run` trains each point over all of its values.",
+            )
     aim = _target(document.data, space, findings)
     if aim is None:
         _check_program(document.data, findings)
@@ -105,6 +117,7 @@ def _sweep(document: Document, space: Space, aim: Target | None, findings: Findi
         method=data["method"],
         space=space,
         metric=data.get("metric"),
+        own_metric=data.get("metric"),
         command=tuple(str(word) for word in data.get("command") or DEFAULT_COMMAND),
         program=data.get("program"),
         target=aim,

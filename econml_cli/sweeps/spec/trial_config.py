@@ -60,7 +60,7 @@ def tracking_of(sweep: Sweep) -> dict[str, str]:
 
 
 def config_of(sweep: Sweep, params: Mapping[str, Any]) -> FitConfig:
-    """The config of one trial.
+    """The config of one trial, or of one of its fits, whose own options are among `params`.
 
     Raises:
         ConfigError: options that contradict each other.

@@ -10,7 +10,7 @@ from econml_cli.sweeps.spec import identity
 from econml_cli.sweeps.study import storage
 from econml_cli.sweeps.study.assignment import LIVES, Assignments, Entry, deaths
 from econml_cli.sweeps.study.passwords import shown
-from econml_cli.sweeps.study.trials import Results, State, Trial
+from econml_cli.sweeps.study.trials import Replicates, Results, State, Trial
 
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage
@@ -23,7 +23,7 @@ _STATES: dict[str, State] = {
     "WAITING": "waiting",
 }
 #: what `complete`, `prune` and `fail` are told beside the value
-ABOUT = ("epochs", "seconds", "metrics", "run")
+ABOUT = ("epochs", "seconds", "metrics", "run", "replicates")
 
 
 def read(where: str, name: str | None, directory: Path | None) -> Results:
@@ -75,6 +75,7 @@ def results(
         goal=defined["metric"]["goal"],
         varied=identity.varied(defined),
         count=attrs["count"],
+        replication=defined.get("replication"),
         trials=tuple(
             record(entry, waiting=orphan(entry), reason=_why_lost(entry, rivals[entry.index]))
             for entry in assignments.entries
@@ -98,11 +99,16 @@ def record(entry: Entry, *, waiting: bool = False, reason: str | None = None) ->
         params=attrs.get("point", {}),
         value=trial.values[0] if state in ("complete", "pruned") and trial.values else None,
         reason=reason or (about.get("reason") if ended else None),
-        **({key: about[key] for key in ABOUT if key in about} if ended else {}),
+        **(_about(about) if ended else {}),
         worker=label(attrs["worker"]) if attrs.get("worker") else None,
         started=_utc(trial.datetime_start),
         finished=_utc(trial.datetime_complete),
     )
+
+
+def _about(about: Mapping[str, Any]) -> dict[str, Any]:
+    found = {key: about[key] for key in ABOUT if key in about}
+    return found | ({"replicates": Replicates(**found["replicates"])} if "replicates" in found else {})
 
 
 def label(worker: str) -> str:

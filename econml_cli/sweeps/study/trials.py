@@ -1,13 +1,59 @@
 """What a sweep has done: its trials, as every engine records them and every table shows them. Imports nothing heavy."""
 
 import math
-from collections.abc import Mapping
+import statistics
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 State = Literal["complete", "pruned", "failed", "running", "waiting"]
 Goal = Literal["minimize", "maximize"]
+
+
+@dataclass(frozen=True)
+class Replicates:
+    """The fits of one point.
+
+    Attributes:
+        metric: what `values` are of. labels: names of the fits, which are those of their run directories.
+        values: the metric of each; None where it came to nothing. passed: whether it did not, and no verdict failed.
+        size: weights of the model.
+    """
+
+    metric: str
+    labels: Sequence[str]
+    values: Sequence[float | None]
+    passed: Sequence[bool]
+    size: int | None = None
+
+    @property
+    def share(self) -> float:
+        """The share that passed."""
+        return sum(self.passed) / len(self.passed)
+
+    def finite(self) -> list[float]:
+        """The values that there are."""
+        return [value for value in self.values if value is not None]
+
+    def sd(self) -> float | None:
+        """Standard deviation (n - 1) of the values that there are; None of fewer than two."""
+        there = self.finite()
+        return statistics.stdev(there) if len(there) > 1 else None
+
+    def standard_error(self) -> float | None:
+        """Of the mean, as if the fits were independent: seeds are, folds share training rows."""
+        sd = self.sd()
+        return None if sd is None else sd / math.sqrt(len(self.finite()))
+
+    def quantile(self, level: float, goal: str) -> float | None:
+        """A quantile of all values, what came to nothing being worse than all others; None where it lies there."""
+        worst = math.inf if goal == "minimize" else -math.inf
+        ordered = sorted(worst if value is None else value for value in self.values)
+        place = level * (len(ordered) - 1)
+        below, above = ordered[math.floor(place)], ordered[math.ceil(place)]
+        found = below if below == above else below + (place - math.floor(place)) * (above - below)
+        return found if math.isfinite(found) else None
 
 
 @dataclass(frozen=True)
@@ -23,6 +69,7 @@ class Trial:
         epochs, seconds: trained. metrics: train_loss, val_loss, test_loss, ... of the run's summary.
         run: the run directory. worker: who has it, or had it.
         started, finished: ISO 8601, UTC.
+        replicates: its fits, where it is more than one.
     """
 
     number: int
@@ -38,6 +85,7 @@ class Trial:
     worker: str | None = None
     started: str | None = None
     finished: str | None = None
+    replicates: Replicates | None = None
 
 
 @dataclass(frozen=True)
@@ -49,6 +97,7 @@ class Results:
         method: bayes, random or grid. metric: what is optimised, and its goal.
         varied: the names of the parameters that are not constant, in the order of the file.
         count: how many points the sweep is to try.
+        replication: what each point is trained over ({"option", "values", "aggregate", "fixed"}); None: one fit.
     """
 
     name: str
@@ -59,6 +108,7 @@ class Results:
     count: int
     trials: tuple[Trial, ...]
     directory: Path | None = None
+    replication: Mapping[str, Any] | None = None
 
     def ranked(self) -> tuple[Trial, ...]:
         """The complete trials with a value, best first (equal ones by number)."""
@@ -83,6 +133,19 @@ class Results:
         if first is None or best is None or sign * (first.value or 0.0) >= sign * (best.value or 0.0):
             return None
         return first
+
+    def within_one_error(self) -> tuple[Trial, ...]:
+        """The trials whose mean is at most one standard error of the best trial's from it, the smallest model first
+        (equal ones by value): the one-standard-error rule (Breiman, Friedman, Olshen and Stone 1984, section 3.4.3)
+        takes the first. () where the metric is no mean over several fits.
+        """
+        best, about = self.best(), self.replication or {}
+        error = best.replicates.standard_error() if best is not None and best.replicates else None
+        if best is None or error is None or about.get("aggregate") != "mean":
+            return ()
+        near = [trial for trial in self.ranked() if abs((trial.value or 0.0) - (best.value or 0.0)) <= error]
+        size = {trial.number: (trial.replicates and trial.replicates.size) or math.inf for trial in near}
+        return tuple(sorted(near, key=lambda trial: size[trial.number]))  # stable: equal sizes stay ranked
 
     def best(self) -> Trial | None:
         """The best complete trial: the value of a pruned one is of fewer epochs."""
