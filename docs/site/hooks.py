@@ -22,6 +22,7 @@ PAGES = {
 _LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^()\s]+)\)")
 _CODE = re.compile(r"(^```.*?^```|(?<=\n\n)(?: {4}[^\n]*\n)+|`[^`\n]+`)", re.MULTILINE | re.DOTALL)
 _FORMULA = re.compile(r'<(span|div) class="arithmatex">\\([(\[])(.*?)\\[)\]]</\1>', re.DOTALL)
+_OPTION = re.compile(r"<code>(--?[\w-]+(?:[ =][\w.,]+)?)</code>")
 #: a function before its argument, which latex2mathml writes without a space
 _NAMED = re.compile(r"(<mi>(?:exp|log|max|min|sin)</mi>)(?=<m(?:i|sub|sup|subsup)>)")
 _TWO_BRACKETS = re.compile(r"^(#+ .*\]) \[", re.MULTILINE)
@@ -68,8 +69,8 @@ def _linked(found: re.Match[str], source: str, page: str) -> str:
 
 
 def on_page_content(content: str, **_: Any) -> str:
-    """Formulas as MathML, which browsers draw by themselves."""
-    return _FORMULA.sub(_mathml, content)
+    """Formulas as MathML, which browsers draw by themselves; options in one line, not broken after `--`."""
+    return _OPTION.sub(r'<code class="option">\1</code>', _FORMULA.sub(_mathml, content))
 
 
 def _mathml(found: re.Match[str]) -> str:
