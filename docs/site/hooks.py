@@ -1,4 +1,4 @@
-"""What MkDocs does not do by itself: pages of files outside docs/, links to what is no page, formulas without a script."""
+"""What MkDocs does not do itself: pages of files outside docs/, links to what is no page, formulas without a script."""
 
 import html
 import posixpath
@@ -37,7 +37,7 @@ def on_files(files: Files, config: Any) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
-    """Links as they are in the repository, made those of the site. What is only there for GitHub and PyPI is left out."""
+    """Links of the repository, made those of the site. What is there for GitHub and PyPI alone is left out."""
     names = {made: source for source, made in PAGES.items()}
     if page.file.src_uri == "index.md":
         page.meta["hide"] = ["navigation"]  # it would have one line

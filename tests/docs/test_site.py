@@ -1,4 +1,4 @@
-"""The documentation as a site: links of the repository become those of pages, and nothing is loaded from the network."""
+"""The documentation as a site: links of the repository become those of pages, and no page needs the network."""
 
 import json
 import os
@@ -29,7 +29,7 @@ def page(name, text):
         ("sweeps.md", "[numbers](../benchmarks/README.md)", "[numbers](benchmarks.md)"),
         ("sweeps.md", "[code](../econml_cli/cli.py)", "code (`econml_cli/cli.py`)"),
         ("sweeps.md", "[JAX](https://docs.jax.dev)", "[JAX](https://docs.jax.dev)"),
-        ("reference/cli.md", "## econml sweep slurm [FILE] [-- OPTION ...]", "## econml sweep slurm [FILE] \\[-- OPTION ...]"),
+        ("reference/cli.md", "## econml run [FILE] [-- OPTION ...]", "## econml run [FILE] \\[-- OPTION ...]"),
         ("index.md", "```console\n$ echo [a](docs/b.md)\n```", "```console\n$ echo [a](docs/b.md)\n```"),
         ("index.md", "text\n\n    [a](docs/b.md)\n\n[c](docs/c.md)", "text\n\n    [a](docs/b.md)\n\n[c](c.md)"),
         ("index.md", "<!-- badges -->\n![x](https://y)\n<!-- end -->\nhome", "home"),
@@ -74,4 +74,4 @@ def test_the_search_of_the_built_folder_knows_commands_options_and_functions(sit
     index = json.loads(known[known.index("{") : known.rindex("}") + 1])
     found = {entry["location"].partition("#")[0] for entry in index["docs"] if "val-fraction" in entry["text"]}
     assert {"reference/cli.html", "your-own-data.html", "coming-from.html"} <= found
-    assert any(entry["location"].startswith("reference/python.html#econml_cli.python.api.fit") for entry in index["docs"])
+    assert "reference/python.html#econml_cli.python.api.fit" in {entry["location"] for entry in index["docs"]}
