@@ -51,6 +51,7 @@ def test_the_wheel_has_the_package_alone_and_a_description_without_links_into_th
     assert message["Description-Content-Type"] == "text/markdown"
     description = message.get_payload()
     assert "| [linear]" not in description and "| linear | a linear function" in description
+    assert "![What" not in description and "One command drew it" not in description  # the picture and its caption
     targets = re.findall(r"\]\(([^)]*)\)", description)
     assert targets and all(target.startswith("https://") for target in targets)
     assert "$" not in re.sub(r"^```.*?^```", "", description, flags=re.MULTILINE | re.DOTALL)  # PyPI draws no formulas
