@@ -69,5 +69,5 @@ def test_the_wheel_runs_in_a_clean_environment(wheel, tmp_path):
     assert "theta error" in done(econml, "eval", "first", cwd=work)
     (work / "table.csv").write_text("x,y\n" + "".join(f"{i},{2 * i + 1}\n" for i in range(20)))
     done(econml, "fit", "linear", "--data", "table.csv", "--target", "y", "--name", "line", "--quiet", cwd=work)
-    done(econml, "report", "first", "line", "--out", "report.html", "--bootstrap", "10", "--draws", "100", cwd=work)
+    done(econml, "report", "first", "line", "--out", "report.html", "--bootstrap", "0", "--draws", "100", cwd=work)
     assert (work / "report.html").stat().st_size > 10_000
