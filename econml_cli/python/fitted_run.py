@@ -134,10 +134,11 @@ class FittedRun:
     ) -> "Evaluation":
         """Losses, metrics with 95 % intervals, errors against the truth, verdicts: as `econml eval`.
 
+        What is not explained here are the options of `econml eval`; see also `econml_cli.evaluation.evaluate`.
+
         Args:
             data: a file or a DataFrame to evaluate on instead.
             changes: options of the problem in place of those of the fit, as `--with`: {"N": 1000}.
-            The others are the options of `econml eval`; see also `econml_cli.evaluation.evaluate`.
 
         Warns:
             FitWarning: a verdict failed.

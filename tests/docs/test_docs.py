@@ -119,6 +119,68 @@ def test_every_command_and_option_has_help():
 
 
 def test_links_between_pages_lead_somewhere():
-    for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]:
+    for page in [*ROOT.glob("*.md"), ROOT / "benchmarks/README.md", *(ROOT / "docs").rglob("*.md")]:
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
             assert (page.parent / target).exists(), (page.name, target)
+
+
+def test_the_page_of_formulas_names_every_function_and_its_examples_are_formulas():
+    from econml_cli.data import expression, formula
+
+    text = (ROOT / "docs/reference/formulas.md").read_text()
+    expressions = text.partition("## Expressions")[2].partition("\n## ")[0]
+    first = [row.split("|")[1] for row in expressions.splitlines() if row.startswith("| `")]
+    named = {name for cell in first for name in re.findall(r"(?<=`)(\w+)\b(?=`|\()", cell)}
+    assert named == set(expression.FUNCTIONS)
+    others = ["a", "b", "c", "educ", "exper", "wage", "hours"]
+    for right in ("a + b", ".", "a:b", "a * b", "(a + b + c)**2", "(a + b + c)^2", ". - a", "a - 1", "0 + a", "a / b"):
+        assert formula.parse(f"y ~ {right}", others).terms, right
+    nested = formula.parse("y ~ a / b", others)
+    assert nested.terms == (("a",), ("a", "b")) and nested.constant
+    assert not formula.parse("y ~ a - 1", others).constant
+    for call in re.findall(r"`((?:I|lag|center|scale|standardize|bs)\([^`.]*\))`", expressions):
+        assert formula.parse(f"y ~ {call.replace(', k)', ', 2)')}", others).terms, call
+    assert formula.parse("y ~ `years of schooling`", others).feature_columns == ["years of schooling"]
+    for left in ("wage", "log(wage)", "lag(inf, -1)", "I(wage > 10)"):
+        assert f"`{left}`" in text and formula.parse(f"{left} ~ a", others).target
+
+
+def test_the_page_of_exit_codes_has_those_of_the_errors():
+    from econml_cli import errors
+
+    page = (ROOT / "docs/reference/exit-codes.md").read_text()
+    codes = {int(code) for code in re.findall(r"^\| (\d+) \|", page, re.MULTILINE)}
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.EconmlError)]
+    raised = {kind.exit_code for kind in kinds if kind is not errors.InterruptedFitError}
+    stopped = {errors.InterruptedFitError("", signal).exit_code for signal in (2, 15)}
+    assert codes == {0} | raised | stopped
+
+
+def test_the_page_of_environment_variables_has_each_that_the_package_reads():
+    page = (ROOT / "docs/reference/environment.md").read_text()
+    source = "\n".join(path.read_text() for path in (ROOT / "econml_cli").rglob("*.py"))
+    read = set(re.findall(r'environ(?:\.get\(|\[)"([A-Z_]+)"', source)) - {"PATH", "WANDB_SWEEP_ID"}
+    assert len(read) > 8
+    assert not {name for name in read if f"`{name}`" not in page and name not in page}
+
+
+def test_citation_changelog_and_package_have_one_version():
+    from econml_cli.version import __version__
+
+    citation = (ROOT / "CITATION.cff").read_text()
+    assert re.search(r"^version: (.*)$", citation, re.MULTILINE)[1] == __version__
+    assert f"version = {{{__version__}}}" in (ROOT / "docs/citing.md").read_text()
+    assert re.search(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)[1] == __version__
+
+
+def test_every_picture_of_the_gallery_is_written_by_a_command_above_it():
+    text = (ROOT / "docs/gallery.md").read_text()
+    pictures = script("make_gallery").pictures(text)
+    assert {*pictures} == {path.name for path in (ROOT / "docs/gallery").glob("*.png")}
+    for name in pictures:
+        above = text.partition(f"](gallery/{name})")[0].rpartition("```console\n")[2].partition("```")[0]
+        commands = [line for line in above.splitlines() if line.startswith("$ ")]
+        assert name in commands[-1], (name, commands)
+        image = (ROOT / "docs/gallery" / name).read_bytes()
+        assert len(image) < 150_000, name
+        assert not any(chunk in image for chunk in (b"tEXt", b"iTXt", b"tIME")), name

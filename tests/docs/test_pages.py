@@ -18,9 +18,18 @@ def shape(text):
     return [" ".join(line.split()) for line in text.splitlines()]
 
 
+def in_sentences(text):
+    """The commands of a page that stand in its sentences and tables, in backquotes."""
+    return re.findall(r"(?<!`)`(econml [^`\n]+)`", re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("page", ["README.md", *GUIDES, *MODEL_PAGES, *ECONOMY_PAGES])
 def test_the_commands_of_a_page_print_what_it_shows(page, isolated, pytestconfig):
     text = (ROOT / page).read_text()
     with unless_passed_before(pytestconfig, ROOT / page):
         assert shape(script("run_console_blocks").run_page(text, isolated, run_here)) == shape(text)
+        if page == "README.md":  # what stands in its sentences and tables goes on from what its blocks have made
+            for command in in_sentences(text):
+                code, printed = run_here(command, isolated)
+                assert code == 0, f"{command}\n{printed}"

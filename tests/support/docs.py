@@ -14,7 +14,8 @@ GUIDES = [
     f"docs/{name}.md"
     for name in (
         "tutorial", "ensembles", "risk", "cross-validation", "effects", "compare", "report", "sweeps", "inspect",
-        "export", "simulate", "losses", "add-a-model", "add-a-problem",
+        "export", "simulate", "losses", "add-a-model", "add-a-problem", "your-own-data", "time-series", "gallery",
+        "reference/exit-codes", "reference/environment",
     )
 ]  # fmt: skip
 MODEL_PAGES = sorted(f"docs/models/{path.name}" for path in (ROOT / "docs/models").glob("*.md"))

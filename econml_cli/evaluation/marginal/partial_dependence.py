@@ -124,10 +124,7 @@ def partial_dependences(
     `points` values from their 1 % to their 99 % quantile, or each of their values where there are at most 20; labels
     take each of their levels. Bands are 95 % pointwise, over rows given the fitted model (and over the members of an
     ensemble), as in `averages.averages`. Where columns depend on each other, the mean is also over combinations that
-    do not occur.
-
-    Args:
-        As in `effects.effects`.
+    do not occur. The other arguments are those of `effects.effects`.
 
     Raises:
         ConfigError: the model reads no such column. As `effects.effects` otherwise.
