@@ -118,15 +118,21 @@ def told(names: Iterable[str], replications: int) -> str:
 
 
 def of_means(
-    columns: np.ndarray, *, replications: int, seed: int, groups: np.ndarray | None = None
+    columns: np.ndarray,
+    *,
+    replications: int,
+    seed: int,
+    groups: np.ndarray | None = None,
+    w: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Standard errors by the bootstrap, times sqrt(G / (G - 1)) for G observations or groups, and the lower and upper
-    ends of Student's intervals of G - 1 degrees of freedom, of the means of columns [n, k], each [k]; NaN of one."""
+    ends of Student's intervals of G - 1 degrees of freedom, of the means of columns [n, k] with weights w [n], each
+    [k]; NaN of one."""
     from scipy.special import stdtrit
 
-    units = units_of(columns, groups)
+    units = units_of(columns, groups, w)
     n = len(units.sizes)
-    drawn = resampled_means(columns, replications, seed, groups)
+    drawn = resampled_means(columns, replications, seed, groups, w)
     errors = drawn.std(axis=0, ddof=1) * math.sqrt(n / max(n - 1, 1))
     half = float(stdtrit(max(n - 1.0, 1.0), 0.975)) * errors
     return errors, units.means - half, units.means + half

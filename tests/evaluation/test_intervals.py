@@ -15,6 +15,7 @@ from econml_cli.evaluation.comparing.compare import compare
 from econml_cli.evaluation.comparing.sign_flips import Flips
 from econml_cli.evaluation.evaluate import evaluate
 from econml_cli.evaluation.intervals import intervals, of_means, told
+from econml_cli.evaluation.marginal.averages import averages
 from econml_cli.evaluation.marginal.effects import effects
 from econml_cli.evaluation.prediction_intervals import radius_of
 from econml_cli.evaluation.wilson import auc_from_one, wilson
@@ -175,6 +176,23 @@ def test_differences_that_are_all_alike_are_their_own_interval():
 def test_five_groups_reject_nothing_at_five_percent_and_that_is_said():
     found = paired_bootstrap(np.ones(50), replications=999, seed=0, groups=np.repeat(np.arange(5), 10))
     assert found.low is None and found.p_value > 0.05 and found.caveat == "no 95 % interval: 5 groups"
+
+
+# -- weights
+
+
+def test_weights_count_as_often_as_rows_of_one_group_that_are_repeated():
+    rng = np.random.default_rng(12)
+    d, w = rng.normal(0.2, 1, size=12), rng.integers(0, 4, size=12)
+    rows = np.repeat(np.arange(12), w)
+    theirs = paired_bootstrap(d[rows], replications=199, seed=0, groups=rows)
+    mine = paired_bootstrap(d, replications=199, seed=0, w=w)
+    assert (mine.value, mine.p_value) == (pytest.approx(np.average(d, weights=w)), theirs.p_value)
+    assert (mine.low, mine.high, mine.standard_error) == pytest.approx((theirs.low, theirs.high, theirs.standard_error))
+    columns = rng.normal(size=(12, 2))
+    (one,) = averages(columns[:, :1], np.zeros((1, 1)), replications=50, seed=0, w=w)
+    (other,) = averages(columns[rows, :1], np.zeros((1, 1)), replications=50, seed=0, groups=rows)
+    assert (one.value, one.standard_error, one.low) == pytest.approx((other.value, other.standard_error, other.low))
 
 
 # -- groups of the run
