@@ -117,7 +117,7 @@ def accuracy_cases() -> Iterator[Case]:
 
 def group_cases() -> Iterator[Case]:
     """Squared errors that share an effect within groups of 10, or of 2 to 18."""
-    for count in (8, 10, 20, 50):
+    for count in (3, 5, 8, 10, 20, 50):
         for equal in (True, False):
 
             def sample(rng: np.random.Generator, count: int = count, equal: bool = equal) -> Ends:
@@ -244,7 +244,7 @@ def main() -> None:
     asked = parser.parse_args()
     if asked.size:
         for name, rejected in sizes(asked.samples or 5000):
-            print(f"{name:36s}" + "  ".join(f"{test} {share:.1f}" for test, share in rejected.items()), flush=True)
+            print(f"{name:37s}" + "  ".join(f"{test} {share:.1f}" for test, share in rejected.items()), flush=True)
         return
     kept = {}
     print(f"{'case':36s} {'method':16s} covers  below  above  length (median)  (mean)")

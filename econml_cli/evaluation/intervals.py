@@ -15,7 +15,7 @@ from econml_cli.evaluation.estimate import Estimate
 from econml_cli.evaluation.wilson import auc_from_one, wilson
 from econml_cli.problems.metrics import Moments, Scale
 
-#: fewer independent units than these have no interval that covers
+#: of fewer independent units than these it is said how many: the interval of a loss covers, and is long
 FEW = 8
 #: with fewer of the scarcer class an area under a curve says how many: its interval covers, and is long
 FEW_OF_CLASS = 10
@@ -205,7 +205,7 @@ def _area(moments: Moments, name: str, value: float, error: float, groups: np.nd
 
 
 def _caveat(units: Units, slope: np.ndarray, grouped: bool) -> str:
-    """Why an interval of a mean is too short; "" where it is not."""
+    """What to say of an interval of a mean that rests on little; "" where it does not."""
     if told := few(len(units.sizes), grouped):
         return told
     parts = np.square(_influence(units, slope, units.means[None])[0])
@@ -215,7 +215,7 @@ def _caveat(units: Units, slope: np.ndarray, grouped: bool) -> str:
 
 def few(n: int, grouped: bool) -> str:
     """What to say of an interval from so few observations, or groups; "" of enough."""
-    return f"interval too short: {n} {'groups' if grouped else 'observations'}" if n < FEW else ""
+    return f"only {n} {'groups' if grouped else 'observations'}" if n < FEW else ""
 
 
 def _replications(

@@ -115,10 +115,7 @@ def test_separated_classes_have_no_interval_of_no_width_and_say_so():
 def test_few_groups_and_a_lone_observation_in_the_tail_are_said():
     x = np.random.default_rng(7).exponential(size=40)
     groups = np.repeat(np.arange(5), 8)
-    assert (
-        intervals(metrics.mean("loss", x), replications=50, seed=0, groups=groups)["loss"].caveat
-        == "interval too short: 5 groups"
-    )
+    assert intervals(metrics.mean("loss", x), replications=50, seed=0, groups=groups)["loss"].caveat == "only 5 groups"
     x[3] = 100
     found = intervals(metrics.mean("loss", x), replications=50, seed=0)["loss"]
     assert found.caveat == "interval too short: 1 observation in the tail"
@@ -233,11 +230,11 @@ def test_the_table_itself_says_of_how_few_groups_an_interval_is(grouped, tmp_pat
     path, runs = grouped
     few = tmp_path / "few.csv"
     pd.read_csv(path).query("firm < 4").to_csv(few, index=False)
-    assert "(interval too short: 4 groups)" in econml("eval", runs[0].path, "--data", few).stdout
+    assert "(only 4 groups)" in econml("eval", runs[0].path, "--data", few).stdout
     found = json.loads(econml("eval", runs[0].path, "--data", few, "--json").stdout)
-    assert found["data_loss"]["caveat"] == "interval too short: 4 groups"
+    assert found["data_loss"]["caveat"] == "only 4 groups"
     shown = econml("eval", "compare", *(run.path for run in runs), "--data", few).stdout
-    assert "]!" in shown and "(1) data loss: interval too short: 4 groups" in " ".join(shown.split())
+    assert "]!" in shown and "(1) data loss: only 4 groups" in " ".join(shown.split())
 
 
 # -- conformal prediction by group
