@@ -2,7 +2,8 @@
 
     uv run python benchmarks/calibrations.py                                     # all of them, in minutes
     uv run python benchmarks/calibrations.py --only growth                       # one problem
-    uv run python benchmarks/calibrations.py --write docs/economics/calibrations.md  # the table of that page
+    uv run python benchmarks/calibrations.py --write docs/economics/calibrations.md  # the table of that page; with
+                                                                                 # --only its other rows stay
 
 Every fit is `econml fit --problem NAME` with the parameters of its row and nothing else (`investment` with 8 firms: its
 policy does not depend on how many there are, the time of training does).
@@ -127,12 +128,12 @@ def main() -> None:
             print(key, json.dumps(rows[key]), file=sys.stderr, flush=True)
             if args.json:
                 args.json.write_text(json.dumps(rows, indent=1) + "\n")
-    text = "\n".join(table(rows, args.only or list(CALIBRATIONS)))
-    print(text)
+    print("\n".join(table(rows, args.only or list(CALIBRATIONS))))
     if args.write:
         page = args.write.read_text(encoding="utf-8")
         before, _, rest = page.partition("<!-- table: calibrations -->")
-        after = rest.partition("<!-- end -->")[2]
+        old, _, after = rest.partition("<!-- end -->")
+        text = "\n".join(table(rows, list(CALIBRATIONS), shown(old)))
         page = f"{before}<!-- table: calibrations -->\n\n{text}\n\n<!-- end -->{after}"
         args.write.write_text(page, encoding="utf-8")
 
@@ -170,14 +171,23 @@ def said(parameters: Mapping[str, float]) -> str:
     return " ".join(f"--{name.replace('_', '-')} {value:g}" for name, value in parameters.items()) or "defaults"
 
 
-def table(rows: Mapping[str, Any], problems: list[str]) -> Iterator[str]:
-    """Lines of Markdown."""
+def shown(text: str) -> dict[str, str]:
+    """The lines of a table by problem and calibration."""
+    lines = [line for line in text.splitlines() if line.startswith("|")][2:]
+    cells = {line: [cell.strip() for cell in line.strip("|").split("|")] for line in lines}
+    return {f"{found[0]} {found[1].strip('`')}": line for line, found in cells.items()}
+
+
+def table(rows: Mapping[str, Any], problems: list[str], old: Mapping[str, str] | None = None) -> Iterator[str]:
+    """Lines of Markdown; `old`: those to keep of what was not measured."""
     yield "| problem | calibration | seeds passed | largest mean error | largest error |"
     yield "| --- | --- | --- | --- | --- |"
     for problem in problems:
         for parameters in CALIBRATIONS[problem]:
             row = rows.get(f"{problem} {said(parameters)}")
             if row is None:
+                if old and (kept := old.get(f"{problem} {said(parameters)}")):
+                    yield kept
                 continue
             given = f"`{said(parameters)}`" if parameters else "defaults"
             yield f"| {problem} | {given} | {row['passed']} of {row['of']} | {row['mean']:.1e} | {row['max']:.1e} |"

@@ -3,6 +3,7 @@
     uv run python benchmarks/coverage.py                   # all cases, 1,000 samples each
     uv run python benchmarks/coverage.py --only auc paired # some of them
     uv run python benchmarks/coverage.py --samples 200     # a quick look
+    uv run python benchmarks/coverage.py --size            # how often paired tests reject, 5,000 samples each
 
 NumPy alone: no model is fitted but least squares by a formula. `econml` is what the package does; `percentile` is what
 it did before. The share that covers has a standard error of 0.7 points at 95 % and 1,000 samples.
@@ -18,6 +19,7 @@ from scipy import stats
 
 from econml_cli.evaluation import bootstrap, intervals
 from econml_cli.evaluation.comparing.accuracy_tests import diebold_mariano, paired_bootstrap
+from econml_cli.evaluation.comparing.sign_flips import Flips
 from econml_cli.evaluation.cross_validation import over_folds
 from econml_cli.problems import metrics
 
@@ -115,7 +117,7 @@ def accuracy_cases() -> Iterator[Case]:
 
 def group_cases() -> Iterator[Case]:
     """Squared errors that share an effect within groups of 10, or of 2 to 18."""
-    for count in (8, 10, 20, 50):
+    for count in (3, 5, 8, 10, 20, 50):
         for equal in (True, False):
 
             def sample(rng: np.random.Generator, count: int = count, equal: bool = equal) -> Ends:
@@ -129,16 +131,58 @@ def group_cases() -> Iterator[Case]:
 
 def paired_cases() -> Iterator[Case]:
     """Differences of squared errors of equal mean; the share that covers 0 is 100 % less the size of the test."""
-    for name, (draw, _) in ERRORS.items():
+    for name, draw in DIFFERENCES.items():
         for n in (20, 50, 200):
 
             def sample(rng: np.random.Generator, draw: object = draw, n: int = n) -> Ends:
-                common, a, b = (draw(rng, n) for _ in range(3))  # type: ignore[operator]
-                return _tests(np.square(common + a) - np.square(common + b))
+                return _tests(draw(rng, n))  # type: ignore[operator]
 
-            yield f"paired, {name} errors, n {n}", sample, 0.0
-    for n in (20, 50, 200):
-        yield f"paired, skewed (chi2, 4), n {n}", lambda rng, n=n: _tests(rng.chisquare(4, size=n) - 4), 0.0
+            yield f"paired, {name}, n {n}", sample, 0.0
+
+
+def squares(draw: Callable[[np.random.Generator, int], Array]) -> Callable[[np.random.Generator, int], Array]:
+    """Differences of the squared errors of two models that share a part of their errors."""
+
+    def differences(rng: np.random.Generator, n: int) -> Array:
+        common, a, b = (draw(rng, n) for _ in range(3))
+        return np.asarray(np.square(common + a) - np.square(common + b))
+
+    return differences
+
+
+#: of mean 0
+DIFFERENCES: dict[str, Callable[[np.random.Generator, int], Array]] = {
+    **{f"{name} errors": squares(draw) for name, (draw, _) in ERRORS.items()},
+    "skewed (chi2, 4)": lambda rng, n: rng.chisquare(4, size=n) - 4,
+    "skewed (exponential)": lambda rng, n: rng.exponential(size=n) - 1,
+}
+
+
+def sizes(samples: int) -> Iterator[tuple[str, dict[str, float]]]:
+    """(case, {test: percent of samples in which it rejects at 5 %}), of differences and of groups of 5 of them."""
+    for name, draw in DIFFERENCES.items():
+        for n, each in ((20, 1), (50, 1), (200, 1), (20, 5)):
+            found: dict[str, list[float]] = {"econml": [], "signs of the mean": [], "Diebold-Mariano": []}
+            for i in range(samples):
+                d = draw(np.random.default_rng([21, i]), n)
+                if each > 1:  # a common part, and one of each row
+                    d = np.repeat(d, each) + draw(np.random.default_rng([22, i]), n * each)
+                found["econml"].append(Flips(*_sums(d, each), REPLICATIONS, i).p_value(0.0))
+                found["signs of the mean"].append(_of_the_mean(d.reshape(-1, each).sum(axis=1), i))
+                if each == 1:
+                    found["Diebold-Mariano"].append(diebold_mariano(d).p_value or 0.0)
+            what = f"{n} groups of {each}" if each > 1 else f"n {n}"
+            yield f"{name}, {what}", {test: 100 * float(np.mean(np.array(p) <= 0.05)) for test, p in found.items() if p}
+
+
+def _sums(d: Array, each: int) -> tuple[Array, Array]:
+    return d.reshape(-1, each).sum(axis=1), np.full(len(d) // each, float(each))
+
+
+def _of_the_mean(d: Array, seed: int) -> float:
+    """The p-value of random signs where skewness is let alone."""
+    flipped = (2.0 * np.random.default_rng(seed).integers(0, 2, size=(REPLICATIONS, len(d))) - 1) @ d
+    return float(1 + np.sum(np.abs(flipped) >= abs(d.sum()) * (1 - 1e-12))) / (REPLICATIONS + 1)
 
 
 def _tests(d: Array) -> Ends:
@@ -194,14 +238,19 @@ def measured(case: Case, samples: int) -> dict[str, dict[str, float]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="+", choices=CASES, default=list(CASES), help="which cases")
-    parser.add_argument("--samples", type=int, default=1000, help="samples of each")
+    parser.add_argument("--samples", type=int, help="samples of each (1,000; of --size 5,000)")
+    parser.add_argument("--size", action="store_true", help="how often paired tests reject")
     parser.add_argument("--json", type=Path, help="keep the figures in a file")
     asked = parser.parse_args()
+    if asked.size:
+        for name, rejected in sizes(asked.samples or 5000):
+            print(f"{name:37s}" + "  ".join(f"{test} {share:.1f}" for test, share in rejected.items()), flush=True)
+        return
     kept = {}
     print(f"{'case':36s} {'method':16s} covers  below  above  length (median)  (mean)")
     for kind in asked.only:
         for case in CASES[kind]():
-            kept[case[0]] = measured(case, asked.samples)
+            kept[case[0]] = measured(case, asked.samples or 1000)
             for i, (method, m) in enumerate(kept[case[0]].items()):
                 label = "" if i else case[0]
                 print(

@@ -11,14 +11,16 @@ MAX_UNITS = 20_000
 BLOCK = 2_000_000
 
 
-def resampled_means(columns: np.ndarray, replications: int, seed: int, groups: np.ndarray | None = None) -> np.ndarray:
-    """The means [replications, k] of columns [n, k] over rows (or whole groups of rows) drawn with replacement; NaN
-    where there is only one to draw.
+def resampled_means(
+    columns: np.ndarray, replications: int, seed: int, groups: np.ndarray | None = None, w: np.ndarray | None = None
+) -> np.ndarray:
+    """The means [replications, k] of columns [n, k], with weights w [n], over rows (or whole groups of rows) drawn with
+    replacement; NaN where there is only one to draw.
 
     Beyond MAX_UNITS rows, equal groups of rows are drawn instead: the mean has the same variance, sigma^2 / n, and time
     and memory no longer grow with n.
     """
-    units = units_of(columns, groups)
+    units = units_of(columns, groups, w)
     n = len(units.sizes)
     if n == 1:  # every replication would be the sample itself, as if its mean had no error
         return np.full((replications, columns.shape[1]), np.nan)
@@ -38,8 +40,8 @@ def blocks_of_counts(n: int, replications: int, seed: int) -> Iterator[np.ndarra
 
 @dataclass(frozen=True)
 class Units:
-    """What is independent of each other: the sums [units, k] of columns over the rows of each, and how many these are,
-    [units]."""
+    """What is independent of each other: the sums [units, k] of columns over the rows of each, and how many these are
+    (or the sums of their weights), [units]."""
 
     sums: np.ndarray
     sizes: np.ndarray
@@ -56,9 +58,14 @@ class Units:
         return np.asarray(np.sqrt(np.square(apart).sum(axis=0)) / self.sizes.sum())
 
 
-def units_of(columns: np.ndarray, groups: np.ndarray | None) -> Units:
-    """The units of rows [n, k] that are independent, or in `groups` [n]."""
-    return Units(*(_units(columns) if groups is None else _clusters(columns, groups)))
+def units_of(columns: np.ndarray, groups: np.ndarray | None, w: np.ndarray | None = None) -> Units:
+    """The units of rows [n, k] that are independent, or in `groups` [n]; of rows with weights w [n] the sums are of
+    what is weighted, and `sizes` of the weights, without those of weight 0."""
+    if w is None:
+        return Units(*(_units(columns) if groups is None else _clusters(columns, groups)))
+    kept, weights = np.asarray(w) > 0, np.asarray(w, np.float64)[:, None]
+    found = units_of(np.hstack([columns * weights, weights])[kept], None if groups is None else groups[kept])
+    return Units(found.sums[:, :-1], found.sums[:, -1])
 
 
 def _clusters(columns: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -5,15 +5,17 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
+from flax import nnx
 
 from econml_cli.data.identified import moved, null_space
 from econml_cli.errors import ConfigError
+from econml_cli.evaluation import multinomial
 from econml_cli.evaluation.opened import OpenedRun
 from econml_cli.evaluation.standard_errors import Z
 from econml_cli.models.base import Model
 from econml_cli.models.linear import Linear
 from econml_cli.problems import losses
-from econml_cli.problems.base import Problem
+from econml_cli.problems.base import Batch, Problem
 from econml_cli.problems.tabular import Tabular
 from econml_cli.runs import caveats
 
@@ -77,7 +79,8 @@ class Coefficients:
 
 
 def coefficients(run: OpenedRun, problem: Problem, model: Model, vcov: str | None = None) -> Coefficients | None:
-    """Those of the linear model of a run; None for other models and problems, and of several classes.
+    """Those of the linear model of a run; None for other models and problems. Of several classes those of each against
+    the first, named "class: column".
 
     Standard errors are of the rows of the fit: there are none of a run whose rows are not there (`--data`), nor of a
     fit that has not converged.
@@ -92,7 +95,7 @@ def coefficients(run: OpenedRun, problem: Problem, model: Model, vcov: str | Non
         return None
     linear = model.linear
     if linear.kernel.shape[1] > 1:
-        return None
+        return _of_classes(run, problem, linear, vcov) if losses.of(problem).per_row is losses.cross_entropy else None
     kernel = np.asarray(linear.kernel[...], np.float64)[:, 0]
     bias = 0.0 if linear.bias is None else float(np.asarray(linear.bias[...], np.float64)[0])
     values, summary = problem.unstandardise(kernel, bias), run.summary()
@@ -104,10 +107,7 @@ def coefficients(run: OpenedRun, problem: Problem, model: Model, vcov: str | Non
     estimate, why = weights_of(run, problem, model, vcov)
     if estimate is None:
         return dataclasses.replace(found, why=why)
-    scale, mean = np.asarray(problem.features.scale), np.asarray(problem.features.mean)
-    rows = np.column_stack([np.zeros(len(scale)), np.diag(1 / scale)])
-    if problem.constant:
-        rows = np.vstack([np.r_[1.0, -mean / scale], rows])
+    rows = _in_units(problem)
     variances = np.einsum("ij,jk,ik->i", rows, estimate.covariance, rows)
     free = moved(estimate.free, rows)
     errors = np.where(free | np.isnan(list(found.values.values())), np.nan, np.sqrt(np.clip(variances, 0, None)))
@@ -117,6 +117,57 @@ def coefficients(run: OpenedRun, problem: Problem, model: Model, vcov: str | Non
         errors=dict(zip(values, errors.tolist(), strict=True)),
         vcov=estimate.vcov, freedom=estimate.freedom,
     )  # fmt: skip
+
+
+def _in_units(problem: Tabular) -> np.ndarray:
+    """What makes coefficients in the units of the file of the weights of the constant and of standardised inputs,
+    [1 + p or p, 1 + p]."""
+    scale, mean = np.asarray(problem.features.scale), np.asarray(problem.features.mean)
+    rows = np.column_stack([np.zeros(len(scale)), np.diag(1 / scale)])
+    return np.vstack([np.r_[1.0, -mean / scale], rows]) if problem.constant else rows
+
+
+def _of_classes(run: OpenedRun, problem: Tabular, linear: nnx.Linear, vcov: str | None) -> Coefficients:
+    """The coefficients of a multinomial logit, with the standard errors of statsmodels' MNLogit."""
+    kernel = np.asarray(linear.kernel[...], np.float64)
+    bias = np.zeros(kernel.shape[1]) if linear.bias is None else np.asarray(linear.bias[...], np.float64)
+    values, none = dict[str, float](), caveats.unidentified(run.summary())
+    for j, name in enumerate((problem.classes or ())[1:], start=1):
+        of = problem.unstandardise(kernel[:, j] - kernel[:, 0], bias[j] - bias[0])
+        values |= {f"{name}: {column}": np.nan if column in none else b for column, b in of.items()}
+    found = Coefficients(values, converged=not run.summary().get("not_converged"))
+    sample, groups = problem.sample(None, "train"), problem.groups.get("train")
+    kind = vcov or ("cluster" if groups is not None else "iid")
+    if kind == "cluster" and groups is None:
+        raise ConfigError(f"--vcov cluster needs the groups of the fit, and {run.name} has none; fit with --group.")
+    if kind == "HC3":
+        raise ConfigError(f"--vcov HC3 is of least squares, and {run.name} is a multinomial logit; use --vcov HC1.")
+    if why := _without_errors(run, sample) or ("" if found.converged else "not converged"):
+        return dataclasses.replace(found, why=why)
+    assert sample is not None
+    x, y = np.asarray(sample.x, np.float64), np.asarray(sample.y)
+    z, w = (x, kernel) if linear.bias is None else (np.column_stack([np.ones(len(x)), x]), np.vstack([bias, kernel]))
+    if len(z) <= np.linalg.matrix_rank(z) * (w.shape[1] - 1):
+        return dataclasses.replace(found, why="there are no more rows than coefficients")
+    all_of = multinomial.covariance(z, y, w, robust=kind == "HC1", groups=groups if kind == "cluster" else None)
+    rows = _in_units(problem)[:, len(z.T) == len(x.T) :]
+    free, blocks = moved(null_space(z), rows), np.split(np.arange(len(all_of)), w.shape[1] - 1)
+    variances = np.r_[tuple(np.einsum("ij,jk,ik->i", rows, all_of[np.ix_(b, b)], rows) for b in blocks)]
+    lost = np.tile(free, len(blocks)) | np.isnan(list(values.values()))
+    errors = np.where(lost, np.nan, np.sqrt(np.clip(variances, 0, None)))
+    values = {name: np.nan if gone else b for (name, b), gone in zip(values.items(), lost, strict=True)}
+    return dataclasses.replace(found, values=values, errors=dict(zip(values, errors.tolist(), strict=True)), vcov=kind)
+
+
+def _without_errors(run: OpenedRun, sample: Batch | None) -> str:
+    """Why the coefficients of classes have no standard errors; "" where they have."""
+    if sample is None:
+        return "standard errors are of the rows of the fit, not of those of --data"
+    if sample.w is not None:
+        return "standard errors of classes are of rows that all weigh the same"
+    if run.config().trainer.weight_decay > 0:
+        return "--weight-decay shrinks the coefficients, which have no standard errors then"
+    return "the classes are separated, so that the estimate is infinite" if run.summary().get("separated") else ""
 
 
 def weights_of(

@@ -9,7 +9,7 @@ from typing import Any, Literal
 class Estimate:
     """A number and its 95 % interval; `standard_error` and `draws` where it comes from fresh draws; standard deviation,
     lowest and highest over the members of an ensemble, of which it is the mean. `caveat` says what
-    the interval rests on where that is little, and where it covers less often: "interval too short: 5 groups"."""
+    the interval rests on where that is little, and where it covers less often: "only 5 groups"."""
 
     value: float
     low: float | None = None

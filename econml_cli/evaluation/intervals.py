@@ -15,7 +15,7 @@ from econml_cli.evaluation.estimate import Estimate
 from econml_cli.evaluation.wilson import auc_from_one, wilson
 from econml_cli.problems.metrics import Moments, Scale
 
-#: fewer independent units than these have no interval that covers
+#: of fewer independent units than these it is said how many: the interval of a loss covers, and is long
 FEW = 8
 #: with fewer of the scarcer class an area under a curve says how many: its interval covers, and is long
 FEW_OF_CLASS = 10
@@ -118,15 +118,21 @@ def told(names: Iterable[str], replications: int) -> str:
 
 
 def of_means(
-    columns: np.ndarray, *, replications: int, seed: int, groups: np.ndarray | None = None
+    columns: np.ndarray,
+    *,
+    replications: int,
+    seed: int,
+    groups: np.ndarray | None = None,
+    w: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Standard errors by the bootstrap, times sqrt(G / (G - 1)) for G observations or groups, and the lower and upper
-    ends of Student's intervals of G - 1 degrees of freedom, of the means of columns [n, k], each [k]; NaN of one."""
+    ends of Student's intervals of G - 1 degrees of freedom, of the means of columns [n, k] with weights w [n], each
+    [k]; NaN of one."""
     from scipy.special import stdtrit
 
-    units = units_of(columns, groups)
+    units = units_of(columns, groups, w)
     n = len(units.sizes)
-    drawn = resampled_means(columns, replications, seed, groups)
+    drawn = resampled_means(columns, replications, seed, groups, w)
     errors = drawn.std(axis=0, ddof=1) * math.sqrt(n / max(n - 1, 1))
     half = float(stdtrit(max(n - 1.0, 1.0), 0.975)) * errors
     return errors, units.means - half, units.means + half
@@ -199,7 +205,7 @@ def _area(moments: Moments, name: str, value: float, error: float, groups: np.nd
 
 
 def _caveat(units: Units, slope: np.ndarray, grouped: bool) -> str:
-    """Why an interval of a mean is too short; "" where it is not."""
+    """What to say of an interval of a mean that rests on little; "" where it does not."""
     if told := few(len(units.sizes), grouped):
         return told
     parts = np.square(_influence(units, slope, units.means[None])[0])
@@ -209,7 +215,7 @@ def _caveat(units: Units, slope: np.ndarray, grouped: bool) -> str:
 
 def few(n: int, grouped: bool) -> str:
     """What to say of an interval from so few observations, or groups; "" of enough."""
-    return f"interval too short: {n} {'groups' if grouped else 'observations'}" if n < FEW else ""
+    return f"only {n} {'groups' if grouped else 'observations'}" if n < FEW else ""
 
 
 def _replications(

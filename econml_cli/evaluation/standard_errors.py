@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from econml_cli.evaluation.bootstrap import units_of
 from econml_cli.evaluation.estimate import Estimate
 from econml_cli.problems.base import Problem
 from econml_cli.problems.means import mean
@@ -20,13 +21,17 @@ def around(value: float, standard_error: float, freedom: float | None = None) ->
     return Estimate(value, value - wide * standard_error, value + wide * standard_error, standard_error)
 
 
-def standard_error(values: np.ndarray, groups: np.ndarray | None = None) -> float:
-    """The standard error of the mean of values [n]; NaN of fewer than two.
+def standard_error(values: np.ndarray, groups: np.ndarray | None = None, w: np.ndarray | None = None) -> float:
+    """The standard error of the mean of values [n] with weights w [n] (None: all are 1); NaN of fewer than two.
 
     Observations are taken as independent, or, with `groups` [n], those of different groups.
     Source: Liang and Zeger (1986), Biometrika 73, for the mean.
     """
     values = np.asarray(values, np.float64)
+    if w is not None:
+        units = units_of(values[:, None], groups, w)
+        n = len(units.sizes)
+        return float(math.sqrt(n / (n - 1)) * units.deviations[0]) if n > 1 else math.nan
     if groups is None:
         return float(values.std(ddof=1) / math.sqrt(len(values))) if len(values) > 1 else math.nan
     _, place = np.unique(groups, return_inverse=True)

@@ -154,3 +154,41 @@ def test_predictions_of_a_log_say_so_and_go_back_to_the_level_by_smearing(tmp_pa
     assert "yhat" in predict_own(level)
     with pytest.raises(ConfigError, match="target that is a log"):
         predict_own(level, retransform=True)
+
+
+@pytest.fixture(scope="module")
+def choices(tmp_path_factory):
+    """A table with three classes and groups, and a run of it."""
+    here = tmp_path_factory.mktemp("choices")
+    rng = np.random.default_rng(1)
+    frame = pd.DataFrame({"x": rng.normal(50, 20, 300), "d": rng.integers(0, 2, 300), "g": rng.integers(0, 15, 300)})
+    index = np.column_stack([np.zeros(300), frame["x"] / 20 - 2, 1 - frame["d"]])
+    frame["c"] = np.array(["bus", "car", "walk"])[np.argmax(index + rng.gumbel(size=(300, 3)), axis=1)]
+    frame.to_csv(here / "c.csv", index=False)
+    return frame, fitted(here / "run", data=str(here / "c.csv"), formula="c ~ x + d", group="g", **WHOLE)
+
+
+@pytest.mark.parametrize("kind", ["iid", "HC1", "cluster"])
+def test_coefficients_of_classes_and_their_standard_errors_are_those_of_statsmodels(choices, kind):
+    frame, run = choices
+    found = evaluate(run, bootstrap=0, vcov=kind).linear
+    options = {
+        "iid": {},
+        "HC1": {"cov_type": "HC0"},
+        "cluster": {"cov_type": "cluster", "cov_kwds": {"groups": frame["g"]}},
+    }
+    model = sm.MNLogit(frame["c"].astype("category").cat.codes, sm.add_constant(frame[["x", "d"]].astype(float)))
+    theirs = model.fit(disp=0, tol=1e-12, method="newton", **options[kind])
+    assert list(found.values) == [f"{c}: {name}" for c in ("car", "walk") for name in ("Intercept", "x", "d")]
+    np.testing.assert_allclose(list(found.values.values()), np.asarray(theirs.params).T.ravel(), rtol=1e-6)
+    np.testing.assert_allclose(list(found.errors.values()), np.asarray(theirs.bse).T.ravel(), rtol=1e-6)
+
+
+def test_coefficients_of_classes_stand_in_every_table(choices, econml):
+    _, run = choices
+    error = evaluate(run, bootstrap=0).linear.errors["walk: d"]
+    assert "s.e. (cluster)" in (shown := econml("eval", run.path, "--bootstrap", 0).stdout) and f"{error:.4g}" in shown
+    for form in ("table", "latex"):
+        assert f"({error:.4g})" in econml("eval", "compare", run.path, "--bootstrap", 0, "--format", form).stdout
+    with pytest.raises(ConfigError, match="HC3 is of least squares"):
+        evaluate(run, bootstrap=0, vcov="HC3")

@@ -15,6 +15,7 @@ from econml_cli.evaluation.comparing.compare import compare
 from econml_cli.evaluation.comparing.sign_flips import Flips
 from econml_cli.evaluation.evaluate import evaluate
 from econml_cli.evaluation.intervals import intervals, of_means, told
+from econml_cli.evaluation.marginal.averages import averages
 from econml_cli.evaluation.marginal.effects import effects
 from econml_cli.evaluation.prediction_intervals import radius_of
 from econml_cli.evaluation.wilson import auc_from_one, wilson
@@ -114,10 +115,7 @@ def test_separated_classes_have_no_interval_of_no_width_and_say_so():
 def test_few_groups_and_a_lone_observation_in_the_tail_are_said():
     x = np.random.default_rng(7).exponential(size=40)
     groups = np.repeat(np.arange(5), 8)
-    assert (
-        intervals(metrics.mean("loss", x), replications=50, seed=0, groups=groups)["loss"].caveat
-        == "interval too short: 5 groups"
-    )
+    assert intervals(metrics.mean("loss", x), replications=50, seed=0, groups=groups)["loss"].caveat == "only 5 groups"
     x[3] = 100
     found = intervals(metrics.mean("loss", x), replications=50, seed=0)["loss"]
     assert found.caveat == "interval too short: 1 observation in the tail"
@@ -177,6 +175,23 @@ def test_five_groups_reject_nothing_at_five_percent_and_that_is_said():
     assert found.low is None and found.p_value > 0.05 and found.caveat == "no 95 % interval: 5 groups"
 
 
+# -- weights
+
+
+def test_weights_count_as_often_as_rows_of_one_group_that_are_repeated():
+    rng = np.random.default_rng(12)
+    d, w = rng.normal(0.2, 1, size=12), rng.integers(0, 4, size=12)
+    rows = np.repeat(np.arange(12), w)
+    theirs = paired_bootstrap(d[rows], replications=199, seed=0, groups=rows)
+    mine = paired_bootstrap(d, replications=199, seed=0, w=w)
+    assert (mine.value, mine.p_value) == (pytest.approx(np.average(d, weights=w)), theirs.p_value)
+    assert (mine.low, mine.high, mine.standard_error) == pytest.approx((theirs.low, theirs.high, theirs.standard_error))
+    columns = rng.normal(size=(12, 2))
+    (one,) = averages(columns[:, :1], np.zeros((1, 1)), replications=50, seed=0, w=w)
+    (other,) = averages(columns[rows, :1], np.zeros((1, 1)), replications=50, seed=0, groups=rows)
+    assert (one.value, one.standard_error, one.low) == pytest.approx((other.value, other.standard_error, other.low))
+
+
 # -- groups of the run
 
 
@@ -215,11 +230,11 @@ def test_the_table_itself_says_of_how_few_groups_an_interval_is(grouped, tmp_pat
     path, runs = grouped
     few = tmp_path / "few.csv"
     pd.read_csv(path).query("firm < 4").to_csv(few, index=False)
-    assert "(interval too short: 4 groups)" in econml("eval", runs[0].path, "--data", few).stdout
+    assert "(only 4 groups)" in econml("eval", runs[0].path, "--data", few).stdout
     found = json.loads(econml("eval", runs[0].path, "--data", few, "--json").stdout)
-    assert found["data_loss"]["caveat"] == "interval too short: 4 groups"
+    assert found["data_loss"]["caveat"] == "only 4 groups"
     shown = econml("eval", "compare", *(run.path for run in runs), "--data", few).stdout
-    assert "]!" in shown and "(1) data loss: interval too short: 4 groups" in " ".join(shown.split())
+    assert "]!" in shown and "(1) data loss: only 4 groups" in " ".join(shown.split())
 
 
 # -- conformal prediction by group

@@ -2,10 +2,11 @@
 
 import math
 import random
+from dataclasses import replace
 
 import pytest
 
-from econml_cli.sweeps.show.importance import analyse, interval, spearman
+from econml_cli.sweeps.show.importance import _compared, analyse, interval, spearman
 from econml_cli.sweeps.study.trials import Results, Trial
 
 
@@ -70,3 +71,30 @@ def test_numbers_that_are_not_finite_are_left_out():
     wild = (*sweep(10).trials, Trial(10, 10, "complete", {"lr": 0.1, "width": 64, "formula": "y ~ a"}, math.inf))
     found = analyse(Results("wild", "random", "val_loss", "minimize", ("lr", "width", "formula"), 11, wild))
     assert found.complete == 10 and all(math.isfinite(one.importance) for one in found.influences)
+
+
+def test_a_pruned_sweep_is_judged_where_all_trials_were():
+    whole = sweep(100)
+    ranked = [trial.number for trial in whole.ranked()]
+    trials = [
+        replace(trial, rungs={3: trial.value, 9: trial.value}, epochs=27)
+        if ranked.index(trial.number) < 20
+        else replace(trial, state="pruned", rungs={3: trial.value}, epochs=3)
+        for trial in whole.trials
+    ]
+    found, alone = analyse(replace(whole, trials=tuple(trials))), analyse(whole)
+    assert (found.rung, found.complete) == (3, 100)
+    assert found.influences == alone.influences and found.influences[0].name == "lr"
+    survivors = analyse(replace(whole, trials=tuple(trial for trial in trials if trial.state == "complete")))
+    assert survivors.rung is None and survivors.complete == 20
+
+
+def test_a_trial_that_ended_before_the_rung_keeps_its_value_and_one_without_a_rung_is_left_out():
+    trials = [
+        Trial(0, 0, "complete", {"lr": 1.0}, 0.5, epochs=2),
+        Trial(1, 1, "pruned", {"lr": 2.0}, 0.7, epochs=3, rungs={3: 0.7}),
+        Trial(2, 2, "complete", {"lr": 3.0}, 0.1, epochs=27),
+        Trial(3, 3, "complete", {"lr": 4.0}, 0.1, epochs=27, rungs={3: 0.3, 9: 0.2}),
+    ]
+    rung, compared = _compared(Results("x", "grid", "val_loss", "minimize", ("lr",), 4, tuple(trials)))
+    assert rung == 3 and {trial.number: trial.value for trial in compared} == {0: 0.5, 1: 0.7, 3: 0.3}

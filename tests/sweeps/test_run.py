@@ -179,6 +179,8 @@ def test_hyperband_prunes_and_a_pruned_trial_is_a_run_that_loads(econml):
     assert same == [(row["lr"], row["state"], row["epochs"]) for row in trials(econml, "runs/vmap")]
     best = min(rows, key=lambda row: float(row["val_loss"] or "inf"))
     assert best["state"] == "complete"
+    analysis = json.loads(econml("sweep", "show", "runs/serial", "--json").stdout)["analysis"]
+    assert (analysis["rung"], analysis["complete"]) == (3, 6)
 
 
 def test_keep_best_leaves_one_checkpoint_and_every_record(econml):

@@ -10,6 +10,7 @@ from econml_cli.errors import ConfigError
 from econml_cli.evaluation.bootstrap import units_of
 from econml_cli.evaluation.comparing.sign_flips import Flips
 from econml_cli.evaluation.standard_errors import standard_error
+from econml_cli.problems.means import mean
 
 Kernel = Literal["rectangular", "bartlett"]
 #: signs of fewer observations, or groups, have no 5 % of which to reject
@@ -49,7 +50,12 @@ class Difference:
 
 
 def paired_bootstrap(
-    differential: np.ndarray, *, replications: int, seed: int, groups: np.ndarray | None = None
+    differential: np.ndarray,
+    *,
+    replications: int,
+    seed: int,
+    groups: np.ndarray | None = None,
+    w: np.ndarray | None = None,
 ) -> Difference:
     """The wild bootstrap of paired differentials: signs of whole observations (or groups of them) are drawn, under the
     hypothesis that is tested, as plus or minus with equal probability.
@@ -62,20 +68,21 @@ def paired_bootstrap(
 
     Args:
         differential: [n] losses minus those of the baseline, observation by observation.
-        replications: 0: only the value. groups: [n] numbers of groups; those of one group are not independent.
+        replications: 0: only the value. groups: [n] numbers of groups; those of one group are not independent. w: [n]
+            weights of the observations; None: all are 1.
 
     Source: Hartigan (1969), Journal of the American Statistical Association 64, 1303-1317; Romano (1990), the same 85,
     686-692; Cameron, Gelbach and Miller (2008), Review of Economics and Statistics 90, 414-427, for groups; Hall
     (1992), Journal of the Royal Statistical Society B 54, 221-228, for the transformation.
     """
     d = np.asarray(differential, np.float64)
-    value, n, name = float(d.mean()), len(d), "paired bootstrap"
-    units = units_of(d[:, None], groups)
+    value, n, name = float(mean(d, w)), len(d), "paired bootstrap"
+    units = units_of(d[:, None], groups, w)
     if replications == 0 or not np.isfinite(d).all() or len(units.sizes) == 1:
         return Difference(value, None, None, None, None, n, name)
     flips = Flips(units.sums[:, 0], units.sizes, replications, seed)
     low, high = flips.ends()
-    error, caveat = standard_error(d, groups), _caveat(len(units.sizes), groups is not None)
+    error, caveat = standard_error(d, groups, w), _caveat(len(units.sizes), groups is not None)
     return Difference(value, error, low, high, flips.p_value(0.0), n, name, caveat=caveat)
 
 

@@ -1,7 +1,7 @@
 """Runs side by side as a paper shows them: a column each, and tests of equal accuracy against one of them."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +13,12 @@ from econml_cli.evaluation.comparing.accuracy_tests import Difference, diebold_m
 from econml_cli.evaluation.comparing.column import Column
 from econml_cli.evaluation.comparing.comparison import Comparison
 from econml_cli.evaluation.comparing.options_shown import differing_options
-from econml_cli.evaluation.comparing.paired import Tested
+from econml_cli.evaluation.comparing.paired import Test, Tested
 from econml_cli.evaluation.evaluate import evaluate
 from econml_cli.evaluation.evaluation import Evaluation
 from econml_cli.evaluation.opened import OpenedRun, open_run
 from econml_cli.evaluation.samples import scorer
 from econml_cli.runs.directory import Run
-
-#: a test of equal accuracy: of differentials [n] of the loss, in groups [n] or None
-Test = Callable[[np.ndarray, np.ndarray | None], Difference]
 
 
 def compare(
@@ -50,7 +47,8 @@ def compare(
         baseline: a run of these, by name, path or label such as "(2)" (default: the first).
         bootstrap: replications of the 95 % intervals, and of the paired test; 0: neither.
         series: whether the rows are in the order of time, so that the test is Diebold and Mariano's; None: where a
-            formula of these has lag(...) in it, and the rows are in no groups. horizon: periods ahead of the forecasts.
+            formula of these has lag(...) in it, and the rows have no groups and no weights. horizon: periods ahead of
+            the forecasts.
         draws: fresh draws that runs of one simulated problem are compared on; 0: none. draw_seed: their seed.
         step, data, missing, vcov: as in `evaluate`.
 
@@ -65,16 +63,17 @@ def compare(
         with open_run(run, step=step, data=data, missing=missing) as opened:
             evaluations.append(evaluate(opened, bootstrap=bootstrap, bootstrap_seed=bootstrap_seed, vcov=vcov))
             tested.append(_tested(opened, evaluations[-1].reported))
-    in_time = (
-        series if series is not None else any(paired.has_lag(one.run) for one in tested) and tested[base].groups is None
-    )
+    alike = tested[base].groups is None and tested[base].batch.w is None
+    in_time = series if series is not None else any(paired.has_lag(one.run) for one in tested) and alike
     if horizon != 1 and not in_time:
         raise ConfigError(f"--horizon {horizon} is that of Diebold and Mariano's test; add --dm, or leave it out.")
 
-    def test(differential: np.ndarray, groups: np.ndarray | None) -> Difference:
-        if in_time:
-            return diebold_mariano(differential, horizon=horizon)
-        return paired_bootstrap(differential, replications=bootstrap, seed=bootstrap_seed, groups=groups)
+    def test(differential: np.ndarray, groups: np.ndarray | None, w: np.ndarray | None) -> Difference:
+        if not in_time:
+            return paired_bootstrap(differential, replications=bootstrap, seed=bootstrap_seed, groups=groups, w=w)
+        if w is not None:
+            raise ConfigError("Diebold and Mariano's test takes rows that all weigh the same; leave out --dm.")
+        return diebold_mariano(differential, horizon=horizon)
 
     against, notes = _against(tested, base, test, draws, draw_seed, data is not None)
     if in_time and horizon > 1:

@@ -22,7 +22,7 @@ LONG = 16
 DIGITS = (3, 2)
 WORDS = {"rmse": "RMSE", "mae": "MAE", "r2": "R2", "auc": "AUC"}
 SPLITS = ("data", "test", "train", "val")
-#: behind an interval that is too short
+#: behind an interval that rests on little
 MARK = "!"
 STARS = ((0.01, "***"), (0.05, "**"), (0.10, "*"))
 LEGEND = "* p < 0.10, ** p < 0.05, *** p < 0.01."
@@ -154,12 +154,12 @@ def _below(estimate: Estimate | None, digits: int) -> str:
 
 
 def _marked(told: str, caveat: str | None) -> str:
-    """An interval with a mark that a note explains, where it is too short."""
+    """An interval with a mark that a note explains, where it rests on little."""
     return f"{told}{MARK}" if caveat else told
 
 
 def _caveats(columns: Sequence[Column]) -> list[str]:
-    """What the mark stands for: "! (2) test AUC: interval too short: 5 positives."."""
+    """What the mark stands for: "! (2) test AUC: only 5 positives."."""
     told = [
         f"{column.label} {_label(quantity)}: {one.caveat}"
         for column in columns

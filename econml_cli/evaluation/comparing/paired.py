@@ -22,6 +22,8 @@ from econml_cli.problems.base import Batch, Problem
 from econml_cli.runs.directory import Run
 from econml_cli.training.precision import precision
 
+#: a test of equal accuracy: of differentials [n] of the loss, in groups [n] or None, with weights [n] or None
+Test = Callable[[np.ndarray, np.ndarray | None, np.ndarray | None], Difference]
 #: options of a simulated problem that say how much of it is drawn, not what it is
 SIZES = ("N", "N_test", "N_val")
 #: options of a problem that reads a file that say which of its rows are for testing
@@ -58,6 +60,11 @@ class Tested:
     def groups(self) -> np.ndarray | None:
         """The group of each observation, [n]; None where they are independent."""
         return groups_of(self.problem, self.split, self.n)
+
+    @property
+    def weights(self) -> np.ndarray | None:
+        """The weight of each observation, [n]; None where all are 1."""
+        return None if self.batch.w is None else np.asarray(jax.device_get(self.batch.w), np.float64)
 
 
 def positions_of(samples: Samples, split: str) -> np.ndarray | None:
@@ -100,7 +107,9 @@ def why_not(one: Tested, base: Tested, on_file: bool) -> str | None:
         return f"it has {one.n:,} {one.split} rows, not {base.n:,}"
     if (mine := _target(one)) != (theirs := _target(base)) and not _same_values(one, base):
         return f"its target is {mine}, not {theirs}"
-    return None if _same_values(one, base) else f"the values of its {one.split} rows are others"
+    if not _same_values(one, base):
+        return f"the values of its {one.split} rows are others"
+    return None if _close(one.weights, base.weights) else f"its {one.split} rows have other weights"
 
 
 def _other_equations(one: Tested, base: Tested) -> str:
@@ -171,17 +180,17 @@ def mean_loss(tested: Tested, on: Tested, dtype: str, draws: int, seed: int) -> 
 def difference(
     one: Tested,
     base: Tested,
-    test: Callable[[np.ndarray, np.ndarray | None], Difference],
+    test: Test,
     draws: int = 0,
     seed: int = 0,
 ) -> Difference:
     """The test on the observations that both runs share, or, where draws > 0, on so many fresh ones.
 
-    `test` is given the differentials [n] of the loss (the mean over members) and the groups [n] that they come in, or
-    None.
+    `test` is given the differentials [n] of the loss (the mean over members), the groups [n] that they come in, or
+    None, and their weights [n], or None.
     """
     if not draws:
-        return test(one.loss.mean(axis=0) - base.loss.mean(axis=0), base.groups)
+        return test(one.loss.mean(axis=0) - base.loss.mean(axis=0), base.groups, base.weights)
     dtype = max(t.config.trainer.precision for t in (one, base))  # float64 where one of them has it
     apart = mean_loss(one, base, dtype, draws, seed) - mean_loss(base, base, dtype, draws, seed)
-    return dataclasses.replace(test(apart, groups_of(base.problem, "population", draws)), draws=draws)
+    return dataclasses.replace(test(apart, groups_of(base.problem, "population", draws), None), draws=draws)

@@ -14,6 +14,7 @@ from econml_cli.evaluation.samples import blocks
 from econml_cli.evaluation.standard_errors import Z
 from econml_cli.models.base import Model
 from econml_cli.problems.base import Batch, Problem
+from econml_cli.problems.means import mean
 from econml_cli.problems.tabular import Tabular
 
 #: what a model says of inputs x [n, ...]
@@ -54,6 +55,7 @@ def averages(
     replications: int,
     seed: int,
     groups: np.ndarray | None = None,
+    w: np.ndarray | None = None,
     rounding: np.ndarray | float = 0.0,
 ) -> list[Estimate]:
     """The mean over rows of each of k columns.
@@ -67,12 +69,12 @@ def averages(
     Args:
         together: what is averaged over rows, [n, k]; of several members their mean. by_member: the means over rows of
             each member, [K, k]. replications: of the bootstrap; below 2: none.
-        rounding: a standard error at or below it, [k], is 0.
+        w: weights of the rows, [n]; None: all are 1. rounding: a standard error at or below it, [k], is 0.
     """
-    values, k = together.mean(axis=0), together.shape[1]
+    values, k = mean(together, w), together.shape[1]
     errors = low = high = np.full(k, np.nan)
     if replications > 1:
-        errors, low, high = of_means(together, replications=replications, seed=seed, groups=groups)
+        errors, low, high = of_means(together, replications=replications, seed=seed, groups=groups, w=w)
     spread = np.full(k, np.nan)
     if len(by_member) > 1:
         spread = by_member.std(axis=0, ddof=1)

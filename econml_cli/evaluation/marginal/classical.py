@@ -16,6 +16,7 @@ from econml_cli.models.base import Model
 from econml_cli.models.linear import Linear
 from econml_cli.problems import losses
 from econml_cli.problems.losses import Classical as Name
+from econml_cli.problems.means import mean
 from econml_cli.problems.tabular import Tabular
 
 INSTALL = 'pip install "econml-cli[stats]"'
@@ -36,19 +37,19 @@ class Classical:
     critical: float
     free: np.ndarray | None = None
 
-    def derivative(self, x: np.ndarray, slope: np.ndarray) -> Estimate:
-        """The mean over rows of g'(index) slope'b, for inputs x [n, p] that move by slope [n, p]."""
+    def derivative(self, x: np.ndarray, slope: np.ndarray, w: np.ndarray | None = None) -> Estimate:
+        """The mean over rows, with weights w [n], of g'(index) slope'b, for inputs x [n, p] that move by slope."""
         _, first, second = self._link(x)
         along = slope @ self.params[1:]
-        gradient = (second * along) @ _with_constant(x) + np.r_[0.0, first @ slope]
-        return self._estimate(float(np.mean(first * along)), gradient / len(x))
+        gradient = (second * along)[:, None] * _with_constant(x) + np.pad(first[:, None] * slope, ((0, 0), (1, 0)))
+        return self._estimate(float(mean(first * along, w)), mean(gradient, w))
 
-    def change(self, before: np.ndarray, after: np.ndarray) -> Estimate:
-        """The mean over rows of g(index after) - g(index before)."""
+    def change(self, before: np.ndarray, after: np.ndarray, w: np.ndarray | None = None) -> Estimate:
+        """The mean over rows, with weights w [n], of g(index after) - g(index before)."""
         g0, first0, _ = self._link(before)
         g1, first1, _ = self._link(after)
-        gradient = first1 @ _with_constant(after) - first0 @ _with_constant(before)
-        return self._estimate(float(np.mean(g1 - g0)), gradient / len(before))
+        gradient = first1[:, None] * _with_constant(after) - first0[:, None] * _with_constant(before)
+        return self._estimate(float(mean(g1 - g0, w)), mean(gradient, w))
 
     def _link(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """g and its first two derivatives at each row."""
@@ -84,6 +85,8 @@ def fit(here: Sample) -> tuple[Classical | None, tuple[str, ...]]:
     batch = here.problem.sample(None, "train")
     if batch is None:
         return None, (f"No {name} beside the effects: it is fitted to the rows of the fit, not to those of --data.",)
+    if batch.w is not None:
+        return None, (f"No {name} beside the effects: its standard errors here are of rows that all weigh the same.",)
     x, y = np.asarray(batch.x, np.float64), np.asarray(here.problem.observed(batch), np.float64)[:, 0]
     x = _with_constant(x) if here.problem.constant else x
     if np.linalg.matrix_rank(x) < x.shape[1] or len(x) <= x.shape[1]:

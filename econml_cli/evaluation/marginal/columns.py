@@ -148,7 +148,8 @@ class Filed:
 
 @dataclass(frozen=True)
 class Sample:
-    """`n` rows of one split of a problem, and the number of the group of each row (None: no groups).
+    """`n` rows of one split of a problem, the number of the group of each row (None: no groups) and its weight `w` [n]
+    (None: all are 1).
 
     `outputs` says what each column of `predict` is: "log(wage)", "P(inlf = 1)".
     """
@@ -159,6 +160,7 @@ class Sample:
     n: int
     outputs: tuple[str, ...]
     groups: np.ndarray | None
+    w: np.ndarray | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -187,7 +189,8 @@ def sample(run: OpenedRun, model: Model, *, split: str = "train") -> Sample:
     width = jax.eval_shape(lambda x: problem.predict(model, x), x).shape[1]
     groups, notes = groups_of(problem, chosen, n), (*samples.notes, *unspread(run.name, problem, chosen, n))
     outputs = losses.of(problem).target.outputs(names_of(problem), width)
-    return Sample(problem, chosen, rows, n, outputs, groups, notes)
+    w = samples.parts[chosen].w
+    return Sample(problem, chosen, rows, n, outputs, groups, None if w is None else np.asarray(w, np.float64), notes)
 
 
 def _drawn(run: OpenedRun, samples: Samples, split: str) -> Drawn:

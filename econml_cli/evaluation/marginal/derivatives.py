@@ -9,8 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from econml_cli.evaluation.marginal import averages
-from econml_cli.evaluation.marginal.columns import Rows, Sample
+from econml_cli.evaluation.marginal.columns import Sample
 from econml_cli.models.base import Model
+from econml_cli.problems.means import mean
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ def per_row(here: Sample, members: Sequence[Any], dtype: str) -> list[InRows]:
     at = averages.predictions(here.problem, members, dtype)
     for name, values in levels.items():
         if values is not None:
-            found += _changes(here.rows, name, values, at, dtype)
+            found += _changes(here, name, values, at, dtype)
     place = {name: i for i, name in enumerate(levels)}
     return sorted(found, key=lambda one: place[one.column])  # a stable sort: levels stay in order
 
@@ -55,22 +56,22 @@ def _derivatives(here: Sample, names: Sequence[str], members: Sequence[Any], dty
         for i, slope in enumerate(slopes):
             own = np.einsum("nod,nd->no", found, slope)
             sums[i] += own
-            means[i].append(own.mean(axis=0))
+            means[i].append(mean(own, here.w))
     return [
         InRows(name, None, total / len(members), np.stack(each))
         for name, total, each in zip(names, sums, means, strict=True)
     ]
 
 
-def _changes(rows: Rows, name: str, levels: Sequence[Any], at: Sequence[averages.OfRows], dtype: str) -> list[InRows]:
+def _changes(here: Sample, name: str, levels: Sequence[Any], at: Sequence[averages.OfRows], dtype: str) -> list[InRows]:
     """The difference of the prediction between each level and the first."""
-    base = rows.placed(name, levels[0])
+    base = here.rows.placed(name, levels[0])
     before = [np.asarray(one(base), np.float64) for one in at]
     rounding = float(np.finfo(dtype).eps * np.max(np.abs(before)))
     found = []
     for level in levels[1:]:
-        moved = rows.placed(name, level)
+        moved = here.rows.placed(name, level)
         each = [one(moved) - then for one, then in zip(at, before, strict=True)]
-        by_member = np.stack([own.mean(axis=0) for own in each])
+        by_member = np.stack([mean(own, here.w) for own in each])
         found.append(InRows(name, f"{levels[0]} -> {level}", np.mean(each, axis=0), by_member, rounding))
     return found

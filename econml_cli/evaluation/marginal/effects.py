@@ -10,7 +10,7 @@ from econml_cli.evaluation.answer import Answer
 from econml_cli.evaluation.estimate import Estimate
 from econml_cli.evaluation.evaluation import interval_of
 from econml_cli.evaluation.marginal import averages, classical, derivatives
-from econml_cli.evaluation.marginal.columns import Rows, sample
+from econml_cli.evaluation.marginal.columns import Rows, Sample, sample
 from econml_cli.evaluation.marginal.slopes import compared
 from econml_cli.evaluation.opened import open_run
 from econml_cli.models.base import Model
@@ -153,14 +153,14 @@ def effects(
         means = averages.averages(
             np.concatenate([one.together for one in found], axis=1),
             np.concatenate([one.by_member for one in found], axis=1),
-            replications=bootstrap, seed=bootstrap_seed, groups=here.groups,
+            replications=bootstrap, seed=bootstrap_seed, groups=here.groups, w=here.w,
             rounding=np.repeat([one.rounding for one in found], len(here.outputs)),
         )  # fmt: skip
         own, kind = classical.of_linear(opened, here, members[0], vcov) if len(members) == 1 else (None, None)
         if own is not None:
-            means = [estimate for estimate in _beside(here.rows, own) if estimate is not None]
+            means = [estimate for estimate in _beside(here, own) if estimate is not None]
         rival, why = classical.fit(here) if beside else (None, ())
-        others = [None] * len(found) if rival is None else _beside(here.rows, rival)
+        others = [None] * len(found) if rival is None else _beside(here, rival)
     cells = [(one, output, other) for one, other in zip(found, others, strict=True) for output in here.outputs]
     together = [
         Effect(one.column, one.change, output, mean, other)
@@ -174,16 +174,17 @@ def effects(
     )  # fmt: skip
 
 
-def _beside(rows: Rows, rival: "classical.Classical") -> list[Estimate | None]:
+def _beside(here: Sample, rival: "classical.Classical") -> list[Estimate | None]:
     """The same effects of a linear regression or a logit."""
+    rows = here.rows
     x, found = rows.x(), list[Estimate | None]()
     for name in rows.names:
         levels = rows.levels(name)
         if levels is None:
-            found.append(rival.derivative(x, rows.slope(name)))
+            found.append(rival.derivative(x, rows.slope(name), here.w))
         else:
             base = rows.placed(name, levels[0])
-            found += [rival.change(base, rows.placed(name, level)) for level in levels[1:]]
+            found += [rival.change(base, rows.placed(name, level), here.w) for level in levels[1:]]
     return found
 
 

@@ -15,6 +15,7 @@ from econml_cli.evaluation.marginal.columns import Rows, Sample, sample
 from econml_cli.evaluation.opened import open_run
 from econml_cli.models.base import Model
 from econml_cli.output.tables import Grid, cell, flat, interval
+from econml_cli.problems.means import mean
 from econml_cli.runs.directory import Run
 
 #: values up to which a column of numbers is taken at each of them
@@ -160,13 +161,14 @@ def _points(
         x = here.rows.placed(column, value)
         found = [np.asarray(one(x), np.float64) for one in at]
         together.append(np.mean(found, axis=0))
-        by_member.append(np.stack([one.mean(axis=0) for one in found]))
+        by_member.append(np.stack([mean(one, here.w) for one in found]))
     means = averages.averages(
         np.concatenate(together, axis=1),
         np.concatenate(by_member, axis=1),
         replications=bootstrap,
         seed=seed,
         groups=here.groups,
+        w=here.w,
     )
     cells = [(value, output) for value in grid for output in here.outputs]
     return tuple(Point(*where, mean) for where, mean in zip(cells, means, strict=True))

@@ -60,6 +60,11 @@ class Fresh:
                     f"Problem {self._name} is fitted at fixed points and nothing of it is drawn, so that there is no "
                     "population to take a risk over; plain `econml eval` shows its losses."
                 )
+            if batch.w is not None:
+                raise ConfigError(
+                    f"The draws of problem {self._name} have weights, and a risk over fresh draws is a mean of equal "
+                    "ones; plain `econml eval` shows its losses."
+                )
             yield batch, min(self._n, self._draws - start)
 
 

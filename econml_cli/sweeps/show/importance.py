@@ -1,5 +1,6 @@
 """Which parameters of a sweep matter for its metric: importance and rank correlation, from the trials alone."""
 
+import dataclasses
 import math
 import warnings
 from collections.abc import Mapping, Sequence
@@ -41,12 +42,15 @@ class Analysis:
     """The influence of every varied parameter, the most important first.
 
     Attributes:
-        complete: how many trials have a finite metric. best: how many of them the importance calls the best.
+        complete: how many trials it rests on: those that are complete, or, where some were pruned, these as well.
+        best: how many of them the importance calls the best.
+        rung: the epoch at which the trials are compared, the last one that all of them reached; None: their ends.
     """
 
     influences: tuple[Influence, ...]
     complete: int
     best: int
+    rung: int | None = None
 
     @property
     def tells(self) -> bool:
@@ -55,8 +59,11 @@ class Analysis:
 
 
 def analyse(results: Results) -> Analysis:
-    """Importance and rank correlation of each varied parameter, from the complete trials with a finite metric."""
-    done = [trial for trial in results.ranked() if trial.value is not None and math.isfinite(trial.value)]
+    """Importance and rank correlation of each varied parameter, from the complete trials with a finite metric; where
+    trials were pruned, from these too, at the last rung that all reached, since the survivors are alike in what
+    matters."""
+    rung, compared = _compared(results)
+    done = [trial for trial in compared if trial.value is not None and math.isfinite(trial.value)]
     share = _best_share(len(done))
     importances = importance(results.varied, done, results.goal)
     found = []
@@ -66,7 +73,19 @@ def analyse(results: Results) -> Analysis:
         low, high = (None, None) if rho is None else interval(rho, len(pairs))
         found.append(Influence(name, importances.get(name), rho, low, high, len(pairs)))
     found.sort(key=lambda influence: -1.0 if influence.importance is None else influence.importance, reverse=True)
-    return Analysis(tuple(found), len(done), math.ceil(share * len(done)))
+    return Analysis(tuple(found), len(done), math.ceil(share * len(done)), rung)
+
+
+def _compared(results: Results) -> tuple[int | None, Sequence[Trial]]:
+    """The epoch at which trials are compared, and the trials with what they had there as their value: the last one of
+    those that had ended by themselves before."""
+    pruned = [trial for trial in results.current() if trial.state == "pruned" and trial.rungs]
+    if not pruned:
+        return None, results.ranked()
+    rung = min(max(trial.rungs) for trial in pruned)
+    early = [t for t in results.ranked() if rung not in t.rungs and t.epochs is not None and t.epochs <= rung]
+    there = [t for t in (*results.ranked(), *pruned) if rung in t.rungs]
+    return rung, [*early, *(dataclasses.replace(trial, value=trial.rungs[rung]) for trial in there)]
 
 
 def spearman(pairs: Sequence[tuple[Any, Any]]) -> float | None:

@@ -202,12 +202,21 @@ def signed(value: float | None) -> str:
     return "-" if value is None else f"{value:+.2f}"
 
 
+def _which(analysis: Analysis) -> str:
+    """On which trials importance and rank correlation rest."""
+    if analysis.rung is None:
+        return f"{analysis.complete} complete trials"
+    return (
+        f"{analysis.complete} trials, complete and pruned, at epoch {analysis.rung:,}, the last rung that all reached,"
+    )
+
+
 def method(results: Results, analysis: Analysis) -> str:
     """What importance and rank correlation are, in a few sentences."""
     caution = " The trials of a bayes sweep are no random sample: both describe, they do not test."
     return (
-        f"Importance: how far the values in the best {analysis.best} of {analysis.complete} complete trials differ "
-        "from those in all, as shares of 1 (PED-ANOVA). "
+        f"Importance: how far the values in the best {analysis.best} of {_which(analysis)} differ from those in all, "
+        "as shares of 1 (PED-ANOVA). "
         f"Rank correlation: Spearman's, of the parameter with {results.metric}; its interval by Fisher's z "
         "(Bonett and Wright 2000)." + (caution if results.method == "bayes" else "")
     )

@@ -89,7 +89,7 @@ def parse(text: str, path: Path, command: Sequence[str] | None = None) -> Sweep:
         raise ConfigError(f"{path} {what}; `econml sweep create --out -` shows what a sweep looks like.")
     if command is not None:
         document.data["command"] = list(command)
-    keys.check(document.data, findings)
+    toplevel.check(document.data, findings)
     found: list[Parameter] = []
     if "parameters" in document.data:
         found = parameters.read_all(document.data["parameters"], findings, ("parameters",))

@@ -100,6 +100,7 @@ def record(entry: Entry, *, waiting: bool = False, reason: str | None = None) ->
         value=trial.values[0] if state in ("complete", "pruned") and trial.values else None,
         reason=reason or (about.get("reason") if ended else None),
         **(_about(about) if ended else {}),
+        rungs=dict(trial.intermediate_values),
         worker=label(attrs["worker"]) if attrs.get("worker") else None,
         started=_utc(trial.datetime_start),
         finished=_utc(trial.datetime_complete),

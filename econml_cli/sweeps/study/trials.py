@@ -67,6 +67,7 @@ class Trial:
         value: the metric, in its own sign; None where the fit did not end (or ended without it).
         reason: why it failed or was pruned, in one sentence.
         epochs, seconds: trained. metrics: train_loss, val_loss, test_loss, ... of the run's summary.
+        rungs: {epoch: the metric there}, where early_terminate has compared it with others.
         run: the run directory. worker: who has it, or had it.
         started, finished: ISO 8601, UTC.
         replicates: its fits, where it is more than one.
@@ -81,6 +82,7 @@ class Trial:
     epochs: int | None = None
     seconds: float | None = None
     metrics: Mapping[str, float] = field(default_factory=dict)
+    rungs: Mapping[int, float] = field(default_factory=dict)
     run: str | None = None
     worker: str | None = None
     started: str | None = None
