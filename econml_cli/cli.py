@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
 from econml_cli.commands import eval as eval_
 from econml_cli.commands import export, inspect, predict, report, simulate, sweep
 from econml_cli.commands.fit import HELP as FIT_HELP
 from econml_cli.commands.fit import FitCommand
+from econml_cli.commands.help_text import Group
 from econml_cli.commands.typer_options import CONTEXT
 from econml_cli.errors import EconmlError, printable
 from econml_cli.options import own_code, own_modules
@@ -29,26 +29,19 @@ ClickError: type[Exception] = typer.BadParameter.__mro__[2]
 ORDER = ("fit", "eval", "predict", "simulate", "export", "report", "inspect", "sweep")
 
 
-class RootGroup(TyperGroup):
-    """The list of commands as plain text: loading rich would take longer than all the rest of `econml --help`."""
+class RootGroup(Group):
+    """The commands, in an order."""
 
     def list_commands(self, ctx: Any) -> list[str]:
         """The commands in the order in which one comes to need them."""
         return sorted(super().list_commands(ctx), key=ORDER.index)
-
-    def format_help(self, ctx: Any, formatter: Any) -> None:
-        """Usage, options and commands, without panels (each command's own help has them)."""
-        self.rich_markup_mode = None
-        super().format_help(ctx, formatter)
 
 
 app = typer.Typer(
     name="econml",
     cls=RootGroup,
     help="Fit neural networks and other function approximators to economic data and economic models.",
-    no_args_is_help=True,
     pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
     context_settings=CONTEXT,
 )
 

@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperCommand
-
+from econml_cli.commands import help_text
 from econml_cli.commands.typer_options import Section, given, parameters, spell_switches
 from econml_cli.config import fit_config as configs
 from econml_cli.errors import ConfigError, suggest
@@ -104,11 +103,11 @@ class Command:
         run.__annotations__ = {each.name: each.annotation for each in shown}
         return run
 
-    def _made(self) -> type[TyperCommand]:
+    def _made(self) -> type[help_text.Command]:
         """The class of the Typer command: it spells switches, and answers an unknown option."""
         declared = self
 
-        class Declared(TyperCommand):
+        class Declared(help_text.Command):
             command = declared
 
             def parse_args(self, ctx: Any, args: list[str]) -> list[str]:

@@ -7,9 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from typer.core import TyperCommand
-
-from econml_cli.commands import dynamic, fit_folds, fit_plot
+from econml_cli.commands import dynamic, fit_folds, fit_plot, help_text
 from econml_cli.commands.common import say
 from econml_cli.commands.typer_options import Section
 from econml_cli.config import choose
@@ -31,7 +29,7 @@ HELP = """Fit MODEL to a problem; keep everything in a run directory.
 `econml fit mlp --lr 1e-3` runs the lecture's problem. `--data FILE --target Y` fits a table of yours."""
 
 
-class FitCommand(TyperCommand):
+class FitCommand(help_text.Command):
     """Builds the real command once the arguments tell the model and the problem, and hands over to it."""
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:

@@ -4,17 +4,17 @@ from pathlib import Path
 from typing import Any
 
 import typer
-from typer.core import TyperGroup
 
 from econml_cli.commands.eval import compare, effects, learning_curve, partial_dependence, risk, runs
 from econml_cli.commands.eval.shared import told
+from econml_cli.commands.help_text import Group
 
 #: how the group calls the evaluation itself, which has no name on the command line
 ITSELF = "[RUN]..."
 QUESTIONS = (risk.COMMAND, learning_curve.COMMAND, effects.COMMAND, partial_dependence.COMMAND, compare.COMMAND)
 
 
-class EvalGroup(TyperGroup):
+class EvalGroup(Group):
     """`econml eval risk` is a question; any other first word is a run, or an option, of `econml eval [RUN]...`."""
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
