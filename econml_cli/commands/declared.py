@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
 from econml_cli.commands import help_text
 from econml_cli.commands.typer_options import Section, given, parameters, spell_switches
 from econml_cli.config import fit_config as configs
@@ -49,14 +50,13 @@ class Command:
     Attributes:
         line: "econml sweep run". function: called with the arguments, then with an object of each of the option
             dataclasses, in the order in which they stand here; its docstring is the help.
-        panels: (title of a panel of the help, option dataclass) each. short: the line in the list of commands.
+        panels: (title of a panel of the help, option dataclass) each.
     """
 
     line: str
     function: Callable[..., Any]
     panels: tuple[tuple[str, type], ...]
     arguments: tuple[Argument, ...] = ()
-    short: str | None = None
 
     @property
     def sections(self) -> list[Section]:
@@ -86,7 +86,6 @@ class Command:
             name or self.line.rpartition(" ")[2],
             cls=self._made(),
             help=inspect.getdoc(self.function),
-            short_help=self.short,
         )(self._callback())
 
     def _callback(self) -> Callable[..., None]:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from econml_cli.commands.help_text import Panel
 from econml_cli.commands.typer_options import Section, build_command, check_known, completion, spell_switches
 from econml_cli.config import choose
 from econml_cli.config import fit_config as configs
@@ -36,13 +37,15 @@ def make_context(
     args: list[str],
     *,
     switches: frozenset[str] = frozenset(),
+    front: Callable[[Peek], tuple[Panel, ...]] = lambda seen: (),
     **extra: Any,
 ) -> Any:
     """The context of a command with the chosen model's and problem's options.
 
     Args:
         command: "econml fit". sections_of: (model, problem) -> what is offered. callback: (model, problem, what was
-            given). switches: boolean options of this command alone. extra: as Click hands it over.
+            given). switches: boolean options of this command alone. front: the boxes of help before those of
+            the options. extra: as Click hands it over.
 
     Raises:
         ConfigError: no such model, problem or option.
@@ -67,6 +70,7 @@ def make_context(
         argument=Model,
         help=help,
     )
+    built.front = front(seen)
     return built.make_context(info_name, args, **extra)
 
 

@@ -7,8 +7,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import typer
+
 from econml_cli.commands import dynamic, fit_folds, fit_plot, help_text
 from econml_cli.commands.common import say
+from econml_cli.commands.fit_help import HELP, front
 from econml_cli.commands.typer_options import Section
 from econml_cli.config import choose
 from econml_cli.config import fit_config as configs
@@ -24,9 +27,7 @@ MEANS = {
 }
 
 OUTPUT = Section.of("Run", RunOptions, paired=False)
-HELP = """Fit MODEL to a problem; keep everything in a run directory.
-
-`econml fit mlp --lr 1e-3` runs the lecture's problem. `--data FILE --target Y` fits a table of yours."""
+app = typer.Typer(add_completion=False)
 
 
 class FitCommand(help_text.Command):
@@ -34,7 +35,14 @@ class FitCommand(help_text.Command):
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
         """The context of the command with the chosen model's and problem's options."""
-        return dynamic.make_context("econml fit", HELP, _sections, _fit, info_name, args, parent=parent, **extra)
+        return dynamic.make_context(
+            "econml fit", HELP, _sections, _fit, info_name, args, front=front, parent=parent, **extra
+        )
+
+
+@app.command("fit", cls=FitCommand, help=HELP)
+def _command() -> None:  # FitCommand replaces it once it has seen the arguments
+    raise AssertionError
 
 
 def _sections(model: str, problem: str) -> list[Section]:

@@ -20,6 +20,8 @@ WIDEST, NARROWEST = 120, 40
 BRACKET = "\\["
 #: corners and edges of a box: top left, top right, bottom left, bottom right, horizontal, vertical
 ROUND, ASCII = "╭╮╰╯─│", "++++-|"
+#: how every command reads its words: --num_epochs is --num-epochs
+CONTEXT = {"help_option_names": ["-h", "--help"], "token_normalize_func": lambda token: token.replace("_", "-")}
 BOLD, DIM, CYAN = "1", "2", "36"
 
 
@@ -47,20 +49,14 @@ class _Plain:
     """
 
     front: tuple[Panel, ...] = ()
-    params: list[Any]
 
-    def __init__(self, *args: Any, **given: Any):
-        super().__init__(*args, **given)
-        for param in self.params:
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Typer's, whose values are taken as typed."""
+        found: list[Any] = super().get_params(ctx)  # type: ignore[misc]
+        for param in found:
             if hasattr(param, "_runtime_param"):  # newer Typers' reader, which they make when it is first needed
                 param._runtime_param = _AsTyped()
-
-    def get_help_option(self, ctx: Any) -> Any:
-        """Typer's, with its value taken as typed."""
-        option = super().get_help_option(ctx)  # type: ignore[misc]
-        if hasattr(option, "_runtime_param"):
-            option._runtime_param = _AsTyped()
-        return option
+        return found
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Usage, what the command does, and a box for each panel."""
@@ -113,14 +109,20 @@ def panels(command: Any, ctx: Any) -> Iterator[Panel]:
         else:
             found.setdefault(getattr(param, "rich_help_panel", None) or "Options", []).append(row)
     if isinstance(command, TyperGroup):
-        named = [(name, command.get_command(ctx, name)) for name in command.list_commands(ctx)]
-        shown = [(name, each.get_short_help_str(200)) for name, each in named if each and not each.hidden]
-        found["Commands"] = shown
+        found["Commands"] = _listed(command, ctx)
     if last:
         found.setdefault("Options", []).extend(last)
     ordered = sorted(found, key=lambda title: title == "Commands") if isinstance(command, TyperGroup) else found
     for title in ordered:
         yield Panel(title, tuple(found[title]))
+
+
+def _listed(group: Any, ctx: Any) -> list[tuple[str, str]]:
+    """The commands of a group, each with a line."""
+    if lines := getattr(group, "lines", None):  # they are imported when they are asked for
+        return list(lines.items())
+    named = [(name, group.get_command(ctx, name)) for name in group.list_commands(ctx)]
+    return [(name, each.get_short_help_str(200)) for name, each in named if each and not each.hidden]
 
 
 def _spelled(param: Any) -> str:
@@ -144,7 +146,7 @@ def _box(panel: Panel, width: int) -> str:
 
 
 def _rows(rows: Sequence[tuple[str, str]], inside: int) -> Iterator[tuple[str, int]]:
-    """(line, its columns on the screen): what is typed on the left, its meaning beside it, or below where it is long."""
+    """(line, its columns on the screen): what is typed, its meaning beside it, or below where it is long."""
     most = inside * 2 // 5
     at = max((len(typed) + 2 for typed, _ in rows if len(typed) + 2 <= most), default=4)
     for typed, meaning in rows:
@@ -175,9 +177,10 @@ def _typed(text: str) -> str:
 
 
 def _filled(paragraph: str, width: int) -> str:
-    """A paragraph, wrapped; lines that are indented (examples) stay as they are."""
-    if all(line.startswith("  ") for line in paragraph.splitlines()):
-        return paragraph
+    """A paragraph, wrapped; lines that are commands (examples) stay lines."""
+    lines = [line.strip() for line in paragraph.splitlines()]
+    if all(line.startswith("econml ") for line in lines):
+        return "\n".join(f"  {_styled(line, CYAN)}" for line in lines)
     return textwrap.fill(" ".join(paragraph.split()), width, break_on_hyphens=False, break_long_words=False)
 
 

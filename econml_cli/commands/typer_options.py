@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from econml_cli.commands.help_text import BRACKET, Command
+from econml_cli.commands.help_text import BRACKET, CONTEXT, Command
 from econml_cli.config.command_line import split, takes
 from econml_cli.errors import ConfigError, suggest
 from econml_cli.options import plugins
@@ -20,7 +20,6 @@ from econml_cli.problems import registry as problems
 
 #: how the parameter of a hidden --no-X begins
 NOT = "not_"
-CONTEXT = {"help_option_names": ["-h", "--help"], "token_normalize_func": lambda token: token.replace("_", "-")}
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,9 @@ class EvalGroup(Group):
         return [found for found in super().shell_complete(ctx, incomplete) if found.value != ITSELF] + options
 
 
-app = typer.Typer(cls=EvalGroup, help="Evaluate fitted runs, and ask them questions of their own.")
+app = typer.Typer(
+    add_completion=False, cls=EvalGroup, help="Evaluate fitted runs, and ask them questions of their own."
+)
 runs.COMMAND.add_to(app, ITSELF)
 for command in QUESTIONS:
     command.add_to(app)

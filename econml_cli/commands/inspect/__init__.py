@@ -9,6 +9,7 @@ from econml_cli.commands.inspect.model import HELP, ModelCommand
 __all__ = ["app"]
 
 app = typer.Typer(
+    add_completion=False,
     cls=Group,
     help="Show what is in a checkpoint, in an untrained model, in the runs directory, and in the registries.",
 )
