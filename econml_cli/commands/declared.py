@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from econml_cli.commands import help_text
+from econml_cli.commands import completions, help_text
 from econml_cli.commands.typer_options import Section, given, parameters, spell_switches
 from econml_cli.config import fit_config as configs
 from econml_cli.errors import ConfigError, suggest
@@ -37,7 +37,9 @@ class Argument:
     def parameter(self) -> inspect.Parameter:
         """The parameter of a Typer command."""
         kind: Any = list[str] if self.many else str
-        shown = typer.Argument(metavar=self.metavar, help=self.help, show_default=False)
+        shown = typer.Argument(
+            metavar=self.metavar, help=self.help, show_default=False, autocompletion=completions.of(self.metavar)
+        )
         default = inspect.Parameter.empty if self.required else None
         annotation: Any = Annotated[kind if self.required else kind | None, shown]
         return inspect.Parameter(self.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)

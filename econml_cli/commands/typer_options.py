@@ -11,10 +11,10 @@ from typing import Annotated, Any
 
 import typer
 
+from econml_cli.commands import completions
 from econml_cli.commands.help_text import BRACKET, CONTEXT, Command
 from econml_cli.config.command_line import split, takes
 from econml_cli.errors import ConfigError, suggest
-from econml_cli.options import plugins
 from econml_cli.options.fields import Option, as_text, coerce, options_of
 from econml_cli.problems import registry as problems
 
@@ -64,7 +64,8 @@ def parameters(opt: Option, section: Section) -> list[inspect.Parameter]:
             )
     else:
         group = problems.GROUP if opt.name == "problem" else opt.group
-        shown["autocompletion"] = completion(choices_of(opt), group) if choices_of(opt) else None
+        known = choices_of(opt)
+        shown["autocompletion"] = completions.words(known, group) if known else completions.of(opt.metavar)
         kind: Any = list[str] | None if opt.repeated else str | None
         flags = [opt.flag, *([opt.short] if opt.short else [])]
         found = [(opt.attribute, Annotated[kind, typer.Option(*flags, metavar=opt.metavar, **shown)])]
@@ -83,16 +84,6 @@ def given(values: Mapping[str, Any], sections: Sequence[Section]) -> dict[str, A
 def choices_of(opt: Option) -> tuple[str, ...]:
     """The words that a shell can complete after an option."""
     return tuple(problems.PROBLEMS) if opt.name == "problem" else opt.choices
-
-
-def completion(words: Sequence[str], group: str | None = None) -> Callable[[str], list[str]]:
-    """A completion function that offers those of the words, and of what packages offer, that start as typed."""
-
-    def complete(incomplete: str) -> list[str]:
-        known = dict.fromkeys([*words, *(plugins.offered(group) if group else ())])
-        return [word for word in known if word.startswith(incomplete)]
-
-    return complete
 
 
 def build_command(

@@ -33,11 +33,13 @@ class EvalGroup(Group):
         return [name for name in self.commands if name != ITSELF]
 
     def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
-        """Questions, and options of the evaluation itself."""
+        """Questions, runs, and options of the evaluation itself."""
         itself = self.commands[ITSELF]
         with itself.make_context(ctx.info_name, [], ctx.parent, resilient_parsing=True) as inner:
             options = itself.shell_complete(inner, incomplete)
-        return [found for found in super().shell_complete(ctx, incomplete) if found.value != ITSELF] + options
+            runs = itself.get_params(inner)[0].shell_complete(inner, incomplete)
+        questions = [found for found in super().shell_complete(ctx, incomplete) if found.value != ITSELF]
+        return questions + runs + options
 
 
 app = typer.Typer(
