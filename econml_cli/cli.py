@@ -7,14 +7,15 @@ import sys
 from collections.abc import Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 
 from econml_cli.commands.help_text import CONTEXT, Group
+from econml_cli.commands.leaving import leave
 from econml_cli.errors import EconmlError, printable
 from econml_cli.options import own_code, own_modules
-from econml_cli.output import streams
+from econml_cli.output import streams, working
 from econml_cli.sweeps.study import passwords
 from econml_cli.version import __version__
 
@@ -108,15 +109,25 @@ def root(
     """Fit neural networks and other function approximators to economic data and economic models."""
 
 
+def program() -> NoReturn:
+    """The command as a process of its own: the prompt comes back when the result has been printed."""
+    try:
+        main()
+    except SystemExit as ended:
+        leave(ended.code if isinstance(ended.code, int) else 0 if ended.code is None else 1)
+    leave(0)
+
+
 def main() -> None:
-    """Run the command line and exit."""
+    """Run the command line and raise SystemExit with its exit code."""
     _open_closed_streams()
     streams.guard()
     # --debug may stand anywhere, so that it can be added at the end of the line that failed
     debug = any(arg in ("--debug", "--debug=True", "--debug=true") for arg in sys.argv)
     args, sources = _split_sources([arg for arg in sys.argv[1:] if arg.partition("=")[0] != "--debug"])
     if args[:1] != ["fit"]:  # a fit saves what it has; the others have nothing to save, and jax may lose the signal
-        signal.signal(signal.SIGINT, lambda *_: os._exit(130))
+        signal.signal(signal.SIGINT, lambda *_: (working.stop(), os._exit(130)))
+    _show_life(args)
     if not debug:
         # TensorStore's threads may outlive a read that failed, and complain of it after our one sentence
         sys.unraisablehook = lambda *_: None
@@ -131,8 +142,16 @@ def main() -> None:
         if debug:
             raise
         code = _explain(error, args)
+    working.stop()
     _flush()
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _show_life(args: list[str]) -> None:
+    """A spinner on stderr, for commands that may take longer than a moment and whose stderr a person is looking at."""
+    quick = {"-h", "--help", "--version", "--json", "--quiet", "--print-config"} & {*args}
+    if args and args[0] in COMMANDS and not quick and "_ECONML_COMPLETE" not in os.environ:
+        working.start(streams.styled(sys.stderr), f"econml {args[0]}")
 
 
 def _split_sources(args: list[str]) -> tuple[list[str], list[str]]:

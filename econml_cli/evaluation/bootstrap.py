@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from econml_cli.output import working
 from econml_cli.problems.metrics import Moments
 
 #: units that are resampled: the observations, or, beyond so many of them, as many equal groups
@@ -38,6 +39,7 @@ def resampled_means(columns: np.ndarray, replications: int, seed: int, groups: n
     Beyond MAX_UNITS rows, equal groups of rows are drawn instead: the mean has the same variance, sigma^2 / n, and time
     and memory no longer grow with n.
     """
+    working.phase("bootstrapping")
     sums, sizes = _units(columns) if groups is None else _clusters(columns, groups)
     rng, n = np.random.default_rng(seed), len(sizes)
     if n == 1:  # every replication would be the sample itself, as if its mean had no error

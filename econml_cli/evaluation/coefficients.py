@@ -9,6 +9,7 @@ import numpy as np
 from econml_cli.data.identified import moved, null_space
 from econml_cli.errors import ConfigError
 from econml_cli.evaluation.opened import OpenedRun
+from econml_cli.evaluation.standard_errors import critical, two_sided
 from econml_cli.problems import losses
 from econml_cli.problems.tabular import Tabular
 from econml_cli.runs import caveats
@@ -38,9 +39,7 @@ class Weights:
 
     def critical(self) -> float:
         """The 97.5 % quantile of its distribution."""
-        from scipy import stats
-
-        return float(stats.norm.ppf(0.975) if self.freedom is None else stats.t.ppf(0.975, self.freedom))
+        return critical(self.freedom)
 
 
 @dataclass(frozen=True)
@@ -66,10 +65,7 @@ class Coefficients:
 
     def p_value(self, name: str) -> float:
         """The two-sided p-value of the coefficient being 0."""
-        from scipy import stats
-
-        t = abs(self.statistic(name))
-        return float(2 * (stats.norm.sf(t) if self.freedom is None else stats.t.sf(t, self.freedom)))
+        return two_sided(self.statistic(name), self.freedom)
 
 
 def coefficients(run: OpenedRun, problem: Any, model: Any, vcov: str | None = None) -> Coefficients | None:

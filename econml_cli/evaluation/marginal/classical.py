@@ -11,6 +11,7 @@ from econml_cli.evaluation.coefficients import weights_of
 from econml_cli.evaluation.estimate import Estimate
 from econml_cli.evaluation.marginal.columns import Sample
 from econml_cli.evaluation.opened import OpenedRun
+from econml_cli.evaluation.standard_errors import critical
 from econml_cli.problems import losses
 from econml_cli.problems.losses import Classical as Name
 from econml_cli.problems.tabular import Tabular
@@ -123,12 +124,10 @@ def of_linear(run: OpenedRun, here: Sample, model: Any, vcov: str | None) -> tup
 
 
 def _critical(name: str, x: np.ndarray, groups: Any) -> float:
-    from scipy import stats
-
     if name == "logit":
-        return float(stats.norm.ppf(0.975))
+        return critical()
     free = len(x) - x.shape[1] if groups is None else len(np.unique(groups)) - 1
-    return float(stats.t.ppf(0.975, free))
+    return critical(free)
 
 
 def _with_constant(x: np.ndarray) -> np.ndarray:
