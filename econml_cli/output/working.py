@@ -12,7 +12,7 @@ from contextvars import ContextVar
 from typing import Any
 
 #: seconds before it appears (a command that is done by then never shows one), and between two pictures
-DELAY, TICK = 0.3, 0.1
+DELAY, TICK = 0.2, 0.1
 #: take the line away
 CLEAR = "\r\x1b[K"
 _PICTURES = {True: "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏", False: "|/-\\"}
@@ -61,7 +61,8 @@ class Spinner:
         seconds = int(time.monotonic() - self._since)
         line = f"{self._title}: {self._phase}{f'  {seconds} s' if seconds else ''}"
         with contextlib.suppress(OSError, ValueError):  # one line, whatever the terminal's width
-            return line[: max(10, os.get_terminal_size(self._stream.fileno()).columns - 3)]
+            columns = os.get_terminal_size(self._stream.fileno()).columns
+            return line[: columns - 3] if columns > 10 else line  # some terminals do not know: 0
         return line
 
     def _write(self, text: str) -> None:
