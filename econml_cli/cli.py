@@ -126,7 +126,7 @@ def main() -> None:
     debug = any(arg in ("--debug", "--debug=True", "--debug=true") for arg in sys.argv)
     args, sources = _split_sources([arg for arg in sys.argv[1:] if arg.partition("=")[0] != "--debug"])
     if args[:1] != ["fit"]:  # a fit saves what it has; the others have nothing to save, and jax may lose the signal
-        signal.signal(signal.SIGINT, lambda *_: (working.stop(), os._exit(130)))
+        signal.signal(signal.SIGINT, _interrupted)
     _show_life(args)
     if not debug:
         # TensorStore's threads may outlive a read that failed, and complain of it after our one sentence
@@ -145,6 +145,12 @@ def main() -> None:
     working.stop()
     _flush()
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _interrupted(*_: Any) -> None:
+    """End at once, and leave a clean line."""
+    working.stop()
+    os._exit(130)
 
 
 def _show_life(args: list[str]) -> None:

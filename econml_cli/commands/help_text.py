@@ -136,7 +136,7 @@ def _spelled(param: Any) -> str:
 def _box(panel: Panel, width: int) -> str:
     """One panel with its edges."""
     encoding = (getattr(sys.stdout, "encoding", None) or "utf-8").lower().replace("-", "")
-    left, right, below, end, across, side = ROUND if encoding.startswith("utf") else ASCII
+    left, right, below, end, across, side = tuple(ROUND if encoding.startswith("utf") else ASCII)
     inside = width - 4
     lines = list(_rows(panel.rows, inside))
     title = f"{left}{across} {panel.title} "
