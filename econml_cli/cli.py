@@ -5,20 +5,18 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Iterator, Mapping
+from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
-from typer.core import TyperGroup
 
-from econml_cli.commands import eval as eval_
-from econml_cli.commands import export, inspect, predict, report, simulate, sweep
-from econml_cli.commands.fit import HELP as FIT_HELP
-from econml_cli.commands.fit import FitCommand
-from econml_cli.commands.typer_options import CONTEXT
+from econml_cli.commands.help_text import CONTEXT, Group
+from econml_cli.commands.leaving import leave
 from econml_cli.errors import EconmlError, printable
 from econml_cli.options import own_code, own_modules
-from econml_cli.output import streams
+from econml_cli.output import streams, working
 from econml_cli.sweeps.study import passwords
 from econml_cli.version import __version__
 
@@ -26,30 +24,70 @@ from econml_cli.version import __version__
 ClickError: type[Exception] = typer.BadParameter.__mro__[2]
 
 
-#: the commands as the help lists them
-ORDER = ("fit", "eval", "predict", "simulate", "export", "report", "inspect", "sweep")
+#: the commands, in the order in which one comes to need them, each with its line in the help: `commands/NAME` has it
+COMMANDS = {
+    "fit": "Fit a model to a table or an economic model; keep everything in a run directory.",
+    "eval": "Evaluate fitted runs: losses, errors, intervals.",
+    "predict": "Write the rows of a file with predictions.",
+    "simulate": "Simulate an economic model under its fitted policy.",
+    "export": "Write a fitted model for PyTorch, ONNX, NumPy, JAX.",
+    "report": "Write fitted runs as one page.",
+    "inspect": "Show checkpoints, runs, models and problems.",
+    "sweep": "Write, check, run and show hyperparameter sweeps (W&B's YAML).",
+}
 
 
-class RootGroup(TyperGroup):
-    """The list of commands as plain text: loading rich would take longer than all the rest of `econml --help`."""
+class Commands(Mapping[str, Any]):
+    """The commands by name, each imported when it is first asked for: no other waits for what it imports."""
+
+    def __init__(self) -> None:
+        self._made: dict[str, Any] = {}
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(COMMANDS)
+
+    def __len__(self) -> int:
+        return len(COMMANDS)
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in COMMANDS:
+            raise KeyError(name)
+        if name not in self._made:
+            self._made[name] = _command(name)
+        return self._made[name]
+
+
+def _command(name: str) -> Any:
+    """One command, or group of commands, as Typer makes it of its module."""
+    module = import_module(f"econml_cli.commands.{name}")
+    own = getattr(module, "app", None)
+    if own is None:
+        own = typer.Typer(add_completion=False)
+        module.COMMAND.add_to(own)
+    made = typer.main.get_command(own)  # of one command that command
+    made.name = name
+    return made
+
+
+class RootGroup(Group):
+    """All commands."""
+
+    lines = COMMANDS
+
+    def __init__(self, **given: Any):
+        super().__init__(**given)
+        self.commands: Any = Commands()
 
     def list_commands(self, ctx: Any) -> list[str]:
         """The commands in the order in which one comes to need them."""
-        return sorted(super().list_commands(ctx), key=ORDER.index)
-
-    def format_help(self, ctx: Any, formatter: Any) -> None:
-        """Usage, options and commands, without panels (each command's own help has them)."""
-        self.rich_markup_mode = None
-        super().format_help(ctx, formatter)
+        return list(self.commands)
 
 
 app = typer.Typer(
     name="econml",
     cls=RootGroup,
     help="Fit neural networks and other function approximators to economic data and economic models.",
-    no_args_is_help=True,
     pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
     context_settings=CONTEXT,
 )
 
@@ -72,27 +110,25 @@ def root(
     """Fit neural networks and other function approximators to economic data and economic models."""
 
 
-@app.command("fit", cls=FitCommand, help=FIT_HELP)
-def _fit() -> None:  # FitCommand replaces it once it has seen the arguments
-    raise AssertionError
-
-
-app.add_typer(eval_.app, name="eval", short_help="Evaluate fitted runs: losses, errors, intervals.")
-for command in (predict.COMMAND, simulate.COMMAND, export.COMMAND, report.COMMAND):
-    command.add_to(app)
-app.add_typer(inspect.app, name="inspect", short_help="Show checkpoints, runs, models and problems.")
-app.add_typer(sweep.app, name="sweep")
+def program() -> NoReturn:
+    """The command as a process of its own: the prompt comes back when the result has been printed."""
+    try:
+        main()
+    except SystemExit as ended:
+        leave(ended.code if isinstance(ended.code, int) else 0 if ended.code is None else 1)
+    leave(0)
 
 
 def main() -> None:
-    """Run the command line and exit."""
+    """Run the command line and raise SystemExit with its exit code."""
     _open_closed_streams()
     streams.guard()
     # --debug may stand anywhere, so that it can be added at the end of the line that failed
     debug = any(arg in ("--debug", "--debug=True", "--debug=true") for arg in sys.argv)
     args, sources = _split_sources([arg for arg in sys.argv[1:] if arg.partition("=")[0] != "--debug"])
     if args[:1] != ["fit"]:  # a fit saves what it has; the others have nothing to save, and jax may lose the signal
-        signal.signal(signal.SIGINT, lambda *_: os._exit(130))
+        signal.signal(signal.SIGINT, _interrupted)
+    _show_life(args)
     if not debug:
         # TensorStore's threads may outlive a read that failed, and complain of it after our one sentence
         sys.unraisablehook = lambda *_: None
@@ -109,8 +145,22 @@ def main() -> None:
         if debug:
             raise
         code = _explain(error, args)
+    working.stop()
     _flush()
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _interrupted(*_: Any) -> None:
+    """End at once, and leave a clean line."""
+    working.stop()
+    os._exit(130)
+
+
+def _show_life(args: list[str]) -> None:
+    """A spinner on stderr, for commands that may take longer than a moment and whose stderr a person is looking at."""
+    quick = {"-h", "--help", "--version", "--json", "--quiet", "--print-config"} & {*args}
+    if args and args[0] in COMMANDS and not quick and "_ECONML_COMPLETE" not in os.environ:
+        working.start(streams.styled(sys.stderr), f"econml {args[0]}")
 
 
 def _split_sources(args: list[str]) -> tuple[list[str], list[str]]:
@@ -128,7 +178,7 @@ def _split_sources(args: list[str]) -> tuple[list[str], list[str]]:
 
 def _explain(error: BaseException, args: list[str]) -> int:
     """One sentence on stderr; returns the exit code."""
-    name = f"econml {args[0]}" if args and args[0] in _commands() else "econml"
+    name = f"econml {args[0]}" if args and args[0] in COMMANDS else "econml"
     code: int
     message: str
     if isinstance(error, EconmlError):
@@ -159,10 +209,6 @@ def _explain(error: BaseException, args: list[str]) -> int:
         message = f"Unexpected {type(error).__name__}: {error}. Run it again with --debug to see where, and report it."
     print(f"{name}: {printable(message)}", file=sys.stderr)  # noqa: T201
     return code
-
-
-def _commands() -> set[str]:
-    return {*(c.name or "" for c in app.registered_commands), *(g.name or "" for g in app.registered_groups)}
 
 
 def _open_closed_streams() -> None:

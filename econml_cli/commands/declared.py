@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperCommand
 
+from econml_cli.commands import completions, help_text
 from econml_cli.commands.typer_options import Section, given, parameters, spell_switches
 from econml_cli.config import fit_config as configs
 from econml_cli.errors import ConfigError, suggest
@@ -37,7 +37,9 @@ class Argument:
     def parameter(self) -> inspect.Parameter:
         """The parameter of a Typer command."""
         kind: Any = list[str] if self.many else str
-        shown = typer.Argument(metavar=self.metavar, help=self.help, show_default=False)
+        shown = typer.Argument(
+            metavar=self.metavar, help=self.help, show_default=False, autocompletion=completions.of(self.metavar)
+        )
         default = inspect.Parameter.empty if self.required else None
         annotation: Any = Annotated[kind if self.required else kind | None, shown]
         return inspect.Parameter(self.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
@@ -50,14 +52,13 @@ class Command:
     Attributes:
         line: "econml sweep run". function: called with the arguments, then with an object of each of the option
             dataclasses, in the order in which they stand here; its docstring is the help.
-        panels: (title of a panel of the help, option dataclass) each. short: the line in the list of commands.
+        panels: (title of a panel of the help, option dataclass) each.
     """
 
     line: str
     function: Callable[..., Any]
     panels: tuple[tuple[str, type], ...]
     arguments: tuple[Argument, ...] = ()
-    short: str | None = None
 
     @property
     def sections(self) -> list[Section]:
@@ -87,7 +88,6 @@ class Command:
             name or self.line.rpartition(" ")[2],
             cls=self._made(),
             help=inspect.getdoc(self.function),
-            short_help=self.short,
         )(self._callback())
 
     def _callback(self) -> Callable[..., None]:
@@ -104,11 +104,11 @@ class Command:
         run.__annotations__ = {each.name: each.annotation for each in shown}
         return run
 
-    def _made(self) -> type[TyperCommand]:
+    def _made(self) -> type[help_text.Command]:
         """The class of the Typer command: it spells switches, and answers an unknown option."""
         declared = self
 
-        class Declared(TyperCommand):
+        class Declared(help_text.Command):
             command = declared
 
             def parse_args(self, ctx: Any, args: list[str]) -> list[str]:

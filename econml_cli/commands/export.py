@@ -57,5 +57,4 @@ COMMAND = Command(
     export,
     ((OPTIONS, ExportOptions), (OPTIONS, CheckpointOptions), (OPTIONS, RunsDirOption)),
     (ONE_RUN,),
-    "Write a fitted model for PyTorch, ONNX, NumPy, JAX.",
 )

@@ -8,10 +8,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from typer.core import TyperCommand
+import typer
 
-from econml_cli.commands import dynamic, fit_folds, fit_plot
+from econml_cli.commands import dynamic, fit_folds, fit_plot, help_text
 from econml_cli.commands.common import say
+from econml_cli.commands.fit_help import HELP, front
 from econml_cli.commands.typer_options import Section
 from econml_cli.config import choose
 from econml_cli.config import fit_config as configs
@@ -33,17 +34,22 @@ MEANS = {
 }
 
 OUTPUT = Section.of("Run", RunOptions, paired=False)
-HELP = """Fit MODEL to a problem; keep everything in a run directory.
-
-`econml fit mlp --lr 1e-3` runs the lecture's problem. `--data FILE --target Y` fits a table of yours."""
+app = typer.Typer(add_completion=False)
 
 
-class FitCommand(TyperCommand):
+class FitCommand(help_text.Command):
     """Builds the real command once the arguments tell the model and the problem, and hands over to it."""
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
         """The context of the command with the chosen model's and problem's options."""
-        return dynamic.make_context("econml fit", HELP, _sections, _fit, info_name, args, parent=parent, **extra)
+        return dynamic.make_context(
+            "econml fit", HELP, _sections, _fit, info_name, args, front=front, parent=parent, **extra
+        )
+
+
+@app.command("fit", cls=FitCommand, help=HELP)
+def _command() -> None:  # FitCommand replaces it once it has seen the arguments
+    raise AssertionError
 
 
 def _sections(model: str, problem: str) -> list[Section]:

@@ -89,5 +89,4 @@ COMMAND = Command(
     predict,
     ((OPTIONS, PredictOptions), (OPTIONS, CheckpointOptions), (OPTIONS, LookupOptions)),
     (ONE_RUN,),
-    "Write the rows of a file with predictions.",
 )

@@ -82,5 +82,4 @@ COMMAND = Command(
     report,
     (("Output", OutputOptions), ("Numbers", NumberOptions), (OPTIONS, LookupOptions)),
     (RUNS,),
-    "Write fitted runs as one page.",
 )

@@ -89,5 +89,4 @@ COMMAND = Command(
     simulate,
     ((OPTIONS, SimulateOptions), (OPTIONS, CheckpointOptions), (OPTIONS, LookupOptions)),
     (RUN,),
-    "Simulate an economic model under its fitted policy.",
 )

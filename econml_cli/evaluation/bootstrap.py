@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from econml_cli.output import working
+
 #: units that are resampled: the observations, or, beyond so many of them, as many equal groups
 MAX_UNITS = 20_000
 #: draws held at once
@@ -20,6 +22,7 @@ def resampled_means(
     Beyond MAX_UNITS rows, equal groups of rows are drawn instead: the mean has the same variance, sigma^2 / n, and time
     and memory no longer grow with n.
     """
+    working.phase("bootstrapping")
     units = units_of(columns, groups, w)
     n = len(units.sizes)
     if n == 1:  # every replication would be the sample itself, as if its mean had no error

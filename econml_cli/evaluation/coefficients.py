@@ -11,7 +11,7 @@ from econml_cli.data.identified import moved, null_space
 from econml_cli.errors import ConfigError
 from econml_cli.evaluation import multinomial
 from econml_cli.evaluation.opened import OpenedRun
-from econml_cli.evaluation.standard_errors import Z
+from econml_cli.evaluation.standard_errors import critical, two_sided
 from econml_cli.models.base import Model
 from econml_cli.models.linear import Linear
 from econml_cli.problems import losses
@@ -44,9 +44,7 @@ class Weights:
 
     def critical(self) -> float:
         """The 97.5 % quantile of its distribution."""
-        from scipy import stats
-
-        return Z if self.freedom is None else float(stats.t.ppf(0.975, self.freedom))
+        return critical(self.freedom)
 
 
 @dataclass(frozen=True)
@@ -72,10 +70,7 @@ class Coefficients:
 
     def p_value(self, name: str) -> float:
         """The two-sided p-value of the coefficient being 0."""
-        from scipy import stats
-
-        t = abs(self.statistic(name))
-        return float(2 * (stats.norm.sf(t) if self.freedom is None else stats.t.sf(t, self.freedom)))
+        return two_sided(self.statistic(name), self.freedom)
 
 
 def coefficients(run: OpenedRun, problem: Problem, model: Model, vcov: str | None = None) -> Coefficients | None:

@@ -7,7 +7,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
-from scipy import special
 
 from econml_cli.errors import ConfigError
 from econml_cli.evaluation.simulation.simulated import at_truth
@@ -43,6 +42,8 @@ class DenHaanMarcet:
     def numbers(self) -> dict[str, float]:
         """`dhm_statistic`, the median over paths, and `dhm_p_value`, its p-value; `dhm_below_5` and `dhm_above_95`, the
         shares of statistics below the 5 % and above the 95 % point of the distribution: 0.05 each if it is exact."""
+        from scipy import special
+
         low, high = self.bounds()
         middle = float(np.median(self.statistics))
         return {
@@ -54,6 +55,8 @@ class DenHaanMarcet:
 
     def bounds(self) -> tuple[float, float]:
         """The 5 % and the 95 % point of the distribution."""
+        from scipy import special
+
         return float(special.chdtri(self.degrees, 0.95)), float(special.chdtri(self.degrees, 0.05))
 
     def said(self) -> str:

@@ -12,6 +12,7 @@ from econml_cli.errors import ConfigError, RunError
 from econml_cli.evaluation.counterfactual import changed_samples
 from econml_cli.evaluation.samples import Samples, new_samples, own_samples
 from econml_cli.models.base import Model
+from econml_cli.output import working
 from econml_cli.runs.directory import Run
 from econml_cli.storage import checkpoint
 from econml_cli.training.precision import precision
@@ -133,6 +134,7 @@ class OpenedRun(Run):
         return Members(models, numbers, len(loaded), epoch, lost=any(one.diverged for one in alive))
 
     def _load(self, chosen: tuple[int | None, ...]) -> list[Loaded]:
+        working.phase("reading the checkpoint")
         step, sections = self._once(("checkpoint", self.step), lambda: checkpoint.load(self.checkpoints, self.step))
         return self._once(("weights", step, chosen), lambda: restore.fitted(self, step, sections, chosen))
 
@@ -143,6 +145,7 @@ class OpenedRun(Run):
             DataError: the data file is gone or cannot be used. RunError: it holds other data than the run was fitted
             to.
         """
+        working.phase("reading the data")
         return self._once("own samples", lambda: own_samples(self))
 
     def samples(self, *, need_target: bool = True) -> Samples:

@@ -2,7 +2,6 @@
 
 import math
 
-from scipy.optimize import brentq
 from scipy.special import ndtri, stdtrit
 
 
@@ -27,6 +26,8 @@ def auc_from_one(positives: int, negatives: int, level: float = 0.95) -> tuple[f
 
     Source: Newcombe (2006), Statistics in Medicine 25, 559-573, method 5.
     """
+    from scipy.optimize import brentq  # slow to import, and rarely needed
+
     wide, of_both = float(ndtri((1 + level) / 2)), (positives + negatives) / 2 - 1
 
     def variance(area: float) -> float:

@@ -7,7 +7,6 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 from jax.lax import Precision
-from scipy import linalg
 
 
 class Fixed(nnx.Variable):
@@ -97,6 +96,8 @@ def least_squares(design: np.ndarray, y: np.ndarray, ridge: float = 0.0) -> tupl
     Raises:
         ValueError: the design or y has values that are not finite.
     """
+    from scipy import linalg  # what is not solved waits for no scipy
+
     n, k = design.shape
     tall = n >= k
     q, r = linalg.qr(design if tall else design.T, mode="economic")
@@ -115,6 +116,8 @@ def least_squares(design: np.ndarray, y: np.ndarray, ridge: float = 0.0) -> tupl
 def _rank(r: np.ndarray, s: np.ndarray, size: int) -> int:
     """The rank of R in float64. Columns in other units do not make a design singular: full rank is looked for in R
     with columns of length one."""
+    from scipy import linalg  # what is not solved waits for no scipy
+
     tolerance = size * np.finfo(np.float64).eps
     length = np.linalg.norm(r, axis=0)
     scaled = linalg.svdvals(r / np.where(length > 0, length, 1.0))

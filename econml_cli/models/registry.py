@@ -12,6 +12,27 @@ GROUP = "econml_cli.models"
 #: what a constructor is given beside its options
 GIVEN = ("din", "dout", "shape", "n", "param_dtype", "rngs")
 
+_LINEAR = "'{{}}' is model linear here, {}: `econml fit linear --data FILE --formula \"y ~ x1 + x2\"`"
+_OLS = _LINEAR.format("by least squares") + ", with its coefficients from `econml eval`."
+_LOGIT = _LINEAR.format("of a target with two values, by maximum likelihood") + " (--loss binary)."
+_NO = "There is no {{}} here. {} Other models: `econml inspect models`."
+#: estimators by the names that other programs have for them -> the command that does it here, or comes nearest
+ESTIMATORS = {
+    **dict.fromkeys(("ols", "reg", "regress", "lm"), _OLS),
+    **dict.fromkeys(("logit", "logistic"), _LOGIT),
+    "probit": _NO.format(
+        'A target with two values is fitted by logit: `econml fit linear --data FILE --formula "y ~ x1 + x2" '
+        "--loss binary`, whose effects on the probability (`econml eval effects`) are near those of probit."
+    ),
+    **dict.fromkeys(
+        ("lasso", "ridge", "elasticnet", "elastic_net"),
+        _NO.format(
+            "A penalty on squared weights shrinks too: `econml fit linear --weight-decay 0.01 --data FILE --target y`, "
+            "or kernel ridge: `econml fit kernel --ridge 0.1 --data FILE --target y`."
+        ),
+    ),
+}
+
 
 def get(name: str) -> ModelEntry:
     """The row of one model: of ours, of an installed package, or of a file (`./mymodel.py:MyNet`).
@@ -19,6 +40,8 @@ def get(name: str) -> ModelEntry:
     Raises:
         ConfigError: no such model (the nearest name is suggested), or one that cannot be offered.
     """
+    if name.lower() in ESTIMATORS and name not in plugins.offered(GROUP):
+        raise ConfigError(ESTIMATORS[name.lower()].format(name))
     return plugins.find(name, MODELS, GROUP, _entry)
 
 

@@ -5,6 +5,7 @@ import sys
 from typing import Any
 
 from econml_cli.errors import printable
+from econml_cli.output import working
 
 #: colours and emphasis, which rich writes and which end with the line
 _STYLE = re.compile(r"(\x1b\[[0-9;]*m)")
@@ -18,6 +19,7 @@ class Plain:
 
     def write(self, text: str) -> int:
         """Write what is left of the text; says how long it was, as any stream."""
+        working.pause() if self.styled is not sys.__stdout__ else working.stop()
         parts = _STYLE.split(text)
         self.styled.write("".join(part if i % 2 else printable(part) for i, part in enumerate(parts)))
         return len(text)
@@ -41,4 +43,5 @@ def guard() -> None:
 
 def styled(stream: Any) -> Any:
     """The stream below `Plain`, for what moves the cursor and holds no text of a file that was not made plain."""
+    working.stop()
     return getattr(stream, "styled", stream)

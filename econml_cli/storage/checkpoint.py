@@ -6,6 +6,7 @@ this year, NumPy leaves do not depend on the device, and a digest of all leaves 
 lets pass.
 """
 
+import contextlib
 import hashlib
 import logging
 import math
@@ -22,6 +23,7 @@ import jax
 import numpy as np
 
 from econml_cli.errors import CheckpointError, DamagedError
+from econml_cli.storage import ocdbt
 from econml_cli.storage.steps import steps
 
 Sections = dict[str, dict[str, np.ndarray]]
@@ -96,6 +98,12 @@ def _orbax() -> Any:
     return ocp
 
 
+def prepare() -> None:
+    """Import what a first checkpoint needs, so that it is there when it is saved. Fails in silence: saving will say."""
+    with contextlib.suppress(Exception):
+        _orbax()
+
+
 class CheckpointWriter:
     """Writes the checkpoints of one run, each into its own step directory, atomically, and keeps the newest `keep`."""
 
@@ -162,7 +170,8 @@ def load(directory: Path, step: int | None = None) -> tuple[int, Sections]:
     """
     if directory.is_symlink():
         raise CheckpointError(f"{directory} is a link, which econml never makes in a run, so it is not followed.")
-    _orbax()  # before the steps are listed: importing it takes long enough for a fit to replace them all
+    import tensorstore  # noqa: F401  # before the steps are listed: a fit may replace them all while it is imported
+
     for _ in range(ATTEMPTS):
         there = steps(directory)
         if not there:
@@ -197,8 +206,11 @@ def _read(directory: Path, step: int, there: list[int]) -> Sections:
 
 
 def _restored(directory: Path, step: int, there: list[int]) -> Sections:
-    ocp = _orbax()
+    """The sections as they are stored: by TensorStore alone, by Orbax whatever that does not know or cannot read."""
     place = directory.absolute() / str(step)
+    with contextlib.suppress(Exception):  # Orbax's answer is the one that counts
+        return ocdbt.read(place, MOST_UNASKED + MOST_RATIO * _bytes_of(place))
+    ocp = _orbax()
     try:
         on_disk = _bytes_of(place)
         _check_sizes(ocp.StandardCheckpointHandler().metadata(place / "default"), on_disk)

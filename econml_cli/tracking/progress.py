@@ -11,7 +11,9 @@ class ProgressSink:
     def __init__(self, total: int, done: int = 0):
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-        from econml_cli.output import terminal
+        from econml_cli.output import terminal, working
+
+        working.stop()
 
         self._progress = Progress(
             TextColumn("epoch"),

@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import shlex
 import shutil
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 from econml_cli.config.fit_config import FitConfig
 from econml_cli.errors import CheckpointError, ConfigError, DamagedError, RunError
 from econml_cli.options.trainer import TrackingOptions
+from econml_cli.output import working
 from econml_cli.runs import directory as runs
 from econml_cli.runs.directory import Run
 from econml_cli.storage import checkpoint, directories, disk
@@ -58,7 +60,9 @@ def fit(
     started = time.perf_counter()
     runs.check_free(directory, force)
     with precision(config.trainer.precision):
+        working.phase("reading the data, and compiling")
         trainer = make_trainer(config, workshop or Workshop(), programs)
+        working.phase("compiling")
         with contextlib.ExitStack() as lock:
             run = runs.create(directory, provenance.files(trainer.setup, command), force, lock=lock, keep=True)
             try:
@@ -197,6 +201,8 @@ def _train(
 ) -> FitResult:
     """Drive the trainer, and record what comes."""
     done, every = trainer.carry.done, trainer.options.checkpoint_every
+    # Orbax, which the first checkpoint needs, is imported while XLA compiles and trains without Python's lock
+    threading.Thread(target=checkpoint.prepare, name="orbax", daemon=True).start()
     with _told(run), Recording(run, trainer.setup, trainer.program, open_sinks, done, started) as recording:
         signal = stop_signal()
         chunks: Iterator[Chunk] = trainer.run(done, every) if signal is None else iter(())

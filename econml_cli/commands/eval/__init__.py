@@ -4,17 +4,17 @@ from pathlib import Path
 from typing import Any
 
 import typer
-from typer.core import TyperGroup
 
 from econml_cli.commands.eval import compare, effects, learning_curve, partial_dependence, risk, runs
 from econml_cli.commands.eval.shared import told
+from econml_cli.commands.help_text import Group
 
 #: how the group calls the evaluation itself, which has no name on the command line
 ITSELF = "[RUN]..."
 QUESTIONS = (risk.COMMAND, learning_curve.COMMAND, effects.COMMAND, partial_dependence.COMMAND, compare.COMMAND)
 
 
-class EvalGroup(TyperGroup):
+class EvalGroup(Group):
     """`econml eval risk` is a question; any other first word is a run, or an option, of `econml eval [RUN]...`."""
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
@@ -33,14 +33,18 @@ class EvalGroup(TyperGroup):
         return [name for name in self.commands if name != ITSELF]
 
     def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
-        """Questions, and options of the evaluation itself."""
+        """Questions, runs, and options of the evaluation itself."""
         itself = self.commands[ITSELF]
         with itself.make_context(ctx.info_name, [], ctx.parent, resilient_parsing=True) as inner:
             options = itself.shell_complete(inner, incomplete)
-        return [found for found in super().shell_complete(ctx, incomplete) if found.value != ITSELF] + options
+            runs = itself.get_params(inner)[0].shell_complete(inner, incomplete)
+        questions = [found for found in super().shell_complete(ctx, incomplete) if found.value != ITSELF]
+        return questions + runs + options
 
 
-app = typer.Typer(cls=EvalGroup, help="Evaluate fitted runs, and ask them questions of their own.")
+app = typer.Typer(
+    add_completion=False, cls=EvalGroup, help="Evaluate fitted runs, and ask them questions of their own."
+)
 runs.COMMAND.add_to(app, ITSELF)
 for command in QUESTIONS:
     command.add_to(app)

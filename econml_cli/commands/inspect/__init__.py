@@ -2,14 +2,16 @@
 
 import typer
 
+from econml_cli.commands.help_text import Group
 from econml_cli.commands.inspect import checkpoint, listings
 from econml_cli.commands.inspect.model import HELP, ModelCommand
 
 __all__ = ["app"]
 
 app = typer.Typer(
+    add_completion=False,
+    cls=Group,
     help="Show what is in a checkpoint, in an untrained model, in the runs directory, and in the registries.",
-    no_args_is_help=True,
 )
 
 

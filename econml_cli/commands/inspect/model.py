@@ -4,9 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from typer.core import TyperCommand
-
-from econml_cli.commands import dynamic
+from econml_cli.commands import dynamic, help_text
 from econml_cli.commands.declared import layers
 from econml_cli.commands.inspect import shared
 from econml_cli.commands.inspect.shared import ModelView
@@ -56,7 +54,7 @@ _OWN = {opt.name: opt for cls in (ShapeOptions, ShowOptions) for opt in options_
 _NOT_OFFERED = (TrainerOptions, TrackingOptions)
 
 
-class ModelCommand(TyperCommand):
+class ModelCommand(help_text.Command):
     """Builds the real command once the arguments tell the model and the problem, and hands over to it."""
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:

@@ -2,9 +2,12 @@
 
 import typer
 
+from econml_cli.commands.help_text import Group
 from econml_cli.commands.sweep import run, show, slurm, wandb, write
 
-app = typer.Typer(help="Write, check, run and show hyperparameter sweeps (W&B's YAML).", no_args_is_help=True)
+app = typer.Typer(
+    add_completion=False, cls=Group, help="Write, check, run and show hyperparameter sweeps (W&B's YAML)."
+)
 
 for command in (
     write.CREATE,

@@ -4,12 +4,11 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import numpy as np
-from scipy import stats
 
 from econml_cli.errors import ConfigError
 from econml_cli.evaluation.bootstrap import units_of
 from econml_cli.evaluation.comparing.sign_flips import Flips
-from econml_cli.evaluation.standard_errors import standard_error
+from econml_cli.evaluation.standard_errors import critical, standard_error, two_sided
 from econml_cli.problems.means import mean
 
 Kernel = Literal["rectangular", "bartlett"]
@@ -122,8 +121,8 @@ def diebold_mariano(differential: np.ndarray, *, horizon: int = 1, kernel: Kerne
     if not variance > 0:  # equal predictions, or a loss that is not finite
         return Difference(value, None, None, None, None, n, name, None, horizon, kernel)
     error = float(np.sqrt(variance / n)) / small_sample_factor(n, horizon)
-    half = float(stats.t.ppf(0.975, n - 1)) * error
-    p_value = float(2 * stats.t.sf(abs(value / error), n - 1))
+    half = critical(n - 1) * error
+    p_value = two_sided(value / error, n - 1)
     return Difference(value, error, value - half, value + half, p_value, n, name, value / error, horizon, kernel)
 
 

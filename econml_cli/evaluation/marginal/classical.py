@@ -11,7 +11,7 @@ from econml_cli.evaluation.coefficients import weights_of
 from econml_cli.evaluation.estimate import Estimate
 from econml_cli.evaluation.marginal.columns import Sample
 from econml_cli.evaluation.opened import OpenedRun
-from econml_cli.evaluation.standard_errors import Z
+from econml_cli.evaluation.standard_errors import critical
 from econml_cli.models.base import Model
 from econml_cli.models.linear import Linear
 from econml_cli.problems import losses
@@ -129,12 +129,10 @@ def of_linear(run: OpenedRun, here: Sample, model: Model, vcov: str | None) -> t
 
 
 def _critical(name: str, x: np.ndarray, groups: Any) -> float:
-    from scipy import stats
-
     if name == "logit":
-        return Z
+        return critical()
     free = len(x) - x.shape[1] if groups is None else len(np.unique(groups)) - 1
-    return float(stats.t.ppf(0.975, free))
+    return critical(free)
 
 
 def _with_constant(x: np.ndarray) -> np.ndarray:

@@ -11,7 +11,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
-from nlls_gram import Cholesky, LevenbergMarquardt, LMState
 
 from econml_cli.problems.base import Batch
 
@@ -43,6 +42,8 @@ class LeastSquares:
     def step(self, params: Any, damping: jax.Array, residual: Residual, batch: Batch) -> tuple[Any, jax.Array, Any]:
         """(params, damping, mean squared residual before the step)."""
         theta, unravel = ravel_pytree(params)
+        from nlls_gram import Cholesky, LevenbergMarquardt, LMState  # no other optimizer waits for it
+
         solver = LevenbergMarquardt(
             stacked(residual, unravel, batch),
             linear_solver=Cholesky(),

@@ -1,0 +1,142 @@
+"""What starting and ending a command costs: whole processes against `import jax` and one compiled function.
+
+    uv run python benchmarks/startup.py
+    uv run python benchmarks/startup.py --beside before=/path/to/another/checkout --rounds 5
+
+Every command, the two floors, and the same commands of another checkout take turns within a round. CPU seconds (of the
+process and its children) stand beside the clock's, which on a busy machine says more about the others.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parent.parent
+TYPER, FLOOR = "import typer", "floor"
+#: what nothing that computes with JAX can be faster than
+PROGRAMS = {
+    TYPER: "import typer",
+    FLOOR: "import jax, jax.numpy as jnp; jax.jit(lambda x: x + 1)(jnp.zeros(3)).block_until_ready()",
+}
+#: a command -> (its floor, the most that it may take: times its floor, or CPU seconds beyond it and its own computing)
+COMMANDS = {
+    "--help": (TYPER, "2 x"),
+    "fit mlp --help": (TYPER, "3 x"),
+    "fit mlp --name again --force --quiet": (FLOOR, "+ 0.8 s"),
+    "eval net": (FLOOR, "+ 0.5 s"),
+    "predict net --out p.csv": (FLOOR, "+ 0.5 s"),
+    "inspect checkpoint net": (FLOOR, "+ 0.5 s"),
+    "inspect runs": (TYPER, ""),
+    "sweep check sweep.yaml": (TYPER, ""),
+}
+SWEEP = "method: random\nmetric: {name: val_loss, goal: minimize}\nparameters: {lr: {min: 1.0e-4, max: 1.0e-2}}\n"
+
+
+def environment(package: Path, bytecode: bool, there: Path) -> dict[str, str]:
+    """Variables under which `econml_cli` is that of a checkout, with Python's bytecode cache on or off."""
+    kept = {k: v for k, v in os.environ.items() if k not in ("PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX")}
+    kept |= {"PYTHONPATH": str(package), "XDG_CACHE_HOME": str(there / "cache"), "HOME": str(there)}
+    # a cache of its own, empty at first: what lies beside the sources is read neither way
+    kept["PYTHONPYCACHEPREFIX"] = str(there / ("bytecode" if bytecode else "no-bytecode"))
+    return kept if bytecode else kept | {"PYTHONDONTWRITEBYTECODE": "1"}
+
+
+def timed(line: Sequence[str], variables: Mapping[str, str], there: Path) -> tuple[float, float]:
+    """(wall, CPU) seconds of a process, its children among them."""
+    before, started = os.times(), time.perf_counter()
+    done = subprocess.run(line, env=dict(variables), cwd=there, capture_output=True, text=True)
+    wall, after = time.perf_counter() - started, os.times()
+    if done.returncode:
+        sys.exit(f"{' '.join(line)} failed: {done.stderr}")
+    return wall, after.children_user + after.children_system - before.children_user - before.children_system
+
+
+def one_round(packages: Mapping[str, Path], bytecode: bool, there: Path) -> dict[tuple[str, str], tuple[float, float]]:
+    """{(package, command): (wall, CPU)}; the floors are those of package ""."""
+    found = {}
+    for name, program in PROGRAMS.items():
+        variables = environment(HERE, bytecode, there)
+        found["", name] = timed([sys.executable, "-c", program], variables, there)
+    for command in COMMANDS:
+        for name, package in packages.items():
+            line = [sys.executable, "-m", "econml_cli", *command.split()]
+            found[name, command] = timed(line, environment(package, bytecode, there), there)
+    return found
+
+
+def computing(there: Path) -> float:
+    """The seconds that the training loop of the last fit took."""
+    return float(json.loads((there / "runs/again/summary.json").read_text())["seconds_training"])
+
+
+def measure(packages: Mapping[str, Path], bytecode: bool, rounds: int) -> list[dict[str, Any]]:
+    """The rows of the table of one state of the bytecode cache."""
+    with tempfile.TemporaryDirectory() as name:
+        there = Path(name)
+        (there / "sweep.yaml").write_text("program: econml\ncommand: [econml, fit, mlp, '${args}']\n" + SWEEP)
+        for package in packages.values():
+            line = [sys.executable, "-m", "econml_cli", "fit", "mlp", "--name", "net", "--force", "--quiet"]
+            timed(line, environment(package, bytecode, there), there)
+        if bytecode:
+            one_round(packages, bytecode, there)  # writes the caches
+        each = [one_round(packages, bytecode, there) for _ in range(rounds)]
+        seconds = computing(there)
+    rows = []
+    for package, command in each[0]:
+        floor = COMMANDS[command][0] if command in COMMANDS else command
+        wall, cpu = (statistics.median(one[package, command][i] for one in each) for i in (0, 1))
+        ratio = statistics.median(one[package, command][1] / one["", floor][1] for one in each)
+        over = statistics.median(one[package, command][1] - one["", floor][1] for one in each)
+        target = COMMANDS[command][1] if command in COMMANDS else ""
+        rows.append(
+            {"command": command, "package": package, "bytecode": bytecode, "wall": wall, "cpu": cpu, "floor": floor}
+            | {
+                "ratio": ratio,
+                "over": over,
+                "target": target,
+                "computing": seconds if "fit mlp --name" in command else 0.0,
+            }
+        )
+    return rows
+
+
+def table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The rows as Markdown."""
+    lines = ["| bytecode | command | of | wall, s | CPU, s | floor | CPU / floor | CPU - floor, s | target |"]
+    lines.append("|---|---|---|---|---|---|---|---|---|")
+    for row in rows:
+        of = row["package"] or "Python"
+        target = row["target"] + (f" + {row['computing']:.1f} s of training" if row["computing"] else "")
+        shown = [f"{row[key]:.2f}" for key in ("wall", "cpu")]
+        figures = [f"{row['ratio']:.2f}", f"{row['over']:.2f}"]
+        cells = ["on" if row["bytecode"] else "off", row["command"], of, *shown, row["floor"], *figures, target]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Measure, and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--beside", metavar="NAME=DIR", action="append", default=[], help="another checkout")
+    parser.add_argument("--bytecode", choices=["on", "off", "both"], default="both")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="keep the figures")
+    asked = parser.parse_args()
+    packages = {"this": HERE} | {name: Path(place) for name, _, place in (one.partition("=") for one in asked.beside)}
+    states = {"on": [True], "off": [False], "both": [True, False]}[asked.bytecode]
+    rows = [row for bytecode in states for row in measure(packages, bytecode, asked.rounds)]
+    print(table(rows))
+    if asked.json:
+        asked.json.write_text(json.dumps(rows, indent=2))
+
+
+if __name__ == "__main__":
+    main()

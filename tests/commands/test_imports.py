@@ -1,0 +1,56 @@
+"""Which heavy packages each command imports: what it does not need, nobody waits for."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.fits import fitted
+
+HEAVY = ("jax", "flax", "orbax", "wandb", "optuna", "pandas", "pyarrow", "matplotlib", "scipy.stats", "nlls_gram")
+#: a command -> what it may import of these
+ALLOWED = {
+    "inspect runs": set(),
+    "sweep check sweep.yaml": set(),
+    "sweep show nowhere": set(),
+    "eval net": {"jax", "flax"},
+    "eval net --json": {"jax", "flax"},
+    "inspect checkpoint net": {"jax", "flax"},
+    "predict net --out p.csv": {"jax", "flax", "pandas", "pyarrow"},
+    "fit mlp --num-epochs 2 --name again": {"jax", "flax", "orbax"},
+}
+PROGRAM = """
+import json, sys
+from econml_cli.cli import main
+sys.argv = ["econml", *json.loads(sys.argv[1])]
+try:
+    main()
+except SystemExit:
+    pass
+print("HEAVY", json.dumps([name for name in {heavy!r} if name in sys.modules]))
+"""
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A directory with a run, and a sweep's file."""
+    there = tmp_path_factory.mktemp("imports")
+    fitted(there / "runs/net", "mlp", "linear", num_epochs=2, width=4)
+    values = "parameters: {lr: {min: 1.0e-4, max: 1.0e-2}}"
+    (there / "sweep.yaml").write_text(f"method: random\nmetric: {{name: val_loss, goal: minimize}}\n{values}\n")
+    return there
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("line", ALLOWED)
+def test_a_command_imports_what_it_needs(line, made):
+    asked = [sys.executable, "-c", PROGRAM.format(heavy=HEAVY), json.dumps(line.split())]
+    done = subprocess.run(asked, cwd=made, capture_output=True, text=True, timeout=120)
+    told = [row for row in done.stdout.splitlines() if row.startswith("HEAVY ")]
+    assert told, done.stderr
+    extra = set(json.loads(told[0].removeprefix("HEAVY "))) - ALLOWED[line]
+    assert not extra
+    if "net" in line or "again" in line:
+        assert "Traceback" not in done.stderr and Path(made, "runs/net").is_dir()

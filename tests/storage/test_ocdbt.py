@@ -1,0 +1,97 @@
+"""Checkpoints read without Orbax are those that Orbax reads, and whatever is unusual is left to it."""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from econml_cli.errors import DamagedError
+from econml_cli.storage import checkpoint, ocdbt
+from econml_cli.storage.checkpoint import CheckpointWriter
+
+MADE_BEFORE = Path(__file__).parent.parent / "data/made_by_0.1"
+SECTIONS = {
+    "model": {"linear1.kernel": np.arange(6, dtype=np.float32).reshape(2, 3), "linear1.bias": np.ones(3, np.float64)},
+    "rng": {"key": np.array([1, 2], np.uint32)},
+    "position": {"epoch": np.array(7, np.int32), "stopped": np.array(True)},
+}
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    """A directory with the checkpoint of epoch 7."""
+    directory = tmp_path_factory.mktemp("checkpoints")
+    writer = CheckpointWriter(directory, keep=2)
+    writer.save(7, SECTIONS)
+    writer.close()
+    return directory
+
+
+@pytest.fixture
+def copied(written, tmp_path):
+    """A copy to be changed."""
+    return Path(shutil.copytree(written, tmp_path / "checkpoints"))
+
+
+def same(found, expected):
+    """Names, dtypes, shapes and bits."""
+    assert {name: sorted(part) for name, part in found.items()} == {n: sorted(p) for n, p in expected.items()}
+    for name, part in expected.items():
+        for leaf, value in part.items():
+            assert found[name][leaf].dtype == value.dtype and found[name][leaf].shape == value.shape
+            np.testing.assert_array_equal(found[name][leaf], value)
+
+
+def refuse(*args):
+    raise ocdbt.UnusualError
+
+
+def test_what_is_read_is_what_was_written(written, monkeypatch):
+    monkeypatch.setattr(checkpoint, "_orbax", refuse)  # it is not asked
+    epoch, found = checkpoint.load(written)
+    assert epoch == 7
+    same(found, SECTIONS)
+
+
+@pytest.mark.parametrize("place", sorted(MADE_BEFORE.rglob("checkpoints"))[:2], ids=lambda p: p.parent.name)
+def test_checkpoints_of_0_1_are_read_the_same_by_both(place, monkeypatch):
+    _, mine = checkpoint.load(place)
+    monkeypatch.setattr(ocdbt, "read", refuse)
+    same(mine, checkpoint.load(place)[1])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda m: m.update(use_zarr3=True),
+        lambda m: m.update(tree_metadata=[]),
+        lambda m: next(iter(m["tree_metadata"].values()))["value_metadata"].update(value_type="jax.Array"),
+        lambda m: next(iter(m["tree_metadata"].values()))["key_metadata"].pop(),
+        lambda m: next(iter(m["tree_metadata"].values()))["key_metadata"][0].update(key="../model"),
+    ],
+)
+def test_metadata_that_are_not_ours_are_unusual(copied, change):
+    file = copied / "7/default/_METADATA"
+    metadata = json.loads(file.read_text())
+    change(metadata)
+    file.write_text(json.dumps(metadata))
+    with pytest.raises(ocdbt.UnusualError):
+        ocdbt.read(copied / "7", 1e9)
+
+
+def test_arrays_that_claim_more_than_they_may_are_not_allocated(written):
+    with pytest.raises(ocdbt.UnusualError, match="claims"):
+        ocdbt.read(written / "7", 10)
+
+
+def test_a_changed_byte_is_still_told_as_damage(copied):
+    data = max((copied / "7/default/d").iterdir(), key=lambda p: p.stat().st_size)
+    held = bytearray(data.read_bytes())
+    held[len(held) // 2] ^= 0xFF
+    data.write_bytes(held)
+    with pytest.raises(DamagedError, match="damaged"):
+        checkpoint.load(copied)
+    assert "orbax.checkpoint" in sys.modules
