@@ -7,9 +7,11 @@ from typing import Any, Literal
 import numpy as np
 
 from econml_cli.data.identified import moved, null_space
+from econml_cli.data.weights import RowWeights
 from econml_cli.errors import ConfigError
 from econml_cli.evaluation.opened import OpenedRun
 from econml_cli.problems import losses
+from econml_cli.problems.families import Family
 from econml_cli.problems.tabular import Tabular
 from econml_cli.runs import caveats
 
@@ -79,7 +81,8 @@ def coefficients(run: OpenedRun, problem: Any, model: Any, vcov: str | None = No
     fit that has not converged.
 
     Args:
-        problem: as of its samples. vcov: None: "cluster" where the fit has groups, else "iid".
+        problem: as of its samples. vcov: None: "cluster" where the fit has groups, "HC1" where its weights are of
+            sampling, else "iid".
 
     Raises:
         ConfigError: there is no such standard error of this fit.
@@ -130,7 +133,8 @@ def weights_of(
     """
     row = losses.of(problem)
     sample = problem.sample(None, "train")
-    if row.classical is None:
+    family = row.family
+    if family is None:
         return None, "the loss has no standard errors"
     if sample is None:
         return None, "standard errors are of the rows of the fit, not of those of --data"
@@ -139,55 +143,92 @@ def weights_of(
     if run.summary().get("separated"):
         return None, "the classes are separated, so that the estimate is infinite"
     groups = problem.groups.get("train")
-    kind = vcov or ("cluster" if groups is not None else "iid")
-    if kind == "cluster" and groups is None:
-        raise ConfigError(f"--vcov cluster needs the groups of the fit, and {run.name} has none; fit with --group.")
-    logit = row.classical == "logit"
-    if kind == "HC3" and logit:
-        raise ConfigError(f"--vcov HC3 is of least squares, and {run.name} is a logit; use --vcov HC1.")
+    kind = _kind(run, row, problem.weights, vcov, groups)
     x = np.asarray(sample.x, np.float64)
     z = np.column_stack([np.ones(len(x)), x]) if model.linear.bias is not None else x
     kernel = np.asarray(model.linear.kernel[...], np.float64)[:, 0]
     bias = [] if model.linear.bias is None else [float(np.asarray(model.linear.bias[...], np.float64)[0])]
     w, y = np.r_[bias, kernel], np.asarray(sample.y, np.float64)[:, 0]
-    if len(z) <= np.linalg.matrix_rank(z):
+    design = _Design(z, y, problem.weights, None if sample.w is None else np.asarray(sample.w, np.float64), groups)
+    if design.n <= design.rank:
         return None, "there are no more rows than coefficients"
-    covariance, free = _covariance(z, y, w, kind, groups, logit=logit), null_space(z)
+    covariance, free = _covariance(design, w, kind, family), null_space(design.z)
     scale = problem.target_scale
     if not bias:  # the place of a constant that is not there
         w, covariance, free = np.r_[0.0, w], np.pad(covariance, ((1, 0), (1, 0))), np.pad(free, ((1, 0), (0, 0)))
     w = w * scale + np.r_[problem.target_mean, np.zeros(len(w) - 1)]
     freedom: float | None = None
-    if not logit:
-        freedom = float(
-            len(z) - np.linalg.matrix_rank(z) if kind != "cluster" or groups is None else len(np.unique(groups)) - 1
+    if family.estimates_scale:
+        freedom = float(design.n - design.rank if kind != "cluster" else design.clusters - 1)
+    return Weights(row.classical == "logit", w, covariance * scale**2, kind, free, freedom), None
+
+
+def _kind(run: OpenedRun, row: losses.Loss, weights: RowWeights | None, vcov: str | None, groups: Any) -> str:
+    """Which covariance: the one asked for, or by default.
+
+    Raises:
+        ConfigError: the fit has no such one.
+    """
+    sampling = weights is not None and weights.kind == "sampling"
+    kind = vcov or ("cluster" if groups is not None else "HC1" if sampling else "iid")
+    if kind == "cluster" and groups is None:
+        raise ConfigError(f"--vcov cluster needs the groups of the fit, and {run.name} has none; fit with --group.")
+    if kind == "iid" and sampling:
+        raise ConfigError(
+            f"--vcov iid takes errors of one variance, which sampling weights are no statement about ({run.name} has "
+            "--weight-kind sampling); use --vcov HC1."
         )
-    return Weights(logit, w, covariance * scale**2, kind, free, freedom), None
+    if kind == "HC3" and not row.least_squares:
+        what = "a logit" if row.classical == "logit" else f"not (its loss is {row.called})"
+        raise ConfigError(f"--vcov HC3 is of least squares, and {run.name} is {what}; use --vcov HC1.")
+    return kind
 
 
-def _covariance(
-    z: np.ndarray, y: np.ndarray, w: np.ndarray, kind: str, groups: np.ndarray | None, *, logit: bool
-) -> np.ndarray:
-    """The covariance of the weights w [k] of a design z [n, k]; of what is identified where it is singular."""
-    from scipy.special import expit
+class _Design:
+    """The rows of a fit that have a weight above 0: z [n, k], y [n], their weights, and which rows go together."""
 
-    n, index = len(z), z @ w
-    mean = expit(index) if logit else index
-    weight = np.sqrt(mean * (1 - mean)) if logit else np.ones(n)
-    u, s, vt = np.linalg.svd(weight[:, None] * z, full_matrices=False)
-    kept = s > max(z.shape) * np.finfo(np.float64).eps * s[0]
+    def __init__(
+        self, z: np.ndarray, y: np.ndarray, meaning: RowWeights | None, weights: np.ndarray | None, groups: Any
+    ):
+        used = np.ones(len(z), dtype=bool) if weights is None else weights > 0
+        self.z, self.y = z[used], y[used]
+        self.weights = np.ones(len(self.z)) if weights is None else weights[used]
+        #: how many observations each row stands for
+        self.counts = self.weights if meaning is not None and meaning.kind == "frequency" else np.ones(len(self.z))
+        self.n = float(self.counts.sum())
+        self.rank = int(np.linalg.matrix_rank(self.z))
+        self.groups = None if groups is None else np.unique(np.asarray(groups)[used], return_inverse=True)[1]
+
+    @property
+    def clusters(self) -> int:
+        """How many groups there are."""
+        return 0 if self.groups is None else int(self.groups.max()) + 1
+
+
+def _covariance(of: _Design, w: np.ndarray, kind: str, family: Family) -> np.ndarray:
+    """The covariance of the weights w [k] of a design; of what is identified where it is singular.
+
+    A row that stands for several counts as often as these; the weight of any other is a factor of its score.
+    """
+    mean = family.mean(of.z @ w)
+    slope, variance = family.slope(mean), family.variance(mean)
+    information = np.sqrt(of.weights * slope**2 / variance)
+    u, s, vt = np.linalg.svd(information[:, None] * of.z, full_matrices=False)
+    kept = s > max(of.z.shape) * np.finfo(np.float64).eps * s[0]
     u, root = u[:, kept], vt[kept].T / s[kept]
-    bread, k, residual = root @ root.T, int(kept.sum()), y - mean
+    bread, k, residual = root @ root.T, int(kept.sum()), of.y - mean
     if kind == "iid":
-        return bread if logit else bread * float(residual @ residual) / (n - k)
+        scale = float(of.weights @ (residual**2 / variance)) / (of.n - k) if family.estimates_scale else 1.0
+        return bread * scale
     if kind == "HC3":
-        residual = residual / (1 - np.sum(np.square(u), axis=1))
-    scores = z * residual[:, None]
-    factor = n / (n - k) if kind == "HC1" and not logit else 1.0
-    if kind == "cluster" and groups is not None:
-        _, number = np.unique(groups, return_inverse=True)
-        sums = np.zeros((number.max() + 1, z.shape[1]))
-        np.add.at(sums, number, scores)
-        scores, factor = sums, len(sums) / (len(sums) - 1) * (n - 1) / (n - k)
+        residual = residual / (1 - np.sum(np.square(u), axis=1) / of.counts)
+    scores = of.z * (of.weights * residual * slope / variance)[:, None]
+    factor = of.n / (of.n - k) if kind == "HC1" and family.estimates_scale else 1.0
+    if kind == "cluster" and of.groups is not None:
+        sums = np.zeros((of.clusters, of.z.shape[1]))
+        np.add.at(sums, of.groups, scores)
+        scores, factor = sums, of.clusters / (of.clusters - 1) * (of.n - 1) / (of.n - k)
+    else:
+        scores = scores / np.sqrt(of.counts)[:, None]
     half = scores @ bread
     return factor * (half.T @ half)

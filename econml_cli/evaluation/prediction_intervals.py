@@ -10,7 +10,7 @@ import numpy as np
 
 from econml_cli.errors import ConfigError
 from econml_cli.evaluation.opened import Members, OpenedRun
-from econml_cli.evaluation.samples import predicted
+from econml_cli.evaluation.samples import predicted, without_weights
 from econml_cli.problems import losses
 from econml_cli.runs.directory import Run
 
@@ -76,6 +76,7 @@ def calibrate(run: OpenedRun, models: Sequence[Any], level: float) -> Conformal:
         DataError, RunError: its data are gone or have changed.
     """
     samples = run.own_samples()
+    without_weights(run, samples, "--conformal")
     row = losses.of(samples.problem)
     if not row.has_residuals:
         raise ConfigError(f"--conformal {_unsuited(run, row)}; leave it out.")

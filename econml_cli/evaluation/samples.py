@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -152,6 +152,36 @@ def scorer(problem: Any, model: Any, dtype: str) -> Callable[..., Scored]:
         return Scored(columns[0] * problem.loss_scale, yhat, y, w)
 
     return score
+
+
+def without_weights(run: Run, samples: Samples, option: str) -> None:
+    """Refuse an answer that would take all rows for equal.
+
+    Raises:
+        ConfigError: those of the run have weights.
+    """
+    if any(part.w is not None for part in samples.parts.values()):
+        raise ConfigError(
+            f"{option} weighs all rows alike, and {run.name} has --weights; leave it out, or fit without weights."
+        )
+
+
+def as_counted(
+    problem: Any, scored: Sequence[Scored], groups: np.ndarray | None
+) -> tuple[list[Scored], np.ndarray | None]:
+    """Models on one split, and the groups of its rows, with a row that stands for several (weights that are
+    frequencies) as often as it says: what is resampled are observations, not rows."""
+    meaning = getattr(problem, "weights", None)
+    w = scored[0].w
+    if w is None or meaning is None or meaning.kind != "frequency":
+        return list(scored), groups
+    counts = np.round(w).astype(np.int64)
+
+    def repeated(values: np.ndarray | None) -> np.ndarray | None:
+        return None if values is None else np.repeat(values, counts, axis=0)
+
+    found = [Scored(np.repeat(one.loss, counts), repeated(one.yhat), repeated(one.y)) for one in scored]
+    return found, repeated(groups)
 
 
 def predicted(problem: Any, model: Any, x: Any, dtype: str) -> np.ndarray:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from econml_cli.errors import ConfigError, suggest
 from econml_cli.options import own_code, plugins
+from econml_cli.problems.families import BINOMIAL, GAUSSIAN, Family
 from econml_cli.problems.targets import CLASSES, FEATURES, NOTHING, NUMBER, TWO_CLASSES, Target, Task
 
 if TYPE_CHECKING:
@@ -54,6 +55,8 @@ class Loss:
             (y, prediction) -> Moments.
         shown: the metrics in the table of a cross-validation.
         classical: the classical model beside whose effects those of a fit are shown: "OLS", "logit", or None.
+        family: the distribution whose likelihood it is (up to what does not depend on the output), by which
+            coefficients of a linear model have standard errors; None: they have none.
     """
 
     name: str
@@ -69,6 +72,7 @@ class Loss:
     metrics: "tuple[str | Metric, ...]" = ("regression",)
     shown: tuple[str, ...] = ("rmse", "r2")
     classical: Classical | None = None
+    family: Family | None = None
 
     @property
     def task(self) -> Task | None:
@@ -147,11 +151,11 @@ def _two_values(values: Any, target: str) -> str | None:
 
 
 _TABLE = (
-    Loss("mse", squared_error, words="squared error", least_squares=True, power=2, classical="OLS"),
+    Loss("mse", squared_error, words="squared error", least_squares=True, power=2, classical="OLS", family=GAUSSIAN),
     Loss(
         "binary", binary_cross_entropy, TWO_CLASSES, _sigmoid,
         words="cross-entropy", admits=_two_values, metrics=("binary",), shown=("accuracy", "auc"), classical="logit",
-        convex=True,
+        convex=True, family=BINOMIAL,
     ),
     Loss(
         "multiclass", cross_entropy, CLASSES, _softmax,

@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from econml_cli.data.read import Table, read_table
+from econml_cli.data.weights import RowWeights
 from econml_cli.errors import ConfigError, DataError
 from econml_cli.options.fields import option
 from econml_cli.problems import losses
@@ -52,6 +53,12 @@ class TabularOptions:
     group: str | None = option(None, "column whose values never stand on two sides of the split", metavar="COLUMN")
     time: str | None = option(
         None, "column of time: the latest rows are for testing, those before for validation", metavar="COLUMN"
+    )
+    weights: str | None = option(None, "column of the weights of the rows", metavar="COLUMN")
+    weight_kind: Literal["precision", "frequency", "sampling"] = option(
+        "precision",
+        "what a weight is: of a row's precision (1 / variance; aweight), how many equal rows it stands for (fweight), "
+        "or 1 / its probability of being sampled (pweight)",
     )
     stratify: bool | None = option(None, "spread classes evenly over splits and folds (default: of classes, yes)")
     folds: int = option(0, "cross-validate: test on this many folds in place of --test-fraction; 0: one split", ge=0)
@@ -108,7 +115,12 @@ class Tabular:
             columns.require([p.group], table.frame, p.data)
         if p.time is not None:
             columns.require([p.time], table.frame, p.data)
-        specification = preprocessing.specify(table.frame, p.data, p.target, p.features, p.formula, p.group, p.time)
+        weights = None
+        if p.weights is not None:
+            columns.require([p.weights], table.frame, p.data)
+            weights = RowWeights(p.weights, p.weight_kind)
+        apart = (p.group, p.time, p.weights)
+        specification = preprocessing.specify(table.frame, p.data, p.target, p.features, p.formula, *apart)
         read = specification.formula()  # a formula that is not admitted is an error before anything of the data is
         found = preprocessing.learn(
             table.frame,
@@ -119,13 +131,15 @@ class Tabular:
             _splits(p, table, read, row),
             p.group,
             p.constant,
+            weights,
         )
         learnt, chosen, usable, kept = found
         assert isinstance(chosen, Loss)
         self._set(dataclasses.replace(learnt, loss=losses.beside_task(chosen)), chosen)
-        _, x, y = self._encoded(table, need_target=True)
+        rows_used, x, y = self._encoded(table, need_target=True)
         assert y is not None
-        self._batches = {split: base.Batch(x[rows], y[rows]) for split, rows in usable.items() if len(rows)}
+        w = self._preprocessing.weights_of(table.frame, rows_used, p.data)
+        self._batches = {split: _batch(x, y, w, rows) for split, rows in usable.items() if len(rows)}
         self.file_rows = usable
         place = np.cumsum(kept) - 1
         self.split_rows = {split: place[rows] for split, rows in usable.items()}
@@ -157,6 +171,11 @@ class Tabular:
     def features(self) -> Encoding:
         """How the features are encoded."""
         return self._preprocessing.features
+
+    @property
+    def weights(self) -> RowWeights | None:
+        """The column of weights and what they mean; None: all rows weigh the same."""
+        return self._preprocessing.weights
 
     @property
     def target_mean(self) -> float:
@@ -207,6 +226,7 @@ class Tabular:
             "task": self.task,
             "classes": self.classes,
             **({} if self._preprocessing.loss is None else {"loss": self._preprocessing.loss}),
+            **({} if self.weights is None else {"weights": self.weights.to_json()}),
         }
 
     def preprocessing(self) -> dict[str, Any]:
@@ -237,7 +257,8 @@ class Tabular:
         """
         table = read_table(path)
         rows, x, y = self._encoded(table, need_target=need_target)
-        return table.frame[rows], base.Batch(x[rows], None if y is None else y[rows])
+        w = self._preprocessing.weights_of(table.frame, rows, table.source) if need_target else None
+        return table.frame[rows], _batch(x, y, w, rows)
 
     def _encoded(self, table: Table, *, need_target: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
         """`Preprocessing.encode` of a table, with y as the loss takes it."""
@@ -262,6 +283,11 @@ class Tabular:
         constant = float(intercept) * aim.scale + aim.mean - float(slopes @ np.asarray(features.mean))
         found = {name: float(b) for name, b in zip(features.names, slopes, strict=True)}
         return {"Intercept": constant, **found} if self.constant else found
+
+
+def _batch(x: np.ndarray, y: np.ndarray | None, w: np.ndarray | None, rows: np.ndarray) -> Batch:
+    """Some of the rows."""
+    return base.Batch(x[rows], None if y is None else y[rows], None if w is None else w[rows])
 
 
 def _splits(p: TabularOptions, table: Table, read: Formula, row: Loss | None) -> Callable[..., dict[str, np.ndarray]]:
@@ -328,6 +354,10 @@ def _check_typed(p: TabularOptions, row: Loss | None) -> None:
     if p.time is not None and (p.group is not None or p.folds):
         other = "--group" if p.group is not None else "--folds"
         raise ConfigError(f"--time parts the rows in time, where {other} parts them at random; leave one of them out.")
+    if p.weights is None and p.weight_kind != "precision":
+        raise ConfigError(f"--weight-kind {p.weight_kind} says what weights are; name their column: --weights COLUMN.")
+    if p.weights is not None and p.weights in (p.target, *(p.features or ())):
+        raise ConfigError(f"--weights {p.weights} is the target, or one of the --features; it cannot be both.")
     if p.features is not None and not p.features:
         raise ConfigError("--features names no column; leave it out to use all others.")
     if p.features is not None and p.target is not None and p.target in p.features:

@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from econml_cli.models.least_squares import least_squares
+from econml_cli.models.least_squares import least_squares, weighted
 from econml_cli.problems import losses
 from econml_cli.problems.tabular import Tabular
 from econml_cli.training.loop.ensemble import member
@@ -96,11 +96,12 @@ def _missed(setup: Setup, model: Any) -> tuple[float, bool] | None:
     if n <= k:
         return None
     if row.least_squares:
-        solution, _ = least_squares(z, y)
-        curvature = z.T @ z * max(float(np.mean(np.square(y - z @ solution))), 1e-30) ** -1
+        rows, aims = weighted(z, y, sample.w)
+        solution, _ = least_squares(rows, aims)
+        curvature = rows.T @ rows * max(float(np.mean(np.square(aims - rows @ solution))), 1e-30) ** -1
     else:
         assert row.per_row is not None
-        least = minimise(row.per_row, z, np.asarray(sample.y), 1)
+        least = minimise(row.per_row, z, np.asarray(sample.y), 1, sample.w)
         solution, curvature = least.w, least.hessian * n
     covariance = np.linalg.pinv(curvature, rcond=1e-12, hermitian=True)
     weights = [np.asarray(model.linear.kernel[...], np.float64)]

@@ -1,6 +1,7 @@
 """A model that is linear in its parameters, solved exactly in place of being trained: by least squares, or Newton."""
 
 import dataclasses
+import inspect
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,7 +44,7 @@ def check_solvable(setup: Setup) -> None:
         row = losses.of(setup.problem)
         wrong = f"the loss of problem {setup.config.problem} is "
         wrong += row.called if not row.least_squares else "not squared error, as a few observations show"
-    elif setup.train.w is not None:
+    elif setup.train.w is not None and not _weighs(setup.model):
         wrong = f"the observations of problem {setup.config.problem} have weights, which it leaves out"
     else:
         return
@@ -51,6 +52,11 @@ def check_solvable(setup: Setup) -> None:
     raise ConfigError(
         f"Model {setup.config.model} is solved by least squares, but {wrong}; {trains}choose another model."
     )
+
+
+def _weighs(model: Any) -> bool:
+    """Whether the `solve` of a model takes weights."""
+    return "w" in inspect.signature(getattr(model, "h", model).solve).parameters
 
 
 def by_newton(setup: Setup) -> bool:
@@ -105,7 +111,8 @@ def solve(setup: Setup, program: Any, inputs: Inputs, carry: Carry) -> Solution:
 def _least_squares(setup: Setup) -> dict[str, float]:
     """The model's own `solve`, and how far what it then computes is from the exact solution."""
     sample, model = in_float64(setup), setup.model
-    report = dict(model.solve(sample.x, sample.y))
+    weights = {} if sample.w is None else {"w": np.asarray(sample.w, np.float64)}
+    report = dict(model.solve(sample.x, sample.y, **weights))
     if (exact := report.pop("fitted", None)) is not None:
         report["rounding_error"] = rounding_error(setup, exact)
     return report
