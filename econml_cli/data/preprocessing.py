@@ -221,7 +221,8 @@ def learn(
         aims = target.of_features(loss)
     else:
         own = (frame, kept, train & kept, choose, read.constant, w)
-        aims, loss = target.learn(read.target, left[read.target], *own)
+        exposed = w if weights is not None and weights.is_exposure else None
+        aims, loss = target.learn(read.target, left[read.target], *own, exposure=exposed)
     found = Preprocessing(specification, read, rule, encoding, aims, binary, constant=read.constant, weights=weights)
     return found, loss, usable, with_features
 

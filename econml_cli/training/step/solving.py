@@ -18,6 +18,7 @@ from econml_cli.problems.base import Batch
 from econml_cli.problems.tabular import Tabular
 from econml_cli.training.setup.setup import Setup
 from econml_cli.training.setup.squared_error import is_squared_error
+from econml_cli.training.step import quantile_regression
 from econml_cli.training.step.epoch import BLOCK, DIVERGED, SOLVED, Carry, Inputs
 from econml_cli.training.step.newton import minimise
 
@@ -38,7 +39,7 @@ def check_solvable(setup: Setup) -> None:
     """
     if not setup.solved or hasattr(setup.problem, "solve"):
         return
-    if by_newton(setup):
+    if by_newton(setup) or by_programme(setup):
         return
     if not is_squared_error(setup):
         row = losses.of(setup.problem)
@@ -66,6 +67,12 @@ def by_newton(setup: Setup) -> bool:
     return linear and row.convex and not row.least_squares and not losses.is_own(setup.problem)
 
 
+def by_programme(setup: Setup) -> bool:
+    """Whether a model is solved by a linear programme: it takes what is exact for the loss, one of quantiles."""
+    linear = getattr(setup.model, "solver", "") == EXACT and hasattr(setup.model, "design")
+    return linear and bool(losses.of(setup.problem).levels) and not losses.is_own(setup.problem)
+
+
 def in_float64(setup: Setup) -> Batch:
     """The training sample; that of a table as it was before it was put on the device in the precision of the fit."""
     kept = setup.problem.sample(None, "train") if isinstance(setup.problem, Tabular) else None
@@ -89,7 +96,8 @@ def solve(setup: Setup, program: Any, inputs: Inputs, carry: Carry) -> Solution:
         if hasattr(setup.problem, "solve"):
             report = dict(setup.problem.solve(model, setup.train))
         else:
-            report = _newton(setup) if by_newton(setup) else _least_squares(setup)
+            how = _programme if by_programme(setup) else _newton if by_newton(setup) else _least_squares
+            report = how(setup)
     except (ValueError, np.linalg.LinAlgError) as error:
         raise ConfigError(f"Model {setup.config.model} cannot be solved: {first_line(error)}.") from error
     _, params, other = nnx.split(model, nnx.Param, ...)
@@ -140,6 +148,15 @@ def _newton(setup: Setup) -> dict[str, float]:
     setup.model.assign(found.w)
     report = {"gradient_norm": found.gradient_norm, "newton_steps": found.steps}
     return {**report, "rounding_error": rounding_error(setup, design @ found.w)}
+
+
+def _programme(setup: Setup) -> dict[str, float]:
+    sample, row = in_float64(setup), losses.of(setup.problem)
+    w = None if sample.w is None else np.asarray(sample.w, np.float64)
+    design = setup.model.design(sample.x)
+    found = quantile_regression.solve(row.levels, design, np.asarray(sample.y, np.float64), w)
+    setup.model.assign(found)
+    return {"rounding_error": rounding_error(setup, design @ found)}
 
 
 def blocks_of(x: Any) -> list[Any]:
