@@ -25,8 +25,8 @@ class RowWeights:
         column: its name.
         kind: "precision": a row's error has a variance in proportion to 1 / weight (a row is the mean of so many
             observations; Stata's aweight, least squares of statsmodels' WLS). "frequency": a row stands for so many
-            equal ones (fweight). "sampling": the inverse of the probability of being sampled (pweight). "exposure": what the
-            target is counted over (person-years); "offset": the log of it.
+            equal ones (fweight). "sampling": the inverse of the probability of being sampled (pweight). "exposure":
+            what the target is counted over (person-years); "offset": the log of it.
     """
 
     column: str

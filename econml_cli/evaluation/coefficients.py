@@ -8,7 +8,7 @@ import numpy as np
 
 from econml_cli.data.identified import moved, null_space
 from econml_cli.data.weights import RowWeights
-from econml_cli.errors import ConfigError
+from econml_cli.errors import ConfigError, DataError, plural
 from econml_cli.evaluation.opened import OpenedRun
 from econml_cli.problems import losses
 from econml_cli.problems.families import Family
@@ -18,6 +18,8 @@ from econml_cli.runs import caveats
 Vcov = Literal["iid", "HC1", "HC3", "cluster"]
 CHOICES = ("iid", "HC1", "HC3", "cluster")
 INTERCEPT = "Intercept"
+#: groups of a column that can be clustered by
+FEWEST = 3
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ def coefficients(run: OpenedRun, problem: Any, model: Any, vcov: str | None = No
             sampling, else "iid".
 
     Raises:
-        ConfigError: there is no such standard error of this fit.
+        ConfigError: there is no such standard error of this fit. DataError: its rows cannot be clustered so.
     """
     linear = getattr(model, "linear", None) if run.config().model == "linear" else None
     if linear is None or not isinstance(problem, Tabular) or linear.kernel.shape[1] > 1:
@@ -125,8 +127,10 @@ def weights_of(
     the sandwich times n / (n - k) (of a logit the sandwich itself), `HC3` with residuals over 1 - leverage (of least
     squares alone), `cluster` that of sums over groups times G / (G - 1) (n - 1) / (n - k).
 
+    `cluster:COLUMN` is the same by another column of the file of the fit.
+
     Raises:
-        ConfigError: as `coefficients`.
+        ConfigError, DataError: as `coefficients`.
 
     Source: MacKinnon and White (1985), Journal of Econometrics 29; Cameron and Miller (2015), Journal of Human
     Resources 50.
@@ -142,7 +146,9 @@ def weights_of(
         return None, "--weight-decay shrinks the coefficients, which have no standard errors then"
     if run.summary().get("separated"):
         return None, "the classes are separated, so that the estimate is infinite"
-    groups = problem.groups.get("train")
+    groups, column = problem.groups.get("train"), column_of(vcov)
+    if column is not None:
+        vcov, groups = "cluster", _groups(problem, column)
     kind = _kind(run, row, problem.weights, vcov, groups)
     x = np.asarray(sample.x, np.float64)
     z = np.column_stack([np.ones(len(x)), x]) if model.linear.bias is not None else x
@@ -163,7 +169,33 @@ def weights_of(
     freedom: float | None = None
     if family.estimates_scale:
         freedom = float(design.n - design.rank if kind != "cluster" else design.clusters - 1)
-    return Weights(row.classical == "logit", w, covariance, kind, free, freedom), None
+    return Weights(
+        row.classical == "logit", w, covariance, kind if column is None else f"{kind}:{column}", free, freedom
+    ), None
+
+
+def column_of(vcov: str | None) -> str | None:
+    """The column that is clustered by: firm of "cluster:firm"; None of the others."""
+    head, colon, column = (vcov or "").partition(":")
+    return column if head == CHOICES[-1] and colon else None
+
+
+def _groups(problem: Tabular, column: str) -> np.ndarray:
+    """The number of the group of each training row, by a column of the file of the fit.
+
+    Raises:
+        DataError: there is no such column, a value is missing, or it has too few values to cluster by.
+    """
+    values = problem.column(column, "train")
+    if values.isna().any():
+        raise DataError(f"--vcov cluster:{column}: the column has missing values among the rows of the fit.")
+    codes, groups = values.factorize()
+    if len(groups) < FEWEST:
+        raise DataError(
+            f"--vcov cluster:{column}: the column has {plural(len(groups), 'value')} among the rows of the fit, and "
+            f"no variance can be told from fewer than {FEWEST} clusters; use --vcov HC1, or another column."
+        )
+    return np.asarray(codes)
 
 
 def _kind(run: OpenedRun, row: losses.Loss, weights: RowWeights | None, vcov: str | None, groups: Any) -> str:
@@ -174,8 +206,13 @@ def _kind(run: OpenedRun, row: losses.Loss, weights: RowWeights | None, vcov: st
     """
     sampling = weights is not None and weights.kind == "sampling"
     kind = vcov or ("cluster" if groups is not None else "HC1" if sampling else "iid")
+    if kind not in CHOICES:
+        raise ConfigError(f"vcov must be one of {', '.join(CHOICES)}, cluster:COLUMN, got {kind!r}.")
     if kind == "cluster" and groups is None:
-        raise ConfigError(f"--vcov cluster needs the groups of the fit, and {run.name} has none; fit with --group.")
+        raise ConfigError(
+            f"--vcov cluster needs the groups of the fit, and {run.name} has none; say cluster:COLUMN, or fit with "
+            "--group."
+        )
     if kind == "iid" and sampling:
         raise ConfigError(
             f"--vcov iid takes errors of one variance, which sampling weights are no statement about ({run.name} has "

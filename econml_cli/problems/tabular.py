@@ -108,6 +108,7 @@ class Tabular:
     split_rows: dict[str, np.ndarray]
     groups: dict[str, np.ndarray]
     _batches: dict[str, Batch]
+    _source: str
     _about: dict[str, Any]
 
     def __init__(self, *, rngs: Any, **options: Any):
@@ -130,6 +131,7 @@ class Tabular:
         if weights is not None:
             columns.require([weights.column], table.frame, p.data)
         apart = (p.group, p.time, None if weights is None else weights.column)
+        self._source = p.data
         specification = preprocessing.specify(table.frame, p.data, p.target, p.features, p.formula, *apart)
         read = specification.formula()  # a formula that is not admitted is an error before anything of the data is
         found = preprocessing.learn(
@@ -281,6 +283,18 @@ class Tabular:
         """`Preprocessing.encode` of a table, with y as the loss takes it."""
         rows, x, y = self._preprocessing.encode(table.frame, table.source, need_target=need_target)
         return rows, x, None if y is None else self.loss_row.target.encoded(y)
+
+    def column(self, name: str, split: str) -> pd.Series:
+        """A column of the file of the fit, of the rows of a split; read again, as a table may be large.
+
+        Raises:
+            DataError: there is no such column, or file.
+        """
+        from econml_cli.data import columns
+
+        frame = read_table(self._source).frame
+        columns.require([name], frame, self._source)
+        return frame[name].iloc[self.file_rows[split]]
 
     def unlike_training(self, frame: pd.DataFrame) -> dict[str, np.ndarray]:
         """Which rows of a table have another value of a column than all training rows, which agree on it: their
