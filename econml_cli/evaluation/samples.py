@@ -162,7 +162,8 @@ def without_weights(run: Run, samples: Samples, option: str) -> None:
     """
     if any(part.w is not None for part in samples.parts.values()):
         raise ConfigError(
-            f"{option} weighs all rows alike, and {run.name} has --weights; leave it out, or fit without weights."
+            f"{option} weighs all rows alike, and those of {run.name} have weights (--weights, --exposure, --offset); "
+            "leave it out, or fit without them."
         )
 
 

@@ -145,6 +145,27 @@ def test_new_rows_are_weighed_by_their_own_column_and_predicted_without_it(econm
     assert missing.code != 0 and "no column 'h'" in missing.stderr
 
 
+def test_a_cross_validation_is_weighted(econml):
+    frame = table()
+    ran = econml(
+        "fit", "linear", "--data", "t.csv", "--formula", "y ~ x + z", "--weights", "h", "--folds", 3,
+        "--val-fraction", 0, "--out", "cv", "--json",
+    )  # fmt: skip
+    assert ran.code == 0, ran.stderr
+    rows = pd.read_csv("cv/predictions.csv")
+    error = np.average((rows["target"] - rows["yhat"]) ** 2, weights=frame["h"])
+    assert json.loads(ran.stdout)["pooled"]["rmse"]["value"] == pytest.approx(np.sqrt(error), rel=1e-6)
+
+
+def test_what_takes_rows_for_equal_is_refused(econml):
+    table()
+    fit = ("fit", "linear", "--data", "t.csv", "--formula", "y ~ x", "--weights", "h", "--out", "r")
+    assert econml(*fit).code == 0
+    for command in (("predict", "r", "--conformal", "--out", "p.csv"), ("eval", "risk", "r")):
+        ran = econml(*command)
+        assert ran.code == 2 and "--weights" in ran.stderr
+
+
 @pytest.mark.parametrize(
     ("values", "kind", "said"),
     [
