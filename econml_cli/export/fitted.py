@@ -45,7 +45,8 @@ class Inputs:
 @dataclass(frozen=True)
 class Outputs:
     """What it gives, under the names of `econml predict`: `transform` of the network's output ("affine": out * scale +
-    mean, "exp" and "sorted": the same of that, "sigmoid", "softmax"; None: what the problem does with it is none of these)."""
+    mean; "exp" and "sorted": the same of that; "sigmoid", "softmax"; None: what the problem does with it is none of
+    these)."""
 
     names: list[str]
     meaning: str
