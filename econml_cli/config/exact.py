@@ -8,7 +8,7 @@ from typing import Any
 from econml_cli.models.table import LinearOptions
 from econml_cli.options.fields import options_of
 from econml_cli.options.trainer import TrainerOptions
-from econml_cli.problems.losses import LOSSES
+from econml_cli.problems.losses import is_solvable
 
 EXACT = "exact"
 #: options of the trainer that mean as much to a model that is solved
@@ -34,7 +34,7 @@ def _is_solvable(layers: Sequence[Layer]) -> bool:
     if any(name in layer for _, layer in layers for name in TRAINED_BY):
         return False
     loss = next((layer["loss"] for _, layer in layers if layer.get("loss") is not None), None)
-    return loss is None or (str(loss) in LOSSES and LOSSES[str(loss)].solvable)
+    return loss is None or is_solvable(str(loss))
 
 
 def through_origin(model_options: Any, problem_options: Any) -> Any:

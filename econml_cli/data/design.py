@@ -46,13 +46,18 @@ class Block:
 
 
 def learn(
-    formula: Formula, frame: "pd.DataFrame", kept: np.ndarray, train: np.ndarray, constant: bool = True
+    formula: Formula,
+    frame: "pd.DataFrame",
+    kept: np.ndarray,
+    train: np.ndarray,
+    constant: bool = True,
+    weights: np.ndarray | None = None,
 ) -> Encoding:
     """Learn how to encode rows. `kept` [n] bool: the rows without missing values; `train` [n] bool: some of them.
 
     Levels are those of all rows kept, so that no split has one that another lacks; all else (means and standard
     deviations, knots, polynomials) is learnt from the training rows alone. Without a `constant` no means are taken off:
-    a column at 0 stays there.
+    a column at 0 stays there. `weights` [n] are those of means and standard deviations; None: all are 1.
 
     Raises:
         DataError: a feature is the same in all rows, or cannot be encoded.
@@ -73,10 +78,12 @@ def learn(
     names, matrix = _matrix(formula, frame, levels, learnt)
     for name, largest in zip(names, np.max(np.abs(matrix[kept]), axis=0), strict=True):
         columns.refuse_large("Feature", name, float(largest))
-    rows = matrix[train]
-    mean = rows.mean(axis=0) if constant else np.zeros(len(names))
+    rows, w = matrix[train], None if weights is None else weights[train]
+    if w is not None:  # of a row of weight 0 nothing is learnt
+        rows, w = rows[w > 0], w[w > 0]
+    mean = np.average(rows, axis=0, weights=w) if constant else np.zeros(len(names))
     varies = np.ptp(rows, axis=0) > 0 if constant else np.any(rows, axis=0)
-    sd = np.sqrt(np.mean(np.square(rows - mean), axis=0))
+    sd = np.sqrt(np.average(np.square(rows - mean), axis=0, weights=w))
     scale = np.where(varies & (sd > 0), sd, 1.0)  # rounding gives a constant column an sd of 1e-17
     idle = [name for name, there in zip(names, varies, strict=True) if not there]
     return Encoding(levels, learnt, names, mean.tolist(), scale.tolist(), idle)

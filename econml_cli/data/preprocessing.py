@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from econml_cli.data import columns, design, expression, formula, missing, target
+from econml_cli.data import weights as weighting
 from econml_cli.data.formula import Formula
+from econml_cli.data.weights import RowWeights
 from econml_cli.errors import DataError
 
 if TYPE_CHECKING:
@@ -39,7 +41,8 @@ class Preprocessing:
 
     `binary` are the columns of the features that hold zeros and ones alone in the rows of the fit; None in a run that
     an older econml wrote. `loss` is the name of a loss that the task of the target does not say; None where it does.
-    `constant` says whether there is one; None in a run that an older econml wrote, which had one in any case.
+    `constant` says whether there is one; None in a run that an older econml wrote, which had one in any case. `weights`
+    is the column of weights, where there is one.
     """
 
     specification: Specification
@@ -50,6 +53,7 @@ class Preprocessing:
     binary: list[str] | None = None
     loss: str | None = None
     constant: bool | None = True
+    weights: RowWeights | None = None
 
     def to_json(self) -> dict[str, Any]:
         """JSON values only; `from_json` gives the same again, to the last digit."""
@@ -63,6 +67,7 @@ class Preprocessing:
             "binary": self.binary,
             **({} if self.constant is None else {"constant": self.constant}),
             **({} if self.loss is None else {"loss": self.loss}),
+            **({} if self.weights is None else {"weights": self.weights.to_json()}),
         }
 
     @classmethod
@@ -77,13 +82,15 @@ class Preprocessing:
             specification = Specification(given["text"], given["target"], tuple(given["features"]))
             features, aim = design.Encoding(**saved["features"]), target.TargetEncoding(**saved["target"])
             version, rule = saved["version"], saved["missing"]
+            weights = weighting.from_json(saved.get("weights"))
         except (KeyError, TypeError) as error:
             raise DataError(f"preprocessing.json is damaged ({error} is amiss); fit again.") from None
         if version != VERSION:
             raise DataError(f"preprocessing.json is of version {version}, this is version {VERSION}; fit again.")
         constant = saved.get("constant")
         formula = dataclasses.replace(specification.formula(), constant=constant is not False)
-        return cls(specification, formula, rule, features, aim, saved.get("binary"), saved.get("loss"), constant)
+        named = (saved.get("binary"), saved.get("loss"), constant, weights)
+        return cls(specification, formula, rule, features, aim, *named)
 
     def encode(
         self, frame: "pd.DataFrame", where: str, *, need_target: bool
@@ -101,11 +108,24 @@ class Preprocessing:
         absent = missing.missing_by(factors, frame, self.features.learnt, None, where)
         if need_target:
             absent |= self._missing_target(frame, where)
+            if self.weights is not None and (gaps := self.weights.missing(frame, where)).any():
+                absent[self.weights.column] = gaps
         rows = missing.keep(absent, len(frame), self.missing, where)
         x = design.apply(self.formula, self.features, frame)
         if self.formula.target is None:
             return rows, x, x
         return rows, x, self._target(frame, where, rows, needed=need_target)
+
+    def weights_of(self, frame: "pd.DataFrame", rows: np.ndarray, where: str) -> np.ndarray | None:
+        """The weights of all rows of a table whose `rows` [n] bool are used; None where the fit has none.
+
+        Raises:
+            DataError: the column is not there, or holds no weights.
+        """
+        if self.weights is None:
+            return None
+        columns.require([self.weights.column], frame, where)
+        return self.weights.values(frame, rows, where)
 
     def _missing_target(self, frame: "pd.DataFrame", where: str) -> dict[str, np.ndarray]:
         name = self.formula.target
@@ -160,12 +180,13 @@ def learn(
     split: Callable[..., dict[str, np.ndarray]],
     group: str | None,
     constant: bool | None = None,
+    weights: RowWeights | None = None,
 ) -> tuple[Preprocessing, target.Loss, dict[str, np.ndarray], np.ndarray]:
     """Learn from the training rows of a table: (preprocessing, the loss that `choose` gives the target, usable
     positions of each split, rows that `encode` keeps when it needs no target [n] bool).
 
     `split` gives {split: positions}; it is told the rows `kept` once they are known. `constant`: whether there is one;
-    None: as the formula says.
+    None: as the formula says. `weights`: of the rows, by which means and standard deviations are taken.
 
     Raises:
         ConfigError: the formula is not admitted. DataError: the table cannot be used; says why.
@@ -182,20 +203,27 @@ def learn(
     absent |= missing.missing_by(left, frame, {}, train, where)
     if group is not None and (gaps := frame[group].isna().to_numpy(dtype=bool)).any():
         absent[group] = gaps
+    if weights is not None and (gaps := weights.missing(frame, where)).any():
+        absent[weights.column] = gaps
     kept = missing.keep(absent, len(frame), rule, where)
     parts = split(kept=kept)
     train = _mask(parts["train"], len(frame))
     usable = {name: rows[kept[rows]] for name, rows in parts.items()}
     _check_sizes(parts, usable, where)
-    encoding = design.learn(read, frame, kept, train & kept, read.constant)
+    w = None
+    if weights is not None:
+        w = weights.values(frame, kept, where)
+        weighting.check_each_split(w, usable, weights.column, where)
+    encoding = design.learn(read, frame, kept, train & kept, read.constant, w)
     binary = columns.zeros_and_ones(frame[kept], read.feature_columns)
     if read.target is None:
         loss = choose(None, False)
         aims = target.of_features(loss)
     else:
-        own = (frame, kept, train & kept, choose, read.constant)
-        aims, loss = target.learn(read.target, left[read.target], *own)
-    found = Preprocessing(specification, read, rule, encoding, aims, binary, constant=read.constant)
+        own = (frame, kept, train & kept, choose, read.constant, w)
+        exposed = w if weights is not None and weights.is_exposure else None
+        aims, loss = target.learn(read.target, left[read.target], *own, exposure=exposed)
+    found = Preprocessing(specification, read, rule, encoding, aims, binary, constant=read.constant, weights=weights)
     return found, loss, usable, with_features
 
 

@@ -35,6 +35,10 @@ class Loss(Protocol):
         """Whether it takes a number less its mean, over its standard deviation."""
 
     @property
+    def by_mean(self) -> bool:
+        """Whether it takes a number over its mean."""
+
+    @property
     def admits(self) -> Callable[[Any, str], str | None]:
         """(values [n], name of the target) -> what is wrong with them, after "--loss NAME"; None: nothing."""
 
@@ -67,12 +71,15 @@ def learn(
     train: np.ndarray,
     choose: Choose,
     constant: bool = True,
+    weights: np.ndarray | None = None,
+    exposure: np.ndarray | None = None,
 ) -> tuple[TargetEncoding, Loss]:
     """Learn how to encode the target `name`, for the loss that `choose` gives it. `kept`, `train` [n] bool as in
     `design.learn`.
 
     Classes are those of all rows kept; mean and standard deviation are those of the training rows. Without a `constant`
-    no mean is taken off.
+    no mean is taken off. `weights` [n] are those of mean and standard deviation; None: all are 1.
+    The target is taken over the `exposure` [n].
 
     Raises:
         DataError: one value only, also in the training rows; or the target does not fit the loss.
@@ -92,11 +99,26 @@ def learn(
     numbers = columns.as_numbers(column, name)
     _check_admitted(loss, numbers[kept], name)
     columns.refuse_large("Target", name, float(np.max(np.abs(numbers[kept]))))
-    values = numbers[train]
+    if exposure is not None:
+        numbers = numbers / exposure
+    values, w = numbers[train], None if weights is None else weights[train]
+    if w is not None:
+        values, w = values[w > 0], w[w > 0]
     if np.ptp(values) == 0:
         raise DataError(f"Target '{name}' is the same in all training rows; try another --split-seed.")
-    mean, scale = (float(values.mean()), float(values.std())) if loss.standardises else (0.0, 1.0)
+    if loss.by_mean:
+        unit = float(np.average(values, weights=w)) if constant else 1.0
+        return TargetEncoding(loss.task, None, 0.0, unit, learnt), loss
+    mean, scale = _moments(values, w) if loss.standardises else (0.0, 1.0)
     return TargetEncoding(loss.task, None, mean if constant else 0.0, scale, learnt), loss
+
+
+def _moments(values: np.ndarray, w: np.ndarray | None) -> tuple[float, float]:
+    """Mean and standard deviation."""
+    if w is None:
+        return float(values.mean()), float(values.std())
+    mean = float(np.average(values, weights=w))
+    return mean, float(np.sqrt(np.average(np.square(values - mean), weights=w)))
 
 
 def _check_admitted(loss: Loss, values: np.ndarray, name: str) -> None:

@@ -2,13 +2,14 @@
 
 import dataclasses
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from flax import nnx
 
 from econml_cli.data.identified import moved, null_space
-from econml_cli.errors import ConfigError
+from econml_cli.data.weights import RowWeights
+from econml_cli.errors import ConfigError, DataError, plural
 from econml_cli.evaluation import multinomial
 from econml_cli.evaluation.opened import OpenedRun
 from econml_cli.evaluation.standard_errors import critical, two_sided
@@ -16,12 +17,15 @@ from econml_cli.models.base import Model
 from econml_cli.models.linear import Linear
 from econml_cli.problems import losses
 from econml_cli.problems.base import Batch, Problem
+from econml_cli.problems.families import Family
 from econml_cli.problems.tabular import Tabular
 from econml_cli.runs import caveats
 
 Vcov = Literal["iid", "HC1", "HC3", "cluster"]
 CHOICES = ("iid", "HC1", "HC3", "cluster")
 INTERCEPT = "Intercept"
+#: groups of a column that can be clustered by
+FEWEST = 3
 
 
 @dataclass(frozen=True)
@@ -81,10 +85,11 @@ def coefficients(run: OpenedRun, problem: Problem, model: Model, vcov: str | Non
     fit that has not converged.
 
     Args:
-        problem: as of its samples. vcov: None: "cluster" where the fit has groups, else "iid".
+        problem: as of its samples. vcov: None: "cluster" where the fit has groups, "HC1" where its weights are of
+            sampling, else "iid".
 
     Raises:
-        ConfigError: there is no such standard error of this fit.
+        ConfigError: there is no such standard error of this fit. DataError: its rows cannot be clustered so.
     """
     if run.config().model != "linear" or not isinstance(model, Linear) or not isinstance(problem, Tabular):
         return None
@@ -131,12 +136,8 @@ def _of_classes(run: OpenedRun, problem: Tabular, linear: nnx.Linear, vcov: str 
         of = problem.unstandardise(kernel[:, j] - kernel[:, 0], bias[j] - bias[0])
         values |= {f"{name}: {column}": np.nan if column in none else b for column, b in of.items()}
     found = Coefficients(values, converged=not run.summary().get("not_converged"))
-    sample, groups = problem.sample(None, "train"), problem.groups.get("train")
-    kind = vcov or ("cluster" if groups is not None else "iid")
-    if kind == "cluster" and groups is None:
-        raise ConfigError(f"--vcov cluster needs the groups of the fit, and {run.name} has none; fit with --group.")
-    if kind == "HC3":
-        raise ConfigError(f"--vcov HC3 is of least squares, and {run.name} is a multinomial logit; use --vcov HC1.")
+    sample = problem.sample(None, "train")
+    kind, groups = _kind(run, problem, vcov)
     if why := _without_errors(run, sample) or ("" if found.converged else "not converged"):
         return dataclasses.replace(found, why=why)
     assert sample is not None
@@ -151,7 +152,9 @@ def _of_classes(run: OpenedRun, problem: Tabular, linear: nnx.Linear, vcov: str 
     lost = np.tile(free, len(blocks)) | np.isnan(list(values.values()))
     errors = np.where(lost, np.nan, np.sqrt(np.clip(variances, 0, None)))
     values = {name: np.nan if gone else b for (name, b), gone in zip(values.items(), lost, strict=True)}
-    return dataclasses.replace(found, values=values, errors=dict(zip(values, errors.tolist(), strict=True)), vcov=kind)
+    return dataclasses.replace(
+        found, values=values, errors=dict(zip(values, errors.tolist(), strict=True)), vcov=_named(kind, vcov)
+    )
 
 
 def _without_errors(run: OpenedRun, sample: Batch | None) -> str:
@@ -174,15 +177,18 @@ def weights_of(
     the sandwich times n / (n - k) (of a logit the sandwich itself), `HC3` with residuals over 1 - leverage (of least
     squares alone), `cluster` that of sums over groups times G / (G - 1) (n - 1) / (n - k).
 
+    `cluster:COLUMN` is the same by another column of the file of the fit.
+
     Raises:
-        ConfigError: as `coefficients`.
+        ConfigError, DataError: as `coefficients`.
 
     Source: MacKinnon and White (1985), Journal of Econometrics 29; Cameron and Miller (2015), Journal of Human
     Resources 50.
     """
     row = losses.of(problem)
     sample = problem.sample(None, "train")
-    if row.classical is None:
+    family = row.family
+    if family is None:
         return None, "the loss has no standard errors"
     if sample is None:
         return None, "standard errors are of the rows of the fit, not of those of --data"
@@ -190,58 +196,137 @@ def weights_of(
         return None, "--weight-decay shrinks the coefficients, which have no standard errors then"
     if run.summary().get("separated"):
         return None, "the classes are separated, so that the estimate is infinite"
-    groups = problem.groups.get("train")
-    kind = vcov or ("cluster" if groups is not None else "iid")
-    if kind == "cluster" and groups is None:
-        raise ConfigError(f"--vcov cluster needs the groups of the fit, and {run.name} has none; fit with --group.")
-    logit = row.classical == "logit"
-    if kind == "HC3" and logit:
-        raise ConfigError(f"--vcov HC3 is of least squares, and {run.name} is a logit; use --vcov HC1.")
+    kind, groups = _kind(run, problem, vcov)
     x = np.asarray(sample.x, np.float64)
     z = np.column_stack([np.ones(len(x)), x]) if model.linear.bias is not None else x
     kernel = np.asarray(model.linear.kernel[...], np.float64)[:, 0]
     bias = [] if model.linear.bias is None else [float(np.asarray(model.linear.bias[...], np.float64)[0])]
     w, y = np.r_[bias, kernel], np.asarray(sample.y, np.float64)[:, 0]
-    if len(z) <= np.linalg.matrix_rank(z):
+    scale, shift = problem.target_scale, problem.target_mean
+    if row.by_mean:  # the log of the mean: the scale of the target is a shift of the constant
+        y, scale, shift = y * scale, 1.0, float(np.log(scale)) if bias else 0.0
+    w = w * scale + np.r_[shift, np.zeros(len(w) - 1)] if bias else w * scale
+    y = y * scale + shift * (not row.by_mean)
+    design = _Design(z, y, problem.weights, None if sample.w is None else np.asarray(sample.w, np.float64), groups)
+    if design.n <= design.rank:
         return None, "there are no more rows than coefficients"
-    covariance, free = _covariance(z, y, w, kind, groups, logit=logit), null_space(z)
-    scale = problem.target_scale
+    covariance, free = _covariance(design, w, kind, family), null_space(design.z)
     if not bias:  # the place of a constant that is not there
         w, covariance, free = np.r_[0.0, w], np.pad(covariance, ((1, 0), (1, 0))), np.pad(free, ((1, 0), (0, 0)))
-    w = w * scale + np.r_[problem.target_mean, np.zeros(len(w) - 1)]
     freedom: float | None = None
-    if not logit:
-        freedom = float(
-            len(z) - np.linalg.matrix_rank(z) if kind != "cluster" or groups is None else len(np.unique(groups)) - 1
+    if family.estimates_scale:
+        freedom = float(design.n - design.rank if kind != "cluster" else design.clusters - 1)
+    return Weights(row.classical == "logit", w, covariance, _named(kind, vcov), free, freedom), None
+
+
+def column_of(vcov: str | None) -> str | None:
+    """The column that is clustered by: firm of "cluster:firm"; None of the others."""
+    head, colon, column = (vcov or "").partition(":")
+    return column if head == CHOICES[-1] and colon else None
+
+
+def _groups(problem: Tabular, column: str) -> np.ndarray:
+    """The number of the group of each training row, by a column of the file of the fit.
+
+    Raises:
+        DataError: there is no such column, a value is missing, or it has too few values to cluster by.
+    """
+    values = problem.column(column, "train")
+    if values.isna().any():
+        raise DataError(f"--vcov cluster:{column}: the column has missing values among the rows of the fit.")
+    codes, groups = values.factorize()
+    if len(groups) < FEWEST:
+        raise DataError(
+            f"--vcov cluster:{column}: the column has {plural(len(groups), 'value')} among the rows of the fit, and "
+            f"no variance can be told from fewer than {FEWEST} clusters; use --vcov HC1, or another column."
         )
-    return Weights(logit, w, covariance * scale**2, kind, free, freedom), None
+    return np.asarray(codes)
 
 
-def _covariance(
-    z: np.ndarray, y: np.ndarray, w: np.ndarray, kind: str, groups: np.ndarray | None, *, logit: bool
-) -> np.ndarray:
-    """The covariance of the weights w [k] of a design z [n, k]; of what is identified where it is singular."""
-    from scipy.special import expit
+def _named(kind: str, vcov: str | None) -> str:
+    """The name of a covariance, with the column that is clustered by where one was named."""
+    column = column_of(vcov)
+    return kind if column is None else f"{kind}:{column}"
 
-    n, index = len(z), z @ w
-    mean = expit(index) if logit else index
-    weight = np.sqrt(mean * (1 - mean)) if logit else np.ones(n)
-    u, s, vt = np.linalg.svd(weight[:, None] * z, full_matrices=False)
-    kept = s > max(z.shape) * np.finfo(np.float64).eps * s[0]
+
+def _kind(run: OpenedRun, problem: Tabular, vcov: str | None) -> tuple[str, np.ndarray | None]:
+    """Which covariance, the one asked for or by default, and the groups [n] of the rows of the fit, or None.
+
+    Raises:
+        ConfigError: the fit has no such one. DataError: its rows cannot be clustered so.
+    """
+    row, weights, groups = losses.of(problem), problem.weights, problem.groups.get("train")
+    if (column := column_of(vcov)) is not None:
+        vcov, groups = "cluster", _groups(problem, column)
+    sampling = weights is not None and weights.kind == "sampling"
+    kind = vcov or ("cluster" if groups is not None else "HC1" if sampling else "iid")
+    if kind not in CHOICES:
+        raise ConfigError(f"vcov must be one of {', '.join(CHOICES)}, cluster:COLUMN, got {kind!r}.")
+    if kind == "cluster" and groups is None:
+        raise ConfigError(
+            f"--vcov cluster needs the groups of the fit, and {run.name} has none; say cluster:COLUMN, or fit with "
+            "--group."
+        )
+    if kind == "iid" and sampling:
+        raise ConfigError(
+            f"--vcov iid takes errors of one variance, which sampling weights are no statement about ({run.name} has "
+            "--weight-kind sampling); use --vcov HC1."
+        )
+    if kind == "HC3" and not row.least_squares:
+        logit = "a logit" if row.classical == "logit" else "a multinomial logit"
+        classes = row.classical == "logit" or row.per_row is losses.cross_entropy
+        what = logit if classes else f"not (its loss is {row.called})"
+        raise ConfigError(f"--vcov HC3 is of least squares, and {run.name} is {what}; use --vcov HC1.")
+    return kind, groups
+
+
+class _Design:
+    """The rows of a fit that have a weight above 0: z [n, k], y [n], their weights, and which rows go together."""
+
+    def __init__(
+        self, z: np.ndarray, y: np.ndarray, meaning: RowWeights | None, weights: np.ndarray | None, groups: Any
+    ):
+        used = np.ones(len(z), dtype=bool) if weights is None else weights > 0
+        self.z, self.y = z[used], y[used]
+        self.weights = np.ones(len(self.z)) if weights is None else weights[used]
+        #: how many observations each row stands for
+        self.counts = self.weights if meaning is not None and meaning.kind == "frequency" else np.ones(len(self.z))
+        self.n = float(self.counts.sum())
+        self.rank = int(np.linalg.matrix_rank(self.z))
+        self.groups = None if groups is None else np.unique(np.asarray(groups)[used], return_inverse=True)[1]
+
+    @property
+    def clusters(self) -> int:
+        """How many groups there are."""
+        return 0 if self.groups is None else int(self.groups.max()) + 1
+
+
+def _covariance(of: _Design, w: np.ndarray, kind: str, family: Family) -> np.ndarray:
+    """The covariance of the weights w [k] of a design; of what is identified where it is singular.
+
+    A row that stands for several counts as often as these; the weight of any other is a factor of its score.
+    """
+    mean = family.mean(of.z @ w)
+    slope, variance = family.slope(mean), family.variance(mean)
+    information = np.sqrt(of.weights * slope**2 / variance)
+    u, s, vt = np.linalg.svd(information[:, None] * of.z, full_matrices=False)
+    kept = s > max(of.z.shape) * np.finfo(np.float64).eps * s[0]
     u, root = u[:, kept], vt[kept].T / s[kept]
     bread: np.ndarray = root @ root.T
-    k, residual = int(kept.sum()), y - mean
+    k, residual = int(kept.sum()), of.y - mean
     if kind == "iid":
-        return bread if logit else bread * float(residual @ residual) / (n - k)
+        scale = float(of.weights @ (residual**2 / variance)) / (of.n - k) if family.estimates_scale else 1.0
+        return bread * scale
     if kind == "HC3":
-        residual = residual / (1 - np.sum(np.square(u), axis=1))
-    scores = z * residual[:, None]
-    factor = n / (n - k) if kind == "HC1" and not logit else 1.0
-    if kind == "cluster" and groups is not None:
-        _, number = np.unique(groups, return_inverse=True)
-        sums = np.zeros((number.max() + 1, z.shape[1]))
-        np.add.at(sums, number, scores)
-        scores, factor = sums, len(sums) / (len(sums) - 1) * (n - 1) / (n - k)
+        residual = residual / (1 - np.sum(np.square(u), axis=1) / of.counts)
+    scores = of.z * (of.weights * residual * slope / variance)[:, None]
+    factor = of.n / (of.n - k) if kind == "HC1" and family.estimates_scale else 1.0
+    if kind == "cluster" and of.groups is not None:
+        sums = np.zeros((of.clusters, of.z.shape[1]))
+        np.add.at(sums, of.groups, scores)
+        scores, factor = sums, of.clusters / (of.clusters - 1) * (of.n - 1) / (of.n - k)
+    else:
+        scores = scores / np.sqrt(of.counts)[:, None]
     half = scores @ bread
     sandwich: np.ndarray = factor * (half.T @ half)
     return sandwich

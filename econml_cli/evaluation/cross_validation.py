@@ -14,7 +14,7 @@ from econml_cli.evaluation.estimate import Estimate
 from econml_cli.evaluation.evaluation import interval_of
 from econml_cli.evaluation.intervals import with_intervals
 from econml_cli.evaluation.opened import open_run
-from econml_cli.evaluation.samples import Scored, scorer, size
+from econml_cli.evaluation.samples import Scored, as_counted, scorer, size
 from econml_cli.output.tables import Grid, cell
 from econml_cli.problems import losses, metrics
 from econml_cli.problems.tabular import Tabular
@@ -183,9 +183,10 @@ def _fold(run: Run, number: int) -> _Found:
         assert isinstance(problem, Tabular)  # no other has folds
         score = scorer(samples.problem, loaded.model, opened.dtype)
         scored = {split: score(batch) for split, batch in samples.parts.items()}
+        meant = {split: as_counted(samples.problem, [part], None)[0][0] for split, part in scored.items()}
     row, values = losses.of(samples.problem), dict[str, float]()
-    for split, part in scored.items():
-        measured = metrics.moments(row, part.loss, part.y, part.yhat).values()
+    for split, part in meant.items():
+        measured = metrics.moments(row, part.loss, part.y, part.yhat, part.w).values()
         values |= {f"{split}_{name}": value for name, value in measured.items()}
     sizes = dict.fromkeys(_SPLITS, 0) | {split: size(batch) for split, batch in samples.parts.items()}
     fold = Fold(number, str(run.path), opened.status(), loaded.epoch, sizes, values)
@@ -211,9 +212,12 @@ def _ratio(found: Sequence[_Found]) -> float:
 
 def _pooled(found: Sequence[_Found], replications: int, seed: int) -> dict[str, Estimate]:
     """The metrics of all test rows together, as if one model had predicted them."""
-    loss, y, yhat = (np.concatenate([getattr(each.scored, name) for each in found]) for name in ("loss", "y", "yhat"))
-    groups = [each.problem.groups["test"] for each in found if "test" in each.problem.groups]
-    moments = metrics.moments(losses.of(found[0].problem), loss, y, yhat)
+    counted = [as_counted(each.problem, [each.scored], each.problem.groups.get("test")) for each in found]
+    scored, groups = [each[0][0] for each in counted], [each[1] for each in counted if each[1] is not None]
+    loss, y, yhat = (np.concatenate([getattr(each, name) for each in scored]) for name in ("loss", "y", "yhat"))
+    weights = [each.w for each in scored if each.w is not None]
+    w = np.concatenate(weights) if weights else None
+    moments = metrics.moments(losses.of(found[0].problem), loss, y, yhat, w)
     together = np.concatenate(groups) if groups else None
     return with_intervals(moments, replications=replications, seed=seed, groups=together)
 

@@ -17,7 +17,7 @@ from econml_cli.evaluation.evaluation import CONVERGENCE, REPORTED, Evaluation
 from econml_cli.evaluation.intervals import with_intervals
 from econml_cli.evaluation.opened import Members, OpenedRun, open_run
 from econml_cli.evaluation.risk.population import population_risk
-from econml_cli.evaluation.samples import Samples, Scored, scorer, size
+from econml_cli.evaluation.samples import Samples, Scored, as_counted, scorer, size
 from econml_cli.evaluation.standard_errors import groups_of, unspread
 from econml_cli.problems import losses, metrics
 from econml_cli.problems import registry as problems
@@ -107,8 +107,9 @@ def _estimates(samples: Samples, members: Members, dtype: str, replications: Map
     score, estimates = scorer(samples.problem, members.models[0], dtype), Estimates()
     row = losses.of(samples.problem)
     for split, batch in samples.parts.items():
-        scored = [score(batch, model) for model in members.models]
-        of = (split, replications.get(split, 0), seed, groups_of(samples.problem, split, size(batch)))
+        groups = groups_of(samples.problem, split, size(batch))
+        scored, groups = as_counted(samples.problem, [score(batch, model) for model in members.models], groups)
+        of = (split, replications.get(split, 0), seed, groups)
         estimates |= _measure(row, scored[0], *of) if members.total == 1 else ensemble.measure(row, scored, *of)
     return estimates
 

@@ -114,6 +114,8 @@ def told(names: Iterable[str], replications: int) -> str:
     by_name = {"auc": "DeLong's for AUC", "accuracy": "Wilson's for accuracy"}
     there = set(names)
     own = [method for name, method in by_name.items() if name in there]
+    if any(name.startswith("below_") for name in there):
+        own.append("Wilson's for shares below a quantile")
     return f"{', '.join(own)}, the {by_rest} for all else" if own else by_rest
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from econml_cli.errors import ConfigError
 from econml_cli.evaluation.opened import Members, OpenedRun
-from econml_cli.evaluation.samples import predicted
+from econml_cli.evaluation.samples import predicted, without_weights
 from econml_cli.models.base import Model
 from econml_cli.problems import losses
 from econml_cli.runs.directory import Run
@@ -78,6 +78,7 @@ def calibrate(run: OpenedRun, models: Sequence[Model], level: float) -> Conforma
         DataError, RunError: its data are gone or have changed.
     """
     samples = run.own_samples()
+    without_weights(run, samples, "--conformal")
     row = losses.of(samples.problem)
     if not row.has_residuals:
         raise ConfigError(f"--conformal {_unsuited(run, row)}; leave it out.")

@@ -16,6 +16,7 @@ from econml_cli.evaluation.samples import computed, predicted
 from econml_cli.models.base import Embedding
 from econml_cli.problems import losses
 from econml_cli.problems.base import Batch, Problem
+from econml_cli.problems.means import mean as mean_of
 from econml_cli.problems.tabular import Tabular
 from econml_cli.problems.targets import names_of
 from econml_cli.runs import health
@@ -96,7 +97,7 @@ def levels(run: OpenedRun, problem: Problem, added: dict[str, np.ndarray]) -> di
     train = jax.device_get(own.parts["train"])
     models = run.members().models
     yhat = np.mean([predicted(own.problem, model, train.x, run.dtype) for model in models], axis=0)
-    factor = float(np.mean(np.exp(own.problem.observed(train) - yhat)))
+    factor = float(mean_of(np.exp(np.asarray(own.problem.observed(train) - yhat))[:, 0], train.w))
     found = {"yhat": np.exp(np.asarray(added[name], np.float64)) * factor}
     return found | {end: np.exp(added[end]) for end in ("lo", "hi") if end in added}
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -165,6 +165,43 @@ def scorer(problem: Problem, model: Model, dtype: str) -> Callable[..., Scored]:
         return Scored(columns[0] * problem.loss_scale, yhat, y, w)
 
     return score
+
+
+def without_weights(run: Run, samples: Samples, option: str) -> None:
+    """Refuse an answer that would take all rows for equal.
+
+    Raises:
+        ConfigError: those of the run have weights.
+    """
+    if any(part.w is not None for part in samples.parts.values()):
+        raise ConfigError(
+            f"{option} weighs all rows alike, and those of {run.name} have weights (--weights, --exposure, --offset); "
+            "leave it out, or fit without them."
+        )
+
+
+def counts_of(problem: Problem, w: np.ndarray | None) -> np.ndarray | None:
+    """How many observations each row with the weight w [n] stands for, [n]; None where it is one."""
+    meaning = problem.weights if isinstance(problem, Tabular) else None
+    if w is None or meaning is None or meaning.kind != "frequency":
+        return None
+    return np.round(w).astype(np.int64)
+
+
+def as_counted(
+    problem: Problem, scored: Sequence[Scored], groups: np.ndarray | None
+) -> tuple[list[Scored], np.ndarray | None]:
+    """Models on one split, and the groups of its rows, with a row that stands for several (weights that are
+    frequencies) as often as it says: what is resampled are observations, not rows."""
+    counts = counts_of(problem, scored[0].w)
+    if counts is None:
+        return list(scored), groups
+
+    def repeated(values: np.ndarray | None) -> np.ndarray | None:
+        return None if values is None else np.repeat(values, counts, axis=0)
+
+    found = [Scored(np.repeat(one.loss, counts), repeated(one.yhat), repeated(one.y)) for one in scored]
+    return found, repeated(groups)
 
 
 def predicted(problem: Problem, model: Model, x: Any, dtype: str) -> np.ndarray:

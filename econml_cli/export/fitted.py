@@ -47,7 +47,8 @@ class Inputs:
 @dataclass(frozen=True)
 class Outputs:
     """What it gives, under the names of `econml predict`: `transform` of the network's output ("affine": out * scale +
-    mean, "sigmoid", "softmax"; None: what the problem does with it is none of these)."""
+    mean; "exp" and "sorted": the same of that; "sigmoid", "softmax"; None: what the problem does with it is none of
+    these)."""
 
     names: list[str]
     meaning: str
@@ -164,10 +165,14 @@ def _outputs(
         if isinstance(learnt, dict) and {"mean", "scale"} <= learnt.keys():
             units.append((learnt["mean"], learnt["scale"]))
     candidates = [("affine", *unit) for unit in units] + [("sigmoid", 0.0, 1.0), ("softmax", 0.0, 1.0)]
+    candidates += [("exp", *unit) for unit in units]
+    if aim.several:  # where none cross in this sample, what sorts them cannot be told from what does not
+        candidates = [("sorted", *unit) for unit in units]
     for transform, mean, scale in candidates:
         if np.size(mean) not in (1, y.shape[1]):
             continue
-        found = TRANSFORMS[transform](out.astype(np.float64)) * np.asarray(scale) + np.asarray(mean)
+        with np.errstate(over="ignore"):
+            found = TRANSFORMS[transform](out.astype(np.float64)) * np.asarray(scale) + np.asarray(mean)
         if difference(found, y)[1] <= bound:
             return Outputs(names, meaning, transform, mean, scale)
     return Outputs(names, meaning, None)
@@ -183,6 +188,8 @@ TRANSFORMS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "affine": lambda out: out,
     "sigmoid": lambda out: np.exp(-np.logaddexp(0, -out)),
     "softmax": _softmax,
+    "exp": np.exp,
+    "sorted": lambda out: np.sort(out, axis=-1),
 }
 
 

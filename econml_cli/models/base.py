@@ -5,7 +5,7 @@ from typing import Any, Protocol, runtime_checkable
 import jax
 import numpy as np
 
-__all__ = ["Adapting", "Embedding", "LinearInParameters", "Model", "Penalised", "Solvable"]
+__all__ = ["Adapting", "Embedding", "LinearInParameters", "Model", "Penalised", "Solvable", "SolvableWithWeights"]
 
 
 class Model(Protocol):
@@ -25,6 +25,13 @@ class Solvable(Model, Protocol):
         Returns:
             What summary.json is to say of it, numbers by name, and `fitted`, the exact solution at x, [n, dout].
         """
+
+
+class SolvableWithWeights(Model, Protocol):
+    """A solvable model whose `solve` heeds weights of the observations."""
+
+    def solve(self, x: Any, y: Any, w: Any = None) -> dict[str, Any]:
+        """As that of `Solvable`, with weights w [n] of the squares; None: all are 1."""
 
 
 @runtime_checkable

@@ -46,9 +46,10 @@ class Composed(nnx.Module):
         """The weights of the columns of `design` to those of h."""
         self.h.assign(w)
 
-    def solve(self, x: Any, y: Any) -> dict[str, Any]:
+    def solve(self, x: Any, y: Any, w: Any = None) -> dict[str, Any]:
         """The exact solution of h on the represented sample, which is represented in float64 where phi can be."""
-        report: dict[str, Any] = self.h.solve(self._represented(x), y)
+        # a model of the user's own may not know of weights
+        report: dict[str, Any] = self.h.solve(self._represented(x), y, **({} if w is None else {"w": w}))
         return report
 
     def _represented(self, x: Any) -> Any:

@@ -43,8 +43,9 @@ def assign(layer: nnx.Linear, w: np.ndarray) -> None:
     layer.kernel[...] = jnp.asarray(w, layer.kernel[...].dtype)
 
 
-def solve_layer(layer: nnx.Linear, z: np.ndarray, y: Any, ridge: float = 0.0) -> dict[str, Any]:
-    """Set a layer to the least-squares fit of y [n, dout] on z [n, k] (and a constant, where it has a bias).
+def solve_layer(layer: nnx.Linear, z: np.ndarray, y: Any, ridge: float = 0.0, w: Any = None) -> dict[str, Any]:
+    """Set a layer to the least-squares fit of y [n, dout] on z [n, k] (and a constant, where it has a bias), with
+    weights w [n] of the squares (None: all are 1).
 
     Returns:
         What `least_squares` reports, and `fitted`, the exact solution at z, float64 [n, dout], with which what the
@@ -57,10 +58,18 @@ def solve_layer(layer: nnx.Linear, z: np.ndarray, y: Any, ridge: float = 0.0) ->
     if layer.bias is not None:
         z = with_constant(z)
     y = np.asarray(y, np.float64)
-    exact, report = least_squares(z, y, ridge)
+    exact, report = least_squares(*weighted(z, y, w), ridge)
     rounded(z, exact, y, layer.kernel[...].dtype)
     assign(layer, exact)
     return {**report, "fitted": z @ exact}
+
+
+def weighted(z: np.ndarray, y: np.ndarray, w: Any) -> tuple[np.ndarray, np.ndarray]:
+    """z [n, k] and y [n, dout] times the root of weights w [n], whose least squares are the weighted ones; None: 1."""
+    if w is None:
+        return z, y
+    root = np.sqrt(np.asarray(w, np.float64))[:, None]
+    return root * z, root * y
 
 
 def rounded(design: np.ndarray, w: np.ndarray, y: np.ndarray, dtype: Any) -> tuple[np.ndarray, float]:

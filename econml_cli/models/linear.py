@@ -54,11 +54,11 @@ class Linear(nnx.Module):
         """Set W, and b where there is one, to w [k, dout], the weights of the columns of `design`."""
         assign(self.linear, w)
 
-    def solve(self, x: Any, y: Any) -> dict[str, Any]:
+    def solve(self, x: Any, y: Any, w: Any = None) -> dict[str, Any]:
         """Set W and b to ordinary least squares of y [n, dout] on x [n, ...]; of several, to those of smallest norm.
 
         Returns:
             `condition_number`, `rank` and `columns` of the design (x, and a constant where there is a bias), and
             `fitted`, as `least_squares.solve_layer`.
         """
-        return solve_layer(self.linear, np.asarray(x, np.float64).reshape(len(x), -1), y)
+        return solve_layer(self.linear, np.asarray(x, np.float64).reshape(len(x), -1), y, w=w)

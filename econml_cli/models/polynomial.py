@@ -125,13 +125,13 @@ class Polynomial(nnx.Module):
         """Learn the domain from the training inputs x [n, ...], unless it was given."""
         self.phi.adapt(x)
 
-    def solve(self, x: Any, y: Any) -> dict[str, Any]:
+    def solve(self, x: Any, y: Any, w: Any = None) -> dict[str, Any]:
         """Set W to the least-squares fit of y [n, dout] on phi(x), x [n, ...].
 
         Returns:
             `condition_number`, `rank` and `columns` of the design phi(x), and `fitted`, as `least_squares.solve_layer`.
         """
-        return solve_layer(self.W, self.phi.design(x), y)
+        return solve_layer(self.W, self.phi.design(x), y, w=w)
 
 
 def evaluate(basis: str, u: jax.Array, degree: int) -> jax.Array:

@@ -92,14 +92,14 @@ class RandomFeatureModel(nnx.Module):
         """The representation z = phi(x) of x [n, ...], [n, p]."""
         return self.phi(x)
 
-    def solve(self, x: Any, y: Any) -> dict[str, Any]:
+    def solve(self, x: Any, y: Any, w: Any = None) -> dict[str, Any]:
         """Set W to the exact solution on x [n, ...] and y [n, dout].
 
         Returns:
             `condition_number`, `rank` and `columns` of the design phi(x), without the ridge, and `fitted`, as
             `least_squares.solve_layer`.
         """
-        return solve_layer(self.W, self.phi.design(x), y, float(self.ridge[...]))
+        return solve_layer(self.W, self.phi.design(x), y, float(self.ridge[...]), w)
 
     def penalty(self, x: jax.Array) -> jax.Array:
         """ridge ||W||^2 over the n dout squared errors whose mean is the loss: what `solve` minimises, in that unit."""

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from econml_cli.errors import ConfigError, suggest
 from econml_cli.options import own_code, plugins
-from econml_cli.problems.targets import CLASSES, FEATURES, NOTHING, NUMBER, TWO_CLASSES, Target, Task
+from econml_cli.problems import per_row
+from econml_cli.problems.families import BINOMIAL, GAMMA, GAUSSIAN, POISSON, Family
+from econml_cli.problems.targets import CLASSES, FEATURES, NOTHING, NUMBER, TWO_CLASSES, Target, Task, quantiles
 
 if TYPE_CHECKING:
     from econml_cli.models.base import Model
@@ -49,6 +51,10 @@ class Loss:
         power: a mean loss of the standardised target times (standard deviation)^power is reported.
         standardises: whether a number is standardised by its mean and standard deviation in the training rows; not
             where the loss needs y as it is (counts).
+        by_mean: whether a number is divided by its mean in the training rows, in place of that: a log link makes a
+            shift of the output of the mean. `power` then is that of the mean.
+        rates: whether the target may be counted over an exposure.
+        levels: of the quantiles that it is the loss of; a linear programme solves a linear model for them.
         admits: (the target's values [n] of all rows, its name) -> what is wrong with them, a clause that follows
             "--loss NAME", or None. Numbers as in the file; classes by number.
         words: what it is called in a sentence; its name where that is left out.
@@ -56,6 +62,8 @@ class Loss:
             (y, prediction) -> Moments.
         shown: the metrics in the table of a cross-validation.
         classical: the classical model beside whose effects those of a fit are shown: "OLS", "logit", or None.
+        family: the distribution whose likelihood it is (up to what does not depend on the output), by which
+            coefficients of a linear model have standard errors; None: they have none.
     """
 
     name: str
@@ -66,11 +74,15 @@ class Loss:
     convex: bool = False
     power: float = 0
     standardises: bool = True
+    by_mean: bool = False
+    rates: bool = False
+    levels: tuple[float, ...] = ()
     admits: Callable[[Any, str], str | None] = _any_numbers
     words: str = ""
     metrics: "tuple[str | Metric, ...]" = ("regression",)
     shown: tuple[str, ...] = ("rmse", "r2")
     classical: Classical | None = None
+    family: Family | None = None
 
     @property
     def task(self) -> Task | None:
@@ -85,7 +97,7 @@ class Loss:
     @property
     def solvable(self) -> bool:
         """Whether a model that is linear in its parameters can be solved for it, not trained."""
-        return self.least_squares or self.convex
+        return self.least_squares or self.convex or bool(self.levels)
 
     @property
     def observed(self) -> bool:
@@ -148,12 +160,70 @@ def _two_values(values: Any, target: str) -> str | None:
     return f"needs a target with two values, but '{target}' has {count:,}; try --loss multiclass"
 
 
+def _counts(values: Any, target: str) -> str | None:
+    if (values < 0).any():
+        return f"needs counts, and '{target}' is negative somewhere"
+    if (values != values.round()).any():
+        return f"needs counts, and '{target}' is no whole number somewhere; --loss gamma takes positive numbers"
+    return None if values.any() else f"needs counts, and '{target}' is 0 everywhere"
+
+
+def _positive(values: Any, target: str) -> str | None:
+    return None if (values > 0).all() else f"needs positive numbers, and '{target}' is 0 or negative somewhere"
+
+
+def _quantile(*levels: float) -> Loss:
+    """The row of quantile regression at these levels.
+
+    Raises:
+        ConfigError: one is not strictly between 0 and 1, or they do not increase.
+    """
+    if not levels or not all(0 < level < 1 for level in levels) or sorted(set(levels)) != list(levels):
+        said = ",".join(f"{level:g}" for level in levels)
+        raise ConfigError(
+            f"--quantiles {said} must be strictly between 0 and 1, each larger than the one before, such as .1,.5,.9."
+        )
+    alone = levels == (0.5,)
+    return Loss(
+        "quantile" if alone else f"quantile:{','.join(f'{level:.10g}' for level in levels)}",
+        per_row.pinball(levels), quantiles([per_row.named(level) for level in levels]), per_row.in_order,
+        power=1, levels=levels, metrics=(_coverage(levels),), shown=tuple(f"below_{per_row.named(q)}" for q in levels),
+        words="that of the median" if alone else "that of quantiles",
+    )  # fmt: skip
+
+
+def _coverage(levels: tuple[float, ...]) -> "Metric":
+    def coverage(y: Any, prediction: Any) -> Any:
+        from econml_cli.problems import metrics
+
+        return metrics.coverage(y, prediction, levels)
+
+    return coverage
+
+
+def _huber(*delta: float) -> Loss:
+    """The row of Huber's loss: squared up to `delta` standard deviations of the target.
+
+    Raises:
+        ConfigError: not one number above 0.
+    """
+    if len(delta) != 1 or not 0 < delta[0] < float("inf"):
+        raise ConfigError(f"--delta {','.join(f'{d:g}' for d in delta)} must be one number above 0, such as 1.345.")
+    name = "huber" if delta == (HUBER,) else f"huber:{delta[0]:.10g}"
+    return Loss(name, per_row.huber(delta[0]), power=2, convex=True, words="Huber's loss")
+
+
+#: the residual at which Huber's loss turns linear, in standard deviations: 95 % efficient under normal errors
+HUBER = 1.345
+#: losses that take numbers after a colon: quantile:.1,.9, huber:2
+_WITH_NUMBERS: Mapping[str, Callable[..., Loss]] = {"quantile": _quantile, "huber": _huber}
+
 _TABLE = (
-    Loss("mse", squared_error, words="squared error", least_squares=True, power=2, classical="OLS"),
+    Loss("mse", squared_error, words="squared error", least_squares=True, power=2, classical="OLS", family=GAUSSIAN),
     Loss(
         "binary", binary_cross_entropy, TWO_CLASSES, _sigmoid,
         words="cross-entropy", admits=_two_values, metrics=("binary",), shown=("accuracy", "auc"), classical="logit",
-        convex=True,
+        convex=True, family=BINOMIAL,
     ),
     Loss(
         "multiclass", cross_entropy, CLASSES, _softmax,
@@ -163,6 +233,18 @@ _TABLE = (
         "reconstruction", squared_error, FEATURES,
         words="squared error", least_squares=True, power=2, metrics=("explained",), shown=("r2",),
     ),
+    Loss(
+        "poisson", per_row.poisson, inverse_link=per_row.exponential, convex=True, power=1, by_mean=True, rates=True,
+        words="half the Poisson deviance", admits=_counts, metrics=("counts", "regression"), shown=("d2",),
+        family=POISSON,
+    ),
+    Loss(
+        "gamma", per_row.gamma, inverse_link=per_row.exponential, convex=True, by_mean=True,
+        words="half the gamma deviance", admits=_positive, metrics=("durations", "regression"), shown=("d2",),
+        family=GAMMA,
+    ),
+    _huber(HUBER),
+    _quantile(0.5),
 )  # fmt: skip
 
 #: what --loss can be; the first row with a kind of target is that of a target of this kind
@@ -182,6 +264,8 @@ def get(name: str) -> Loss:
     """
     if name in LOSSES:
         return LOSSES[name]
+    if row := _of_numbers(name):
+        return row
     found = plugins.load(name, GROUP, what="loss", fits=_is_loss)
     if found is None:
         known = [*LOSSES, *plugins.offered(GROUP)]
@@ -190,6 +274,44 @@ def get(name: str) -> Loss:
             "./FILE.py:NAME, a function of (output, y)."
         )
     return dataclasses.replace(found[0], name=name) if isinstance(found[0], Loss) else Loss(name, found[0])
+
+
+def _of_numbers(name: str) -> Loss | None:
+    """The row of `quantile:.1,.9` or `huber:2`; None where a name is not of this kind.
+
+    Raises:
+        ConfigError: what follows the colon is no number, or the wrong ones.
+    """
+    head, colon, numbers = name.partition(":")
+    if not colon or head not in _WITH_NUMBERS:
+        return None
+    try:
+        given = [float(number) for number in numbers.split(",")]
+    except ValueError:
+        raise ConfigError(f"--loss {name}: numbers must follow the colon, such as {head}:0.5.") from None
+    return _WITH_NUMBERS[head](*given)
+
+
+def with_numbers(name: str | None, quantiles: tuple[float, ...] | None, delta: float | None) -> str | None:
+    """The name of a loss with the numbers that other options give it.
+
+    Raises:
+        ConfigError: they are given to a loss that takes none, or twice.
+    """
+    given = {"quantile": ("--quantiles", quantiles), "huber": ("--delta", None if delta is None else (delta,))}
+    for head, (option, numbers) in given.items():
+        if numbers is None:
+            continue
+        if name != head:
+            raise ConfigError(f"{option} is of --loss {head}, not of --loss {name or '(by the target)'}.")
+        name = f"{head}:{','.join(f'{number:.10g}' for number in numbers)}"
+    return name
+
+
+def is_solvable(name: str) -> bool:
+    """Whether a model that is linear in its parameters is solved for the loss of this name; False for one of a file."""
+    head = name.partition(":")[0]
+    return head in LOSSES and LOSSES[head].solvable
 
 
 def _is_loss(found: Any) -> bool:

@@ -13,6 +13,8 @@ import numpy as np
 
 from econml_cli.errors import ConfigError, suggest
 from econml_cli.problems.means import mean as mean_of
+from econml_cli.problems.means import total
+from econml_cli.problems.per_row import named
 
 Values = dict[str, np.ndarray]
 #: a number above 0 (a loss), below 1 (R2), a share of observations (accuracy), an area under a ROC curve
@@ -72,7 +74,7 @@ def moments(
     """
     found = [mean("loss", loss)]
     if y is not None and yhat is not None:
-        found += [_metric(row, metric)(y, yhat) for metric in row.metrics]
+        found += [_measured(_metric(row, metric), y, yhat, w) for metric in row.metrics]
     return _weighted(_together(found), w)
 
 
@@ -86,6 +88,12 @@ def _metric(row: Measured, metric: "str | Metric") -> Metric:
             f"{', '.join(known)}, or give functions (y, prediction) -> Moments.{suggest(metric, known)}"
         )
     return known[metric]
+
+
+def _measured(metric: Metric, y: np.ndarray, yhat: np.ndarray, w: np.ndarray | None) -> Moments:
+    """A metric; one that is more than means of rows (a rank) is told the weights."""
+    ranks: Callable[..., Moments] = metric
+    return ranks(y, yhat, w) if "w" in inspect.signature(metric).parameters else metric(y, yhat)
 
 
 def _by_name() -> dict[str, Metric]:
@@ -138,70 +146,134 @@ def explained(y: np.ndarray, yhat: np.ndarray) -> Moments:
     return Moments(np.column_stack([np.square(y - yhat), np.square(centred), centred]), statistic, {"r2": "below one"})
 
 
-def binary(y: np.ndarray, p: np.ndarray) -> Moments:
+def counts(y: np.ndarray, mean: np.ndarray) -> Moments:
+    """d2 = 1 - deviance / deviance at the mean of y [n, 1], by the Poisson deviance of counts at `mean` [n, 1]."""
+    return _deviance(y, mean, lambda y, mu: mu - y - _times_log(y, mu) + _times_log(y, y), lambda y: _times_log(y, y),
+                     lambda mean, own: own - _times_log(mean, mean))  # fmt: skip
+
+
+def durations(y: np.ndarray, mean: np.ndarray) -> Moments:
+    """d2 = 1 - deviance / deviance at the mean of y [n, 1], by the gamma deviance of y > 0 at `mean` [n, 1]."""
+    return _deviance(y, mean, lambda y, mu: y / mu - 1 - np.log(y / mu), np.log,
+                     lambda mean, own: np.log(mean) - own)  # fmt: skip
+
+
+def _times_log(y: np.ndarray, mu: np.ndarray) -> np.ndarray:
+    from scipy.special import xlogy
+
+    return np.asarray(xlogy(y, mu))
+
+
+def _deviance(
+    y: np.ndarray,
+    mean: np.ndarray,
+    half: Callable[[np.ndarray, np.ndarray], np.ndarray],
+    own: Callable[[np.ndarray], np.ndarray],
+    null: Callable[[np.ndarray, np.ndarray], np.ndarray],
+) -> Moments:
+    """`half` the deviance of each row; `null` that at the mean, from the mean of y and the mean of `own`(y)."""
+    y, mu = (np.asarray(a, np.float64).reshape(-1) for a in (y, mean))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        columns = np.column_stack([half(y, mu), y, own(y)])
+
+    def statistic(means: np.ndarray) -> Values:
+        there = null(means[..., 1], means[..., 2])
+        return {"d2": 1 - means[..., 0] / np.where(there > 0, there, np.nan)}
+
+    return Moments(columns, statistic, {"d2": "below one"})
+
+
+def coverage(y: np.ndarray, quantiles: np.ndarray, levels: Sequence[float] = (0.5,)) -> Moments:
+    """below_q10, ...: the share of y [n, 1] that is not above each quantile [n, k], which should be its level; and of
+    several the share between the lowest and the highest, `between`."""
+    y, found = np.asarray(y, np.float64).reshape(-1, 1), np.asarray(quantiles, np.float64)
+    names = [f"below_{named(level)}" for level in levels]
+    columns = (y <= found).astype(np.float64)
+    if len(names) > 1:
+        inside = (y > found[:, :1]) & (y <= found[:, -1:])
+        names, columns = [*names, "between"], np.hstack([columns, inside])
+    shares: dict[str, Scale] = dict.fromkeys(names, "share")
+    return Moments(columns, lambda means: {name: means[..., i] for i, name in enumerate(names)}, shares)
+
+
+def binary(y: np.ndarray, p: np.ndarray, w: np.ndarray | None = None) -> Moments:
     """accuracy (of p >= 1/2), base_rate (accuracy of always guessing the more frequent class), log_loss and auc.
 
     A probability that rounds to 0 counts as the smallest one that its precision can tell from 0, so that log_loss is
     finite.
 
     Args:
-        y: [n, 1], 0 or 1. p: [n, 1], probability of 1.
+        y: [n, 1], 0 or 1. p: [n, 1], probability of 1. w: weights [n], of ranks; None: all are 1.
     """
     positive, p = np.asarray(y).reshape(-1) == 1, np.asarray(p).reshape(-1)
     limits = np.finfo(p.dtype)
     floor = np.array([limits.eps / 4, limits.tiny])  # 1 - p has no digits beyond eps
-    return _classes(positive.astype(int), (p >= 0.5).astype(int), np.column_stack([1 - p, p]), floor, [1])
+    return _classes(positive.astype(int), (p >= 0.5).astype(int), np.column_stack([1 - p, p]), floor, [1], w)
 
 
-def multiclass(y: np.ndarray, p: np.ndarray) -> Moments:
+def multiclass(y: np.ndarray, p: np.ndarray, w: np.ndarray | None = None) -> Moments:
     """accuracy (of the most probable class), base_rate, log_loss, and auc: the unweighted mean of one class against the
     rest, over the classes that occur.
 
     Args:
-        y: [n] class numbers. p: [n, classes] probabilities.
+        y: [n] class numbers. p: [n, classes] probabilities. w: weights [n], of ranks; None: all are 1.
     """
     y, p = np.asarray(y).reshape(-1).astype(int), np.asarray(p)
-    return _classes(y, p.argmax(axis=1), p, np.full(p.shape[1], np.finfo(p.dtype).tiny), range(p.shape[1]))
+    return _classes(y, p.argmax(axis=1), p, np.full(p.shape[1], np.finfo(p.dtype).tiny), range(p.shape[1]), w)
 
 
-def _classes(y: np.ndarray, predicted: np.ndarray, p: np.ndarray, floor: np.ndarray, ranked: Sequence[int]) -> Moments:
+def _classes(
+    y: np.ndarray,
+    predicted: np.ndarray,
+    p: np.ndarray,
+    floor: np.ndarray,
+    ranked: Sequence[int],
+    w: np.ndarray | None = None,
+) -> Moments:
     chosen = np.maximum(np.take_along_axis(p, y[:, None], axis=1)[:, 0].astype(np.float64), floor[y])
     shares = (y[:, None] == np.arange(p.shape[1])).astype(np.float64)
     # of the class that is the most frequent one of the sample: the largest share of each resample would be biased
-    frequent = shares[:, shares.sum(axis=0).argmax()]
+    frequent = shares[:, total(shares, w).argmax()]
     own = Moments(
         np.column_stack([predicted == y, -np.log(chosen), frequent]),
         lambda means: {"accuracy": means[..., 0], "base_rate": means[..., 2], "log_loss": means[..., 1]},
         {"accuracy": "share", "base_rate": "share", "log_loss": "positive"},
     )
-    curves = [_auc(shares[:, c] == 1, p[:, c]) for c in ranked if 0 < shares[:, c].sum() < len(y)]
+    curves = [_auc(shares[:, c] == 1, p[:, c], w) for c in ranked if 0 < shares[:, c].sum() < len(y)]
     return _together([own, _average("auc", curves)])
 
 
-def placements(positive: np.ndarray, score: np.ndarray) -> np.ndarray:
-    """[n]: the share of the other class that each observation is ranked on the right side of; ties count one half.
+def placements(positive: np.ndarray, score: np.ndarray, w: np.ndarray | None = None) -> np.ndarray:
+    """[n]: the share (by weights w [n]; None: all are 1) of the other class that each observation is ranked on the
+    right side of; ties count one half.
 
     Their mean over either class is the area under the ROC curve.
     Source: DeLong, DeLong and Clarke-Pearson (1988), Biometrics 44, 837-845.
     """
     score, placed = np.asarray(score, np.float64), np.empty(len(score))
+    weights = np.ones(len(score)) if w is None else np.asarray(w, np.float64)
     for own, sign in ((positive, 1.0), (~positive, -1.0)):
-        others = np.sort(sign * score[~own])
-        below = np.searchsorted(others, sign * score[own], "left") + np.searchsorted(others, sign * score[own], "right")
-        placed[own] = below / 2 / max(len(others), 1)
+        order = np.argsort(sign * score[~own], kind="stable")
+        others, upto = (sign * score[~own])[order], np.r_[0.0, np.cumsum(weights[~own][order])]
+        sides = [upto[np.searchsorted(others, sign * score[own], side)] for side in ("left", "right")]
+        placed[own] = (sides[0] + sides[1]) / 2 / (upto[-1] or 1.0)
     return placed
 
 
-def auc(positive: np.ndarray, score: np.ndarray) -> float:
-    """The probability that a positive is ranked above a negative, ties one half; NaN where one class is missing."""
+def auc(positive: np.ndarray, score: np.ndarray, w: np.ndarray | None = None) -> float:
+    """The probability that a positive is ranked above a negative, ties one half, both drawn by weights w [n]; NaN where
+    one class is missing."""
     positive = np.asarray(positive, bool)
-    return float(placements(positive, score)[positive].mean()) if 0 < positive.sum() < len(positive) else float("nan")
+    weights = np.ones(len(positive)) if w is None else np.asarray(w, np.float64)
+    if not (weights[positive].any() and weights[~positive].any()):
+        return float("nan")
+    return float(np.average(placements(positive, score, w)[positive], weights=weights[positive]))
 
 
-def _auc(positive: np.ndarray, score: np.ndarray) -> Moments:
+def _auc(positive: np.ndarray, score: np.ndarray, w: np.ndarray | None = None) -> Moments:
     """The AUC by its Hajek projection: exact at the sample, and to first order under resampling (as DeLong's variance),
     without ranking every bootstrap sample again."""
-    placed, exact = placements(positive, score), auc(positive, score)
+    placed, exact = placements(positive, score, w), auc(positive, score, w)
 
     def statistic(means: np.ndarray) -> Values:
         above, below, share = means[..., 0] / means[..., 2], means[..., 1] / (1 - means[..., 2]), means[..., 2]

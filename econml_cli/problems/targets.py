@@ -4,7 +4,7 @@ A loss says in its row which kind it takes (`losses.Loss.target`). Standard libr
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -50,7 +50,7 @@ class Target:
         encoded: numbers [n, 1] or class numbers [n] -> `Batch.y`.
         classify: probabilities [n, outputs] -> class numbers [n]; None where there are no classes.
         observed: whether there is an outcome that a prediction can be compared with.
-        reconstructs: whether y is x itself.
+        reconstructs: whether y is x itself. several: whether the outputs are several statistics of one number.
     """
 
     task: Task | None
@@ -63,6 +63,7 @@ class Target:
     classify: Callable[[Any], Any] | None = None
     observed: bool = True
     reconstructs: bool = False
+    several: bool = False
 
     @property
     def classifies(self) -> bool:
@@ -72,7 +73,7 @@ class Target:
     @property
     def is_number(self) -> bool:
         """Whether the outcome is a number (or several), and y less its prediction a residual in its units."""
-        return self.observed and not self.classifies and not self.reconstructs
+        return self.observed and not self.classifies and not self.reconstructs and not self.several
 
 
 def _numbered(name: str) -> Callable[[Names, int], tuple[str, ...]]:
@@ -122,6 +123,22 @@ def _column(codes: Any) -> Any:
 
 #: y [n, 1] (or [n, dout]) float
 NUMBER = Target("regression", "predicts a number", _predicted, _target, _own_units)
+
+
+def quantiles(labels: Sequence[str]) -> Target:
+    """y [n, 1] float, of which several quantiles with these names (q10, q50) are predicted."""
+    if len(labels) == 1:
+        return NUMBER
+    return Target(
+        "regression", "predicts several quantiles",
+        lambda names, width: tuple(f"{_predicted(names, 1)[0]}_{label}" for label in labels),
+        lambda names, width: tuple(f"{label} of {names.target}" for label in labels),
+        lambda names, width: "quantiles in the target's own units",
+        width=lambda classes, features: len(labels),
+        several=True,
+    )  # fmt: skip
+
+
 #: y [n, 1] float, 0 or 1; one output, from which the probability of 1 follows
 TWO_CLASSES = Target(
     "binary", "predicts classes", lambda names, width: ("p",), _of_second, _second,

@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from econml_cli.errors import ConfigError
+from econml_cli.errors import ConfigError, DataError
 from econml_cli.evaluation.comparing.compare import compare
 from econml_cli.evaluation.evaluate import evaluate
 from econml_cli.evaluation.marginal.effects import effects
+from econml_cli.evaluation.opened import open_run
 from econml_cli.evaluation.predictions import predict_own
 from tests.support.fits import fitted
 
@@ -56,6 +57,30 @@ def test_standard_errors_of_least_squares_are_those_of_statsmodels(made, kind):
         np.testing.assert_allclose(
             [found.p_value(name) for name in found.values], expected.pvalues, rtol=1e-6, atol=1e-200
         )
+
+
+@pytest.mark.parametrize("target", ["y", "w"])
+def test_errors_are_clustered_by_any_column_after_the_fit(made, tmp_path, target):
+    frame, ols, _ = made
+    alone = fitted(tmp_path / "r", data=ols.config().problem_options.data, formula=f"{target} ~ x + d", **WHOLE)
+    found = evaluate(alone, bootstrap=0, vcov="cluster:g").linear
+    assert found.vcov == "cluster:g"
+    np.testing.assert_allclose(list(found.errors.values()), theirs(frame, target, "cluster").bse, rtol=1e-6)
+    with pytest.raises(DataError, match=r"2 values.*3 clusters.*HC1"):
+        evaluate(alone, bootstrap=0, vcov="cluster:d")
+    with pytest.raises(DataError, match="no column 'firm'"):
+        evaluate(alone, bootstrap=0, vcov="cluster:firm")
+    with pytest.raises(ConfigError, match="cluster:COLUMN"):
+        evaluate(alone, bootstrap=0, vcov="robust")
+
+
+def test_clusters_are_of_the_training_rows(made, tmp_path):
+    frame, ols, _ = made
+    run = fitted(tmp_path / "r", data=ols.config().problem_options.data, formula="y ~ x + d", test_fraction=0.3)
+    found = evaluate(run, bootstrap=0, vcov="cluster:g").linear
+    with open_run(run) as opened:
+        frame = frame.iloc[opened.own_samples().problem.file_rows["train"]]
+    np.testing.assert_allclose(list(found.errors.values()), theirs(frame, "y", "cluster").bse, rtol=1e-8)
 
 
 @pytest.mark.parametrize("kind", ["iid", "HC1", "cluster"])

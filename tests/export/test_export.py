@@ -45,16 +45,21 @@ def fitted(directory, model="mlp", problem="linear", **options):
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
-    """The lecture's mlp, a regression, a binary and a multiclass task, on files."""
+    """The lecture's mlp, a regression, a binary and a multiclass task, counts and quantiles, on files."""
     directory = tmp_path_factory.mktemp("runs")
     data = directory / "table.csv"
     frame = pd.DataFrame(TABLE)
-    frame.assign(high=frame.y > 2, kind=["a", "b", "c", "a", "b", "c", "a", "b", "c", "a"]).to_csv(data, index=False)
+    frame.assign(high=frame.y > 2, kind=["a", "b", "c", "a", "b", "c", "a", "b", "c", "a"]).assign(
+        visits=[0, 3, 1, 2, 5, 0, 1, 8, 2, 1]
+    ).to_csv(data, index=False)
     table = {"data": str(data), "features": "year,where", "num_epochs": 3, "val_fraction": 0, **NARROW}
     fitted(directory / "first", **SMALL, **NARROW)
     fitted(directory / "regression", problem="tabular", target="y", **table)
     fitted(directory / "binary", problem="tabular", target="high", **table, precision="float64")
     fitted(directory / "multiclass", problem="tabular", target="kind", **table)
+    fitted(directory / "poisson", problem="tabular", target="visits", loss="poisson", **table)
+    # levels so close, and so few epochs, that some cross before they are sorted
+    fitted(directory / "quantile", problem="tabular", target="y", loss="quantile", quantiles=(0.49, 0.5, 0.51), **table)
     return directory
 
 
@@ -118,7 +123,7 @@ def test_the_arrays_of_safetensors_are_those_of_the_checkpoint(runs, tmp_path):
     assert all(np.array_equal(found[name], array) for name, array in sections["model"].items())
 
 
-@pytest.mark.parametrize("name", ["regression", "binary", "multiclass"])
+@pytest.mark.parametrize("name", ["regression", "binary", "multiclass", "poisson", "quantile"])
 def test_numpy_gives_what_predict_gives_from_the_units_of_the_file(name, runs, econml, tmp_path):
     export(Run(runs / name), "numpy", tmp_path / "out")
     found = load_code(tmp_path / "out").predict(design(Run(runs / name)))

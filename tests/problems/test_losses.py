@@ -381,11 +381,19 @@ def test_weights_are_heeded_in_training_and_in_what_is_reported(econml):
     assert first == pytest.approx(json.loads(small.stdout)["train_loss"], rel=1e-4)
 
 
-@pytest.mark.parametrize("options", [("--solver", "lstsq"), ("--optimizer", "lm")])
-def test_what_cannot_weigh_is_refused(econml, options):
+@pytest.mark.parametrize("arguments", [("kernel",), ("linear", "--optimizer", "lm")])
+def test_what_cannot_weigh_is_refused(econml, arguments):
     Path("weighted.py").write_text(WEIGHTED)
-    ran = econml("fit", "linear", "--problem", "./weighted.py:Weighted", *options)
+    ran = econml("fit", *arguments, "--problem", "./weighted.py:Weighted")
     assert ran.code == 2 and "weights" in ran.stderr
+
+
+def test_least_squares_is_weighted(econml):
+    Path("weighted.py").write_text(WEIGHTED)
+    fit = ("fit", "linear", "--problem", "./weighted.py:Weighted", "--precision", "float64", "--json")
+    solved = json.loads(econml(*fit, "--solver", "lstsq", "--out", "r").stdout)
+    trained = json.loads(econml(*fit, "--optimizer", "lbfgs", "--out", "s").stdout)
+    assert solved["train_loss"] == pytest.approx(trained["train_loss"], rel=1e-8)
 
 
 def test_weights_are_one_an_observation(econml):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from econml_cli.commands.common import CheckpointOptions, LookupOptions, check_bootstrap, say
-from econml_cli.errors import ConfigError
+from econml_cli.errors import ConfigError, suggest
 from econml_cli.options.fields import option
 
 if TYPE_CHECKING:
@@ -60,11 +60,21 @@ class BootstrapOptions:
 class CoefficientOptions:
     """Which standard errors."""
 
-    vcov: Literal["iid", "HC1", "HC3", "cluster"] | None = option(
+    vcov: str | None = option(
         None,
-        "standard errors of a linear model's coefficients (default: cluster where the fit has a --group, else iid)",
+        "standard errors of a linear model's coefficients: iid, HC1, HC3, cluster (by the --group of the fit) or "
+        "cluster:COLUMN of its file (default: cluster where the fit has a --group, HC1 of sampling weights, else iid)",
         metavar="NAME",
     )
+
+    def __post_init__(self) -> None:
+        """Refuse what is none. Raises ConfigError."""
+        known = ("iid", "HC1", "HC3", "cluster")
+        if self.vcov is None or self.vcov in known or (self.vcov.startswith("cluster:") and self.vcov != "cluster:"):
+            return
+        raise ConfigError(
+            f"--vcov must be one of {', '.join(known)}, cluster:COLUMN, got '{self.vcov}'.{suggest(self.vcov, known)}"
+        )
 
 
 @dataclass(frozen=True)

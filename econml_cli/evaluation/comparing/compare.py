@@ -68,11 +68,12 @@ def compare(
     if horizon != 1 and not in_time:
         raise ConfigError(f"--horizon {horizon} is that of Diebold and Mariano's test; add --dm, or leave it out.")
 
+    if in_time and tested[base].batch.w is not None:
+        raise ConfigError("Diebold and Mariano's test takes rows that all weigh the same; leave out --dm.")
+
     def test(differential: np.ndarray, groups: np.ndarray | None, w: np.ndarray | None) -> Difference:
         if not in_time:
             return paired_bootstrap(differential, replications=bootstrap, seed=bootstrap_seed, groups=groups, w=w)
-        if w is not None:
-            raise ConfigError("Diebold and Mariano's test takes rows that all weigh the same; leave out --dm.")
         return diebold_mariano(differential, horizon=horizon)
 
     against, notes = _against(tested, base, test, draws, draw_seed, data is not None)

@@ -14,7 +14,7 @@ from econml_cli.data.preprocessing import Preprocessing
 from econml_cli.evaluation.comparing.accuracy_tests import Difference
 from econml_cli.evaluation.risk.bayes import loss
 from econml_cli.evaluation.risk.measure import Fresh, Meter
-from econml_cli.evaluation.samples import Samples
+from econml_cli.evaluation.samples import Samples, Scored, as_counted
 from econml_cli.evaluation.standard_errors import groups_of
 from econml_cli.models.base import Model
 from econml_cli.problems import losses
@@ -187,10 +187,12 @@ def difference(
     """The test on the observations that both runs share, or, where draws > 0, on so many fresh ones.
 
     `test` is given the differentials [n] of the loss (the mean over members), the groups [n] that they come in, or
-    None, and their weights [n], or None.
+    None, and their weights [n], or None; a row that stands for several (a frequency) as often as these.
     """
     if not draws:
-        return test(one.loss.mean(axis=0) - base.loss.mean(axis=0), base.groups, base.weights)
+        apart = Scored(one.loss.mean(axis=0) - base.loss.mean(axis=0), None, None, base.weights)
+        (counted,), groups = as_counted(base.problem, [apart], base.groups)
+        return test(counted.loss, groups, counted.w)
     dtype = max(t.config.trainer.precision for t in (one, base))  # float64 where one of them has it
     apart = mean_loss(one, base, dtype, draws, seed) - mean_loss(base, base, dtype, draws, seed)
     return dataclasses.replace(test(apart, groups_of(base.problem, "population", draws), None), draws=draws)

@@ -15,7 +15,7 @@ from econml_cli.data.preprocessing import Preprocessing
 from econml_cli.errors import ConfigError, DataError
 from econml_cli.evaluation.marginal import slopes
 from econml_cli.evaluation.opened import OpenedRun
-from econml_cli.evaluation.samples import Samples, size
+from econml_cli.evaluation.samples import Samples, counts_of, size
 from econml_cli.evaluation.standard_errors import groups_of, unspread
 from econml_cli.models.base import Model
 from econml_cli.problems import losses
@@ -162,6 +162,14 @@ class Sample:
     groups: np.ndarray | None
     w: np.ndarray | None = None
     notes: tuple[str, ...] = ()
+
+    def observations(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
+        """Columns [n, k] of the rows with their groups and weights; a row that stands for several (weights that are
+        frequencies) as often as it says, since what is resampled are observations."""
+        counts = counts_of(self.problem, self.w)
+        if counts is None:
+            return rows, self.groups, self.w
+        return np.repeat(rows, counts, axis=0), None if self.groups is None else np.repeat(self.groups, counts), None
 
 
 def sample(run: OpenedRun, model: Model, *, split: str = "train") -> Sample:

@@ -150,10 +150,11 @@ def effects(
         members = opened.members().models if models is None else tuple(models)
         here = sample(opened, members[0], split=split)
         found = derivatives.per_row(here, members, opened.dtype)
+        rows, groups, w = here.observations(np.concatenate([one.together for one in found], axis=1))
         means = averages.averages(
-            np.concatenate([one.together for one in found], axis=1),
+            rows,
             np.concatenate([one.by_member for one in found], axis=1),
-            replications=bootstrap, seed=bootstrap_seed, groups=here.groups, w=here.w,
+            replications=bootstrap, seed=bootstrap_seed, groups=groups, w=w,
             rounding=np.repeat([one.rounding for one in found], len(here.outputs)),
         )  # fmt: skip
         own, kind = classical.of_linear(opened, here, members[0], vcov) if len(members) == 1 else (None, None)

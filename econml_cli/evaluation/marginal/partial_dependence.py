@@ -162,13 +162,14 @@ def _points(
         found = [np.asarray(one(x), np.float64) for one in at]
         together.append(np.mean(found, axis=0))
         by_member.append(np.stack([mean(one, here.w) for one in found]))
+    rows, groups, w = here.observations(np.concatenate(together, axis=1))
     means = averages.averages(
-        np.concatenate(together, axis=1),
+        rows,
         np.concatenate(by_member, axis=1),
         replications=bootstrap,
         seed=seed,
-        groups=here.groups,
-        w=here.w,
+        groups=groups,
+        w=w,
     )
     cells = [(value, output) for value in grid for output in here.outputs]
     return tuple(Point(*where, mean) for where, mean in zip(cells, means, strict=True))

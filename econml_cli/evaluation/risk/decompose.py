@@ -13,7 +13,7 @@ from econml_cli.evaluation.opened import OpenedRun, open_run
 from econml_cli.evaluation.risk import refits
 from econml_cli.evaluation.risk.bayes import bayes_risk, excess_loss, loss
 from econml_cli.evaluation.risk.measure import HeldOut, Meter, population_of
-from econml_cli.evaluation.samples import size
+from econml_cli.evaluation.samples import size, without_weights
 from econml_cli.evaluation.standard_errors import around, estimate, groups_of, standard_error, unspread
 from econml_cli.models import registry as models
 from econml_cli.options.signature import accepted
@@ -150,6 +150,7 @@ def decompose(
         raise ConfigError(f"larger must be 0 or at least 2, got {larger}.")
     with open_run(run, step=step) as opened:
         config, loaded, own = opened.config(), opened.loaded(), opened.own_samples()
+        without_weights(run, own, "eval risk")
         problem, n = own.problem, size(own.parts["train"])
         seen, values, proxy_n, notes = _measured(opened, draws, draw_seed, larger)
     groups = groups_of(problem, "population" if problem.simulated else "test", len(values["loss"]))

@@ -13,7 +13,7 @@ from econml_cli.evaluation.risk.bayes import bayes_risk, excess_loss, loss
 from econml_cli.evaluation.risk.measure import Meter, population_of
 from econml_cli.evaluation.risk.refits import Refits
 from econml_cli.evaluation.risk.risk_curve import LearningCurve, Point
-from econml_cli.evaluation.samples import Samples, size
+from econml_cli.evaluation.samples import Samples, size, without_weights
 from econml_cli.evaluation.standard_errors import around, freedom_of, groups_of, independent, standard_error, unspread
 from econml_cli.problems.base import Problem
 from econml_cli.runs import health
@@ -57,6 +57,7 @@ def learning_curve(
     with open_run(run) as opened:
         config, own, points = opened.config(), opened.own_samples(), list[Point]()
         simulated, population = own.problem.simulated, population_of(opened, draws, seed)
+        without_weights(run, own, "eval risk --samples")
         _check_data(run, own, samples)
         meter = Meter({"risk": excess_loss(own.problem) or loss(own.problem)})
         for n in sorted(samples):

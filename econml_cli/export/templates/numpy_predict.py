@@ -50,5 +50,9 @@ def predict(x: Any, network: Network | None = None, directory: Path = HERE) -> n
     if outputs["transform"] == "softmax":
         shares = np.exp(out - out.max(axis=-1, keepdims=True))
         return shares / shares.sum(axis=-1, keepdims=True)
+    if outputs["transform"] == "exp":
+        out = np.exp(out)
+    if outputs["transform"] == "sorted":
+        out = np.sort(out, axis=-1)
     scale, mean = (np.array(outputs[name], dtype=out.dtype) for name in ("scale", "mean"))
     return out * scale + mean

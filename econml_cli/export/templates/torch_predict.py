@@ -48,5 +48,9 @@ def predict(x: Any, network: nn.Module | None = None, directory: Path = HERE) ->
         return torch.sigmoid(out)
     if outputs["transform"] == "softmax":
         return torch.softmax(out, dim=-1)
+    if outputs["transform"] == "exp":
+        out = torch.exp(out)
+    if outputs["transform"] == "sorted":
+        out = torch.sort(out, dim=-1).values
     scale, mean = (torch.tensor(outputs[name], dtype=out.dtype, device=out.device) for name in ("scale", "mean"))
     return out * scale + mean

@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 from econml_cli.models.base import Model
-from econml_cli.models.least_squares import least_squares
+from econml_cli.models.least_squares import least_squares, weighted
 from econml_cli.models.linear import Linear
 from econml_cli.problems import losses
 from econml_cli.problems.tabular import Tabular
@@ -91,7 +91,7 @@ def _missed(setup: Setup, model: Model) -> tuple[float, bool] | None:
     row, options = losses.of(setup.problem), setup.config.trainer
     if not isinstance(model, Linear) or setup.problem.dout != 1:
         return None
-    if not row.solvable or options.weight_decay > 0 or losses.is_own(setup.problem):
+    if not (row.least_squares or row.convex) or options.weight_decay > 0 or losses.is_own(setup.problem):
         return None
     sample = in_float64(setup)
     z, y = model.design(sample.x), np.asarray(sample.y, np.float64)
@@ -99,11 +99,12 @@ def _missed(setup: Setup, model: Model) -> tuple[float, bool] | None:
     if n <= k:
         return None
     if row.least_squares:
-        solution, _ = least_squares(z, y)
-        curvature = z.T @ z * max(float(np.mean(np.square(y - z @ solution))), 1e-30) ** -1
+        rows, aims = weighted(z, y, sample.w)
+        solution, _ = least_squares(rows, aims)
+        curvature = rows.T @ rows * max(float(np.mean(np.square(aims - rows @ solution))), 1e-30) ** -1
     else:
         assert row.per_row is not None
-        least = minimise(row.per_row, z, np.asarray(sample.y), 1)
+        least = minimise(row.per_row, z, np.asarray(sample.y), 1, sample.w)
         solution, curvature = least.w, least.hessian * n
     covariance = np.linalg.pinv(curvature, rcond=1e-12, hermitian=True)
     weights = [np.asarray(model.linear.kernel[...], np.float64)]

@@ -7,6 +7,7 @@ import numpy as np
 from econml_cli.data.identified import EXTREME, moved, null_space, separation
 from econml_cli.models.linear import Linear
 from econml_cli.problems import losses
+from econml_cli.problems.base import Batch
 from econml_cli.problems.tabular import Tabular
 from econml_cli.training.setup.setup import Setup
 from econml_cli.training.step.solving import in_float64
@@ -31,7 +32,8 @@ def identified(setup: Setup) -> dict[str, Any]:
     idle = list(features.get("idle", ()))
     names = [name for name in features["names"] if name not in idle]
     there = ~np.isin(features["names"], idle)
-    x = np.asarray(sample.x, np.float64)[:, there]
+    informs = np.ones(len(sample.x), dtype=bool) if sample.w is None else np.asarray(sample.w) > 0
+    x = np.asarray(sample.x, np.float64)[informs][:, there]
     z = np.column_stack([x, np.ones(len(x))]) if problem.constant else x
     functionals, labels = np.eye(z.shape[1])[: len(names)], list(names)
     if problem.constant:  # the constant in the units of the file, of which the slopes times the means are a part
@@ -42,7 +44,8 @@ def identified(setup: Setup) -> dict[str, Any]:
         found["series_autocorrelation"] = problem.autocorrelation
     free = null_space(z)
     found["not_identified"] = _named(labels, moved(free, functionals))
-    if free.shape[1] == 0 and (direction := _separating(setup, z, sample)) is not None:
+    used = Batch(*(np.asarray(part)[informs] for part in sample))
+    if free.shape[1] == 0 and (direction := _separating(setup, z, used)) is not None:
         found["separated"] = _named(labels, moved(direction[:, None], functionals))
     return {name: columns for name, columns in found.items() if columns}
 

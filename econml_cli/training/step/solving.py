@@ -1,8 +1,9 @@
 """A model that is linear in its parameters, solved exactly in place of being trained: by least squares, or Newton."""
 
 import dataclasses
+import inspect
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -11,13 +12,14 @@ from flax import nnx
 
 from econml_cli.config.exact import EXACT
 from econml_cli.errors import ConfigError
-from econml_cli.models.base import LinearInParameters, Solvable
+from econml_cli.models.base import LinearInParameters, Solvable, SolvableWithWeights
 from econml_cli.options.own_modules import first_line
 from econml_cli.problems import losses
 from econml_cli.problems.base import Batch
 from econml_cli.problems.tabular import Tabular
 from econml_cli.training.setup.setup import Setup
 from econml_cli.training.setup.squared_error import is_squared_error
+from econml_cli.training.step import quantile_regression
 from econml_cli.training.step.epoch import BLOCK, DIVERGED, SOLVED, Carry, Inputs
 from econml_cli.training.step.newton import minimise
 
@@ -38,13 +40,13 @@ def check_solvable(setup: Setup) -> None:
     """
     if not setup.solved or hasattr(setup.problem, "solve"):
         return
-    if by_newton(setup):
+    if by_newton(setup) or by_programme(setup):
         return
     if not is_squared_error(setup):
         row = losses.of(setup.problem)
         wrong = f"the loss of problem {setup.config.problem} is "
         wrong += row.called if not row.least_squares else "not squared error, as a few observations show"
-    elif setup.train.w is not None:
+    elif setup.train.w is not None and not _weighs(setup.model):
         wrong = f"the observations of problem {setup.config.problem} have weights, which it leaves out"
     else:
         return
@@ -54,11 +56,22 @@ def check_solvable(setup: Setup) -> None:
     )
 
 
+def _weighs(model: Any) -> bool:
+    """Whether the `solve` of a model takes weights."""
+    return "w" in inspect.signature(getattr(model, "h", model).solve).parameters
+
+
 def by_newton(setup: Setup) -> bool:
     """Whether a model is solved by Newton's method: it takes what is exact for the loss, another convex one."""
     row = losses.of(setup.problem)
     linear = getattr(setup.model, "solver", "") == EXACT and isinstance(setup.model, LinearInParameters)
     return linear and row.convex and not row.least_squares and not losses.is_own(setup.problem)
+
+
+def by_programme(setup: Setup) -> bool:
+    """Whether a model is solved by a linear programme: it takes what is exact for the loss, one of quantiles."""
+    linear = getattr(setup.model, "solver", "") == EXACT and isinstance(setup.model, LinearInParameters)
+    return linear and bool(losses.of(setup.problem).levels) and not losses.is_own(setup.problem)
 
 
 def in_float64(setup: Setup) -> Batch:
@@ -84,7 +97,8 @@ def solve(setup: Setup, program: Any, inputs: Inputs, carry: Carry) -> Solution:
         if hasattr(setup.problem, "solve"):
             report = dict(setup.problem.solve(model, setup.train))
         else:
-            report = _newton(setup) if by_newton(setup) else _least_squares(setup)
+            how = _programme if by_programme(setup) else _newton if by_newton(setup) else _least_squares
+            report = how(setup)
     except (ValueError, np.linalg.LinAlgError) as error:
         raise ConfigError(f"Model {setup.config.model} cannot be solved: {first_line(error)}.") from error
     _, params, other = nnx.split(model, nnx.Param, ...)
@@ -107,7 +121,11 @@ def _least_squares(setup: Setup) -> dict[str, float]:
     """The model's own `solve`, and how far what it then computes is from the exact solution."""
     sample, model = in_float64(setup), setup.model
     assert isinstance(model, Solvable), f"{type(model).__name__} has no solve(x, y)"
-    report = dict(model.solve(sample.x, sample.y))
+    if sample.w is None:
+        report = dict(model.solve(sample.x, sample.y))
+    else:  # `check_solvable` has refused a model that does not take them
+        weights = np.asarray(sample.w, np.float64)
+        report = dict(cast(SolvableWithWeights, model).solve(sample.x, sample.y, weights))
     if (exact := report.pop("fitted", None)) is not None:
         report["rounding_error"] = rounding_error(setup, exact)
     return report
@@ -135,6 +153,16 @@ def _newton(setup: Setup) -> dict[str, float]:
     model.assign(found.w)
     report = {"gradient_norm": found.gradient_norm, "newton_steps": found.steps}
     return {**report, "rounding_error": rounding_error(setup, design @ found.w)}
+
+
+def _programme(setup: Setup) -> dict[str, float]:
+    sample, row, model = in_float64(setup), losses.of(setup.problem), setup.model
+    assert isinstance(model, LinearInParameters)
+    w = None if sample.w is None else np.asarray(sample.w, np.float64)
+    design = model.design(sample.x)
+    found = quantile_regression.solve(row.levels, design, np.asarray(sample.y, np.float64), w)
+    model.assign(found)
+    return {"rounding_error": rounding_error(setup, design @ found)}
 
 
 def blocks_of(x: Any) -> list[Any]:
