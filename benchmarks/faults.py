@@ -301,8 +301,8 @@ FAULTS = (
     Fault(
         "interval-over-folds-is-normal",
         "wrong constant",
-        old="standard_errors.standard_error(values), len(values) - 1)",
-        new="standard_errors.standard_error(values))",
+        old="own * math.sqrt(1 + len(values) * ratio), len(values) - 1)",
+        new="own * math.sqrt(1 + len(values) * ratio))",
     ),
     Fault(
         "diverged-members-averaged",
@@ -406,8 +406,14 @@ FAULTS = (
     Fault(
         "unstable-trial-can-win",
         "skipped check",
-        old='if summary.get("verdict_stability") == "FAILED":  # its loss may be',
-        new='if summary.get("stop_reason") == "FAILED":  # its loss may be',
+        old='if summary.get("verdict_stability") == "FAILED":  # its loss may be the smallest of all\n            self',
+        new='if summary.get("stop_reason") == "FAILED":  # its loss may be the smallest of all\n            self',
+    ),
+    Fault(
+        "unstable-seed-of-a-point-counts-as-good",
+        "skipped check",
+        old='elif summary.get("verdict_stability") == "FAILED":  # its loss may be the smallest of all',
+        new='elif summary.get("stop_reason") == "FAILED":  # its loss may be the smallest of all',
     ),
     Fault(
         "maximised-sweep-keeps-its-worst",
@@ -594,8 +600,8 @@ FAULTS = (
     Fault(
         "failed-fit-does-not-warn",
         "lost warning",
-        old="run = FittedRun(interruptible(work).run)\n    health.warn(run.failed, stacklevel=3)",
-        new="run = FittedRun(interruptible(work).run)",
+        old="with naming:\n        run = FittedRun(interruptible(work, where_saved).run)\n    health.warn(run.failed,",
+        new="with naming:\n        run = FittedRun(interruptible(work, where_saved).run)\n    (run.failed,",
     ),
     Fault(
         "intercept-left-out-is-not-honoured",
