@@ -48,7 +48,12 @@ FAULTS = (
         old="after = (numbers - fold) % folds",
         new="after = np.where(numbers == fold, 0, numbers)",
     ),
-    Fault("scaling-learnt-from-all-rows", "leaked data", old="rows = matrix[train]", new="rows = matrix[kept]"),
+    Fault(
+        "scaling-learnt-from-all-rows",
+        "leaked data",
+        old="rows, w = matrix[train], None",
+        new="rows, w = matrix[kept], None",
+    ),
     Fault("lead-is-a-lag", "wrong sign", old="shifted[:k] = x[-k:]", new="shifted[-k:] = x[:k]"),
     Fault("log-of-zero-accepted", "skipped check", old="        _refuse_infinite(value, name, where)\n", new=""),
     Fault("group-column-becomes-a-feature", "leaked data", old="if name not in (aim, *apart)]", new="if name != aim]"),
@@ -301,8 +306,8 @@ FAULTS = (
     Fault(
         "interval-over-folds-is-normal",
         "wrong constant",
-        old="standard_errors.standard_error(values), len(values) - 1)",
-        new="standard_errors.standard_error(values))",
+        old="own * math.sqrt(1 + len(values) * ratio), len(values) - 1)",
+        new="own * math.sqrt(1 + len(values) * ratio))",
     ),
     Fault(
         "diverged-members-averaged",
@@ -406,8 +411,14 @@ FAULTS = (
     Fault(
         "unstable-trial-can-win",
         "skipped check",
-        old='if summary.get("verdict_stability") == "FAILED":  # its loss may be',
-        new='if summary.get("stop_reason") == "FAILED":  # its loss may be',
+        old='if summary.get("verdict_stability") == "FAILED":  # its loss may be the smallest of all\n            self',
+        new='if summary.get("stop_reason") == "FAILED":  # its loss may be the smallest of all\n            self',
+    ),
+    Fault(
+        "unstable-seed-of-a-point-counts-as-good",
+        "skipped check",
+        old='elif summary.get("verdict_stability") == "FAILED":  # its loss may be the smallest of all',
+        new='elif summary.get("stop_reason") == "FAILED":  # its loss may be the smallest of all',
     ),
     Fault(
         "maximised-sweep-keeps-its-worst",
@@ -594,25 +605,25 @@ FAULTS = (
     Fault(
         "failed-fit-does-not-warn",
         "lost warning",
-        old="run = FittedRun(interruptible(work).run)\n    health.warn(run.failed, stacklevel=3)",
-        new="run = FittedRun(interruptible(work).run)",
+        old="with naming:\n        run = FittedRun(interruptible(work, where_saved).run)\n    health.warn(run.failed,",
+        new="with naming:\n        run = FittedRun(interruptible(work, where_saved).run)\n    (run.failed,",
     ),
     Fault(
         "intercept-left-out-is-not-honoured",
         "ignored option",
-        old="    mean = rows.mean(axis=0) if constant else np.zeros(len(names))",
-        new="    mean = rows.mean(axis=0)",
+        old="    mean = np.average(rows, axis=0, weights=w) if constant else np.zeros(len(names))",
+        new="    mean = np.average(rows, axis=0, weights=w)",
     ),
     Fault(
         "clusters-are-not-corrected-for-their-number",
         "dropped term",
-        old="len(sums) / (len(sums) - 1) * (n - 1) / (n - k)",
+        old="of.clusters / (of.clusters - 1) * (of.n - 1) / (of.n - k)",
         new="1.0",
     ),
     Fault(
         "leverage-is-left-out-of-hc3",
         "dropped term",
-        old="residual = residual / (1 - np.sum(np.square(u), axis=1))",
+        old="residual = residual / (1 - np.sum(np.square(u), axis=1) / of.counts)",
         new="residual = residual / 1.0",
     ),
     Fault(
