@@ -10,7 +10,7 @@ import numpy as np
 
 from econml_cli.data import expression
 from econml_cli.data.expression import Node
-from econml_cli.errors import DataError, suggest
+from econml_cli.errors import DataError, plural, suggest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -149,25 +149,36 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def codes(column: "pd.Series", known: Sequence[str], name: str) -> np.ndarray:
-    """The number of each row's level in `known`, int [n]; -1 where the column is missing.
-
-    Raises:
-        DataError: a level that is not known; names it and the column.
-    """
+def codes(column: "pd.Series", known: Sequence[str]) -> np.ndarray:
+    """The number of each row's level in `known`, int [n]; -1 where the column is missing, -2 where the level is not
+    known (`refuse_unseen`)."""
     import pandas as pd
 
     numbers, values = pd.factorize(column)
     place = {level: i for i, level in enumerate(known)}
-    unseen = [level for level in map(level_name, values) if level not in place]
-    if unseen:
+    table = np.array([*(place.get(level_name(value), -2) for value in values), -1], dtype=np.int32)
+    return table[numbers]
+
+
+def refuse_unseen(column: "pd.Series", known: Sequence[str], name: str, rows: np.ndarray) -> None:
+    """Refuse levels that are not known in any of some `rows` [n] bool.
+
+    Raises:
+        DataError: names the first, and the column.
+    """
+    unseen = (codes(column, known) == -2) & rows
+    if unseen.any():
         shown = ", ".join(known[:10]) + (", ..." if len(known) > 10 else "")
         raise DataError(
-            f"Column '{name}' has the level '{unseen[0]}', which the data of the fit lack (they have {shown}); remove "
-            "those rows, or fit again with them."
+            f"Column '{name}' has the level '{level_name(column[unseen].iloc[0])}' in {first_of(unseen)}, which the "
+            f"data of the fit lack (they have {shown}); remove those rows, or fit again with them."
         )
-    table = np.array([*(place[level_name(value)] for value in values), -1], dtype=np.int32)
-    return table[numbers]
+
+
+def first_of(which: np.ndarray) -> str:
+    """How many rows, and the first of them as a person counts: from 1, without the header."""
+    count = int(which.sum())
+    return f"{plural(count, 'row')}, {'the first of them ' * (count > 1)}observation {int(which.argmax()) + 1:,}"
 
 
 def refuse_large(what: str, name: str, largest: float) -> None:

@@ -83,10 +83,11 @@ def learn(
 
 
 def apply(formula: Formula, encoding: Encoding, frame: "pd.DataFrame") -> np.ndarray:
-    """The standardised design matrix of every row, float64 [n, p]; rows with missing values hold anything.
+    """The standardised design matrix of every row, float64 [n, p]; rows with missing values, or with levels that the
+    fit did not have (`refuse_unseen`), hold anything.
 
     Raises:
-        DataError: a level that the fit did not have, or text where there were numbers.
+        DataError: text where there were numbers.
     """
     names, matrix = _matrix(formula, frame, encoding.levels, encoding.learnt)
     for what in ("names", "mean", "scale"):
@@ -99,6 +100,17 @@ def apply(formula: Formula, encoding: Encoding, frame: "pd.DataFrame") -> np.nda
     if encoding.idle:
         x[:, np.isin(encoding.names, encoding.idle)] = 0.0
     return x
+
+
+def refuse_unseen(formula: Formula, encoding: Encoding, frame: "pd.DataFrame", rows: np.ndarray) -> None:
+    """Refuse levels that the fit did not have in any of some `rows` [n] bool.
+
+    Raises:
+        DataError: names the first, and its column.
+    """
+    for name, levels in encoding.levels.items():
+        column = expression.columns(formula.features[name])[0]
+        columns.refuse_unseen(frame[column], levels, column, rows)
 
 
 def unlike(formula: Formula, encoding: Encoding, frame: "pd.DataFrame") -> dict[str, np.ndarray]:
@@ -134,7 +146,7 @@ def _block(name: str, node: Node, frame: "pd.DataFrame", levels: dict[str, list[
         value = transforms.evaluate(node, frame, learnt, None)
         return Block(name, {"": value} if value.ndim == 1 else {f"[{i + 1}]": v for i, v in enumerate(value.T)})
     column = expression.columns(node)[0]
-    codes = columns.codes(frame[column], levels[name], column)
+    codes = columns.codes(frame[column], levels[name])
     dummies = [(codes == i).astype(np.float64) for i in range(len(levels[name]))]
     full = {f"[{level}]": dummy for level, dummy in zip(levels[name], dummies, strict=True)}
     return Block(name, full, {f"[T.{level}]": dummies[i] for i, level in enumerate(levels[name]) if i})

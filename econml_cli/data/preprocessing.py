@@ -1,7 +1,7 @@
 """What is learnt from a table once and applied to tables ever after; as JSON, so that reading it runs nothing."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -98,30 +98,36 @@ class Preprocessing:
         """
         factors = self.formula.features
         columns.require(self.formula.feature_columns, frame, where)
-        absent = missing.missing_by(factors, frame, self.features.learnt, None, where)
+        without = missing.columns_missing(self._read_target() if need_target else {}, frame, where)
+        absent = missing.missing_by(factors, frame, self.features.learnt, None, where, without)
         if need_target:
-            absent |= self._missing_target(frame, where)
+            absent |= self._missing_target(frame, where, absent)
         rows = missing.keep(absent, len(frame), self.missing, where)
+        design.refuse_unseen(self.formula, self.features, frame, rows)
         x = design.apply(self.formula, self.features, frame)
         if self.formula.target is None:
             return rows, x, x
         return rows, x, self._target(frame, where, rows, needed=need_target)
 
-    def _missing_target(self, frame: "pd.DataFrame", where: str) -> dict[str, np.ndarray]:
+    def _read_target(self) -> dict[str, formula.Node]:
         name = self.formula.target
-        if name is None:
-            return {}
-        node = self.formula.factors[name]
-        columns.require(formula.expression.columns(node), frame, where)
-        return missing.missing_by({name: node}, frame, self.target.learnt, None, where)
+        return {} if name is None else {name: self.formula.factors[name]}
+
+    def _missing_target(
+        self, frame: "pd.DataFrame", where: str, also: Mapping[str, np.ndarray] | None = None
+    ) -> dict[str, np.ndarray]:
+        left = self._read_target()
+        columns.require([column for node in left.values() for column in formula.expression.columns(node)], frame, where)
+        return missing.missing_by(left, frame, self.target.learnt, None, where, also)
 
     def _target(self, frame: "pd.DataFrame", where: str, rows: np.ndarray, *, needed: bool) -> np.ndarray | None:
         name = self.formula.target
         assert name is not None
         try:
-            if not needed and any(gaps[rows].any() for gaps in self._missing_target(frame, where).values()):
+            others = {"": ~rows}
+            if not needed and any(gaps[rows].any() for gaps in self._missing_target(frame, where, others).values()):
                 return None
-            return target.apply(name, self.formula.factors[name], self.target, frame)
+            return target.apply(name, self.formula.factors[name], self.target, frame, rows)
         except DataError:
             if needed:
                 raise
@@ -177,11 +183,13 @@ def learn(
     explained = [column for node in left.values() for column in formula.expression.columns(node)]
     columns.require([*read.feature_columns, *explained], frame, where)
     train = _mask(split()["train"], len(frame))
-    absent = missing.missing_by(read.features, frame, {}, train, where)
-    with_features = ~np.any([np.zeros(len(frame), dtype=bool), *absent.values()], axis=0)
-    absent |= missing.missing_by(left, frame, {}, train, where)
+    without = missing.columns_missing(left, frame, where)
     if group is not None and (gaps := frame[group].isna().to_numpy(dtype=bool)).any():
-        absent[group] = gaps
+        without[group] = gaps
+    absent = missing.missing_by(read.features, frame, {}, train, where, without)
+    with_features = ~np.any([np.zeros(len(frame), dtype=bool), *absent.values()], axis=0)
+    absent |= missing.missing_by(left, frame, {}, train, where, absent | without)
+    absent |= {name: gaps for name, gaps in without.items() if name == group}
     kept = missing.keep(absent, len(frame), rule, where)
     parts = split(kept=kept)
     train = _mask(parts["train"], len(frame))

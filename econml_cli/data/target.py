@@ -104,8 +104,11 @@ def _check_admitted(loss: Loss, values: np.ndarray, name: str) -> None:
         raise DataError(f"--loss {loss.name} {wrong}.")
 
 
-def apply(name: str, node: Node, encoding: TargetEncoding, frame: "pd.DataFrame") -> np.ndarray:
-    """The target of every row, a number [n, 1] or the number of its class [n]; rows with missing values hold anything.
+def apply(
+    name: str, node: Node, encoding: TargetEncoding, frame: "pd.DataFrame", rows: np.ndarray
+) -> np.ndarray:
+    """The target of every row, a number [n, 1] or the number of its class [n]; others than `rows` [n] bool hold
+    anything.
 
     Raises:
         DataError: a class that the fit did not have, or text where there were numbers.
@@ -113,7 +116,9 @@ def apply(name: str, node: Node, encoding: TargetEncoding, frame: "pd.DataFrame"
     column = _column(name, node, frame, encoding.learnt, None)
     if encoding.classes is None:
         return ((columns.as_numbers(column, name) - encoding.mean) / encoding.scale)[:, None]
-    return columns.codes(column, [columns.level_name(value) for value in encoding.classes], name)
+    known = [columns.level_name(value) for value in encoding.classes]
+    columns.refuse_unseen(column, known, name, rows)
+    return columns.codes(column, known)
 
 
 def _column(name: str, node: Node, frame: "pd.DataFrame", learnt: Learnt, train: np.ndarray | None) -> "pd.Series":

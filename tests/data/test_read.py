@@ -194,7 +194,7 @@ def test_a_level_is_the_same_however_it_was_typed():
         pd.array([1, 2, None], dtype="Int64"),
         pd.Categorical([1, 2, None]),
     ):
-        assert columns.codes(pd.Series(again), known, "x").tolist() == [0, 1, -1]
+        assert columns.codes(pd.Series(again), known).tolist() == [0, 1, -1]
 
 
 def test_categories_keep_their_own_order_and_lose_those_that_never_occur():
