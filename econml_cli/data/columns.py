@@ -21,14 +21,14 @@ MAX_LEVELS = 1000
 LARGEST = 1e150
 
 
-def require(names: Iterable[str], frame: "pd.DataFrame", where: str) -> None:
-    """Refuse columns that a table lacks.
+def require(names: Iterable[str], frame: "pd.DataFrame | Sequence[str]", where: str) -> None:
+    """Refuse columns that a table, or a list of the names of one, lacks.
 
     Raises:
         DataError: names the first, and the nearest there is.
     """
-    if absent := [name for name in names if name not in frame.columns]:
-        have = [str(name) for name in frame.columns]
+    have = [str(name) for name in getattr(frame, "columns", frame)]
+    if absent := [name for name in names if name not in have]:
         near = suggest(absent[0], have) or f" It has {', '.join(have[:10])}{', ...' if len(have) > 10 else ''}."
         raise DataError(f"{where} has no column '{absent[0]}'.{near}")
 
@@ -42,6 +42,12 @@ def kind(column: "pd.Series", name: str) -> Literal["numbers", "labels"]:
     import pandas as pd
 
     types = pd.api.types
+    if types.is_datetime64_any_dtype(column):
+        name = name if name.isidentifier() else f"`{name}`"
+        raise DataError(
+            f"Column '{name}' holds dates, which are no feature as they stand; write year({name}), month({name}), "
+            f"trend({name}) or C(quarter({name})) in a --formula, name it as --time, or --drop-columns {name}."
+        )
     if isinstance(column.dtype, pd.CategoricalDtype | pd.StringDtype) or types.is_bool_dtype(column):
         return "labels"
     if types.is_numeric_dtype(column) and not types.is_complex_dtype(column):
@@ -83,6 +89,8 @@ def as_numbers(column: "pd.Series", name: str) -> np.ndarray:
             return np.array([np.nan if pd.isna(v) else float(v) for v in column])
         example = column.dropna().iloc[0] if len(column.dropna()) else ""
         raise DataError(f"Column '{name}' holds text (e.g. {str(example)[:40]!r}) where a number is needed.")
+    if isinstance(column.dtype, np.dtype) and column.dtype != object:
+        return column.to_numpy(np.float64)
     return column.astype("Float64" if column.isna().any() and column.dtype != object else "float64").to_numpy(
         dtype=np.float64, na_value=np.nan
     )

@@ -9,6 +9,7 @@ import numpy as np
 
 from econml_cli.data import columns, design, formula, missing, target
 from econml_cli.data.formula import Formula
+from econml_cli.data.schema import Schema
 from econml_cli.errors import DataError
 
 if TYPE_CHECKING:
@@ -39,7 +40,8 @@ class Preprocessing:
 
     `binary` are the columns of the features that hold zeros and ones alone in the rows of the fit; None in a run that
     an older econml wrote. `loss` is the name of a loss that the task of the target does not say; None where it does.
-    `constant` says whether there is one; None in a run that an older econml wrote, which had one in any case.
+    `constant` says whether there is one; None in a run that an older econml wrote, which had one in any case. `schema`
+    says what the columns of the file are, and how any other file is read; None in a run that an older econml wrote.
     """
 
     specification: Specification
@@ -50,6 +52,7 @@ class Preprocessing:
     binary: list[str] | None = None
     loss: str | None = None
     constant: bool | None = True
+    schema: Schema | None = None
 
     def to_json(self) -> dict[str, Any]:
         """JSON values only; `from_json` gives the same again, to the last digit."""
@@ -63,6 +66,7 @@ class Preprocessing:
             "binary": self.binary,
             **({} if self.constant is None else {"constant": self.constant}),
             **({} if self.loss is None else {"loss": self.loss}),
+            **({} if self.schema is None else {"schema": self.schema.to_json()}),
         }
 
     @classmethod
@@ -83,7 +87,10 @@ class Preprocessing:
             raise DataError(f"preprocessing.json is of version {version}, this is version {VERSION}; fit again.")
         constant = saved.get("constant")
         formula = dataclasses.replace(specification.formula(), constant=constant is not False)
-        return cls(specification, formula, rule, features, aim, saved.get("binary"), saved.get("loss"), constant)
+        schema = None if saved.get("schema") is None else Schema.from_json(saved["schema"])
+        return cls(
+            specification, formula, rule, features, aim, saved.get("binary"), saved.get("loss"), constant, schema
+        )
 
     def encode(
         self, frame: "pd.DataFrame", where: str, *, need_target: bool
@@ -135,23 +142,24 @@ class Preprocessing:
 
 
 def specify(
-    frame: "pd.DataFrame",
+    names: Sequence[str],
     where: str,
     aim: str | None,
     features: Sequence[str] | None,
     text: str | None,
-    *apart: str | None,
+    apart: Sequence[str | None] = (),
 ) -> Specification:
-    """Fill in the features that were not named: all columns but the target and those `apart` (of groups, of time).
+    """Fill in the features that were not named: all columns but the target and those `apart` (of groups, of time, that
+    say which row it is).
 
     Raises:
         DataError: a column is not there, or there is no feature.
     """
-    others = [name for name in frame.columns if name not in (aim, *apart)]
+    others = [name for name in names if name not in (aim, *apart)]
     if text is not None:
         return Specification(text, None, tuple(others))
     chosen = tuple(others if features is None else features)
-    columns.require(chosen if aim is None else (aim, *chosen), frame, where)
+    columns.require(chosen if aim is None else (aim, *chosen), names, where)
     if not chosen:
         raise DataError(f"{where} has no column besides the target '{aim}' to explain it with.")
     return Specification(None, aim, chosen)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from econml_cli.data.read import Table, read_table
+from econml_cli.data import expression
 from econml_cli.errors import ConfigError, DataError
 from econml_cli.options.fields import option
 from econml_cli.problems import losses
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from econml_cli.data.design import Encoding
     from econml_cli.data.formula import Formula
     from econml_cli.data.preprocessing import Preprocessing
+    from econml_cli.data.read import Table
+    from econml_cli.data.schema import Asked, Schema
     from econml_cli.data.target import Choose
     from econml_cli.problems.base import Batch, Split, Task
 
@@ -46,6 +48,15 @@ class TabularOptions:
         None, "a constant term (default: unless the formula has - 1 or 0 +, or model linear --no-bias)"
     )
     missing: Literal["error", "drop"] = option("error", "what rows with missing values get")
+    categorical: tuple[str, ...] | None = option(None, "columns to take as categories, whatever they look like")
+    numeric: tuple[str, ...] | None = option(None, "columns to take as numbers (of Stata: the codes, not the labels)")
+    dates: tuple[str, ...] | None = option(None, "columns to take as dates; with a format: 'when=%d/%m/%Y'")
+    na_values: tuple[str, ...] | None = option(
+        None, "what stands for a missing value besides an empty field (default: as docs/data.md says)"
+    )
+    drop_columns: tuple[str, ...] | None = option(None, "columns that are not there for this fit")
+    decimal: str | None = option(None, "decimal mark of numbers in text files: . or ,", metavar="MARK")
+    delimiter: str | None = option(None, "what stands between the columns of a text file", metavar="MARK")
     val_fraction: float = option(0.2, "share of rows in the validation split", ge=0, lt=1)
     test_fraction: float = option(0.2, "share of rows in the test split", ge=0, lt=1)
     split_seed: int = option(0, "seed of the split", ge=0, lt=2**32, traced=True)
@@ -94,8 +105,9 @@ class Tabular:
     _about: dict[str, Any]
 
     def __init__(self, *, rngs: Any, **options: Any):
-        from econml_cli.data import columns, preprocessing
+        from econml_cli.data import preprocessing
         from econml_cli.data import split as splits
+        from econml_cli.data.read import read_table
 
         p = TabularOptions(**options)
         if p.data is None:
@@ -103,13 +115,12 @@ class Tabular:
         row = None if p.loss is None else losses.get(p.loss)
         _check_typed(p, row)
         splits.check_folds(p.folds, p.fold)
-        table = read_table(p.data)
-        if p.group is not None:
-            columns.require([p.group], table.frame, p.data)
-        if p.time is not None:
-            columns.require([p.time], table.frame, p.data)
-        specification = preprocessing.specify(table.frame, p.data, p.target, p.features, p.formula, p.group, p.time)
-        read = specification.formula()  # a formula that is not admitted is an error before anything of the data is
+        table = read_table(p.data, asked_of(p), needed=partial(_needed, p))
+        apart = (p.group, p.time, *table.schema.left_out)
+        names = [name for name in table.names if name not in (p.drop_columns or ())]
+        specification = preprocessing.specify(names, p.data, p.target, p.features, p.formula, apart)
+        read = specification.formula()
+        _refuse_unsuited(read, table)
         found = preprocessing.learn(
             table.frame,
             p.data,
@@ -122,7 +133,8 @@ class Tabular:
         )
         learnt, chosen, usable, kept = found
         assert isinstance(chosen, Loss)
-        self._set(dataclasses.replace(learnt, loss=losses.beside_task(chosen)), chosen)
+        schema = table.schema.with_roles(_roles(p, read, table))
+        self._set(dataclasses.replace(learnt, loss=losses.beside_task(chosen), schema=schema), chosen)
         _, x, y = self._encoded(table, need_target=True)
         assert y is not None
         self._batches = {split: base.Batch(x[rows], y[rows]) for split, rows in usable.items() if len(rows)}
@@ -157,6 +169,11 @@ class Tabular:
     def features(self) -> Encoding:
         """How the features are encoded."""
         return self._preprocessing.features
+
+    @property
+    def schema(self) -> Schema | None:
+        """What the columns of the file are; None of a run that an older econml wrote."""
+        return self._preprocessing.schema
 
     @property
     def target_mean(self) -> float:
@@ -235,7 +252,10 @@ class Tabular:
         Raises:
             DataError: the file cannot be read, lacks a column, or holds a missing value or an unknown level.
         """
-        table = read_table(path)
+        from econml_cli.data.read import read_table
+
+        table = read_table(path, known=self._preprocessing.schema)
+        _refuse_wrong(table)
         rows, x, y = self._encoded(table, need_target=need_target)
         return table.frame[rows], base.Batch(x[rows], None if y is None else y[rows])
 
@@ -264,6 +284,79 @@ class Tabular:
         return {"Intercept": constant, **found} if self.constant else found
 
 
+def asked_of(p: TabularOptions) -> Asked:
+    """What the options say of the columns of the file."""
+    from econml_cli.data.schema import Asked
+
+    return Asked(
+        p.categorical or (), p.numeric or (), p.dates or (), p.na_values, p.drop_columns or (), p.decimal,
+        p.delimiter,
+    )  # fmt: skip
+
+
+def _needed(p: TabularOptions, names: Sequence[str]) -> Sequence[str]:
+    """The columns of a file, of all its `names`, that a fit reads. Nothing of the data has been read yet.
+
+    Raises:
+        ConfigError: a formula that is not admitted. DataError: a column is not there.
+    """
+    from econml_cli.data import columns, formula, preprocessing
+
+    assert p.data is not None
+    apart = [name for name in (p.group, p.time) if name is not None]
+    columns.require(apart, names, p.data)
+    asked = [*(p.categorical or ()), *(p.numeric or ()), *asked_of(p).date_formats(), *(p.drop_columns or ())]
+    there = [name for name in names if name not in (p.drop_columns or ())]
+    read = preprocessing.specify(there, p.data, p.target, p.features, p.formula, apart).formula()
+    every = p.features is None if p.formula is None else formula.takes_others(p.formula)
+    if every:
+        return names
+    used = [column for node in read.factors.values() for column in formula.expression.columns(node)]
+    columns.require(used, there, p.data)
+    return [name for name in names if name in {*used, *apart, *asked}]
+
+
+def _refuse_unsuited(read: Formula, table: Table) -> None:
+    """Refuse features that say which row it is, and columns that nothing can be made of.
+
+    Raises:
+        DataError: names the column, and what to type.
+    """
+    target = [] if read.target is None else expression.columns(read.factors[read.target])
+    for name in (*target, *read.feature_columns):
+        column = table.schema[name]
+        if column.kind == "empty":
+            raise DataError(f"Column '{name}' holds no values at all; leave it out: --drop-columns {name}.")
+        if column.kind == "other":
+            raise DataError(f"Column '{name}' of {table.source} cannot be used: {column.why}.")
+        if column.kind == "identifier" and column.low is None and name not in target:
+            raise DataError(
+                f"Column '{name}' names rows rather than describes them ({column.why}): leave it out, or insist with "
+                f"--categorical {name}."
+            )
+
+
+def _refuse_wrong(table: Table) -> None:
+    """Refuse values that are not of the kind that their column had in the fit."""
+    words = {"number": "text", "boolean": "something"}
+    needed = {"number": "a number", "boolean": "true or false", "date": "a date as in the fit"}
+    for name, texts in table.wrong.items():
+        row, text = next(iter(texts.items()))
+        kind = "number" if table.schema[name].kind == "identifier" else table.schema[name].kind
+        raise DataError(
+            f"Column '{name}' holds {words.get(kind, 'text')} (row {row + 2:,} of {table.source}: {text[:40]!r}) where "
+            f"{needed[kind]} is needed; correct it, or leave the row out."
+        )
+
+
+def _roles(p: TabularOptions, read: Formula, table: Table) -> dict[str, str]:
+    """What each column that was read is for."""
+    roles = dict.fromkeys(read.feature_columns, "feature")
+    if read.target is not None:
+        roles |= dict.fromkeys(expression.columns(read.factors[read.target]), "target")
+    return roles | {name: role for name, role in ((p.group, "group"), (p.time, "time")) if name is not None}
+
+
 def _splits(p: TabularOptions, table: Table, read: Formula, row: Loss | None) -> Callable[..., dict[str, np.ndarray]]:
     """What parts the rows of a table."""
     from econml_cli.data import columns
@@ -273,8 +366,15 @@ def _splits(p: TabularOptions, table: Table, read: Formula, row: Loss | None) ->
     if p.time is not None:
         if frame[p.time].isna().any():
             raise DataError(f"Column '{p.time}', the --time of the rows, has missing values; leave those rows out.")
-        labels = columns.kind(frame[p.time], p.time) == "labels"
-        values = frame[p.time].astype(str) if labels else columns.as_numbers(frame[p.time], p.time)
+        dated = table.schema[p.time].kind == "date"
+        labels = not dated and columns.kind(frame[p.time], p.time) == "labels"
+        values = (
+            frame[p.time].to_numpy()
+            if dated
+            else frame[p.time].astype(str)
+            if labels
+            else columns.as_numbers(frame[p.time], p.time)
+        )
         parts = splits.split_in_time(np.asarray(values), p.val_fraction, p.test_fraction)
         return lambda kept=None: parts
     groups = None if p.group is None else frame[p.group]
@@ -287,7 +387,7 @@ def _classes_of(frame: pd.DataFrame, read: Formula, row: Loss | None) -> np.ndar
     """The number of the class of each row [n], -1 where it is missing; None where the target has no classes."""
     import pandas as pd
 
-    from econml_cli.data import columns, expression, transforms
+    from econml_cli.data import columns, transforms
 
     if read.target is None:
         return None

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from flax import nnx
 
+from econml_cli.errors import DataError
 from econml_cli.problems.tabular import Tabular
 
 CASES = Path(__file__).parent / "cases"
@@ -61,3 +62,166 @@ def test_a_class_of_rows_that_go_anyway_is_none():
     assert (found.task, found.classes, len(found.sample(None, "train").x)) == ("binary", ["a", "b"], 40)
     _, batch = found.encode("t.csv", need_target=True)
     assert len(batch.x) == 40
+
+
+# -- what a column is
+
+
+def test_a_mark_for_missing_is_no_level_of_numbers():
+    with pytest.raises(DataError, match=r"kids \(30\)"):
+        problem("dots_few.csv", formula="y ~ kids")
+    found = problem("dots_few.csv", formula="y ~ kids", missing="drop")
+    assert len(found.sample(None, "train").x) == 170
+    assert ols(found)["kids"] == pytest.approx(2.002, abs=5e-4)
+    assert problem("dot_few.csv", formula="y ~ grade", missing="drop").features.names == ["grade"]
+    found = problem("dot_target.csv", target="employed", missing="drop")
+    assert (found.task, found.classes) == ("binary", [0, 1])
+    found = problem("dots_few.csv", formula="y ~ kids", na_values=("..", "5"), missing="drop")
+    assert len(found.sample(None, "train").x) < 170
+
+
+def test_a_word_that_could_mean_missing_is_a_word_in_a_column_of_words():
+    for name in ("iso_na.csv", "iso_na.parquet"):
+        found = problem(name, formula="y ~ x + iso2")
+        assert found.describe()["levels"] == {"iso2": ["BW", "NA", "ZA", "ZM"]}
+        assert "--na-values NA" in found.schema.notes()[0]
+        with pytest.raises(DataError, match=r"iso2 \(66\)"):
+            problem(name, formula="y ~ x + iso2", na_values=("NA",))
+    assert problem("answer_none.csv", target="y").describe()["levels"] == {"ins": ["A lot", "None", "Some"]}
+
+
+def test_row_numbers_without_a_name_are_no_feature():
+    found = problem("unnamed.csv", target="y")
+    assert found.features.names == ["x"]
+    assert found.schema["Unnamed: 0"].kind == "identifier"
+    assert problem("unnamed.csv", formula="y ~ `Unnamed: 0`").features.names == ["`Unnamed: 0`"]
+    assert problem("trailing.csv", target="y").features.names == ["x"]
+
+
+def test_text_that_names_rows_is_left_out_and_refused_where_it_is_asked_for():
+    frame = pd.DataFrame({"y": np.arange(60.0) % 7, "x": np.arange(60.0) ** 2, "name": [f"n{i}" for i in range(60)]})
+    frame.to_csv("t.csv", index=False)
+    own = {"data": "t.csv", "rngs": nnx.Rngs(0), **WHOLE}
+    found = Tabular(target="y", **own)
+    assert found.features.names == ["x"] and "60 different values" in found.schema.left_out["name"]
+    assert Tabular(formula="y ~ .", **own).features.names == ["x"]
+    with pytest.raises(DataError, match=r"'name' names rows .* --categorical name"):
+        Tabular(formula="y ~ x + name", **own)
+    assert len(Tabular(formula="y ~ x + name", categorical=("name",), **own).features.names) == 60
+
+
+@pytest.mark.parametrize(
+    ("name", "formula", "right"),
+    [
+        ("labels_zero.dta", "y ~ kids + age", {"kids": -0.0159, "age": 0.0487}),
+        ("labels_topcode.dta", "y ~ age", None),
+        ("labels_duplicate.dta", "y ~ age + edu", None),
+    ],
+)
+def test_a_label_does_not_make_a_number_a_category(name, formula, right):
+    found = ols(problem(name, formula=formula))
+    rows = pd.read_stata(CASES / name, convert_categoricals=False)
+    names = [name for name in found if name != "Intercept"]
+    np.testing.assert_allclose([*found.values()], by_hand(rows.y, *(rows[name] for name in names)), rtol=1e-9)
+    if right is not None:
+        assert {name: found[name] for name in right} == pytest.approx(right, abs=5e-5)
+
+
+def test_a_variable_with_a_label_for_each_value_is_a_category_whose_codes_can_be_had():
+    found = problem("labels_full.dta", formula="y ~ edu")
+    assert found.describe()["levels"]["edu"] == ["none", "primary", "lower sec", "upper sec", "ba", "ma"]
+    codes = ols(problem("labels_full.dta", formula="y ~ edu", numeric=("edu",)))
+    rows = pd.read_stata(CASES / "labels_full.dta", convert_categoricals=False)
+    assert codes["edu"] == pytest.approx(by_hand(rows.y, rows.edu)[1])
+    levels = problem("labels_duplicate.dta", formula="y ~ region").describe()["levels"]["region"]
+    assert levels == ["East", "Other (2)", "Other (3)"]
+
+
+def test_extended_missing_codes_and_dates_of_stata():
+    days = pd.to_datetime(["2001-01-01", "2001-04-01"] * 20)
+    frame = pd.DataFrame({"y": [1.0, 2.0, np.nan, 4.0] * 10, "x": np.arange(40) % 7, "when": days})
+    frame.to_stata("t.dta", write_index=False, convert_dates={"when": "tq"})
+    found = Tabular(data="t.dta", formula="y ~ x", missing="drop", rngs=nnx.Rngs(0), **WHOLE)
+    assert len(found.sample(None, "train").x) == 30 and found.schema["y"].missing == {"": 10}
+    with pytest.raises(DataError, match=r"'when' holds dates.*quarter\(when\)"):
+        Tabular(data="t.dta", target="y", missing="drop", rngs=nnx.Rngs(0), **WHOLE)
+
+
+@pytest.mark.parametrize(
+    ("name", "column", "first"),
+    [("currency.csv", "income", 35668), ("percent.csv", "share", 23.0), ("thousands_few.csv", "rent", 1000)],
+)
+def test_numbers_as_people_write_them_are_numbers_with_a_note(name, column, first):
+    found = problem(name, target="y")
+    assert column in found.features.names and not found.describe()["levels"]
+    written = pd.read_csv(CASES / name, dtype=str)
+    clean = written.map(lambda text: float(text.replace("$", "").replace(",", "").replace("%", "")))
+    features = [clean[name] for name in found.features.names]
+    assert clean[column][0] == first
+    np.testing.assert_allclose([*ols(found).values()], by_hand(clean.y, *features), rtol=1e-7)
+    assert any("is read as" in note for note in found.schema.notes())
+
+
+def test_decimal_commas_are_refused_with_the_options_that_read_them():
+    with pytest.raises(DataError, match="--delimiter ';'"):
+        problem("euro.csv", target="y")
+    with pytest.raises(DataError, match="read them with --decimal ,"):
+        problem("euro.csv", target="y", delimiter=";")
+    found = problem("euro.csv", target="y", delimiter=";", decimal=",")
+    rows = pd.read_csv(CASES / "euro.csv", sep=";", decimal=",")
+    np.testing.assert_allclose([*ols(found).values()], by_hand(rows.y, rows.x, rows.z), atol=1e-12)
+
+
+def test_spaces_around_a_level_or_a_name_are_no_part_of_it():
+    found = problem("spaces.csv", target="y")
+    assert found.features.names == ["x", "z", "married[T.yes]"]
+    rows, batch = found.encode(str(CASES / "spaces_new.csv"), need_target=False)
+    assert len(rows) == len(batch.x) == 2
+
+
+def test_the_levels_of_the_fit_say_how_a_later_file_is_read():
+    found = problem("code_fit.csv", target="y")
+    assert found.describe()["levels"] == {"code": ["01", "02", "10", "1A"]}
+    again = Tabular.restore(found.preprocessing())
+    rows, batch = again.encode(str(CASES / "code_new.csv"), need_target=False)
+    assert list(rows.code) == ["01", "02", "10"]
+    expected = np.eye(3)[[0, 1]]
+    dummies = np.asarray(batch.x)[:, 1:] * found.features.scale[1:] + found.features.mean[1:]
+    np.testing.assert_allclose(dummies, [[0, 0, 0], *expected], atol=1e-12)
+
+
+def test_groups_are_told_apart_to_the_last_digit():
+    base = 1_600_000_000_000_000_000
+    for ids in ([base + i // 2 for i in range(40)], [10 * base**2 + i // 2 for i in range(40)]):
+        texts = [str(i) for i in ids]
+        texts[7] = ""
+        frame = pd.DataFrame({"y": np.arange(40.0) % 7, "x": np.arange(40.0) ** 2, "id": texts})
+        frame.to_csv("t.csv", index=False)
+        found = Tabular(data="t.csv", formula="y ~ x", group="id", missing="drop", rngs=nnx.Rngs(0), test_fraction=0.3)
+        assert sum(len(set(g)) for g in found.groups.values()) == 20
+
+
+def test_an_index_of_pandas_is_a_column_where_it_has_a_name():
+    found = problem("panel_index.parquet", formula="y ~ x + C(country)")
+    assert len(found.features.names) == 6
+    pd.DataFrame({"y": [1.0, 2.0, 4.0] * 9, "x": [1.0, 5.0, 2.0] * 9}, index=range(5, 32)).to_parquet("t.parquet")
+    assert Tabular(data="t.parquet", target="y", rngs=nnx.Rngs(0), **WHOLE).features.names == ["x"]
+
+
+def test_the_types_of_parquet():
+    found = problem("types.parquet", target="y", missing="drop")
+    assert set(found.features.names) == {"b[T.True]", "i", "g[T.hi]"}
+    frame = pd.DataFrame({"y": [1.0, 2.0], "l": [[1], [2]]})
+    frame.to_parquet("t.parquet")
+    with pytest.raises(DataError, match=r"'l' of t.parquet cannot be used: type"):
+        Tabular(data="t.parquet", target="y", rngs=nnx.Rngs(0), **WHOLE)
+
+
+def test_dates_are_refused_as_a_feature_and_order_the_rows_as_time():
+    with pytest.raises(DataError, match=r"'q' holds dates.*year\(q\)"):
+        problem("quarters.csv", target="y")
+    with pytest.raises(DataError, match=r"cannot be told apart; say which: --dates 'when="):
+        problem("dates_text.csv", formula="y ~ when")
+    found = Tabular(data=str(CASES / "dates_text.csv"), formula="y ~ x", time="when", dates=("when=%d/%m/%Y",),
+                    rngs=nnx.Rngs(0))  # fmt: skip
+    assert found.file_rows["test"].tolist() == list(range(120, 150))

@@ -91,8 +91,8 @@ def test_a_broken_csv_says_what_to_do(content, says):
 @pytest.mark.parametrize(
     ("name", "content", "remedy"),
     [
-        ("t.csv", "wage;educ\n1;2\n", r"save it with ',' between columns\.$"),
-        ("t.tsv", "wage;educ\n1;2\n", r"save it with '\\t' between columns\.$"),
+        ("t.csv", "wage;educ\n1;2\n", r"read it with --delimiter ';'\.$"),
+        ("t.tsv", "wage;educ\n1;2\n", r"read it with --delimiter ';'\.$"),
         ("t.csv", "wage\teduc\n1\t2\n", r"rename it \.tsv\.$"),
         ("t.tsv", "wage,educ\n1,2\n", r"rename it \.csv\.$"),
         ("t.csv.gz", "wage\teduc\n1\t2\n", r"rename it \.tsv\.gz\.$"),
