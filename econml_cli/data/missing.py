@@ -61,6 +61,15 @@ def missing_by(
     return {name: gaps for name, gaps in absent.items() if gaps.any()}
 
 
+def computed(factors: Mapping[str, Node], frame: "pd.DataFrame", learnt: Learnt) -> dict[str, np.ndarray]:
+    """The values [n] or [n, k] of the factors that are numbers."""
+    return {
+        name: transforms.evaluate(node, frame, learnt, None)
+        for name, node in factors.items()
+        if columns.of_labels(node, frame) is None
+    }
+
+
 def columns_missing(factors: Mapping[str, Node], frame: "pd.DataFrame", where: str) -> dict[str, np.ndarray]:
     """Where the columns that some factors read are missing: {column: [n] bool}, of those that are anywhere.
 

@@ -116,6 +116,40 @@ class Preprocessing:
             return rows, x, x
         return rows, x, self._target(frame, where, rows, needed=need_target)
 
+    def inputs(self, frame: "pd.DataFrame") -> np.ndarray:
+        """The standardised design [n, p] of every row; of rows for which there are `reasons` it holds anything."""
+        return design.apply(self.formula, self.features, frame)
+
+    def reasons(
+        self, frame: "pd.DataFrame", where: str, wrong: Mapping[str, Mapping[int, str]]
+    ) -> np.ndarray:
+        """Why each row cannot be predicted, "" where it can: text [n]. `wrong` is what is not of the kind of its column.
+
+        Raises:
+            DataError: a column is not there, or is not of the kind of the fit throughout.
+        """
+        columns.require(self.formula.feature_columns, frame, where)
+        found = np.full(len(frame), "", dtype=object)
+
+        def say(rows: np.ndarray, text: Callable[[int], str]) -> None:
+            for row in np.flatnonzero(rows):
+                found[row] = found[row] or text(int(row))
+
+        for name in self.formula.feature_columns:
+            odd = wrong.get(name, {})
+            said = lambda row, name=name, odd=odd: (  # noqa: E731
+                f"{name} is {odd[row][:40]!r}" if row in odd else f"{name} is missing"
+            )
+            say(frame[name].isna().to_numpy(dtype=bool), said)
+        for factor, levels in self.features.levels.items():
+            name = formula.expression.columns(self.formula.features[factor])[0]
+            unseen = columns.codes(frame[name], levels) == -2
+            say(unseen, lambda row, name=name: f"{name} is {columns.level_name(frame[name].iloc[row])!r}, not in the fit")
+        for name, value in missing.computed(self.formula.features, frame, self.features.learnt).items():
+            bad = ~np.isfinite(value.reshape(len(frame), -1)).all(axis=1)
+            say(bad, lambda row, name=name: f"{name} is no finite number")
+        return found.astype(str)
+
     def _read_target(self) -> dict[str, formula.Node]:
         name = self.formula.target
         return {} if name is None else {name: self.formula.factors[name]}

@@ -259,6 +259,21 @@ class Tabular:
         rows, x, y = self._encoded(table, need_target=need_target)
         return table.frame[rows], base.Batch(x[rows], None if y is None else y[rows])
 
+    def explain(self, path: str) -> tuple[Any, Batch, np.ndarray]:
+        """Read a file to predict: (DataFrame of the rows that can be, numbered as in the file; their Batch without a
+        target; why not of each row of the file, "" where it can be).
+
+        Raises:
+            DataError: the file cannot be read, or lacks a column.
+        """
+        from econml_cli.data.read import read_table
+
+        table = read_table(path, known=self._preprocessing.schema)
+        reasons = self._preprocessing.reasons(table.frame, table.source, table.wrong)
+        rows = reasons == ""
+        x = self._preprocessing.inputs(table.frame)
+        return table.frame[rows], base.Batch(x[rows], None), reasons
+
     def _encoded(self, table: Table, *, need_target: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
         """`Preprocessing.encode` of a table, with y as the loss takes it."""
         rows, x, y = self._preprocessing.encode(table.frame, table.source, need_target=need_target)
