@@ -1,5 +1,6 @@
 """A column of a table as numbers or as labels: which of the two it is, and its levels."""
 
+import ast
 import math
 import numbers as abc
 from collections.abc import Iterable, Sequence
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from econml_cli.data import expression
+from econml_cli.data import dates, expression
 from econml_cli.data.expression import Node
 from econml_cli.errors import DataError, plural, suggest
 
@@ -74,6 +75,18 @@ def of_labels(node: Node, frame: "pd.DataFrame") -> str | None:
         return None
     name = expression.columns(node)[0]
     return name if kind(frame[name], name) == "labels" else None
+
+
+def labelled(node: Node, frame: "pd.DataFrame") -> "pd.Series":
+    """The values of a factor that `of_labels` takes as labels: its column, or of C(quarter(when)) that part of it."""
+    name = expression.columns(node)[0]
+    inner = node.args[0] if isinstance(node, ast.Call) and expression.called(node) == "C" else node
+    if isinstance(inner, ast.Name):
+        return frame[name]
+    import pandas as pd
+
+    values = dates.part(str(expression.called(inner)), frame[name], name)
+    return pd.Series(values, index=frame.index).astype("Int64")
 
 
 def as_numbers(column: "pd.Series", name: str) -> np.ndarray:

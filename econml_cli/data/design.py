@@ -46,30 +46,40 @@ class Block:
 
 
 def learn(
-    formula: Formula, frame: "pd.DataFrame", kept: np.ndarray, train: np.ndarray, constant: bool = True
+    formula: Formula,
+    frame: "pd.DataFrame",
+    kept: np.ndarray,
+    train: np.ndarray,
+    constant: bool = True,
+    panel: Learnt | None = None,
 ) -> Encoding:
     """Learn how to encode rows. `kept` [n] bool: the rows without missing values; `train` [n] bool: some of them.
 
     Levels are those of all rows kept, so that no split has one that another lacks; all else (means and standard
     deviations, knots, polynomials) is learnt from the training rows alone. Without a `constant` no means are taken off:
-    a column at 0 stays there.
+    a column at 0 stays there. `panel` is what is known of units and time before anything is learnt.
 
     Raises:
         DataError: a feature is the same in all rows, or cannot be encoded.
     """
     levels: dict[str, list[str]] = {}
-    learnt: Learnt = {}
+    learnt: Learnt = dict(panel or {})
+    same: list[str] = []
     for name, node in formula.features.items():
         if (column := columns.of_labels(node, frame)) is not None:
-            levels[name] = columns.levels(frame[column][kept], column)
+            levels[name] = _from_base(columns.levels(columns.labelled(node, frame)[kept], column), node, column)
             alike = len(levels[name]) < 2
         else:
             value = transforms.evaluate(node, frame, learnt, train)[kept]
             alike = bool((value == value[0]).all())
         if alike:
-            raise DataError(
-                f"Feature '{name}' is the same in all rows used, so nothing can be learnt from it; leave it out."
-            )
+            same.append(name)
+    if same:
+        named = f"Feature '{same[0]}' is" if len(same) == 1 else f"Features {', '.join(map(repr, same))} are"
+        raise DataError(
+            f"{named} the same in all rows used, so nothing can be learnt from {'it' if len(same) == 1 else 'them'}; "
+            f"leave {'it' if len(same) == 1 else 'them'} out."
+        )
     names, matrix = _matrix(formula, frame, levels, learnt)
     for name, largest in zip(names, np.max(np.abs(matrix[kept]), axis=0), strict=True):
         columns.refuse_large("Feature", name, float(largest))
@@ -80,6 +90,21 @@ def learn(
     scale = np.where(varies & (sd > 0), sd, 1.0)  # rounding gives a constant column an sd of 1e-17
     idle = [name for name, there in zip(names, varies, strict=True) if not there]
     return Encoding(levels, learnt, names, mean.tolist(), scale.tolist(), idle)
+
+
+def _from_base(levels: list[str], node: Node, column: str) -> list[str]:
+    """The levels with the reference level that C(x, base=...) names first.
+
+    Raises:
+        DataError: there is no such level.
+    """
+    base = expression.base(node)
+    if base is None:
+        return levels
+    if base not in levels:
+        shown = ", ".join(levels[:10]) + (", ..." if len(levels) > 10 else "")
+        raise DataError(f"Column '{column}' has no level '{base}' to be the base of C(...); it has {shown}.")
+    return [base, *(level for level in levels if level != base)]
 
 
 def apply(formula: Formula, encoding: Encoding, frame: "pd.DataFrame") -> np.ndarray:
@@ -109,8 +134,8 @@ def refuse_unseen(formula: Formula, encoding: Encoding, frame: "pd.DataFrame", r
         DataError: names the first, and its column.
     """
     for name, levels in encoding.levels.items():
-        column = expression.columns(formula.features[name])[0]
-        columns.refuse_unseen(frame[column], levels, column, rows)
+        node = formula.features[name]
+        columns.refuse_unseen(columns.labelled(node, frame), levels, expression.columns(node)[0], rows)
 
 
 def unlike(formula: Formula, encoding: Encoding, frame: "pd.DataFrame") -> dict[str, np.ndarray]:
@@ -145,8 +170,7 @@ def _block(name: str, node: Node, frame: "pd.DataFrame", levels: dict[str, list[
     if name not in levels:
         value = transforms.evaluate(node, frame, learnt, None)
         return Block(name, {"": value} if value.ndim == 1 else {f"[{i + 1}]": v for i, v in enumerate(value.T)})
-    column = expression.columns(node)[0]
-    codes = columns.codes(frame[column], levels[name])
+    codes = columns.codes(columns.labelled(node, frame), levels[name])
     dummies = [(codes == i).astype(np.float64) for i in range(len(levels[name]))]
     full = {f"[{level}]": dummy for level, dummy in zip(levels[name], dummies, strict=True)}
     return Block(name, full, {f"[T.{level}]": dummies[i] for i, level in enumerate(levels[name]) if i})

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from econml_cli.data import columns, expression, transforms
+from econml_cli.data import columns, dates, expression, transforms
 from econml_cli.data.expression import Node
 from econml_cli.data.transforms import Learnt
 from econml_cli.errors import DataError, plural
@@ -43,12 +43,12 @@ def missing_by(
     values = {}
     for name, node in computed.items():
         values[name] = transforms.evaluate(node, frame, dict(learnt), None if rows is None else rows & ~gone)
-        if expression.uses(node, "lag"):  # before any value is judged: the rows that it reaches beyond the table go too
+        if expression.shifts(node):  # before any value is judged: the rows that it reaches beyond the table go too
             nowhere = np.isnan(values[name].reshape(n, -1)).any(axis=1)
             absent[name] = nowhere & ~np.any([absent[c] for c in expression.columns(node)], axis=0)
             gone = gone | absent[name]
     for name in read:
-        if columns.kind(frame[name], name) == "numbers":
+        if not dates.are(frame[name]) and columns.kind(frame[name], name) == "numbers":
             _refuse_infinite(columns.as_numbers(frame[name], name), gone, f"column '{name}'", where)
     for name, value in values.items():
         _refuse_infinite(value, gone, name, where)

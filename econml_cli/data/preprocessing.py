@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from econml_cli.data import columns, design, formula, missing, target
+from econml_cli.data import panel as panels
 from econml_cli.data.formula import Formula
 from econml_cli.data.schema import Schema
 from econml_cli.errors import DataError
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 VERSION = 1
+#: the columns of units and of time
+Panel = tuple[str | None, str | None]
 
 
 @dataclass(frozen=True)
@@ -104,6 +107,7 @@ class Preprocessing:
             DataError: a column is not there, a value is missing (unless dropped), infinite, or unlike those of the fit.
         """
         factors = self.formula.features
+        columns.require(self._shifted_by(), frame, where)
         columns.require(self.formula.feature_columns, frame, where)
         without = missing.columns_missing(self._read_target() if need_target else {}, frame, where)
         absent = missing.missing_by(factors, frame, self.features.learnt, None, where, without)
@@ -128,7 +132,7 @@ class Preprocessing:
         Raises:
             DataError: a column is not there, or is not of the kind of the fit throughout.
         """
-        columns.require(self.formula.feature_columns, frame, where)
+        columns.require([*self.formula.feature_columns, *self._shifted_by()], frame, where)
         found = np.full(len(frame), "", dtype=object)
 
         def say(rows: np.ndarray, text: Callable[[int], str]) -> None:
@@ -143,12 +147,20 @@ class Preprocessing:
             say(frame[name].isna().to_numpy(dtype=bool), said)
         for factor, levels in self.features.levels.items():
             name = formula.expression.columns(self.formula.features[factor])[0]
-            unseen = columns.codes(frame[name], levels) == -2
-            say(unseen, lambda row, name=name: f"{name} is {columns.level_name(frame[name].iloc[row])!r}, not in the fit")
+            values = columns.labelled(self.formula.features[factor], frame)
+            said = lambda row, name=name, values=values: (  # noqa: E731
+                f"{name} is {columns.level_name(values.iloc[row])!r}, not in the fit"
+            )
+            say(columns.codes(values, levels) == -2, said)
         for name, value in missing.computed(self.formula.features, frame, self.features.learnt).items():
             bad = ~np.isfinite(value.reshape(len(frame), -1)).all(axis=1)
             say(bad, lambda row, name=name: f"{name} is no finite number")
         return found.astype(str)
+
+    def _shifted_by(self) -> list[str]:
+        """The columns of units and time that lag(...) needs."""
+        known = self.features.learnt.get(panels.KEY, {})
+        return [known[what] for what in ("unit", "time") if known.get(what) is not None]
 
     def _read_target(self) -> dict[str, formula.Node]:
         name = self.formula.target
@@ -208,11 +220,12 @@ def learn(
     split: Callable[..., dict[str, np.ndarray]],
     group: str | None,
     constant: bool | None = None,
+    panel: Panel | None = None,
 ) -> tuple[Preprocessing, target.Loss, dict[str, np.ndarray], np.ndarray]:
     """Learn from the training rows of a table: (preprocessing, the loss that `choose` gives the target, usable
     positions of each split, rows that `encode` keeps when it needs no target [n] bool).
 
-    `split` gives {split: positions}; it is told the rows `kept` once they are known. `constant`: whether there is one;
+    `panel` are the columns of units and of time by which lag(...) goes. `split` gives {split: positions}; it is told the rows `kept` once they are known. `constant`: whether there is one;
     None: as the formula says.
 
     Raises:
@@ -228,25 +241,32 @@ def learn(
     without = missing.columns_missing(left, frame, where)
     if group is not None and (gaps := frame[group].isna().to_numpy(dtype=bool)).any():
         without[group] = gaps
-    absent = missing.missing_by(read.features, frame, {}, train, where, without)
+    known = _panel(read, frame, panel)
+    absent = missing.missing_by(read.features, frame, known, train, where, without)
     with_features = ~np.any([np.zeros(len(frame), dtype=bool), *absent.values()], axis=0)
-    absent |= missing.missing_by(left, frame, {}, train, where, absent | without)
+    absent |= missing.missing_by(left, frame, known, train, where, absent | without)
     absent |= {name: gaps for name, gaps in without.items() if name == group}
     kept = missing.keep(absent, len(frame), rule, where)
     parts = split(kept=kept)
     train = _mask(parts["train"], len(frame))
     usable = {name: rows[kept[rows]] for name, rows in parts.items()}
     _check_sizes(parts, usable, where)
-    encoding = design.learn(read, frame, kept, train & kept, read.constant)
+    encoding = design.learn(read, frame, kept, train & kept, read.constant, known)
     binary = columns.zeros_and_ones(frame[kept], read.feature_columns)
     if read.target is None:
         loss = choose(None, False)
         aims = target.of_features(loss)
     else:
-        own = (frame, kept, train & kept, choose, read.constant)
+        own = (frame, kept, train & kept, choose, read.constant, known)
         aims, loss = target.learn(read.target, left[read.target], *own)
     found = Preprocessing(specification, read, rule, encoding, aims, binary, constant=read.constant)
     return found, loss, usable, with_features
+
+
+def _panel(read: Formula, frame: "pd.DataFrame", panel: Panel | None) -> dict[str, Any]:
+    """What is known of units and time where a factor asks for it."""
+    shifts = any(formula.expression.shifts(node) for node in read.factors.values())
+    return {panels.KEY: panels.learn(frame, *panel)} if shifts and panel is not None else {}
 
 
 def _mask(rows: np.ndarray, n: int) -> np.ndarray:

@@ -67,6 +67,7 @@ def learn(
     train: np.ndarray,
     choose: Choose,
     constant: bool = True,
+    panel: Learnt | None = None,
 ) -> tuple[TargetEncoding, Loss]:
     """Learn how to encode the target `name`, for the loss that `choose` gives it. `kept`, `train` [n] bool as in
     `design.learn`.
@@ -77,7 +78,7 @@ def learn(
     Raises:
         DataError: one value only, also in the training rows; or the target does not fit the loss.
     """
-    learnt: Learnt = {}
+    learnt: Learnt = dict(panel or {})
     column = _column(name, node, frame, learnt, train)
     labels = columns.of_labels(node, frame) is not None
     found = column[kept].nunique()
@@ -125,8 +126,8 @@ def _column(name: str, node: Node, frame: "pd.DataFrame", learnt: Learnt, train:
     """The target as a column: as it stands in the table where it can be labels, else computed."""
     import pandas as pd
 
-    if (source := columns.of_labels(node, frame)) is not None:
-        return frame[source]
+    if columns.of_labels(node, frame) is not None:
+        return columns.labelled(node, frame)
     return pd.Series(transforms.evaluate(node, frame, learnt, train), index=frame.index)
 
 

@@ -64,6 +64,9 @@ class TabularOptions:
     time: str | None = option(
         None, "column of time: the latest rows are for testing, those before for validation", metavar="COLUMN"
     )
+    panel: tuple[str, ...] | None = option(
+        None, "columns of unit and time, FIRM,YEAR: lag(), lead() and diff() go by them (default: --group, --time)"
+    )
     stratify: bool | None = option(None, "spread classes evenly over splits and folds (default: of classes, yes)")
     folds: int = option(0, "cross-validate: test on this many folds in place of --test-fraction; 0: one split", ge=0)
     fold: int = option(0, "fit this fold alone, 1 to --folds; 0: all of them", ge=0, traced=True)
@@ -77,8 +80,8 @@ class Tabular:
     columns become dummies without their first level. Losses (by `loss_scale`), predictions and coefficients are
     reported in the target's own units; of `log(wage) ~ ...` that unit is log(wage).
 
-    In a formula, `lag(x)` is x of the row before, in the order of the file and before it is split; the rows it reaches
-    beyond the table are missing. The constant is the model's bias. Without one (`- 1`, `0 +`, `--no-bias`) no means are
+    In a formula, `lag(x)` is x of the row before, in the order of the file and before it is split; with --group, --time
+    or --panel that of the same unit one period before. The rows it reaches beyond the table, or a unit, are missing. The constant is the model's bias. Without one (`- 1`, `0 +`, `--no-bias`) no means are
     taken off, labels have all their levels, and a linear model is a regression through the origin; another model goes
     on having biases of its own.
 
@@ -116,7 +119,7 @@ class Tabular:
         _check_typed(p, row)
         splits.check_folds(p.folds, p.fold)
         table = read_table(p.data, asked_of(p), needed=partial(_needed, p))
-        apart = (p.group, p.time, *table.schema.left_out)
+        apart = (p.group, p.time, *(p.panel or ()), *table.schema.left_out)
         names = [name for name in table.names if name not in (p.drop_columns or ())]
         specification = preprocessing.specify(names, p.data, p.target, p.features, p.formula, apart)
         read = specification.formula()
@@ -130,6 +133,7 @@ class Tabular:
             _splits(p, table, read, row),
             p.group,
             p.constant,
+            _panel(p),
         )
         learnt, chosen, usable, kept = found
         assert isinstance(chosen, Loss)
@@ -174,6 +178,29 @@ class Tabular:
     def schema(self) -> Schema | None:
         """What the columns of the file are; None of a run that an older econml wrote."""
         return self._preprocessing.schema
+
+    def notes(self) -> list[str]:
+        """What is to be known of how the file was read: values taken for missing, numbers with marks around them, and
+        the columns that are no automatic features, in a sentence each."""
+        from econml_cli.data import formula
+
+        schema = self._preprocessing.schema
+        if schema is None:
+            return []
+        notes = [
+            f"column '{c.name}': {note}." for c in schema.columns if c.role not in ("unused", "dropped") for note in c.notes
+        ]
+        used = set(self._preprocessing.formula.feature_columns)
+        automatic = self._preprocessing.specification
+        if automatic.text is None or formula.takes_others(automatic.text):
+            out = {name: why for name, why in schema.left_out.items() if name not in used and schema[name].role == "unused"}
+            notes += [f"column '{name}' is left out of the features: {why}." for name, why in out.items()]
+        return notes
+
+    def widest(self) -> str:
+        """The factor that most of the design columns come from."""
+        levels = self._preprocessing.features.levels
+        return max(levels, key=lambda name: len(levels[name])) if levels else self._preprocessing.features.names[0]
 
     @property
     def target_mean(self) -> float:
@@ -299,6 +326,13 @@ class Tabular:
         return {"Intercept": constant, **found} if self.constant else found
 
 
+def _panel(p: TabularOptions) -> tuple[str | None, str | None] | None:
+    """The columns of unit and time, None where there is neither."""
+    if p.panel is not None:
+        return p.panel[0], p.panel[1] if len(p.panel) > 1 else None
+    return None if p.group is None and p.time is None else (p.group, p.time)
+
+
 def asked_of(p: TabularOptions) -> Asked:
     """What the options say of the columns of the file."""
     from econml_cli.data.schema import Asked
@@ -318,7 +352,7 @@ def _needed(p: TabularOptions, names: Sequence[str]) -> Sequence[str]:
     from econml_cli.data import columns, formula, preprocessing
 
     assert p.data is not None
-    apart = [name for name in (p.group, p.time) if name is not None]
+    apart = [name for name in (p.group, p.time, *(p.panel or ())) if name is not None]
     columns.require(apart, names, p.data)
     asked = [*(p.categorical or ()), *(p.numeric or ()), *asked_of(p).date_formats(), *(p.drop_columns or ())]
     there = [name for name in names if name not in (p.drop_columns or ())]
@@ -369,7 +403,9 @@ def _roles(p: TabularOptions, read: Formula, table: Table) -> dict[str, str]:
     roles = dict.fromkeys(read.feature_columns, "feature")
     if read.target is not None:
         roles |= dict.fromkeys(expression.columns(read.factors[read.target]), "target")
-    return roles | {name: role for name, role in ((p.group, "group"), (p.time, "time")) if name is not None}
+    unit, time = p.panel[0] if p.panel else None, p.panel[1] if p.panel and len(p.panel) > 1 else None
+    apart = ((unit, "group"), (time, "time"), (p.group, "group"), (p.time, "time"))
+    return {name: role for name, role in apart if name is not None} | roles
 
 
 def _splits(p: TabularOptions, table: Table, read: Formula, row: Loss | None) -> Callable[..., dict[str, np.ndarray]]:
@@ -408,7 +444,7 @@ def _classes_of(frame: pd.DataFrame, read: Formula, row: Loss | None) -> np.ndar
         return None
     node = read.factors[read.target]
     source = columns.of_labels(node, frame)
-    if source is None and any(expression.uses(node, name) for name in ("lag", *transforms._LEARNING)):
+    if source is None and any(expression.uses(node, name) for name in (*expression.SHIFTING, *transforms._LEARNING)):
         return None
     column = frame[source] if source is not None else pd.Series(transforms.evaluate(node, frame, {}, None))
     loss = _chosen(row)(int(column.nunique()), source is not None)
@@ -443,6 +479,8 @@ def _check_typed(p: TabularOptions, row: Loss | None) -> None:
     if p.time is not None and (p.group is not None or p.folds):
         other = "--group" if p.group is not None else "--folds"
         raise ConfigError(f"--time parts the rows in time, where {other} parts them at random; leave one of them out.")
+    if p.panel is not None and not 1 <= len(p.panel) <= 2:
+        raise ConfigError("--panel takes the column of the unit and that of time, as in --panel firm,year.")
     if p.features is not None and not p.features:
         raise ConfigError("--features names no column; leave it out to use all others.")
     if p.features is not None and p.target is not None and p.target in p.features:

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from flax import nnx
 
+from econml_cli.config.fit_config import read_yaml
 from econml_cli.errors import DataError
 from econml_cli.problems.tabular import Tabular
 
@@ -225,3 +226,90 @@ def test_dates_are_refused_as_a_feature_and_order_the_rows_as_time():
     found = Tabular(data=str(CASES / "dates_text.csv"), formula="y ~ x", time="when", dates=("when=%d/%m/%Y",),
                     rngs=nnx.Rngs(0))  # fmt: skip
     assert found.file_rows["test"].tolist() == list(range(120, 150))
+
+
+@pytest.mark.parametrize("time", [(), ("year",)])
+@pytest.mark.parametrize("function", ["lag", "lead", "diff"])
+def test_a_lag_never_crosses_units(function, time):
+    found = problem("panel.csv", formula=f"y ~ {function}(x)", panel=("country", *time), missing="drop")
+    rows = pd.read_csv(CASES / "panel.csv")
+    by_unit = rows.groupby("country").x
+    x = {"lag": by_unit.shift(1), "lead": by_unit.shift(-1), "diff": by_unit.diff()}[function]
+    kept = x.notna()
+    assert len(found.sample(None, "train").x) == int(kept.sum()) == 114
+    np.testing.assert_allclose([*ols(found).values()], by_hand(rows.y[kept], x[kept]), rtol=1e-9)
+    again, batch = found.encode(str(CASES / "panel.csv"), need_target=False)
+    np.testing.assert_array_equal(batch.x, found.sample(None, "train").x)
+
+
+def test_a_lag_by_time_respects_gaps_and_the_order_of_the_rows():
+    whole = pd.read_csv(CASES / "panel.csv")
+    whole["before"] = whole.groupby("country").x.shift(1)
+    rows = whole.drop(index=[5, 30, 31]).sample(frac=1, random_state=0)
+    rows.drop(columns="before").to_csv("t.csv", index=False)
+    found = Tabular(data="t.csv", formula="y ~ lag(x)", panel=("country", "year"), missing="drop", rngs=nnx.Rngs(0),
+                    **WHOLE)  # fmt: skip
+    there = {(c, t) for c, t in zip(rows.country, rows.year, strict=True)}
+    kept = np.array([(c, t - 1) in there for c, t in zip(rows.country, rows.year, strict=True)])
+    np.testing.assert_allclose([*ols(found).values()], by_hand(rows.y[kept], rows.before[kept]), rtol=1e-9)
+    by_group = Tabular(data="t.csv", formula="y ~ lag(x)", group="country", missing="drop", rngs=nnx.Rngs(0), **WHOLE)
+    assert len(by_group.sample(None, "train").x) == len(rows) - 6
+    pd.concat([rows, rows.head(1)]).to_csv("t.csv", index=False)
+    with pytest.raises(DataError, match="twice: lag"):
+        Tabular(data="t.csv", formula="y ~ lag(x)", panel=("country", "year"), missing="drop", rngs=nnx.Rngs(0))
+
+
+def test_parts_of_dates_in_a_formula():
+    formula = "y ~ x + year(q) + C(quarter(q)) + trend(q)"
+    found = problem("quarters.csv", formula=formula)
+    assert found.features.names[2:5] == ["C(quarter(q))[T.2]", "C(quarter(q))[T.3]", "C(quarter(q))[T.4]"]
+    rows = pd.read_csv(CASES / "quarters.csv")
+    q = pd.PeriodIndex(rows.q, freq="Q")
+    x = np.asarray(found.sample(None, "train").x) * found.features.scale + found.features.mean
+    np.testing.assert_allclose(x[:, 1], q.year, rtol=1e-12)
+    np.testing.assert_allclose(x[:, 2:5], np.column_stack([q.quarter == i for i in (2, 3, 4)]), atol=1e-12)
+    days = (q.to_timestamp() - pd.Timestamp("2000-01-01")).days
+    np.testing.assert_allclose(x[:, 5], days / 365.2425, rtol=1e-9)
+    lagged = Tabular(data=str(CASES / "quarters.csv"), formula="y ~ month(q)", time="q", rngs=nnx.Rngs(0))
+    assert lagged.file_rows["train"].max() < lagged.file_rows["test"].min()
+
+
+def test_more_design_columns_than_training_rows_are_said_with_the_culprit(tmp_path, econml):
+    frame = pd.DataFrame({"y": np.arange(30.0) ** 0.5, "x": np.arange(30.0), "firm": [f"f{i // 2}" for i in range(30)]})
+    frame.to_csv("t.csv")
+    ran = econml("fit", "linear", "--data", "t.csv", "--formula", "y ~ x + firm", "--out", "r", "--val-fraction", "0.3",
+                 "--test-fraction", "0.3")  # fmt: skip
+    assert "15 design columns for 12 training rows" in ran.stdout + ran.stderr and "come from firm" in ran.stdout + ran.stderr
+    ran = econml("fit", "linear", "--data", "t.csv", "--target", "y", "--drop-columns", "firm", "--out", "s")
+    assert "'Unnamed: 0' is left out of the features" in ran.stdout + ran.stderr
+
+
+def test_the_reference_level_can_be_named_and_all_constants_are_at_once():
+    for text in ('C(country, Treatment("CCC"))', 'C(country, base="CCC")', "C(country, Treatment(reference='CCC'))"):
+        found = problem("panel.csv", formula=f"y ~ x + {text}")
+        assert found.features.names[1] == "C(country, base='CCC')[T.AAA]"
+    rows = pd.read_csv(CASES / "panel.csv")
+    dummies = [rows.country == c for c in ("AAA", "BBB", "DDD", "EEE", "FFF")]
+    np.testing.assert_allclose([*ols(found).values()], by_hand(rows.y, rows.x, *dummies), rtol=1e-8)
+    with pytest.raises(DataError, match="has no level 'ZZZ' to be the base"):
+        problem("panel.csv", formula='y ~ C(country, base="ZZZ")')
+    rows.assign(a=1, b=2.0, c="same").to_csv("t.csv", index=False)
+    with pytest.raises(DataError, match="Features 'a', 'b', 'c' are the same in all rows used"):
+        Tabular(data="t.csv", formula="y ~ x + a + b + c", rngs=nnx.Rngs(0), **WHOLE)
+
+
+def test_a_key_that_stands_twice_in_a_config_is_refused_with_both_lines(econml):
+    ran = econml("fit", "mlp", "--config", CASES / "dupkeys.yaml")
+    assert ran.code == 2 and "at line 2 ('lr' stands twice, first at line 1" in ran.stderr
+
+
+def test_names_of_columns_in_a_config_are_what_was_written(econml):
+    Path("yamlnames.csv").write_bytes((CASES / "yamlnames.csv").read_bytes())
+    ran = econml("fit", "linear", "--config", CASES / "yn.yaml", "--out", "r")
+    assert ran.code == 0, ran.stderr
+    assert "target: 'no'" in Path("r/config.yaml").read_text()
+    again = econml("fit", "linear", "--config", "r/config.yaml", "--print-config")
+    assert again.stdout == Path("r/config.yaml").read_text()
+    Path("list.yaml").write_text("features: [010, 1:30, yes, null, 'x']\ngroup: null\n")
+    read = read_yaml(Path("list.yaml"))
+    assert read == {"features": ["010", "1:30", "yes", "null", "x"], "group": None}
