@@ -33,7 +33,9 @@ def frame(path: Path, known: Schema | None) -> "pd.DataFrame":
     """
     asked = Asked() if known is None else known.asked
     raw = files.read(path, delimiter=asked.delimiter)
-    plain = schema.decide(raw, Asked(na_values=asked.na_values, decimal=asked.decimal, delimiter=asked.delimiter), str(path))
+    plain = schema.decide(
+        raw, Asked(na_values=asked.na_values, decimal=asked.decimal, delimiter=asked.delimiter), str(path)
+    )
     columns = tuple(known[c.name] if known is not None and c.name in known else c for c in plain.columns)
     return schema.convert(raw, Schema(columns, asked))[0]
 
@@ -43,7 +45,9 @@ def names(path: Path, known: Schema | None) -> tuple[str, ...]:
     return files.read(path, lambda every: every[:1], None if known is None else known.asked.delimiter).names
 
 
-def write_text(path: Path, file: IO[bytes], added: "pd.DataFrame", kept: np.ndarray | None, delimiter: str | None) -> None:
+def write_text(
+    path: Path, file: IO[bytes], added: "pd.DataFrame", kept: np.ndarray | None, delimiter: str | None
+) -> None:
     """Write a text file with columns beside its own. `added` has a row for each row `kept` [n] bool (None: all).
 
     Raises:

@@ -44,4 +44,6 @@ def steps(column: "pd.Series") -> np.ndarray:
     there = column.dropna()
     if len(there) and (there.dt.day == 1).all() and (there == there.dt.normalize()).all():
         return (column.dt.year * 12 + column.dt.month).to_numpy(np.float64, na_value=np.nan)
-    return column.to_numpy("datetime64[s]").astype("int64").astype(np.float64) / 86400 + np.where(column.isna(), np.nan, 0)
+    return column.to_numpy("datetime64[s]").astype("int64").astype(np.float64) / 86400 + np.where(
+        column.isna(), np.nan, 0
+    )

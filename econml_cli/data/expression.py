@@ -92,7 +92,9 @@ def base(node: Node) -> str | None:
 def _with_base(node: ast.expr) -> ast.expr:
     """C(x, Treatment("b")) as C(x, base="b")."""
     match node:
-        case ast.Call(func=ast.Name(id="C"), args=[column, ast.Call(func=ast.Name(id="Treatment")) as treatment], keywords=[]):
+        case ast.Call(
+            func=ast.Name(id="C"), args=[column, ast.Call(func=ast.Name(id="Treatment")) as treatment], keywords=[]
+        ):
             values = [*treatment.args, *(given.value for given in treatment.keywords)]
             if len(values) == 1:
                 return ast.Call(node.func, [column], [ast.keyword("base", values[0])])

@@ -105,5 +105,3 @@ def mapped(codes: np.ndarray, values: list[float | int | None]) -> tuple[np.ndar
     numbers = np.array([0 if value is None else value for value in (*values, None)], np.int64 if whole else np.float64)
     absent = np.array([value is None for value in (*values, None)])
     return numbers[codes], absent[codes]
-
-

@@ -32,7 +32,9 @@ def learn(frame: "pd.DataFrame", unit: str | None, time: str | None) -> dict[str
         if (gaps == 0).any():
             first = np.flatnonzero(there)[order][1:][same][np.flatnonzero(gaps == 0)[0]]
             of = f" of {frame[unit].iloc[first]}" if unit is not None else ""
-            raise DataError(f"Column '{time}' has {frame[time].iloc[first]}{of} twice: lag() needs one row for each time.")
+            raise DataError(
+                f"Column '{time}' has {frame[time].iloc[first]}{of} twice: lag() needs one row for each time."
+            )
         step = _common(gaps) if len(gaps) else 1.0
     return {"unit": unit, "time": time, "step": step}
 

@@ -124,9 +124,7 @@ class Preprocessing:
         """The standardised design [n, p] of every row; of rows for which there are `reasons` it holds anything."""
         return design.apply(self.formula, self.features, frame)
 
-    def reasons(
-        self, frame: "pd.DataFrame", where: str, wrong: Mapping[str, Mapping[int, str]]
-    ) -> np.ndarray:
+    def reasons(self, frame: "pd.DataFrame", where: str, wrong: Mapping[str, Mapping[int, str]]) -> np.ndarray:
         """Why each row cannot be predicted, "" where it can: text [n]. `wrong` is what is not of the kind of its column.
 
         Raises:
@@ -141,8 +139,10 @@ class Preprocessing:
 
         for name in self.formula.feature_columns:
             odd = wrong.get(name, {})
-            said = lambda row, name=name, odd=odd: (  # noqa: E731
-                f"{name} is {odd[row][:40]!r}" if row in odd else f"{name} is missing"
+            said = (
+                lambda row, name=name, odd=odd: (
+                    f"{name} is {odd[row][:40]!r}" if row in odd else f"{name} is missing"
+                )
             )
             say(frame[name].isna().to_numpy(dtype=bool), said)
         for factor, levels in self.features.levels.items():

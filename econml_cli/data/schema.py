@@ -2,79 +2,26 @@
 
 import dataclasses
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from econml_cli.data import notation
+from econml_cli.data.asked import Asked, Kind
 from econml_cli.data.files import Raw
-from econml_cli.errors import ConfigError, DataError, suggest
+from econml_cli.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
-
-Kind = Literal["number", "category", "boolean", "date", "text", "identifier", "empty", "other"]
 
 #: words that take more different values than this, and than half of the rows, name rows
 FEW = 20
 #: levels of a column that the schema lists
 LISTED = 100
 _ID = re.compile(r"(.*[_ .-])?(id|idno|idcode|index|row|rownum|rowid|obs|obsno|uuid|guid|pid|hhid)", re.I)
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What somebody says of a file: the kinds of columns, what is missing, and how it is written."""
-
-    categorical: tuple[str, ...] = ()
-    numeric: tuple[str, ...] = ()
-    dates: tuple[str, ...] = ()
-    na_values: tuple[str, ...] | None = None
-    drop_columns: tuple[str, ...] = ()
-    decimal: str | None = None
-    delimiter: str | None = None
-
-    @property
-    def mark(self) -> str:
-        """The decimal mark."""
-        return self.decimal or "."
-
-    def date_formats(self) -> dict[str, str | None]:
-        """{column: its format, None: to be found} of --dates."""
-        parts = [name.partition("=") for name in self.dates]
-        return {name: way or None for name, _, way in parts}
-
-    def kind_of(self, name: str) -> Kind | None:
-        """The kind that was asked for."""
-        if name in self.categorical:
-            return "category"
-        if name in self.numeric:
-            return "number"
-        return "date" if name in self.date_formats() else None
-
-    def check(self, names: Sequence[str], where: str) -> None:
-        """Refuse names that the file does not have, and columns asked to be two things.
-
-        Raises:
-            DataError: no such column. ConfigError: two kinds, or a decimal mark that is none.
-        """
-        if self.mark not in (".", ","):
-            raise ConfigError(f"--decimal {self.decimal} is neither . nor a comma.")
-        lists = {
-            "--categorical": self.categorical, "--numeric": self.numeric, "--dates": tuple(self.date_formats()),
-            "--drop-columns": self.drop_columns,
-        }  # fmt: skip
-        seen: dict[str, str] = {}
-        for flag, columns in lists.items():
-            for name in columns:
-                if name not in names:
-                    raise DataError(f"{where} has no column '{name}', which {flag} names.{suggest(name, list(names))}")
-                if name in seen:
-                    raise ConfigError(f"Column '{name}' is in {seen[name]} and in {flag}; leave it out of one of them.")
-                seen[name] = flag
 
 
 @dataclass(frozen=True)
@@ -163,7 +110,9 @@ class Schema:
             DataError: it is not that.
         """
         try:
-            columns = [Column(**{k: tuple(v) if isinstance(v, list) else v for k, v in c.items()}) for c in saved["columns"]]
+            columns = [
+                Column(**{k: tuple(v) if isinstance(v, list) else v for k, v in c.items()}) for c in saved["columns"]
+            ]
             asked = Asked(**{k: tuple(v) if isinstance(v, list) else v for k, v in saved["asked"].items()})
         except (KeyError, TypeError, AttributeError) as error:
             raise DataError(f"preprocessing.json is damaged ({error} is amiss); fit again.") from None
@@ -323,7 +272,9 @@ def _row_number(raw: Raw, name: str, values: np.ndarray, found: Column, asked: A
         return dataclasses.replace(found, kind="identifier", why=why)
     numbered = values.dtype.kind == "i" and len(values) == raw.rows and found.count == raw.rows > FEW
     if numbered and _ID.fullmatch(name) and asked.kind_of(name) is None:
-        return dataclasses.replace(found, kind="identifier", why="a whole number of its own in every row, and so called")
+        return dataclasses.replace(
+            found, kind="identifier", why="a whole number of its own in every row, and so called"
+        )
     return found
 
 
@@ -428,7 +379,11 @@ def as_series(raw: Raw, name: str) -> "pd.Series":
     if pa.types.is_decimal(kind):
         column = column.cast(pa.float64())
     if pa.types.is_date(kind) or pa.types.is_timestamp(kind):
-        column = column.cast(pa.timestamp("us"), safe=False) if not pa.types.is_date(kind) else column.cast(pa.timestamp("s"))
+        column = (
+            column.cast(pa.timestamp("us"), safe=False)
+            if not pa.types.is_date(kind)
+            else column.cast(pa.timestamp("s"))
+        )
     gaps = column.null_count > 0
     whole = {
         pa.int8(): pd.Int8Dtype(), pa.int16(): pd.Int16Dtype(), pa.int32(): pd.Int32Dtype(),
@@ -453,7 +408,11 @@ def _labelled(name: str, column: "pd.Series", labels: Mapping[Any, str], kind: K
         about: dict[str, Any] = {"levels": tuple(names), "count": len(names)}
         return Column(name, "category", why, missing=missing, codes=codes, **about)
     some = [f"{value} = {labels[value]!r}" for value in present if value in labels]
-    why = f"numbers; only {', '.join(some[:3])} has a label" if some else "numbers; its labels are of no value that occurs"
+    why = (
+        f"numbers; only {', '.join(some[:3])} has a label"
+        if some
+        else "numbers; its labels are of no value that occurs"
+    )
     return Column(name, "category" if kind else "number", why, missing=missing, **_range(found.to_numpy()))
 
 
@@ -474,7 +433,9 @@ def _typed(raw: Raw, name: str, column: "pd.Series", asked: Asked) -> Column:
         return Column(name, "boolean", f"type {column.dtype}", missing=missing, **about)
     if types.is_numeric_dtype(column) and not types.is_complex_dtype(column):
         why = "--categorical" if kind == "category" else f"type {column.dtype}"
-        own = Column(name, "category" if kind == "category" else "number", why, missing=missing, **_range(found.to_numpy()))
+        own = Column(
+            name, "category" if kind == "category" else "number", why, missing=missing, **_range(found.to_numpy())
+        )
         return _row_number(raw, name, found.to_numpy(), own, asked)
     if isinstance(column.dtype, pd.CategoricalDtype):
         levels = [str(v) for v in found.cat.remove_unused_categories().cat.categories]
@@ -561,7 +522,9 @@ def _from_text(array: "pa.ChunkedArray", column: Column, asked: Asked) -> tuple[
         numbers, empty = notation.mapped(texts.codes, parsed)
         return _series(numbers, empty), _odd(texts, empty & ~absent)
     if column.kind == "boolean":
-        places = [None if v in marks or v.lower() not in ("true", "false") else int(v.lower() == "true") for v in texts.values]
+        places = [
+            None if v in marks or v.lower() not in ("true", "false") else int(v.lower() == "true") for v in texts.values
+        ]
         switches, empty = notation.mapped(texts.codes, places)
         found = pd.Series(switches.astype(bool))
         return found.astype("boolean").mask(empty) if empty.any() else found, _odd(texts, empty & ~absent)

@@ -105,9 +105,7 @@ def _check_admitted(loss: Loss, values: np.ndarray, name: str) -> None:
         raise DataError(f"--loss {loss.name} {wrong}.")
 
 
-def apply(
-    name: str, node: Node, encoding: TargetEncoding, frame: "pd.DataFrame", rows: np.ndarray
-) -> np.ndarray:
+def apply(name: str, node: Node, encoding: TargetEncoding, frame: "pd.DataFrame", rows: np.ndarray) -> np.ndarray:
     """The target of every row, a number [n, 1] or the number of its class [n]; others than `rows` [n] bool hold
     anything.
 

@@ -300,9 +300,7 @@ def predict_own_file(
     return pd.concat(frames, ignore_index=True)
 
 
-def _own_file(
-    run: OpenedRun, problem: Any, embed: bool, asked: Asked | None, say: Say, retransform: bool
-) -> Predicted:
+def _own_file(run: OpenedRun, problem: Any, embed: bool, asked: Asked | None, say: Say, retransform: bool) -> Predicted:
     path = str(own_file(run, run.config()))
     found = predict_file(run, path, embed=embed, asked=asked, say=say, retransform=retransform)
     beside.taken({"split": None}, path, beside.names(files.find(path), found.schema))

