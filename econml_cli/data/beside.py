@@ -4,7 +4,7 @@ import gzip
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -107,9 +107,12 @@ def write(path: Path, out: Path, added: "pd.DataFrame", kept: np.ndarray | None,
         write_parquet(path, out, added, kept)
         return
     packed = out.name.lower().endswith(".gz")
-    opened: Any = gzip.open(out, "wb") if packed else out.open("wb")
-    with opened as file:
-        write_text(path, file, added, kept, delimiter)
+    with out.open("wb") as plain:
+        if not packed:
+            write_text(path, plain, added, kept, delimiter)
+            return
+        with gzip.GzipFile(fileobj=plain, mode="wb") as file:
+            write_text(path, cast("IO[bytes]", file), added, kept, delimiter)
 
 
 def taken(names: Mapping[str, Any], path: str, columns: tuple[str, ...]) -> None:

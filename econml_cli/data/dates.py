@@ -21,8 +21,8 @@ def are(column: "pd.Series") -> bool:
 
 
 def part(name: str, column: "pd.Series", of: str) -> np.ndarray:
-    """A part of each date [n] float64, NaN where it is missing: the year, the quarter 1 to 4, the month 1 to 12, the day
-    of the month, the weekday (1: Monday), or the trend in years since the first of January 2000.
+    """A part of each date [n] float64, NaN where it is missing: the year, the quarter 1 to 4, the month 1 to 12, the
+    day of the month, the weekday (1: Monday), or the trend in years since the first of January 2000.
 
     Raises:
         DataError: the column holds no dates.

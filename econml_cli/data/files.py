@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 from econml_cli.errors import DataError, suggest
 
@@ -87,7 +87,7 @@ def read(
     return READERS[ending](path, needed)
 
 
-def open_bytes(path: Path) -> IO[bytes]:
+def open_bytes(path: Path) -> Any:
     """The bytes of a file, unpacked where its name says that they are packed."""
     name = path.name.lower()
     return gzip.open(path) if name.endswith(".gz") else bz2.open(path) if name.endswith(".bz2") else path.open("rb")
@@ -281,11 +281,12 @@ def _stata(path: Path, needed: Callable[[Sequence[str]], Sequence[str]] | None) 
     import pandas as pd
 
     try:
-        with pd.read_stata(path, convert_categoricals=False, iterator=True) as reader:
+        opened: Any = pd.read_stata(path, convert_categoricals=False, iterator=True)
+        with opened as reader:
             frame = reader.read()
             every = reader.value_labels()
             # which variable has which of them is said by no public name of pandas
-            pairs = zip(reader._varlist, reader._lbllist, strict=True)  # type: ignore[attr-defined]
+            pairs = zip(reader._varlist, reader._lbllist, strict=True)
             labels = {str(name): every[label] for name, label in pairs if label in every}
     except MemoryError:
         raise

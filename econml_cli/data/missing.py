@@ -55,8 +55,8 @@ def missing_by(
         gaps = np.isnan(value.reshape(n, -1)).any(axis=1) & ~gone
         if gaps.any():
             raise DataError(
-                f"{where}: {name} is not a number in {columns.first_of(gaps)} (a log or root of a negative number?); leave such "
-                "rows out, or change the formula."
+                f"{where}: {name} is not a number in {columns.first_of(gaps)} "
+                "(a log or root of a negative number?); leave such rows out, or change the formula."
             )
     return {name: gaps for name, gaps in absent.items() if gaps.any()}
 
@@ -108,6 +108,6 @@ def _refuse_infinite(values: np.ndarray, gone: np.ndarray, what: str, where: str
     rows = np.isinf(values).reshape(len(values), -1).any(axis=1) & ~gone
     if rows.any():
         raise DataError(
-            f"{where}: {what} is infinite in {columns.first_of(rows)} (the log of 0, a division by 0?); leave such rows out, or "
-            "change the formula."
+            f"{where}: {what} is infinite in {columns.first_of(rows)} (the log of 0, a division by 0?); leave such "
+            "rows out, or change the formula."
         )

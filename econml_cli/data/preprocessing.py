@@ -125,7 +125,7 @@ class Preprocessing:
         return design.apply(self.formula, self.features, frame)
 
     def reasons(self, frame: "pd.DataFrame", where: str, wrong: Mapping[str, Mapping[int, str]]) -> np.ndarray:
-        """Why each row cannot be predicted, "" where it can: text [n]. `wrong` is what is not of the kind of its column.
+        """Why each row cannot be predicted, "" where it can: text [n]. `wrong` is what is not of its column's kind.
 
         Raises:
             DataError: a column is not there, or is not of the kind of the fit throughout.
@@ -133,28 +133,25 @@ class Preprocessing:
         columns.require([*self.formula.feature_columns, *self._shifted_by()], frame, where)
         found = np.full(len(frame), "", dtype=object)
 
-        def say(rows: np.ndarray, text: Callable[[int], str]) -> None:
-            for row in np.flatnonzero(rows):
-                found[row] = found[row] or text(int(row))
+        def say(rows: np.ndarray, text: str, values: Mapping[int, Any] | None = None) -> None:
+            for row in map(int, np.flatnonzero(rows)):
+                value = "" if values is None or row not in values else repr(columns.level_name(values[row])[:40])
+                found[row] = found[row] or text.format(value)
 
-        for name in self.formula.feature_columns:
-            odd = wrong.get(name, {})
-            said = (
-                lambda row, name=name, odd=odd: (
-                    f"{name} is {odd[row][:40]!r}" if row in odd else f"{name} is missing"
-                )
-            )
-            say(frame[name].isna().to_numpy(dtype=bool), said)
         for factor, levels in self.features.levels.items():
-            name = formula.expression.columns(self.formula.features[factor])[0]
-            values = columns.labelled(self.formula.features[factor], frame)
-            said = lambda row, name=name, values=values: (  # noqa: E731
-                f"{name} is {columns.level_name(values.iloc[row])!r}, not in the fit"
-            )
-            say(columns.codes(values, levels) == -2, said)
-        for name, value in missing.computed(self.formula.features, frame, self.features.learnt).items():
+            node = self.formula.features[factor]
+            values = columns.labelled(node, frame)
+            unseen = columns.codes(values, levels) == -2
+            name = formula.expression.columns(node)[0].replace("{", "{{").replace("}", "}}")
+            say(unseen, f"{name} is {{}}, not in the fit", {int(i): values.iloc[i] for i in np.flatnonzero(unseen)})
+        for column in self.formula.feature_columns:
+            name, odd = column.replace("{", "{{").replace("}", "}}"), wrong.get(column, {})
+            absent = frame[column].isna().to_numpy(dtype=bool)
+            say(absent & np.isin(np.arange(len(frame)), list(odd)), f"{name} is {{}}", odd)
+            say(absent, f"{name} is missing")
+        for factor, value in missing.computed(self.formula.features, frame, self.features.learnt).items():
             bad = ~np.isfinite(value.reshape(len(frame), -1)).all(axis=1)
-            say(bad, lambda row, name=name: f"{name} is no finite number")
+            say(bad, factor.replace("{", "{{").replace("}", "}}") + " is no finite number")
         return found.astype(str)
 
     def _shifted_by(self) -> list[str]:
@@ -162,7 +159,7 @@ class Preprocessing:
         known = self.features.learnt.get(panels.KEY, {})
         return [known[what] for what in ("unit", "time") if known.get(what) is not None]
 
-    def _read_target(self) -> dict[str, formula.Node]:
+    def _read_target(self) -> dict[str, formula.expression.Node]:
         name = self.formula.target
         return {} if name is None else {name: self.formula.factors[name]}
 
@@ -225,8 +222,8 @@ def learn(
     """Learn from the training rows of a table: (preprocessing, the loss that `choose` gives the target, usable
     positions of each split, rows that `encode` keeps when it needs no target [n] bool).
 
-    `panel` are the columns of units and of time by which lag(...) goes. `split` gives {split: positions}; it is told the rows `kept` once they are known. `constant`: whether there is one;
-    None: as the formula says.
+    `panel` are the columns of units and of time by which lag(...) goes. `split` gives {split: positions}; it is told
+    the rows `kept` once they are known. `constant`: whether there is one; None: as the formula says.
 
     Raises:
         ConfigError: the formula is not admitted. DataError: the table cannot be used; says why.

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Table:
     """A table as read: `source` is the file as typed, `path` the absolute path, `sha256` that of the file's bytes,
-    `schema` what its columns are, `names` those of all columns of the file, of which `frame` may hold some only; `wrong`
-    is the text that is not of the kind of its column, and counts as missing: {column: {row: text}}."""
+    `schema` what its columns are, `names` those of all columns of the file, of which `frame` may hold some only;
+    `wrong` is the text that is not of the kind of its column, and counts as missing: {column: {row: text}}."""
 
     frame: "pd.DataFrame"
     source: str

@@ -109,6 +109,7 @@ class Schema:
         Raises:
             DataError: it is not that.
         """
+        columns: list[Any]
         try:
             columns = [
                 Column(**{k: tuple(v) if isinstance(v, list) else v for k, v in c.items()}) for c in saved["columns"]
@@ -136,7 +137,8 @@ def decide(raw: Raw, asked: Asked, where: str) -> Schema:
 
 
 def _read(raw: Raw) -> list[str]:
-    return list(map(str, raw.columns.columns if hasattr(raw.columns, "iloc") else raw.columns.column_names))
+    columns: Any = raw.columns
+    return list(map(str, columns.columns if hasattr(columns, "iloc") else columns.column_names))
 
 
 # -- a column of a text file
@@ -327,7 +329,7 @@ def _dates(texts: _Texts, name: str, values: list[str], missing: dict[str, int],
             f"Column '{name}' is no date written {way} in {_first_row(texts, odd)}: {odd[:40]!r}; say another format "
             f"with --dates '{name}=...', or leave it out of --dates."
         )
-    ends = {"low": str(found.min().date()), "high": str(found.max().date())}
+    ends: dict[str, Any] = {"low": str(found.min().date()), "high": str(found.max().date())}
     return Column(name, "date", f"dates written {way}", count=len(values), missing=missing, way=way, **ends)
 
 
@@ -426,7 +428,7 @@ def _typed(raw: Raw, name: str, column: "pd.Series", asked: Asked) -> Column:
     if not len(found):
         return Column(name, "empty", "it holds no values at all", missing=missing)
     if types.is_datetime64_any_dtype(column):
-        ends = {"low": str(found.min().date()), "high": str(found.max().date())}
+        ends: dict[str, Any] = {"low": str(found.min().date()), "high": str(found.max().date())}
         return Column(name, "date", f"type {column.dtype}", missing=missing, count=int(found.nunique()), **ends)
     if types.is_bool_dtype(column) and not isinstance(column.dtype, pd.CategoricalDtype):
         about: dict[str, Any] = {"levels": ("False", "True"), "count": int(found.nunique())}
@@ -466,7 +468,10 @@ def _strings(raw: Raw, name: str, column: "pd.Series", asked: Asked, missing: di
 
 
 def convert(raw: Raw, schema: Schema) -> tuple["pd.DataFrame", dict[str, dict[int, str]]]:
-    """(what was read as the kinds of a schema have it, {column: {row: text that is not of that kind}}): numbers are int64, Int64 or float64, categories text, switches bool, dates datetime64; what is missing is missing."""
+    """(what was read as the kinds of a schema have it, {column: {row: text that is not of that kind}}).
+
+    Numbers are int64, Int64 or float64, categories text, switches bool, dates datetime64; what is missing is missing.
+    """
     import pandas as pd
 
     columns: dict[str, Any] = {}
@@ -522,7 +527,7 @@ def _from_text(array: "pa.ChunkedArray", column: Column, asked: Asked) -> tuple[
         numbers, empty = notation.mapped(texts.codes, parsed)
         return _series(numbers, empty), _odd(texts, empty & ~absent)
     if column.kind == "boolean":
-        places = [
+        places: list[float | int | None] = [
             None if v in marks or v.lower() not in ("true", "false") else int(v.lower() == "true") for v in texts.values
         ]
         switches, empty = notation.mapped(texts.codes, places)

@@ -77,7 +77,8 @@ def new_samples(run: Run, path: str, *, need_target: bool, missing: str | None =
     """The rows of a file, encoded with what the run learnt from its training data, as the split "data".
 
     `missing` ("error" or "drop") says what rows with missing values get (default: as in the fit); with "explain" rows
-    that cannot be predicted are left out, and `reasons` says why. Works without the data file of the fit. Call it inside `precision(...)`.
+    that cannot be predicted are left out, and `reasons` says why. Works without the data file of the fit. Call it
+    inside `precision(...)`.
 
     Raises:
         ConfigError: the problem reads no file. DataError: the file cannot be used. RunError: the run is damaged.

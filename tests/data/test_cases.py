@@ -237,7 +237,7 @@ def test_a_lag_never_crosses_units(function, time):
     kept = x.notna()
     assert len(found.sample(None, "train").x) == int(kept.sum()) == 114
     np.testing.assert_allclose([*ols(found).values()], by_hand(rows.y[kept], x[kept]), rtol=1e-9)
-    again, batch = found.encode(str(CASES / "panel.csv"), need_target=False)
+    _, batch = found.encode(str(CASES / "panel.csv"), need_target=False)
     np.testing.assert_array_equal(batch.x, found.sample(None, "train").x)
 
 

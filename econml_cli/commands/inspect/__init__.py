@@ -1,4 +1,4 @@
-"""`econml inspect`: what is in a checkpoint, in an untrained model, in a data file, in the runs directory, and in the registries."""
+"""`econml inspect`: what is in a checkpoint, an untrained model, a data file, the runs directory, the registries."""
 
 import typer
 

@@ -20,9 +20,11 @@ def identified(setup: Setup) -> dict[str, Any]:
     `no_information`: of columns that are the same in all training rows. `not_identified`: of coefficients ("Intercept"
     is one) that can be moved without changing any fitted value, since columns are collinear. `separated`: of those
     whose logit estimate is infinite, since their columns tell the classes of the training rows apart. Empty ones are
-    left out. `data_notes`: what is to be known of how the file was read, in sentences. `wide`: [design columns, training
-    rows, factor with most of the columns] where there are more columns than rows. `series_autocorrelation`: of the target in successive rows, where it is high and the rows were parted at
-    random.
+    left out.
+
+    `data_notes`: what is to be known of how the file was read, in sentences. `wide`: [design columns, training rows,
+    factor with most of the columns] where there are more columns than rows. `series_autocorrelation`: of the target in
+    successive rows, where it is high and the rows were parted at random.
     """
     if not isinstance(setup.problem, Tabular):
         return {}
