@@ -9,6 +9,7 @@ import numpy as np
 
 from econml_cli.data import columns, design, formula, missing, target
 from econml_cli.data import panel as panels
+from econml_cli.data.expression import Node
 from econml_cli.data.formula import Formula
 from econml_cli.data.schema import Schema
 from econml_cli.errors import DataError
@@ -159,7 +160,7 @@ class Preprocessing:
         known = self.features.learnt.get(panels.KEY, {})
         return [known[what] for what in ("unit", "time") if known.get(what) is not None]
 
-    def _read_target(self) -> dict[str, formula.expression.Node]:
+    def _read_target(self) -> dict[str, Node]:
         name = self.formula.target
         return {} if name is None else {name: self.formula.factors[name]}
 

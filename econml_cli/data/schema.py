@@ -109,15 +109,17 @@ class Schema:
         Raises:
             DataError: it is not that.
         """
-        columns: list[Any]
         try:
-            columns = [
-                Column(**{k: tuple(v) if isinstance(v, list) else v for k, v in c.items()}) for c in saved["columns"]
-            ]
-            asked = Asked(**{k: tuple(v) if isinstance(v, list) else v for k, v in saved["asked"].items()})
+            columns = [Column(**_tuples(column)) for column in saved["columns"]]
+            asked = Asked(**_tuples(saved["asked"]))
         except (KeyError, TypeError, AttributeError) as error:
             raise DataError(f"preprocessing.json is damaged ({error} is amiss); fit again.") from None
         return cls(tuple(columns), asked)
+
+
+def _tuples(saved: Mapping[str, Any]) -> dict[str, Any]:
+    """Lists of JSON as the tuples that they were."""
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in saved.items()}
 
 
 def decide(raw: Raw, asked: Asked, where: str) -> Schema:
@@ -155,6 +157,12 @@ class _Texts:
     stripped: bool
 
 
+def _text_of(raw: Raw, name: str) -> "pa.ChunkedArray":
+    """A column of a text file."""
+    columns: Any = raw.columns
+    return columns.column(name)
+
+
 def _texts(column: "pa.ChunkedArray") -> _Texts:
     import pyarrow.compute as pc
 
@@ -175,7 +183,7 @@ def _split_marks(texts: _Texts, marks: frozenset[str]) -> tuple[list[str], dict[
 def _of_text(raw: Raw, name: str, asked: Asked) -> Column:
     if asked.kind_of(name) is None and (fast := _plain_numbers(raw, name, asked)) is not None:
         return fast
-    texts = _texts(raw.columns.column(name))
+    texts = _texts(_text_of(raw, name))
     given = None if asked.na_values is None else frozenset(asked.na_values) | {""}
     values, missing = _split_marks(texts, given or notation.MARKS | notation.WORDS)
     rows = int(texts.counts.sum()) - sum(missing.values())
@@ -215,7 +223,7 @@ def _first_row(texts: _Texts, value: str) -> str:
 
 def _plain_numbers(raw: Raw, name: str, asked: Asked) -> Column | None:
     """A column of nothing but numbers and empty fields, found without a look at each text."""
-    numbers, absent = _fast(raw.columns.column(name), asked)
+    numbers, absent = _fast(_text_of(raw, name), asked)
     if numbers is None or absent is None or absent.all():
         return None
     there = numbers[~absent]
@@ -504,7 +512,7 @@ def _converted(raw: Raw, name: str, column: Column, asked: Asked) -> tuple["pd.S
             return values, {}
         array = pa.chunked_array([pa.array(values.astype(object).where(values.notna(), ""), pa.string())])
         return _from_text(array, column, asked)
-    return _from_text(raw.columns.column(name), column, asked)
+    return _from_text(_text_of(raw, name), column, asked)
 
 
 def _from_text(array: "pa.ChunkedArray", column: Column, asked: Asked) -> tuple["pd.Series", dict[int, str]]:

@@ -94,7 +94,7 @@ class Predicted:
     def frame(self) -> "pd.DataFrame":
         """The file as a table with the predictions beside its columns; the index is the row of the file."""
         table = beside.frame(files.find(self.path), self.schema)
-        return (table if self.kept is None else table[self.kept]).assign(**{n: self.added[n] for n in self.added})
+        return (table if self.kept is None else table[self.kept]).assign(**{str(n): self.added[n] for n in self.added})
 
     def write(self, out: Path) -> None:
         """Write the file with the predictions beside its own columns, which stay as they are to the byte, atomically.
@@ -159,7 +159,7 @@ def predict_file(
     elif total > len(rows):
         kept = np.isin(np.arange(total), rows)
     known = problem.schema if isinstance(problem, Tabular) else None
-    beside.taken(found, path, beside.names(files.find(path), known))
+    beside.taken(dict.fromkeys(found.columns), path, beside.names(files.find(path), known))
     return Predicted(path, found, kept, known)
 
 

@@ -80,8 +80,8 @@ class Tabular:
 
     In a formula, `lag(x)` is x of the row before, in the order of the file and before it is split; with --group, --time
     or --panel that of the same unit one period before. The rows it reaches beyond the table, or a unit, are missing.
-    The constant is the model's bias. Without one (`- 1`, `0 +`, `--no-bias`) no means are taken off, labels have all their
-    levels, and a linear model is a regression through the origin; another model goes on having biases of its own.
+    The constant is the model's bias. Without one (`- 1`, `0 +`, `--no-bias`) no means are taken off, labels have all
+    their levels, and a linear model is a regression through the origin; another model goes on having biases of its own.
 
     The arguments are those of `TabularOptions`; a cross-validation makes one problem a fold. `file_rows` gives the rows
     of the file that each split has, `split_rows` their positions among the rows that `encode` keeps when it needs no
