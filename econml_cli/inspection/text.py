@@ -2,7 +2,7 @@
 
 import datetime
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Group, RenderableType
 from rich.padding import Padding
@@ -10,11 +10,13 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-from econml_cli.data.schema import Column, Schema
 from econml_cli.errors import plural
 from econml_cli.inspection.listings import Entry, RunRow, type_name
 from econml_cli.options.fields import Option, as_text
 from econml_cli.output.terminal import Widest, columns, key_values, number, pairs, size
+
+if TYPE_CHECKING:  # listing runs needs no numpy
+    from econml_cli.data.schema import Column, Schema
 
 #: arrays with more elements are printed with their middle left out
 ABBREVIATE = 60
@@ -208,7 +210,7 @@ def _bound(limit: float) -> str:
     return "2^32" if limit == 2**32 else f"{limit:g}"
 
 
-def schema(found: Schema, rows: int) -> RenderableType:
+def schema(found: "Schema", rows: int) -> RenderableType:
     """The columns of a file, one a line: kind, levels or range, missing values, why; then what should be known."""
     heads = ("column", "kind", "values", "missing", "why")
     cells = [[c.name, c.kind, _extent(c), f"{sum(c.missing.values()):,}", c.why] for c in found.columns]
@@ -217,7 +219,7 @@ def schema(found: Schema, rows: int) -> RenderableType:
     return Group(Text(f"{rows:,} rows"), columns(heads, cells, ("column", "kind", "values", "why")), *out, *told)
 
 
-def _extent(column: Column) -> str:
+def _extent(column: "Column") -> str:
     if column.low is not None:
         low, high = (number(v, 6) if isinstance(v, float | int) else v for v in (column.low, column.high))
         return f"{low} to {high}"
