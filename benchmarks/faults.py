@@ -54,8 +54,8 @@ FAULTS = (
         old="rows, w = matrix[train], None",
         new="rows, w = matrix[kept], None",
     ),
-    Fault("lead-is-a-lag", "wrong sign", old="shifted[:k] = x[-k:]", new="shifted[-k:] = x[:k]"),
-    Fault("log-of-zero-accepted", "skipped check", old="        _refuse_infinite(value, name, where)\n", new=""),
+    Fault("lead-is-a-lag", "wrong sign", old='-k if name == "lead" else k', new="k"),
+    Fault("log-of-zero-accepted", "skipped check", old="        _refuse_infinite(value, gone, name, where)\n", new=""),
     Fault("group-column-becomes-a-feature", "leaked data", old="if name not in (aim, *apart)]", new="if name != aim]"),
     Fault(
         "dot-includes-the-target",
@@ -64,10 +64,10 @@ FAULTS = (
         new="for name in others if name not in factors]",
     ),
     Fault(
-        "extra-values-shift-columns",
+        "rows-of-another-length-left-out",
         "skipped check",
-        old="low_memory=False, index_col=False, **options",
-        new="low_memory=False, **options",
+        old='row.text or "")\n        return "error"',
+        new='row.text or "")\n        return "skip"',
     ),
     # models
     Fault(
@@ -538,8 +538,8 @@ FAULTS = (
     Fault(
         "predict-ignores-missing",
         "ignored option",
-        old="predictions.predict(chosen, options.data, missing=options.missing, **given)",
-        new="predictions.predict(chosen, options.data, **given)",
+        old="predictions.predict_file(chosen, options.data, missing=missing, **given)",
+        new="predictions.predict_file(chosen, options.data, **given)",
     ),
     Fault(
         "timeout-always-in-seconds",

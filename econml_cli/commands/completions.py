@@ -81,14 +81,14 @@ def _below(ctx: Any, files: Sequence[str]) -> list[str]:
 
 def _columns(ctx: Any) -> list[str]:
     """The names in the file that --data, or ECONML_DATA, names; none where it cannot be read."""
-    from econml_cli.data.read import column_names
+    from econml_cli.data.files import column_names
     from econml_cli.errors import EconmlError
 
     source = ctx.params.get("data") or os.environ.get("ECONML_DATA")
     if not source:
         return []
     try:
-        return column_names(str(source))
+        return column_names(str(source), ctx.params.get("delimiter"))
     except (EconmlError, OSError):
         return []
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from econml_cli.commands.common import ONE_RUN, OPTIONS, CheckpointOptions, LookupOptions, say, write_rows
 from econml_cli.commands.declared import Command
-from econml_cli.errors import ConfigError
+from econml_cli.errors import ConfigError, plural
 from econml_cli.options.fields import option
 
 _say = partial(say, "predict")
@@ -40,16 +40,20 @@ class PredictOptions:
         False, "of a target log(y): predict y itself, exp(prediction) times the smearing factor of the residuals"
     )
     missing: Literal["error", "drop"] | None = option(
-        None, "what rows with missing values get (default: as in the fit)"
+        None, "what rows with missing values get (default: no prediction, and a column reason)"
     )
+    strict: bool = option(False, "refuse the file where a row of it cannot be predicted")
 
 
 def predict(run: str, options: PredictOptions, weights: CheckpointOptions, lookup: LookupOptions) -> None:
     """Write rows with a run's predictions: yhat, or the probability of each class and the likeliest one.
 
-    The file is encoded as the training data were; its columns and their order are kept. Of an ensemble it is the
+    The file is encoded as the training data were; its columns are kept as they are, of text to the byte, and so is the
+    order of its rows: one that cannot be predicted has no prediction and a reason. Of an ensemble it is the
     averaged prediction of its members, with sd, lo and hi across them.
     """
+    if options.strict and options.missing == "drop":
+        raise ConfigError("--strict refuses what --missing drop leaves out; leave out one of them.")
     if options.embed and options.retransform:
         raise ConfigError("--embed writes a representation, which is no logarithm; leave out --retransform.")
     if options.embed and (options.interval is not None or options.conformal):
@@ -69,10 +73,15 @@ def predict(run: str, options: PredictOptions, weights: CheckpointOptions, looku
     given: dict[str, Any] = {"step": weights.step, "embed": options.embed, "asked": _interval(options), "say": _say}
     given["retransform"] = options.retransform
     if options.data is None:
-        frame = predictions.predict_own(chosen, **given)
+        found = predictions.predict_own_file(chosen, **given)
     else:
-        frame = predictions.predict(chosen, options.data, missing=options.missing, **given)
-    write_rows(frame, options.out, _say)
+        missing = "error" if options.strict else options.missing
+        found = predictions.predict_file(chosen, options.data, missing=missing, **given)
+    if not isinstance(found, predictions.Predicted):
+        write_rows(found, options.out, _say)
+        return
+    found.to_stdout() if options.out == "-" else found.write(Path(options.out))
+    _say(f"{plural(len(found.added), 'row')} written to {'stdout' if options.out == '-' else options.out}")
 
 
 def _interval(options: PredictOptions) -> Any:

@@ -223,6 +223,13 @@ def _wrong_with(phi: str) -> list[str]:
     return []
 
 
+def _text_names() -> frozenset[str]:
+    """The options that are words of the user's own, such as names of columns."""
+    from econml_cli.problems.tabular import TabularOptions
+
+    return frozenset(opt.name for opt in options_of(TabularOptions) if opt.element is str and not opt.choices)
+
+
 def read_yaml(path: Path) -> dict[str, Any]:
     """Read a config file into {option: raw value}; hyphens and underscores in keys are the same.
 
@@ -232,7 +239,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     from econml_cli.storage import limited_yaml
 
     try:
-        loaded = limited_yaml.load(limited_yaml.read_text(path))
+        loaded = limited_yaml.load(limited_yaml.read_text(path), _text_names(), unique=True)
     except FileNotFoundError:
         raise ConfigError(f"--config {path}: no such file; `econml fit MODEL --print-config` writes one.") from None
     except limited_yaml.RefusedError as error:

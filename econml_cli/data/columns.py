@@ -1,5 +1,6 @@
 """A column of a table as numbers or as labels: which of the two it is, and its levels."""
 
+import ast
 import math
 import numbers as abc
 from collections.abc import Iterable, Sequence
@@ -8,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from econml_cli.data import expression
+from econml_cli.data import dates, expression
 from econml_cli.data.expression import Node
-from econml_cli.errors import DataError, suggest
+from econml_cli.errors import DataError, plural, suggest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,14 +22,14 @@ MAX_LEVELS = 1000
 LARGEST = 1e150
 
 
-def require(names: Iterable[str], frame: "pd.DataFrame", where: str) -> None:
-    """Refuse columns that a table lacks.
+def require(names: Iterable[str], frame: "pd.DataFrame | Sequence[str]", where: str) -> None:
+    """Refuse columns that a table, or a list of the names of one, lacks.
 
     Raises:
         DataError: names the first, and the nearest there is.
     """
-    if absent := [name for name in names if name not in frame.columns]:
-        have = [str(name) for name in frame.columns]
+    have = [str(name) for name in getattr(frame, "columns", frame)]
+    if absent := [name for name in names if name not in have]:
         near = suggest(absent[0], have) or f" It has {', '.join(have[:10])}{', ...' if len(have) > 10 else ''}."
         raise DataError(f"{where} has no column '{absent[0]}'.{near}")
 
@@ -42,6 +43,12 @@ def kind(column: "pd.Series", name: str) -> Literal["numbers", "labels"]:
     import pandas as pd
 
     types = pd.api.types
+    if types.is_datetime64_any_dtype(column):
+        name = name if name.isidentifier() else f"`{name}`"
+        raise DataError(
+            f"Column '{name}' holds dates, which are no feature as they stand; write year({name}), month({name}), "
+            f"trend({name}) or C(quarter({name})) in a --formula, name it as --time, or --drop-columns {name}."
+        )
     if isinstance(column.dtype, pd.CategoricalDtype | pd.StringDtype) or types.is_bool_dtype(column):
         return "labels"
     if types.is_numeric_dtype(column) and not types.is_complex_dtype(column):
@@ -70,6 +77,18 @@ def of_labels(node: Node, frame: "pd.DataFrame") -> str | None:
     return name if kind(frame[name], name) == "labels" else None
 
 
+def labelled(node: Node, frame: "pd.DataFrame") -> "pd.Series":
+    """The values of a factor that `of_labels` takes as labels: its column, or of C(quarter(when)) that part of it."""
+    name = expression.columns(node)[0]
+    inner = node.args[0] if isinstance(node, ast.Call) and expression.called(node) == "C" else node
+    if isinstance(inner, ast.Name):
+        return frame[name]
+    import pandas as pd
+
+    values = dates.part(str(expression.called(inner)), frame[name], name)
+    return pd.Series(values, index=frame.index).astype("Int64")
+
+
 def as_numbers(column: "pd.Series", name: str) -> np.ndarray:
     """The column as float64 [n], NaN where it is missing; True and False are 1 and 0.
 
@@ -83,6 +102,8 @@ def as_numbers(column: "pd.Series", name: str) -> np.ndarray:
             return np.array([np.nan if pd.isna(v) else float(v) for v in column])
         example = column.dropna().iloc[0] if len(column.dropna()) else ""
         raise DataError(f"Column '{name}' holds text (e.g. {str(example)[:40]!r}) where a number is needed.")
+    if isinstance(column.dtype, np.dtype) and column.dtype != object:
+        return column.to_numpy(np.float64)
     return column.astype("Float64" if column.isna().any() and column.dtype != object else "float64").to_numpy(
         dtype=np.float64, na_value=np.nan
     )
@@ -137,7 +158,8 @@ def _refuse_broken_numbers(values: Sequence[Any], name: str) -> None:
         )
     if len(odd) <= len(values) / 10:
         raise DataError(
-            f"Column '{name}' is numbers but for {odd[0]!r}, so it was read as text; leave missing values empty."
+            f"Column '{name}' is numbers but for {odd[0]!r}, so it was read as text; if that is missing, say "
+            f"--na-values '{odd[0]}'."
         )
 
 
@@ -149,25 +171,36 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def codes(column: "pd.Series", known: Sequence[str], name: str) -> np.ndarray:
-    """The number of each row's level in `known`, int [n]; -1 where the column is missing.
-
-    Raises:
-        DataError: a level that is not known; names it and the column.
-    """
+def codes(column: "pd.Series", known: Sequence[str]) -> np.ndarray:
+    """The number of each row's level in `known`, int [n]; -1 where the column is missing, -2 where the level is not
+    known (`refuse_unseen`)."""
     import pandas as pd
 
     numbers, values = pd.factorize(column)
     place = {level: i for i, level in enumerate(known)}
-    unseen = [level for level in map(level_name, values) if level not in place]
-    if unseen:
+    table = np.array([*(place.get(level_name(value), -2) for value in values), -1], dtype=np.int32)
+    return table[numbers]
+
+
+def refuse_unseen(column: "pd.Series", known: Sequence[str], name: str, rows: np.ndarray) -> None:
+    """Refuse levels that are not known in any of some `rows` [n] bool.
+
+    Raises:
+        DataError: names the first, and the column.
+    """
+    unseen = (codes(column, known) == -2) & rows
+    if unseen.any():
         shown = ", ".join(known[:10]) + (", ..." if len(known) > 10 else "")
         raise DataError(
-            f"Column '{name}' has the level '{unseen[0]}', which the data of the fit lack (they have {shown}); remove "
-            "those rows, or fit again with them."
+            f"Column '{name}' has the level '{level_name(column[unseen].iloc[0])}' in {first_of(unseen)}, which the "
+            f"data of the fit lack (they have {shown}); remove those rows, or fit again with them."
         )
-    table = np.array([*(place[level_name(value)] for value in values), -1], dtype=np.int32)
-    return table[numbers]
+
+
+def first_of(which: np.ndarray) -> str:
+    """How many rows, and the first of them as a person counts: from 1, without the header."""
+    count = int(which.sum())
+    return f"{plural(count, 'row')}, {'the first of them ' * (count > 1)}observation {int(which.argmax()) + 1:,}"
 
 
 def refuse_large(what: str, name: str, largest: float) -> None:

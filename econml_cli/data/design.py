@@ -51,30 +51,37 @@ def learn(
     kept: np.ndarray,
     train: np.ndarray,
     constant: bool = True,
+    panel: Learnt | None = None,
     weights: np.ndarray | None = None,
 ) -> Encoding:
     """Learn how to encode rows. `kept` [n] bool: the rows without missing values; `train` [n] bool: some of them.
 
     Levels are those of all rows kept, so that no split has one that another lacks; all else (means and standard
     deviations, knots, polynomials) is learnt from the training rows alone. Without a `constant` no means are taken off:
-    a column at 0 stays there. `weights` [n] are those of means and standard deviations; None: all are 1.
+    a column at 0 stays there. `panel` is what is known of units and time before anything is learnt. `weights` [n] are
+    those of means and standard deviations; None: all are 1.
 
     Raises:
         DataError: a feature is the same in all rows, or cannot be encoded.
     """
     levels: dict[str, list[str]] = {}
-    learnt: Learnt = {}
+    learnt: Learnt = dict(panel or {})
+    same: list[str] = []
     for name, node in formula.features.items():
         if (column := columns.of_labels(node, frame)) is not None:
-            levels[name] = columns.levels(frame[column][kept], column)
+            levels[name] = _from_base(columns.levels(columns.labelled(node, frame)[kept], column), node, column)
             alike = len(levels[name]) < 2
         else:
             value = transforms.evaluate(node, frame, learnt, train)[kept]
             alike = bool((value == value[0]).all())
         if alike:
-            raise DataError(
-                f"Feature '{name}' is the same in all rows used, so nothing can be learnt from it; leave it out."
-            )
+            same.append(name)
+    if same:
+        named = f"Feature '{same[0]}' is" if len(same) == 1 else f"Features {', '.join(map(repr, same))} are"
+        raise DataError(
+            f"{named} the same in all rows used, so nothing can be learnt from {'it' if len(same) == 1 else 'them'}; "
+            f"leave {'it' if len(same) == 1 else 'them'} out."
+        )
     names, matrix = _matrix(formula, frame, levels, learnt)
     for name, largest in zip(names, np.max(np.abs(matrix[kept]), axis=0), strict=True):
         columns.refuse_large("Feature", name, float(largest))
@@ -89,11 +96,27 @@ def learn(
     return Encoding(levels, learnt, names, mean.tolist(), scale.tolist(), idle)
 
 
-def apply(formula: Formula, encoding: Encoding, frame: "pd.DataFrame") -> np.ndarray:
-    """The standardised design matrix of every row, float64 [n, p]; rows with missing values hold anything.
+def _from_base(levels: list[str], node: Node, column: str) -> list[str]:
+    """The levels with the reference level that C(x, base=...) names first.
 
     Raises:
-        DataError: a level that the fit did not have, text where there were numbers, or a number beyond `LARGEST`.
+        DataError: there is no such level.
+    """
+    base = expression.base(node)
+    if base is None:
+        return levels
+    if base not in levels:
+        shown = ", ".join(levels[:10]) + (", ..." if len(levels) > 10 else "")
+        raise DataError(f"Column '{column}' has no level '{base}' to be the base of C(...); it has {shown}.")
+    return [base, *(level for level in levels if level != base)]
+
+
+def apply(formula: Formula, encoding: Encoding, frame: "pd.DataFrame") -> np.ndarray:
+    """The standardised design matrix of every row, float64 [n, p]; rows with missing values, or with levels that the
+    fit did not have (`refuse_unseen`), hold anything.
+
+    Raises:
+        DataError: text where there were numbers, or a number beyond `LARGEST`.
     """
     names, matrix = _matrix(formula, frame, encoding.levels, encoding.learnt)
     for what in ("names", "mean", "scale"):
@@ -108,6 +131,17 @@ def apply(formula: Formula, encoding: Encoding, frame: "pd.DataFrame") -> np.nda
     if encoding.idle:
         x[:, np.isin(encoding.names, encoding.idle)] = 0.0
     return x
+
+
+def refuse_unseen(formula: Formula, encoding: Encoding, frame: "pd.DataFrame", rows: np.ndarray) -> None:
+    """Refuse levels that the fit did not have in any of some `rows` [n] bool.
+
+    Raises:
+        DataError: names the first, and its column.
+    """
+    for name, levels in encoding.levels.items():
+        node = formula.features[name]
+        columns.refuse_unseen(columns.labelled(node, frame), levels, expression.columns(node)[0], rows)
 
 
 def unlike(formula: Formula, encoding: Encoding, frame: "pd.DataFrame") -> dict[str, np.ndarray]:
@@ -142,8 +176,7 @@ def _block(name: str, node: Node, frame: "pd.DataFrame", levels: dict[str, list[
     if name not in levels:
         value = transforms.evaluate(node, frame, learnt, None)
         return Block(name, {"": value} if value.ndim == 1 else {f"[{i + 1}]": v for i, v in enumerate(value.T)})
-    column = expression.columns(node)[0]
-    codes = columns.codes(frame[column], levels[name], column)
+    codes = columns.codes(columns.labelled(node, frame), levels[name])
     dummies = [(codes == i).astype(np.float64) for i in range(len(levels[name]))]
     full = {f"[{level}]": dummy for level, dummy in zip(levels[name], dummies, strict=True)}
     return Block(name, full, {f"[T.{level}]": dummies[i] for i, level in enumerate(levels[name]) if i})

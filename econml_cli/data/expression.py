@@ -18,14 +18,20 @@ ELEMENTWISE = ("abs", "cos", "exp", "expm1", "I", "log", "log10", "log1p", "log2
 #: functions with whole-number options: {name: {option: (smallest, largest, default; None: it must be given)}}
 WITH_OPTIONS: dict[str, dict[str, tuple[int, int, int | None]]] = {
     "lag": {"k": (-10_000, 10_000, 1)},
+    "lead": {"k": (-10_000, 10_000, 1)},
+    "diff": {"k": (-10_000, 10_000, 1)},
     "poly": {"degree": (1, 20, 1)},
     "bs": {"df": (1, 100, None), "degree": (0, 10, 3)},
 }
 #: functions of one column that learn from the training rows
 STANDARDISING = ("center", "scale", "standardize")
+#: functions of a column of dates
+OF_DATES = ("year", "quarter", "month", "day", "weekday", "trend")
+#: functions of the order of the rows
+SHIFTING = ("lag", "lead", "diff")
 #: functions that must be the whole expression: they make labels, or several columns
 OUTERMOST = ("C", "bs", "poly")
-FUNCTIONS = (*ELEMENTWISE, *WITH_OPTIONS, *STANDARDISING, "C")
+FUNCTIONS = (*ELEMENTWISE, *WITH_OPTIONS, *STANDARDISING, *OF_DATES, "C")
 
 Node = ast.expr
 
@@ -49,6 +55,7 @@ def parse(text: str) -> Node:
         tree = ast.parse(re.sub(r"`([^`]*)`", hide, text).strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         raise _refused(text, None, "is not an expression (put odd column names in backquotes)") from None
+    tree = _with_base(tree)
     _GRAMMAR.check(text, tree)
     for node in ast.walk(tree):
         if isinstance(node, ast.Name) and node.id.startswith(mark):
@@ -68,6 +75,30 @@ def uses(node: Node, function: str) -> bool:
     return any(
         isinstance(n, ast.Call) and isinstance(n.func, ast.Name) and n.func.id == function for n in ast.walk(node)
     )
+
+
+def shifts(node: Node) -> bool:
+    """Whether a checked expression reads other rows than its own."""
+    return any(uses(node, function) for function in SHIFTING)
+
+
+def base(node: Node) -> str | None:
+    """The reference level that C(x, base="b") names; None: the first."""
+    if isinstance(node, ast.Call) and called(node) == "C" and node.keywords:
+        return str(getattr(node.keywords[0].value, "value", ""))
+    return None
+
+
+def _with_base(node: ast.expr) -> ast.expr:
+    """C(x, Treatment("b")) as C(x, base="b")."""
+    match node:
+        case ast.Call(
+            func=ast.Name(id="C"), args=[column, ast.Call(func=ast.Name(id="Treatment")) as treatment], keywords=[]
+        ):
+            values = [*treatment.args, *(given.value for given in treatment.keywords)]
+            if len(values) == 1:
+                return ast.Call(node.func, [column], [ast.keyword("base", values[0])])
+    return node
 
 
 def called(node: Node) -> str | None:
@@ -122,14 +153,23 @@ def _wrong_call(call: ast.Call, depth: int) -> str | None:
         return f"calls {name}, which is none of {known}{near}"
     if name in OUTERMOST and depth:
         return f"holds {name}(...) inside another expression; it can only stand by itself"
+    if name == "C" and len(call.args) == 1 and call.keywords:
+        given = call.keywords[0]
+        plain = isinstance(given.value, ast.Constant) and isinstance(given.value.value, str | int | float)
+        if len(call.keywords) > 1 or given.arg != "base" or not plain:
+            return 'must name the reference level of C(...) as in C(region, base="north")'
+        call = ast.Call(call.func, call.args, [])
     admitted = WITH_OPTIONS.get(name, {})
     names = [*list(admitted)[: max(len(call.args) - 1, 0)], *(given.arg for given in call.keywords)]
     if not call.args or len(call.args) > 1 + len(admitted) or not set(names) <= set(admitted):
         return f"must call {name}({', '.join(['column', *admitted])})"
     if len(set(names)) < len(names):
         return f"gives {name} an option twice"
-    if name == "C" and not isinstance(call.args[0], ast.Name):
-        return "must give C(...) a column"
+    dated = called(call.args[0]) in OF_DATES
+    if name == "C" and not isinstance(call.args[0], ast.Name) and not dated:
+        return "must give C(...) a column, or a part of a date as in C(quarter(when))"
+    if name in OF_DATES and not isinstance(call.args[0], ast.Name):
+        return f"must give {name}(...) a column of dates"
     if name == "bs" and not names:
         return "must give bs its degrees of freedom, as in bs(age, df=5)"
     values = [*call.args[1:], *(given.value for given in call.keywords)]

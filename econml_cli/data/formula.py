@@ -78,6 +78,15 @@ def parse(text: str, others: Sequence[str]) -> Formula:
     return Formula(target, tuple(right), factors, constant)
 
 
+def takes_others(text: str) -> bool:
+    """Whether a formula has a `.`, which means all other columns.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    return ("value", ".") in _tokens(text)
+
+
 def _refused(text: str, why: str) -> ConfigError:
     return ConfigError(f"--formula '{text[:200]}' {why}; expected such as \"log(wage) ~ educ + exper\".")
 

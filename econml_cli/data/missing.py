@@ -1,11 +1,11 @@
-"""Which rows of a table can be used: not those with missing values; and infinite values nowhere."""
+"""Which rows of a table can be used: not those with missing values; and no infinite value in any that is used."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from econml_cli.data import columns, expression, transforms
+from econml_cli.data import columns, dates, expression, transforms
 from econml_cli.data.expression import Node
 from econml_cli.data.transforms import Learnt
 from econml_cli.errors import DataError, plural
@@ -15,34 +15,70 @@ if TYPE_CHECKING:
 
 
 def missing_by(
-    factors: Mapping[str, Node], frame: "pd.DataFrame", learnt: Learnt, rows: np.ndarray | None, where: str
+    factors: Mapping[str, Node],
+    frame: "pd.DataFrame",
+    learnt: Learnt,
+    rows: np.ndarray | None,
+    where: str,
+    also: Mapping[str, np.ndarray] | None = None,
 ) -> dict[str, np.ndarray]:
     """Where values are missing: {column, or lag(...) for the rows it reaches beyond the table: [n] bool}.
 
-    `learnt`, `rows` as in `transforms.evaluate`. Only what is missing somewhere is named.
+    `learnt`, `rows` as in `transforms.evaluate`. Only what is missing somewhere is named. `also` is what is missing for
+    other reasons; of a row that goes anyway nothing is asked, such as that the log of its wage be a number.
 
     Raises:
         DataError: an infinite value, or one that a formula makes of values that are there, such as log(-1).
     """
+    n = len(frame)
     read = dict.fromkeys(column for node in factors.values() for column in expression.columns(node))
     absent = {name: frame[name].isna().to_numpy(dtype=bool) for name in read}
+    reached = [*absent.values(), *({} if also is None else also).values()]
+    gone = np.any([np.zeros(n, dtype=bool), *reached], axis=0)
+    computed = {
+        name: node
+        for name, node in factors.items()
+        if columns.of_labels(node, frame) is None and not expression.is_column(node)
+    }
+    values = {}
+    for name, node in computed.items():
+        values[name] = transforms.evaluate(node, frame, dict(learnt), None if rows is None else rows & ~gone)
+        if expression.shifts(node):  # before any value is judged: the rows that it reaches beyond the table go too
+            nowhere = np.isnan(values[name].reshape(n, -1)).any(axis=1)
+            absent[name] = nowhere & ~np.any([absent[c] for c in expression.columns(node)], axis=0)
+            gone = gone | absent[name]
     for name in read:
-        if columns.kind(frame[name], name) == "numbers":
-            _refuse_infinite(columns.as_numbers(frame[name], name), f"column '{name}'", where)
-    if rows is not None:
-        rows = rows & ~np.any([*absent.values()], axis=0)
-    for name, node in factors.items():
-        if columns.of_labels(node, frame) is not None or expression.is_column(node):
-            continue
-        value = transforms.evaluate(node, frame, learnt, rows).reshape(len(frame), -1)
-        _refuse_infinite(value, name, where)
-        gaps = np.isnan(value).any(axis=1) & ~np.any([absent[c] for c in expression.columns(node)], axis=0)
-        if gaps.any() and not expression.uses(node, "lag"):
+        if not dates.are(frame[name]) and columns.kind(frame[name], name) == "numbers":
+            _refuse_infinite(columns.as_numbers(frame[name], name), gone, f"column '{name}'", where)
+    for name, value in values.items():
+        _refuse_infinite(value, gone, name, where)
+        gaps = np.isnan(value.reshape(n, -1)).any(axis=1) & ~gone
+        if gaps.any():
             raise DataError(
-                f"{where}: {name} is not a number in {_rows(gaps)} (a log or root of a negative number?); leave such "
-                "rows out, or change the formula."
+                f"{where}: {name} is not a number in {columns.first_of(gaps)} "
+                "(a log or root of a negative number?); leave such rows out, or change the formula."
             )
-        absent[name] = gaps
+    return {name: gaps for name, gaps in absent.items() if gaps.any()}
+
+
+def computed(factors: Mapping[str, Node], frame: "pd.DataFrame", learnt: Learnt) -> dict[str, np.ndarray]:
+    """The values [n] or [n, k] of the factors that are numbers."""
+    return {
+        name: transforms.evaluate(node, frame, learnt, None)
+        for name, node in factors.items()
+        if columns.of_labels(node, frame) is None
+    }
+
+
+def columns_missing(factors: Mapping[str, Node], frame: "pd.DataFrame", where: str) -> dict[str, np.ndarray]:
+    """Where the columns that some factors read are missing: {column: [n] bool}, of those that are anywhere.
+
+    Raises:
+        DataError: the table lacks a column.
+    """
+    read = dict.fromkeys(column for node in factors.values() for column in expression.columns(node))
+    columns.require(read, frame, where)
+    absent = {name: frame[name].isna().to_numpy(dtype=bool) for name in read}
     return {name: gaps for name, gaps in absent.items() if gaps.any()}
 
 
@@ -68,16 +104,10 @@ def keep(absent: Mapping[str, np.ndarray], n: int, missing: Literal["error", "dr
     return kept
 
 
-def _refuse_infinite(values: np.ndarray, what: str, where: str) -> None:
-    rows = np.isinf(values).reshape(len(values), -1).any(axis=1)
+def _refuse_infinite(values: np.ndarray, gone: np.ndarray, what: str, where: str) -> None:
+    rows = np.isinf(values).reshape(len(values), -1).any(axis=1) & ~gone
     if rows.any():
         raise DataError(
-            f"{where}: {what} is infinite in {_rows(rows)} (the log of 0, a division by 0?); leave such rows out, or "
-            "change the formula."
+            f"{where}: {what} is infinite in {columns.first_of(rows)} (the log of 0, a division by 0?); leave such "
+            "rows out, or change the formula."
         )
-
-
-def _rows(which: np.ndarray) -> str:
-    """How many rows, and the first of them as a spreadsheet or a person counts: from 1, without the header."""
-    count = int(which.sum())
-    return f"{plural(count, 'row')}, {'the first of them ' * (count > 1)}observation {int(which.argmax()) + 1:,}"

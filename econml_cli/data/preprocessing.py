@@ -1,15 +1,18 @@
 """What is learnt from a table once and applied to tables ever after; as JSON, so that reading it runs nothing."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from econml_cli.data import columns, design, expression, formula, missing, target
+from econml_cli.data import panel as panels
 from econml_cli.data import weights as weighting
+from econml_cli.data.expression import Node
 from econml_cli.data.formula import Formula
+from econml_cli.data.schema import Schema
 from econml_cli.data.weights import RowWeights
 from econml_cli.errors import DataError
 
@@ -17,6 +20,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 VERSION = 1
+#: the columns of units and of time
+Panel = tuple[str | None, str | None]
 
 
 @dataclass(frozen=True)
@@ -42,7 +47,8 @@ class Preprocessing:
     `binary` are the columns of the features that hold zeros and ones alone in the rows of the fit; None in a run that
     an older econml wrote. `loss` is the name of a loss that the task of the target does not say; None where it does.
     `constant` says whether there is one; None in a run that an older econml wrote, which had one in any case. `weights`
-    is the column of weights, where there is one.
+    is the column of weights, where there is one. `schema` says what the columns of the file are, and how any other file
+    is read; None in a run that an older econml wrote.
     """
 
     specification: Specification
@@ -54,6 +60,7 @@ class Preprocessing:
     loss: str | None = None
     constant: bool | None = True
     weights: RowWeights | None = None
+    schema: Schema | None = None
 
     def to_json(self) -> dict[str, Any]:
         """JSON values only; `from_json` gives the same again, to the last digit."""
@@ -68,6 +75,7 @@ class Preprocessing:
             **({} if self.constant is None else {"constant": self.constant}),
             **({} if self.loss is None else {"loss": self.loss}),
             **({} if self.weights is None else {"weights": self.weights.to_json()}),
+            **({} if self.schema is None else {"schema": self.schema.to_json()}),
         }
 
     @classmethod
@@ -89,7 +97,8 @@ class Preprocessing:
             raise DataError(f"preprocessing.json is of version {version}, this is version {VERSION}; fit again.")
         constant = saved.get("constant")
         formula = dataclasses.replace(specification.formula(), constant=constant is not False)
-        named = (saved.get("binary"), saved.get("loss"), constant, weights)
+        schema = None if saved.get("schema") is None else Schema.from_json(saved["schema"])
+        named = (saved.get("binary"), saved.get("loss"), constant, weights, schema)
         return cls(specification, formula, rule, features, aim, *named)
 
     def encode(
@@ -104,13 +113,17 @@ class Preprocessing:
             DataError: a column is not there, a value is missing (unless dropped), infinite, or unlike those of the fit.
         """
         factors = self.formula.features
+        columns.require(self._shifted_by(), frame, where)
         columns.require(self.formula.feature_columns, frame, where)
-        absent = missing.missing_by(factors, frame, self.features.learnt, None, where)
+        without = missing.columns_missing(self._read_target() if need_target else {}, frame, where)
+        if need_target and self.weights is not None and (gaps := self.weights.missing(frame, where)).any():
+            without[self.weights.column] = gaps
+        absent = missing.missing_by(factors, frame, self.features.learnt, None, where, without)
         if need_target:
-            absent |= self._missing_target(frame, where)
-            if self.weights is not None and (gaps := self.weights.missing(frame, where)).any():
-                absent[self.weights.column] = gaps
+            absent |= self._missing_target(frame, where, absent | without)
+            absent |= {name: gaps for name, gaps in without.items() if name == self._weighed()}
         rows = missing.keep(absent, len(frame), self.missing, where)
+        design.refuse_unseen(self.formula, self.features, frame, rows)
         x = design.apply(self.formula, self.features, frame)
         if self.formula.target is None:
             return rows, x, x
@@ -127,21 +140,68 @@ class Preprocessing:
         columns.require([self.weights.column], frame, where)
         return self.weights.values(frame, rows, where)
 
-    def _missing_target(self, frame: "pd.DataFrame", where: str) -> dict[str, np.ndarray]:
+    def _weighed(self) -> str | None:
+        """The column of weights."""
+        return None if self.weights is None else self.weights.column
+
+    def inputs(self, frame: "pd.DataFrame") -> np.ndarray:
+        """The standardised design [n, p] of every row; of rows for which there are `reasons` it holds anything."""
+        return design.apply(self.formula, self.features, frame)
+
+    def reasons(self, frame: "pd.DataFrame", where: str, wrong: Mapping[str, Mapping[int, str]]) -> np.ndarray:
+        """Why each row cannot be predicted, "" where it can: text [n]. `wrong` is what is not of its column's kind.
+
+        Raises:
+            DataError: a column is not there, or is not of the kind of the fit throughout.
+        """
+        columns.require([*self.formula.feature_columns, *self._shifted_by()], frame, where)
+        found = np.full(len(frame), "", dtype=object)
+
+        def say(rows: np.ndarray, text: str, values: Mapping[int, Any] | None = None) -> None:
+            for row in map(int, np.flatnonzero(rows)):
+                value = "" if values is None or row not in values else repr(columns.level_name(values[row])[:40])
+                found[row] = found[row] or text.format(value)
+
+        for factor, levels in self.features.levels.items():
+            node = self.formula.features[factor]
+            values = columns.labelled(node, frame)
+            unseen = columns.codes(values, levels) == -2
+            name = expression.columns(node)[0].replace("{", "{{").replace("}", "}}")
+            say(unseen, f"{name} is {{}}, not in the fit", {int(i): values.iloc[i] for i in np.flatnonzero(unseen)})
+        for column in self.formula.feature_columns:
+            name, odd = column.replace("{", "{{").replace("}", "}}"), wrong.get(column, {})
+            absent = frame[column].isna().to_numpy(dtype=bool)
+            say(absent & np.isin(np.arange(len(frame)), list(odd)), f"{name} is {{}}", odd)
+            say(absent, f"{name} is missing")
+        for factor, value in missing.computed(self.formula.features, frame, self.features.learnt).items():
+            bad = ~np.isfinite(value.reshape(len(frame), -1)).all(axis=1)
+            say(bad, factor.replace("{", "{{").replace("}", "}}") + " is no finite number")
+        return found.astype(str)
+
+    def _shifted_by(self) -> list[str]:
+        """The columns of units and time that lag(...) needs."""
+        known = self.features.learnt.get(panels.KEY, {})
+        return [known[what] for what in ("unit", "time") if known.get(what) is not None]
+
+    def _read_target(self) -> dict[str, Node]:
         name = self.formula.target
-        if name is None:
-            return {}
-        node = self.formula.factors[name]
-        columns.require(expression.columns(node), frame, where)
-        return missing.missing_by({name: node}, frame, self.target.learnt, None, where)
+        return {} if name is None else {name: self.formula.factors[name]}
+
+    def _missing_target(
+        self, frame: "pd.DataFrame", where: str, also: Mapping[str, np.ndarray] | None = None
+    ) -> dict[str, np.ndarray]:
+        left = self._read_target()
+        columns.require([column for node in left.values() for column in expression.columns(node)], frame, where)
+        return missing.missing_by(left, frame, self.target.learnt, None, where, also)
 
     def _target(self, frame: "pd.DataFrame", where: str, rows: np.ndarray, *, needed: bool) -> np.ndarray | None:
         name = self.formula.target
         assert name is not None
         try:
-            if not needed and any(gaps[rows].any() for gaps in self._missing_target(frame, where).values()):
+            others = {"": ~rows}
+            if not needed and any(gaps[rows].any() for gaps in self._missing_target(frame, where, others).values()):
                 return None
-            return target.apply(name, self.formula.factors[name], self.target, frame)
+            return target.apply(name, self.formula.factors[name], self.target, frame, rows)
         except DataError:
             if needed:
                 raise
@@ -149,23 +209,24 @@ class Preprocessing:
 
 
 def specify(
-    frame: "pd.DataFrame",
+    names: Sequence[str],
     where: str,
     aim: str | None,
     features: Sequence[str] | None,
     text: str | None,
-    *apart: str | None,
+    apart: Sequence[str | None] = (),
 ) -> Specification:
-    """Fill in the features that were not named: all columns but the target and those `apart` (of groups, of time).
+    """Fill in the features that were not named: all columns but the target and those `apart` (of groups, of time, that
+    say which row it is).
 
     Raises:
         DataError: a column is not there, or there is no feature.
     """
-    others = [name for name in frame.columns if name not in (aim, *apart)]
+    others = [name for name in names if name not in (aim, *apart)]
     if text is not None:
         return Specification(text, None, tuple(others))
     chosen = tuple(others if features is None else features)
-    columns.require(chosen if aim is None else (aim, *chosen), frame, where)
+    columns.require(chosen if aim is None else (aim, *chosen), names, where)
     if not chosen:
         raise DataError(f"{where} has no column besides the target '{aim}' to explain it with.")
     return Specification(None, aim, chosen)
@@ -180,13 +241,15 @@ def learn(
     split: Callable[..., dict[str, np.ndarray]],
     group: str | None,
     constant: bool | None = None,
+    panel: Panel | None = None,
     weights: RowWeights | None = None,
 ) -> tuple[Preprocessing, target.Loss, dict[str, np.ndarray], np.ndarray]:
     """Learn from the training rows of a table: (preprocessing, the loss that `choose` gives the target, usable
     positions of each split, rows that `encode` keeps when it needs no target [n] bool).
 
-    `split` gives {split: positions}; it is told the rows `kept` once they are known. `constant`: whether there is one;
-    None: as the formula says. `weights`: of the rows, by which means and standard deviations are taken.
+    `panel` are the columns of units and of time by which lag(...) goes. `split` gives {split: positions}; it is told
+    the rows `kept` once they are known. `constant`: whether there is one; None: as the formula says. `weights`: of the
+    rows, by which means and standard deviations are taken.
 
     Raises:
         ConfigError: the formula is not admitted. DataError: the table cannot be used; says why.
@@ -198,13 +261,17 @@ def learn(
     explained = [column for node in left.values() for column in expression.columns(node)]
     columns.require([*read.feature_columns, *explained], frame, where)
     train = _mask(split()["train"], len(frame))
-    absent = missing.missing_by(read.features, frame, {}, train, where)
-    with_features = ~np.any([np.zeros(len(frame), dtype=bool), *absent.values()], axis=0)
-    absent |= missing.missing_by(left, frame, {}, train, where)
+    without = missing.columns_missing(left, frame, where)
     if group is not None and (gaps := frame[group].isna().to_numpy(dtype=bool)).any():
-        absent[group] = gaps
+        without[group] = gaps
     if weights is not None and (gaps := weights.missing(frame, where)).any():
-        absent[weights.column] = gaps
+        without[weights.column] = gaps
+    known = _panel(read, frame, panel)
+    absent = missing.missing_by(read.features, frame, known, train, where, without)
+    with_features = ~np.any([np.zeros(len(frame), dtype=bool), *absent.values()], axis=0)
+    absent |= missing.missing_by(left, frame, known, train, where, absent | without)
+    apart = (group, None if weights is None else weights.column)
+    absent |= {name: gaps for name, gaps in without.items() if name in apart}
     kept = missing.keep(absent, len(frame), rule, where)
     parts = split(kept=kept)
     train = _mask(parts["train"], len(frame))
@@ -214,17 +281,23 @@ def learn(
     if weights is not None:
         w = weights.values(frame, kept, where)
         weighting.check_each_split(w, usable, weights.column, where)
-    encoding = design.learn(read, frame, kept, train & kept, read.constant, w)
+    encoding = design.learn(read, frame, kept, train & kept, read.constant, known, w)
     binary = columns.zeros_and_ones(frame[kept], read.feature_columns)
     if read.target is None:
         loss = choose(None, False)
         aims = target.of_features(loss)
     else:
-        own = (frame, kept, train & kept, choose, read.constant, w)
+        own = (frame, kept, train & kept, choose, read.constant, known, w)
         exposed = w if weights is not None and weights.is_exposure else None
         aims, loss = target.learn(read.target, left[read.target], *own, exposure=exposed)
     found = Preprocessing(specification, read, rule, encoding, aims, binary, constant=read.constant, weights=weights)
     return found, loss, usable, with_features
+
+
+def _panel(read: Formula, frame: "pd.DataFrame", panel: Panel | None) -> dict[str, Any]:
+    """What is known of units and time where a factor asks for it."""
+    shifts = any(expression.shifts(node) for node in read.factors.values())
+    return {panels.KEY: panels.learn(frame, *panel)} if shifts and panel is not None else {}
 
 
 def _mask(rows: np.ndarray, n: int) -> np.ndarray:

@@ -71,6 +71,7 @@ def learn(
     train: np.ndarray,
     choose: Choose,
     constant: bool = True,
+    panel: Learnt | None = None,
     weights: np.ndarray | None = None,
     exposure: np.ndarray | None = None,
 ) -> tuple[TargetEncoding, Loss]:
@@ -84,7 +85,7 @@ def learn(
     Raises:
         DataError: one value only, also in the training rows; or the target does not fit the loss.
     """
-    learnt: Learnt = {}
+    learnt: Learnt = dict(panel or {})
     column = _column(name, node, frame, learnt, train)
     labels = columns.of_labels(node, frame) is not None
     found = column[kept].nunique()
@@ -126,8 +127,9 @@ def _check_admitted(loss: Loss, values: np.ndarray, name: str) -> None:
         raise DataError(f"--loss {loss.name} {wrong}.")
 
 
-def apply(name: str, node: Node, encoding: TargetEncoding, frame: "pd.DataFrame") -> np.ndarray:
-    """The target of every row, a number [n, 1] or the number of its class [n]; rows with missing values hold anything.
+def apply(name: str, node: Node, encoding: TargetEncoding, frame: "pd.DataFrame", rows: np.ndarray) -> np.ndarray:
+    """The target of every row, a number [n, 1] or the number of its class [n]; others than `rows` [n] bool hold
+    anything.
 
     Raises:
         DataError: a class that the fit did not have, or text where there were numbers.
@@ -135,15 +137,17 @@ def apply(name: str, node: Node, encoding: TargetEncoding, frame: "pd.DataFrame"
     column = _column(name, node, frame, encoding.learnt, None)
     if encoding.classes is None:
         return ((columns.as_numbers(column, name) - encoding.mean) / encoding.scale)[:, None]
-    return columns.codes(column, [columns.level_name(value) for value in encoding.classes], name)
+    known = [columns.level_name(value) for value in encoding.classes]
+    columns.refuse_unseen(column, known, name, rows)
+    return columns.codes(column, known)
 
 
 def _column(name: str, node: Node, frame: "pd.DataFrame", learnt: Learnt, train: np.ndarray | None) -> "pd.Series":
     """The target as a column: as it stands in the table where it can be labels, else computed."""
     import pandas as pd
 
-    if (source := columns.of_labels(node, frame)) is not None:
-        return frame[source]
+    if columns.of_labels(node, frame) is not None:
+        return columns.labelled(node, frame)
     return pd.Series(transforms.evaluate(node, frame, learnt, train), index=frame.index)
 
 

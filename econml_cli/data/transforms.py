@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from econml_cli.data import expression
+from econml_cli.data import dates, expression, panel
 from econml_cli.data.arithmetic import compute
 from econml_cli.data.columns import as_numbers
 from econml_cli.errors import DataError
@@ -32,8 +32,17 @@ def evaluate(node: expression.Node, frame: "pd.DataFrame", learnt: Learnt, rows:
     def call(name: str, node: ast.Call, of: Callable[[ast.expr], Any]) -> Any:
         return _call(name, node, of(node.args[0]), learnt, rows)
 
+    def call_by_name(name: str, node: ast.Call, of: Callable[[ast.expr], Any]) -> Any:
+        if name in expression.OF_DATES:
+            column = expression.columns(node)[0]
+            return dates.part(name, frame[column], column)
+        if name in expression.SHIFTING:
+            k = int(expression.arguments(node)["k"] or 0)
+            return panel.shifted(name, of(node.args[0]), k, frame, learnt.get(panel.KEY))
+        return call(name, node, of)
+
     with np.errstate(all="ignore"):  # log(0) and the like are reported by row, by whoever asked
-        value = compute(node, np.float64, lambda name: as_numbers(frame[name], name), call)
+        value = compute(node, np.float64, lambda name: as_numbers(frame[name], name), call_by_name)
     return np.broadcast_to(value, (len(frame),)).copy() if np.ndim(value) == 0 else value
 
 
@@ -43,8 +52,6 @@ def _call(name: str, node: ast.Call, x: Any, learnt: Learnt, rows: np.ndarray | 
     if name in expression.ELEMENTWISE:
         return getattr(np, name)(x)
     options = expression.arguments(node)
-    if name == "lag":
-        return _lag(x, int(options["k"] or 0))
     key = expression.show(node)
     learn, apply = _LEARNING[name]
     if rows is not None:
@@ -56,16 +63,6 @@ def _call(name: str, node: ast.Call, x: Any, learnt: Learnt, rows: np.ndarray | 
         except ValueError as error:
             raise DataError(f"{key} cannot be learnt: {str(error).rstrip('.')}.") from None
     return apply(x, learnt[key], options)
-
-
-def _lag(x: np.ndarray, k: int) -> np.ndarray:
-    """x of k rows before (after, where k < 0), in the order of the file."""
-    shifted = np.full(len(x), np.nan)
-    if k >= 0:
-        shifted[k:] = x[: max(len(x) - k, 0)]
-    else:
-        shifted[:k] = x[-k:]
-    return shifted
 
 
 def _learn_scale(x: np.ndarray, options: Any) -> dict[str, float]:

@@ -137,10 +137,10 @@ def _of_classes(run: OpenedRun, problem: Tabular, linear: nnx.Linear, vcov: str 
         values |= {f"{name}: {column}": np.nan if column in none else b for column, b in of.items()}
     found = Coefficients(values, converged=not run.summary().get("not_converged"))
     sample = problem.sample(None, "train")
-    kind, groups = _kind(run, problem, vcov)
     if why := _without_errors(run, sample) or ("" if found.converged else "not converged"):
         return dataclasses.replace(found, why=why)
     assert sample is not None
+    kind, groups = _kind(run, problem, vcov)
     x, y = np.asarray(sample.x, np.float64), np.asarray(sample.y)
     z, w = (x, kernel) if linear.bias is None else (np.column_stack([np.ones(len(x)), x]), np.vstack([bias, kernel]))
     if len(z) <= np.linalg.matrix_rank(z) * (w.shape[1] - 1):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from econml_cli.config.fit_config import FitConfig
 from econml_cli.data.read import read_table
+from econml_cli.data.schema import Schema
 from econml_cli.errors import ConfigError, RunError
 from econml_cli.evaluation.counterfactual import changed_samples
 from econml_cli.evaluation.samples import Samples, new_samples, own_samples
@@ -172,12 +173,14 @@ class OpenedRun(Run):
         return self.own_samples()
 
     def table(self, path: str) -> "pd.DataFrame":
-        """The whole table of a data file.
+        """The table of a data file, in the columns that the fit read; all of them in a run of an older econml.
 
         Raises:
             DataError: it cannot be read.
         """
-        return self._once(("table", path), lambda: read_table(path).frame)
+        saved = (self.preprocessing() or {}).get("schema")
+        known = None if saved is None else Schema.from_json(saved)
+        return self._once(("table", path), lambda: read_table(path, known=known).frame)
 
 
 @contextlib.contextmanager

@@ -1,6 +1,11 @@
 """Predictions beside the rows they are for."""
 
-from collections.abc import Callable
+import contextlib
+import dataclasses
+import io
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,6 +13,8 @@ import jax
 import numpy as np
 
 from econml_cli.config.fit_config import FitConfig
+from econml_cli.data import beside, files
+from econml_cli.data.schema import Schema
 from econml_cli.errors import ConfigError, DataError, plural
 from econml_cli.evaluation import prediction_intervals as intervals
 from econml_cli.evaluation.opened import Members, OpenedRun, open_run
@@ -53,7 +60,7 @@ def predict(
     say: Say = _silent,
     retransform: bool = False,
 ) -> "pd.DataFrame":
-    """The rows of a file with the run's predictions: its columns and order, then
+    """The rows of a file with the run's predictions, `predict_file` as a table: its columns and order, then
 
     * `yhat` in the target's own units (`yhat_1`, ... for several outputs); of a target that is a function of a column
       `yhat_log_wage`, and with `retransform` of a log `yhat` in the units of the column, see `levels`; or
@@ -64,8 +71,9 @@ def predict(
     standard deviation and interval across members (`p_sd`, ... where there is more than one prediction). The intervals
     that are `asked` for may be conformal instead. With `embed` they are `z_1`, `z_2`, ...: the representation phi(x) of
     the model h(phi(x)).
-    The target's column need not be there. Rows that the run's own `--missing` drops are left out. `say` is told, in a
-    sentence each, what is to be known of the weights and of the intervals.
+    The target's column need not be there. A row that cannot be predicted has no prediction, and a column `reason` says
+    why; with `missing` "error" such a row is refused, with "drop" rows with missing values are left out. `say` is told,
+    in a sentence each, what is to be known of the weights, of the intervals, and of such rows.
 
     Raises:
         ConfigError: the problem reads no file, the model has no representation, or there is nothing to make the
@@ -73,12 +81,89 @@ def predict(
         DataError: the file cannot be read or encoded, or has such a column.
         RunError, CheckpointError: the run cannot be read.
     """
-    with open_run(run, step=step, data=path, missing=missing) as opened:
+    more: dict[str, Any] = {"step": step, "missing": missing, "embed": embed, "asked": asked}
+    return predict_file(run, path, say=say, retransform=retransform, **more).frame()
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """The predictions for a file: `added` has a row for each row `kept` [n] bool of the file at `path` (None: all)."""
+
+    path: str
+    added: "pd.DataFrame"
+    kept: np.ndarray | None
+    schema: Schema | None
+
+    def frame(self) -> "pd.DataFrame":
+        """The file as a table with the predictions beside its columns; the index is the row of the file."""
+        table = beside.frame(files.find(self.path), self.schema)
+        return (table if self.kept is None else table[self.kept]).assign(**{str(n): self.added[n] for n in self.added})
+
+    def write(self, out: Path) -> None:
+        """Write the file with the predictions beside its own columns, which stay as they are to the byte, atomically.
+
+        Raises:
+            ConfigError: as `check_output`. DataError: the disk refuses, or a column does not fit the format.
+        """
+        source = files.find(self.path)
+        if not beside.same_format(source, out):
+            write(self.frame(), out)
+            return
+        check_output(out)
+        with _refusals(out), disk.replacing(out) as temporary:
+            beside.write(source, temporary, self.added, self.kept, self._delimiter())
+
+    def to_stdout(self) -> None:
+        """The same as CSV on stdout."""
+        source = files.find(self.path)
+        if not beside.same_format(source, Path("out.csv")):
+            self.frame().to_csv(sys.stdout, index=False, lineterminator="\n")
+            return
+        held = io.BytesIO()
+        beside.write_text(source, held, self.added, self.kept, self._delimiter())
+        sys.stdout.write(held.getvalue().decode("utf-8"))
+
+    def _delimiter(self) -> str | None:
+        return None if self.schema is None else self.schema.asked.delimiter
+
+
+def predict_file(
+    run: Run,
+    path: str,
+    *,
+    step: int | None = None,
+    missing: str | None = None,
+    embed: bool = False,
+    asked: Asked | None = None,
+    say: Say = _silent,
+    retransform: bool = False,
+) -> Predicted:
+    """The predictions for a file, as `predict` has them."""
+    import pandas as pd
+
+    with open_run(run, step=step, data=path, missing=missing or "explain") as opened:
         samples = opened.samples(need_target=False)
-        added = _adds(opened, samples.problem, embed, asked, say)(samples.parts["data"].x)
-        added = levels(opened, samples.problem, added) if retransform else added
-        added |= _unlike(samples.problem, samples.frame, say)
-    return _beside(samples.frame, added, path)
+        frame, problem = samples.frame, samples.problem
+        assert frame is not None
+        added = _adds(opened, problem, embed, asked, say)(samples.parts["data"].x)
+        added = levels(opened, problem, added) if retransform else added
+        added |= _unlike(problem, frame, say)
+        total = len(opened.table(path)) if missing == "drop" else len(frame)
+    rows = np.asarray(frame.index)
+    found = pd.DataFrame(added, index=rows)
+    reasons = samples.reasons
+    kept = None
+    if reasons is not None and len(rows) < len(reasons):
+        found = found.reindex(np.arange(len(reasons))).assign(reason=reasons)
+        count = len(reasons) - len(rows)
+        why = next(reason for reason in reasons if reason)
+        verb = "have" if count > 1 else "has"
+        say(f"{plural(count, 'row')} {verb} no prediction; the column 'reason' says why (the first: {why})")
+    elif total > len(rows):
+        kept = np.isin(np.arange(total), rows)
+    known = problem.schema if isinstance(problem, Tabular) else None
+    beside.taken(dict.fromkeys(found.columns), path, beside.names(files.find(path), known))
+    return Predicted(path, found, kept, known)
 
 
 def levels(run: OpenedRun, problem: Problem, added: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -190,6 +275,20 @@ def predict_own(
     Raises:
         ConfigError: the observations of the problem are not rows of a table. As `evaluate` otherwise.
     """
+    found = predict_own_file(run, step=step, embed=embed, asked=asked, say=say, retransform=retransform)
+    return found.frame() if isinstance(found, Predicted) else found
+
+
+def predict_own_file(
+    run: Run,
+    *,
+    step: int | None = None,
+    embed: bool = False,
+    asked: Asked | None = None,
+    say: Say = _silent,
+    retransform: bool = False,
+) -> "Predicted | pd.DataFrame":
+    """The same: of a file beside which the predictions stand, or of simulated observations a table."""
     import pandas as pd
 
     with open_run(run, step=step) as opened:
@@ -208,14 +307,15 @@ def predict_own(
 
 def _own_file(
     run: OpenedRun, problem: Problem, embed: bool, asked: Asked | None, say: Say, retransform: bool
-) -> "pd.DataFrame":
+) -> Predicted:
     path = str(own_file(run, run.config()))
-    frame = predict(run, path, embed=embed, asked=asked, say=say, retransform=retransform)
-    labels = np.full(len(frame), "", dtype=object)  # "": in no split, as a row without its target
-    assert hasattr(problem, "split_rows")  # it reads a file
-    for split, positions in problem.split_rows.items():
+    found = predict_file(run, path, embed=embed, asked=asked, say=say, retransform=retransform)
+    beside.taken({"split": None}, path, beside.names(files.find(path), found.schema))
+    labels = np.full(len(found.added), "", dtype=object)  # "": in no split, as a row without its target
+    assert hasattr(problem, "file_rows")  # it reads a file
+    for split, positions in problem.file_rows.items():
         labels[positions] = split
-    return frame.assign(split=labels)
+    return dataclasses.replace(found, added=found.added.assign(split=labels))
 
 
 def _drawn(problem: Problem, batch: Batch, config: FitConfig) -> "pd.DataFrame":
@@ -240,12 +340,6 @@ def columns(problem: Problem, yhat: np.ndarray) -> dict[str, np.ndarray]:
     if aim.classify is None:
         return found
     return {**found, "predicted": np.asarray(names.labels(width))[aim.classify(yhat)]}
-
-
-def _beside(frame: "pd.DataFrame", added: dict[str, np.ndarray], path: str) -> "pd.DataFrame":
-    if taken := [name for name in added if name in frame.columns]:
-        raise DataError(f"{path} already has a column '{taken[0]}', where the predictions would go; rename it.")
-    return frame.assign(**added)
 
 
 def check_output(path: Path, reads: str | None = None) -> None:
@@ -275,8 +369,14 @@ def write(frame: "pd.DataFrame", path: Path) -> None:
     check_output(path)
     extension = _extension(path)
     assert extension is not None  # check_output saw to it
+    with _refusals(path), disk.replacing(path) as temporary:
+        WRITERS[extension](frame, temporary)
+
+
+@contextlib.contextmanager
+def _refusals(path: Path) -> Iterator[None]:
+    """What a disk, or a format, refuses, in a sentence."""
     try:
-        with disk.replacing(path) as temporary:
-            WRITERS[extension](frame, temporary)
+        yield
     except (OSError, ValueError, TypeError) as error:
         raise DataError(f"{path} could not be written: {str(error).splitlines()[0].rstrip('.')}.") from error

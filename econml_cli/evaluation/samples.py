@@ -30,12 +30,14 @@ SMALL_NUMBERS, SMALL_BLOCK = 2**16, 2**12
 
 @dataclass(frozen=True)
 class Samples:
-    """A problem and the non-empty splits to evaluate on, by name; `frame` holds the rows of a new file."""
+    """A problem and the non-empty splits to evaluate on, by name; `frame` holds the rows of a new file, `reasons` why a
+    row of it is not among them ("" where it is), where that was asked for."""
 
     problem: Problem
     parts: dict[str, Batch]
     notes: tuple[str, ...] = ()
     frame: Any = None
+    reasons: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -75,8 +77,9 @@ def own_samples(run: Run) -> Samples:
 def new_samples(run: Run, path: str, *, need_target: bool, missing: str | None = None) -> Samples:
     """The rows of a file, encoded with what the run learnt from its training data, as the split "data".
 
-    `missing` ("error" or "drop") says what rows with missing values get (default: as in the fit).
-    Works without the data file of the fit. Call it inside `precision(...)`.
+    `missing` ("error" or "drop") says what rows with missing values get (default: as in the fit); with "explain" rows
+    that cannot be predicted are left out, and `reasons` says why. Works without the data file of the fit. Call it
+    inside `precision(...)`.
 
     Raises:
         ConfigError: the problem reads no file. DataError: the file cannot be used. RunError: the run is damaged.
@@ -87,14 +90,20 @@ def new_samples(run: Run, path: str, *, need_target: bool, missing: str | None =
         raise ConfigError(f"--data: {run.name} was fitted to problem {problem_name}, which reads no file.")
     if preprocessing is None:
         raise RunError(f"{run.path} has no preprocessing.json, so new data cannot be encoded; fit again.")
-    problem = cls.restore(preprocessing if missing is None else {**preprocessing, "missing": missing})
-    frame, batch = problem.encode(str(path), need_target=need_target)
+    explained = missing == "explain"
+    changed = preprocessing if missing is None or explained else {**preprocessing, "missing": missing}
+    problem = cls.restore(changed)
+    if explained and hasattr(problem, "explain"):
+        frame, batch, reasons = problem.explain(str(path))
+    else:
+        (frame, batch), reasons = problem.encode(str(path), need_target=need_target), None
     if len(frame) == 0:
-        raise DataError(f"{path} has no row to predict.")
+        why = "" if reasons is None else f": {next(iter(reasons), '')}"
+        raise DataError(f"{path} has no row to predict{why}.")
     group = getattr(run.config().problem_options, "group", None)
     if group is not None and group in frame.columns:
         problem.groups = {"data": frame[group].astype("category").cat.codes.to_numpy()}
-    return Samples(problem, {"data": batch}, _ungrouped(run, group, frame, path), frame)
+    return Samples(problem, {"data": batch}, _ungrouped(run, group, frame, path), frame, reasons)
 
 
 def _ungrouped(run: Run, group: str | None, frame: Any, path: str) -> tuple[str, ...]:

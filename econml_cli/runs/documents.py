@@ -81,6 +81,7 @@ PREPROCESSING: Shape = {
     "target?": {"task?": TEXT, "learnt?": OBJECT, "mean?": optional(NUMBER), "scale?": optional(NUMBER)},
     "binary?": optional(TEXTS),
     "loss?": _WORDS,
+    "schema?": {"columns": Each(OBJECT), "asked": OBJECT},
 }
 FOLDS: Shape = {
     "status?": TEXT,

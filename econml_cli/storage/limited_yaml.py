@@ -4,6 +4,7 @@ PyYAML's safe loader runs nothing, but a file of a few lines can stand for billi
 its constructors raise ValueError, OverflowError and others at values that are none of their type.
 """
 
+from collections.abc import Set
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,28 @@ def compose(loader: Loader) -> Any:
     return node
 
 
+def _refuse_twice(node: Any) -> None:
+    """Refuse a key that stands twice in one mapping: of PyYAML's values the last would win."""
+    if isinstance(node, yaml.SequenceNode):
+        for value in node.value:
+            _refuse_twice(value)
+    if isinstance(node, yaml.MappingNode):
+        lines: dict[str, int] = {}
+        for key, value in node.value:
+            name = str(key.value).replace("-", "_")
+            if name in lines:
+                raise _wrong(key, f"'{key.value}' stands twice, first at line {lines[name]}; leave one of them out")
+            lines[name] = key.start_mark.line + 1
+            _refuse_twice(value)
+
+
+def _as_text(node: yaml.Node) -> None:
+    """Make a scalar, or those of a list, the text that it was written as; null by itself stays nothing."""
+    for part in node.value if isinstance(node, yaml.SequenceNode) else [node]:
+        if isinstance(part, yaml.ScalarNode) and (part is not node or not part.tag.endswith(":null")):
+            part.tag = "tag:yaml.org,2002:str"
+
+
 def _weight(node: yaml.Node, known: dict[int, int], open_: set[int]) -> int:
     """How many values a node stands for."""
     if id(node) in open_:
@@ -130,8 +153,12 @@ class RefusedError(ValueError):
         self.line = line
 
 
-def load(text: str) -> Any:
+def load(text: str, verbatim: Set[str] = frozenset(), *, unique: bool = False) -> Any:
     """The data of a document.
+
+    Args:
+        verbatim: keys of the document whose values are text, as it was written: `no`, `010` and `1:30` are words there.
+        unique: whether a key that stands twice in a mapping is refused.
 
     Raises:
         RefusedError: it is not YAML, or not within the limits; with its line.
@@ -140,6 +167,12 @@ def load(text: str) -> Any:
     try:
         loader = Loader(text)
         node = compose(loader)
+        if unique:
+            _refuse_twice(node)
+        if isinstance(node, yaml.MappingNode):
+            for key, value in node.value:
+                if str(key.value).replace("-", "_") in verbatim:
+                    _as_text(value)
         return None if node is None else loader.construct_document(node)
     except yaml.YAMLError as error:
         raise RefusedError(*told(error, node)) from None

@@ -64,7 +64,8 @@ def test_what_belongs_there_is_offered_and_nothing_that_a_shell_would_run(econml
 def test_the_names_of_columns_are_those_of_the_table_that_is_read(isolated, ending):
     import pandas as pd
 
-    from econml_cli.data.read import column_names, read_table
+    from econml_cli.data.files import column_names
+    from econml_cli.data.read import read_table
 
     frame, path = pd.DataFrame({"y": [1.0, 2.0], "x_1": [3.0, 4.0]}), f"t.{ending}"
     kind, separator = ending.split(".")[0], {"sep": "\t"} if ending == "tsv" else {}

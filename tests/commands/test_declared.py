@@ -11,7 +11,7 @@ from econml_cli.commands import eval as questions
 from econml_cli.commands import export, predict, report, simulate
 from econml_cli.commands.declared import Argument, Command
 from econml_cli.commands.eval import runs
-from econml_cli.commands.inspect import checkpoint, listings
+from econml_cli.commands.inspect import checkpoint, data, listings
 from econml_cli.commands.sweep import run as sweep_run
 from econml_cli.commands.sweep import show, slurm, wandb, write
 from econml_cli.errors import ConfigError
@@ -25,6 +25,7 @@ COMMANDS = (
     runs.COMMAND,
     *questions.QUESTIONS,
     checkpoint.COMMAND,
+    data.COMMAND,
     *listings.COMMANDS,
     *(write.CREATE, write.CHECK, write.SAMPLE, sweep_run.COMMAND, show.COMMAND, slurm.COMMAND),
     *(wandb.LAUNCH, wandb.AGENT),

@@ -91,8 +91,8 @@ def test_a_broken_csv_says_what_to_do(content, says):
 @pytest.mark.parametrize(
     ("name", "content", "remedy"),
     [
-        ("t.csv", "wage;educ\n1;2\n", r"save it with ',' between columns\.$"),
-        ("t.tsv", "wage;educ\n1;2\n", r"save it with '\\t' between columns\.$"),
+        ("t.csv", "wage;educ\n1;2\n", r"read it with --delimiter ';'\.$"),
+        ("t.tsv", "wage;educ\n1;2\n", r"read it with --delimiter ';'\.$"),
         ("t.csv", "wage\teduc\n1\t2\n", r"rename it \.tsv\.$"),
         ("t.tsv", "wage,educ\n1,2\n", r"rename it \.csv\.$"),
         ("t.csv.gz", "wage\teduc\n1\t2\n", r"rename it \.tsv\.gz\.$"),
@@ -194,7 +194,7 @@ def test_a_level_is_the_same_however_it_was_typed():
         pd.array([1, 2, None], dtype="Int64"),
         pd.Categorical([1, 2, None]),
     ):
-        assert columns.codes(pd.Series(again), known, "x").tolist() == [0, 1, -1]
+        assert columns.codes(pd.Series(again), known).tolist() == [0, 1, -1]
 
 
 def test_categories_keep_their_own_order_and_lose_those_that_never_occur():

@@ -180,7 +180,10 @@ def test_statistics_come_from_the_training_rows_only():
     frame.loc[others, "y"] = -100.0
     saved(frame)
     after = tabular(**options)
-    assert before.preprocessing() == after.preprocessing()
+    learnt = [problem.preprocessing() for problem in (before, after)]
+    for saved_schema in learnt:  # what the file holds, not what was learnt
+        del saved_schema["schema"]
+    assert learnt[0] == learnt[1]
     np.testing.assert_array_equal(before.sample(None, "train").x, after.sample(None, "train").x)
     assert not np.array_equal(before.sample(None, "test").x, after.sample(None, "test").x)
 
@@ -461,7 +464,7 @@ def test_what_was_typed_wrong_is_a_config_error(options, says):
         ({"x": 0.0}, {"formula": "y ~ log(x)"}, r"log\(x\) is infinite in 60 rows"),
         ({"x": -1.0}, {"formula": "y ~ log(x)"}, r"log\(x\) is not a number in 60 rows"),
         ({}, {"formula": "y ~ I(region * 2)"}, "'region' holds text"),
-        ({"x": np.nan}, {"target": "y", "missing": "drop"}, "no row without a missing value"),
+        ({"x": np.nan}, {"target": "y", "missing": "drop"}, "'x' holds no values at all"),
         ({}, {"target": "x", "loss": "binary"}, "--loss binary needs a target with two values"),
         ({}, {"target": "region", "loss": "binary"}, "--loss binary needs a target with two values"),
         ({}, {"target": "region", "loss": "mse"}, "'region' holds text"),
@@ -471,7 +474,7 @@ def test_what_was_typed_wrong_is_a_config_error(options, says):
             {"target": "y", "test_fraction": 0.97},
             "one class of 'y' only|too few rows",
         ),
-        ({"x": pd.Timestamp("2020-01-01")}, {"target": "y"}, "'x' holds neither numbers nor text"),
+        ({"x": pd.Timestamp("2020-01-01")}, {"target": "y"}, r"'x' holds dates.* year\(x\)"),
         ({}, {"target": "y", "test_fraction": 0.99}, "too few rows for its splits"),
     ],
 )

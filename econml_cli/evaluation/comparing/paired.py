@@ -79,7 +79,7 @@ def has_lag(run: Run) -> bool:
     saved = run.preprocessing()
     if saved is None or "specification" not in saved:
         return False
-    return any(expression.uses(node, "lag") for node in Preprocessing.from_json(saved).formula.factors.values())
+    return any(expression.shifts(node) for node in Preprocessing.from_json(saved).formula.factors.values())
 
 
 def why_not(one: Tested, base: Tested, on_file: bool) -> str | None:

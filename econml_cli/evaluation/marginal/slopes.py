@@ -36,7 +36,7 @@ def slope(formula: Formula, names: list[str], name: str, values: np.ndarray, at:
     if all(expression.is_column(node) for node in factors.values()) and all(len(term) == 1 for term in terms):
         return np.broadcast_to(np.isin(names, list(factors)).astype(np.float64), (len(values), len(names)))
     sd = float(np.nanstd(values)) or 1.0
-    lagged = any(expression.uses(node, "lag") for node in factors.values())  # rows read each other: one step for all
+    lagged = any(expression.shifts(node) for node in factors.values())  # rows read each other: one step for all
     step = STEP * (np.full(len(values), sd) if lagged else np.maximum(np.abs(values), SMALL * sd))
     jumps = compared(formula, name)
     with np.errstate(all="ignore"):

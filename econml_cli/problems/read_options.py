@@ -1,0 +1,26 @@
+"""How a file is read, where that is not as it looks: options of every command that reads one."""
+
+from dataclasses import dataclass
+
+from econml_cli.data.asked import Asked
+from econml_cli.options.fields import option
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """How a file is read."""
+
+    categorical: tuple[str, ...] | None = option(None, "columns to take as categories, whatever they look like")
+    numeric: tuple[str, ...] | None = option(None, "columns to take as numbers (of Stata: the codes, not the labels)")
+    dates: tuple[str, ...] | None = option(None, "columns to take as dates; with a format: 'when=%d/%m/%Y'")
+    na_values: tuple[str, ...] | None = option(
+        None, "what stands for a missing value besides an empty field (default: as docs/data.md says)"
+    )
+    drop_columns: tuple[str, ...] | None = option(None, "columns that are not there for this fit")
+    decimal: str | None = option(None, "decimal mark of numbers in text files: . or ,", metavar="MARK")
+    delimiter: str | None = option(None, "what stands between the columns of a text file", metavar="MARK")
+
+    def asked(self) -> Asked:
+        """The same for whoever reads."""
+        lists = (self.categorical or (), self.numeric or (), self.dates or ())
+        return Asked(*lists, self.na_values, self.drop_columns or (), self.decimal, self.delimiter)

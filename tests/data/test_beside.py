@@ -1,0 +1,139 @@
+"""Predictions beside the columns of a file, which come back as they are."""
+
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pyarrow import parquet
+
+from econml_cli.data import beside
+from econml_cli.data.asked import Asked
+from econml_cli.data.schema import Schema
+from tests.support.fits import fitted
+
+CASES = Path(__file__).parent / "cases"
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """y of x and married, with columns that are not used."""
+    return fitted(tmp_path_factory.mktemp("beside") / "r", data=str(CASES / "clean.csv"), target="y", solver="lstsq")
+
+
+ODD = (
+    b"\xef\xbb\xbfid,code,country,price,x,z,married,note\r\n"
+    b'007,9007199254740993,NA,1.10,0.0,0.0,yes,"a ""b"", c"\r\n'
+    b'008,9007199254740995,None,2.50,1.0,1.0,no,"two\r\nlines"\r\n'
+    b"\r\n"
+    b"009,123456789012345678901234567890,,1e3,1.0,1.0, yes ,5'\""
+)
+
+
+def test_every_field_of_a_csv_comes_back_byte_for_byte(run, econml):
+    Path("new.csv").write_bytes(ODD)
+    assert econml("predict", run.path, "--data", "new.csv", "--out", "out.csv").code == 0
+    written = Path("out.csv").read_bytes()
+    lines = written.split(b"\r\n")
+    assert lines[0] == ODD.split(b"\r\n")[0] + b",yhat"
+    without = b"\r\n".join(line if not line or line.endswith(b'"two') else line.rpartition(b",")[0] for line in lines)
+    assert without == ODD
+    again = pd.read_csv("out.csv", dtype=str, keep_default_na=False)
+    assert list(again.code) == ["9007199254740993", "9007199254740995", "123456789012345678901234567890"]
+    assert again.yhat.astype(float).notna().all() and again.price[0] == "1.10"
+    assert econml("predict", run.path, "--data", "new.csv", "--out", "-").stdout.encode() in (
+        written, written.replace(b"\r\n", b"\n")
+    )  # fmt: skip
+    Path("new.csv.gz").write_bytes(gzip.compress(ODD))
+    econml("predict", run.path, "--data", "new.csv.gz", "--out", "out.csv.gz")
+    assert gzip.decompress(Path("out.csv.gz").read_bytes()) == written
+
+
+def test_parquet_keeps_its_schema(run, econml):
+    frame = pd.read_csv(CASES / "clean.csv").head(20)
+    table = pa.Table.from_pandas(frame).append_column("d", pa.array(range(20), pa.decimal128(5, 0)))
+    table = table.append_column("big", pa.array([2**60 + i if i else None for i in range(20)], pa.int64()))
+    table = table.append_column("nested", pa.array([[i] for i in range(20)]))
+    parquet.write_table(table, "new.parquet")
+    assert econml("predict", run.path, "--data", "new.parquet", "--out", "out.parquet").code == 0
+    again = parquet.read_table("out.parquet")
+    assert again.select(table.column_names).equals(table) and again.column_names == [*table.column_names, "yhat"]
+    assert again.schema.metadata == table.schema.metadata
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [("new_unseen.csv", "married is 'widowed', not in the fit"), ("new_missing.csv", "x is missing")],
+)
+def test_a_row_that_cannot_be_predicted_says_why_and_the_others_are(run, econml, name, reason):
+    ran = econml("predict", run.path, "--data", CASES / name, "--out", "out.csv")
+    assert ran.code == 0 and "1 row has no prediction" in ran.stderr
+    rows, whole = pd.read_csv("out.csv", keep_default_na=False), pd.read_csv(CASES / name, dtype=str)
+    odd = 2 if "unseen" in name else 1
+    assert len(rows) == len(whole) == 3
+    assert list(rows.reason) == [reason if i == odd else "" for i in range(3)]
+    assert [yhat == "" for yhat in rows.yhat] == [i == odd for i in range(3)]
+    ran = econml("predict", run.path, "--data", CASES / name, "--out", "strict.csv", "--strict")
+    assert ran.code != 0 and not Path("strict.csv").exists()
+    ran = econml("predict", run.path, "--data", CASES / name, "--out", "dropped.csv", "--missing", "drop")
+    assert (ran.code == 0) == ("missing" in name)
+    if ran.code == 0:
+        assert len(pd.read_csv("dropped.csv")) == 2
+
+
+def test_text_where_the_fit_had_numbers_is_a_reason_of_its_row(run, econml):
+    Path("new.csv").write_text("x,z,married\n1,2,yes\nmuch,2,no\n")
+    econml("predict", run.path, "--data", "new.csv", "--out", "out.csv")
+    assert list(pd.read_csv("out.csv", keep_default_na=False).reason) == ["", "x is 'much'"]
+
+
+WORDS = st.text(st.characters(codec="utf-8", exclude_characters="\r\x00", exclude_categories=["Cs"]), max_size=6)
+COLUMNS = st.lists(
+    st.one_of(
+        st.lists(WORDS, min_size=3, max_size=3),
+        st.lists(st.floats(), min_size=3, max_size=3),
+        st.lists(st.integers(-(2**63), 2**63 - 1) | st.none(), min_size=3, max_size=3),
+        st.lists(st.booleans() | st.none(), min_size=3, max_size=3),
+        st.lists(st.datetimes(pd.Timestamp("1900-01-01"), pd.Timestamp("2200-01-01")), min_size=3, max_size=3),
+    ),
+    min_size=1,
+    max_size=4,
+)
+
+
+@given(columns=COLUMNS, mark=st.sampled_from([",", ";", "\t"]), quoting=st.sampled_from([0, 1]))
+def test_any_csv_that_pandas_can_write_is_kept_to_the_byte(columns, mark, quoting):
+    frame = pd.DataFrame({f"c{i}": pd.Series(values, dtype=object) for i, values in enumerate(columns)}).assign(x=1.0)
+    path, out = Path("any.csv"), Path("any-out.csv")
+    frame.to_csv(path, index=False, sep=mark, quoting=quoting)
+    beside.write(path, out, pd.DataFrame({"yhat": [1.0, np.nan, 3.0]}), None, mark)
+    before, after = path.read_bytes(), out.read_bytes()
+    own = b"".join(r + e for r, e in beside._records(before, mark.encode()))
+    assert own == before
+    records = [r for r, _ in beside._records(after, mark.encode())]
+    kept = [r for r, _ in beside._records(before, mark.encode())]
+    assert [r.rpartition(mark.encode())[0] for r in records] == kept and len(kept) == 4
+    texts = beside.frame(path, Schema((), Asked(delimiter=mark)))
+    assert len(texts) == 3
+
+
+@given(columns=COLUMNS)
+def test_any_parquet_file_that_pandas_can_write_keeps_its_columns(columns):
+    frame = pd.DataFrame({f"c{i}": values for i, values in enumerate(columns)})
+    path, out = Path("any.parquet"), Path("any-out.parquet")
+    frame.to_parquet(path)
+    beside.write(path, out, pd.DataFrame({"yhat": [1.0, np.nan, 3.0]}), None, None)
+    before, after = parquet.read_table(path), parquet.read_table(out)
+    assert after.drop_columns(["yhat"]).schema.equals(before.schema, check_metadata=True)
+    pd.testing.assert_frame_equal(after.drop_columns(["yhat"]).to_pandas(), before.to_pandas())
+
+
+@given(columns=st.lists(st.lists(st.integers(-100, 100) | st.floats(-1e30, 1e30), min_size=3, max_size=3), min_size=1))
+def test_any_numbers_that_pandas_writes_for_stata_are_read_as_they_are(columns):
+    frame = pd.DataFrame({f"c{i}": values for i, values in enumerate(columns)})
+    frame.to_stata("any.dta", write_index=False)
+    pd.testing.assert_frame_equal(beside.frame(Path("any.dta"), None), pd.read_stata("any.dta"), check_dtype=False)
