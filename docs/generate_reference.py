@@ -41,7 +41,7 @@ error.
 | 2 | what was typed is wrong: an option, its value, or the config file |
 | 3 | the loss became non-finite |
 | 4 | some trials of a sweep failed; the others are there |
-| 5 | a fit of an economic model is FAILED: stability. Its residual may be small, but its path is no solution |
+| 5 | a verdict on an economic model is FAILED: its residual may be small, but it is no solution (`--accept-failed`) |
 | 130, 143 | stopped by SIGINT; by SIGTERM or SIGUSR1. The fit is saved and can be resumed |
 """
 

@@ -18,10 +18,12 @@ def leave(code: int) -> NoReturn:
     In Python's own order: threads that are no daemons are waited for, then what was registered with `atexit` runs
     (W&B's end of a run, temporary directories, coverage), then the streams are flushed.
     """
-    with contextlib.suppress(Exception):
+    try:
         _forget_jax()
         threading._shutdown()  # type: ignore[attr-defined]  # executors too; Python's own way out calls it
         atexit._run_exitfuncs()
+    except AttributeError:  # a Python, or a JAX, that has these no more: its own way out then
+        raise SystemExit(code) from None
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(Exception):
             stream.flush()

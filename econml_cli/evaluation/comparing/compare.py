@@ -53,7 +53,8 @@ def compare(
         step, data, missing, vcov: as in `evaluate`.
 
     Raises:
-        ConfigError: the baseline is not among the runs, or the horizon does not fit. As `evaluate` otherwise.
+        ConfigError: the baseline is not among the runs, the horizon does not fit, or `series` is asked of rows that
+            have groups or weights. As `evaluate` otherwise.
     """
     if not runs:
         raise ConfigError("A comparison needs runs; name some, such as `econml eval compare runs/ols runs/mlp`.")
@@ -74,6 +75,11 @@ def compare(
     def test(differential: np.ndarray, groups: np.ndarray | None, w: np.ndarray | None) -> Difference:
         if not in_time:
             return paired_bootstrap(differential, replications=bootstrap, seed=bootstrap_seed, groups=groups, w=w)
+        if groups is not None:
+            raise ConfigError(
+                "Diebold and Mariano's test takes one series, and rows of several groups at a time would count as "
+                "independent; leave out --dm: the paired test heeds the groups."
+            )
         return diebold_mariano(differential, horizon=horizon)
 
     against, notes = _against(tested, base, test, draws, draw_seed, data is not None)
