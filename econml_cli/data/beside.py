@@ -46,7 +46,7 @@ def names(path: Path, known: Schema | None) -> tuple[str, ...]:
     return files.read(path, lambda every: every[:1], None if known is None else known.asked.delimiter).names
 
 
-def write_text(
+def write_separated(
     path: Path, file: IO[bytes], added: "pd.DataFrame", kept: np.ndarray | None, delimiter: str | None
 ) -> None:
     """Write a text file with columns beside its own. `added` has a row for each row `kept` [n] bool (None: all).
@@ -103,17 +103,17 @@ def write_parquet(path: Path, out: Path, added: "pd.DataFrame", kept: np.ndarray
 
 
 def write(path: Path, out: Path, added: "pd.DataFrame", kept: np.ndarray | None, delimiter: str | None) -> None:
-    """Write a file of the same format as `path` with columns beside its own; see `write_text` and `write_parquet`."""
+    """Write a file of the same format as `path` with columns beside its own: `write_separated`, `write_parquet`."""
     if out.name.lower().endswith(".parquet"):
         write_parquet(path, out, added, kept)
         return
     packed = out.name.lower().endswith(".gz")
     with out.open("wb") as plain:
         if not packed:
-            write_text(path, plain, added, kept, delimiter)
+            write_separated(path, plain, added, kept, delimiter)
             return
         with gzip.GzipFile(fileobj=plain, mode="wb") as file:
-            write_text(path, cast("IO[bytes]", file), added, kept, delimiter)
+            write_separated(path, cast("IO[bytes]", file), added, kept, delimiter)
 
 
 def taken(names: Mapping[str, Any], path: str, columns: tuple[str, ...]) -> None:

@@ -120,7 +120,7 @@ class Predicted:
             self.frame().to_csv(sys.stdout, index=False, lineterminator="\n")
             return
         held = io.BytesIO()
-        beside.write_text(source, held, self.added, self.kept, self._delimiter())
+        beside.write_separated(source, held, self.added, self.kept, self._delimiter())
         sys.stdout.write(held.getvalue().decode("utf-8"))
 
     def _delimiter(self) -> str | None:

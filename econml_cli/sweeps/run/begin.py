@@ -41,7 +41,7 @@ def begin(sweep: Sweep, asked: Asked) -> tuple[Sweep, SweepDirectory, open_direc
     """The sweep with its replication and the variables that it was begun under; its directory; how it was begun.
 
     Args:
-        sweep: as `schema.load` gives it, with `asked.command`.
+        sweep: as `schema.load` gives it, with the command of `asked`.
 
     Raises:
         ConfigError: a program that was not named, or options that contradict the file or how the sweep was begun.
