@@ -171,6 +171,23 @@ def test_new_rows_are_weighed_by_their_own_column_and_predicted_without_it(econm
     assert missing.code != 0 and "no column 'h'" in missing.stderr
 
 
+def test_a_weight_that_is_missing_by_the_schema_leaves_its_row_out(econml):
+    frame = table()
+    frame.assign(h=[".", *frame["h"].tolist()[1:]]).to_csv("t.csv", index=False)
+    there = frame[1:]
+    theirs = sm.WLS(there["y"], sm.add_constant(there[NAMES]), there["h"]).fit()
+    same(told(econml, more=("--weights", "h", "--missing", "drop")), theirs)
+    found = json.loads(econml("eval", "r", "--json", "--data", "t.csv").stdout)
+    assert found["data_loss"]["value"] == pytest.approx(np.average(theirs.resid**2, weights=there["h"]), rel=1e-9)
+    schema = json.loads(Path("r", "preprocessing.json").read_text())["schema"]
+    assert {c["name"]: c["role"] for c in schema["columns"]} == {
+        "y": "target",
+        "x": "feature",
+        "z": "feature",
+        "h": "weights",
+    }
+
+
 def test_a_cross_validation_is_weighted(econml):
     frame = table()
     ran = econml(
