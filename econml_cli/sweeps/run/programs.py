@@ -179,7 +179,7 @@ class _Process:
                     request.words, stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=environment,
                     start_new_session=True, pass_fds=held,
                 )  # fmt: skip
-            (self.directory / PID).write_text(f"{self._process.pid}\n", encoding="utf-8")
+            disk.write_text(self.directory / PID, f"{self._process.pid}\n")
         except FileNotFoundError:
             raise
         except OSError as error:
