@@ -182,7 +182,8 @@ def without_weights(run: Run, samples: Samples, option: str) -> None:
     Raises:
         ConfigError: those of the run have weights.
     """
-    if any(part.w is not None for part in samples.parts.values()):
+    # a problem of a user's may draw arrays of its own
+    if any(getattr(part, "w", None) is not None for part in samples.parts.values()):
         raise ConfigError(
             f"{option} weighs all rows alike, and those of {run.name} have weights (--weights, --exposure, --offset); "
             "leave it out, or fit without them."

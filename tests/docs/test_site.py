@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from tests.support import ROOT
+from tests.support.browser import dumped
 from tests.support.docs import script
 
 
@@ -75,3 +76,9 @@ def test_the_search_of_the_built_folder_knows_commands_options_and_functions(sit
     found = {entry["location"].partition("#")[0] for entry in index["docs"] if "val-fraction" in entry["text"]}
     assert {"reference/cli.html", "your-own-data.html", "coming-from.html"} <= found
     assert "reference/python.html#econml_cli.python.api.fit" in {entry["location"] for entry in index["docs"]}
+
+
+@pytest.mark.slow
+def test_the_folder_is_searched_in_a_browser_without_a_server(site, tmp_path):
+    found = dumped((site / "economics/olg.html").as_uri() + "?q=bootstrap", tmp_path, milliseconds=15_000)
+    assert found.count('class="md-search-result__item"') >= 5 and "matching documents" in found

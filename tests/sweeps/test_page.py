@@ -2,10 +2,7 @@
 
 import html
 import json
-import os
 import re
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -13,9 +10,9 @@ import pytest
 from econml_cli.sweeps.show import page
 from econml_cli.sweeps.show.importance import analyse
 from econml_cli.sweeps.study.trials import Results, Trial
+from tests.support.browser import dumped
 
 EVIL = "np.log(y) ~ a</script><script>throw 1</script><!-- {{data}} \u2028"
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
 def sweep(n, *, varied=("lr", "width", "formula"), failed=3, goal="minimize"):
@@ -79,25 +76,14 @@ def test_a_thousand_trials_stay_below_two_megabytes():
 @pytest.fixture
 def opened(tmp_path):
     """Open a page, run a script in it when it has loaded, and return the document that results."""
-    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if browser is None:
-        pytest.skip("no Chromium is installed (Debian's package: chromium)")
 
     def dump(text, script=""):
         path = tmp_path / "page.html"
         path.write_text(text + f"<script>addEventListener('load', () => {{{script}}});</script>", encoding="utf-8")
-        switches = (
-            "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-            "--disable-component-update --disable-sync --disable-dev-shm-usage --window-size=1200,2000 "
-            "--virtual-time-budget=3000 --dump-dom"
-        )
-        done = subprocess.run(
-            [browser, *switches.split(), f"--user-data-dir={tmp_path / 'profile'}", path.as_uri()],
-            capture_output=True, text=True, timeout=120, check=False, env={**os.environ, "HOME": str(tmp_path)},
-        )  # fmt: skip
-        assert "<h1" in done.stdout, done.stderr[-2000:]
-        assert "data-errors" not in done.stdout.partition(">")[0] + done.stdout.partition("<head")[0], done.stdout[:500]
-        return done.stdout
+        found = dumped(path.as_uri(), tmp_path)
+        assert "<h1" in found, found[:500]
+        assert "data-errors" not in found.partition(">")[0] + found.partition("<head")[0], found[:500]
+        return found
 
     return dump
 

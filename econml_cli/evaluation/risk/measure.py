@@ -60,7 +60,7 @@ class Fresh:
                     f"Problem {self._name} is fitted at fixed points and nothing of it is drawn, so that there is no "
                     "population to take a risk over; plain `econml eval` shows its losses."
                 )
-            if batch.w is not None:
+            if getattr(batch, "w", None) is not None:  # a problem of a user's may draw arrays of its own
                 raise ConfigError(
                     f"The draws of problem {self._name} have weights, and a risk over fresh draws is a mean of equal "
                     "ones; plain `econml eval` shows its losses."
