@@ -43,7 +43,7 @@ ERRORS: dict[str, tuple[Callable[[np.random.Generator, int], Array], float]] = {
 
 def percentile(of: metrics.Moments, name: str, groups: Array | None = None) -> tuple[float, float]:
     """The central 95 % of the bootstrap values."""
-    drawn = of.at(bootstrap.resampled_means(of.columns, REPLICATIONS, 0, groups))[name]
+    drawn = of.at(bootstrap.resampled_means(bootstrap.units_of(of.columns, groups), REPLICATIONS, 0))[name]
     low, high = np.nanquantile(drawn, [0.025, 0.975])
     return float(low), float(high)
 

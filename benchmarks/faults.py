@@ -411,14 +411,8 @@ FAULTS = (
     Fault(
         "unstable-trial-can-win",
         "skipped check",
-        old='if summary.get("verdict_stability") == "FAILED":  # its loss may be the smallest of all\n            self',
-        new='if summary.get("stop_reason") == "FAILED":  # its loss may be the smallest of all\n            self',
-    ),
-    Fault(
-        "unstable-seed-of-a-point-counts-as-good",
-        "skipped check",
-        old='elif summary.get("verdict_stability") == "FAILED":  # its loss may be the smallest of all',
-        new='elif summary.get("stop_reason") == "FAILED":  # its loss may be the smallest of all',
+        old='if summary.get("verdict_stability") == "FAILED":  # its loss may be',
+        new='if summary.get("stop_reason") == "FAILED":  # its loss may be',
     ),
     Fault(
         "maximised-sweep-keeps-its-worst",

@@ -105,13 +105,19 @@ def ours(name: str, seed: int, trials: int, sampler: str) -> float:
     """The least regret of a study of ours."""
     import yaml
 
-    from econml_cli.sweeps.run.batches import BATCH
     from econml_cli.sweeps.spec import schema
-    from econml_cli.sweeps.study.study import Study
 
     function, parameters = FUNCTIONS[name]
     text = yaml.safe_dump({"method": "bayes", "program": "a.py", "metric": METRIC, "parameters": parameters})
-    sweep, best = schema.parse(text, Path("s.yaml")), math.inf
+    return least(schema.parse(text, Path("s.yaml")), function, seed, trials, sampler)
+
+
+def least(sweep: Any, function: Callable[[Mapping[str, Any]], float], seed: int, trials: int, sampler: str) -> float:
+    """The least value that a study finds of a function of the parameters of its points."""
+    from econml_cli.sweeps.run.batches import BATCH
+    from econml_cli.sweeps.study.study import Study
+
+    best = math.inf
     with tempfile.TemporaryDirectory() as directory:
         study = Study.open(
             sweep, str(Path(directory, "s")), name="s", seed=seed, count=trials, batch=BATCH, alone=True, worker="w",

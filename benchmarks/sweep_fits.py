@@ -11,10 +11,11 @@ one-sided p of Wilcoxon's signed rank test that it is better. Nothing of the sam
 
 import argparse
 import math
-import tempfile
 from functools import partial
 from pathlib import Path
 from typing import Any
+
+from optimizers import least
 
 _RATE = {"min": 1e-4, "max": 0.3, "distribution": "log_uniform_values"}
 _DECAY = {"min": 1e-6, "max": 1.0, "distribution": "log_uniform_values"}
@@ -79,25 +80,6 @@ class Objective:
         return float(found[self._about["metric"]])
 
 
-def best(objective: Objective, seed: int, trials: int, sampler: str) -> float:
-    """The least value of a study."""
-    from econml_cli.sweeps.run.batches import BATCH
-    from econml_cli.sweeps.study.study import Study
-
-    sweep, least = objective.sweep(), math.inf
-    with tempfile.TemporaryDirectory() as directory:
-        study = Study.open(
-            sweep, str(Path(directory, "s")), name="s", seed=seed, count=trials, batch=BATCH, alone=True, worker="w",
-            sampler=sampler,
-        )  # fmt: skip
-        while taken := study.take(trials):
-            for trial in taken:
-                value = objective(sweep, dict(trial.params))
-                study.complete(trial.number, value)
-                least = min(least, value)
-    return least
-
-
 def main() -> None:
     """Print a table for each fit."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -114,11 +96,13 @@ def main() -> None:
     compilation_cache.enable()
     seeds = range(options.first_seed, options.first_seed + options.seeds)
     for name in options.fits:
-        of = partial(best, Objective(name))
+        objective = Objective(name)
+        sweep = objective.sweep()
+        fitted = partial(objective, sweep)
         print(f"{name}: best {SWEEPS[name]['metric']} after {options.trials} trials, seeds {seeds[0]} to {seeds[-1]}")
         pairs = []
         for seed in seeds:
-            pairs.append([of(seed, options.trials, sampler) for sampler in ("gp", "random")])
+            pairs.append([least(sweep, fitted, seed, options.trials, sampler) for sampler in ("gp", "random")])
             print(f"  seed {seed}: gp {pairs[-1][0]:.6g}  random {pairs[-1][1]:.6g}", flush=True)
         ours, random = np.array(pairs).T
         p = wilcoxon(ours, random, alternative="less").pvalue

@@ -13,26 +13,18 @@ MAX_UNITS = 20_000
 BLOCK = 2_000_000
 
 
-def resampled_means(
-    columns: np.ndarray, replications: int, seed: int, groups: np.ndarray | None = None, w: np.ndarray | None = None
-) -> np.ndarray:
-    """The means [replications, k] of columns [n, k], with weights w [n], over rows (or whole groups of rows) drawn with
-    replacement; NaN where there is only one to draw.
-
-    Beyond MAX_UNITS rows, equal groups of rows are drawn instead: the mean has the same variance, sigma^2 / n, and time
-    and memory no longer grow with n.
-    """
-    working.phase("bootstrapping")
-    units = units_of(columns, groups, w)
-    n = len(units.sizes)
+def resampled_means(units: "Units", replications: int, seed: int) -> np.ndarray:
+    """The means [replications, k] over units drawn with replacement; NaN where there is only one to draw."""
+    n, k = units.sums.shape
     if n == 1:  # every replication would be the sample itself, as if its mean had no error
-        return np.full((replications, columns.shape[1]), np.nan)
+        return np.full((replications, k), np.nan)
     found = [(c @ units.sums) / (c @ units.sizes)[:, None] for c in blocks_of_counts(n, replications, seed)]
-    return np.concatenate(found) if found else np.empty((0, columns.shape[1]))
+    return np.concatenate(found) if found else np.empty((0, k))
 
 
 def blocks_of_counts(n: int, replications: int, seed: int) -> Iterator[np.ndarray]:
     """How often each of n units is drawn in each replication, [block, n], in blocks that bound the memory."""
+    working.phase("bootstrapping")
     rng = np.random.default_rng(seed)
     step = max(1, BLOCK // n)
     for start in range(0, replications, step):
@@ -63,7 +55,11 @@ class Units:
 
 def units_of(columns: np.ndarray, groups: np.ndarray | None, w: np.ndarray | None = None) -> Units:
     """The units of rows [n, k] that are independent, or in `groups` [n]; of rows with weights w [n] the sums are of
-    what is weighted, and `sizes` of the weights, without those of weight 0."""
+    what is weighted, and `sizes` of the weights, without those of weight 0.
+
+    Beyond MAX_UNITS rows, equal groups of rows are units instead: the mean has the same variance, sigma^2 / n, and time
+    and memory no longer grow with n.
+    """
     if w is None:
         return Units(*(_units(columns) if groups is None else _clusters(columns, groups)))
     kept, weights = np.asarray(w) > 0, np.asarray(w, np.float64)[:, None]

@@ -12,6 +12,7 @@ import numpy as np
 
 from econml_cli.evaluation.bootstrap import Units, blocks_of_counts, resampled_means, units_of
 from econml_cli.evaluation.estimate import Estimate
+from econml_cli.evaluation.standard_errors import critical
 from econml_cli.evaluation.wilson import auc_from_one, wilson
 from econml_cli.problems.metrics import Moments, Scale
 
@@ -130,13 +131,11 @@ def of_means(
     """Standard errors by the bootstrap, times sqrt(G / (G - 1)) for G observations or groups, and the lower and upper
     ends of Student's intervals of G - 1 degrees of freedom, of the means of columns [n, k] with weights w [n], each
     [k]; NaN of one."""
-    from scipy.special import stdtrit
-
     units = units_of(columns, groups, w)
     n = len(units.sizes)
-    drawn = resampled_means(columns, replications, seed, groups, w)
+    drawn = resampled_means(units, replications, seed)
     errors = drawn.std(axis=0, ddof=1) * math.sqrt(n / max(n - 1, 1))
-    half = float(stdtrit(max(n - 1.0, 1.0), 0.975)) * errors
+    half = critical(max(n - 1.0, 1.0)) * errors
     return errors, units.means - half, units.means + half
 
 

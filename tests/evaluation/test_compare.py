@@ -140,6 +140,7 @@ def skewed(rng: np.random.Generator, n: int) -> np.ndarray:
     return (e + 0.5) ** 2 - e**2
 
 
+@pytest.mark.slow
 def test_the_paired_bootstrap_covers_and_its_p_value_inverts_it():
     rng = np.random.default_rng(3)
     found = [paired_bootstrap(skewed(rng, 80), replications=399, seed=i) for i in range(300)]
@@ -152,6 +153,7 @@ def test_the_paired_bootstrap_covers_and_its_p_value_inverts_it():
     assert errors == pytest.approx(np.sqrt(1 / 80), rel=0.05)  # d = e + 1/4
 
 
+@pytest.mark.slow
 def test_under_equal_accuracy_p_values_of_the_paired_bootstrap_are_near_uniform():
     rng = np.random.default_rng(4)
     p = [paired_bootstrap(rng.standard_t(5, size=60), replications=299, seed=i).p_value for i in range(400)]

@@ -139,7 +139,7 @@ def test_one_group_has_no_bootstrap_interval():
 def test_groups_of_a_large_sample_give_the_interval_of_its_observations(monkeypatch):
     monkeypatch.setattr(bootstrap, "MAX_UNITS", 1000)
     x = np.random.default_rng(5).exponential(size=10_007)
-    means = bootstrap.resampled_means(x[:, None], 2000, seed=0)[:, 0]
+    means = bootstrap.resampled_means(bootstrap.units_of(x[:, None], None), 2000, seed=0)[:, 0]
     assert means.mean() == pytest.approx(x.mean(), abs=4 * x.std() / np.sqrt(10_007 * 2000))
     assert means.std() == pytest.approx(x.std() / np.sqrt(10_007), rel=0.08)
 

@@ -351,6 +351,7 @@ def test_a_fold_that_cannot_be_fitted_is_said_and_the_others_are_kept(data, econ
     assert json.loads(Path("cv", CROSS_VALIDATION).read_text())["status"] == "failed"
 
 
+@pytest.mark.slow
 def test_a_signal_keeps_the_folds_and_is_the_exit_code(data, econml, monkeypatch):
     from econml_cli.training import cross_validate as module
 

@@ -229,6 +229,7 @@ def test_a_run_whose_hangup_is_ignored_goes_on(econml, monkeypatch):
         signal.signal(signal.SIGHUP, before)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("act", ["moved", "deleted"])
 def test_a_directory_that_goes_in_mid_run_is_said_in_a_sentence_that_names_it(act, econml, monkeypatch):
     from econml_cli.training.run import recorder

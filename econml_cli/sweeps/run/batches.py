@@ -14,7 +14,7 @@ from econml_cli.sweeps.run.directory import SweepDirectory
 from econml_cli.sweeps.run.executor import Executor
 from econml_cli.sweeps.run.plan import Plan, Watcher
 from econml_cli.sweeps.run.programs import requested
-from econml_cli.sweeps.run.replicated import REASON, REPLICATES, Parts
+from econml_cli.sweeps.run.replicated import REASON, REPLICATES, Parts, came_to_nothing
 from econml_cli.sweeps.spec.identity import METRIC
 from econml_cli.sweeps.spec.replication import SHARE
 from econml_cli.sweeps.spec.schema import Sweep
@@ -196,11 +196,8 @@ class Batches:
         if REASON in summary:
             self._fail(trial, summary[REASON], **about)
             return
-        if reason == "diverged":
-            self._fail(trial, f"diverged in epoch {summary['diverged_epoch']}", **about)
-            return
-        if summary.get("verdict_stability") == "FAILED":  # its loss may be the smallest of all
-            self._fail(trial, f"FAILED: {summary.get('failed', 'stability')}", **about)
+        if why := came_to_nothing(summary):
+            self._fail(trial, why, **about)
             return
         if reason == "pruned":
             self._study.prune(number, f"pruned after {summary['epochs']} epochs", **about)

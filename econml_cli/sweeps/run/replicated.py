@@ -116,10 +116,8 @@ class Replicated:
         """A fit has ended: well, or as one that came to nothing."""
         if summary.get("stop_reason") == "interrupted":
             trial.interrupted = True
-        elif summary.get("stop_reason") == "diverged":
-            trial.failed[place] = f"diverged in epoch {summary['diverged_epoch']}"
-        elif summary.get("verdict_stability") == "FAILED":  # its loss may be the smallest of all
-            trial.failed[place] = f"FAILED: {summary.get('failed', 'stability')}"
+        elif why := came_to_nothing(summary):
+            trial.failed[place] = why
         else:
             trial.over[place] = summary
 
@@ -207,3 +205,12 @@ def _passed(summary: Mapping[str, Any]) -> bool:
     return bool(summary) and not any(
         name.startswith("verdict_") and value == "FAILED" for name, value in summary.items()
     )
+
+
+def came_to_nothing(summary: Mapping[str, Any]) -> str | None:
+    """Why a fit that has ended by itself counts as failed; None where it does not."""
+    if summary.get("stop_reason") == "diverged":
+        return f"diverged in epoch {summary['diverged_epoch']}"
+    if summary.get("verdict_stability") == "FAILED":  # its loss may be the smallest of all
+        return f"FAILED: {summary.get('failed', 'stability')}"
+    return None
