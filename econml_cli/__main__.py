@@ -1,6 +1,6 @@
 """`python -m econml_cli` is `econml`, and starts here: Ctrl-C ends it cleanly before anything else is imported."""
 
-import _signal  # what `signal` is made of, without its import of enum: the sooner, the fewer Ctrl-C give a trace
+import _signal  # type: ignore[import-not-found]  # `signal` without its import of enum: fewer Ctrl-C give a trace
 import os
 
 TYPE_CHECKING = False  # as in econml_cli/__init__.py

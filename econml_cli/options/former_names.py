@@ -67,4 +67,4 @@ class Former:
 def install() -> None:
     """Let Python find modules by their former names, after all others."""
     if not any(isinstance(finder, Former) for finder in sys.meta_path):
-        sys.meta_path.append(Former())  # type: ignore[arg-type]
+        sys.meta_path.append(Former())
