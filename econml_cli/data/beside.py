@@ -33,17 +33,15 @@ def frame(path: Path, known: Schema | None) -> "pd.DataFrame":
         DataError: it cannot be read.
     """
     asked = Asked() if known is None else known.asked
-    raw = files.read(path, delimiter=asked.delimiter)
-    plain = schema.decide(
-        raw, Asked(na_values=asked.na_values, decimal=asked.decimal, delimiter=asked.delimiter), str(path)
-    )
+    raw = files.read(path, asked=asked)
+    plain = schema.decide(raw, asked.of_file(raw.names), str(path))
     columns = tuple(known[c.name] if known is not None and c.name in known else c for c in plain.columns)
     return schema.convert(raw, Schema(columns, asked))[0]
 
 
 def names(path: Path, known: Schema | None) -> tuple[str, ...]:
     """The names of all columns of a file."""
-    return files.read(path, lambda every: every[:1], None if known is None else known.asked.delimiter).names
+    return files.read(path, lambda every: every[:1], None if known is None else known.asked).names
 
 
 def write_separated(

@@ -190,7 +190,7 @@ def levels(run: OpenedRun, problem: Problem, added: dict[str, np.ndarray]) -> di
 def _unlike(problem: Problem, frame: "pd.DataFrame", say: Say) -> dict[str, np.ndarray]:
     """A column `no_information` where rows have what no training row had: the design columns that their prediction
     leaves out, "" for none. No column in a run whose training rows vary in all of them."""
-    if not isinstance(problem, Tabular) or not problem.features.idle:
+    if not isinstance(problem, Tabular) or not problem.uninformative:
         return {}
     names = np.full(len(frame), "", dtype=object)
     for name, rows in problem.unlike_training(frame).items():

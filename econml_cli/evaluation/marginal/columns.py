@@ -192,6 +192,8 @@ def sample(run: OpenedRun, model: Model, *, split: str = "train") -> Sample:
             f"{run.name} reconstructs its features, so there is no outcome for a feature to have an effect on."
         )
     in_file = isinstance(problem, Tabular)
+    if isinstance(problem, Tabular) and problem.fits_constant:
+        raise ConfigError(f"{run.name} fits a constant, so there is no column that could have an effect.")
     rows = _filed(run, samples, chosen) if in_file else _drawn(run, samples, chosen)
     x = jax.tree.map(lambda leaf: leaf[:1], to_device(samples.parts[chosen].x, run.dtype))
     width = jax.eval_shape(lambda x: problem.predict(model, x), x).shape[1]
@@ -216,6 +218,7 @@ def _filed(run: OpenedRun, samples: Samples, split: str) -> Filed:
         frame, kept = run.table(run.data), np.asarray(samples.frame.index)
     else:
         frame, kept = run.table(str(own_file(run, run.config()))), problem.file_rows[split]
+    frame = preprocessing.filled(frame, run.data or run.name)
     columns = preprocessing.formula.feature_columns
     return Filed(columns, frame, kept, preprocessing, _binary(run, preprocessing, frame))
 
