@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 #: words that take more different values than this, and than half of the rows, name rows
 FEW = 20
+#: a column of words all but this share of whose rows are numbers is told of
+FEW_WORDS = 5
 #: levels of a column that the schema lists
 LISTED = 100
 _ASKED = "as was asked for"
@@ -391,6 +393,13 @@ def _words(
         notes.append(f"{times} is read as a value; if it means missing: --na-values {','.join(words)}")
     if marked := {mark: n for mark, n in missing.items() if mark}:
         notes.append(f"{', '.join(f'{n:,} times {mark!r}' for mark, n in marked.items())} is read as missing")
+    numbers = [value for value in values if notation.number(value, ".") is not None]
+    if kind is None and numbers and not told and len(numbers) < len(values):
+        count = {v: int(n) for v, n in zip(texts.values, texts.counts, strict=True)}
+        others = [value for value in values if value not in set(numbers)]
+        if sum(count[value] for value in others) <= rows / FEW_WORDS:
+            shown = ", ".join(repr(value[:40]) for value in others[:3])
+            notes.append(f"numbers but for {shown}, so it is read as text; if that is missing: --na-values {others[0]}")
     if texts.spaced is not None and texts.spaced.strip():
         notes.append(f"spaces around a value are no part of it: {texts.spaced!r} is read as {texts.spaced.strip()!r}")
     return Column(name, "category", _ASKED if kind else "text", notes=tuple(notes), **about)
@@ -420,6 +429,10 @@ def as_series(raw: Raw, name: str) -> "pd.Series":
     if pa.types.is_decimal(kind):
         column = column.cast(pa.float64())
     if pa.types.is_date(kind) or pa.types.is_timestamp(kind):
+        import pyarrow.compute as pc
+
+        if getattr(kind, "tz", None) is not None:  # as the clocks of the place show it
+            column = pc.local_timestamp(column)
         column = (
             column.cast(pa.timestamp("us"), safe=False)
             if not pa.types.is_date(kind)
@@ -587,8 +600,11 @@ def _from_text(array: "pa.ChunkedArray", column: Column, asked: Asked) -> tuple[
         found = pd.Series(switches.astype(bool))
         return found.astype("boolean").mask(empty) if empty.any() else found, _odd(texts, empty & ~absent)
     words = pd.Series([None if v in marks else v for v in texts.values], dtype="str")
-    if column.kind == "date" and column.way is not None:
-        dates = notation.to_dates(words, column.way).to_numpy()[texts.codes]
+    if column.kind == "date":
+        # of a fit to a file with types nothing is known of how dates are written
+        found_ways = notation.dates(v for v in texts.values if v not in marks)
+        way = column.way or (found_ways[0] if len(found_ways) == 1 else "ISO 8601")
+        dates = notation.to_dates(words, way).to_numpy()[texts.codes]
         return pd.Series(dates), _odd(texts, np.isnat(dates) & ~absent)
     return words.take(texts.codes).reset_index(drop=True), {}
 

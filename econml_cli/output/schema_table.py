@@ -22,6 +22,8 @@ def extent(column: Column) -> str:
     if column.low is not None:
         low, high = (number(v, 6) if isinstance(v, float | int) else v for v in (column.low, column.high))
         return f"{low} to {high}"
+    if not column.levels:
+        return f"{column.count:,}" if column.count else "-"
     shown = ", ".join(column.levels[:4])
     return f"{column.count:,}: {shown}{', ...' if column.count > 4 else ''}" if column.count else "-"
 

@@ -10,7 +10,7 @@ import jax
 import numpy as np
 
 from econml_cli.data import columns as data_columns
-from econml_cli.data import design
+from econml_cli.data import dates, design
 from econml_cli.data.preprocessing import Preprocessing
 from econml_cli.errors import ConfigError, DataError
 from econml_cli.evaluation.marginal import slopes
@@ -197,6 +197,8 @@ def sample(run: OpenedRun, model: Model, *, split: str = "train") -> Sample:
     rows = _filed(run, samples, chosen) if in_file else _drawn(run, samples, chosen)
     x = jax.tree.map(lambda leaf: leaf[:1], to_device(samples.parts[chosen].x, run.dtype))
     width = jax.eval_shape(lambda x: problem.predict(model, x), x).shape[1]
+    if not rows.names:
+        raise ConfigError(f"{run.name} has no feature besides dates, which have no effect of one unit.")
     groups, notes = groups_of(problem, chosen, n), (*samples.notes, *unspread(run.name, problem, chosen, n))
     outputs = losses.of(problem).target.outputs(names_of(problem), width)
     w = samples.parts[chosen].w
@@ -219,7 +221,7 @@ def _filed(run: OpenedRun, samples: Samples, split: str) -> Filed:
     else:
         frame, kept = run.table(str(own_file(run, run.config()))), problem.file_rows[split]
     frame = preprocessing.filled(frame, run.data or run.name)
-    columns = preprocessing.formula.feature_columns
+    columns = [name for name in preprocessing.formula.feature_columns if not dates.are(frame[name])]
     return Filed(columns, frame, kept, preprocessing, _binary(run, preprocessing, frame))
 
 
