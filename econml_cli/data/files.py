@@ -213,6 +213,8 @@ def _text(path: Path, needed: Needed, asked: Asked) -> Raw:
     try:
         written, lines = header(path, separator)
         _check_separator(path, separator, written)
+        if len(written) == 1 and written[0].startswith("#"):
+            raise DataError(f"{path} begins with a comment ({written[0][:60]!r}); remove that line.")
         names, nameless = _named(written, path)
         rows = _Rows()
         chosen = _chosen(names, needed)
@@ -237,8 +239,6 @@ def _text(path: Path, needed: Needed, asked: Asked) -> Raw:
         if (found := _undecodable(path)) is not None:
             raise DataError(_encoding_help(path, found)) from None
         if rows.odd is not None:
-            if written[0].startswith("#"):
-                raise DataError(f"{path} begins with a comment ({written[0][:60]!r}); remove that line.") from None
             raise DataError(_row_help(path, *rows.odd, len(names))) from None
         raise DataError(_no_table(path, separator, _first_line(error))) from error
     if len(table) and _unclosed(table, path):

@@ -83,6 +83,7 @@ def test_weights_are_those_of_the_mean_and_the_mode():
     assert found.preprocessing()["fills"] == {"x": pytest.approx(right), "g": "c"}
 
 
+@pytest.mark.slow
 def test_predictions_evaluation_and_an_export_fill_as_the_fit_did(econml):
     frame = table()
     frame.to_csv("t.csv", index=False)
