@@ -2,12 +2,12 @@
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from econml_cli.data import columns, design, expression, formula, missing, target
+from econml_cli.data import columns, design, expression, fills, formula, missing, target
 from econml_cli.data import panel as panels
 from econml_cli.data import weights as weighting
 from econml_cli.data.expression import Node
@@ -48,12 +48,13 @@ class Preprocessing:
     an older econml wrote. `loss` is the name of a loss that the task of the target does not say; None where it does.
     `constant` says whether there is one; None in a run that an older econml wrote, which had one in any case. `weights`
     is the column of weights, where there is one. `schema` says what the columns of the file are, and how any other file
-    is read; None in a run that an older econml wrote.
+    is read; None in a run that an older econml wrote. `filled_with` is what stands for missing values of features, and
+    the `formula` has the indicators of these columns, too.
     """
 
     specification: Specification
     formula: Formula
-    missing: Literal["error", "drop"]
+    missing: missing.Rule
     features: design.Encoding
     target: target.TargetEncoding
     binary: list[str] | None = None
@@ -61,6 +62,7 @@ class Preprocessing:
     constant: bool | None = True
     weights: RowWeights | None = None
     schema: Schema | None = None
+    filled_with: fills.Fills = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """JSON values only; `from_json` gives the same again, to the last digit."""
@@ -68,6 +70,7 @@ class Preprocessing:
             "version": VERSION,
             "specification": dataclasses.asdict(self.specification) | {"features": list(self.specification.features)},
             "missing": self.missing,
+            **({"fills": dict(self.filled_with)} if self.filled_with else {}),
             # as an older econml wrote them, where nothing is idle
             "features": {k: v for k, v in dataclasses.asdict(self.features).items() if k != "idle" or v},
             "target": dataclasses.asdict(self.target),
@@ -90,15 +93,16 @@ class Preprocessing:
             specification = Specification(given["text"], given["target"], tuple(given["features"]))
             features, aim = design.Encoding(**saved["features"]), target.TargetEncoding(**saved["target"])
             version, rule = saved["version"], saved["missing"]
-            weights = weighting.from_json(saved.get("weights"))
+            weights, filled_with = weighting.from_json(saved.get("weights")), fills.from_json(saved.get("fills", {}))
         except (KeyError, TypeError) as error:
             raise DataError(f"preprocessing.json is damaged ({error} is amiss); fit again.") from None
         if version != VERSION:
             raise DataError(f"preprocessing.json is of version {version}, this is version {VERSION}; fit again.")
         constant = saved.get("constant")
         formula = dataclasses.replace(specification.formula(), constant=constant is not False)
+        formula = fills.extended(formula, filled_with)
         schema = None if saved.get("schema") is None else Schema.from_json(saved["schema"])
-        named = (saved.get("binary"), saved.get("loss"), constant, weights, schema)
+        named = (saved.get("binary"), saved.get("loss"), constant, weights, schema, filled_with)
         return cls(specification, formula, rule, features, aim, *named)
 
     def encode(
@@ -112,9 +116,7 @@ class Preprocessing:
         Raises:
             DataError: a column is not there, a value is missing (unless dropped), infinite, or unlike those of the fit.
         """
-        factors = self.formula.features
-        columns.require(self._shifted_by(), frame, where)
-        columns.require(self.formula.feature_columns, frame, where)
+        factors, frame = self.formula.features, self.filled(frame, where)
         without = missing.columns_missing(self._read_target() if need_target else {}, frame, where)
         if need_target and self.weights is not None and (gaps := self.weights.missing(frame, where)).any():
             without[self.weights.column] = gaps
@@ -123,11 +125,22 @@ class Preprocessing:
             absent |= self._missing_target(frame, where, absent | without)
             absent |= {name: gaps for name, gaps in without.items() if name == self._weighed()}
         rows = missing.keep(absent, len(frame), self.missing, where)
-        design.refuse_unseen(self.formula, self.features, frame, rows)
-        x = design.apply(self.formula, self.features, frame)
+        design.refuse_unseen(self.formula, self.features, frame, rows, where)
+        x = design.apply(self.formula, self.features, frame, rows)
         if self.formula.target is None:
             return rows, x, x
         return rows, x, self._target(frame, where, rows, needed=need_target)
+
+    def filled(self, frame: "pd.DataFrame", where: str) -> "pd.DataFrame":
+        """A table with what stands for missing values, and the indicators of the columns that are filled.
+
+        Raises:
+            DataError: a column of the features is not there.
+        """
+        made = {fills.indicator(name) for name in self.filled_with}
+        columns.require(self._shifted_by(), frame, where)
+        columns.require([name for name in self.formula.feature_columns if name not in made], frame, where)
+        return fills.apply(self.filled_with, frame)
 
     def weights_of(self, frame: "pd.DataFrame", rows: np.ndarray, where: str) -> np.ndarray | None:
         """The weights of all rows of a table whose `rows` [n] bool are used; None where the fit has none.
@@ -144,9 +157,10 @@ class Preprocessing:
         """The column of weights."""
         return None if self.weights is None else self.weights.column
 
-    def inputs(self, frame: "pd.DataFrame") -> np.ndarray:
-        """The standardised design [n, p] of every row; of rows for which there are `reasons` it holds anything."""
-        return design.apply(self.formula, self.features, frame)
+    def inputs(self, frame: "pd.DataFrame", rows: np.ndarray, where: str) -> np.ndarray:
+        """The standardised design [n, p]; of others than `rows` [n] bool, for which there are `reasons`, it holds
+        anything."""
+        return design.apply(self.formula, self.features, self.filled(frame, where), rows)
 
     def reasons(self, frame: "pd.DataFrame", where: str, wrong: Mapping[str, Mapping[int, str]]) -> np.ndarray:
         """Why each row cannot be predicted, "" where it can: text [n]. `wrong` is what is not of its column's kind.
@@ -154,7 +168,7 @@ class Preprocessing:
         Raises:
             DataError: a column is not there, or is not of the kind of the fit throughout.
         """
-        columns.require([*self.formula.feature_columns, *self._shifted_by()], frame, where)
+        frame = self.filled(frame, where)
         found = np.full(len(frame), "", dtype=object)
 
         def say(rows: np.ndarray, text: str, values: Mapping[int, Any] | None = None) -> None:
@@ -170,12 +184,14 @@ class Preprocessing:
             say(unseen, f"{name} is {{}}, not in the fit", {int(i): values.iloc[i] for i in np.flatnonzero(unseen)})
         for column in self.formula.feature_columns:
             name, odd = column.replace("{", "{{").replace("}", "}}"), wrong.get(column, {})
-            absent = frame[column].isna().to_numpy(dtype=bool)
-            say(absent & np.isin(np.arange(len(frame)), list(odd)), f"{name} is {{}}", odd)
-            say(absent, f"{name} is missing")
+            say(np.isin(np.arange(len(frame)), list(odd)), f"{name} is {{}}", odd)
+            say(frame[column].isna().to_numpy(dtype=bool), f"{name} is missing")
         for factor, value in missing.computed(self.formula.features, frame, self.features.learnt).items():
             bad = ~np.isfinite(value.reshape(len(frame), -1)).all(axis=1)
             say(bad, factor.replace("{", "{{").replace("}", "}}") + " is no finite number")
+        for name, large in design.too_large(self.formula, self.features, frame).items():
+            said = f"{name} is beyond {columns.LARGEST:g} in absolute value"
+            say(large, said.replace("{", "{{").replace("}", "}}"))
         return found.astype(str)
 
     def _shifted_by(self) -> list[str]:
@@ -201,7 +217,7 @@ class Preprocessing:
             others = {"": ~rows}
             if not needed and any(gaps[rows].any() for gaps in self._missing_target(frame, where, others).values()):
                 return None
-            return target.apply(name, self.formula.factors[name], self.target, frame, rows)
+            return target.apply(name, self.formula.factors[name], self.target, frame, rows, where)
         except DataError:
             if needed:
                 raise
@@ -236,7 +252,7 @@ def learn(
     frame: "pd.DataFrame",
     where: str,
     specification: Specification,
-    rule: Literal["error", "drop"],
+    rule: missing.Rule,
     choose: target.Choose,
     split: Callable[..., dict[str, np.ndarray]],
     group: str | None,
@@ -267,6 +283,10 @@ def learn(
     if weights is not None and (gaps := weights.missing(frame, where)).any():
         without[weights.column] = gaps
     known = _panel(read, frame, panel)
+    filled_with: fills.Fills = {}
+    if rule == "indicate":
+        filled_with = _fills(read, frame, known, without, split, weights, where)
+        read, frame = fills.extended(read, filled_with), fills.apply(filled_with, frame)
     absent = missing.missing_by(read.features, frame, known, train, where, without)
     with_features = ~np.any([np.zeros(len(frame), dtype=bool), *absent.values()], axis=0)
     absent |= missing.missing_by(left, frame, known, train, where, absent | without)
@@ -290,8 +310,28 @@ def learn(
         own = (frame, kept, train & kept, choose, read.constant, known, w)
         exposed = w if weights is not None and weights.is_exposure else None
         aims, loss = target.learn(read.target, left[read.target], *own, exposure=exposed)
-    found = Preprocessing(specification, read, rule, encoding, aims, binary, constant=read.constant, weights=weights)
+    found = Preprocessing(
+        specification, read, rule, encoding, aims, binary, constant=read.constant, weights=weights,
+        filled_with=filled_with,
+    )  # fmt: skip
     return found, loss, usable, with_features
+
+
+def _fills(
+    read: Formula,
+    frame: "pd.DataFrame",
+    known: dict[str, Any],
+    without: Mapping[str, np.ndarray],
+    split: Callable[..., dict[str, np.ndarray]],
+    weights: RowWeights | None,
+    where: str,
+) -> fills.Fills:
+    """What stands for missing values: learnt from the training rows that are not left out `without` something else."""
+    shifting = {name: node for name, node in read.features.items() if expression.shifts(node)}
+    gone = missing.missing_by(shifting, frame, known, None, where, without)
+    kept = ~np.any([np.zeros(len(frame), dtype=bool), *without.values(), *gone.values()], axis=0)
+    train = _mask(split(kept=kept)["train"], len(frame)) & kept
+    return fills.learn(read, frame, kept, train, None if weights is None else weights.values(frame, kept, where))
 
 
 def _panel(read: Formula, frame: "pd.DataFrame", panel: Panel | None) -> dict[str, Any]:

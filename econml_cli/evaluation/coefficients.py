@@ -123,6 +123,8 @@ def _in_units(problem: Tabular) -> np.ndarray:
     """What makes coefficients in the units of the file of the weights of the constant and of standardised inputs,
     [1 + p or p, 1 + p]."""
     scale, mean = np.asarray(problem.features.scale), np.asarray(problem.features.mean)
+    if problem.fits_constant:
+        return np.eye(1, 1 + len(scale))
     rows = np.column_stack([np.zeros(len(scale)), np.diag(1 / scale)])
     return np.vstack([np.r_[1.0, -mean / scale], rows]) if problem.constant else rows
 

@@ -1,13 +1,13 @@
 """Predictions beside the rows they are for."""
 
+import codecs
 import contextlib
 import dataclasses
-import io
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, cast
 
 import jax
 import numpy as np
@@ -119,12 +119,22 @@ class Predicted:
         if not beside.same_format(source, Path("out.csv")):
             self.frame().to_csv(sys.stdout, index=False, lineterminator="\n")
             return
-        held = io.BytesIO()
-        beside.write_separated(source, held, self.added, self.kept, self._delimiter())
-        sys.stdout.write(held.getvalue().decode("utf-8"))
+        beside.write_separated(source, cast("IO[bytes]", _Decoded()), self.added, self.kept, self._delimiter())
 
     def _delimiter(self) -> str | None:
         return None if self.schema is None else self.schema.asked.delimiter
+
+
+class _Decoded:
+    """What writes bytes of UTF-8 to stdout as text, whatever stdout is."""
+
+    def __init__(self) -> None:
+        self._decoder = codecs.getincrementaldecoder("utf-8")()
+
+    def write(self, part: bytes) -> int:
+        """As a file's."""
+        sys.stdout.write(self._decoder.decode(part))
+        return len(part)
 
 
 def predict_file(
@@ -190,7 +200,7 @@ def levels(run: OpenedRun, problem: Problem, added: dict[str, np.ndarray]) -> di
 def _unlike(problem: Problem, frame: "pd.DataFrame", say: Say) -> dict[str, np.ndarray]:
     """A column `no_information` where rows have what no training row had: the design columns that their prediction
     leaves out, "" for none. No column in a run whose training rows vary in all of them."""
-    if not isinstance(problem, Tabular) or not problem.features.idle:
+    if not isinstance(problem, Tabular) or not problem.uninformative:
         return {}
     names = np.full(len(frame), "", dtype=object)
     for name, rows in problem.unlike_training(frame).items():

@@ -42,7 +42,7 @@ def identified(setup: Setup) -> dict[str, Any]:
     if problem.constant:  # the constant in the units of the file, of which the slopes times the means are a part
         shift = -np.asarray(features["mean"])[there] / np.asarray(features["scale"])[there]
         functionals, labels = np.vstack([functionals, np.r_[shift, 1.0]]), [*labels, "Intercept"]
-    found: dict[str, Any] = {"no_information": idle, "data_notes": problem.notes()}
+    found: dict[str, Any] = {"no_information": problem.uninformative, "data_notes": problem.notes()}
     if len(features["names"]) > len(x):
         found["wide"] = [len(features["names"]), len(x), problem.widest()]
     if problem.autocorrelation is not None and problem.autocorrelation > SERIES:

@@ -135,6 +135,8 @@ def with_own_file(run: Run, config: FitConfig) -> FitConfig:
     if (path := own_file(run, config)) is None:
         return config
     changes: dict[str, Any] = {"data": path}
+    if getattr(config.problem_options, "schema", None) is not None and (run.preprocessing() or {}).get("schema"):
+        changes["schema"] = str(run.path / "preprocessing.json")  # as it was, whatever the schema.yaml says by now
     if hasattr(config.problem_options, "constant") and "constant" not in (run.preprocessing() or {"constant": True}):
         changes |= {"constant": True, "stratify": False}
     return dataclasses.replace(config, problem_options=dataclasses.replace(config.problem_options, **changes))
