@@ -123,6 +123,23 @@ def _stata_names(path: Path) -> list[str]:
         return list(reader.variable_labels())
 
 
+def variable_labels(path: Path) -> dict[str, str]:
+    """What a file calls its variables, {column: label}; {} of one that is no .dta, or has no labels.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    if path.suffix.lower() != ".dta":
+        return {}
+    from pandas.io.stata import StataReader
+
+    try:
+        with StataReader(path) as reader:
+            return {str(name): label for name, label in reader.variable_labels().items() if label}
+    except Exception as error:
+        raise DataError(_not_readable(path, "Stata", error)) from error
+
+
 _NAMES_OF: Mapping[str, Callable[[Path], list[str]]] = {
     ".parquet": _parquet_names, ".feather": _feather_names, ".dta": _stata_names,
 }  # fmt: skip
