@@ -158,6 +158,8 @@ def predict_file(
         added = _adds(opened, problem, embed, asked, say)(samples.parts["data"].x)
         added = levels(opened, problem, added) if retransform else added
         added |= _unlike(problem, frame, say)
+        for note in problem.of_unseen_levels(frame) if isinstance(problem, Tabular) else ():
+            say(note.rstrip("."))
         total = len(opened.table(path)) if missing == "drop" else len(frame)
     rows = np.asarray(frame.index)
     found = pd.DataFrame(added, index=rows)

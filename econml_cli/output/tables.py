@@ -180,7 +180,7 @@ def latex(table: Table) -> str:
 def _latex_row(row: Row, is_regression: bool) -> str:
     label, *cells = map(escape_latex, row)
     if is_regression:
-        label = re.sub(r"\bR2$", "$R^2$", label)
+        label = re.sub(r"\bR2(?=$| \()", "$R^2$", label)
         cells = [re.sub(r"(?<=[\d$])\*{1,3}$", lambda m: f"$^{{{m[0]}}}$", cell) for cell in cells]
     # \\ and \midrule read a bracket that follows as their argument, and \\ a star
     first = "{}" if label.startswith(("[", "*")) else ""
