@@ -15,6 +15,7 @@ from econml_cli.evaluation.standard_errors import critical
 from econml_cli.models.base import Model
 from econml_cli.models.linear import Linear
 from econml_cli.problems import losses
+from econml_cli.problems.families import GAMMA, POISSON
 from econml_cli.problems.losses import Classical as Name
 from econml_cli.problems.means import mean
 from econml_cli.problems.tabular import Tabular
@@ -93,6 +94,10 @@ def fit(here: Sample) -> tuple[Classical | None, tuple[str, ...]]:
         return None, (f"No {name} beside the effects: it is fitted to the rows of the fit, not to those of --data.",)
     if batch.w is not None:
         return None, (f"No {name} beside the effects: its standard errors here are of rows that all weigh the same.",)
+    if here.problem.absorbed:  # the model is that already
+        return None, ()
+    if here.problem.entities:
+        return None, (f"No {name} beside the effects: it would need a dummy of each level.",)
     x, y = np.asarray(batch.x, np.float64), np.asarray(here.problem.observed(batch), np.float64)[:, 0]
     x = _with_constant(x) if here.problem.constant else x
     if np.linalg.matrix_rank(x) < x.shape[1] or len(x) <= x.shape[1]:
@@ -136,8 +141,13 @@ def of_linear(
     found, why = weights_of(run, here.problem, model, vcov)
     if found is None:
         return None, None, why
-    link: Link = "log" if row.by_mean else "logistic" if row.classical == "logit" else "identity"
-    return Classical(row.classical, found.w, found.covariance, found.critical(), found.free, link), found.vcov, None
+    link: Link = "log" if row.family in (POISSON, GAMMA) else "logistic" if row.classical == "logit" else "identity"
+    if here.problem.absorbed and link != "identity":
+        return None, None, "they depend on the fixed effects, which have none"
+    q = len(here.problem.absorbed)  # the places of the fixed effects, which nothing moves
+    w, covariance = np.pad(found.w, (0, q)), np.pad(found.covariance, (0, q))
+    free = np.pad(found.free, ((0, q), (0, 0)))
+    return Classical(row.classical, w, covariance, found.critical(), free, link), found.vcov, None
 
 
 def _critical(name: str, x: np.ndarray, groups: Any) -> float:
