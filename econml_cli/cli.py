@@ -28,6 +28,7 @@ ClickError: type[Exception] = typer.BadParameter.__mro__[2]
 COMMANDS = {
     "fit": "Fit a model to a table or an economic model; keep everything in a run directory.",
     "eval": "Evaluate fitted runs: losses, errors, intervals.",
+    "estimate": "Estimate a treatment effect by double machine learning.",
     "predict": "Write the rows of a file with predictions.",
     "simulate": "Simulate an economic model under its fitted policy.",
     "export": "Write a fitted model for PyTorch, ONNX, NumPy, JAX.",
