@@ -43,6 +43,9 @@ MANIFEST: Shape = {
     "econml?": TEXT,
     "versions?": Each(TEXT, keyed=True),
     "device?": _WORDS,
+    "hardware?": Nullable(
+        {"system?": TEXT, "processor?": TEXT, "cores?": optional(INTEGER), "memory?": optional(INTEGER)}
+    ),
     "git_commit?": _WORDS,
     "cwd?": TEXT,
     "shapes?": {"din": _SIZE, "dout": _SIZE, "n_train?": _COUNT, "x?": listed(_SIZE)},

@@ -12,6 +12,7 @@ from econml_cli.commands import export, predict, report, simulate
 from econml_cli.commands.declared import Argument, Command
 from econml_cli.commands.eval import runs
 from econml_cli.commands.inspect import checkpoint, data, listings
+from econml_cli.commands.runs import change, label, listed, shown
 from econml_cli.commands.sweep import run as sweep_run
 from econml_cli.commands.sweep import show, slurm, wandb, write
 from econml_cli.errors import ConfigError
@@ -29,6 +30,7 @@ COMMANDS = (
     *listings.COMMANDS,
     *(write.CREATE, write.CHECK, write.SAMPLE, sweep_run.COMMAND, show.COMMAND, slurm.COMMAND),
     *(wandb.LAUNCH, wandb.AGENT),
+    *(listed.COMMAND, shown.COMMAND, shown.DU, label.TAG, label.NOTE, *change.COMMANDS),
 )
 
 
