@@ -96,7 +96,9 @@ def _run(found: Kept) -> RunRow:
     manifest, summary = run.manifest(), run.summary()
     if not (run.path / "config.yaml").exists():
         raise RunError(f"{run.path} has no config.yaml; restore it from a copy, or fit again.")
-    known = summary if "model" in summary and "problem" in summary else configs.read_yaml(run.path / "config.yaml")
+    known: Mapping[str, Any] = summary
+    if not {"model", "problem"} <= known.keys():  # which is faster than reading YAML
+        known = options(str(run.path)) or configs.read_yaml(run.path / "config.yaml")
     last = last_metrics(run.metrics_path) if not summary or manifest.get("status") == "running" else {}
     done = last or summary
     losses: dict[str, Any] = {name: done.get(name) for name in ("train_loss", "val_loss", "test_loss")}
@@ -193,11 +195,12 @@ def value(row: RunRow, name: str) -> Any:
     """A column of a row: a field of it, or an option of its config.yaml; None where it has none."""
     if name in COLUMNS:
         return getattr(row, name)
-    return _config(row.path).get(name)
+    return options(row.path).get(name)
 
 
 @functools.lru_cache(maxsize=10_000)
-def _config(path: str) -> Mapping[str, Any]:
+def options(path: str) -> Mapping[str, Any]:
+    """The options in the config.yaml of a directory, which never change; {} where it cannot be read."""
     try:
         return configs.read_yaml(Path(path) / "config.yaml")
     except _DAMAGE:
@@ -211,11 +214,11 @@ def column(name: str, rows: Sequence[RunRow]) -> str:
         ConfigError: no row has it; suggests the nearest.
     """
     for meant in (ALIASES.get(name, name), name.replace("-", "_")):
-        if meant in COLUMNS or not rows or any(meant in _config(row.path) for row in rows):
+        if meant in COLUMNS or not rows or any(meant in options(row.path) for row in rows):
             return meant
-    options = dict.fromkeys([*COLUMNS, *ALIASES, *(key for row in rows for key in _config(row.path))])
+    known = dict.fromkeys([*COLUMNS, *ALIASES, *(key for row in rows for key in options(row.path))])
     raise ConfigError(
-        f"There is no column '{name}'.{suggest(name, options)} There are {', '.join(COLUMNS)}, and the options in the "
+        f"There is no column '{name}'.{suggest(name, known)} There are {', '.join(COLUMNS)}, and the options in the "
         "config.yaml of a run."
     )
 

@@ -42,6 +42,7 @@ LINES = (
     "sweep",
     "runs",
     "runs list --help",
+    "watch --help",
     "runs rm nowhere --yes",
     "inspect model mlp --help",
     "inspect model mlp --widht 3",
