@@ -43,6 +43,7 @@ LINES = (
     "runs",
     "runs list --help",
     "watch --help",
+    "package --help",
     "runs rm nowhere --yes",
     "inspect model mlp --help",
     "inspect model mlp --widht 3",

@@ -8,7 +8,7 @@ import typer
 
 from econml_cli.cli import app
 from econml_cli.commands import eval as questions
-from econml_cli.commands import export, predict, report, simulate, watch
+from econml_cli.commands import export, package, predict, report, simulate, watch
 from econml_cli.commands.declared import Argument, Command
 from econml_cli.commands.eval import runs
 from econml_cli.commands.inspect import checkpoint, data, listings
@@ -24,6 +24,7 @@ COMMANDS = (
     export.COMMAND,
     report.COMMAND,
     watch.COMMAND,
+    package.COMMAND,
     runs.COMMAND,
     *questions.QUESTIONS,
     checkpoint.COMMAND,
