@@ -11,6 +11,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from econml_cli.output.terminal import columns, number, pairs
+from econml_cli.runs import health
 from econml_cli.runs.listing import RunRow
 from econml_cli.runs.watching import Curve, Watched
 
@@ -81,9 +82,8 @@ def _run(watched: Watched, row: RunRow, look: Look) -> RenderableType:
 
 def verdicts(summary: Mapping[str, Any]) -> list[str]:
     """The verdicts on an economic model, and what failed with its number and its bar."""
-    words = {name.removeprefix("verdict_"): word for name, word in summary.items() if name.startswith("verdict_")}
-    said = ["verdicts: " + ", ".join(f"{name} {word}" for name, word in words.items())] if words else []
-    return said + ([f"FAILED: {summary['failed']}"] if "failed" in summary else [])
+    names = [name for name in summary if name.startswith("verdict_")]
+    return [f"{name.removeprefix('verdict_')} {health.in_words(summary, name)}" for name in names]
 
 
 def _losses(row: RunRow) -> str:

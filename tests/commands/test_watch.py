@@ -94,15 +94,13 @@ def test_a_run_is_drawn_with_its_curve_and_its_verdicts(isolated):
         step(run, epoch, 1 / epoch)
     (isolated / "net" / "summary.json").write_text(
         json.dumps({"model": "mlp", "problem": "growth", "verdict_loss": "passed", "verdict_truth": "FAILED"}
-                   | {"failed": "truth: the largest error is .3, which may be .01"})
+                   | {"failed": "truth (policy_error_max 0.3 is not below 0.01)"})
     )  # fmt: skip
     with directory.training_lock(run):
         watched = Watched(run.path)
         lines = rendered(watch_text.frame(watched, watched.poll(), WIDE), 120)
     assert lines[0].startswith("net  mlp on growth  running  epoch 39 of 6")
-    assert lines[2] == "verdicts: loss passed, truth FAILED" and lines[3].startswith(
-        "FAILED: truth: the largest error is"
-    )
+    assert lines[2:4] == ["loss passed", "truth FAILED: policy_error_max 0.3 is not below 0.01"]
     assert any("loss, on a log axis" in line for line in lines) and any(c >= "\u28c0" for line in lines for c in line)
 
 
