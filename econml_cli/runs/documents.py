@@ -44,6 +44,9 @@ MANIFEST: Shape = {
     "econml?": TEXT,
     "versions?": Each(TEXT, keyed=True),
     "device?": _WORDS,
+    "hardware?": Nullable(
+        {"system?": TEXT, "processor?": TEXT, "cores?": optional(INTEGER), "memory?": optional(INTEGER)}
+    ),
     "git_commit?": _WORDS,
     "cwd?": TEXT,
     "shapes?": {
