@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from econml_cli.errors import CheckpointError, ConfigError, DataError, EconmlError, RunError, ShapeError
     from econml_cli.python.api import fit, load, runs_in
+    from econml_cli.python.estimating import estimate, load_estimate
     from econml_cli.python.fitted_run import FittedRun
     from econml_cli.python.run_list import Runs
     from econml_cli.python.sweeping import sweep
@@ -27,6 +28,7 @@ former_names.install()
 #: name -> the module that has it
 _HOMES = {
     **dict.fromkeys(("fit", "load", "runs_in"), "econml_cli.python.api"),
+    **dict.fromkeys(("estimate", "load_estimate"), "econml_cli.python.estimating"),
     "FitWarning": "econml_cli.runs.health",
     "FittedRun": "econml_cli.python.fitted_run",
     "sweep": "econml_cli.python.sweeping",
@@ -47,8 +49,10 @@ __all__ = [
     "Runs",
     "ShapeError",
     "__version__",
+    "estimate",
     "fit",
     "load",
+    "load_estimate",
     "runs_in",
     "sweep",
 ]
