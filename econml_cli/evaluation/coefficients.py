@@ -171,7 +171,7 @@ def with_rows(run: OpenedRun, problem: Tabular) -> tuple[Tabular, str]:
     try:
         own = run.own_samples().problem
     except EconmlError:  # the file is gone, or has changed
-        return problem, "standard errors are of the rows of the fit, and its data file is not there as it was"
+        return problem, "without standard errors: the data file of the fit is not there as it was"
     assert isinstance(own, Tabular)  # as the one of new rows
     return own, ""
 

@@ -150,7 +150,9 @@ def test_without_the_rows_of_the_fit_an_effect_has_no_standard_error_in_place_of
     data.rename(tmp_path / "new.csv")
     ran = econml("eval", "effects", run.path, "--data", tmp_path / "new.csv")
     assert ran.code == 0 and "s.e." not in ran.stdout and "no standard errors: " in " ".join(ran.stderr.split())
-    assert "data file is not there" in " ".join(econml("eval", run.path, "--data", tmp_path / "new.csv").stdout.split())
+    assert "data file of the fit is not there" in " ".join(
+        econml("eval", run.path, "--data", tmp_path / "new.csv").stdout.split()
+    )
 
 
 def test_effects_on_a_count_have_the_standard_errors_of_the_poisson_regression(made, tmp_path):

@@ -193,7 +193,11 @@ def _beside(here: Sample, rival: "classical.Classical") -> list[Estimate | None]
 
 
 def _without(why: str | None) -> tuple[str, ...]:
-    return () if why is None else (f"The effects have no standard errors: {why}.",)
+    return (
+        ()
+        if why is None
+        else (f"The effects have no standard errors: {why.removeprefix('without standard errors: ')}.",)
+    )
 
 
 def _notes(rows: Rows, found: Sequence[Effect]) -> tuple[str, ...]:
