@@ -12,6 +12,7 @@ from econml_cli.evaluation.opened import open_run
 from econml_cli.evaluation.predictions import predict, predict_own
 from econml_cli.export.fitted import read
 from econml_cli.models.fixed_effects import FixedEffects
+from econml_cli.report.data import described
 from tests.support.fits import fitted, load_model
 
 sm = pytest.importorskip("statsmodels.api")
@@ -148,6 +149,7 @@ def test_effects_tables_and_exports_know_of_fixed_effects(made, tmp_path):
         assert "-0.5704" in found.render("table") and "0.1186" in found.render("table")
         with pytest.raises(EconmlError, match="fixed effects"):
             read(opened)
+        assert [row[0] for row in described(opened)[1].rows] == ["x", "z", "y"]
     plain = fitted(tmp_path / "r", data=path, formula="y ~ x + z", **WHOLE)
     text = compare([run, plain], bootstrap=0).render("latex")
     assert "firm fixed effects & yes & no" in " ".join(text.split())
