@@ -74,8 +74,8 @@ def parse(text: str, others: Sequence[str]) -> Formula:
         raise _refused(text, f"is not a formula ({_plain(error, factors)})") from None
     if len(left) != 1 or len(left[0]) != 1 or expression.called(factors[left[0][0]]) in ("bs", "poly"):
         raise _refused(text, "must have one target on the left of ~")
-    if not right:
-        raise _refused(text, "has no feature on the right of ~")
+    if not right and not constant:
+        raise _refused(text, "has neither a feature nor a constant on the right of ~")
     target = left[0][0]
     if any(target in term for term in right):
         raise _refused(text, f"explains '{target}' by itself")

@@ -19,6 +19,7 @@ from econml_cli.problems.read_options import ReadOptions
 if TYPE_CHECKING:
     import pandas as pd
 
+    from econml_cli.data.asked import Asked
     from econml_cli.data.design import Encoding
     from econml_cli.data.entities import Entities
     from econml_cli.data.formula import Formula
@@ -72,7 +73,11 @@ class _Explained:
     constant: bool | None = option(
         None, "a constant term (default: unless the formula has - 1 or 0 +, or model linear --no-bias)"
     )
-    missing: Literal["error", "drop"] = option("error", "what rows with missing values get")
+    missing: Literal["error", "drop", "indicate"] = option(
+        "error",
+        "what rows with missing values get; indicate: gaps of features are filled with the mean (of labels: the mode) "
+        "of the training rows, beside a column that says so",
+    )
 
 
 @dataclass(frozen=True)
@@ -149,10 +154,11 @@ class Tabular:
         _check_typed(p, row)
         splits.check_folds(p.folds, p.fold)
         weights = _weights(p)
-        table = read_table(p.data, p.asked(), needed=partial(_needed, p))
+        asked = p.asked()
+        table = read_table(p.data, asked, needed=partial(_needed, p, asked))
         apart = (*_apart(p), *table.schema.left_out)
         self._source = p.data
-        names = [name for name in table.names if name not in (p.drop_columns or ())]
+        names = [name for name in table.names if name not in asked.drop_columns]
         specification = preprocessing.specify(names, p.data, p.target, p.features, p.formula, apart)
         read = specification.formula()
         _check_embedded(read, _embedded(p))
@@ -212,6 +218,16 @@ class Tabular:
     def features(self) -> Encoding:
         """How the features are encoded."""
         return self._preprocessing.features
+
+    @property
+    def uninformative(self) -> list[str]:
+        """The design columns of which the training rows say nothing, as they are the same in all of them."""
+        return [] if self.fits_constant else list(self.features.idle)
+
+    @property
+    def fits_constant(self) -> bool:
+        """Whether nothing explains the target, y ~ 1; the one design column is 0 then."""
+        return not self._preprocessing.formula.terms
 
     @property
     def entities(self) -> tuple[Entities, ...]:
@@ -361,6 +377,7 @@ class Tabular:
 
         self, learnt = cls.__new__(cls), Preprocessing.from_json(preprocessing)
         self._set(learnt, losses.saved(learnt.loss, learnt.target.task))
+        self._source = "the file"
         return self
 
     def encode(self, path: str, *, need_target: bool) -> tuple[Any, Batch]:
@@ -397,7 +414,7 @@ class Tabular:
         table = read_table(path, known=self._preprocessing.schema)
         reasons = self._preprocessing.reasons(table.frame, table.source, table.wrong)
         rows = reasons == ""
-        x = self._preprocessing.inputs(table.frame)
+        x = self._preprocessing.inputs(table.frame, rows, table.source)
         return table.frame[rows], base.Batch(x[rows], None), reasons
 
     def _encoded(
@@ -432,7 +449,8 @@ class Tabular:
         prediction leaves it out. {design column: [n] bool}, of the columns of which any row has one."""
         from econml_cli.data import design
 
-        return design.unlike(self._preprocessing.formula, self._preprocessing.features, frame)
+        own = self._preprocessing
+        return design.unlike(own.formula, own.features, own.filled(frame, self._source))
 
     def unstandardise(self, weights: Any, intercept: Any) -> dict[str, float]:
         """The coefficients of a linear model in the units of the file: {"Intercept": ..., design column: ...}, in
@@ -447,6 +465,8 @@ class Tabular:
         if self.loss_row.by_mean:
             slopes, constant = self._of_log_mean(weights, float(intercept))
         found = {name: float(b) for name, b in zip(features.names, slopes, strict=True)}
+        if self.fits_constant:
+            return {} if self.absorbed else {"Intercept": constant}
         return {"Intercept": constant, **found} if self.constant and not self.absorbed else found
 
     def _of_log_mean(self, weights: Any, intercept: float) -> tuple[np.ndarray, float]:
@@ -523,7 +543,7 @@ def _apart(p: TabularOptions) -> list[str]:
     return [name for name in every if name is not None]
 
 
-def _needed(p: TabularOptions, names: Sequence[str]) -> Sequence[str]:
+def _needed(p: TabularOptions, said: Asked, names: Sequence[str]) -> Sequence[str]:
     """The columns of a file, of all its `names`, that a fit reads. Nothing of the data has been read yet.
 
     Raises:
@@ -534,8 +554,8 @@ def _needed(p: TabularOptions, names: Sequence[str]) -> Sequence[str]:
     assert p.data is not None
     apart = _apart(p)
     columns.require(apart, names, p.data)
-    asked = [*(p.categorical or ()), *(p.numeric or ()), *p.asked().date_formats(), *(p.drop_columns or ())]
-    there = [name for name in names if name not in (p.drop_columns or ())]
+    there = [name for name in names if name not in said.drop_columns]
+    asked = [] if p.schema is not None else said.named
     read = preprocessing.specify(there, p.data, p.target, p.features, p.formula, apart).formula()
     every = p.features is None if p.formula is None else formula.takes_others(p.formula)
     if every:
@@ -569,14 +589,17 @@ def _refuse_unsuited(read: Formula, table: Table, embedded: Collection[str]) -> 
 
 def _refuse_wrong(table: Table) -> None:
     """Refuse values that are not of the kind that their column had in the fit."""
+    from econml_cli.data.rows import number
+
     words = {"number": "text", "boolean": "something"}
     needed = {"number": "a number", "boolean": "true or false", "date": "a date as in the fit"}
     for name, texts in table.wrong.items():
         row, text = next(iter(texts.items()))
         kind = "number" if table.schema[name].kind == "identifier" else table.schema[name].kind
+        place = f"row {number(row, table.source):,} of {table.source}: {text[:40]!r}"
         raise DataError(
-            f"Column '{name}' holds {words.get(kind, 'text')} (row {row + 2:,} of {table.source}: {text[:40]!r}) where "
-            f"{needed[kind]} is needed; correct it, or leave the row out."
+            f"Column '{name}' holds {words.get(kind, 'text')} ({place}) where {needed[kind]} is needed; correct it, or "
+            "leave the row out."
         )
 
 

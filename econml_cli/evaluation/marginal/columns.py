@@ -10,7 +10,7 @@ import jax
 import numpy as np
 
 from econml_cli.data import columns as data_columns
-from econml_cli.data import design
+from econml_cli.data import dates, design, entities
 from econml_cli.data.preprocessing import Preprocessing
 from econml_cli.data.weights import RowWeights
 from econml_cli.errors import ConfigError, DataError
@@ -126,7 +126,8 @@ class Filed:
         return padded
 
     def _encoded(self, frame: "pd.DataFrame") -> np.ndarray:
-        encoded: np.ndarray = self.preprocessing.inputs(frame)[self.kept]
+        x = design.apply(self.preprocessing.formula, self.preprocessing.features, frame)
+        encoded: np.ndarray = entities.with_codes(x, self.preprocessing.entities, frame)[self.kept]
         return encoded
 
     def _labelled(self, name: str) -> str | None:
@@ -194,9 +195,13 @@ def sample(run: OpenedRun, model: Model, *, split: str = "train") -> Sample:
             f"{run.name} reconstructs its features, so there is no outcome for a feature to have an effect on."
         )
     in_file = isinstance(problem, Tabular)
+    if isinstance(problem, Tabular) and problem.fits_constant:
+        raise ConfigError(f"{run.name} fits a constant, so there is no column that could have an effect.")
     rows = _filed(run, samples, chosen) if in_file else _drawn(run, samples, chosen)
     x = jax.tree.map(lambda leaf: leaf[:1], to_device(samples.parts[chosen].x, run.dtype))
     width = jax.eval_shape(lambda x: problem.predict(model, x), x).shape[1]
+    if not rows.names:
+        raise ConfigError(f"{run.name} has no feature besides dates, which have no effect of one unit.")
     groups, notes = groups_of(problem, chosen, n), (*samples.notes, *unspread(run.name, problem, chosen, n))
     outputs = losses.of(problem).target.outputs(names_of(problem), width)
     w = samples.parts[chosen].w
@@ -238,7 +243,8 @@ def _filed(run: OpenedRun, samples: Samples, split: str) -> Filed:
         frame, kept = run.table(run.data), np.asarray(samples.frame.index)
     else:
         frame, kept = run.table(str(own_file(run, run.config()))), problem.file_rows[split]
-    columns = preprocessing.formula.feature_columns
+    frame = preprocessing.filled(frame, run.data or run.name)
+    columns = [name for name in preprocessing.formula.feature_columns if not dates.are(frame[name])]
     return Filed(columns, frame, kept, preprocessing, _binary(run, preprocessing, frame))
 
 
