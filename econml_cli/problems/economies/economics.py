@@ -6,6 +6,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from econml_cli.problems import losses
+from econml_cli.problems.economies.dates import time_alone as time_alone
+from econml_cli.problems.economies.dates import time_zero as time_zero
 from econml_cli.problems.lazily import jax, jnp, np
 
 if TYPE_CHECKING:
@@ -52,16 +54,6 @@ def verdicts(problem: Economy, model: Model, batch: Batch) -> dict[str, float]:
     from econml_cli.problems.economies.verdicts import verdicts as found
 
     return found(problem, model, batch)
-
-
-def time_zero(problem: object, paths: int) -> jax.Array:
-    """The first state of an economy whose state is the time t: 0, [paths]."""
-    return jnp.zeros(paths)
-
-
-def time_alone(problem: object, state: jax.Array) -> jax.Array:
-    """What the model reads where the state is the time t: t, [paths, 1]."""
-    return state[:, None]
 
 
 def doubled(batch: Batch) -> jax.Array:

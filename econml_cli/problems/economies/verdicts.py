@@ -11,7 +11,7 @@ from flax import nnx
 
 from econml_cli.models.base import Model
 from econml_cli.problems.base import Batch, Economy
-from econml_cli.problems.economies import simulation
+from econml_cli.problems.economies import simulation, visited
 from econml_cli.problems.economies.simulation import Same, at
 
 #: a residual that is smaller is reported as this large: log10(0) is no number
@@ -77,20 +77,25 @@ def _summary(name: str, where: str, looked: Mapping[str, Any]) -> dict[str, floa
 
 
 def judge(problem: object, found: Mapping[str, Any]) -> dict[str, str]:
-    """`verdict_loss`, `verdict_truth`, `verdict_stability`: "passed" where every number of `found` that the verdict
-    rests on lies below its bar; a verdict of which no number is there (no closed form, say) is left out. `failed` says
-    in words what has not passed, if anything has not."""
-    bars: Mapping[str, Mapping[str, float]] = getattr(problem, "bars", {})
+    """`verdict_loss`, `verdict_truth`, `verdict_stability`, `verdict_states`: "passed" where every number of `found`
+    that the verdict rests on lies below its bar; a verdict of which no number is there (no closed form, say) is left
+    out. The last one has a bar where the problem says none. `failed` says in words what has not passed, if anything has
+    not."""
+    own: Mapping[str, Mapping[str, float]] = getattr(problem, "bars", {})
+    bars = {**own, visited.STATES: own.get(visited.STATES, visited.BARS[visited.STATES])}
     told, reasons = dict[str, str](), []
     for verdict, limits in bars.items():
         there = {name: bar for name, bar in limits.items() if name in found}
         if not there:
             continue
-        above = [
-            f"{name} {found[name]:.4g} is not below {bar:g}" for name, bar in there.items() if not found[name] < bar
-        ]
+        above = [_missed(name, found[name], bar) for name, bar in there.items() if not found[name] < bar]
         told[f"verdict_{verdict}"] = FAILED if above else PASSED
         if above:
             reasons.append(f"{verdict} ({', '.join(above)})")
     reasons.sort(key=lambda reason: not reason.startswith("stability"))  # the worst first
     return {**told, "failed": "; ".join(reasons)} if reasons else told
+
+
+def _missed(name: str, value: float, bar: float) -> str:
+    """That a number is not below its bar, in words."""
+    return visited.said(value, bar) if name == visited.OUTSIDE else f"{name} {value:.4g} is not below {bar:g}"
