@@ -82,8 +82,11 @@ class NoLimit:
 class BufferStock(NoLimit):
     """The same where nothing can be borrowed: either all is eaten, or the Euler equation holds."""
 
+    def constraints(self, model: Any, x: jax.Array) -> dict[str, tuple[jax.Array, jax.Array]]:
+        """The share of cash that is saved, and by what share the Euler equation would have more eaten, each [n]."""
+        c = self.predict(model, x) * x
+        return {"limit": ((1 - c / x)[:, 0], (self.wanted(model, x, c) / c - 1)[:, 0])}
+
     def residual(self, model: Any, batch: Batch) -> jax.Array:
-        """Fischer and Burmeister's function of what is saved and of what the Euler equation lacks, [n, 1]."""
-        c = self.predict(model, batch.x) * batch.x
-        saved, lacks = 1 - c / batch.x, self.wanted(model, batch.x, c) / c - 1
-        return saved + lacks - jnp.sqrt(saved**2 + lacks**2)
+        """0 where one of the two is 0 and the other is not negative, [n, 1]."""
+        return economics.kkt(*self.constraints(model, batch.x)["limit"])[:, None]

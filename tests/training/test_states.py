@@ -57,6 +57,7 @@ def test_the_same_economy_with_its_borrowing_limit_passes_on_states_of_its_own(e
     assert ran.code == 0, ran.stderr
     summary = json.loads(Path("runs/limit/summary.json").read_text())
     assert summary["states_outside"] < 0.01 and summary["log10_euler_path_mean"] < -2
+    assert 0.01 < summary["limit_binds"] < 0.9 and summary["limit_slack"] < 0.05
     sample = checkpoint.load(Path("runs/limit/checkpoints"))[1]["states"]["x"]
     assert len(sample) == 64 and 0.7 < np.median(sample[32:]) < 1.3  # half of it where the economy goes
     with open_run(Run(Path("runs/limit"))) as opened:

@@ -11,7 +11,7 @@ from flax import nnx
 
 from econml_cli.models.base import Model
 from econml_cli.problems.base import Batch, Economy
-from econml_cli.problems.economies import simulation, visited
+from econml_cli.problems.economies import constraints, simulation, visited
 from econml_cli.problems.economies.simulation import Same, at
 
 #: a residual that is smaller is reported as this large: log10(0) is no number
@@ -24,13 +24,14 @@ def verdicts(problem: Economy, model: Model, batch: Batch) -> dict[str, float]:
 
     `log10_euler_mean`, `log10_euler_max`: of the Euler residual free of units; `..._path_...` on the path.
     `policy_error_mean`, `policy_error_max`: |policy / truth - 1|, where the truth is known; `path_error_...` on the
-    path.
+    path. Of each equation and each constraint that has a name what `constraints` says.
     Then what `problem.stability` says. A problem of one's own may have no `step`, `truth`, `stability` (their numbers
     are left out) or `euler` (the largest residual of a state is taken).
     """
     sample, path = jax.device_get(_measure(Same(problem), *nnx.split(model), batch.x, jax.random.key(0)))
     found = {**_summary("euler", "", sample), **_summary("euler", "path_", path)}
     found |= {**_summary("policy", "", sample), **_summary("path", "", path)}
+    found |= constraints.numbers(path or sample)
     return {**found, **(problem.stability(model, batch) if hasattr(problem, "stability") else {})}
 
 
@@ -58,6 +59,7 @@ def _look(problem: Economy, model: Model, x: jax.Array) -> dict[str, jax.Array]:
         found = {"euler": jnp.abs(problem.euler(model, x))}
     else:
         found = {"euler": jnp.max(jnp.abs(problem.residual(model, at(x))), axis=1)}
+    found |= constraints.look(problem, model, x)
     truth = problem.truth(x) if hasattr(problem, "truth") else None
     if truth is not None:
         error = jnp.abs(problem.predict(model, x) / truth - 1)
