@@ -7,8 +7,8 @@ import pytest
 import typer
 
 from econml_cli.cli import app
-from econml_cli.commands import eval as questions
 from econml_cli.commands import estimate, export, predict, report, simulate
+from econml_cli.commands import eval as questions
 from econml_cli.commands.declared import Argument, Command
 from econml_cli.commands.eval import runs
 from econml_cli.commands.inspect import checkpoint, data, listings
