@@ -72,6 +72,8 @@ def _listed(summary: Mapping[str, Any], key: str) -> bool:
 
 def _value(summary: Mapping[str, Any], key: str) -> str:
     """A number; of an ensemble with its spread across members: "2.1e-06 (sd 1e-07, 1.9e-06 to 2.3e-06)"."""
+    if key.startswith("verdict_"):
+        return health.in_words(summary, key)
     own, (sd, low, high) = summary[key], (summary.get(f"{key}{end}") for end in _ACROSS)
     if sd is None:
         return number(own)
@@ -93,7 +95,12 @@ def dry_run_text(report: Any) -> str:
         ("memory a step", _memory(report)),
         ("device", report.device),
     ]
-    return f"{report.model} on {report.problem}: dry run, nothing trained\n{_aligned(rows)}"
+    told = f"{report.model} on {report.problem}: dry run, nothing trained\n{_aligned(rows)}"
+    if report.schema is None:
+        return told
+    from econml_cli.output import schema_table, tables
+
+    return f"{told}\n\n{tables.text(schema_table.grid(report.schema))}"
 
 
 def _memory(report: Any) -> str:

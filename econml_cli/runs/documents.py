@@ -44,9 +44,19 @@ MANIFEST: Shape = {
     "econml?": TEXT,
     "versions?": Each(TEXT, keyed=True),
     "device?": _WORDS,
+    "hardware?": Nullable(
+        {"system?": TEXT, "processor?": TEXT, "cores?": optional(INTEGER), "memory?": optional(INTEGER)}
+    ),
     "git_commit?": _WORDS,
     "cwd?": TEXT,
-    "shapes?": {"din": _SIZE, "dout": _SIZE, "n_train?": _COUNT, "x?": listed(_SIZE)},
+    "shapes?": {
+        "din": _SIZE,
+        "dout": _SIZE,
+        "n_train?": _COUNT,
+        "x?": listed(_SIZE),
+        "absorbed?": listed(_SIZE),
+        "embedded?": Each(listed(_SIZE)),
+    },
     "own_code?": Each({"reference": TEXT, "path": TEXT, "sha256": HEX}, keyed=True),
     "num_params?": _COUNT,
     "data?": DATA,
@@ -70,6 +80,9 @@ SUMMARY: Shape = {
     "seconds_total?": NUMBER,
     "state_sha256?": TEXT,
     **_LOSSES,
+    "val_rose?": listed(NUMBER),
+    "unregularised?": listed(_COUNT),
+    "linear_val_loss?": NUMBER,
     "verdict_*?": TEXT,
 }
 METRICS: Shape = {"epoch": _COUNT, **_LOSSES}
@@ -83,6 +96,7 @@ PREPROCESSING: Shape = {
     "binary?": optional(TEXTS),
     "loss?": _WORDS,
     "schema?": {"columns": Each(OBJECT), "asked": OBJECT},
+    "entities?": Each({"columns": TEXTS, "levels": TEXTS, "unseen": listed(_COUNT), "width": optional(INTEGER)}),
 }
 FOLDS: Shape = {
     "status?": TEXT,
