@@ -131,6 +131,7 @@ def make(
         "econml": __version__,
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds"),
         "command": command,
+        "model": options["model"],
         "options": dict(options),
         "data": dict(data),
     }
