@@ -50,8 +50,7 @@ class EstimateDirectory:
         disk.refuse_links(self.path, (PREDICTIONS,))
         written = io.BytesIO()
         np.save(written, predicted, allow_pickle=False)
-        with disk.replacing(self._file(repeat, name)) as temporary:
-            temporary.write_bytes(written.getvalue())
+        disk.write_bytes(self._file(repeat, name), written.getvalue())
 
     def kept(self, repeat: int, name: str, n: int) -> "np.ndarray | None":
         """What `keep` wrote, [n] float64; None where it is not there.
