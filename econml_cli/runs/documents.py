@@ -142,6 +142,7 @@ ESTIMATE: Shape = {
     "econml?": TEXT,
     "created?": TEXT,
     "command?": _WORDS,
+    "model?": TEXT,
     "options": OBJECT,
     "data": {"sha256": TEXT},
     "results?": EFFECT,
