@@ -23,6 +23,8 @@ SCHEMA = 1
 CROSS_VALIDATION = "cross_validation.json"
 #: what a directory holds that is not a run but a sweep: a run, or several, for each trial
 SWEEP = "sweep.json"
+#: and what one holds that is an estimate of a treatment effect
+ESTIMATE = "estimate.json"
 #: how a fit ends by itself, none of which is anything to worry about
 ENDED = ("max_epochs", "early_stopping", "converged", "solved")
 #: what the process that trains a run, or makes a cross-validation, holds
@@ -344,6 +346,8 @@ def find(name: str | None, runs_dir: Path) -> Run:
             f"{folds} is a cross-validation, not one run; `econml runs show {folds.name}` shows its table; name its "
             f"folds: {folds}/fold1, or {folds}/fold* for all."
         )
+    if (effect := next((p for p in (path, runs_dir / name) if (p / ESTIMATE).is_file()), None)) is not None:
+        raise RunError(f"{effect} is an estimate of a treatment effect, not a fit; `econml eval {effect}` shows it.")
     names = [run.name for run in runs]
     matches = [run for run in runs if run.name.startswith(name)]
     if len(matches) == 1:

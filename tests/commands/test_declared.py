@@ -7,8 +7,8 @@ import pytest
 import typer
 
 from econml_cli.cli import app
+from econml_cli.commands import estimate, export, package, predict, report, simulate, watch
 from econml_cli.commands import eval as questions
-from econml_cli.commands import export, package, predict, report, simulate, watch
 from econml_cli.commands.declared import Argument, Command
 from econml_cli.commands.eval import runs
 from econml_cli.commands.inspect import checkpoint, data, listings
@@ -33,6 +33,8 @@ COMMANDS = (
     *(write.CREATE, write.CHECK, write.SAMPLE, sweep_run.COMMAND, show.COMMAND, slurm.COMMAND),
     *(wandb.LAUNCH, wandb.AGENT),
     *(listed.COMMAND, shown.COMMAND, shown.DU, label.TAG, label.NOTE, *change.COMMANDS),
+    *estimate.COMMANDS,
+    estimate.RESUME,
 )
 
 

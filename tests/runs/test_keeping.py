@@ -311,3 +311,23 @@ def test_listing_and_labelling_import_nothing_heavy(there):
              "runs note net b", "runs mv net n2", "runs archive n2", "runs rm ols --yes", "runs --help"]  # fmt: skip
     done = subprocess.run([sys.executable, "-c", code, *lines], capture_output=True, text=True, env=dict(os.environ))
     assert done.returncode == 0, done.stderr
+
+
+def test_an_estimate_is_listed_shown_and_kept_as_a_whole(econml, there):
+    effect = {
+        "model": "plr", "target": "wage", "treatment": "union", "instrument": None, "cluster": None, "n": 500,
+        "dropped": 0, "clusters": None, "controls": ["educ"], "nuisance": "mlp", "folds": 5,
+        "estimate": {"value": 0.125, "standard_error": 0.05}, "repeats": [], "nuisances": [], "overlap": None,
+        "compliers": None, "notes": ["A note."],
+    }  # fmt: skip
+    about = {"status": "complete", "created": "2026-01-06", "command": "econml estimate plr", "options": {}}
+    Path("runs/effect/predictions").mkdir(parents=True)
+    disk.write_json(Path("runs/effect/estimate.json"), {**about, "data": {"sha256": "00"}, "results": effect})
+    row = rows(econml, "--kind", "estimate")[0]
+    assert (row["model"], row["problem"], row["status"], row["parts"]) == ("plr", "union on wage", "complete", None)
+    told = econml("runs", "show", "effect").stdout
+    assert "0.125" in told and "0.05" in told and "A note." in told
+    assert econml("runs", "tag", "effect", "paper").code == 0
+    with disk.exclusive(Path("runs/effect/.lock"), ""):
+        assert "under way" in econml("runs", "rm", "effect", "--yes").stderr
+    assert econml("runs", "mv", "effect", "union").code == 0 and econml("runs", "rm", "union", "--yes").code == 0
