@@ -137,7 +137,8 @@ def refuse_unseen(every: Sequence[Entities], frame: "pd.DataFrame", rows: np.nda
             value = one.values(frame)[unseen].iloc[0]
             raise DataError(
                 f"'{one.name}' is '{columns.level_name(value)}' in {file_rows.first_of(unseen, where)}, of which no "
-                "training row tells the fixed effect; leave such rows out (--missing drop does), or fit again with them."
+                "training row tells the fixed effect; leave such rows out (--missing drop does), or fit again with "
+                "them."
             )
 
 

@@ -21,10 +21,10 @@ from econml_cli.storage.steps import steps
 SCHEMA = 1
 #: what a directory holds that is not a run but a cross-validation: one run for each fold
 CROSS_VALIDATION = "cross_validation.json"
-#: what a directory holds that is not a run but a sweep: a run, or several, for each trial
-SWEEP = "sweep.json"
 #: and what one holds that is an estimate of a treatment effect
 ESTIMATE = "estimate.json"
+#: what a directory holds that is not a run but a sweep: a run, or several, for each trial
+SWEEP = "sweep.json"
 #: how a fit ends by itself, none of which is anything to worry about
 ENDED = ("max_epochs", "early_stopping", "converged", "solved")
 #: what the process that trains a run, or makes a cross-validation, holds

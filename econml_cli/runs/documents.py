@@ -73,6 +73,7 @@ SUMMARY: Shape = {
     "diverged_epoch?": _COUNT,
     "diverged?": _COUNT,
     "members?": _COUNT,
+    "seeds_passed?": _COUNT,
     "failed?": TEXT,
     "num_params?": _COUNT,
     "n_train?": _COUNT,

@@ -32,9 +32,9 @@ COMMANDS = (
     *listings.COMMANDS,
     *(write.CREATE, write.CHECK, write.SAMPLE, sweep_run.COMMAND, show.COMMAND, slurm.COMMAND),
     *(wandb.LAUNCH, wandb.AGENT),
-    *(listed.COMMAND, shown.COMMAND, shown.DU, label.TAG, label.NOTE, *change.COMMANDS),
     *estimate.COMMANDS,
     estimate.RESUME,
+    *(listed.COMMAND, shown.COMMAND, shown.DU, label.TAG, label.NOTE, *change.COMMANDS),
 )
 
 
