@@ -2,16 +2,18 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 
 from econml_cli.errors import ConfigError, RunError
-from econml_cli.runs import directory, keeping, kinds, labels, listing
+from econml_cli.runs import directory, environment, keeping, kinds, labels, listing
 from econml_cli.runs.directory import Run
 from econml_cli.storage import disk
 from econml_cli.sweeps.study.trials import Results, Trial
@@ -331,3 +333,9 @@ def test_an_estimate_is_listed_shown_and_kept_as_a_whole(econml, there):
     with disk.exclusive(Path("runs/effect/.lock"), ""):
         assert "under way" in econml("runs", "rm", "effect", "--yes").stderr
     assert econml("runs", "mv", "effect", "union").code == 0 and econml("runs", "rm", "union", "--yes").code == 0
+
+
+def test_the_packages_are_those_that_the_installer_knows():
+    there = dict(line.split("==") for line in environment.installed().splitlines())
+    known = {re.sub(r"[-_.]+", "-", one.metadata["Name"]).lower(): one.version for one in metadata.distributions()}
+    assert there == known and environment.hardware()["cores"] == os.cpu_count()
