@@ -13,7 +13,7 @@ _BROKEN_OFF = {"interrupted": "was interrupted", "running": "has not finished", 
 
 
 #: a verdict in what `failed` says, and why
-_REASON = re.compile(r"(?:^|; )(\w+) \(([^()]*)\)")
+_REASON = re.compile(r"(?:^|; )(\w+) \((.*?)\)(?=; \w+ \(|$)")
 #: what the verdicts on an economic model are about, and the word for any of them
 STATES, ANY = "states", "all"
 VERDICTS = ("loss", "truth", "stability", STATES)
