@@ -56,8 +56,9 @@ def some(n: int, most: int) -> np.ndarray:
 
 def date_axis(axis: Any) -> None:
     """Write the dates of an x axis as shortly as they can be told apart."""
-    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+    from matplotlib import dates
 
-    locator = AutoDateLocator(maxticks=6)
+    untyped: Any = dates
+    locator = untyped.AutoDateLocator(maxticks=6)
     axis.xaxis.set_major_locator(locator)
-    axis.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+    axis.xaxis.set_major_formatter(untyped.ConciseDateFormatter(locator))
