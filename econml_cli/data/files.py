@@ -140,6 +140,23 @@ def _names_of(path: Path, ending: str) -> list[str]:
     return {".parquet": _parquet_names, ".feather": _feather_names, ".dta": _stata_names}[ending](path)
 
 
+def variable_labels(path: Path) -> dict[str, str]:
+    """What a file calls its variables, {column: label}; {} of one that is no .dta, or has no labels.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    if path.suffix.lower() != ".dta":
+        return {}
+    from pandas.io.stata import StataReader
+
+    try:
+        with StataReader(path) as reader:
+            return {str(name): label for name, label in reader.variable_labels().items() if label}
+    except Exception as error:
+        raise DataError(_not_readable(path, "Stata", error)) from error
+
+
 def _without_index(names: Sequence[str]) -> list[str]:
     """The names without those of an index of pandas that has none, which is no column."""
     return [str(name) for name in names if not str(name).startswith("__index_level_")]

@@ -117,6 +117,8 @@ class Evaluation(Answer):
             found["coefficients"] = self.linear.values
             if self.linear.errors:
                 found |= {"standard_errors": self.linear.errors, "vcov": self.linear.vcov}
+            if self.linear.absorbed:
+                found["fixed_effects"] = self.linear.absorbed
         found |= {"bootstrap": self.bootstrap, "bootstrap_seed": self.bootstrap_seed, "notes": list(self.notes)}
         if self.schema is not None:
             found["schema"] = self.schema.to_json()
@@ -184,6 +186,9 @@ def _coefficients(e: Evaluation) -> list[Grid]:
     if of is None or not of.values:
         return []
     title = "Coefficients, in the units of the data"
+    if of.absorbed:
+        levels = ", ".join(f"{name} ({plural(count, 'level')})" for name, count in of.absorbed.items())
+        title += f"; fixed effects: {levels}"
     if not of.converged or not of.errors:
         rows = tuple((name, UNKNOWN if math.isnan(value) else cell(value)) for name, value in of.values.items())
         if not of.converged:

@@ -22,7 +22,7 @@ from econml_cli.evaluation.prediction_intervals import LEVEL, Asked, Spread, acr
 from econml_cli.evaluation.samples import computed, predicted
 from econml_cli.models.base import Embedding
 from econml_cli.problems import losses
-from econml_cli.problems.base import Batch, Problem
+from econml_cli.problems.base import Batch, FileProblem, Problem
 from econml_cli.problems.means import mean as mean_of
 from econml_cli.problems.tabular import Tabular
 from econml_cli.problems.targets import names_of
@@ -158,6 +158,8 @@ def predict_file(
         added = _adds(opened, problem, embed, asked, say)(samples.parts["data"].x)
         added = levels(opened, problem, added) if retransform else added
         added |= _unlike(problem, frame, say)
+        for note in problem.of_unseen_levels(frame) if isinstance(problem, Tabular) else ():
+            say(note.rstrip("."))
         total = len(opened.table(path)) if missing == "drop" else len(frame)
     rows = np.asarray(frame.index)
     found = pd.DataFrame(added, index=rows)
@@ -322,7 +324,7 @@ def _own_file(
     found = predict_file(run, path, embed=embed, asked=asked, say=say, retransform=retransform)
     beside.taken({"split": None}, path, beside.names(files.find(path), found.schema))
     labels = np.full(len(found.added), "", dtype=object)  # "": in no split, as a row without its target
-    assert hasattr(problem, "file_rows")  # it reads a file
+    assert isinstance(problem, FileProblem)  # it reads a file
     for split, positions in problem.file_rows.items():
         labels[positions] = split
     return dataclasses.replace(found, added=found.added.assign(split=labels))

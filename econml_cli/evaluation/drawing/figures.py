@@ -14,7 +14,7 @@ from econml_cli.evaluation.opened import open_run
 from econml_cli.evaluation.samples import Samples, Scored, computed, predicted, scorer
 from econml_cli.models.base import Model
 from econml_cli.problems import losses
-from econml_cli.problems.base import Batch, Equations, Problem
+from econml_cli.problems.base import Batch, Equations, HasTruth, Problem
 from econml_cli.problems.economies import verdicts
 from econml_cli.problems.economies.simulation import at
 from econml_cli.problems.known import Known
@@ -176,7 +176,7 @@ def _over_state(axis: Any, fit: _Fit, x: np.ndarray, policy: np.ndarray, truth: 
 
 def _truth(fit: _Fit) -> np.ndarray | None:
     """The exact policy, [n, dout]; None where it is not known."""
-    if not hasattr(fit.problem, "truth"):
+    if not isinstance(fit.problem, HasTruth):
         return None
     found = fit.problem.truth(to_device(fit.batch, fit.dtype).x)
     return None if found is None else np.asarray(found, np.float64)
