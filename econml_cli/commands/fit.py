@@ -114,7 +114,7 @@ def _train(config: FitConfig, options: RunOptions) -> None:
 
     from econml_cli.commands.signals import stop_signals
 
-    with stop_signals() as stop:
+    with stop_signals(unwinding=True) as stop:
         from econml_cli.training import compilation_cache
         from econml_cli.training.retrying import fit_until_passed
 
@@ -152,7 +152,7 @@ def _resume(options: RunOptions, chosen: tuple[str, str], flags: dict[str, Any])
 
     from econml_cli.commands.signals import stop_signals
 
-    with stop_signals() as stop:
+    with stop_signals(unwinding=True) as stop:
         from econml_cli.training import compilation_cache
         from econml_cli.training.fit import resume
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from econml_cli.data import columns, rows
+from econml_cli.data import columns
+from econml_cli.data import rows as file_rows
 from econml_cli.errors import DataError, plural
 
 if TYPE_CHECKING:
@@ -124,16 +125,16 @@ def known(every: Sequence[Entities], frame: "pd.DataFrame") -> np.ndarray:
     return found
 
 
-def refuse_unseen(every: Sequence[Entities], frame: "pd.DataFrame", used: np.ndarray, where: str) -> None:
-    """Refuse levels of fixed effects that no training row has in any of the rows `used` [n] bool of the file `where`.
+def refuse_unseen(every: Sequence[Entities], frame: "pd.DataFrame", rows: np.ndarray, where: str) -> None:
+    """Refuse levels of fixed effects that no training row has in any of some `rows` [n] bool.
 
     Raises:
         DataError: names the first, and its column.
     """
     for one in every:
-        unseen = (one.codes(frame) == UNSEEN) & used
+        unseen = (one.codes(frame) == UNSEEN) & rows
         if one.absorbed and unseen.any():
-            value, place = one.values(frame)[unseen].iloc[0], rows.first_of(unseen, where)
+            value, place = one.values(frame)[unseen].iloc[0], file_rows.first_of(unseen, where)
             raise DataError(
                 f"'{one.name}' is '{columns.level_name(value)}' in {place}, of which no training row tells the fixed "
                 "effect; leave such rows out (--missing drop does), or fit again with them."

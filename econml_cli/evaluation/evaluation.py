@@ -216,8 +216,8 @@ def value_of(estimate: Estimate | None) -> str:
 
 
 def interval_of(estimate: Estimate | None) -> str:
-    """Its interval in a table, and why it is too short where it is; "" where there is none."""
+    """Its interval in a table, and why it is too short, or not there; "" where there is none."""
     if estimate is None:
         return ""
     told = interval(estimate.low, estimate.high)
-    return f"{told} ({estimate.caveat})" if told and estimate.caveat else told
+    return f"{told} ({estimate.caveat})" if told and estimate.caveat else told or estimate.caveat or ""

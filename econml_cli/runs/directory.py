@@ -21,6 +21,8 @@ from econml_cli.storage.steps import steps
 SCHEMA = 1
 #: what a directory holds that is not a run but a cross-validation: one run for each fold
 CROSS_VALIDATION = "cross_validation.json"
+#: and what one holds that is an estimate of a treatment effect
+ESTIMATE = "estimate.json"
 #: how a fit ends by itself, none of which is anything to worry about
 ENDED = ("max_epochs", "early_stopping", "converged", "solved")
 #: what the process that trains a run, or makes a cross-validation, holds
@@ -327,6 +329,8 @@ def find(name: str | None, runs_dir: Path) -> Run:
         raise RunError(
             f"{folds} is a cross-validation, not one run; name its folds: {folds}/fold1, or {folds}/fold* for all."
         )
+    if (effect := next((p for p in (path, runs_dir / name) if (p / ESTIMATE).is_file()), None)) is not None:
+        raise RunError(f"{effect} is an estimate of a treatment effect, not a fit; `econml eval {effect}` shows it.")
     names = [run.name for run in runs]
     matches = [run for run in runs if run.name == name] or [run for run in runs if run.name.startswith(name)]
     if len(matches) == 1:

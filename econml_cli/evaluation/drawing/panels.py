@@ -56,9 +56,8 @@ def some(n: int, most: int) -> np.ndarray:
 
 def date_axis(axis: Any) -> None:
     """Write the dates of an x axis as shortly as they can be told apart."""
-    from matplotlib import dates
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
-    untyped: Any = dates
-    locator = untyped.AutoDateLocator(maxticks=6)
+    locator = AutoDateLocator(maxticks=6)  # type: ignore[no-untyped-call]
     axis.xaxis.set_major_locator(locator)
-    axis.xaxis.set_major_formatter(untyped.ConciseDateFormatter(locator))
+    axis.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
