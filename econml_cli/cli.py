@@ -35,6 +35,9 @@ COMMANDS = {
     "report": "Write fitted runs as one page.",
     "inspect": "Show checkpoints, runs, models and problems.",
     "sweep": "Write, check, run and show hyperparameter sweeps (W&B's YAML).",
+    "watch": "Watch a run, a sweep or a directory in the terminal.",
+    "package": "Pack fitted runs for replication: README, versions, numbers, verify.sh.",
+    "runs": "List, show, label, rename, put away and remove runs.",
 }
 
 

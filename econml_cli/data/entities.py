@@ -134,10 +134,11 @@ def refuse_unseen(every: Sequence[Entities], frame: "pd.DataFrame", rows: np.nda
     for one in every:
         unseen = (one.codes(frame) == UNSEEN) & rows
         if one.absorbed and unseen.any():
-            value, place = one.values(frame)[unseen].iloc[0], file_rows.first_of(unseen, where)
+            value = one.values(frame)[unseen].iloc[0]
             raise DataError(
-                f"'{one.name}' is '{columns.level_name(value)}' in {place}, of which no training row tells the fixed "
-                "effect; leave such rows out (--missing drop does), or fit again with them."
+                f"'{one.name}' is '{columns.level_name(value)}' in {file_rows.first_of(unseen, where)}, of which no "
+                "training row tells the fixed effect; leave such rows out (--missing drop does), or fit again with "
+                "them."
             )
 
 

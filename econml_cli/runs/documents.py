@@ -44,6 +44,9 @@ MANIFEST: Shape = {
     "econml?": TEXT,
     "versions?": Each(TEXT, keyed=True),
     "device?": _WORDS,
+    "hardware?": Nullable(
+        {"system?": TEXT, "processor?": TEXT, "cores?": optional(INTEGER), "memory?": optional(INTEGER)}
+    ),
     "git_commit?": _WORDS,
     "cwd?": TEXT,
     "shapes?": {
@@ -70,6 +73,7 @@ SUMMARY: Shape = {
     "diverged_epoch?": _COUNT,
     "diverged?": _COUNT,
     "members?": _COUNT,
+    "seeds_passed?": _COUNT,
     "failed?": TEXT,
     "num_params?": _COUNT,
     "n_train?": _COUNT,

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 import typer
-from econml_cli.commands.runs import change, label, listed, shown
 
 from econml_cli.cli import app
 from econml_cli.commands import estimate, export, package, predict, report, simulate, watch
@@ -13,6 +12,7 @@ from econml_cli.commands import eval as questions
 from econml_cli.commands.declared import Argument, Command
 from econml_cli.commands.eval import runs
 from econml_cli.commands.inspect import checkpoint, data, listings
+from econml_cli.commands.runs import change, label, listed, shown
 from econml_cli.commands.sweep import run as sweep_run
 from econml_cli.commands.sweep import show, slurm, wandb, write
 from econml_cli.errors import ConfigError

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from econml_cli.commands.common import RUNS, CheckpointOptions, LookupOptions, path_of
+from econml_cli.commands.common import RUNS, CheckpointOptions, LookupOptions, find_run, path_of
 from econml_cli.commands.declared import Command
 from econml_cli.commands.eval import former, shared
 from econml_cli.commands.eval.former import FormerOptions
@@ -191,10 +191,9 @@ def _refuse(
 def _find(name: str | None, runs_dir: Path) -> "Run":
     """The run of that name; where there is none, the question that may have been meant."""
     from econml_cli.commands.eval import QUESTIONS
-    from econml_cli.runs import directory
 
     try:
-        return directory.find(name, runs_dir)
+        return find_run(name, runs_dir, "eval")
     except RunError as error:
         near = suggest(str(name), [question.line.rpartition(" ")[2] for question in QUESTIONS])
         raise RunError(f"{error}{near if 'Did you mean' not in str(error) else ''}") from None
