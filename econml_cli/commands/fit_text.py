@@ -98,7 +98,12 @@ def dry_run_text(report: Any) -> str:
         ("memory a step", _memory(report)),
         ("device", report.device),
     ]
-    return f"{report.model} on {report.problem}: dry run, nothing trained\n{_aligned(rows)}"
+    told = f"{report.model} on {report.problem}: dry run, nothing trained\n{_aligned(rows)}"
+    if report.schema is None:
+        return told
+    from econml_cli.output import schema_table, tables
+
+    return f"{told}\n\n{tables.text(schema_table.grid(report.schema))}"
 
 
 def _memory(report: Any) -> str:

@@ -10,17 +10,18 @@ SHARE = 1e-7
 EXTREME = 15.0
 
 
-def null_space(z: np.ndarray) -> np.ndarray:
+def null_space(z: np.ndarray, tolerance: float = 0.0) -> np.ndarray:
     """The directions [k, d], orthonormal, in which weights of the columns of z [n, k] change no row of the design.
 
-    Columns should be of like size. d is 0 where z has full rank in float64, or is too large to look.
+    Columns should be of like size. d is 0 where z has full rank in float64, or is too large to look. `tolerance`:
+    singular values, over the largest, that are taken for 0 where rounding in z leaves more than that of float64.
     """
     n, k = z.shape
     if n * k * k > MOST or k == 0:
         return np.empty((k, 0))
     r = np.linalg.qr(z, mode="r")
     _, s, vt = np.linalg.svd(r, full_matrices=True)
-    rank = int(np.sum(s > max(n, k) * np.finfo(np.float64).eps * s[0])) if len(s) and s[0] > 0 else 0
+    rank = int(np.sum(s > max(max(n, k) * np.finfo(np.float64).eps, tolerance) * s[0])) if len(s) and s[0] > 0 else 0
     return vt[rank:].T
 
 

@@ -24,6 +24,7 @@ from econml_cli.problems import registry as problems
 from econml_cli.problems.base import Batch, Problem
 from econml_cli.problems.economies.verdicts import judge
 from econml_cli.problems.economies.visited import outside
+from econml_cli.problems.tabular import Tabular
 from econml_cli.runs import caveats, health
 from econml_cli.runs.directory import Run
 from econml_cli.training.precision import to_device
@@ -98,6 +99,7 @@ def evaluate(
         changed=_changed(opened),
         members=members.total, diverged=members.diverged, member=run.member,
         convergence={name: value for name, value in opened.summary().items() if name in CONVERGENCE},
+        schema=samples.problem.schema if isinstance(samples.problem, Tabular) else None,
     )  # fmt: skip
 
 

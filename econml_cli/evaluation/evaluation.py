@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from econml_cli.data.schema import Schema
 from econml_cli.errors import plural
 from econml_cli.evaluation.answer import Answer
 from econml_cli.evaluation.coefficients import Coefficients
@@ -41,7 +42,7 @@ class Evaluation(Answer):
 
     Of an ensemble of several `members` each estimate is the mean over those that have not `diverged`, with their
     standard deviation, lowest and highest; `averaged_test_rmse` and its like are of their averaged prediction, and a
-    verdict says how many have passed. `member` is the one that was chosen.
+    verdict says how many have passed. `member` is the one that was chosen. `schema`: what the columns of a file are.
     """
 
     run: str
@@ -64,6 +65,7 @@ class Evaluation(Answer):
     diverged: int = 0
     member: int | None = None
     convergence: dict[str, Any] = field(default_factory=dict)
+    schema: Schema | None = None
 
     @property
     def coefficients(self) -> dict[str, float] | None:
@@ -93,7 +95,7 @@ class Evaluation(Answer):
         for key, value in self.to_dict().items():
             if key in _BY_NAME:
                 row |= {f"{_BY_NAME[key]}_{name}": number for name, number in value.items()}
-            elif key != "notes":
+            elif key not in ("notes", "schema"):
                 row |= flat({key: value})
         return [row]
 
@@ -115,7 +117,11 @@ class Evaluation(Answer):
             found["coefficients"] = self.linear.values
             if self.linear.errors:
                 found |= {"standard_errors": self.linear.errors, "vcov": self.linear.vcov}
+            if self.linear.absorbed:
+                found["fixed_effects"] = self.linear.absorbed
         found |= {"bootstrap": self.bootstrap, "bootstrap_seed": self.bootstrap_seed, "notes": list(self.notes)}
+        if self.schema is not None:
+            found["schema"] = self.schema.to_json()
         whole: dict[str, Any] = disk.finite(found)
         return whole
 
@@ -180,6 +186,9 @@ def _coefficients(e: Evaluation) -> list[Grid]:
     if of is None or not of.values:
         return []
     title = "Coefficients, in the units of the data"
+    if of.absorbed:
+        levels = ", ".join(f"{name} ({plural(count, 'level')})" for name, count in of.absorbed.items())
+        title += f"; fixed effects: {levels}"
     if not of.converged or not of.errors:
         rows = tuple((name, UNKNOWN if math.isnan(value) else cell(value)) for name, value in of.values.items())
         if not of.converged:

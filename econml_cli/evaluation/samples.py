@@ -116,7 +116,10 @@ def new_samples(run: Run, path: str, *, need_target: bool, missing: str | None =
     group = getattr(run.config().problem_options, "group", None)
     if group is not None and group in frame.columns:
         problem.groups = {"data": frame[group].astype("category").cat.codes.to_numpy()}
-    return Samples(problem, {"data": batch}, _ungrouped(run, group, frame, path), frame, reasons)
+    notes = _ungrouped(run, group, frame, path)
+    if isinstance(problem, Tabular):
+        notes = (*notes, *problem.of_unseen_levels(frame))
+    return Samples(problem, {"data": batch}, notes, frame, reasons)
 
 
 def _ungrouped(run: Run, group: str | None, frame: Any, path: str) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from econml_cli.options.fields import Option, as_text
 from econml_cli.output.terminal import Widest, columns, key_values, number, pairs, size
 
 if TYPE_CHECKING:  # listing runs needs no numpy
-    from econml_cli.data.schema import Column, Schema
+    from econml_cli.data.schema import Schema
 
 #: arrays with more elements are printed with their middle left out
 ABBREVIATE = 60
@@ -212,19 +212,13 @@ def _bound(limit: float) -> str:
 
 def schema(found: "Schema", rows: int) -> RenderableType:
     """The columns of a file, one a line: kind, levels or range, missing values, why; then what should be known."""
+    from econml_cli.output import schema_table
+
     heads = ("column", "kind", "values", "missing", "why")
-    cells = [[c.name, c.kind, _extent(c), f"{sum(c.missing.values()):,}", c.why] for c in found.columns]
+    cells = [[c.name, c.kind, schema_table.extent(c), schema_table.missing(c), c.why] for c in found.columns]
     told = [Text(note) for note in found.notes()]
     out = [Text(f"left out of automatic features: {', '.join(found.left_out)}")] if found.left_out else []
     return Group(Text(f"{rows:,} rows"), columns(heads, cells, ("column", "kind", "values", "why")), *out, *told)
-
-
-def _extent(column: "Column") -> str:
-    if column.low is not None:
-        low, high = (number(v, 6) if isinstance(v, float | int) else v for v in (column.low, column.high))
-        return f"{low} to {high}"
-    shown = ", ".join(column.levels[:4])
-    return f"{column.count:,}: {shown}{', ...' if column.count > 4 else ''}" if column.count else "-"
 
 
 def run_table(rows: Sequence[RunRow]) -> RenderableType:

@@ -6,12 +6,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from econml_cli.data.schema import Schema
 from econml_cli.errors import ConfigError, EconmlError
 from econml_cli.evaluation import evaluate
 from econml_cli.evaluation.drawing import curves
 from econml_cli.evaluation.evaluation import VERDICT, Evaluation
 from econml_cli.evaluation.intervals import told as methods
 from econml_cli.evaluation.opened import OpenedRun, open_run
+from econml_cli.output import schema_table
 from econml_cli.output.tables import cell, interval
 from econml_cli.output.terminal import number
 from econml_cli.report import data, images, origin
@@ -136,6 +138,9 @@ def _data(subject: Subject) -> str:
     about, found = data.known(run), data.described(run)
     simulated = run.preprocessing() is None
     units = "in the units that the model reads" if simulated else "in the units of the file"
+    schema = (run.preprocessing() or {}).get("schema")
+    if schema is not None:
+        found.append(schema_table.grid(Schema.from_json(schema)))
     return "".join(
         [definitions(about) if about else "", *map(table, found), paragraph(f"sd: over n - 1; {units}.", "note")]
     )

@@ -45,7 +45,14 @@ MANIFEST: Shape = {
     "device?": _WORDS,
     "git_commit?": _WORDS,
     "cwd?": TEXT,
-    "shapes?": {"din": _SIZE, "dout": _SIZE, "n_train?": _COUNT, "x?": listed(_SIZE)},
+    "shapes?": {
+        "din": _SIZE,
+        "dout": _SIZE,
+        "n_train?": _COUNT,
+        "x?": listed(_SIZE),
+        "absorbed?": listed(_SIZE),
+        "embedded?": Each(listed(_SIZE)),
+    },
     "own_code?": Each({"reference": TEXT, "path": TEXT, "sha256": HEX}, keyed=True),
     "num_params?": _COUNT,
     "data?": DATA,
@@ -70,6 +77,9 @@ SUMMARY: Shape = {
     "seconds_total?": NUMBER,
     "state_sha256?": TEXT,
     **_LOSSES,
+    "val_rose?": listed(NUMBER),
+    "unregularised?": listed(_COUNT),
+    "linear_val_loss?": NUMBER,
     "verdict_*?": TEXT,
 }
 METRICS: Shape = {"epoch": _COUNT, **_LOSSES}
@@ -83,6 +93,7 @@ PREPROCESSING: Shape = {
     "binary?": optional(TEXTS),
     "loss?": _WORDS,
     "schema?": {"columns": Each(OBJECT), "asked": OBJECT},
+    "entities?": Each({"columns": TEXTS, "levels": TEXTS, "unseen": listed(_COUNT), "width": optional(INTEGER)}),
 }
 FOLDS: Shape = {
     "status?": TEXT,

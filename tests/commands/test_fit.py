@@ -403,15 +403,17 @@ def test_a_failed_save_leaves_no_unfinished_checkpoint_and_says_why(isolated, mo
     assert not list((isolated / "ck").glob("7*"))
 
 
-def test_rows_with_missing_values_can_be_dropped_when_predicting(econml, isolated):
+def test_rows_with_missing_values_are_left_empty_refused_or_dropped_when_predicting(econml, isolated):
     rows = "\n".join(f"{i},{2 * i + i % 3}" for i in range(40))
     (isolated / "d.csv").write_text(f"x,y\n{rows}\n")
     (isolated / "new.csv").write_text("x\n1\n\n3\nNA\n5\n")
     econml("fit", "linear", "--data", "d.csv", "--target", "y", "--num-epochs", "3", "--out", "r")
     ran = econml("predict", "r", "--data", "new.csv", "--out", "-")
-    assert ran.code == 1 and "--missing drop" in ran.stderr
+    assert ran.code == 0 and "NA,,x is missing" in ran.stdout.splitlines(), ran
+    ran = econml("predict", "r", "--data", "new.csv", "--out", "-", "--strict")
+    assert ran.code == 1 and "--missing drop" in ran.stderr, ran
     ran = econml("predict", "r", "--data", "new.csv", "--out", "-", "--missing", "drop")
-    assert ran.code == 0 and len(ran.stdout.splitlines()) == 4, ran
+    assert ran.code == 0 and len(ran.stdout.split()) == 4, ran
 
 
 def test_an_environment_variable_is_named_and_an_empty_one_is_unset(econml, monkeypatch):

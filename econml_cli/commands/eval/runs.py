@@ -45,6 +45,7 @@ class WriteOptions:
         "exists",
         metavar="FILE",
     )
+    columns: bool = option(False, "print also what the columns of the data were taken for (--json has it in any case)")
     sort: str | None = option(
         None,
         "sort several runs by a column of the CSV; -COLUMN or COLUMN:desc: descending (default: test_loss)",
@@ -143,7 +144,7 @@ def evaluate(
         # another economy (--with) is not what the policy was fitted to
         accepted = ("loss", "truth") if changes.with_ else verdicts.accept_failed
         options = {**sample, **around, **seeds, "vcov": errors.vcov}
-        _evaluate(chosen, options, written.sort, output.form, accepted)
+        _evaluate(chosen, options, written, output.form, accepted)
 
 
 def _refuse(
@@ -212,23 +213,40 @@ def _draw(run: "Run", sample: dict[str, Any], plot: Path) -> None:
 
 
 def _evaluate(
-    chosen: Sequence[Any], options: dict[str, Any], sort: str | None, form: str, accepted: Sequence[str]
+    chosen: Sequence[Any], options: dict[str, Any], written: WriteOptions, form: str, accepted: Sequence[str]
 ) -> None:
     """Evaluate runs and print what was found; an exit code for what is wrong."""
     from econml_cli.evaluation import evaluate_all, evaluation_tables
     from econml_cli.evaluation.comparing import rankable
 
     found, failed = evaluate_all(chosen, **options)
-    found = evaluation_tables.ordered(found, sort) if found else found
+    found = evaluation_tables.ordered(found, written.sort) if found else found
     notes = [*(note for evaluation in found for note in evaluation.notes), *rankable.notes(found)]
     for message in [*notes, *(str(error) for error in failed)]:
         told(message)
     if found:
         print(evaluation_tables.render(found, form, several=len(chosen) > 1, width=shared.width()))  # noqa: T201
+    if written.columns:
+        _columns(found, form)
     if len(found) == 1 and health.failed_verdicts(found[0].verdicts, accepted):
         raise UnstableError(f"FAILED: {found[0].verdicts['failed']}; fit it again with another --seed, or --retries 5.")
     if failed:
         raise RunError(f"{len(failed)} of {len(chosen)} runs could not be evaluated (see above).")
+
+
+def _columns(found: Sequence[Any], form: str) -> None:
+    """What the columns of the data of some evaluations were taken for, below them; JSON and CSV hold one document."""
+    from econml_cli.output import schema_table, tables
+
+    formats = {
+        "table": lambda grid: tables.text(grid, shared.width()),
+        "markdown": tables.markdown,
+        "latex": tables.latex,
+    }
+    for one in found:
+        if one.schema is not None and form in formats:
+            title = "Columns of the data" + (f" of {one.run}" if len(found) > 1 else "")
+            print(f"\n{formats[form](schema_table.grid(one.schema, title))}")  # noqa: T201
 
 
 COMMAND = Command(

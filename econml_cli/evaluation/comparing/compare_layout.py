@@ -101,7 +101,17 @@ def _coefficients(columns: Sequence[Column]) -> Block:
         below = ["" if math.isnan(error) else f"({cell(error)})" for error in errors]
         rows += [("", *below)] if any(below) else []
     kinds = ["" if one is None or one.vcov is None else one.vcov for one in shown]
+    rows += _fixed_effects(shown)
     return tuple(rows + ([("standard errors", *kinds)] if any(kinds) else []))
+
+
+def _fixed_effects(shown: Sequence[Coefficients | None]) -> list[Row]:
+    """Whether each has the fixed effects that any has: yes or no."""
+    names = dict.fromkeys(name for one in shown if one is not None for name in one.absorbed)
+    return [
+        (f"{name} fixed effects", *("" if one is None else "yes" if name in one.absorbed else "no" for one in shown))
+        for name in names
+    ]
 
 
 def _value(of: Coefficients, name: str) -> str:

@@ -87,6 +87,10 @@ def fit(here: Sample) -> tuple[Classical | None, tuple[str, ...]]:
         return None, (f"No {name} beside the effects: it is fitted to the rows of the fit, not to those of --data.",)
     if batch.w is not None:
         return None, (f"No {name} beside the effects: its standard errors here are of rows that all weigh the same.",)
+    if here.problem.absorbed:  # the model is that already
+        return None, ()
+    if here.problem.entities:
+        return None, (f"No {name} beside the effects: it would need a dummy of each level.",)
     x, y = np.asarray(batch.x, np.float64), np.asarray(here.problem.observed(batch), np.float64)[:, 0]
     x = _with_constant(x) if here.problem.constant else x
     if np.linalg.matrix_rank(x) < x.shape[1] or len(x) <= x.shape[1]:
@@ -125,7 +129,10 @@ def of_linear(run: OpenedRun, here: Sample, model: Model, vcov: str | None) -> t
     found, _ = weights_of(run, here.problem, model, vcov)
     if found is None:
         return None, None
-    return Classical(name, found.w, found.covariance, found.critical(), found.free), found.vcov
+    q = len(here.problem.absorbed)  # the places of the fixed effects, which nothing moves
+    w, covariance = np.pad(found.w, (0, q)), np.pad(found.covariance, (0, q))
+    free = np.pad(found.free, ((0, q), (0, 0)))
+    return Classical(name, w, covariance, found.critical(), free), found.vcov
 
 
 def _critical(name: str, x: np.ndarray, groups: Any) -> float:

@@ -10,7 +10,7 @@ import numpy as np
 from flax import nnx
 
 from econml_cli.models.base import Model
-from econml_cli.problems.base import Batch, Economy
+from econml_cli.problems.base import Batch, Economy, HasEuler, HasStability, HasTruth, Moves
 from econml_cli.problems.economies import constraints, simulation, visited
 from econml_cli.problems.economies.simulation import Same, at
 
@@ -32,7 +32,7 @@ def verdicts(problem: Economy, model: Model, batch: Batch) -> dict[str, float]:
     found = {**_summary("euler", "", sample), **_summary("euler", "path_", path)}
     found |= {**_summary("policy", "", sample), **_summary("path", "", path)}
     found |= constraints.numbers(path or sample)
-    return {**found, **(problem.stability(model, batch) if hasattr(problem, "stability") else {})}
+    return {**found, **(problem.stability(model, batch) if isinstance(problem, HasStability) else {})}
 
 
 # compiled once for all models of one shape on one problem: the trials of a sweep share it
@@ -43,7 +43,7 @@ def _measure(of: Same, graphdef: Any, state: Any, x: jax.Array, key: jax.Array) 
     problem: Economy = of.problem
     model: Model = nnx.merge(graphdef, state)
     sample = jax.lax.map(lambda one: _look(problem, model, one[None]), x, batch_size=min(len(x), 256))
-    if not hasattr(problem, "step"):
+    if not isinstance(problem, Moves):
         return sample, {}
 
     def look(model: Model, state: Any, _: Any) -> dict[str, jax.Array]:
@@ -55,12 +55,12 @@ def _measure(of: Same, graphdef: Any, state: Any, x: jax.Array, key: jax.Array) 
 
 def _look(problem: Economy, model: Model, x: jax.Array) -> dict[str, jax.Array]:
     """The Euler residual [n] and, where there is a truth, the relative errors of the policy [n, dout]."""
-    if hasattr(problem, "euler"):
+    if isinstance(problem, HasEuler):
         found = {"euler": jnp.abs(problem.euler(model, x))}
     else:
         found = {"euler": jnp.max(jnp.abs(problem.residual(model, at(x))), axis=1)}
     found |= constraints.look(problem, model, x)
-    truth = problem.truth(x) if hasattr(problem, "truth") else None
+    truth = problem.truth(x) if isinstance(problem, HasTruth) else None
     if truth is not None:
         error = jnp.abs(problem.predict(model, x) / truth - 1)
         found |= {"policy": error, "path": error}

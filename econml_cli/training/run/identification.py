@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from econml_cli.data.identified import EXTREME, moved, null_space, separation
-from econml_cli.models.linear import Linear
+from econml_cli.models.linear import COLLINEAR, Linear
 from econml_cli.problems import losses
 from econml_cli.problems.base import Batch
 from econml_cli.problems.tabular import Tabular
@@ -36,18 +36,22 @@ def identified(setup: Setup) -> dict[str, Any]:
     names = [name for name in features["names"] if name not in idle]
     there = ~np.isin(features["names"], idle)
     informs = np.ones(len(sample.x), dtype=bool) if sample.w is None else np.asarray(sample.w) > 0
-    x = np.asarray(sample.x, np.float64)[informs][:, there]
-    z = np.column_stack([x, np.ones(len(x))]) if problem.constant else x
+    x, tolerance = np.asarray(sample.x, np.float64)[informs][:, : len(there)][:, there], 0.0
+    if problem.absorbed and isinstance(setup.model, Linear):
+        w = None if sample.w is None else np.asarray(sample.w)[informs]
+        x, tolerance = setup.model.within(np.asarray(sample.x)[informs], w)[0][:, there], COLLINEAR
+    constant = problem.constant and not problem.absorbed
+    z = np.column_stack([x, np.ones(len(x))]) if constant else x
     functionals, labels = np.eye(z.shape[1])[: len(names)], list(names)
-    if problem.constant:  # the constant in the units of the file, of which the slopes times the means are a part
+    if constant:  # the constant in the units of the file, of which the slopes times the means are a part
         shift = -np.asarray(features["mean"])[there] / np.asarray(features["scale"])[there]
         functionals, labels = np.vstack([functionals, np.r_[shift, 1.0]]), [*labels, "Intercept"]
-    found: dict[str, Any] = {"no_information": idle, "data_notes": problem.notes()}
+    found: dict[str, Any] = {"no_information": problem.uninformative, "data_notes": problem.notes()}
     if len(features["names"]) > len(x):
         found["wide"] = [len(features["names"]), len(x), problem.widest()]
     if problem.autocorrelation is not None and problem.autocorrelation > SERIES:
         found["series_autocorrelation"] = problem.autocorrelation
-    free = null_space(z)
+    free = null_space(z, tolerance)
     found["not_identified"] = _named(labels, moved(free, functionals))
     used = Batch(*(np.asarray(part)[informs] for part in sample))
     if free.shape[1] == 0 and (direction := _separating(setup, z, used)) is not None:

@@ -17,6 +17,7 @@ import numpy as np
 from econml_cli.config.fit_config import FitConfig
 from econml_cli.errors import ConfigError
 from econml_cli.options import own_code
+from econml_cli.problems.base import Preprocesses
 from econml_cli.runs import directory, documents, git
 from econml_cli.runs.directory import Run
 from econml_cli.storage import disk, json_shape
@@ -33,7 +34,7 @@ def files(setup: Setup, command: str | None, **more: Any) -> dict[str, str]:
         "manifest.json": json.dumps(manifest, indent=2, ensure_ascii=False) + "\n",
     }
     files |= own_code.copies(_own_code(setup.config))
-    if hasattr(setup.problem, "preprocessing"):
+    if isinstance(setup.problem, Preprocesses):
         files["preprocessing.json"] = json.dumps(setup.problem.preprocessing(), indent=2, allow_nan=False) + "\n"
     return files
 
@@ -119,7 +120,7 @@ def same_data(run: Run, setup: Setup) -> bool:
         return "schema" not in (run.preprocessing() or {}) and _close(saved.get("moments", []), moments(setup))
     if not same or setup.problem.describe().get("sha256") == saved.get("sha256"):
         return same
-    assert hasattr(setup.problem, "preprocessing")  # it reads a file
+    assert isinstance(setup.problem, Preprocesses)  # it reads a file
     here, before = json.loads(json.dumps(setup.problem.preprocessing())), run.preprocessing() or {}
     return {name: here.get(name) for name in before} == before  # an older econml wrote less
 
@@ -134,6 +135,8 @@ def with_own_file(run: Run, config: FitConfig) -> FitConfig:
     if (path := own_file(run, config)) is None:
         return config
     changes: dict[str, Any] = {"data": path}
+    if getattr(config.problem_options, "schema", None) is not None and (run.preprocessing() or {}).get("schema"):
+        changes["schema"] = str(run.path / "preprocessing.json")  # as it was, whatever the schema.yaml says by now
     if hasattr(config.problem_options, "constant") and "constant" not in (run.preprocessing() or {"constant": True}):
         changes |= {"constant": True, "stratify": False}
     return dataclasses.replace(config, problem_options=dataclasses.replace(config.problem_options, **changes))

@@ -95,14 +95,18 @@ class Loaded:
 def shapes_to(shapes: Shapes) -> dict[str, Any]:
     """Shapes as a manifest has them."""
     found = {"din": shapes.din, "dout": shapes.dout, "n_train": shapes.n, "x": list(shapes.observation())}
-    return {**found, "origin": True} if shapes.origin else found
+    found |= {"origin": True} if shapes.origin else {}
+    found |= {"absorbed": list(shapes.absorbed)} if shapes.absorbed else {}
+    return found | ({"embedded": [list(one) for one in shapes.embedded]} if shapes.embedded else {})
 
 
 def shapes_from(saved: Mapping[str, Any]) -> Shapes:
     """Shapes from a manifest (of an older econml: of vectors, without the size of the sample)."""
     din = int(saved["din"])
     shape = tuple(map(int, saved.get("x", (din,))))
-    return Shapes(din, int(saved["dout"]), int(saved.get("n_train", 1)), shape, bool(saved.get("origin", False)))
+    origin, absorbed = bool(saved.get("origin", False)), tuple(map(int, saved.get("absorbed", ())))
+    embedded = tuple((int(levels), int(size)) for levels, size in saved.get("embedded", ()))
+    return Shapes(din, int(saved["dout"]), int(saved.get("n_train", 1)), shape, origin, absorbed, embedded)
 
 
 def fitted(run: Run, step: int, sections: checkpoint.Sections, chosen: Sequence[int | None]) -> list[Loaded]:
