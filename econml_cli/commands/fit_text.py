@@ -77,6 +77,8 @@ def _listed(summary: Mapping[str, Any], key: str) -> bool:
 
 def _value(summary: Mapping[str, Any], key: str) -> str:
     """A number; of an ensemble with its spread across members: "2.1e-06 (sd 1e-07, 1.9e-06 to 2.3e-06)"."""
+    if key.startswith("verdict_"):
+        return health.in_words(summary, key)
     own, (sd, low, high) = summary[key], (summary.get(f"{key}{end}") for end in _ACROSS)
     if sd is None:
         return number(own)

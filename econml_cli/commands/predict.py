@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from econml_cli.commands.common import ONE_RUN, OPTIONS, CheckpointOptions, LookupOptions, say, write_rows
+from econml_cli.commands.common import ONE_RUN, OPTIONS, CheckpointOptions, LookupOptions, find_run, say, write_rows
 from econml_cli.commands.declared import Command
 from econml_cli.errors import ConfigError, plural
 from econml_cli.options.fields import option
@@ -71,9 +71,8 @@ def predict(run: str, options: PredictOptions, weights: CheckpointOptions, looku
         raise ConfigError(
             "--embed writes a representation, which has no interval; leave out --interval and --conformal."
         )
-    from econml_cli.runs import directory
 
-    chosen = directory.find(run, Path(lookup.runs_dir)).of_member(weights.member)
+    chosen = find_run(run, Path(lookup.runs_dir), "predict").of_member(weights.member)
 
     from econml_cli.evaluation import predictions
     from econml_cli.training import compilation_cache

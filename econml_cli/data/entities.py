@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from econml_cli.data import columns
+from econml_cli.data import rows as file_rows
 from econml_cli.errors import DataError, plural
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ def known(every: Sequence[Entities], frame: "pd.DataFrame") -> np.ndarray:
     return found
 
 
-def refuse_unseen(every: Sequence[Entities], frame: "pd.DataFrame", rows: np.ndarray) -> None:
+def refuse_unseen(every: Sequence[Entities], frame: "pd.DataFrame", rows: np.ndarray, where: str) -> None:
     """Refuse levels of fixed effects that no training row has in any of some `rows` [n] bool.
 
     Raises:
@@ -135,8 +136,9 @@ def refuse_unseen(every: Sequence[Entities], frame: "pd.DataFrame", rows: np.nda
         if one.absorbed and unseen.any():
             value = one.values(frame)[unseen].iloc[0]
             raise DataError(
-                f"'{one.name}' is '{columns.level_name(value)}' in {columns.first_of(unseen)}, of which no training "
-                "row tells the fixed effect; leave such rows out (--missing drop does), or fit again with them."
+                f"'{one.name}' is '{columns.level_name(value)}' in {file_rows.first_of(unseen, where)}, of which no "
+                "training row tells the fixed effect; leave such rows out (--missing drop does), or fit again with "
+                "them."
             )
 
 

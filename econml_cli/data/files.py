@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from econml_cli.data import binary
+from econml_cli.data import binary, nearby
 from econml_cli.data.asked import Asked
 from econml_cli.errors import DataError, suggest
 
@@ -62,7 +62,7 @@ def find(source: str) -> Path:
     if path.is_dir():
         raise DataError(f"{path} is a directory; --data takes one file.")
     if not path.exists():
-        near = suggest(path.name, [p.name for p in path.parent.iterdir()]) if path.parent.is_dir() else ""
+        near = nearby.hint(path)
         raise DataError(f"{path} does not exist{f'.{near}' if near else '; check the path given to --data.'}")
     extension(path)
     return path

@@ -50,8 +50,8 @@ class Preprocessing:
     `constant` says whether there is one; None in a run that an older econml wrote, which had one in any case. `weights`
     is the column of weights, where there is one. `schema` says what the columns of the file are, and how any other file
     is read; None in a run that an older econml wrote. `filled_with` is what stands for missing values of features, and
-    the `formula` has the indicators of these columns, too. `entities` are the columns of fixed effects and of embeddings,
-    `of_levels` what is to be known of their rows, in sentences (of the fit itself: it is not saved).
+    the `formula` has the indicators of these columns, too. `entities` are the columns of fixed effects and of
+    embeddings, `of_levels` what is to be known of their rows, in sentences (of the fit itself: it is not saved).
     """
 
     specification: Specification
@@ -138,7 +138,7 @@ class Preprocessing:
         rows = missing.keep(absent, len(frame), self.missing, where)
         design.refuse_unseen(self.formula, self.features, frame, rows, where)
         if not own and self.missing == "error":
-            entities.refuse_unseen(self.entities, frame, rows)
+            entities.refuse_unseen(self.entities, frame, rows, where)
         elif not own:
             rows = rows & entities.known(self.entities, frame)
         x = entities.with_codes(design.apply(self.formula, self.features, frame, rows), self.entities, frame)
@@ -178,8 +178,8 @@ class Preprocessing:
         return list(dict.fromkeys(column for one in self.entities for column in one.columns))
 
     def inputs(self, frame: "pd.DataFrame", rows: np.ndarray, where: str) -> np.ndarray:
-        """The standardised design [n, p], behind it the numbers of levels (`entities.with_codes`); of others than `rows`
-        [n] bool, for which there are `reasons`, it holds anything."""
+        """The standardised design [n, p], behind it the numbers of levels (`entities.with_codes`); of others than
+        `rows` [n] bool, for which there are `reasons`, it holds anything."""
         x = design.apply(self.formula, self.features, self.filled(frame, where), rows)
         return entities.with_codes(x, self.entities, frame)
 

@@ -9,7 +9,7 @@ from flax import nnx
 
 from econml_cli.data.identified import moved, null_space
 from econml_cli.data.weights import RowWeights
-from econml_cli.errors import ConfigError, DataError, plural
+from econml_cli.errors import ConfigError, DataError, EconmlError, plural
 from econml_cli.evaluation import multinomial, robust_regression
 from econml_cli.evaluation.opened import OpenedRun
 from econml_cli.evaluation.standard_errors import critical, two_sided
@@ -83,8 +83,8 @@ def coefficients(run: OpenedRun, problem: Problem, model: Model, vcov: str | Non
     """Those of the linear model of a run; None for other models and problems. Of several classes those of each against
     the first, named "class: column".
 
-    Standard errors are of the rows of the fit: there are none of a run whose rows are not there (`--data`), nor of a
-    fit that has not converged.
+    Standard errors are of the rows of the fit, whatever it is evaluated on: there are none of a run whose data file is
+    gone or has changed, nor of a fit that has not converged.
 
     Args:
         problem: as of its samples. vcov: None: "cluster" where the fit has groups, "HC1" where its weights are of
@@ -141,8 +141,9 @@ def _of_classes(run: OpenedRun, problem: Tabular, linear: nnx.Linear, vcov: str 
         of = problem.unstandardise(kernel[:, j] - kernel[:, 0], bias[j] - bias[0])
         values |= {f"{name}: {column}": np.nan if column in none else b for column, b in of.items()}
     found = Coefficients(values, converged=not run.summary().get("not_converged"))
+    problem, why = with_rows(run, problem)
     sample = problem.sample(None, "train")
-    if why := _without_errors(run, sample) or ("" if found.converged else "not converged"):
+    if why := why or _without_errors(run, sample) or ("" if found.converged else "not converged"):
         return dataclasses.replace(found, why=why)
     assert sample is not None
     kind, groups = _kind(run, problem, vcov)
@@ -162,11 +163,22 @@ def _of_classes(run: OpenedRun, problem: Tabular, linear: nnx.Linear, vcov: str 
     )
 
 
+def with_rows(run: OpenedRun, problem: Tabular) -> tuple[Tabular, str]:
+    """The problem of a run with the rows of its fit, also where the run is evaluated on others; or the one given, and
+    why it has none."""
+    if problem.sample(None, "train") is not None:
+        return problem, ""
+    try:
+        own = run.own_samples().problem
+    except EconmlError:  # the file is gone, or has changed
+        return problem, "standard errors are of the rows of the fit, and its data file is not there as it was"
+    assert isinstance(own, Tabular)  # as the one of new rows
+    return own, ""
+
+
 def _without_errors(run: OpenedRun, sample: Batch | None) -> str:
     """Why the coefficients of classes have no standard errors; "" where they have."""
-    if sample is None:
-        return "standard errors are of the rows of the fit, not of those of --data"
-    if sample.w is not None:
+    if sample is not None and sample.w is not None:
         return "standard errors of classes are of rows that all weigh the same"
     if run.config().trainer.weight_decay > 0:
         return "--weight-decay shrinks the coefficients, which have no standard errors then"
@@ -191,13 +203,14 @@ def weights_of(
     Resources 50.
     """
     row = losses.of(problem)
-    sample = problem.sample(None, "train")
     family = row.family
     robust = row.delta is not None or len(row.levels) == 1
     if family is None and not robust:
         return None, "the loss has no standard errors"
+    problem, why = with_rows(run, problem)
+    sample = problem.sample(None, "train")
     if sample is None:
-        return None, "standard errors are of the rows of the fit, not of those of --data"
+        return None, why
     if run.config().trainer.weight_decay > 0:
         return None, "--weight-decay shrinks the coefficients, which have no standard errors then"
     if run.summary().get("separated"):

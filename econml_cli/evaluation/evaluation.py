@@ -12,6 +12,7 @@ from econml_cli.evaluation.coefficients import Coefficients
 from econml_cli.evaluation.estimate import Estimate, Estimates, Quantity
 from econml_cli.output import html
 from econml_cli.output.tables import Grid, cell, flat, interval
+from econml_cli.runs import health
 from econml_cli.storage import disk
 
 #: the splits that a number out of sample is read from, the best first
@@ -177,8 +178,9 @@ def _of_truth(e: Evaluation) -> str:
 
 
 def _verdicts(e: Evaluation) -> list[Grid]:
-    told = [(name.removeprefix(VERDICT), word) for name, word in e.verdicts.items() if name.startswith(VERDICT)]
-    return [Grid(("", ""), tuple(told), "Verdicts")] if told else []
+    names = [name for name in e.verdicts if name.startswith(VERDICT)]
+    told = tuple((name.removeprefix(VERDICT), health.in_words(e.verdicts, name)) for name in names)
+    return [Grid(("", ""), told, "Verdicts", align="ll")] if told else []
 
 
 def _coefficients(e: Evaluation) -> list[Grid]:
@@ -216,8 +218,8 @@ def value_of(estimate: Estimate | None) -> str:
 
 
 def interval_of(estimate: Estimate | None) -> str:
-    """Its interval in a table, and why it is too short where it is; "" where there is none."""
+    """Its interval in a table, and why it is too short, or not there; "" where there is none."""
     if estimate is None:
         return ""
     told = interval(estimate.low, estimate.high)
-    return f"{told} ({estimate.caveat})" if told and estimate.caveat else told
+    return f"{told} ({estimate.caveat})" if told and estimate.caveat else told or estimate.caveat or ""

@@ -112,6 +112,11 @@ class Loss:
         return self.target.classifies
 
     @property
+    def is_log_loss(self) -> bool:
+        """Whether it is minus the log of the probability of the class that was observed."""
+        return self.per_row in (binary_cross_entropy, cross_entropy)
+
+    @property
     def reconstructs(self) -> bool:
         """Whether x itself is predicted."""
         return self.target.reconstructs

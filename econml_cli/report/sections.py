@@ -18,6 +18,7 @@ from econml_cli.output.tables import cell, interval
 from econml_cli.output.terminal import number
 from econml_cli.report import data, images, origin
 from econml_cli.report.elements import Section, code, definitions, paragraph, table, verdicts
+from econml_cli.runs import health
 from econml_cli.runs.directory import Run
 
 #: columns of the text of a model
@@ -98,9 +99,15 @@ def _results(subject: Subject) -> str:
     e = subject.evaluated
     parts = [definitions(_headline(subject.run, e), "headline"), *(paragraph(note, "missing") for note in e.notes)]
     told = {name.removeprefix(VERDICT): word for name, word in e.verdicts.items() if name.startswith(VERDICT)}
+    why = health.reasons(e.verdicts)
     if told:
-        parts.append(verdicts((name, word, MEANINGS.get(name, "")) for name, word in told.items()))
-    if failed := e.verdicts.get("failed"):
+        parts.append(
+            verdicts(
+                (name, word, ": ".join(filter(None, (MEANINGS.get(name), why.get(name)))))
+                for name, word in told.items()
+            )
+        )
+    if (failed := e.verdicts.get("failed")) and not why:
         parts.append(paragraph(f"Not passed: {failed}.", "note"))
     first, *others = [grid for grid in e.grids() if grid.title != "Verdicts"]
     parts += [table(first, caption=f"Losses and metrics, weights of epoch {e.epoch:,}"), *map(table, others)]

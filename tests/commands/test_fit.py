@@ -46,7 +46,7 @@ def test_a_fit_leaves_a_complete_run_and_says_what_to_type_next(econml):
     ran = econml("fit", "mlp", *SMALL, "--out", "r")
     assert ran.code == 0 and "econml eval r" in ran.stdout and "test loss" in ran.stdout
     assert sorted(p.name for p in Path("r").iterdir()) == [
-        ".lock", "checkpoints", "config.yaml", "manifest.json", "metrics.jsonl", "summary.json",
+        ".lock", "checkpoints", "config.yaml", "manifest.json", "metrics.jsonl", "requirements.txt", "summary.json",
     ]  # fmt: skip
     lines = [json.loads(line) for line in Path("r/metrics.jsonl").read_text().splitlines()]
     assert [row["epoch"] for row in lines] == [1, 2, 3, 4, 5, 6]
@@ -54,7 +54,9 @@ def test_a_fit_leaves_a_complete_run_and_says_what_to_type_next(econml):
     manifest = json.loads(Path("r/manifest.json").read_text())
     assert manifest["status"] == "max_epochs" and manifest["command"].startswith("econml fit mlp")
     assert manifest["shapes"] == {"din": 2, "dout": 1, "n_train": 40, "x": [2]}
-    assert len(manifest["data"]["fingerprint"]) == 64
+    assert len(manifest["data"]["fingerprint"]) == 64 and manifest["hardware"]["cores"] >= 1
+    packages = dict(line.split("==") for line in Path("r/requirements.txt").read_text().splitlines())
+    assert packages["numpy"] == manifest["versions"]["numpy"] and packages["jax"] == manifest["versions"]["jax"]
     assert summary("r")["val_loss"] == pytest.approx(lines[-1]["val_loss"], rel=1e-5)
 
 

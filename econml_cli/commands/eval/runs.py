@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from econml_cli.commands.common import RUNS, CheckpointOptions, LookupOptions, path_of
+from econml_cli.commands.common import RUNS, CheckpointOptions, LookupOptions, find_run, path_of
 from econml_cli.commands.declared import Command
 from econml_cli.commands.eval import former, shared
 from econml_cli.commands.eval.former import FormerOptions
@@ -24,10 +24,11 @@ from econml_cli.commands.eval.shared import (
 )
 from econml_cli.errors import ConfigError, RunError, UnstableError, plural, suggest
 from econml_cli.options.fields import option
-from econml_cli.runs import health
+from econml_cli.runs import estimates, health
 
 if TYPE_CHECKING:
     from econml_cli.runs.directory import Run
+    from econml_cli.runs.estimates import EstimateDirectory
 
 
 @dataclass(frozen=True)
@@ -114,6 +115,11 @@ def evaluate(
     A run of such a name is ./risk.
     """
     where, plot, predictions = Path(lookup.runs_dir), path_of(written.plot), path_of(written.predictions)
+    if len(runs or ()) == 1 and (effect := estimates.find((runs or [""])[0], where)) is not None:
+        _show_effect(
+            effect, [rows, changes, weights, bootstrap, fresh, simulated, errors, verdicts, written, asked], output
+        )
+        return
     chosen = [_find(name, where).of_member(weights.member) for name in (runs or (None,))]
     _refuse(len(chosen), asked, predictions, plot, changes, simulated)
     asked.check(len(chosen), output.form, plot is not None)
@@ -147,6 +153,20 @@ def evaluate(
         _evaluate(chosen, options, written, output.form, accepted)
 
 
+def _show_effect(effect: "EstimateDirectory", others: Sequence[Any], output: FormOptions) -> None:
+    """What came of `econml estimate`, again."""
+    if any(each != type(each)() for each in others):
+        raise ConfigError(
+            f"{effect.path} is an estimate of a treatment effect: of the options, --format alone is for it."
+        )
+    from econml_cli.causal import estimation
+
+    found = estimation.load(effect)
+    for note in found.notes:
+        told(note)
+    print(found.render(output.form))  # noqa: T201
+
+
 def _refuse(
     runs: int,
     asked: FormerOptions,
@@ -171,10 +191,9 @@ def _refuse(
 def _find(name: str | None, runs_dir: Path) -> "Run":
     """The run of that name; where there is none, the question that may have been meant."""
     from econml_cli.commands.eval import QUESTIONS
-    from econml_cli.runs import directory
 
     try:
-        return directory.find(name, runs_dir)
+        return find_run(name, runs_dir, "eval")
     except RunError as error:
         near = suggest(str(name), [question.line.rpartition(" ")[2] for question in QUESTIONS])
         raise RunError(f"{error}{near if 'Did you mean' not in str(error) else ''}") from None

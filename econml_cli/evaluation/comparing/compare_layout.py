@@ -267,6 +267,7 @@ def _notes(comparison: "Comparison", long: bool) -> tuple[str, ...]:
     if around:
         notes.append(f"Brackets: 95 % intervals: {methods(around, comparison.bootstrap)}.")
     notes += _caveats(columns)
+    notes += [f"{c.label} FAILED: {why}." for c in columns if (why := c.evaluation.verdicts.get("failed"))]
     if _ensembles(columns):
         notes.append("Ensembles: means over members, standard deviations in parentheses.")
     tests = [c.against for c in columns if c.against is not None]

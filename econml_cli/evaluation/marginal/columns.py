@@ -10,7 +10,7 @@ import jax
 import numpy as np
 
 from econml_cli.data import columns as data_columns
-from econml_cli.data import dates, design
+from econml_cli.data import dates, design, entities
 from econml_cli.data.preprocessing import Preprocessing
 from econml_cli.data.weights import RowWeights
 from econml_cli.errors import ConfigError, DataError
@@ -126,7 +126,8 @@ class Filed:
         return padded
 
     def _encoded(self, frame: "pd.DataFrame") -> np.ndarray:
-        encoded: np.ndarray = self.preprocessing.inputs(frame)[self.kept]
+        x = design.apply(self.preprocessing.formula, self.preprocessing.features, frame)
+        encoded: np.ndarray = entities.with_codes(x, self.preprocessing.entities, frame)[self.kept]
         return encoded
 
     def _labelled(self, name: str) -> str | None:

@@ -18,7 +18,7 @@ from econml_cli.config.fit_config import FitConfig
 from econml_cli.errors import ConfigError
 from econml_cli.options import own_code
 from econml_cli.problems.base import Preprocesses
-from econml_cli.runs import directory, documents, git
+from econml_cli.runs import directory, documents, environment, git
 from econml_cli.runs.directory import Run
 from econml_cli.storage import disk, json_shape
 from econml_cli.training.run.restore import shapes_to
@@ -34,6 +34,9 @@ def files(setup: Setup, command: str | None, **more: Any) -> dict[str, str]:
         "manifest.json": json.dumps(manifest, indent=2, ensure_ascii=False) + "\n",
     }
     files |= own_code.copies(_own_code(setup.config))
+    files[environment.FILE] = environment.installed()
+    if (changes := _git_diff(str(Path.cwd()))) is not None:
+        files[git.DIFF] = changes
     if isinstance(setup.problem, Preprocesses):
         files["preprocessing.json"] = json.dumps(setup.problem.preprocessing(), indent=2, allow_nan=False) + "\n"
     return files
@@ -51,6 +54,7 @@ def _manifest(setup: Setup, command: str | None) -> dict[str, Any]:
         "econml": __version__,
         "versions": dict(_versions()),
         "device": f"{device.platform}: {device.device_kind}",
+        "hardware": environment.hardware(),
         "git_commit": _git_commit(cwd),
         "cwd": cwd,
         "shapes": shapes_to(setup.shapes),
@@ -160,3 +164,9 @@ def now() -> str:
 def _git_commit(cwd: str) -> str | None:
     """`git.commit`, asked once a process: a sweep makes many runs with the code that it started with."""
     return git.commit(Path(cwd))
+
+
+@functools.cache
+def _git_diff(cwd: str) -> str | None:
+    """`git.diff`, likewise; only where the commit says that there are changes."""
+    return git.diff(Path(cwd)) if (_git_commit(cwd) or "").endswith("+changes") else None

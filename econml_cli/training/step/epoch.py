@@ -20,6 +20,7 @@ from econml_cli.options.trainer import TrainerOptions
 from econml_cli.problems.base import Batch, Problem
 from econml_cli.problems.known import residual
 from econml_cli.problems.means import mean, product, total
+from econml_cli.training.devices import Devices
 from econml_cli.training.setup.second_order_checks import check_structure
 from econml_cli.training.setup.setup import Setup, arrays_of, with_arrays
 from econml_cli.training.setup.state_plan import plan_of
@@ -115,8 +116,10 @@ def num_batches(n: int, batch_size: int) -> tuple[int, int]:
 class Epoch:
     """The function, for every fit that has the static options, the model and the sizes of `setup`."""
 
-    def __init__(self, setup: Setup):
+    def __init__(self, setup: Setup, devices: Devices | None = None):
+        """`devices`: those that share each batch; None where one computes it."""
         self.options: TrainerOptions = setup.config.trainer
+        self.devices = devices
         self.n = setup.n_train
         self.batches, self.size = num_batches(self.n, self.options.batch_size)
         self.graphdef = nnx.graphdef(setup.model)
@@ -173,7 +176,7 @@ class Epoch:
         The second of `Batches` is 0 on the padding of the last batch, which so counts with its true size.
         """
         if self.batches == 1:
-            return key, (train, None)
+            return key, (self._shared(train), None)
         key, used = jax.random.split(key)
         padded = self.batches * self.size
         order = jax.random.permutation(used, self.n)
@@ -183,7 +186,11 @@ class Epoch:
         counts = None
         if padded > self.n:
             counts = (jnp.arange(padded) < self.n).astype(float).reshape(self.batches, self.size)
-        return key, (cut, counts)
+        return key, self._shared((cut, counts), axis=1)
+
+    def _shared(self, tree: Any, axis: int = 0) -> Any:
+        """Arrays whose observations are along this axis, each device with its part of them."""
+        return tree if self.devices is None else self.devices.rows(tree, axis)
 
     def __call__(self, carry: Carry, inputs: Inputs, key: jax.Array, batches: Batches) -> tuple[Carry, dict[str, Any]]:
         """The position after one epoch over `batches`, with `key` for the next one, and the metrics of the epoch."""
@@ -272,7 +279,7 @@ class Epoch:
         model = nnx.merge(self.graphdef, params, other)
         model.eval()
         graphdef, state = nnx.split(model)
-        return mean_loss(lambda part: problem.loss(nnx.merge(graphdef, state), part), batch)
+        return mean_loss(lambda part: problem.loss(nnx.merge(graphdef, state), part), batch, self._shared)
 
     def fitted(self, carry: Carry) -> Any:
         """The model at the weights to be kept: the best ones under early stopping, else the current ones."""
@@ -292,13 +299,18 @@ def _all_finite(tree: Any) -> jax.Array:
     return jnp.all(jnp.asarray([jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(tree)] or True))
 
 
-def mean_loss(loss: Callable[[Batch], jax.Array], batch: Batch) -> jax.Array:
-    """The weighted mean of `loss` (observations -> [n]) over a sample, in blocks: memory does not grow with it."""
+def mean_loss(
+    loss: Callable[[Batch], jax.Array], batch: Batch, shared: Callable[[Any, int], Any] = lambda tree, axis: tree
+) -> jax.Array:
+    """The weighted mean of `loss` (observations -> [n]) over a sample, in blocks: memory does not grow with it.
+    `shared` gives devices their parts of arrays, along an axis."""
     n = jax.tree.leaves(batch)[0].shape[0]
     if n <= BLOCK:
+        batch = shared(batch, 0)
         whole: jax.Array = mean(loss(batch), batch.w)
         return whole
     blocks, rest = cut(batch, n)
+    blocks = shared(blocks, 1)
     summed = jnp.sum(jax.lax.map(lambda block: total(loss(block), block.w), blocks))
     summed = summed + (0 if rest is None else total(loss(rest), rest.w))
     return summed / (n if batch.w is None else jnp.sum(batch.w))

@@ -9,8 +9,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
+from jax.sharding import PartitionSpec
 
 from econml_cli.problems.base import Batch
+from econml_cli.training.devices import AXIS, Devices
 from econml_cli.training.setup.setup import Setup, with_arrays
 from econml_cli.training.step.compile_key import static
 from econml_cli.training.step.epoch import RUNNING, Carry, Epoch, Inputs, mean_loss, where
@@ -31,8 +33,11 @@ class Program:
         gradient_norm: (params, other, inputs) -> that of the whole training loss.
     """
 
-    def __init__(self, setup: Setup):
+    def __init__(self, setup: Setup, devices: Devices | None = None):
+        """`devices`: what `chunk` and `stacked` run on, with inputs and positions that lie there; None: one device."""
+        self.devices = devices
         self.epoch = Epoch(setup)
+        self._sharing = self.epoch if devices is None else Epoch(setup, devices)
         self.initial = jax.jit(self.epoch.initial)
         self.chunk = jax.jit(self._chunk, donate_argnums=0)
         self.measure = jax.jit(self._measure)
@@ -64,8 +69,10 @@ class Program:
                 carry = jax.lax.cond(
                     self.epoch.due(carry.epoch), lambda c: self.epoch.moved(c, inputs), lambda c: c, carry
                 )
-            batches = self.epoch.shuffle(carry.key, self.epoch.sample(carry, inputs))
-            carry, metrics = self.epoch(carry, inputs, *batches)
+            batches = self._sharing.shuffle(carry.key, self.epoch.sample(carry, inputs))
+            carry, metrics = self._sharing(carry, inputs, *batches)
+            if self.devices is not None:
+                carry, metrics = self.devices.whole((carry, metrics))
             return carry, {name: buffers[name].at[at].set(metrics[name]) for name in buffers}
 
         return jax.lax.while_loop(running, body, (carry, buffers))
@@ -122,7 +129,22 @@ class Program:
             carry, buffers, _ = jax.lax.while_loop(running, body, (carry, buffers, first))
             return carry, buffers
 
-        return jax.jit(chunk, donate_argnums=0)
+        return jax.jit(chunk if self.devices is None else self._by_member(chunk, inputs_axes), donate_argnums=0)
+
+    def _by_member(self, chunk: Any, inputs_axes: Inputs) -> Any:
+        """`chunk` with the members in equal parts on the devices, which have nothing to tell each other meanwhile."""
+        assert self.devices is not None
+        member, alike = PartitionSpec(AXIS), PartitionSpec()
+        of_inputs = jax.tree.map(
+            lambda axis: alike if axis is None else member, inputs_axes, is_leaf=lambda axis: axis is None
+        )
+        return jax.shard_map(
+            chunk,
+            mesh=self.devices.mesh,
+            in_specs=(member, of_inputs, alike, alike),
+            out_specs=(member, PartitionSpec(None, AXIS)),
+            check_vma=False,
+        )
 
     def _measure(self, state: Any, inputs: Inputs, parts: dict[str, Batch]) -> dict[str, jax.Array]:
         problem = with_arrays(self.epoch.problem, inputs.arrays)
@@ -143,7 +165,9 @@ Axes = tuple[int | None, int | None, int | None]
 class Programs:
     """Programs by static shape; kept for as long as this object is. Several threads may use it."""
 
-    def __init__(self) -> None:
+    def __init__(self, devices: Devices | None = None) -> None:
+        """`devices`: several that the programs run on."""
+        self.devices = devices
         self._made: dict[Hashable, Program] = {}
         self._making = threading.Lock()
 
@@ -154,5 +178,5 @@ class Programs:
         key = (static(setup.config), shapes, tree)
         with self._making:
             if key not in self._made:
-                self._made[key] = Program(setup)
+                self._made[key] = Program(setup, self.devices)
             return self._made[key]
