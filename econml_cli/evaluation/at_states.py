@@ -18,7 +18,7 @@ from econml_cli.data.read import read_table
 from econml_cli.errors import ConfigError, DataError, suggest
 from econml_cli.evaluation.opened import open_run
 from econml_cli.models.base import Model
-from econml_cli.problems.base import Equations, Problem
+from econml_cli.problems.base import Equations, HasEuler, HasTruth, Problem
 from econml_cli.problems.economies.simulation import at
 from econml_cli.problems.economies.visited import moves
 from econml_cli.runs import health
@@ -94,14 +94,14 @@ def _compute(problem: Any, model: Model, x: jax.Array, state: Mapping[str, jax.A
     @jax.jit
     def compute(weights: Any, x: jax.Array) -> dict[str, jax.Array]:
         model = nnx.merge(graphdef, weights)
-        truth = problem.truth(x) if hasattr(problem, "truth") else None
+        truth = problem.truth(x) if isinstance(problem, HasTruth) else None
         found = _columns(name, problem.predict(model, x), target)
         found |= {} if truth is None else {f"{n}_exact": c for n, c in _columns(name, truth, target).items()}
         if moves(problem):
             _, series = problem.step(model, _state(problem, x, state), jnp.zeros((len(x), problem.shock_size), x.dtype))
             found = {**series, **found}
         found |= _columns("residual", problem.residual(model, at(x)), getattr(problem, "equations", None))
-        if hasattr(problem, "euler"):
+        if isinstance(problem, HasEuler):
             found["log10_euler"] = jnp.log10(jnp.abs(problem.euler(model, x)))
         order.extend(name for name, column in found.items() if column.shape == (len(x),))
         return {name: found[name] for name in order}

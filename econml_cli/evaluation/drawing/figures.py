@@ -190,7 +190,7 @@ def _lines(fit: _Fit) -> Sequence[Panel]:
         grid[:, 0], grid[:, 1] = first, value
         grids.append(grid)
     policies = [fit.predicted(grid) for grid in grids]
-    truth = getattr(fit.problem, "truth", None)
+    truth = fit.problem.truth if isinstance(fit.problem, HasTruth) else None
     exact = [None if truth is None else truth(to_device(Batch(grid, None), fit.dtype).x) for grid in grids]
 
     def panel(i: int, axis: Any) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from econml_cli.errors import ShapeError
 from econml_cli.models.base import Model
+from econml_cli.problems.base import Constrained, NamesEquations
 from econml_cli.problems.economies.simulation import at
 
 #: a residual that is smaller is reported as this large: log10(0) is no number
@@ -26,13 +27,13 @@ def look(problem: Any, model: Model, x: jax.Array) -> dict[str, jax.Array]:
         ShapeError: there are other names than equations, or a pair does not have a number for each state.
     """
     found: dict[str, jax.Array] = {}
-    names = getattr(problem, "equations", ())
-    if names:
+    if isinstance(problem, NamesEquations) and problem.equations:
+        names = problem.equations
         residual = jnp.abs(problem.residual(model, at(x)))
         if residual.shape[1] != len(names):
             raise ShapeError(f"`equations` names {len(names)} equations, and the residual has {residual.shape[1]}.")
         found |= {f"{EQUATION}{name}": residual[:, i] for i, name in enumerate(names)}
-    pairs: Mapping[str, Any] = problem.constraints(model, x) if hasattr(problem, "constraints") else {}
+    pairs = problem.constraints(model, x) if isinstance(problem, Constrained) else {}
     for name, (a, b) in pairs.items():
         if a.shape != (len(x),) or b.shape != (len(x),):
             raise ShapeError(

@@ -30,7 +30,7 @@ def moves(problem: object) -> TypeGuard[Moves]:
     """Whether a problem says how its state moves under a policy, and has states that a policy can leave: where the
     state is the date (`dates.time_alone`) it is the same under every policy, and goes beyond the sample by design.
     """
-    has_all = all(hasattr(problem, part) for part in ("start", "observe", "step", "shock_size", "path"))
+    has_all = isinstance(problem, Moves) and hasattr(problem, "path")
     return has_all and getattr(type(problem), "observe", None) is not time_alone
 
 
