@@ -1,13 +1,14 @@
 """What a file holds, before anybody decides what it means: text as it stands, or the types of a binary format."""
 
 import bz2
+import contextlib
 import csv
 import gzip
 import importlib.util
 import io
 import shlex
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -111,9 +112,13 @@ def _parquet_names(path: Path) -> list[str]:
 
 def _feather_names(path: Path) -> list[str]:
     import pyarrow as pa
+    from pyarrow import feather
 
-    with pa.OSFile(str(path)) as file:
-        return _without_index(pa.ipc.open_file(file).schema.names)
+    try:
+        with pa.OSFile(str(path)) as file:
+            return _without_index(pa.ipc.open_file(file).schema.names)
+    except pa.ArrowInvalid:  # of the first version of the format only its own reader knows
+        return _without_index(feather.read_table(path, memory_map=True).column_names)
 
 
 def _stata_names(path: Path) -> list[str]:
@@ -290,33 +295,44 @@ def _encoding_help(path: Path, error: UnicodeDecodeError) -> str:
     )
 
 
-def _arrow(kind: str, load: Callable[[Path, list[str] | None], "pa.Table"]) -> Callable[..., Raw]:
-    """The reader of a format of Arrow's. A named index of pandas is a column, one without a name is none."""
+def _arrow(
+    kind: str, names_of: Callable[[Path], list[str]], load: Callable[[Path, list[str]], "pa.Table"]
+) -> Callable[..., Raw]:
+    """The reader of a format of Arrow's, which takes from the file the columns that are needed. A named index of pandas
+    is a column, one without a name is none."""
 
     def read(path: Path, needed: Callable[[Sequence[str]], Sequence[str]] | None) -> Raw:
-        try:
-            table = load(path, None)
-        except MemoryError:
-            raise
-        except Exception as error:  # its libraries raise all sorts where a file is damaged
-            raise DataError(_not_readable(path, kind, error)) from error
-        table = table.select(_without_index(table.column_names))
-        names = tuple(map(str, table.column_names))
+        with _readable(path, kind):
+            names = tuple(names_of(path))
         if twice := [name for name in names if names.count(name) > 1]:
             raise DataError(f"{path} has more than one column '{twice[0]}'; rename all but one.")
         chosen = list(names) if needed is None else [name for name in dict.fromkeys(needed(names)) if name in names]
-        return Raw(names, table.select(chosen or list(names[:1])), False)
+        chosen = chosen or list(names[:1])
+        with _readable(path, kind):
+            table = load(path, chosen)
+        return Raw(names, table.select(chosen), False)
 
     return read
 
 
-def _parquet(path: Path, columns: list[str] | None) -> "pa.Table":
+@contextlib.contextmanager
+def _readable(path: Path, kind: str) -> Iterator[None]:
+    """Says in our words what the libraries of a format raise, all sorts of things, where a file is damaged."""
+    try:
+        yield
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise DataError(_not_readable(path, kind, error)) from error
+
+
+def _parquet(path: Path, columns: list[str]) -> "pa.Table":
     from pyarrow import parquet
 
     return parquet.ParquetFile(path, memory_map=True).read(columns)
 
 
-def _feather(path: Path, columns: list[str] | None) -> "pa.Table":
+def _feather(path: Path, columns: list[str]) -> "pa.Table":
     from pyarrow import feather
 
     return feather.read_table(path, columns, memory_map=True)
@@ -355,7 +371,7 @@ def _first_line(error: BaseException) -> str:
 #: in this order: the first extension that a name ends in
 READERS: dict[str, Callable[..., Raw]] = {
     **dict.fromkeys(SEPARATORS, _text),
-    ".parquet": _arrow("Parquet", _parquet),
-    ".feather": _arrow("Feather", _feather),
+    ".parquet": _arrow("Parquet", _parquet_names, _parquet),
+    ".feather": _arrow("Feather", _feather_names, _feather),
     ".dta": _stata,
 }
