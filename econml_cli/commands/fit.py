@@ -32,6 +32,7 @@ _say = partial(say, "fit")
 MEANS = {
     "loss": "the equations do not hold yet, so that this is not the solution",
     "truth": "the equations hold, and the policy is not near enough to that of the solution",
+    "states": "the other verdicts say nothing of where the economy goes",
 }
 
 DEVICES = Section.of("Devices", DeviceOptions, paired=False)
@@ -132,7 +133,7 @@ def _train(config: FitConfig, options: RunOptions, where: DeviceOptions) -> None
 
     from econml_cli.commands.signals import stop_signals
 
-    with stop_signals() as stop:
+    with stop_signals(unwinding=True) as stop:
         from econml_cli.commands import fit_devices
         from econml_cli.training import compilation_cache
         from econml_cli.training.retrying import fit_until_passed
@@ -176,7 +177,7 @@ def _resume(options: RunOptions, where: DeviceOptions, chosen: tuple[str, str], 
 
     from econml_cli.commands.signals import stop_signals
 
-    with stop_signals() as stop:
+    with stop_signals(unwinding=True) as stop:
         from econml_cli.commands import fit_devices
         from econml_cli.training import compilation_cache
         from econml_cli.training.fit import resume
@@ -253,7 +254,7 @@ def _failed(result: "FitResult", verdicts: Sequence[str], path: str) -> str:
     from econml_cli.problems import registry as problems
 
     config = result.run.config()
-    means = MEANS["loss" if "loss" in verdicts else "truth"]
+    means = MEANS[next((name for name in MEANS if name in verdicts), "truth")]
     if "stability" in verdicts:
         means = getattr(problems.load(config.problem), "unstable", "the economy does not go where a solution goes")
     accept = f"--accept-failed {','.join(verdicts)} ends such a fit with exit code 0"
@@ -266,6 +267,8 @@ def _advice(result: "FitResult", config: FitConfig) -> str:
     init = getattr(config.model_options, "init", None)
     another = " or --init torch_uniform" if init == "lecun_normal" else ""
     more = ", or more --num-epochs" if result.stop_reason in ("max_epochs", "early_stopping") else ""
+    if health.STATES in health.failed_verdicts(result.summary) and config.trainer.states is None:
+        return "Try a wider range of states, or train where the economy goes: --states both"
     return f"Try another seed (--seed {config.trainer.seed + 1}, or --retries 5 to go through several){another}{more}"
 
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 MAX_COLUMNS = 20_000
 #: rows of a design that are looked at together
 BLOCK = 2**16
+#: the design column of y ~ 1, of which nothing can be learnt beside the constant of the model: it is 0 in every row
+CONSTANT = "1"
 
 
 @dataclass(frozen=True)
@@ -115,9 +117,9 @@ def _from_base(levels: list[str], node: Node, column: str) -> list[str]:
     return [base, *(level for level in levels if level != base)]
 
 
-def apply(formula: Formula, encoding: Encoding, frame: "pd.DataFrame") -> np.ndarray:
+def apply(formula: Formula, encoding: Encoding, frame: "pd.DataFrame", rows: np.ndarray | None = None) -> np.ndarray:
     """The standardised design matrix of every row, float64 [n, p]; rows with missing values, or with levels that the
-    fit did not have (`refuse_unseen`), hold anything.
+    fit did not have (`refuse_unseen`), hold anything. `rows` [n] bool: those that are used; None: all.
 
     Raises:
         DataError: text where there were numbers, or a number beyond `LARGEST`.
@@ -129,17 +131,18 @@ def apply(formula: Formula, encoding: Encoding, frame: "pd.DataFrame") -> np.nda
                 f"preprocessing.json is damaged ({what} has {len(getattr(encoding, what)):,} values for {len(names):,} "
                 "columns); fit again, or restore it from a copy."
             )
-    _refuse_large(names, matrix, None)
-    matrix -= np.asarray(encoding.mean)
-    matrix /= np.asarray(encoding.scale)
+    _refuse_large(names, matrix, rows, finite=True)
+    with np.errstate(all="ignore"):  # in rows that are not used
+        matrix -= np.asarray(encoding.mean)
+        matrix /= np.asarray(encoding.scale)
     if encoding.idle:
         matrix[:, np.isin(encoding.names, encoding.idle)] = 0.0
     return matrix
 
 
-def _refuse_large(names: list[str], matrix: np.ndarray, rows: np.ndarray | None) -> None:
-    """Refuse a design [n, p] with a number beyond `LARGEST`, in some `rows` [n] bool, or (None) among those that are
-    numbers at all. Block by block: what is computed on the way is small beside the matrix.
+def _refuse_large(names: list[str], matrix: np.ndarray, rows: np.ndarray | None, *, finite: bool = False) -> None:
+    """Refuse a design [n, p] with a number beyond `LARGEST` in some `rows` [n] bool (None: in any); `finite`: of those
+    that are numbers at all. Block by block: what is computed on the way is small beside the matrix.
 
     Raises:
         DataError: names the first column.
@@ -147,21 +150,30 @@ def _refuse_large(names: list[str], matrix: np.ndarray, rows: np.ndarray | None)
     largest = np.zeros(len(names))
     for start in range(0, len(matrix), BLOCK):
         block = np.abs(matrix[start : start + BLOCK])
-        counted = np.isfinite(block) if rows is None else rows[start : start + BLOCK, None]
+        counted = np.isfinite(block) if finite else np.ones(block.shape, dtype=bool)
+        if rows is not None:
+            counted &= rows[start : start + BLOCK, None]
         largest = np.maximum(largest, np.max(block, axis=0, initial=0, where=counted))
     for name, value in zip(names, largest, strict=True):
         columns.refuse_large("Feature", name, float(value))
 
 
-def refuse_unseen(formula: Formula, encoding: Encoding, frame: "pd.DataFrame", rows: np.ndarray) -> None:
-    """Refuse levels that the fit did not have in any of some `rows` [n] bool.
+def too_large(formula: Formula, encoding: Encoding, frame: "pd.DataFrame") -> dict[str, np.ndarray]:
+    """Which rows hold a number beyond `LARGEST`: {design column: [n] bool}, where any does."""
+    names, matrix = _matrix(formula, frame, encoding.levels, encoding.learnt)
+    large = ~(np.abs(matrix) < columns.LARGEST) & ~np.isnan(matrix)
+    return {name: large[:, i] for i, name in enumerate(names) if large[:, i].any()}
+
+
+def refuse_unseen(formula: Formula, encoding: Encoding, frame: "pd.DataFrame", rows: np.ndarray, where: str) -> None:
+    """Refuse levels that the fit did not have in any of some `rows` [n] bool of the file `where`.
 
     Raises:
         DataError: names the first, and its column.
     """
     for name, levels in encoding.levels.items():
         node = formula.features[name]
-        columns.refuse_unseen(columns.labelled(node, frame), levels, expression.columns(node)[0], rows)
+        columns.refuse_unseen(columns.labelled(node, frame), levels, expression.columns(node)[0], rows, where)
 
 
 def unlike(formula: Formula, encoding: Encoding, frame: "pd.DataFrame") -> dict[str, np.ndarray]:
@@ -181,6 +193,8 @@ def _matrix(
     formula: Formula, frame: "pd.DataFrame", levels: dict[str, list[str]], learnt: Learnt
 ) -> tuple[list[str], np.ndarray]:
     """Names and values [n, p] of the design columns, in an array of their own, before they are standardised."""
+    if not formula.terms:
+        return [CONSTANT], np.ones((len(frame), 1))
     blocks = {name: _block(name, node, frame, levels, learnt) for name, node in formula.features.items()}
     present: set[frozenset[str]] = {frozenset(term) for term in formula.terms}
     named = []

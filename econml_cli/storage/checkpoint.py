@@ -216,10 +216,15 @@ def _read(directory: Path, step: int, there: list[int]) -> Sections:
 
 
 def _restored(directory: Path, step: int, there: list[int]) -> Sections:
-    """The sections as they are stored: by TensorStore alone, by Orbax whatever that does not know or cannot read."""
+    """The sections as they are stored: by TensorStore alone, by Orbax what that does not know."""
     place = directory.absolute() / str(step)
-    with contextlib.suppress(Exception):  # Orbax's answer is the one that counts
+    try:
         return ocdbt.read(place, MOST_UNASKED + MOST_RATIO * _bytes_of(place))
+    except ocdbt.UnreadableError as error:  # asked the same, Orbax leaves threads behind that complain of it later
+        _refuse_if_unreadable(place)
+        raise _damaged(directory, step, there, _first_line(error)) from error
+    except Exception as error:  # Orbax's answer is the one that counts
+        logging.getLogger(__name__).debug("%s is left to Orbax: %s", place, error)
     ocp = _orbax()
     try:
         on_disk = _bytes_of(place)

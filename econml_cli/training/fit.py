@@ -26,7 +26,7 @@ from econml_cli.training.run import provenance
 from econml_cli.training.run.recorder import FitResult, OpenSinks, Recording, no_sinks
 from econml_cli.training.run.restore import check_identity, from_sections
 from econml_cli.training.run.summary import summary
-from econml_cli.training.setup import second_order_checks
+from econml_cli.training.setup import second_order_checks, state_plan
 from econml_cli.training.setup.setup import Setup, Workshop
 from econml_cli.training.step.programs import Programs
 from econml_cli.training.step.solving import check_solvable
@@ -190,6 +190,7 @@ def check(setup: Setup) -> None:
     """
     check_solvable(setup)
     second_order_checks.check(setup)
+    state_plan.check(setup)
     if setup.config.trainer.patience and setup.val is None:
         raise ConfigError("--patience needs a validation split, and there is none; set --val-fraction (or --N-val).")
 

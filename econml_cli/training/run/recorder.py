@@ -17,6 +17,7 @@ from econml_cli.training.loop.trainer import Chunk
 from econml_cli.training.run import provenance
 from econml_cli.training.run.convergence import history_of, measures
 from econml_cli.training.run.identification import identified
+from econml_cli.training.run.overfitting import overfitting
 from econml_cli.training.run.restore import to_sections
 from econml_cli.training.run.summary import summary
 from econml_cli.training.setup.setup import Setup
@@ -71,6 +72,7 @@ class Recording:
         self._saved, self._training = time.monotonic(), float(before.get("seconds_training", 0.0))
         self._before = float(before.get("seconds_total", 0.0))
         self._losses: list[Any] = []
+        self._val: list[Any] = []
         # what a solver says is said once; a run that is resumed after it still says so
         self._solution: dict[str, float] = dict(run.manifest().get("solution", {})) if done else {}
         self._kept = False
@@ -90,6 +92,8 @@ class Recording:
         self._training += chunk.seconds
         if len(chunk.rows):
             self._losses.append(chunk.rows.columns["train_loss"])
+            if "val_loss" in chunk.rows.columns:
+                self._val.append(chunk.rows.columns["val_loss"])
         if chunk.report:
             self._solution |= chunk.report
             self.run.update_manifest(solution=self._solution)
@@ -136,6 +140,7 @@ class Recording:
         first = self._metrics.first
         history = history_of(self._losses, None if first is None else first["train_loss"])
         found |= disk.finite({**measures(self._setup, self._program, carry, history), **identified(self._setup)})
+        found |= disk.finite(overfitting(self._setup, found, self._val))
         digest = found.pop("state_sha256")  # what nobody reads stands last
         return {**found, **self._times(), "state_sha256": digest}
 

@@ -23,8 +23,10 @@ from econml_cli.problems.means import mean, product, total
 from econml_cli.training.devices import Devices
 from econml_cli.training.setup.second_order_checks import check_structure
 from econml_cli.training.setup.setup import Setup, arrays_of, with_arrays
+from econml_cli.training.setup.state_plan import plan_of
 from econml_cli.training.step.optimizers import hyperparameters, optimizer, schedule
 from econml_cli.training.step.second_order import SecondOrder, converged, is_second_order
+from econml_cli.training.step.visiting import key_at, visited
 
 RUNNING, STOPPED_EARLY, DIVERGED, SOLVED, CONVERGED = 0, 1, 2, 3, 4
 #: what the seed of the shuffling is folded with
@@ -47,6 +49,7 @@ class Carry:
     best: Any  # (params, other) at the best val_loss; None without early stopping
     best_val: jax.Array
     best_epoch: jax.Array
+    states: Any = None  # x of the training sample, where it is simulated (`--states`)
 
     @property
     def done(self) -> int:
@@ -92,6 +95,13 @@ def inputs_of(setup: Setup) -> Inputs:
     return Inputs(hyperparameters(setup.config.trainer), arrays_of(setup.problem), scale, train, setup.val)
 
 
+def trained_on(setup: Setup, carry: Carry) -> Setup:
+    """The setup with the training sample that a position (of one fit, not of an ensemble) has under `--states`."""
+    if carry.states is None:
+        return setup
+    return dataclasses.replace(setup, train=dataclasses.replace(setup.train, x=carry.states))
+
+
 def weighing_one(batch: Batch) -> Batch:
     """A sample with weights of mean 1: the sum over some of it, over its size, is their share of the weighted mean."""
     return batch if batch.w is None else dataclasses.replace(batch, w=batch.w / mean(batch.w))
@@ -116,6 +126,7 @@ class Epoch:
         self.metrics = ["train_loss", "lr"] if setup.val is None else ["train_loss", "val_loss", "lr"]
         self.problem = setup.problem
         self.penalised = isinstance(setup.model, Penalised)
+        self.plan = plan_of(setup)
         check_structure(setup)
 
     def optimizer(self, hyper: Any) -> optax.GradientTransformation | SecondOrder:
@@ -124,14 +135,40 @@ class Epoch:
             return SecondOrder(self.options.optimizer)
         return optimizer(self.options, hyper, self.batches)
 
-    def initial(self, params: Any, other: Any, hyper: Any, seed: jax.Array) -> Carry:
-        """The position before the first epoch; `seed` is a uint32."""
+    def initial(self, params: Any, other: Any, hyper: Any, seed: jax.Array, x: Any = None) -> Carry:
+        """The position before the first epoch; `seed` is a uint32, `x` of the training sample where states are
+        simulated."""
         opt_state = self.optimizer(hyper).init(params)
         best = (params, other) if self.options.patience else None
         zero = jnp.int32(0)
         # not a key that nnx.Rngs(seed) gives out: those, fold_in(key, 0), fold_in(key, 1), ..., drew data and weights
         key = jax.random.fold_in(jax.random.key(seed), SHUFFLE)
-        return Carry(params, other, opt_state, key, zero, zero, best, jnp.asarray(jnp.inf, float), zero)
+        states = x if self.plan else None
+        return Carry(params, other, opt_state, key, zero, zero, best, jnp.asarray(jnp.inf, float), zero, states)
+
+    def sample(self, carry: Carry, inputs: Inputs) -> Batch:
+        """The training sample at a position."""
+        train: Batch = inputs.train
+        return train if self.plan is None else dataclasses.replace(train, x=carry.states)
+
+    def due(self, epoch: jax.Array) -> jax.Array:
+        """Whether states are simulated before the epoch that follows so many; before the first one no policy is learnt
+        yet."""
+        assert self.plan is not None
+        return (epoch > 0) & (epoch % self.plan.every == 0)
+
+    def moved(self, carry: Carry, inputs: Inputs) -> Carry:
+        """The position with training states simulated under its policy. What a second-order method has found on the
+        former ones is forgotten."""
+        assert self.plan is not None
+        problem, key = with_arrays(self.problem, inputs.arrays), key_at(carry.key, carry.epoch)
+        model = nnx.merge(self.graphdef, carry.params, carry.other, copy=True)
+        model.eval()
+        states = visited(problem, model, key, inputs.train.x, self.plan)  # type: ignore[arg-type]  # the plan's check
+        if is_second_order(self.options):
+            method = SecondOrder(self.options.optimizer)
+            carry = dataclasses.replace(carry, opt_state=method.renewed(carry.params, carry.opt_state))
+        return dataclasses.replace(carry, states=states)
 
     def shuffle(self, key: jax.Array, train: Batch) -> tuple[jax.Array, Batches]:
         """(the key of the next epoch, the sample in random order, cut in batches).

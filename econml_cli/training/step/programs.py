@@ -48,7 +48,10 @@ class Program:
     def begin(self, setup: Setup, inputs: Inputs) -> Carry:
         """The position of a fit before its first epoch."""
         _, params, other = nnx.split(setup.model, nnx.Param, ...)
-        position: Carry = self.initial(params, other, inputs.hyper, np.uint32(setup.config.trainer.seed))
+        seed = np.uint32(setup.config.trainer.seed)
+        # a copy: the buffers of the position are donated to the first chunk
+        x = jnp.copy(inputs.train.x) if self.epoch.plan else None
+        position: Carry = self.initial(params, other, inputs.hyper, seed, x)
         return position
 
     def _chunk(self, carry: Carry, inputs: Inputs, last: jax.Array) -> Any:
@@ -62,7 +65,12 @@ class Program:
         def body(state: Any) -> Any:
             carry, buffers = state
             at = carry.epoch - first
-            carry, metrics = self._sharing(carry, inputs, *self._sharing.shuffle(carry.key, inputs.train))
+            if self.epoch.plan:
+                carry = jax.lax.cond(
+                    self.epoch.due(carry.epoch), lambda c: self.epoch.moved(c, inputs), lambda c: c, carry
+                )
+            batches = self._sharing.shuffle(carry.key, self.epoch.sample(carry, inputs))
+            carry, metrics = self._sharing(carry, inputs, *batches)
             if self.devices is not None:
                 carry, metrics = self.devices.whole((carry, metrics))
             return carry, {name: buffers[name].at[at].set(metrics[name]) for name in buffers}
@@ -76,6 +84,16 @@ class Program:
         have one seed and one training sample, so that they see the same batches.
         """
         inputs_axes = Inputs(0, axes[0], 0, axes[1], axes[2])
+        simulated = self.epoch.plan is not None  # then the samples of members differ
+        sample_axes = Batch(0, axes[1]) if simulated else axes[1]
+
+        def moved(carry: Carry, inputs: Inputs) -> Carry:
+            after: Carry = where(carry.status == RUNNING, self.epoch.moved(carry, inputs), carry)
+            return after
+
+        def simulate(carry: Carry, inputs: Inputs) -> Carry:
+            every: Carry = jax.vmap(moved, in_axes=(0, inputs_axes))(carry, inputs)
+            return every
 
         def member(carry: Carry, inputs: Inputs, key: jax.Array, batches: Any) -> Any:
             after, metrics = self.epoch(carry, inputs, key, batches)
@@ -84,7 +102,10 @@ class Program:
         def shuffled(carry: Carry, inputs: Inputs) -> Any:
             """(keys, batches), and along which axes they differ."""
             if self.epoch.batches == 1:
-                return (carry.key, (inputs.train, None)), (0, (axes[1], None))
+                return (carry.key, (self.epoch.sample(carry, inputs), None)), (0, (sample_axes, None))
+            if simulated:
+                sample = self.epoch.sample(carry, inputs)
+                return jax.vmap(self.epoch.shuffle, in_axes=(0, sample_axes))(carry.key, sample), (0, 0)
             if alike:  # any running member's key is the key of all that run
                 key = carry.key[jnp.argmax(carry.status == RUNNING)]
                 return self.epoch.shuffle(key, inputs.train), (None, None)
@@ -99,6 +120,8 @@ class Program:
 
             def body(state: Any) -> Any:
                 carry, buffers, epoch = state
+                if simulated:  # all that run are at one epoch: without a `vmap` over the condition
+                    carry = jax.lax.cond(self.epoch.due(epoch), lambda c: simulate(c, inputs), lambda c: c, carry)
                 given, differ = shuffled(carry, inputs)
                 carry, metrics = jax.vmap(member, in_axes=(0, inputs_axes, *differ))(carry, inputs, *given)
                 return carry, {name: buffers[name].at[epoch - first].set(metrics[name]) for name in buffers}, epoch + 1
