@@ -343,7 +343,7 @@ def learn(
         w = weights.values(frame, kept, where)
         weighting.check_each_split(w, usable, weights.column, where)
     encoding = design.learn(read, frame, kept, train & kept, read.constant, known, w)
-    binary = columns.zeros_and_ones(frame[kept], read.feature_columns)
+    binary = columns.zeros_and_ones(frame, read.feature_columns, kept)
     if read.target is None:
         loss = choose(None, False)
         aims = target.of_features(loss)
