@@ -15,6 +15,7 @@ from econml_cli.evaluation.standard_errors import critical
 from econml_cli.models.base import Model
 from econml_cli.models.linear import Linear
 from econml_cli.problems import losses
+from econml_cli.problems.families import GAMMA, POISSON
 from econml_cli.problems.losses import Classical as Name
 from econml_cli.problems.means import mean
 from econml_cli.problems.tabular import Tabular
@@ -140,10 +141,12 @@ def of_linear(
     found, why = weights_of(run, here.problem, model, vcov)
     if found is None:
         return None, None, why
+    link: Link = "log" if row.family in (POISSON, GAMMA) else "logistic" if row.classical == "logit" else "identity"
+    if here.problem.absorbed and link != "identity":
+        return None, None, "they depend on the fixed effects, which have none"
     q = len(here.problem.absorbed)  # the places of the fixed effects, which nothing moves
     w, covariance = np.pad(found.w, (0, q)), np.pad(found.covariance, (0, q))
     free = np.pad(found.free, ((0, q), (0, 0)))
-    link: Link = "log" if row.by_mean else "logistic" if row.classical == "logit" else "identity"
     return Classical(row.classical, w, covariance, found.critical(), free, link), found.vcov, None
 
 
