@@ -29,6 +29,13 @@ class SearchOptions:
         "how method bayes proposes points: gp: a Gaussian process and expected improvement; tpe: Optuna's; qmc: "
         "Sobol's sequence (default: as before, at first gp)",
     )
+    start_from: tuple[str, ...] = option(
+        (),
+        "begin with what another sweep has found, whose trials are not fitted again where they are in the space; or "
+        "try the points of a file first; may be repeated",
+        metavar="SWEEP|POINTS.csv",
+        repeated=True,
+    )
     replicate: str | None = option(
         None,
         "train each point over these, side by side: seed=30 (seeds 0 to 29), seed=5..9, seed=1,7; the metric is their "
@@ -131,6 +138,8 @@ def run(
         study=shared.study,
         resume=output.resume,
         line=_line(),
+        start_from=search.start_from,
+        tell=say,
     )
     sweep = beginning.load(file, asked)
     say(sweep.notes)
@@ -146,6 +155,7 @@ def run(
         storage=begun.storage,
         study=begun.study,
         sampler=search.sampler,
+        start=begun.start,
     )
     # what was typed, else what the sweep says of every trial
     typed_too = {"wandb_mode": output.wandb_mode, "wandb_project": output.wandb_project}

@@ -81,19 +81,16 @@ def _where(sweep: str | None, storage: str | None, runs_dir: Path) -> tuple[str,
 
     With --storage a directory is not needed: SWEEP may be the study's name, or be left out where there is one study.
     """
-    from econml_cli.sweeps.run import directory
-    from econml_cli.sweeps.run.open_directory import kept
+    from econml_cli.sweeps.run.open_directory import study_of
 
     try:
-        found = directory.find(sweep, runs_dir) if storage is None or sweep is not None else None
+        if storage is None or sweep is not None:
+            where, study, _, directory = study_of(sweep, runs_dir)
+            return storage or where, study, directory
     except RunError:
         if storage is None:
             raise
-        found = None
-    if found is None:
-        return str(storage), sweep, None
-    about = found.about()
-    return storage or kept(about.get("storage")) or str(found.journal), about.get("study"), found.path
+    return str(storage), sweep, None
 
 
 COMMAND = Command("econml sweep show", show, ((OPTIONS, ShowOptions), (OPTIONS, RunsDirOption)), (SWEEP,))

@@ -73,6 +73,7 @@ def run(
         alone=plan.storage is None,
         worker=f"{platform.node()}:{os.getpid()}",
         sampler=plan.sampler,
+        start=plan.start,
     )
     if plan.retry_failed:
         study.retry_failed()

@@ -164,7 +164,7 @@ class _Process:
 
     def __init__(self, request: ProgramRequest, metric: str):
         self.directory, self._metric, self._values = request.directory, metric, list[float]()
-        self._told, self._read_to, self._tail = 0, 0, ""
+        self._told, self._read_to, self._said = 0, 0, dict[str, float]()
         self._file: wandb_file.WandbFile | None = None
         self._began = time.monotonic()
         _end_left_over(self.directory)
@@ -217,7 +217,9 @@ class _Process:
             rows = (wandb_file.number(row.get(self._metric)) for row in self._file.history)
             self._values = [value for value in rows if value is not None]
         else:
-            self._values += [value for row in self._lines() if (value := row.get(self._metric)) is not None]
+            for row in self._lines():
+                self._said |= row
+                self._values += [row[self._metric]] if self._metric in row else []
 
     def _lines(self) -> Iterator[dict[str, float]]:
         """Lines of JSON on stdout since the last time."""
@@ -239,7 +241,7 @@ class _Process:
         if self._file is not None:
             found = {k: v for k in self._file.summary if (v := wandb_file.number(self._file.summary[k])) is not None}
         elif self._values:
-            found = {self._metric: self._values[-1]}
+            found = dict(self._said)
         else:
             with contextlib.suppress(OSError, ValueError):
                 said = json.loads((self.directory / "summary.json").read_text(encoding="utf-8"))

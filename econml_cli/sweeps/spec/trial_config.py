@@ -8,7 +8,7 @@ from typing import Any
 from econml_cli.config import fit_config as configs
 from econml_cli.config.fit_config import FitConfig
 from econml_cli.errors import ConfigError
-from econml_cli.sweeps.spec import target
+from econml_cli.sweeps.spec import choices, target
 from econml_cli.sweeps.spec.command import with_variables
 from econml_cli.sweeps.spec.schema import Sweep
 from econml_cli.sweeps.spec.target import Target
@@ -41,7 +41,7 @@ def under(sweep: Sweep, environment: Mapping[str, str]) -> Sweep:
     words = target.words_after_fit(with_variables(sweep.command, os.environ)) or []
     variables = {configs.variable(name): value for name, value in environment.items()}
     aim = target.find(words, target.naming(sweep.space.parameters), variables)
-    return dataclasses.replace(sweep, target=aim)
+    return dataclasses.replace(sweep, target=choices.over(aim, sweep.space.parameters))
 
 
 def environment_of(sweep: Sweep) -> dict[str, str]:
