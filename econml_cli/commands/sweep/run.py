@@ -101,6 +101,7 @@ class OutputOptions:
         None, "log each trial to W&B too", metavar="MODE"
     )
     wandb_project: str | None = option(None, "the W&B project of these", metavar="NAME")
+    wandb_artifacts: bool | None = option(None, "give each an artifact with config, summary and final checkpoint")
     quiet: bool = option(False, "no table, no summary")
     json: bool = option(False, "print the results as one JSON document")
     config: str | None = option(None, "read options of this command from a YAML file", metavar="FILE")
@@ -159,6 +160,7 @@ def run(
     )
     # what was typed, else what the sweep says of every trial
     typed_too = {"wandb_mode": output.wandb_mode, "wandb_project": output.wandb_project}
+    typed_too |= {"wandb_artifacts": None if output.wandb_artifacts is None else str(output.wandb_artifacts).lower()}
     tracking = trial_config.tracking_of(sweep) | {n: value for n, value in typed_too.items() if value is not None}
     from econml_cli.commands.sweep.live import watcher
     from econml_cli.commands.sweep.replay import replay
@@ -167,7 +169,13 @@ def run(
         stop_signals() as stop,
         directory.lock(shared=begun.storage is not None),
         watcher(sweep, output.quiet or output.json) as watch,
-        replay(sweep, directory, tracking.get("wandb_mode"), tracking.get("wandb_project")) as log,
+        replay(
+            sweep,
+            directory,
+            tracking.get("wandb_mode"),
+            tracking.get("wandb_project"),
+            tracking.get("wandb_artifacts", "").lower() == "true",
+        ) as log,
     ):
         outcome = engines.run(sweep, directory, plan, watcher=watch, logged=log, stop_signal=stop)
     _report(outcome, directory, output.quiet, output.json)

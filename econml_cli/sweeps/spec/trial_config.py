@@ -56,7 +56,11 @@ def tracking_of(sweep: Sweep) -> dict[str, str]:
     """{option: text} of the `wandb_` options that are the same in every trial, from its parameters or its command."""
     given = {**sweep.target.environment, **sweep.target.fixed} if sweep.target else {}
     given |= target.naming(sweep.space.parameters)
-    return {name: str(given[name]) for name in ("wandb_mode", "wandb_project") if given.get(name) is not None}
+    return {
+        name: str(given[name])
+        for name in ("wandb_mode", "wandb_project", "wandb_artifacts")
+        if given.get(name) is not None
+    }
 
 
 def config_of(sweep: Sweep, params: Mapping[str, Any]) -> FitConfig:
