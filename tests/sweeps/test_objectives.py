@@ -145,3 +145,17 @@ def test_the_page_draws_the_front(tmp_path: Path):
     assert figure.count('class="point best"') == 4 and figure.count('class="point"') == 1
     assert "4 of 5" in figure and "maximize b" in figure and "NaN" not in figure
     assert 'id="pareto" hidden' in text and "data-errors" not in document.partition("<head")[0]
+
+
+def test_a_program_may_have_several_metrics_on_its_lines(econml, isolated: Path):
+    Path("mine.py").write_text(
+        "import json, sys\nx = float(sys.argv[1].partition('=')[2])\nfor step in (2.0, 1.0):\n"
+        "    print(json.dumps({'near': -step * x * x, 'far': step * (x - 1) ** 2, 'step': step}))\n"
+    )
+    Path("s.yaml").write_text(PLANE.replace("method: bayes", "name: plane\nmethod: random"))
+    ran = econml("sweep", "run", "s.yaml", "--source", "mine.py", "--trials", "3", "--json")
+    assert ran.code == 0, ran.stderr
+    for trial in json.loads(ran.stdout)["trials"]:
+        x = trial["params"]["x"]
+        assert trial["value"] == pytest.approx(-x * x)
+        assert trial["metrics"] == {"near": trial["value"], "far": pytest.approx((x - 1) ** 2)}

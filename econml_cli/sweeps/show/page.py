@@ -77,10 +77,10 @@ def _replicates(results: Results) -> dict[str, Any] | None:
         "note": replicates.note(results, trials),
         "points": [
             {
+                **replicates.statistics(trial.replicates, goal),
                 "number": trial.number,
                 "values": trial.replicates.values,
-                "passed": trial.replicates.passed,
-                **replicates.statistics(trial.replicates, goal),
+                "passed": trial.replicates.passed,  # of each fit, not their share
             }
             for trial in trials
             if trial.replicates
