@@ -1,9 +1,10 @@
 """Which tests execute which lines: the suite under coverage.py, with a context for each test.
 
-    uv run --with coverage python benchmarks/which_tests.py        writes build/which_tests.json, prints the coverage
+    uv run --with coverage python benchmarks/which_tests.py           writes build/which_tests.json, prints the coverage
+    uv run --with coverage python benchmarks/which_tests.py --total   only prints it: half the time
 
-As a plugin of pytest (`-p which_tests`) this file switches the context of coverage.py from test to test, and writes
-down what each test costs. Processes that a test starts are measured as well.
+As a plugin of pytest (`-p benchmarks.which_tests`) this file switches the context of coverage.py from test to test, and
+writes down what each test costs. Processes that a test starts are measured as well.
 """
 
 import json
@@ -30,7 +31,7 @@ parallel = true
 patch = subprocess
 sigterm = true
 data_file = {build}/coverage/data
-context = ${{PYTEST_CURRENT_TEST-}}
+context = {context}
 disable_warnings = no-data-collected,module-not-imported,dynamic-conflict,module-not-measured
 """
 
@@ -62,23 +63,35 @@ def _cpu():
 
 
 def run(*args):
-    """Run the suite with `args` of pytest's under coverage; combine what its processes have measured."""
+    """Run the suite with `args` of pytest's under coverage; combine what its processes have measured.
+
+    With "--total" among them no test is told from another, so they share what they compile, as without coverage.
+    """
+    args, by_test = [arg for arg in args if arg != "--total"], "--total" not in args
     directory = BUILD / "coverage"
     directory.mkdir(parents=True, exist_ok=True)
     for old in directory.iterdir():
         old.unlink()
     config = directory / "config"
-    config.write_text(CONFIG.format(build=BUILD))
+    config.write_text(CONFIG.format(build=BUILD, context="${PYTEST_CURRENT_TEST-}" if by_test else ""))
     environment = {
         **os.environ,
-        COSTS: str(directory / "costs"),
-        "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])]),
+        **({COSTS: str(directory / "costs")} if by_test else {}),
+        "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]),
     }
-    line = [sys.executable, "-m", "coverage"]
-    subprocess.run([*line, "run", f"--rcfile={config}", "-m", "pytest", "-p", "which_tests", *args], env=environment)
-    subprocess.run([*line, "combine", "-q", f"--rcfile={config}"], check=True, cwd=ROOT)
-    subprocess.run([*line, "report", f"--rcfile={config}", "--format=total", "--precision=2"], check=True, cwd=ROOT)
-    write_map(directory / "data", directory.glob("costs.*"))
+    line, plugin = [sys.executable, "-m", "coverage"], ["-p", "benchmarks.which_tests"] if by_test else []
+    subprocess.run([*line, "run", f"--rcfile={config}", "-m", "pytest", *plugin, *args], env=environment)
+    written = BUILD / "coverage.json"
+    for words in (["combine", "-q"], ["json", "-q", "-o", str(written)]):
+        subprocess.run([*line, words[0], f"--rcfile={config}", *words[1:]], check=True, cwd=ROOT)
+    found = json.loads(written.read_text())["totals"]
+    lines, branches = (
+        found["covered_lines"] / found["num_statements"],
+        found["covered_branches"] / found["num_branches"],
+    )
+    print(f"lines {lines:.2%}, branches {branches:.2%}")
+    if by_test:
+        write_map(directory / "data", directory.glob("costs.*"))
 
 
 def write_map(data, costs):
@@ -103,4 +116,5 @@ def _inside(file):
 
 
 if __name__ == "__main__":
+    sys.path.pop(0)  # this folder, in which a benchmark has the name of the library coverage
     run(*sys.argv[1:])

@@ -8,15 +8,16 @@ Everything the `econml` command can do is a library call here: see `econml_cli.p
 so it stays light: a name of `__all__` is imported when it is first used.
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
-
 from econml_cli.options import former_names
 from econml_cli.version import __version__
 
+TYPE_CHECKING = False  # nothing is imported here that need not be: until `__main__` runs, Ctrl-C is a trace
 if TYPE_CHECKING:
+    from typing import Any
+
     from econml_cli.errors import CheckpointError, ConfigError, DataError, EconmlError, RunError, ShapeError
     from econml_cli.python.api import fit, load, runs_in
+    from econml_cli.python.estimating import estimate, load_estimate
     from econml_cli.python.fitted_run import FittedRun
     from econml_cli.python.run_list import Runs
     from econml_cli.python.sweeping import sweep
@@ -27,6 +28,7 @@ former_names.install()
 #: name -> the module that has it
 _HOMES = {
     **dict.fromkeys(("fit", "load", "runs_in"), "econml_cli.python.api"),
+    **dict.fromkeys(("estimate", "load_estimate"), "econml_cli.python.estimating"),
     "FitWarning": "econml_cli.runs.health",
     "FittedRun": "econml_cli.python.fitted_run",
     "sweep": "econml_cli.python.sweeping",
@@ -47,17 +49,21 @@ __all__ = [
     "Runs",
     "ShapeError",
     "__version__",
+    "estimate",
     "fit",
     "load",
+    "load_estimate",
     "runs_in",
     "sweep",
 ]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     """A name of `__all__`, imported now (PEP 562)."""
     if name not in _HOMES:
         raise AttributeError(f"module 'econml_cli' has no attribute '{name}'")
+    import importlib
+
     found = getattr(importlib.import_module(_HOMES[name]), name)
     globals()[name] = found  # the next look-up does not come here
     return found

@@ -28,12 +28,16 @@ ClickError: type[Exception] = typer.BadParameter.__mro__[2]
 COMMANDS = {
     "fit": "Fit a model to a table or an economic model; keep everything in a run directory.",
     "eval": "Evaluate fitted runs: losses, errors, intervals.",
+    "estimate": "Estimate a treatment effect by double machine learning.",
     "predict": "Write the rows of a file with predictions.",
     "simulate": "Simulate an economic model under its fitted policy.",
     "export": "Write a fitted model for PyTorch, ONNX, NumPy, JAX.",
     "report": "Write fitted runs as one page.",
     "inspect": "Show checkpoints, runs, models and problems.",
     "sweep": "Write, check, run and show hyperparameter sweeps (W&B's YAML).",
+    "watch": "Watch a run, a sweep or a directory in the terminal.",
+    "package": "Pack fitted runs for replication: README, versions, numbers, verify.sh.",
+    "runs": "List, show, label, rename, put away and remove runs.",
 }
 
 
@@ -126,7 +130,8 @@ def main() -> None:
     # --debug may stand anywhere, so that it can be added at the end of the line that failed
     debug = any(arg in ("--debug", "--debug=True", "--debug=true") for arg in sys.argv)
     args, sources = _split_sources([arg for arg in sys.argv[1:] if arg.partition("=")[0] != "--debug"])
-    if args[:1] != ["fit"]:  # a fit saves what it has; the others have nothing to save, and jax may lose the signal
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        # there is nothing to save, and jax may lose the signal; a fit or a sweep has handlers of its own once it begins
         signal.signal(signal.SIGINT, _interrupted)
     _show_life(args)
     if not debug:

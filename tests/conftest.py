@@ -6,7 +6,6 @@ import gc
 import os
 import shutil
 import socket
-import sys
 import tempfile
 from collections.abc import Callable, Hashable, Iterator
 from pathlib import Path
@@ -71,11 +70,11 @@ def isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def compiled() -> Iterator[dict[Hashable, Any]]:
     """What the tests of this worker have compiled of the package's own models and problems.
 
-    Under coverage.py each test traces its own programs, so that it is seen which tests execute which lines.
+    Where it is to be seen which tests execute which lines (benchmarks/which_tests.py), each traces its own programs.
     """
     common: dict[Hashable, Any] = {}
     with pytest.MonkeyPatch.context() as patch:
-        if "coverage" not in sys.modules:
+        if "WHICH_TESTS_COSTS" not in os.environ:
             sharing.share(patch, common)
         yield common
 

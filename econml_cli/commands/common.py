@@ -4,11 +4,14 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from econml_cli.commands.declared import Argument
 from econml_cli.errors import ConfigError, plural, printable
 from econml_cli.options.fields import option
+
+if TYPE_CHECKING:
+    from econml_cli.runs.directory import Run
 
 #: replications of a bootstrap that has ends of a 95 % interval: one beyond each of them
 LEAST_BOOTSTRAP = 40
@@ -45,6 +48,24 @@ class CheckpointOptions:
 def say(command: str, message: str) -> None:
     """A line of a command on stderr: stdout is for its result."""
     print(f"econml {command}: {printable(message)}", file=sys.stderr)  # noqa: T201
+
+
+def find_run(name: str | None, runs_dir: Path, command: str) -> "Run":
+    """The run that is meant (`runs.directory.find`); where it is a sweep its best trial, which is said.
+
+    Raises:
+        RunError: there is none, or the sweep has no best trial that is one run.
+    """
+    from econml_cli.runs import directory
+
+    try:
+        return directory.find(name, runs_dir)
+    except directory.IsSweepError as sweep:
+        from econml_cli.sweeps.show.best import best_run
+
+        run = best_run(sweep.path)
+        say(command, f"{sweep.path} is a sweep; of its trials {run.path} is the best so far.")
+        return run
 
 
 def write_rows(frame: Any, out: str, say: Callable[[str], None]) -> None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from econml_cli.commands.common import ONE_RUN, OPTIONS, CheckpointOptions, RunsDirOption, say
+from econml_cli.commands.common import ONE_RUN, OPTIONS, CheckpointOptions, RunsDirOption, find_run, say
 from econml_cli.commands.declared import Command
 from econml_cli.options.fields import option
 
@@ -32,11 +32,10 @@ def export(run: str, options: ExportOptions, weights: CheckpointOptions, lookup:
     is 1.
     """
     from econml_cli.export.formats import check
-    from econml_cli.runs import directory
 
     out = Path(options.out)
     check(options.to, out, options.force)  # before seconds go into importing jax
-    chosen = directory.find(run, Path(lookup.runs_dir)).of_member(weights.member)
+    chosen = find_run(run, Path(lookup.runs_dir), "export").of_member(weights.member)
 
     from econml_cli.commands.signals import interruptible
     from econml_cli.export.text import text

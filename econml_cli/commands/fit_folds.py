@@ -90,7 +90,7 @@ def _made(make: Callable[..., Any], config: FitConfig, options: RunOptions) -> N
     """Train, evaluate, print the table."""
     from econml_cli.commands.signals import stop_signals
 
-    with stop_signals() as stop:
+    with stop_signals(unwinding=True) as stop:
         from econml_cli.evaluation.cross_validation import cross_validation
         from econml_cli.training import compilation_cache
 

@@ -10,8 +10,8 @@ if TYPE_CHECKING:
 
 def plot(run: "Run", *, show: bool, say: Callable[[str], None]) -> None:
     """Save learning_curve.png in the run; print the curves below the summary where there is one (`show`)."""
-    from econml_cli.evaluation.drawing import curves, terminal
-    from econml_cli.output import figure_files
+    from econml_cli.evaluation.drawing import curves
+    from econml_cli.output import curve_text, figure_files, streams
     from econml_cli.output import terminal as display
 
     found = curves.read(run)
@@ -21,16 +21,7 @@ def plot(run: "Run", *, show: bool, say: Callable[[str], None]) -> None:
     file = run.path / curves.FILE
     figure_files.save(curves.figure(found, f"{run.name}: learning curves"), file)
     if show:
-        width = min(display.console().width, terminal.WIDTH)
+        width = min(display.console().width, curve_text.WIDTH)
         print()  # noqa: T201
-        display.show(terminal.draw(found, width, unicode=_unicode()))
+        display.show(curve_text.draw(found, width, unicode=streams.unicode(sys.stdout)))
         print(f"\nThe same as a figure: {file}")  # noqa: T201
-
-
-def _unicode() -> bool:
-    """Whether stdout can take Braille."""
-    try:
-        "\u28ff\u2502".encode(sys.stdout.encoding or "ascii")
-    except (LookupError, UnicodeEncodeError):
-        return False
-    return True

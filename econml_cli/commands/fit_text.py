@@ -23,6 +23,7 @@ _HEADLINES = {
 _ACROSS = ("_sd", "_min", "_max")
 _NOT_LISTED = {
     "members",
+    "seeds_passed",
     "model",
     "problem",
     "stop_reason",
@@ -57,6 +58,10 @@ def as_text(result: "FitResult") -> str:
         headline += f", best at {summary['best_epoch']:,}"
     done = result.stop_reason in health.ENDED
     told = (*caveats.of_rows(result.run), *caveats.sentences(summary))
+    if "seeds_passed" in summary:
+        from econml_cli.evaluation import success
+
+        told = (*told, f"{success.said(summary)}.")
     against = "".join(f"\n\n{sentence}" for sentence in told)
     return f"{headline}\n{_aligned(rows)}{against}" + (f"\n\nNext: econml eval {path}" if done else "")
 
@@ -72,6 +77,8 @@ def _listed(summary: Mapping[str, Any], key: str) -> bool:
 
 def _value(summary: Mapping[str, Any], key: str) -> str:
     """A number; of an ensemble with its spread across members: "2.1e-06 (sd 1e-07, 1.9e-06 to 2.3e-06)"."""
+    if key.startswith("verdict_"):
+        return health.in_words(summary, key)
     own, (sd, low, high) = summary[key], (summary.get(f"{key}{end}") for end in _ACROSS)
     if sd is None:
         return number(own)
@@ -93,7 +100,12 @@ def dry_run_text(report: Any) -> str:
         ("memory a step", _memory(report)),
         ("device", report.device),
     ]
-    return f"{report.model} on {report.problem}: dry run, nothing trained\n{_aligned(rows)}"
+    told = f"{report.model} on {report.problem}: dry run, nothing trained\n{_aligned(rows)}"
+    if report.schema is None:
+        return told
+    from econml_cli.output import schema_table, tables
+
+    return f"{told}\n\n{tables.text(schema_table.grid(report.schema))}"
 
 
 def _memory(report: Any) -> str:

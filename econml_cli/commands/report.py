@@ -4,7 +4,7 @@ import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
-from econml_cli.commands.common import OPTIONS, RUNS, LookupOptions, check_bootstrap, path_of, say
+from econml_cli.commands.common import OPTIONS, RUNS, LookupOptions, check_bootstrap, find_run, path_of, say
 from econml_cli.commands.declared import Command
 from econml_cli.errors import ConfigError, RunError
 from econml_cli.options.fields import option
@@ -42,11 +42,10 @@ def report(runs: list[str] | None, output: OutputOptions, numbers: NumberOptions
     """
     from econml_cli.report import files
     from econml_cli.report import pdf as printed
-    from econml_cli.runs import directory
 
     check_bootstrap(numbers.bootstrap)
     out, pdf, where = Path(output.out), path_of(output.pdf), Path(lookup.runs_dir)
-    chosen = [directory.find(name, where) for name in (runs or (None,))]
+    chosen = [find_run(name, where, "report") for name in (runs or (None,))]
     files.check(out, "--out", (".html", ".htm"), files.MARK, output.force)
     if pdf is not None:
         files.check(pdf, "--pdf", (".pdf",), printed.MARK, output.force)

@@ -21,8 +21,10 @@ PATIENCE = 5.0
 
 
 @contextmanager
-def stop_signals() -> Iterator[Callable[[], int | None]]:
-    """Inside the context the first such signal is only remembered; a second one acts at once, as it would have.
+def stop_signals(*, unwinding: bool = False) -> Iterator[Callable[[], int | None]]:
+    """Inside the context the first such signal is only remembered; a second one acts at once, as it would have, or with
+    `unwinding`, if it is Ctrl-C, as KeyboardInterrupt, so that what is open is closed (not amid an import: what a
+    library makes of that is no clean end).
 
     A third Ctrl-C ends the process without another word. Where Python code is not reached at all, because compiled code
     runs on, a second SIGTERM ends the process after `PATIENCE`.
@@ -38,8 +40,10 @@ def stop_signals() -> Iterator[Callable[[], int | None]]:
         os._exit(130)
 
     def again(number: int, frame: FrameType | None) -> None:
+        if unwinding and _importing(frame):
+            last(number, frame)
         signal.signal(signal.SIGINT, last)
-        handler = before[signal.SIGINT]
+        handler = signal.default_int_handler if unwinding else before[signal.SIGINT]
         if callable(handler):
             handler(number, frame)
 
@@ -56,6 +60,15 @@ def stop_signals() -> Iterator[Callable[[], int | None]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _importing(frame: FrameType | None) -> bool:
+    """Whether Python is amid an import there."""
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back
+    return False
 
 
 @contextmanager

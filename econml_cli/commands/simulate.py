@@ -4,7 +4,16 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from econml_cli.commands.common import OPTIONS, RUN, CheckpointOptions, LookupOptions, path_of, say, write_rows
+from econml_cli.commands.common import (
+    OPTIONS,
+    RUN,
+    CheckpointOptions,
+    LookupOptions,
+    find_run,
+    path_of,
+    say,
+    write_rows,
+)
 from econml_cli.commands.declared import Command
 from econml_cli.errors import ConfigError
 from econml_cli.options.fields import option
@@ -44,14 +53,13 @@ def simulate(run: str | None, options: SimulateOptions, weights: CheckpointOptio
     --plot draws a fan chart of each series, beside the exact policy's where it is known, and impulse responses.
     """
     from econml_cli.output import figure_files
-    from econml_cli.runs import directory
 
     out, plot = options.out, path_of(options.plot)
     if out == "-" and options.json:
         raise ConfigError("--out - and --json both write to stdout; leave one of them out.")
     if plot is not None:
         figure_files.check_file(plot)
-    chosen = directory.find(run, Path(lookup.runs_dir)).of_member(weights.member)
+    chosen = find_run(run, Path(lookup.runs_dir), "simulate").of_member(weights.member)
 
     from econml_cli.evaluation import predictions
     from econml_cli.evaluation.simulation import series, simulated

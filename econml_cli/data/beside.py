@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _MARK = b"\xef\xbb\xbf"
+#: bytes of a text file that are held at a time, and rows that are written
+BLOCK, ROWS = 1 << 20, 10_000
 
 
 def same_format(source: Path, out: Path) -> bool:
@@ -33,17 +35,15 @@ def frame(path: Path, known: Schema | None) -> "pd.DataFrame":
         DataError: it cannot be read.
     """
     asked = Asked() if known is None else known.asked
-    raw = files.read(path, delimiter=asked.delimiter)
-    plain = schema.decide(
-        raw, Asked(na_values=asked.na_values, decimal=asked.decimal, delimiter=asked.delimiter), str(path)
-    )
+    raw = files.read(path, asked=asked)
+    plain = schema.decide(raw, asked.of_file(raw.names), str(path))
     columns = tuple(known[c.name] if known is not None and c.name in known else c for c in plain.columns)
     return schema.convert(raw, Schema(columns, asked))[0]
 
 
 def names(path: Path, known: Schema | None) -> tuple[str, ...]:
     """The names of all columns of a file."""
-    return files.read(path, lambda every: every[:1], None if known is None else known.asked.delimiter).names
+    return files.read(path, lambda every: every[:1], None if known is None else known.asked).names
 
 
 def write_separated(
@@ -55,31 +55,67 @@ def write_separated(
         DataError: its records are not as many as its rows.
     """
     mark = (delimiter or files.SEPARATORS[files.extension(path)]).encode()
+    beside = _written(added, mark)
+    row, held = -1, list[bytes]()  # the header
     with files.open_bytes(path) as source:
-        contents = source.read()
-    if contents.startswith(_MARK):
-        file.write(_MARK)
-        contents = contents[len(_MARK) :]
-    text = added.to_csv(index=False, sep=mark.decode(), lineterminator="\n").encode()
-    beside = (record for record, _ in _records(text, mark))
-    row = -1  # the header
-    for record, end in _records(contents, mark):
-        if record and (row < 0 or kept is None or kept[row]):
-            new = next(beside, None)
-            if new is None:
-                raise DataError(f"{path} has more records than rows; is it being written to?")
-            file.write(record + mark + new + end)
-        elif not record:
-            file.write(end)
-        row += bool(record)
+        first = source.read(len(_MARK))
+        if first == _MARK:
+            file.write(first)
+            first = b""
+        for record, end in _records_of(source, mark, first):
+            if record and (row < 0 or kept is None or kept[row]):
+                new = next(beside, None)
+                if new is None:
+                    raise DataError(f"{path} has more records than rows; is it being written to?")
+                held.append(record + mark + new + end)
+            elif not record:
+                held.append(end)
+            row += bool(record)
+            if len(held) >= ROWS:
+                file.write(b"".join(held))
+                held.clear()
+    file.write(b"".join(held))
     if next(beside, None) is not None:
         raise DataError(f"{path} has fewer records than rows; is it being written to?")
 
 
+def _written(added: "pd.DataFrame", mark: bytes) -> Iterator[bytes]:
+    """The header and the rows of a table as separated text, so many at a time."""
+    for start in range(0, max(len(added), 1), ROWS):
+        part = added.iloc[start : start + ROWS]
+        text = part.to_csv(index=False, header=start == 0, sep=mark.decode(), lineterminator="\n")
+        for record, _ in _records(text.encode(), mark):
+            yield record
+
+
+def _patterns(mark: bytes) -> tuple[re.Pattern[bytes], re.Pattern[bytes]]:
+    """(a record whose quotes are closed, any), each with its end of line."""
+    closed = rb'(?:"(?:[^"]|"")*+"[^%b\r\n]*|[^"%b\r\n][^%b\r\n]*|)' % ((re.escape(mark),) * 3)
+    other = rb'(?:"(?:[^"]|"")*+")?[^%b\r\n]*' % re.escape(mark)
+    line = rb"(%b(?:%b%b)*)(\r\n|\n|\r|\Z)"
+    first, second = (re.compile(line % (field, re.escape(mark), field)) for field in (closed, other))
+    return first, second
+
+
+def _records_of(file: IO[bytes], mark: bytes, held: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+    """`_records` of a file, of which a block is held at a time; `held` was read already."""
+    closed, _ = _patterns(mark)
+    while block := file.read(max(BLOCK, len(held))):
+        held += block
+        place = 0
+        while (found := closed.match(held, place)) is not None:
+            # what the block ends in may go on in the next
+            if found.end() >= len(held) - 1:
+                break
+            yield found[1], found[2]
+            place = found.end()
+        held = held[place:]
+    yield from _records(held, mark)
+
+
 def _records(contents: bytes, mark: bytes) -> Iterator[tuple[bytes, bytes]]:
     """(record, its end of line) of separated text; a line without anything is an empty record."""
-    field = rb'(?:"(?:[^"]|"")*+")?[^%b\r\n]*' % re.escape(mark)
-    record = re.compile(rb"(%b(?:%b%b)*)(\r\n|\n|\r|\Z)" % (field, re.escape(mark), field))
+    record = _patterns(mark)[1]
     place = 0
     while place < len(contents):
         found = record.match(contents, place)

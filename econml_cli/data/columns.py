@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from econml_cli.data import dates, expression
+from econml_cli.data import dates, expression, rows
 from econml_cli.data.expression import Node
-from econml_cli.errors import DataError, plural, suggest
+from econml_cli.errors import DataError, suggest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -182,25 +182,20 @@ def codes(column: "pd.Series", known: Sequence[str]) -> np.ndarray:
     return table[numbers]
 
 
-def refuse_unseen(column: "pd.Series", known: Sequence[str], name: str, rows: np.ndarray) -> None:
-    """Refuse levels that are not known in any of some `rows` [n] bool.
+def refuse_unseen(column: "pd.Series", known: Sequence[str], name: str, used: np.ndarray, where: str) -> None:
+    """Refuse levels that are not known in any of the rows `used` [n] bool of the file `where`.
 
     Raises:
         DataError: names the first, and the column.
     """
-    unseen = (codes(column, known) == -2) & rows
+    unseen = (codes(column, known) == -2) & used
     if unseen.any():
         shown = ", ".join(known[:10]) + (", ..." if len(known) > 10 else "")
+        level, place = level_name(column[unseen].iloc[0]), rows.first_of(unseen, where)
         raise DataError(
-            f"Column '{name}' has the level '{level_name(column[unseen].iloc[0])}' in {first_of(unseen)}, which the "
-            f"data of the fit lack (they have {shown}); remove those rows, or fit again with them."
+            f"Column '{name}' has the level '{level}' in {place}, which the data of the fit lack (they have {shown}); "
+            "remove those rows, or fit again with them."
         )
-
-
-def first_of(which: np.ndarray) -> str:
-    """How many rows, and the first of them as a person counts: from 1, without the header."""
-    count = int(which.sum())
-    return f"{plural(count, 'row')}, {'the first of them ' * (count > 1)}observation {int(which.argmax()) + 1:,}"
 
 
 def refuse_large(what: str, name: str, largest: float) -> None:

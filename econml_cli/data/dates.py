@@ -35,8 +35,15 @@ def part(name: str, column: "pd.Series", of: str) -> np.ndarray:
         days = (column - pd.Timestamp("2000-01-01")) / pd.Timedelta(days=1)
         years: np.ndarray = days.to_numpy(np.float64, na_value=np.nan) / YEAR
         return years
-    found: np.ndarray = getattr(column.dt, name).to_numpy(np.float64, na_value=np.nan)
+    called = "day_of_week" if name == "weekday" else name
+    found: np.ndarray = getattr(column.dt, called).to_numpy(np.float64, na_value=np.nan)
     return found + 1 if name == "weekday" else found
+
+
+def of_trend(years: np.ndarray) -> np.ndarray:
+    """The dates [n] datetime64 of a trend in years since the first of January 2000."""
+    found: np.ndarray = np.datetime64("2000-01-01", "s") + np.round(years * YEAR * 86400).astype("timedelta64[s]")
+    return found
 
 
 def steps(column: "pd.Series") -> np.ndarray:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MAX_COLUMNS = 20_000
+#: the design column of y ~ 1, of which nothing can be learnt beside the constant of the model: it is 0 in every row
+CONSTANT = "1"
 
 
 @dataclass(frozen=True)
@@ -111,9 +113,9 @@ def _from_base(levels: list[str], node: Node, column: str) -> list[str]:
     return [base, *(level for level in levels if level != base)]
 
 
-def apply(formula: Formula, encoding: Encoding, frame: "pd.DataFrame") -> np.ndarray:
+def apply(formula: Formula, encoding: Encoding, frame: "pd.DataFrame", rows: np.ndarray | None = None) -> np.ndarray:
     """The standardised design matrix of every row, float64 [n, p]; rows with missing values, or with levels that the
-    fit did not have (`refuse_unseen`), hold anything.
+    fit did not have (`refuse_unseen`), hold anything. `rows` [n] bool: those that are used; None: all.
 
     Raises:
         DataError: text where there were numbers, or a number beyond `LARGEST`.
@@ -125,23 +127,32 @@ def apply(formula: Formula, encoding: Encoding, frame: "pd.DataFrame") -> np.nda
                 f"preprocessing.json is damaged ({what} has {len(getattr(encoding, what)):,} values for {len(names):,} "
                 "columns); fit again, or restore it from a copy."
             )
-    for name, largest in zip(names, np.max(np.abs(matrix), axis=0, initial=0, where=np.isfinite(matrix)), strict=True):
+    used = matrix if rows is None else matrix[rows]
+    for name, largest in zip(names, np.max(np.abs(used), axis=0, initial=0, where=np.isfinite(used)), strict=True):
         columns.refuse_large("Feature", name, float(largest))
-    x = (matrix - encoding.mean) / encoding.scale
+    with np.errstate(all="ignore"):  # in rows that are not used
+        x = (matrix - encoding.mean) / encoding.scale
     if encoding.idle:
         x[:, np.isin(encoding.names, encoding.idle)] = 0.0
     return x
 
 
-def refuse_unseen(formula: Formula, encoding: Encoding, frame: "pd.DataFrame", rows: np.ndarray) -> None:
-    """Refuse levels that the fit did not have in any of some `rows` [n] bool.
+def too_large(formula: Formula, encoding: Encoding, frame: "pd.DataFrame") -> dict[str, np.ndarray]:
+    """Which rows hold a number beyond `LARGEST`: {design column: [n] bool}, where any does."""
+    names, matrix = _matrix(formula, frame, encoding.levels, encoding.learnt)
+    large = ~(np.abs(matrix) < columns.LARGEST) & ~np.isnan(matrix)
+    return {name: large[:, i] for i, name in enumerate(names) if large[:, i].any()}
+
+
+def refuse_unseen(formula: Formula, encoding: Encoding, frame: "pd.DataFrame", rows: np.ndarray, where: str) -> None:
+    """Refuse levels that the fit did not have in any of some `rows` [n] bool of the file `where`.
 
     Raises:
         DataError: names the first, and its column.
     """
     for name, levels in encoding.levels.items():
         node = formula.features[name]
-        columns.refuse_unseen(columns.labelled(node, frame), levels, expression.columns(node)[0], rows)
+        columns.refuse_unseen(columns.labelled(node, frame), levels, expression.columns(node)[0], rows, where)
 
 
 def unlike(formula: Formula, encoding: Encoding, frame: "pd.DataFrame") -> dict[str, np.ndarray]:
@@ -161,6 +172,8 @@ def _matrix(
     formula: Formula, frame: "pd.DataFrame", levels: dict[str, list[str]], learnt: Learnt
 ) -> tuple[list[str], np.ndarray]:
     """Names and values [n, p] of the design columns, before they are standardised."""
+    if not formula.terms:
+        return [CONSTANT], np.ones((len(frame), 1))
     blocks = {name: _block(name, node, frame, levels, learnt) for name, node in formula.features.items()}
     present: set[frozenset[str]] = {frozenset(term) for term in formula.terms}
     named = []

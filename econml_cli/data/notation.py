@@ -58,7 +58,7 @@ _MONTH = "(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
 #: the ways of writing a date: {name: what it looks like}; a name is a format of strptime, or says what it is
 DATES: dict[str, re.Pattern[str]] = {
     "%Y-%m-%d": re.compile(r"\d{4}-\d{1,2}-\d{1,2}"),
-    "ISO 8601": re.compile(r"\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}(:\d{2}(\.\d+)?)?"),
+    "ISO 8601": re.compile(r"\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}(:\d{2}(\.\d+)?)?( ?(Z|[+-]\d{2}:?\d{2}))?"),
     "%Y/%m/%d": re.compile(r"\d{4}/\d{1,2}/\d{1,2}"),
     "%d/%m/%Y": re.compile(r"(0?[1-9]|[12]\d|3[01])/(0?[1-9]|1[0-2])/\d{4}"),
     "%m/%d/%Y": re.compile(r"(0?[1-9]|1[0-2])/(0?[1-9]|[12]\d|3[01])/\d{4}"),
@@ -90,7 +90,8 @@ def to_dates(texts: "pd.Series", way: str) -> "pd.Series":
         parts = texts.str.extract(r"^(\d{4})[ -]?[qQ]([1-4])$")
         month = pd.to_numeric(parts[1]) * 3 - 2
         return pd.to_datetime(pd.DataFrame({"year": pd.to_numeric(parts[0]), "month": month, "day": 1}))
-    if way == "ISO 8601":
+    if way == "ISO 8601":  # a time is that of the place, as its clocks show it
+        texts = texts.str.replace(r"(?<=\d) ?(Z|[+-]\d{2}:?\d{2})$", "", regex=True)
         return pd.to_datetime(texts, format="ISO8601", errors="coerce")
     if way == "%Ym%m":
         return pd.to_datetime(texts.str.lower(), format="%Ym%m", errors="coerce")

@@ -2,14 +2,15 @@
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from econml_cli.data import columns, design, expression, formula, missing, target
+from econml_cli.data import columns, design, entities, expression, fills, formula, missing, target
 from econml_cli.data import panel as panels
 from econml_cli.data import weights as weighting
+from econml_cli.data.entities import Entities
 from econml_cli.data.expression import Node
 from econml_cli.data.formula import Formula
 from econml_cli.data.schema import Schema
@@ -48,12 +49,14 @@ class Preprocessing:
     an older econml wrote. `loss` is the name of a loss that the task of the target does not say; None where it does.
     `constant` says whether there is one; None in a run that an older econml wrote, which had one in any case. `weights`
     is the column of weights, where there is one. `schema` says what the columns of the file are, and how any other file
-    is read; None in a run that an older econml wrote.
+    is read; None in a run that an older econml wrote. `filled_with` is what stands for missing values of features, and
+    the `formula` has the indicators of these columns, too. `entities` are the columns of fixed effects and of
+    embeddings, `of_levels` what is to be known of their rows, in sentences (of the fit itself: it is not saved).
     """
 
     specification: Specification
     formula: Formula
-    missing: Literal["error", "drop"]
+    missing: missing.Rule
     features: design.Encoding
     target: target.TargetEncoding
     binary: list[str] | None = None
@@ -61,6 +64,9 @@ class Preprocessing:
     constant: bool | None = True
     weights: RowWeights | None = None
     schema: Schema | None = None
+    filled_with: fills.Fills = field(default_factory=dict)
+    entities: tuple[Entities, ...] = ()
+    of_levels: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """JSON values only; `from_json` gives the same again, to the last digit."""
@@ -68,6 +74,7 @@ class Preprocessing:
             "version": VERSION,
             "specification": dataclasses.asdict(self.specification) | {"features": list(self.specification.features)},
             "missing": self.missing,
+            **({"fills": dict(self.filled_with)} if self.filled_with else {}),
             # as an older econml wrote them, where nothing is idle
             "features": {k: v for k, v in dataclasses.asdict(self.features).items() if k != "idle" or v},
             "target": dataclasses.asdict(self.target),
@@ -76,6 +83,7 @@ class Preprocessing:
             **({} if self.loss is None else {"loss": self.loss}),
             **({} if self.weights is None else {"weights": self.weights.to_json()}),
             **({} if self.schema is None else {"schema": self.schema.to_json()}),
+            **({"entities": [one.to_json() for one in self.entities]} if self.entities else {}),
         }
 
     @classmethod
@@ -90,44 +98,64 @@ class Preprocessing:
             specification = Specification(given["text"], given["target"], tuple(given["features"]))
             features, aim = design.Encoding(**saved["features"]), target.TargetEncoding(**saved["target"])
             version, rule = saved["version"], saved["missing"]
-            weights = weighting.from_json(saved.get("weights"))
+            weights, filled_with = weighting.from_json(saved.get("weights")), fills.from_json(saved.get("fills", {}))
+            levels = entities.from_json(saved.get("entities"))
         except (KeyError, TypeError) as error:
             raise DataError(f"preprocessing.json is damaged ({error} is amiss); fit again.") from None
         if version != VERSION:
             raise DataError(f"preprocessing.json is of version {version}, this is version {VERSION}; fit again.")
         constant = saved.get("constant")
         formula = dataclasses.replace(specification.formula(), constant=constant is not False)
+        formula = fills.extended(formula, filled_with)
         schema = None if saved.get("schema") is None else Schema.from_json(saved["schema"])
-        named = (saved.get("binary"), saved.get("loss"), constant, weights, schema)
+        named = (saved.get("binary"), saved.get("loss"), constant, weights, schema, filled_with, levels)
         return cls(specification, formula, rule, features, aim, *named)
 
     def encode(
-        self, frame: "pd.DataFrame", where: str, *, need_target: bool
+        self, frame: "pd.DataFrame", where: str, *, need_target: bool, own: bool = False
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
         """(rows that can be used [n] bool, x [n, p], y or None), all rows of the table; use `x[rows]`. y is x, or as
         `target.apply` has it.
 
-        The columns of the target are looked at only if it is needed, or every row used has them.
+        The columns of the target are looked at only if it is needed, or every row used has them. Rows of a level of a
+        fixed effect that no training row has are left out where rows with missing values are, else refused; of the
+        file of the fit (`own`) they are in no split.
 
         Raises:
             DataError: a column is not there, a value is missing (unless dropped), infinite, or unlike those of the fit.
         """
-        factors = self.formula.features
-        columns.require(self._shifted_by(), frame, where)
-        columns.require(self.formula.feature_columns, frame, where)
+        factors, frame = self.formula.features, self.filled(frame, where)
+        columns.require(self.entity_columns, frame, where)
         without = missing.columns_missing(self._read_target() if need_target else {}, frame, where)
+        without |= _missing_entities(self.entities, frame)
         if need_target and self.weights is not None and (gaps := self.weights.missing(frame, where)).any():
             without[self.weights.column] = gaps
         absent = missing.missing_by(factors, frame, self.features.learnt, None, where, without)
         if need_target:
             absent |= self._missing_target(frame, where, absent | without)
-            absent |= {name: gaps for name, gaps in without.items() if name == self._weighed()}
+        apart = (self._weighed() if need_target else None, *self.entity_columns)
+        absent |= {name: gaps for name, gaps in without.items() if name in apart}
         rows = missing.keep(absent, len(frame), self.missing, where)
-        design.refuse_unseen(self.formula, self.features, frame, rows)
-        x = design.apply(self.formula, self.features, frame)
+        design.refuse_unseen(self.formula, self.features, frame, rows, where)
+        if not own and self.missing == "error":
+            entities.refuse_unseen(self.entities, frame, rows, where)
+        elif not own:
+            rows = rows & entities.known(self.entities, frame)
+        x = entities.with_codes(design.apply(self.formula, self.features, frame, rows), self.entities, frame)
         if self.formula.target is None:
             return rows, x, x
         return rows, x, self._target(frame, where, rows, needed=need_target)
+
+    def filled(self, frame: "pd.DataFrame", where: str) -> "pd.DataFrame":
+        """A table with what stands for missing values, and the indicators of the columns that are filled.
+
+        Raises:
+            DataError: a column of the features is not there.
+        """
+        made = {fills.indicator(name) for name in self.filled_with}
+        columns.require(self._shifted_by(), frame, where)
+        columns.require([name for name in self.formula.feature_columns if name not in made], frame, where)
+        return fills.apply(self.filled_with, frame)
 
     def weights_of(self, frame: "pd.DataFrame", rows: np.ndarray, where: str) -> np.ndarray | None:
         """The weights of all rows of a table whose `rows` [n] bool are used; None where the fit has none.
@@ -144,9 +172,16 @@ class Preprocessing:
         """The column of weights."""
         return None if self.weights is None else self.weights.column
 
-    def inputs(self, frame: "pd.DataFrame") -> np.ndarray:
-        """The standardised design [n, p] of every row; of rows for which there are `reasons` it holds anything."""
-        return design.apply(self.formula, self.features, frame)
+    @property
+    def entity_columns(self) -> list[str]:
+        """The columns of fixed effects and of embeddings."""
+        return list(dict.fromkeys(column for one in self.entities for column in one.columns))
+
+    def inputs(self, frame: "pd.DataFrame", rows: np.ndarray, where: str) -> np.ndarray:
+        """The standardised design [n, p], behind it the numbers of levels (`entities.with_codes`); of others than
+        `rows` [n] bool, for which there are `reasons`, it holds anything."""
+        x = design.apply(self.formula, self.features, self.filled(frame, where), rows)
+        return entities.with_codes(x, self.entities, frame)
 
     def reasons(self, frame: "pd.DataFrame", where: str, wrong: Mapping[str, Mapping[int, str]]) -> np.ndarray:
         """Why each row cannot be predicted, "" where it can: text [n]. `wrong` is what is not of its column's kind.
@@ -154,7 +189,8 @@ class Preprocessing:
         Raises:
             DataError: a column is not there, or is not of the kind of the fit throughout.
         """
-        columns.require([*self.formula.feature_columns, *self._shifted_by()], frame, where)
+        frame = self.filled(frame, where)
+        columns.require(self.entity_columns, frame, where)
         found = np.full(len(frame), "", dtype=object)
 
         def say(rows: np.ndarray, text: str, values: Mapping[int, Any] | None = None) -> None:
@@ -168,14 +204,23 @@ class Preprocessing:
             unseen = columns.codes(values, levels) == -2
             name = expression.columns(node)[0].replace("{", "{{").replace("}", "}}")
             say(unseen, f"{name} is {{}}, not in the fit", {int(i): values.iloc[i] for i in np.flatnonzero(unseen)})
-        for column in self.formula.feature_columns:
+        for column in dict.fromkeys([*self.formula.feature_columns, *self.entity_columns]):
             name, odd = column.replace("{", "{{").replace("}", "}}"), wrong.get(column, {})
-            absent = frame[column].isna().to_numpy(dtype=bool)
-            say(absent & np.isin(np.arange(len(frame)), list(odd)), f"{name} is {{}}", odd)
-            say(absent, f"{name} is missing")
+            say(np.isin(np.arange(len(frame)), list(odd)), f"{name} is {{}}", odd)
+            say(frame[column].isna().to_numpy(dtype=bool), f"{name} is missing")
         for factor, value in missing.computed(self.formula.features, frame, self.features.learnt).items():
             bad = ~np.isfinite(value.reshape(len(frame), -1)).all(axis=1)
             say(bad, factor.replace("{", "{{").replace("}", "}}") + " is no finite number")
+        for name, large in design.too_large(self.formula, self.features, frame).items():
+            said = f"{name} is beyond {columns.LARGEST:g} in absolute value"
+            say(large, said.replace("{", "{{").replace("}", "}}"))
+        for one in self.entities:
+            unseen = one.codes(frame) == entities.UNSEEN
+            if one.absorbed and unseen.any():
+                values = one.values(frame)
+                name = one.name.replace("{", "{{").replace("}", "}}")
+                texts = {int(i): values.iloc[i] for i in np.flatnonzero(unseen)}
+                say(unseen, f"{name} is {{}}, whose fixed effect no training row tells", texts)
         return found.astype(str)
 
     def _shifted_by(self) -> list[str]:
@@ -201,7 +246,7 @@ class Preprocessing:
             others = {"": ~rows}
             if not needed and any(gaps[rows].any() for gaps in self._missing_target(frame, where, others).values()):
                 return None
-            return target.apply(name, self.formula.factors[name], self.target, frame, rows)
+            return target.apply(name, self.formula.factors[name], self.target, frame, rows, where)
         except DataError:
             if needed:
                 raise
@@ -236,20 +281,22 @@ def learn(
     frame: "pd.DataFrame",
     where: str,
     specification: Specification,
-    rule: Literal["error", "drop"],
+    rule: missing.Rule,
     choose: target.Choose,
     split: Callable[..., dict[str, np.ndarray]],
     group: str | None,
     constant: bool | None = None,
     panel: Panel | None = None,
     weights: RowWeights | None = None,
+    embed: Mapping[tuple[str, ...], int] | None = None,
 ) -> tuple[Preprocessing, target.Loss, dict[str, np.ndarray], np.ndarray]:
     """Learn from the training rows of a table: (preprocessing, the loss that `choose` gives the target, usable
     positions of each split, rows that `encode` keeps when it needs no target [n] bool).
 
     `panel` are the columns of units and of time by which lag(...) goes. `split` gives {split: positions}; it is told
     the rows `kept` once they are known. `constant`: whether there is one; None: as the formula says. `weights`: of the
-    rows, by which means and standard deviations are taken.
+    rows, by which means and standard deviations are taken. `embed`: {columns: width} of the embeddings. Rows for
+    validation and testing of a level of a fixed effect that no training row has are not usable.
 
     Raises:
         ConfigError: the formula is not admitted. DataError: the table cannot be used; says why.
@@ -259,23 +306,35 @@ def learn(
         read = dataclasses.replace(read, constant=constant)
     left = {} if read.target is None else {read.target: read.factors[read.target]}
     explained = [column for node in left.values() for column in expression.columns(node)]
-    columns.require([*read.feature_columns, *explained], frame, where)
+    wanted: dict[tuple[str, ...], int | None] = {**dict.fromkeys(read.absorbed), **(embed or {})}
+    named = [column for names in wanted for column in names]
+    columns.require([*read.feature_columns, *explained, *named], frame, where)
     train = _mask(split()["train"], len(frame))
     without = missing.columns_missing(left, frame, where)
     if group is not None and (gaps := frame[group].isna().to_numpy(dtype=bool)).any():
         without[group] = gaps
     if weights is not None and (gaps := weights.missing(frame, where)).any():
         without[weights.column] = gaps
+    without |= {name: gaps for name in named if (gaps := frame[name].isna().to_numpy(dtype=bool)).any()}
     known = _panel(read, frame, panel)
+    filled_with: fills.Fills = {}
+    if rule == "indicate":
+        filled_with = _fills(read, frame, known, without, split, weights, where)
+        read, frame = fills.extended(read, filled_with), fills.apply(filled_with, frame)
     absent = missing.missing_by(read.features, frame, known, train, where, without)
-    with_features = ~np.any([np.zeros(len(frame), dtype=bool), *absent.values()], axis=0)
+    gone = [gaps for name, gaps in without.items() if name in named]
+    with_features = ~np.any([np.zeros(len(frame), dtype=bool), *gone, *absent.values()], axis=0)
     absent |= missing.missing_by(left, frame, known, train, where, absent | without)
-    apart = (group, None if weights is None else weights.column)
+    apart = (group, None if weights is None else weights.column, *named)
     absent |= {name: gaps for name, gaps in without.items() if name in apart}
     kept = missing.keep(absent, len(frame), rule, where)
     parts = split(kept=kept)
     train = _mask(parts["train"], len(frame))
-    usable = {name: rows[kept[rows]] for name, rows in parts.items()}
+    levels = entities.learn(wanted, frame, kept, train & kept)
+    told = entities.known(levels, frame)
+    with_features &= told
+    usable = {name: rows[(kept & told)[rows]] for name, rows in parts.items()}
+    _check_told(parts, kept, told, where)
     _check_sizes(parts, usable, where)
     w = None
     if weights is not None:
@@ -290,8 +349,32 @@ def learn(
         own = (frame, kept, train & kept, choose, read.constant, known, w)
         exposed = w if weights is not None and weights.is_exposure else None
         aims, loss = target.learn(read.target, left[read.target], *own, exposure=exposed)
-    found = Preprocessing(specification, read, rule, encoding, aims, binary, constant=read.constant, weights=weights)
+    about: dict[str, Any] = {"constant": read.constant, "weights": weights, "entities": levels}
+    about["of_levels"] = tuple(entities.notes(levels, frame, {name: rows[kept[rows]] for name, rows in parts.items()}))
+    found = Preprocessing(specification, read, rule, encoding, aims, binary, filled_with=filled_with, **about)
     return found, loss, usable, with_features
+
+
+def _fills(
+    read: Formula,
+    frame: "pd.DataFrame",
+    known: dict[str, Any],
+    without: Mapping[str, np.ndarray],
+    split: Callable[..., dict[str, np.ndarray]],
+    weights: RowWeights | None,
+    where: str,
+) -> fills.Fills:
+    """What stands for missing values: learnt from the training rows that are not left out `without` something else."""
+    shifting = {name: node for name, node in read.features.items() if expression.shifts(node)}
+    gone = missing.missing_by(shifting, frame, known, None, where, without)
+    kept = ~np.any([np.zeros(len(frame), dtype=bool), *without.values(), *gone.values()], axis=0)
+    train = _mask(split(kept=kept)["train"], len(frame)) & kept
+    return fills.learn(read, frame, kept, train, None if weights is None else weights.values(frame, kept, where))
+
+
+def _missing_entities(every: Sequence[Entities], frame: "pd.DataFrame") -> dict[str, np.ndarray]:
+    """Where the columns of fixed effects and embeddings are missing: {column: [n] bool}."""
+    return {name: gaps for one in every for name, gaps in one.missing(frame).items()}
 
 
 def _panel(read: Formula, frame: "pd.DataFrame", panel: Panel | None) -> dict[str, Any]:
@@ -304,6 +387,17 @@ def _mask(rows: np.ndarray, n: int) -> np.ndarray:
     found = np.zeros(n, dtype=bool)
     found[rows] = True
     return found
+
+
+def _check_told(parts: dict[str, np.ndarray], kept: np.ndarray, told: np.ndarray, where: str) -> None:
+    """Refuse a split none of whose rows has the fixed effects of a training row."""
+    for split, rows in parts.items():
+        if kept[rows].any() and not (kept & told)[rows].any():
+            raise DataError(
+                f"{where}: every row of the {split} split has a level of a fixed effect that no training row has, so "
+                "none can be predicted; use another split (groups and times are new to it by design), or "
+                "--val-fraction 0 --test-fraction 0."
+            )
 
 
 def _check_sizes(parts: dict[str, np.ndarray], usable: dict[str, np.ndarray], where: str) -> None:

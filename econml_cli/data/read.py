@@ -55,7 +55,7 @@ def read_table(
         with path.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         said = asked or (known.asked if known is not None else Asked())
-        raw = files.read(path, needed, said.delimiter)
+        raw = files.read(path, needed, said)
     except OSError as error:
         raise DataError(f"{source} cannot be read: {error.strerror or error}.") from error
     if raw.rows == 0:

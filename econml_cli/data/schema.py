@@ -19,8 +19,11 @@ if TYPE_CHECKING:
 
 #: words that take more different values than this, and than half of the rows, name rows
 FEW = 20
+#: a column of words all but this share of whose rows are numbers is told of
+FEW_WORDS = 5
 #: levels of a column that the schema lists
 LISTED = 100
+_ASKED = "as was asked for"
 _ID = re.compile(r"(.*[_ .-])?(id|idno|idcode|index|row|rownum|rowid|obs|obsno|uuid|guid|pid|hhid)", re.I)
 
 
@@ -97,10 +100,9 @@ class Schema:
                 if v != {} and v != ()
             })  # fmt: skip
         asked = {f.name: getattr(self.asked, f.name) for f in dataclasses.fields(Asked)}
-        return {
-            "columns": columns,
-            "asked": {k: list(v) if isinstance(v, tuple) else v for k, v in asked.items() if v not in (None, ())},
-        }
+        marks = {name: list(of) for name, of in asked.pop("column_missing").items()}
+        said = {k: list(v) if isinstance(v, tuple) else v for k, v in asked.items() if v not in (None, ())}
+        return {"columns": columns, "asked": said | ({"column_missing": marks} if marks else {})}
 
     @classmethod
     def from_json(cls, saved: Mapping[str, Any]) -> "Schema":
@@ -112,6 +114,7 @@ class Schema:
         try:
             columns = [Column(**_tuples(column)) for column in saved["columns"]]
             asked = Asked(**_tuples(saved["asked"]))
+            asked = dataclasses.replace(asked, column_missing=_tuples(asked.column_missing))
         except (KeyError, TypeError, AttributeError) as error:
             raise DataError(f"preprocessing.json is damaged ({error} is amiss); fit again.") from None
         return cls(tuple(columns), asked)
@@ -129,9 +132,16 @@ def decide(raw: Raw, asked: Asked, where: str) -> Schema:
         DataError, ConfigError: what is asked does not fit the file.
     """
     asked.check(raw.names, where)
-    columns = []
+    # the others are judged by what they hold
+    columns, known = [], dataclasses.replace(asked, identifiers=(), booleans=())
     for name in _read(raw):
-        found = _of_text(raw, name, asked) if raw.text else _of_types(raw, name, asked)
+        found = _of_text(raw, name, known) if raw.text else _of_types(raw, name, known)
+        if name in asked.identifiers and found.kind in ("number", "identifier"):
+            found = dataclasses.replace(found, kind="identifier", why=_ASKED)
+        elif name in asked.identifiers:
+            found = Column(name, "identifier", _ASKED, count=found.count, missing=found.missing)
+        if name in asked.booleans and found.kind not in ("boolean", "empty"):
+            raise DataError(f"Column '{name}' of {where} is a {found.kind}, not true and false, as --schema has it.")
         if name in asked.drop_columns:
             found = dataclasses.replace(found, role="dropped", why="--drop-columns")
         columns.append(found)
@@ -148,13 +158,13 @@ def _read(raw: Raw) -> list[str]:
 
 @dataclass(frozen=True)
 class _Texts:
-    """The different texts of a column, without the spaces around them, how often each occurs, and the code of each
-    row."""
+    """The different texts of a column, without the spaces around them, how often each occurs, the code of each row, and
+    `spaced`, one with spaces that stands elsewhere without them."""
 
     values: list[str]
     counts: np.ndarray
     codes: np.ndarray
-    stripped: bool
+    spaced: str | None
 
 
 def _text_of(raw: Raw, name: str) -> "pa.ChunkedArray":
@@ -170,7 +180,28 @@ def _texts(column: "pa.ChunkedArray") -> _Texts:
     encoded = trimmed.dictionary_encode()
     codes = encoded.indices.to_numpy(zero_copy_only=False)
     values = encoded.dictionary.to_pylist()
-    return _Texts(values, np.bincount(codes, minlength=len(values)), codes, not trimmed.equals(column.combine_chunks()))
+    return _Texts(values, np.bincount(codes, minlength=len(values)), codes, _spaced(column, len(values)))
+
+
+def _spaced(column: "pa.ChunkedArray", different: int) -> str | None:
+    """A text with spaces around it that stands elsewhere in a column without them, or with others; None: there is none.
+    Without the spaces so many are `different`."""
+    import pyarrow.compute as pc
+
+    if different > LISTED or pc.count_distinct(column).as_py() == different:
+        return None
+    every: list[str] = pc.unique(column).to_pylist()
+    bare = [text.strip() for text in every]
+    return next(text for text, own in zip(every, bare, strict=True) if text != own and bare.count(own) > 1)
+
+
+def _given(texts: _Texts, name: str, asked: Asked) -> frozenset[str] | None:
+    """The marks for missing that somebody names for a column, and what else is written of those that are numbers: of -9
+    also -9.0; None: nobody names any."""
+    given, numbers = asked.marks(name), asked.numbers_missing(name)
+    if given is None or not numbers:
+        return given
+    return given | {value for value in texts.values if notation.number(value, asked.mark) in numbers}
 
 
 def _split_marks(texts: _Texts, marks: frozenset[str]) -> tuple[list[str], dict[str, int]]:
@@ -181,10 +212,10 @@ def _split_marks(texts: _Texts, marks: frozenset[str]) -> tuple[list[str], dict[
 
 
 def _of_text(raw: Raw, name: str, asked: Asked) -> Column:
-    if asked.kind_of(name) is None and (fast := _plain_numbers(raw, name, asked)) is not None:
+    if asked.kind_of(name) in (None, "number") and (fast := _plain_numbers(raw, name, asked)) is not None:
         return fast
     texts = _texts(_text_of(raw, name))
-    given = None if asked.na_values is None else frozenset(asked.na_values) | {""}
+    given = _given(texts, name, asked)
     values, missing = _split_marks(texts, given or notation.MARKS | notation.WORDS)
     rows = int(texts.counts.sum()) - sum(missing.values())
     kind = asked.kind_of(name)
@@ -223,7 +254,7 @@ def _first_row(texts: _Texts, value: str) -> str:
 
 def _plain_numbers(raw: Raw, name: str, asked: Asked) -> Column | None:
     """A column of nothing but numbers and empty fields, found without a look at each text."""
-    numbers, absent = _fast(_text_of(raw, name), asked)
+    numbers, absent = _fast(_text_of(raw, name), name, asked)
     if numbers is None or absent is None or absent.all():
         return None
     there = numbers[~absent]
@@ -231,11 +262,11 @@ def _plain_numbers(raw: Raw, name: str, asked: Asked) -> Column | None:
     return _row_number(raw, name, there, Column(name, "number", "numbers", missing=missing, **_range(there)), asked)
 
 
-def _fast(column: "pa.ChunkedArray", asked: Asked) -> tuple[np.ndarray | None, np.ndarray | None]:
+def _fast(column: "pa.ChunkedArray", name: str, asked: Asked) -> tuple[np.ndarray | None, np.ndarray | None]:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    if asked.mark != ".":
+    if asked.mark != "." or asked.numbers_missing(name):
         return None, None
     whole = column.combine_chunks()
     filled = pc.if_else(pc.equal(whole, ""), None, whole)
@@ -277,7 +308,7 @@ def _range(values: np.ndarray) -> dict[str, Any]:
 def _row_number(raw: Raw, name: str, values: np.ndarray, found: Column, asked: Asked) -> Column:
     """The column as what it is: one that has no name, or the name of an identifier, and says which row it is."""
     nameless = name in raw.nameless or name.startswith("Unnamed: ")
-    if nameless:
+    if nameless and asked.kind_of(name) is None:
         why = "it has no name in the file: row numbers or names that a program wrote"
         return dataclasses.replace(found, kind="identifier", why=why)
     numbered = values.dtype.kind == "i" and len(values) == raw.rows and found.count == raw.rows > FEW
@@ -298,7 +329,7 @@ def _numbers(
         return Column(name, "identifier", why, count=len(values), missing=missing)
     whole = all(isinstance(v, int) and abs(v) < 2**63 for v in parsed)
     numbers = np.array(parsed, np.int64 if whole else np.float64)
-    why = "--numeric" if kind == "number" else "numbers"
+    why = _ASKED if kind == "number" else "numbers"
     notes = []
     if written:
         why += f", written with {' and '.join(written)}"
@@ -362,14 +393,23 @@ def _words(
         notes.append(f"{times} is read as a value; if it means missing: --na-values {','.join(words)}")
     if marked := {mark: n for mark, n in missing.items() if mark}:
         notes.append(f"{', '.join(f'{n:,} times {mark!r}' for mark, n in marked.items())} is read as missing")
-    return Column(name, "category", "--categorical" if kind else "text", notes=tuple(notes), **about)
+    numbers = [value for value in values if notation.number(value, ".") is not None]
+    if kind is None and numbers and not told and len(numbers) < len(values):
+        count = {v: int(n) for v, n in zip(texts.values, texts.counts, strict=True)}
+        others = [value for value in values if value not in set(numbers)]
+        if sum(count[value] for value in others) <= rows / FEW_WORDS:
+            shown = ", ".join(repr(value[:40]) for value in others[:3])
+            notes.append(f"numbers but for {shown}, so it is read as text; if that is missing: --na-values {others[0]}")
+    if texts.spaced is not None and texts.spaced.strip():
+        notes.append(f"spaces around a value are no part of it: {texts.spaced!r} is read as {texts.spaced.strip()!r}")
+    return Column(name, "category", _ASKED if kind else "text", notes=tuple(notes), **about)
 
 
 # -- a column of a file that has types
 
 
 def _of_types(raw: Raw, name: str, asked: Asked) -> Column:
-    column = as_series(raw, name)
+    column = _told(as_series(raw, name), name, asked)
     labels = raw.labels.get(name)
     if labels and asked.kind_of(name) != "number":
         return _labelled(name, column, labels, asked.kind_of(name))
@@ -389,6 +429,10 @@ def as_series(raw: Raw, name: str) -> "pd.Series":
     if pa.types.is_decimal(kind):
         column = column.cast(pa.float64())
     if pa.types.is_date(kind) or pa.types.is_timestamp(kind):
+        import pyarrow.compute as pc
+
+        if getattr(kind, "tz", None) is not None:  # as the clocks of the place show it
+            column = pc.local_timestamp(column)
         column = (
             column.cast(pa.timestamp("us"), safe=False)
             if not pa.types.is_date(kind)
@@ -402,6 +446,19 @@ def as_series(raw: Raw, name: str) -> "pd.Series":
     }  # fmt: skip
     found: pd.Series = column.to_pandas(types_mapper=whole.get if gaps else None)
     return found.reset_index(drop=True)
+
+
+def _told(column: "pd.Series", name: str, asked: Asked) -> "pd.Series":
+    """A column of a file with types without the numbers that are marks for missing, such as -9."""
+    import pandas as pd
+
+    types, marks = pd.api.types, asked.numbers_missing(name)
+    if not marks or not types.is_numeric_dtype(column) or types.is_bool_dtype(column):
+        return column
+    found = column.isin(marks).to_numpy(dtype=bool)
+    if not found.any():
+        return column
+    return (column.astype("Int64") if types.is_integer_dtype(column) else column).mask(found)
 
 
 def _labelled(name: str, column: "pd.Series", labels: Mapping[Any, str], kind: Kind | None) -> Column:
@@ -443,7 +500,7 @@ def _typed(raw: Raw, name: str, column: "pd.Series", asked: Asked) -> Column:
         about: dict[str, Any] = {"levels": ("False", "True"), "count": int(found.nunique())}
         return Column(name, "boolean", f"type {column.dtype}", missing=missing, **about)
     if types.is_numeric_dtype(column) and not types.is_complex_dtype(column):
-        why = "--categorical" if kind == "category" else f"type {column.dtype}"
+        why = _ASKED if kind == "category" else f"type {column.dtype}"
         own = Column(
             name, "category" if kind == "category" else "number", why, missing=missing, **_range(found.to_numpy())
         )
@@ -463,7 +520,7 @@ def _strings(raw: Raw, name: str, column: "pd.Series", asked: Asked, missing: di
 
     array = pa.chunked_array([pa.array(column.astype(object).where(column.notna(), ""), pa.string())])
     texts = _texts(array)
-    given = None if asked.na_values is None else frozenset(asked.na_values) | {""}
+    given = _given(texts, name, asked)
     values, marks = _split_marks(texts, given or notation.MARKS)
     kind = asked.kind_of(name)
     if kind in ("number", "date"):
@@ -500,7 +557,7 @@ def _converted(raw: Raw, name: str, column: Column, asked: Asked) -> tuple["pd.S
     import pandas as pd
 
     if not raw.text:
-        values = as_series(raw, name)
+        values = _told(as_series(raw, name), name, asked)
         if column.codes and name in raw.labels:
             levels = {code: level for level, code in column.codes.items()}
             return values.map(levels).astype(pd.CategoricalDtype(list(column.codes), ordered=True)), {}
@@ -521,14 +578,14 @@ def _from_text(array: "pa.ChunkedArray", column: Column, asked: Asked) -> tuple[
 
     as_number = column.kind == "number" or (column.kind == "identifier" and column.low is not None)
     if as_number and not column.written:
-        numbers, absent = _fast(array, asked)
+        numbers, absent = _fast(array, column.name, asked)
         if numbers is not None and absent is not None:
             return _series(numbers, absent), {}
     texts = _texts(array)
     marks = notation.MARKS if column.kind in ("category", "identifier", "text", "other") and not as_number else (
         notation.MARKS | notation.WORDS
     )  # fmt: skip
-    marks = marks if asked.na_values is None else frozenset(asked.na_values) | {""}
+    marks = _given(texts, column.name, asked) or marks
     absent_values = np.array([value in marks for value in texts.values], dtype=bool)
     absent = absent_values[texts.codes]
     if as_number:
@@ -543,8 +600,11 @@ def _from_text(array: "pa.ChunkedArray", column: Column, asked: Asked) -> tuple[
         found = pd.Series(switches.astype(bool))
         return found.astype("boolean").mask(empty) if empty.any() else found, _odd(texts, empty & ~absent)
     words = pd.Series([None if v in marks else v for v in texts.values], dtype="str")
-    if column.kind == "date" and column.way is not None:
-        dates = notation.to_dates(words, column.way).to_numpy()[texts.codes]
+    if column.kind == "date":
+        # of a fit to a file with types nothing is known of how dates are written
+        found_ways = notation.dates(v for v in texts.values if v not in marks)
+        way = column.way or (found_ways[0] if len(found_ways) == 1 else "ISO 8601")
+        dates = notation.to_dates(words, way).to_numpy()[texts.codes]
         return pd.Series(dates), _odd(texts, np.isnat(dates) & ~absent)
     return words.take(texts.codes).reset_index(drop=True), {}
 

@@ -127,7 +127,9 @@ def _check_admitted(loss: Loss, values: np.ndarray, name: str) -> None:
         raise DataError(f"--loss {loss.name} {wrong}.")
 
 
-def apply(name: str, node: Node, encoding: TargetEncoding, frame: "pd.DataFrame", rows: np.ndarray) -> np.ndarray:
+def apply(
+    name: str, node: Node, encoding: TargetEncoding, frame: "pd.DataFrame", rows: np.ndarray, where: str
+) -> np.ndarray:
     """The target of every row, a number [n, 1] or the number of its class [n]; others than `rows` [n] bool hold
     anything.
 
@@ -138,7 +140,7 @@ def apply(name: str, node: Node, encoding: TargetEncoding, frame: "pd.DataFrame"
     if encoding.classes is None:
         return ((columns.as_numbers(column, name) - encoding.mean) / encoding.scale)[:, None]
     known = [columns.level_name(value) for value in encoding.classes]
-    columns.refuse_unseen(column, known, name, rows)
+    columns.refuse_unseen(column, known, name, rows, where)
     return columns.codes(column, known)
 
 

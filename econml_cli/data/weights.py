@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from econml_cli.data import columns
+from econml_cli.data import rows as numbered
 from econml_cli.errors import DataError, plural
 
 if TYPE_CHECKING:
@@ -62,10 +63,10 @@ class RowWeights:
             ((used != np.round(used)) & (self.kind == "frequency"), "is not a whole number, as a frequency has to be"),
         ):
             if wrong.any():
-                row = int(np.flatnonzero(rows)[int(wrong.argmax())]) + 1
+                row = numbered.number(int(np.flatnonzero(rows)[int(wrong.argmax())]), where)
                 raise DataError(
-                    f"{where}: the {called} '{self.column}' {what} in {plural(int(wrong.sum()), 'row')} (observation "
-                    f"{row:,}: {used[wrong.argmax()]:g}); mend the column, or name another."
+                    f"{where}: the {called} '{self.column}' {what} in {plural(int(wrong.sum()), 'row')} (row "
+                    f"{row:,} of the file: {used[wrong.argmax()]:g}); mend the column, or name another."
                 )
         if not used.any():
             raise DataError(f"{where}: the weight '{self.column}' is 0 in every row used; name another --weights.")

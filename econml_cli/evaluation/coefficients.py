@@ -9,15 +9,15 @@ from flax import nnx
 
 from econml_cli.data.identified import moved, null_space
 from econml_cli.data.weights import RowWeights
-from econml_cli.errors import ConfigError, DataError, plural
-from econml_cli.evaluation import multinomial
+from econml_cli.errors import ConfigError, DataError, EconmlError, plural
+from econml_cli.evaluation import multinomial, robust_regression
 from econml_cli.evaluation.opened import OpenedRun
 from econml_cli.evaluation.standard_errors import critical, two_sided
 from econml_cli.models.base import Model
-from econml_cli.models.linear import Linear
+from econml_cli.models.linear import COLLINEAR, Linear
 from econml_cli.problems import losses
 from econml_cli.problems.base import Batch, Problem
-from econml_cli.problems.families import Family
+from econml_cli.problems.families import GAUSSIAN, Family
 from econml_cli.problems.tabular import Tabular
 from econml_cli.runs import caveats
 
@@ -58,6 +58,7 @@ class Coefficients:
     Attributes:
         values: NaN where there is no estimate. errors: standard errors, {} where there are none; see `why`.
         vcov: which ones they are. freedom: as of `Weights`. converged: whether the fit has come to its end.
+        absorbed: how many levels each fixed effect has, {} where there is none.
     """
 
     values: dict[str, float]
@@ -66,6 +67,7 @@ class Coefficients:
     freedom: float | None = None
     converged: bool = True
     why: str | None = None
+    absorbed: dict[str, int] = field(default_factory=dict)
 
     def statistic(self, name: str) -> float:
         """The coefficient over its standard error; NaN where either is not there, or the error is 0."""
@@ -81,12 +83,12 @@ def coefficients(run: OpenedRun, problem: Problem, model: Model, vcov: str | Non
     """Those of the linear model of a run; None for other models and problems. Of several classes those of each against
     the first, named "class: column".
 
-    Standard errors are of the rows of the fit: there are none of a run whose rows are not there (`--data`), nor of a
-    fit that has not converged.
+    Standard errors are of the rows of the fit, whatever it is evaluated on: there are none of a run whose data file is
+    gone or has changed, nor of a fit that has not converged.
 
     Args:
         problem: as of its samples. vcov: None: "cluster" where the fit has groups, "HC1" where its weights are of
-            sampling, else "iid".
+            sampling, or its counts are no whole numbers, else "iid".
 
     Raises:
         ConfigError: there is no such standard error of this fit. DataError: its rows cannot be clustered so.
@@ -101,7 +103,8 @@ def coefficients(run: OpenedRun, problem: Problem, model: Model, vcov: str | Non
     values, summary = problem.unstandardise(kernel, bias), run.summary()
     none = caveats.unidentified(summary)
     converged = not summary.get("not_converged")
-    found = Coefficients({name: np.nan if name in none else b for name, b in values.items()}, converged=converged)
+    estimates = {name: np.nan if name in none else b for name, b in values.items()}
+    found = Coefficients(estimates, converged=converged, absorbed=problem.fixed_effects)
     if not converged:
         return found
     estimate, why = weights_of(run, problem, model, vcov)
@@ -123,8 +126,10 @@ def _in_units(problem: Tabular) -> np.ndarray:
     """What makes coefficients in the units of the file of the weights of the constant and of standardised inputs,
     [1 + p or p, 1 + p]."""
     scale, mean = np.asarray(problem.features.scale), np.asarray(problem.features.mean)
+    if problem.fits_constant:
+        return np.eye(1, 1 + len(scale))
     rows = np.column_stack([np.zeros(len(scale)), np.diag(1 / scale)])
-    return np.vstack([np.r_[1.0, -mean / scale], rows]) if problem.constant else rows
+    return np.vstack([np.r_[1.0, -mean / scale], rows]) if problem.constant and not problem.absorbed else rows
 
 
 def _of_classes(run: OpenedRun, problem: Tabular, linear: nnx.Linear, vcov: str | None) -> Coefficients:
@@ -136,8 +141,9 @@ def _of_classes(run: OpenedRun, problem: Tabular, linear: nnx.Linear, vcov: str 
         of = problem.unstandardise(kernel[:, j] - kernel[:, 0], bias[j] - bias[0])
         values |= {f"{name}: {column}": np.nan if column in none else b for column, b in of.items()}
     found = Coefficients(values, converged=not run.summary().get("not_converged"))
+    problem, why = with_rows(run, problem)
     sample = problem.sample(None, "train")
-    if why := _without_errors(run, sample) or ("" if found.converged else "not converged"):
+    if why := why or _without_errors(run, sample) or ("" if found.converged else "not converged"):
         return dataclasses.replace(found, why=why)
     assert sample is not None
     kind, groups = _kind(run, problem, vcov)
@@ -157,11 +163,22 @@ def _of_classes(run: OpenedRun, problem: Tabular, linear: nnx.Linear, vcov: str 
     )
 
 
+def with_rows(run: OpenedRun, problem: Tabular) -> tuple[Tabular, str]:
+    """The problem of a run with the rows of its fit, also where the run is evaluated on others; or the one given, and
+    why it has none."""
+    if problem.sample(None, "train") is not None:
+        return problem, ""
+    try:
+        own = run.own_samples().problem
+    except EconmlError:  # the file is gone, or has changed
+        return problem, "standard errors are of the rows of the fit, and its data file is not there as it was"
+    assert isinstance(own, Tabular)  # as the one of new rows
+    return own, ""
+
+
 def _without_errors(run: OpenedRun, sample: Batch | None) -> str:
     """Why the coefficients of classes have no standard errors; "" where they have."""
-    if sample is None:
-        return "standard errors are of the rows of the fit, not of those of --data"
-    if sample.w is not None:
+    if sample is not None and sample.w is not None:
         return "standard errors of classes are of rows that all weigh the same"
     if run.config().trainer.weight_decay > 0:
         return "--weight-decay shrinks the coefficients, which have no standard errors then"
@@ -186,18 +203,22 @@ def weights_of(
     Resources 50.
     """
     row = losses.of(problem)
-    sample = problem.sample(None, "train")
     family = row.family
-    if family is None:
+    robust = row.delta is not None or len(row.levels) == 1
+    if family is None and not robust:
         return None, "the loss has no standard errors"
+    problem, why = with_rows(run, problem)
+    sample = problem.sample(None, "train")
     if sample is None:
-        return None, "standard errors are of the rows of the fit, not of those of --data"
+        return None, why
     if run.config().trainer.weight_decay > 0:
         return None, "--weight-decay shrinks the coefficients, which have no standard errors then"
     if run.summary().get("separated"):
         return None, "the classes are separated, so that the estimate is infinite"
     kind, groups = _kind(run, problem, vcov)
-    x = np.asarray(sample.x, np.float64)
+    if problem.absorbed:
+        return _within_levels(problem, model, sample, kind, _named(kind, vcov), groups)
+    x = np.asarray(sample.x, np.float64)[:, : len(problem.features.names)]
     z = np.column_stack([np.ones(len(x)), x]) if model.linear.bias is not None else x
     kernel = np.asarray(model.linear.kernel[...], np.float64)[:, 0]
     bias = [] if model.linear.bias is None else [float(np.asarray(model.linear.bias[...], np.float64)[0])]
@@ -210,13 +231,63 @@ def weights_of(
     design = _Design(z, y, problem.weights, None if sample.w is None else np.asarray(sample.w, np.float64), groups)
     if design.n <= design.rank:
         return None, "there are no more rows than coefficients"
-    covariance, free = _covariance(design, w, kind, family), null_space(design.z)
+    found = _covariance(design, w, kind, family) if family is not None else _of_robust(design, w, kind, row, scale)
+    if found is None:
+        return None, "standard errors under this loss need more rows, and rows that all weigh the same"
+    covariance, free = found, null_space(design.z)
     if not bias:  # the place of a constant that is not there
         w, covariance, free = np.r_[0.0, w], np.pad(covariance, ((1, 0), (1, 0))), np.pad(free, ((1, 0), (0, 0)))
-    freedom: float | None = None
-    if family.estimates_scale:
-        freedom = float(design.n - design.rank if kind != "cluster" else design.clusters - 1)
+    freedom = _freedom(design, kind) if family is None or family.estimates_scale else None
     return Weights(row.classical == "logit", w, covariance, _named(kind, vcov), free, freedom), None
+
+
+def _of_robust(of: "_Design", w: np.ndarray, kind: str, row: losses.Loss, scale: float) -> np.ndarray | None:
+    """The covariance under Huber's loss, or that of one quantile; None where rows have weights, or are too few."""
+    if not np.all(of.weights == 1):
+        return None
+    residual = of.y - of.z @ w
+    if row.delta is not None:
+        return robust_regression.of_huber(of.z, residual, row.delta * scale, kind, of.groups)
+    return robust_regression.of_quantile(of.z, of.y, residual, row.levels[0], kind, of.groups)
+
+
+def _freedom(of: "_Design", kind: str) -> float:
+    """The degrees of freedom of Student's distribution."""
+    return float(of.clusters - 1 if kind == "cluster" else of.n - of.k)
+
+
+def _within_levels(
+    problem: Tabular, model: Linear, sample: Batch, kind: str, vcov: str, groups: Any
+) -> tuple[Weights | None, str | None]:
+    """The slopes of a model with fixed effects, whose rows are what varies within the levels. Degrees of freedom are
+    counted as fixest does: all levels of all fixed effects, less one for each but the first; with clusters those of
+    fixed effects that lie within the clusters count as one each.
+
+    Source: Berge (2018), "Efficient estimation of maximum likelihood models with multiple fixed-effects: the R package
+    FENmlm", CREA discussion paper 13, and the vignette of fixest on standard errors.
+    """
+    weights = None if sample.w is None else np.asarray(sample.w, np.float64)
+    z, levels = model.within(sample.x, weights)
+    y = levels.within(np.asarray(sample.y, np.float64) * problem.target_scale)[:, 0]
+    w = np.asarray(model.linear.kernel[...], np.float64)[:, 0] * problem.target_scale
+    counts = levels.levels
+    absorbed = sum(counts) - (len(counts) - 1)
+    if kind == "cluster":
+        used = slice(None) if weights is None else weights > 0
+        within = [_lies_within(levels.codes[used, j], groups[used]) for j in range(len(counts))]
+        absorbed -= sum(count - 1 for count, one in zip(counts, within, strict=True) if one)
+    design = _Design(z, y, problem.weights, weights, groups, absorbed, COLLINEAR)
+    if design.n <= design.k:
+        return None, "there are no more rows than coefficients and fixed effects"
+    covariance, free = _covariance(design, w, kind, GAUSSIAN), null_space(design.z, COLLINEAR)
+    w, covariance, free = np.r_[0.0, w], np.pad(covariance, ((1, 0), (1, 0))), np.pad(free, ((1, 0), (0, 0)))
+    return Weights(False, w, covariance, vcov, free, _freedom(design, kind)), None
+
+
+def _lies_within(codes: np.ndarray, groups: np.ndarray) -> bool:
+    """Whether all rows of each level are of one group."""
+    pairs = np.unique(np.column_stack([codes, groups]), axis=0)
+    return len(pairs) == len(np.unique(codes))
 
 
 def column_of(vcov: str | None) -> str | None:
@@ -259,7 +330,7 @@ def _kind(run: OpenedRun, problem: Tabular, vcov: str | None) -> tuple[str, np.n
     if (column := column_of(vcov)) is not None:
         vcov, groups = "cluster", _groups(problem, column)
     sampling = weights is not None and weights.kind == "sampling"
-    kind = vcov or ("cluster" if groups is not None else "HC1" if sampling else "iid")
+    kind = vcov or ("cluster" if groups is not None else "HC1" if sampling or not problem.counts_whole else "iid")
     if kind not in CHOICES:
         raise ConfigError(f"vcov must be one of {', '.join(CHOICES)}, cluster:COLUMN, got {kind!r}.")
     if kind == "cluster" and groups is None:
@@ -272,6 +343,8 @@ def _kind(run: OpenedRun, problem: Tabular, vcov: str | None) -> tuple[str, np.n
             f"--vcov iid takes errors of one variance, which sampling weights are no statement about ({run.name} has "
             "--weight-kind sampling); use --vcov HC1."
         )
+    if kind == "HC3" and problem.absorbed:
+        raise ConfigError(f"--vcov HC3 needs leverages, and {run.name} has absorbed fixed effects; use --vcov HC1.")
     if kind == "HC3" and not row.least_squares:
         logit = "a logit" if row.classical == "logit" else "a multinomial logit"
         classes = row.classical == "logit" or row.per_row is losses.cross_entropy
@@ -281,10 +354,19 @@ def _kind(run: OpenedRun, problem: Tabular, vcov: str | None) -> tuple[str, np.n
 
 
 class _Design:
-    """The rows of a fit that have a weight above 0: z [n, k], y [n], their weights, and which rows go together."""
+    """The rows of a fit that have a weight above 0: z [n, k], y [n], their weights, and which rows go together.
+
+    `absorbed` parameters are estimated beside those of z; singular values below `tolerance` of the largest are 0."""
 
     def __init__(
-        self, z: np.ndarray, y: np.ndarray, meaning: RowWeights | None, weights: np.ndarray | None, groups: Any
+        self,
+        z: np.ndarray,
+        y: np.ndarray,
+        meaning: RowWeights | None,
+        weights: np.ndarray | None,
+        groups: Any,
+        absorbed: int = 0,
+        tolerance: float = 0.0,
     ):
         used = np.ones(len(z), dtype=bool) if weights is None else weights > 0
         self.z, self.y = z[used], y[used]
@@ -292,7 +374,10 @@ class _Design:
         #: how many observations each row stands for
         self.counts = self.weights if meaning is not None and meaning.kind == "frequency" else np.ones(len(self.z))
         self.n = float(self.counts.sum())
-        self.rank = int(np.linalg.matrix_rank(self.z))
+        self.tolerance = max(tolerance, max(self.z.shape) * float(np.finfo(np.float64).eps))
+        self.rank = int(np.linalg.matrix_rank(self.z, rtol=self.tolerance))
+        #: parameters: coefficients that are identified, and fixed effects that count
+        self.k = self.rank + absorbed
         self.groups = None if groups is None else np.unique(np.asarray(groups)[used], return_inverse=True)[1]
 
     @property
@@ -310,10 +395,10 @@ def _covariance(of: _Design, w: np.ndarray, kind: str, family: Family) -> np.nda
     slope, variance = family.slope(mean), family.variance(mean)
     information = np.sqrt(of.weights * slope**2 / variance)
     u, s, vt = np.linalg.svd(information[:, None] * of.z, full_matrices=False)
-    kept = s > max(of.z.shape) * np.finfo(np.float64).eps * s[0]
+    kept = s > of.tolerance * s[0]
     u, root = u[:, kept], vt[kept].T / s[kept]
     bread: np.ndarray = root @ root.T
-    k, residual = int(kept.sum()), of.y - mean
+    k, residual = int(kept.sum()) + of.k - of.rank, of.y - mean
     if kind == "iid":
         scale = float(of.weights @ (residual**2 / variance)) / (of.n - k) if family.estimates_scale else 1.0
         return bread * scale

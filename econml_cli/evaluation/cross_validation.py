@@ -11,13 +11,13 @@ from econml_cli.errors import RunError
 from econml_cli.evaluation import predictions, standard_errors
 from econml_cli.evaluation.answer import Answer
 from econml_cli.evaluation.estimate import Estimate
-from econml_cli.evaluation.evaluation import interval_of
 from econml_cli.evaluation.intervals import with_intervals
 from econml_cli.evaluation.opened import open_run
 from econml_cli.evaluation.samples import Scored, as_counted, scorer, size
-from econml_cli.output.tables import Grid, cell
+from econml_cli.output.tables import Grid
 from econml_cli.problems import losses, metrics
 from econml_cli.problems.tabular import Tabular
+from econml_cli.runs import folds_table
 from econml_cli.runs.directory import Run
 from econml_cli.runs.folds import Folds
 from econml_cli.storage import disk
@@ -86,30 +86,7 @@ class CrossValidation(Answer):
 
     def grids(self) -> list[Grid]:
         """The folds; means over them; the out-of-fold predictions."""
-        shown = {f"{split}_loss": f"{split}_loss" for split in _SPLITS if f"{split}_loss" in self.over}
-        shown |= {f"test_{name}": name for name in self.shown}
-        rows = []
-        for fold in self.folds:
-            label = f"{fold.number} diverged" if fold.status == "diverged" else str(fold.number)
-            numbers = [cell(fold.metrics.get(name)) for name in shown]
-            rows.append((label, cell(fold.n["train"]), cell(fold.n["test"]), *numbers))
-        headers = ("fold", "n_train", "n_test", *shown.values())
-        title = f"{self.model} on {self.problem}, cross-validated in {self.count} folds"
-        means = [
-            (shown[name], cell(over.value), cell(self.sd[name]), cell(over.standard_error), interval_of(over))
-            for name, over in self.over.items()
-            if name in shown
-        ]
-        pooled = [
-            (name.replace("_", " "), cell(estimate.value), interval_of(estimate))
-            for name, estimate in self.pooled.items()
-        ]
-        over_title = f"Over {len(self.folds)} folds"
-        return [
-            Grid(headers, tuple(rows), title),
-            Grid(("", "mean", "std. dev.", "std. error", "95 % interval"), tuple(means), over_title),
-            Grid(("", "", "95 % interval"), tuple(pooled), f"Out of fold, {self.rows_predicted:,} rows together"),
-        ]
+        return folds_table.grids(self.to_dict(), self.shown)
 
     def to_dict(self) -> dict[str, Any]:
         """One JSON object: the folds, each metric over them, and `pooled`; undefined numbers are null."""
@@ -159,7 +136,7 @@ def cross_validation(folds: Folds, *, bootstrap: int = 1000, bootstrap_seed: int
         pooled=_pooled(found, bootstrap, bootstrap_seed),
     )  # fmt: skip
     predictions.write(_out_of_fold(found), folds.path / PREDICTIONS)
-    folds.note("failed" if folds.failed else "complete", results=result.to_dict())
+    folds.note("failed" if folds.failed else "complete", results=result.to_dict(), shown=list(result.shown))
     return result
 
 

@@ -87,14 +87,13 @@ def den_haan_marcet(problem: Problem, model: Model, name: str, paths: Paths) -> 
         ConfigError: the problem does not say what error a shock realises, the exact policy makes none, or there are too
             few periods.
     """
-    if not hasattr(problem, "realised") or not getattr(problem, "impulses", None):
+    if not isinstance(problem, Realised) or not problem.impulses:
         raise ConfigError(
             f"--den-haan-marcet: problem {name} has no Euler error that a shock realises (a method `realised`), so "
             "there is nothing to test; leave it out."
         )
     if paths.periods < 10 * (MOST + 1) or paths.paths < 1:
         raise ConfigError(f"--den-haan-marcet needs a path of at least {10 * (MOST + 1)} periods, got {paths.periods}.")
-    assert isinstance(problem, Realised)
     _check_random(problem, model, name)
     u, h = _errors(problem, model, paths)
     statistics, degrees = _statistics(u.astype(np.float64), h.astype(np.float64), ROUNDING * np.finfo(u.dtype).eps)

@@ -29,7 +29,8 @@ def measure(
     if not replications:
         return found
     loss = np.stack([one.loss for one in scored]).mean(axis=0, dtype=np.float64)
-    together = metrics.moments(row, loss, scored[0].y, averaged([one.yhat for one in scored]), scored[0].w)
+    mixture = averaged([one.yhat for one in scored])
+    together = metrics.moments(row, loss, scored[0].y, mixture, scored[0].w, of_yhat=False)
     around = with_intervals(together, replications=replications, seed=seed, groups=groups)
     own, mean_loss = around.pop("loss"), Quantity(split, "loss")
     found[mean_loss] = dataclasses.replace(found[mean_loss], low=own.low, high=own.high, caveat=own.caveat)

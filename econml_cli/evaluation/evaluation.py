@@ -5,12 +5,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from econml_cli.data.schema import Schema
 from econml_cli.errors import plural
 from econml_cli.evaluation.answer import Answer
 from econml_cli.evaluation.coefficients import Coefficients
 from econml_cli.evaluation.estimate import Estimate, Estimates, Quantity
 from econml_cli.output import html
 from econml_cli.output.tables import Grid, cell, flat, interval
+from econml_cli.runs import health
 from econml_cli.storage import disk
 
 #: the splits that a number out of sample is read from, the best first
@@ -34,14 +36,14 @@ class Evaluation(Answer):
     `measured` has an estimate of each quantity, `estimates` the same by label, such as test_loss, test_r2 and
     theta_error; those of the split `reported` (the test split; new data; the training split where there is no other)
     have intervals. Losses are in reported units, as in metrics.jsonl; rmse and mae in the target's own units.
-    `verdicts` are those on an economic model: verdict_loss, verdict_truth, verdict_stability ("passed" or "FAILED"),
-    and what `failed`, in words. `linear` has the coefficients of a linear model in the units of the data file, with
-    their standard errors. `changed` are the options of the problem that are other than in the fit. `convergence` says
-    how far a trained fit is from its end, as summary.json does.
+    `verdicts` are those on an economic model: verdict_loss, verdict_truth, verdict_stability, verdict_states ("passed"
+    or "FAILED"), and what `failed`, in words. `linear` has the coefficients of a linear model in the units of the data
+    file, with their standard errors. `changed` are the options of the problem that are other than in the fit.
+    `convergence` says how far a trained fit is from its end, as summary.json does.
 
     Of an ensemble of several `members` each estimate is the mean over those that have not `diverged`, with their
     standard deviation, lowest and highest; `averaged_test_rmse` and its like are of their averaged prediction, and a
-    verdict says how many have passed. `member` is the one that was chosen.
+    verdict says how many have passed. `member` is the one that was chosen. `schema`: what the columns of a file are.
     """
 
     run: str
@@ -64,6 +66,7 @@ class Evaluation(Answer):
     diverged: int = 0
     member: int | None = None
     convergence: dict[str, Any] = field(default_factory=dict)
+    schema: Schema | None = None
 
     @property
     def coefficients(self) -> dict[str, float] | None:
@@ -93,7 +96,7 @@ class Evaluation(Answer):
         for key, value in self.to_dict().items():
             if key in _BY_NAME:
                 row |= {f"{_BY_NAME[key]}_{name}": number for name, number in value.items()}
-            elif key != "notes":
+            elif key not in ("notes", "schema"):
                 row |= flat({key: value})
         return [row]
 
@@ -115,7 +118,11 @@ class Evaluation(Answer):
             found["coefficients"] = self.linear.values
             if self.linear.errors:
                 found |= {"standard_errors": self.linear.errors, "vcov": self.linear.vcov}
+            if self.linear.absorbed:
+                found["fixed_effects"] = self.linear.absorbed
         found |= {"bootstrap": self.bootstrap, "bootstrap_seed": self.bootstrap_seed, "notes": list(self.notes)}
+        if self.schema is not None:
+            found["schema"] = self.schema.to_json()
         whole: dict[str, Any] = disk.finite(found)
         return whole
 
@@ -171,8 +178,9 @@ def _of_truth(e: Evaluation) -> str:
 
 
 def _verdicts(e: Evaluation) -> list[Grid]:
-    told = [(name.removeprefix(VERDICT), word) for name, word in e.verdicts.items() if name.startswith(VERDICT)]
-    return [Grid(("", ""), tuple(told), "Verdicts")] if told else []
+    names = [name for name in e.verdicts if name.startswith(VERDICT)]
+    told = tuple((name.removeprefix(VERDICT), health.in_words(e.verdicts, name)) for name in names)
+    return [Grid(("", ""), told, "Verdicts", align="ll")] if told else []
 
 
 def _coefficients(e: Evaluation) -> list[Grid]:
@@ -180,6 +188,9 @@ def _coefficients(e: Evaluation) -> list[Grid]:
     if of is None or not of.values:
         return []
     title = "Coefficients, in the units of the data"
+    if of.absorbed:
+        levels = ", ".join(f"{name} ({plural(count, 'level')})" for name, count in of.absorbed.items())
+        title += f"; fixed effects: {levels}"
     if not of.converged or not of.errors:
         rows = tuple((name, UNKNOWN if math.isnan(value) else cell(value)) for name, value in of.values.items())
         if not of.converged:
@@ -207,8 +218,8 @@ def value_of(estimate: Estimate | None) -> str:
 
 
 def interval_of(estimate: Estimate | None) -> str:
-    """Its interval in a table, and why it is too short where it is; "" where there is none."""
+    """Its interval in a table, and why it is too short, or not there; "" where there is none."""
     if estimate is None:
         return ""
     told = interval(estimate.low, estimate.high)
-    return f"{told} ({estimate.caveat})" if told and estimate.caveat else told
+    return f"{told} ({estimate.caveat})" if told and estimate.caveat else told or estimate.caveat or ""

@@ -18,6 +18,8 @@ from econml_cli.problems.metrics import Moments, Scale
 
 #: of fewer independent units than these it is said how many: the interval of a loss covers, and is long
 FEW = 8
+#: fewer have none, nor has one whose end is further from 0 (from 1, of an R2) than so many times the value
+LEAST, FAR = 3, 100.0
 #: with fewer of the scarcer class an area under a curve says how many: its interval covers, and is long
 FEW_OF_CLASS = 10
 #: fewer units have Student's quantiles: those of their bootstrap are too far out to be known
@@ -66,7 +68,7 @@ def intervals(
     scale where the metric is positive, on that of log(1 - r2) for r2; of few observations or groups Student's on that
     scale. Of an AUC: DeLong's variance on the logit scale with Student's t; of shares, such as accuracy: Wilson's.
     Observations are taken as independent, or, with `groups` [n], those of different groups; a single one has no
-    interval (NaN).
+    interval (NaN). Nor have two a mean of losses, or few whose interval would say nothing: "too few clusters: 2".
 
     Source: Hall (1988), Annals of Statistics 16, 927-953; Efron and Tibshirani (1993), section 12.5; DeLong, DeLong and
     Clarke-Pearson (1988), Biometrics 44, 837-845; Obuchowski (1997), Biometrics 53, 567-578, for its clusters; Wilson
@@ -96,8 +98,18 @@ def intervals(
             found[name] = _area(moments, name, value, own[name], groups, level)
         else:
             low, high = _studentised(value, own[name], *drawn[name], scale, tail, len(units.sizes))
-            found[name] = Interval(low, high, _caveat(units, slopes[name], groups is not None))
+            if len(units.sizes) < ENOUGH and _says_nothing(value, low, high, scale, len(units.sizes)):
+                found[name] = Interval(math.nan, math.nan, f"too {_so_few(len(units.sizes), groups is not None)}")
+            else:
+                found[name] = Interval(low, high, _caveat(units, slopes[name], groups is not None))
     return found
+
+
+def _says_nothing(value: float, low: float, high: float, scale: Scale | None, n: int) -> bool:
+    """Whether an interval from n units is no more than that there are too few of them."""
+    if n < LEAST:
+        return low < high
+    return (scale == "positive" and high > FAR * value) or (scale == "below one" and 1 - low > FAR * (1 - value))
 
 
 def with_intervals(
@@ -217,6 +229,10 @@ def _caveat(units: Units, slope: np.ndarray, grouped: bool) -> str:
 def few(n: int, grouped: bool) -> str:
     """What to say of an interval from so few observations, or groups; "" of enough."""
     return f"only {n} {'groups' if grouped else 'observations'}" if n < FEW else ""
+
+
+def _so_few(n: int, grouped: bool) -> str:
+    return f"few {'clusters' if grouped else 'observations'}: {n}"
 
 
 def _replications(

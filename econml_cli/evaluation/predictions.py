@@ -1,13 +1,13 @@
 """Predictions beside the rows they are for."""
 
+import codecs
 import contextlib
 import dataclasses
-import io
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, cast
 
 import jax
 import numpy as np
@@ -22,7 +22,7 @@ from econml_cli.evaluation.prediction_intervals import LEVEL, Asked, Spread, acr
 from econml_cli.evaluation.samples import computed, predicted
 from econml_cli.models.base import Embedding
 from econml_cli.problems import losses
-from econml_cli.problems.base import Batch, Problem
+from econml_cli.problems.base import Batch, FileProblem, Problem
 from econml_cli.problems.means import mean as mean_of
 from econml_cli.problems.tabular import Tabular
 from econml_cli.problems.targets import names_of
@@ -119,12 +119,22 @@ class Predicted:
         if not beside.same_format(source, Path("out.csv")):
             self.frame().to_csv(sys.stdout, index=False, lineterminator="\n")
             return
-        held = io.BytesIO()
-        beside.write_separated(source, held, self.added, self.kept, self._delimiter())
-        sys.stdout.write(held.getvalue().decode("utf-8"))
+        beside.write_separated(source, cast("IO[bytes]", _Decoded()), self.added, self.kept, self._delimiter())
 
     def _delimiter(self) -> str | None:
         return None if self.schema is None else self.schema.asked.delimiter
+
+
+class _Decoded:
+    """What writes bytes of UTF-8 to stdout as text, whatever stdout is."""
+
+    def __init__(self) -> None:
+        self._decoder = codecs.getincrementaldecoder("utf-8")()
+
+    def write(self, part: bytes) -> int:
+        """As a file's."""
+        sys.stdout.write(self._decoder.decode(part))
+        return len(part)
 
 
 def predict_file(
@@ -148,6 +158,8 @@ def predict_file(
         added = _adds(opened, problem, embed, asked, say)(samples.parts["data"].x)
         added = levels(opened, problem, added) if retransform else added
         added |= _unlike(problem, frame, say)
+        for note in problem.of_unseen_levels(frame) if isinstance(problem, Tabular) else ():
+            say(note.rstrip("."))
         total = len(opened.table(path)) if missing == "drop" else len(frame)
     rows = np.asarray(frame.index)
     found = pd.DataFrame(added, index=rows)
@@ -190,7 +202,7 @@ def levels(run: OpenedRun, problem: Problem, added: dict[str, np.ndarray]) -> di
 def _unlike(problem: Problem, frame: "pd.DataFrame", say: Say) -> dict[str, np.ndarray]:
     """A column `no_information` where rows have what no training row had: the design columns that their prediction
     leaves out, "" for none. No column in a run whose training rows vary in all of them."""
-    if not isinstance(problem, Tabular) or not problem.features.idle:
+    if not isinstance(problem, Tabular) or not problem.uninformative:
         return {}
     names = np.full(len(frame), "", dtype=object)
     for name, rows in problem.unlike_training(frame).items():
@@ -312,7 +324,7 @@ def _own_file(
     found = predict_file(run, path, embed=embed, asked=asked, say=say, retransform=retransform)
     beside.taken({"split": None}, path, beside.names(files.find(path), found.schema))
     labels = np.full(len(found.added), "", dtype=object)  # "": in no split, as a row without its target
-    assert hasattr(problem, "file_rows")  # it reads a file
+    assert isinstance(problem, FileProblem)  # it reads a file
     for split, positions in problem.file_rows.items():
         labels[positions] = split
     return dataclasses.replace(found, added=found.added.assign(split=labels))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
@@ -15,6 +16,7 @@ from econml_cli.models.base import Model
 from econml_cli.problems import losses
 from econml_cli.problems import registry as problems
 from econml_cli.problems.base import Batch, Problem
+from econml_cli.problems.economies.simulation import at
 from econml_cli.problems.tabular import Tabular
 from econml_cli.runs.directory import Run
 from econml_cli.training.precision import to_device
@@ -74,6 +76,17 @@ def own_samples(run: Run) -> Samples:
     return dataclasses.replace(found, notes=(note,))
 
 
+def with_states(samples: Samples, x: Any, members: int, member: int | None) -> Samples:
+    """Samples whose train split has the states that a checkpoint holds: x [n, ...], or [members, n, ...] of an
+    ensemble, of which `member` is meant, or all; None: as they are."""
+    if x is None:
+        return samples
+    if members > 1:
+        x = x[member] if member is not None else x.reshape(-1, *x.shape[2:])
+    states = jnp.asarray(x)
+    return dataclasses.replace(samples, parts={**samples.parts, "train": at(states)})
+
+
 def new_samples(run: Run, path: str, *, need_target: bool, missing: str | None = None) -> Samples:
     """The rows of a file, encoded with what the run learnt from its training data, as the split "data".
 
@@ -103,7 +116,10 @@ def new_samples(run: Run, path: str, *, need_target: bool, missing: str | None =
     group = getattr(run.config().problem_options, "group", None)
     if group is not None and group in frame.columns:
         problem.groups = {"data": frame[group].astype("category").cat.codes.to_numpy()}
-    return Samples(problem, {"data": batch}, _ungrouped(run, group, frame, path), frame, reasons)
+    notes = _ungrouped(run, group, frame, path)
+    if isinstance(problem, Tabular):
+        notes = (*notes, *problem.of_unseen_levels(frame))
+    return Samples(problem, {"data": batch}, notes, frame, reasons)
 
 
 def _ungrouped(run: Run, group: str | None, frame: Any, path: str) -> tuple[str, ...]:

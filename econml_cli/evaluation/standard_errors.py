@@ -42,15 +42,11 @@ def standard_error(values: np.ndarray, groups: np.ndarray | None = None, w: np.n
     Source: Liang and Zeger (1986), Biometrika 73, for the mean.
     """
     values = np.asarray(values, np.float64)
-    if w is not None:
+    if w is not None or groups is not None:
         units = units_of(values[:, None], groups, w)
         n = len(units.sizes)
         return float(math.sqrt(n / (n - 1)) * units.deviations[0]) if n > 1 else math.nan
-    if groups is None:
-        return float(values.std(ddof=1) / math.sqrt(len(values))) if len(values) > 1 else math.nan
-    _, place = np.unique(groups, return_inverse=True)
-    sums = np.bincount(place, weights=values - values.mean())
-    return math.sqrt(len(sums) / (len(sums) - 1) * np.square(sums).sum()) / len(values) if len(sums) > 1 else math.nan
+    return float(values.std(ddof=1) / math.sqrt(len(values))) if len(values) > 1 else math.nan
 
 
 def estimate(values: np.ndarray, groups: np.ndarray | None = None) -> Estimate:

@@ -89,10 +89,15 @@ def read(run: OpenedRun) -> Fitted:
     """A fitted model, its problem, and the observations to compare on.
 
     Raises:
-        RunError, CheckpointError: the run cannot be read. EconmlError: its predictions are not finite, or an
-        observation is not one array.
+        RunError, CheckpointError: the run cannot be read. EconmlError: its predictions are not finite, an observation
+        is not one array, or it has fixed effects or embeddings.
     """
     loaded, config, preprocessing = run.loaded(), run.config(), run.preprocessing()
+    if (preprocessing or {}).get("entities"):
+        raise EconmlError(
+            f"{run.name} reads the levels of identifiers (fixed effects, or --embed), which no export holds; use "
+            "`econml predict`, or fit without them."
+        )
     samples, notes = _samples(run)
     problem = samples.problem
     split = next((name for name in ("test", "train") if name in samples.parts), None)

@@ -1,5 +1,7 @@
-"""`--html`: a model as a page that unfolds, by treescope. The page needs no network and no other file."""
+"""`--html`: a model as a page: what it is, its arrays, and the module itself, which unfolds (treescope). The page needs
+no network and no other file."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import treescope  # type: ignore[import-untyped]
@@ -8,7 +10,35 @@ from flax import nnx
 from econml_cli.inspection import selection
 from econml_cli.inspection.report import Report
 from econml_cli.output.files import GENERATOR
-from econml_cli.output.html import escape
+from econml_cli.output.html import escape, table
+from econml_cli.output.terminal import number, pairs, size
+
+#: as the page of `econml report`
+_STYLE = """\
+:root { color-scheme: light dark; --paper: #fff; --ink: #1a1c1e; --soft: #5c6369; --rule: #d5d9dc; --wash: #f4f6f7; }
+@media (prefers-color-scheme: dark) {
+  :root { --paper: #15181b; --ink: #e4e6e8; --soft: #9aa2a9; --rule: #3a4147; --wash: #1e2327; }
+  .module { filter: invert(.9) hue-rotate(180deg); }
+}
+html { background: var(--paper); color: var(--ink); -webkit-text-size-adjust: 100%; }
+body {
+  max-width: 1100px; margin: 0 auto; padding: 2rem clamp(1rem, 4vw, 3rem);
+  font: 15px/1.5 system-ui, "Segoe UI", Roboto, "Helvetica Neue", sans-serif; font-variant-numeric: tabular-nums;
+}
+h1 { font-size: 1.6rem; line-height: 1.2; font-weight: 600; overflow-wrap: anywhere; }
+h2 { font-size: 1.2rem; font-weight: 600; margin: 2rem 0 .5rem; }
+dl { display: flex; flex-wrap: wrap; gap: .6rem 2rem; }
+dl div { max-width: 100%; }
+dt { color: var(--soft); font-size: .85rem; }
+dd { margin: 0; overflow-wrap: anywhere; }
+.wide { overflow-x: auto; }
+table { border-collapse: collapse; font-size: .9rem; }
+th, td { padding: .25rem .9rem .25rem 0; font-weight: 400; white-space: nowrap; border-bottom: 1px solid var(--rule); }
+thead th { color: var(--soft); }
+.note { color: var(--soft); }
+.module { background: #fff; color: #000; padding: .5rem; overflow-x: auto; }
+@media print { body { max-width: none; padding: 0; } .wide, .module { overflow: visible; } }
+"""
 
 
 def page(report: Report, path: str | None = None) -> str:
@@ -22,8 +52,37 @@ def page(report: Report, path: str | None = None) -> str:
         body = treescope.render_to_html(shown, compressed=False)
     where = report.summary.get("run")
     title = escape(f"{report.summary['model']} on {report.summary['problem']}" + (f": {where}" if where else ""))
+    facts = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in _facts(report))
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f"{GENERATOR}\n"
-        f"<title>{title}</title>\n</head>\n<body>\n<h1>{title}</h1>\n{body}\n</body>\n</html>\n"
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{title}</title>\n<style>\n{_STYLE}</style>\n</head>\n<body>\n<h1>{title}</h1>\n"
+        f'<dl>{facts}</dl>\n<h2>Arrays</h2>\n<div class="wide">{_arrays(report)}</div>\n'
+        '<h2>The module</h2>\n<p class="note">Click on a line to unfold it; arrays are heat maps.</p>\n'
+        f'<div class="module">{body}</div>\n</body>\n</html>\n'
     )
+
+
+def _facts(report: Report) -> Iterator[tuple[str, str]]:
+    """What the summary says in a word or a number, how large it is, and its losses."""
+    yield "parameters", f"{sum(leaf.count for leaf in report.leaves if leaf.kind == 'Param'):,}"
+    yield "memory", size(sum(leaf.bytes for leaf in report.leaves))
+    for name in ("status", "epoch", "precision", "created", "device"):
+        if (value := report.summary.get(name)) is not None:
+            yield name, number(value)
+    for name, value in (report.summary.get("losses") or {}).items():
+        if isinstance(value, int | float):
+            yield name.replace("_", " "), number(value)
+    if options := {k: v for k, v in report.graph.attributes.items() if v is not None and v != k}:
+        yield "options", pairs(options)
+
+
+def _arrays(report: Report) -> str:
+    """A line for each array: its shape, type and, where there are numbers, their mean and spread."""
+    heads = ("array", "kind", "shape", "elements", "mean", "std", "min", "max")
+    rows = []
+    for leaf in report.leaves:
+        moments = map(number, (leaf.mean, leaf.std, leaf.min, leaf.max))
+        rows.append((leaf.path, leaf.kind, leaf.short, f"{leaf.count:,}", *moments))
+    return table(heads, rows)

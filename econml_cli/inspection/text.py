@@ -11,12 +11,13 @@ from rich.text import Text
 from rich.tree import Tree
 
 from econml_cli.errors import plural
-from econml_cli.inspection.listings import Entry, RunRow, type_name
+from econml_cli.inspection.listings import Entry, type_name
 from econml_cli.options.fields import Option, as_text
 from econml_cli.output.terminal import Widest, columns, key_values, number, pairs, size
+from econml_cli.runs.listing import RunRow
 
 if TYPE_CHECKING:  # listing runs needs no numpy
-    from econml_cli.data.schema import Column, Schema
+    from econml_cli.data.schema import Schema
 
 #: arrays with more elements are printed with their middle left out
 ABBREVIATE = 60
@@ -212,30 +213,40 @@ def _bound(limit: float) -> str:
 
 def schema(found: "Schema", rows: int) -> RenderableType:
     """The columns of a file, one a line: kind, levels or range, missing values, why; then what should be known."""
+    from econml_cli.output import schema_table
+
     heads = ("column", "kind", "values", "missing", "why")
-    cells = [[c.name, c.kind, _extent(c), f"{sum(c.missing.values()):,}", c.why] for c in found.columns]
+    cells = [[c.name, c.kind, schema_table.extent(c), schema_table.missing(c), c.why] for c in found.columns]
     told = [Text(note) for note in found.notes()]
     out = [Text(f"left out of automatic features: {', '.join(found.left_out)}")] if found.left_out else []
     return Group(Text(f"{rows:,} rows"), columns(heads, cells, ("column", "kind", "values", "why")), *out, *told)
 
 
-def _extent(column: "Column") -> str:
-    if column.low is not None:
-        low, high = (number(v, 6) if isinstance(v, float | int) else v for v in (column.low, column.high))
-        return f"{low} to {high}"
-    shown = ", ".join(column.levels[:4])
-    return f"{column.count:,}: {shown}{', ...' if column.count > 4 else ''}" if column.count else "-"
-
-
 def run_table(rows: Sequence[RunRow]) -> RenderableType:
-    """Runs, one a line where that fits, else without the time of creation, else in three lines each."""
+    """Runs, one a line where that fits, else without the time of creation, else in three lines each. What is not a run
+    says so, and tags are shown where there are any."""
     heads = ("run", "model", "problem", "status", "epochs", "train", "val", "test", "params", "seconds", "created")
     cells = [_run_cells(row) for row in rows]
-    left = ("run", "model", "problem", "status", "created")
-    full, shorter = (columns(heads[:n], (row[:n] for row in cells), left) for n in (11, 10))
+    left = ("run", "kind", "model", "problem", "status", "created", "tags")
+    tags = any(row.tags for row in rows)
+    kinds = any(row.kind != "run" for row in rows)
+
+    def table(count: int) -> RenderableType:
+        names = [heads[0], *(["kind"] if kinds else []), *heads[1:count], *(["tags"] if tags else [])]
+        lines = [
+            [one[0], *([_kind(row)] if kinds else []), *one[1:count], *([", ".join(row.tags)] if tags else [])]
+            for row, one in zip(rows, cells, strict=True)
+        ]
+        return columns(names, lines, left)
+
     damaged = [Text(f"{row.name} is damaged: {row.error}") for row in rows if row.error]
     stacked = Group(*(_stacked_run(row) for row in rows))
-    return Group(Widest(full, shorter, stacked), *damaged)
+    return Group(Widest(table(11), table(10), stacked), *damaged)
+
+
+def _kind(row: RunRow) -> str:
+    """Run, or sweep of 12."""
+    return row.kind if row.parts is None else f"{row.kind} of {row.parts:,}"
 
 
 def _run_cells(row: RunRow) -> list[str]:
@@ -248,9 +259,13 @@ def _stacked_run(row: RunRow) -> RenderableType:
     _, model, problem, status, epochs, train, val, test, params, seconds, created = _run_cells(row)
     if row.error:
         return Text.assemble((row.name, "bold"), f"\n  {status}")
+    tags = f"\n  tags: {', '.join(row.tags)}" if row.tags else ""
+    if row.kind != "run":
+        told = f"\n  {_kind(row)}: {model} on {problem}, {status}, test {test}\n  {created}{tags}"
+        return Text.assemble((row.name, "bold"), told)
     rest = f"  {model} on {problem}, {status}, {epochs} epochs, {params} parameters\n"
     losses = f"  loss: train {train}, val {val}, test {test}\n"
-    return Text.assemble((row.name, "bold"), f"\n{rest}{losses}  {seconds} s, {created}")
+    return Text.assemble((row.name, "bold"), f"\n{rest}{losses}  {seconds} s, {created}{tags}")
 
 
 def _seconds(seconds: float | None) -> str:

@@ -72,6 +72,8 @@ def _shapes(config: FitConfig, din: int | None, dout: int | None) -> Shapes:
         dout=own.dout if dout is None else dout,
         n=own.n,
         shape=own.shape if din in (None, own.din) else (din,),
+        absorbed=own.absorbed,
+        embedded=own.embedded,
     )
 
 

@@ -22,6 +22,8 @@ class Shapes:
         din, dout: numbers of inputs and outputs. n: observations in the training sample.
         shape: of one observation of x: (din,), or (set, features) for a set of vectors.
         origin: whether the problem has f(0) = 0, in the units that the model reads: no constant.
+        absorbed: how many levels each fixed effect has; embedded: (levels, size of their vectors) of each embedding.
+            The last inputs are the numbers of their levels.
     """
 
     din: int
@@ -29,6 +31,8 @@ class Shapes:
     n: int = 1
     shape: tuple[int, ...] = ()
     origin: bool = False
+    absorbed: tuple[int, ...] = ()
+    embedded: tuple[tuple[int, int], ...] = ()
 
     def observation(self) -> tuple[int, ...]:
         """The shape of one observation."""
@@ -55,6 +59,9 @@ def build(recipe: Recipe, shapes: Shapes, rngs: nnx.Rngs) -> Model:
     """
     dtype = jnp.dtype(recipe.precision)
     cls = registry.load(recipe.model)
+    _check_levels(recipe, shapes, cls)
+    if shapes.embedded:
+        return _cast(_with_embeddings(recipe, cls, shapes, dtype, rngs), dtype)
     if recipe.phi is None:
         return _cast(_construct(cls, recipe.model, vars(recipe.options), shapes, dtype, rngs), dtype)
 
@@ -69,12 +76,42 @@ def build(recipe: Recipe, shapes: Shapes, rngs: nnx.Rngs) -> Model:
     return _cast(Composed(phi, _construct(cls, recipe.model, vars(recipe.options), represented, dtype, rngs)), dtype)
 
 
+def _check_levels(recipe: Recipe, shapes: Shapes, cls: Any) -> None:
+    """Refuse fixed effects that a model cannot absorb."""
+    if shapes.absorbed and (recipe.phi is not None or "absorbed" not in accepted(cls)):
+        what = f"--features {recipe.phi}" if recipe.phi is not None else f"Model {recipe.model}"
+        raise ConfigError(
+            f"{what} absorbs no fixed effects (right of | in a formula), which model linear does; leave it out, write "
+            "C(...) for dummies, or --embed COLUMN:SIZE with a network."
+        )
+    if shapes.embedded and recipe.phi is not None:
+        raise ConfigError(f"--embed stands beside the features as they are; leave out --features {recipe.phi}, or it.")
+
+
+def _with_embeddings(recipe: Recipe, cls: Any, shapes: Shapes, dtype: Any, rngs: nnx.Rngs) -> Any:
+    """A model that reads vectors of levels beside its other inputs; theirs are drawn first."""
+    from econml_cli.models.embedded import Embedded
+
+    tables = [nnx.Embed(levels, size, param_dtype=dtype, rngs=rngs) for levels, size in shapes.embedded]
+    din = shapes.din - len(tables) + sum(size for _, size in shapes.embedded)
+    inner = Shapes(din, shapes.dout, shapes.n, origin=shapes.origin)
+    h = _construct(cls, recipe.model, vars(recipe.options), inner, dtype, rngs)
+    if getattr(h, "solver", "gradient") != "gradient":
+        raise ConfigError(
+            f"--embed learns vectors by gradient, and model {recipe.model} is solved; take a network such as mlp, or "
+            "of model linear fixed effects: y ~ x | COLUMN."
+        )
+    return Embedded(h, tables)
+
+
 def _construct(cls: Any, name: str, options: dict[str, Any], shapes: Shapes, dtype: Any, rngs: nnx.Rngs) -> Any:
     """Call a constructor with its options and those of the other arguments that it names."""
     given: dict[str, Any] = {"din": shapes.din, "dout": shapes.dout, "rngs": rngs, "param_dtype": dtype}
     given |= {"n": shapes.n, "shape": shapes.observation()}
     if "origin" not in options:
         given["origin"] = shapes.origin
+    if "absorbed" not in options and shapes.absorbed:
+        given["absorbed"] = shapes.absorbed
     named = {key: value for key, value in given.items() if key in accepted(cls)}
     try:
         with own_modules.telling(f"Model {name} cannot be made"):

@@ -1,13 +1,13 @@
 """Modules by the names that they had in 0.1, for the files and packages of users that import them."""
 
-import importlib
 import sys
-import warnings
-from collections.abc import Sequence
-from importlib.abc import Loader, MetaPathFinder
-from importlib.machinery import ModuleSpec
-from types import ModuleType
-from typing import Any
+
+TYPE_CHECKING = False  # as in econml_cli/__init__.py, which imports this
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
+    from typing import Any
 
 #: what the documentation of 0.1 imported, or a notebook would for its annotations -> where that is now
 FORMER = {
@@ -26,22 +26,33 @@ FORMER = {
 }
 
 
-class Former(MetaPathFinder, Loader):
-    """Finds a module of 0.1: one whose every name is looked up where it is now."""
+class Former:
+    """Finds a module of 0.1: one whose every name is looked up where it is now.
+
+    A finder and a loader by what it has: their abstract classes would take longer to import than all else here.
+    """
 
     def find_spec(
-        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
+        self, fullname: str, path: "Sequence[str] | None" = None, target: "ModuleType | None" = None
+    ) -> "ModuleSpec | None":
         """A specification for a former name, None for others."""
-        return ModuleSpec(fullname, self) if fullname in FORMER else None
+        if fullname not in FORMER:
+            return None
+        from importlib.machinery import ModuleSpec
 
-    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        return ModuleSpec(fullname, self)  # type: ignore[arg-type]
+
+    def create_module(self, spec: "ModuleSpec") -> "ModuleType":
         """A module that has nothing of its own."""
+        import importlib
+        import warnings
+        from types import ModuleType
+
         now = FORMER[spec.name]
         warnings.warn(f"{spec.name} is now {now}; import that instead.", DeprecationWarning, stacklevel=2)
         module = ModuleType(spec.name)
 
-        def look_up(name: str) -> Any:
+        def look_up(name: str) -> "Any":
             if name.startswith("__"):  # the import system asks for some
                 raise AttributeError(name)
             return getattr(importlib.import_module(now), name)
@@ -49,7 +60,7 @@ class Former(MetaPathFinder, Loader):
         module.__getattr__ = look_up  # type: ignore[method-assign]
         return module
 
-    def exec_module(self, module: ModuleType) -> None:
+    def exec_module(self, module: "ModuleType") -> None:
         """Nothing is to be executed."""
 
 

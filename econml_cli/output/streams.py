@@ -45,3 +45,12 @@ def styled(stream: Any) -> Any:
     """The stream below `Plain`, for what moves the cursor and holds no text of a file that was not made plain."""
     working.stop()
     return getattr(stream, "styled", stream)
+
+
+def unicode(stream: Any) -> bool:
+    """Whether a stream can take Braille and lines."""
+    try:
+        "\u28ff\u2502".encode(stream.encoding or "ascii")
+    except (LookupError, UnicodeEncodeError):
+        return False
+    return True

@@ -7,7 +7,7 @@ import csv
 import io
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -71,15 +71,18 @@ def csv_lines(rows: Sequence[Mapping[str, Any]], names: Iterable[str] = ()) -> s
     return out.getvalue().rstrip("\n")
 
 
-def flat(found: Mapping[str, Any]) -> dict[str, Any]:
-    """{"a": {"value": 1, "low": 0}} -> {"a": 1, "a_low": 0}: what one row of a CSV file holds."""
-    row: dict[str, Any] = {}
+def leaves(found: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """{"a": {"b": 1}} -> (("a", "b"), 1): what nested mappings hold, with the keys that lead there."""
     for key, value in found.items():
         if isinstance(value, Mapping):
-            row |= {key if part == "value" else f"{key}_{part}": number for part, number in value.items()}
+            yield from (((key, *path), leaf) for path, leaf in leaves(value))
         else:
-            row[key] = value
-    return row
+            yield (key,), value
+
+
+def flat(found: Mapping[str, Any]) -> dict[str, Any]:
+    """{"a": {"value": 1, "low": 0}} -> {"a": 1, "a_low": 0}: what one row of a CSV file holds."""
+    return {"_".join((path[0], *(key for key in path[1:] if key != "value"))): leaf for path, leaf in leaves(found)}
 
 
 @dataclass(frozen=True)
@@ -177,7 +180,7 @@ def latex(table: Table) -> str:
 def _latex_row(row: Row, is_regression: bool) -> str:
     label, *cells = map(escape_latex, row)
     if is_regression:
-        label = re.sub(r"\bR2$", "$R^2$", label)
+        label = re.sub(r"\bR2(?=$| \()", "$R^2$", label)
         cells = [re.sub(r"(?<=[\d$])\*{1,3}$", lambda m: f"$^{{{m[0]}}}$", cell) for cell in cells]
     # \\ and \midrule read a bracket that follows as their argument, and \\ a star
     first = "{}" if label.startswith(("[", "*")) else ""

@@ -15,8 +15,8 @@ from econml_cli.models.base import Model
 from econml_cli.problems.targets import Task
 
 __all__ = [
-    "Batch", "Economy", "Equations", "FileProblem", "Moves", "Problem", "Realised", "Shocked",
-    "Split", "Task",
+    "Batch", "Economy", "Equations", "FileProblem", "HasEuler", "HasStability", "HasTruth", "Moves", "Preprocesses",
+    "Problem", "Realised", "Shocked", "Solves", "Split", "Task",
 ]  # fmt: skip
 
 Split = Literal["train", "val", "test", "population"]
@@ -125,7 +125,39 @@ class Realised(Shocked, Protocol):
         """The residual where the shock of the next period takes the values [n or 1, q] with these weights [q], [n]."""
 
 
-class Economy(Problem, Equations, Shocked, Protocol):
+@runtime_checkable
+class HasEuler(Protocol):
+    """What an economic model adds whose Euler residual is measured in a unit of its own."""
+
+    def euler(self, model: Model, x: Any) -> jax.Array:
+        """The Euler residual free of units, [n], as is usual for the model: what log10 is taken of."""
+
+
+@runtime_checkable
+class HasTruth(Protocol):
+    """What an economic model adds whose exact solution may be known."""
+
+    def truth(self, x: Any) -> Any:
+        """What `predict` would give at the exact solution, [n, dout]; None where no closed form is known."""
+
+
+@runtime_checkable
+class HasStability(Protocol):
+    """What an economic model adds that tells where it goes."""
+
+    def stability(self, model: Model, batch: Batch) -> dict[str, float]:
+        """Numbers that tell a solution from an explosive or a bubble path. Called outside jit."""
+
+
+@runtime_checkable
+class Solves(Protocol):
+    """What a problem adds that solves a model itself: a differential equation, say."""
+
+    def solve(self, model: Model, batch: Batch) -> Mapping[str, float]:
+        """Set the parameters of the model to the solution; what summary.json is to say of it."""
+
+
+class Economy(Problem, Equations, Shocked, HasEuler, HasTruth, HasStability, Protocol):
     """What an economic model adds: equations whose residual is to be zero, in place of observations.
 
     A small residual alone can be the wrong economics, so it says how to look further: the truth where it is known, how
@@ -145,18 +177,17 @@ class Economy(Problem, Equations, Shocked, Protocol):
     def bars(self) -> Mapping[str, Mapping[str, float]]:
         """What each number of `verdicts` (or a loss) must lie below, by verdict: {"stability": {"eigenvalue": 1.0}}."""
 
-    def euler(self, model: Model, x: Any) -> jax.Array:
-        """The Euler residual free of units, [n], as is usual for the model: what log10 is taken of."""
 
-    def truth(self, x: Any) -> Any:
-        """What `predict` would give at the exact solution, [n, dout]; None where no closed form is known."""
+@runtime_checkable
+class Preprocesses(Protocol):
+    """What a problem adds that learns from the training split how to read new rows."""
 
-    def stability(self, model: Model, batch: Batch) -> dict[str, float]:
-        """Numbers that tell a solution from an explosive or a bubble path. Called outside jit."""
+    def preprocessing(self) -> dict[str, Any]:
+        """Everything needed to encode new rows (columns, categories, means, sds, classes); JSON values only."""
 
 
 @runtime_checkable
-class FileProblem(Protocol):
+class FileProblem(Preprocesses, Protocol):
     """What a problem that reads a file adds: preprocessing learnt from the training split, saved, and reused."""
 
     #: positions of each split among the rows of the file; {} of a problem without its data
@@ -167,9 +198,6 @@ class FileProblem(Protocol):
     groups: dict[str, Any]
     #: labels of the classes, in the order of their numbers; None for regression
     classes: Any
-
-    def preprocessing(self) -> dict[str, Any]:
-        """Everything needed to encode new rows (columns, categories, means, sds, classes); JSON values only."""
 
     @classmethod
     def restore(cls, preprocessing: dict[str, Any]) -> "FileProblem":

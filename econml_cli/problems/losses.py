@@ -55,6 +55,7 @@ class Loss:
             shift of the output of the mean. `power` then is that of the mean.
         rates: whether the target may be counted over an exposure.
         levels: of the quantiles that it is the loss of; a linear programme solves a linear model for them.
+        delta: the residual, in standard deviations of the target, from which Huber's loss is linear; None of others.
         admits: (the target's values [n] of all rows, its name) -> what is wrong with them, a clause that follows
             "--loss NAME", or None. Numbers as in the file; classes by number.
         words: what it is called in a sentence; its name where that is left out.
@@ -77,6 +78,7 @@ class Loss:
     by_mean: bool = False
     rates: bool = False
     levels: tuple[float, ...] = ()
+    delta: float | None = None
     admits: Callable[[Any, str], str | None] = _any_numbers
     words: str = ""
     metrics: "tuple[str | Metric, ...]" = ("regression",)
@@ -108,6 +110,11 @@ class Loss:
     def classifies(self) -> bool:
         """Whether predictions are probabilities of classes."""
         return self.target.classifies
+
+    @property
+    def is_log_loss(self) -> bool:
+        """Whether it is minus the log of the probability of the class that was observed."""
+        return self.per_row in (binary_cross_entropy, cross_entropy)
 
     @property
     def reconstructs(self) -> bool:
@@ -163,8 +170,6 @@ def _two_values(values: Any, target: str) -> str | None:
 def _counts(values: Any, target: str) -> str | None:
     if (values < 0).any():
         return f"needs counts, and '{target}' is negative somewhere"
-    if (values != values.round()).any():
-        return f"needs counts, and '{target}' is no whole number somewhere; --loss gamma takes positive numbers"
     return None if values.any() else f"needs counts, and '{target}' is 0 everywhere"
 
 
@@ -210,7 +215,7 @@ def _huber(*delta: float) -> Loss:
     if len(delta) != 1 or not 0 < delta[0] < float("inf"):
         raise ConfigError(f"--delta {','.join(f'{d:g}' for d in delta)} must be one number above 0, such as 1.345.")
     name = "huber" if delta == (HUBER,) else f"huber:{delta[0]:.10g}"
-    return Loss(name, per_row.huber(delta[0]), power=2, convex=True, words="Huber's loss")
+    return Loss(name, per_row.huber(delta[0]), power=2, convex=True, delta=delta[0], words="Huber's loss")
 
 
 #: the residual at which Huber's loss turns linear, in standard deviations: 95 % efficient under normal errors

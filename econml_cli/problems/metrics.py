@@ -58,9 +58,18 @@ class Measured(Protocol):
     @property
     def metrics(self) -> "tuple[str | Metric, ...]": ...
 
+    @property
+    def is_log_loss(self) -> bool: ...
+
 
 def moments(
-    row: Measured, loss: np.ndarray, y: np.ndarray | None, yhat: np.ndarray | None, w: np.ndarray | None = None
+    row: Measured,
+    loss: np.ndarray,
+    y: np.ndarray | None,
+    yhat: np.ndarray | None,
+    w: np.ndarray | None = None,
+    *,
+    of_yhat: bool = True,
 ) -> Moments:
     """The loss and all metrics of one split.
 
@@ -68,13 +77,15 @@ def moments(
         row: of the loss. loss: [n] loss of each observation, in the units it is reported in.
         y: as `problem.observed` gives it, and yhat: as `problem.predict` does; None where nothing is observed.
         w: weights [n] of the observations; None where all are 1.
+        of_yhat: whether the loss is that of yhat; not where yhat is an average.
 
     Raises:
         ConfigError: the row names a metric that is not here.
     """
     found = [mean("loss", loss)]
     if y is not None and yhat is not None:
-        found += [_measured(_metric(row, metric), y, yhat, w) for metric in row.metrics]
+        more = {"w": w, "loss": loss if of_yhat and row.is_log_loss else None}
+        found += [_measured(_metric(row, metric), y, yhat, more) for metric in row.metrics]
     return _weighted(_together(found), w)
 
 
@@ -90,10 +101,12 @@ def _metric(row: Measured, metric: "str | Metric") -> Metric:
     return known[metric]
 
 
-def _measured(metric: Metric, y: np.ndarray, yhat: np.ndarray, w: np.ndarray | None) -> Moments:
-    """A metric; one that is more than means of rows (a rank) is told the weights."""
-    ranks: Callable[..., Moments] = metric
-    return ranks(y, yhat, w) if "w" in inspect.signature(metric).parameters else metric(y, yhat)
+def _measured(metric: Metric, y: np.ndarray, yhat: np.ndarray, more: Mapping[str, Any]) -> Moments:
+    """A metric; one that is more than means of rows (a rank) is told the weights, one that has an argument `loss` the
+    log loss of each row."""
+    of: Callable[..., Moments] = metric
+    asked = inspect.signature(metric).parameters
+    return of(y, yhat, **{name: value for name, value in more.items() if name in asked})
 
 
 def _by_name() -> dict[str, Metric]:
@@ -196,7 +209,7 @@ def coverage(y: np.ndarray, quantiles: np.ndarray, levels: Sequence[float] = (0.
     return Moments(columns, lambda means: {name: means[..., i] for i, name in enumerate(names)}, shares)
 
 
-def binary(y: np.ndarray, p: np.ndarray, w: np.ndarray | None = None) -> Moments:
+def binary(y: np.ndarray, p: np.ndarray, w: np.ndarray | None = None, loss: np.ndarray | None = None) -> Moments:
     """accuracy (of p >= 1/2), base_rate (accuracy of always guessing the more frequent class), log_loss and auc.
 
     A probability that rounds to 0 counts as the smallest one that its precision can tell from 0, so that log_loss is
@@ -204,22 +217,24 @@ def binary(y: np.ndarray, p: np.ndarray, w: np.ndarray | None = None) -> Moments
 
     Args:
         y: [n, 1], 0 or 1. p: [n, 1], probability of 1. w: weights [n], of ranks; None: all are 1.
+        loss: the log loss of each row, [n], which has digits where p rounds to 0 or 1; None: by p.
     """
     positive, p = np.asarray(y).reshape(-1) == 1, np.asarray(p).reshape(-1)
     limits = np.finfo(p.dtype)
     floor = np.array([limits.eps / 4, limits.tiny])  # 1 - p has no digits beyond eps
-    return _classes(positive.astype(int), (p >= 0.5).astype(int), np.column_stack([1 - p, p]), floor, [1], w)
+    return _classes(positive.astype(int), (p >= 0.5).astype(int), np.column_stack([1 - p, p]), floor, [1], w, loss)
 
 
-def multiclass(y: np.ndarray, p: np.ndarray, w: np.ndarray | None = None) -> Moments:
+def multiclass(y: np.ndarray, p: np.ndarray, w: np.ndarray | None = None, loss: np.ndarray | None = None) -> Moments:
     """accuracy (of the most probable class), base_rate, log_loss, and auc: the unweighted mean of one class against the
     rest, over the classes that occur.
 
     Args:
         y: [n] class numbers. p: [n, classes] probabilities. w: weights [n], of ranks; None: all are 1.
+        loss: as of `binary`.
     """
     y, p = np.asarray(y).reshape(-1).astype(int), np.asarray(p)
-    return _classes(y, p.argmax(axis=1), p, np.full(p.shape[1], np.finfo(p.dtype).tiny), range(p.shape[1]), w)
+    return _classes(y, p.argmax(axis=1), p, np.full(p.shape[1], np.finfo(p.dtype).tiny), range(p.shape[1]), w, loss)
 
 
 def _classes(
@@ -229,13 +244,14 @@ def _classes(
     floor: np.ndarray,
     ranked: Sequence[int],
     w: np.ndarray | None = None,
+    loss: np.ndarray | None = None,
 ) -> Moments:
     chosen = np.maximum(np.take_along_axis(p, y[:, None], axis=1)[:, 0].astype(np.float64), floor[y])
     shares = (y[:, None] == np.arange(p.shape[1])).astype(np.float64)
     # of the class that is the most frequent one of the sample: the largest share of each resample would be biased
     frequent = shares[:, total(shares, w).argmax()]
     own = Moments(
-        np.column_stack([predicted == y, -np.log(chosen), frequent]),
+        np.column_stack([predicted == y, -np.log(chosen) if loss is None else loss, frequent]),
         lambda means: {"accuracy": means[..., 0], "base_rate": means[..., 2], "log_loss": means[..., 1]},
         {"accuracy": "share", "base_rate": "share", "log_loss": "positive"},
     )

@@ -20,7 +20,23 @@ class ReadOptions:
     decimal: str | None = option(None, "decimal mark of numbers in text files: . or ,", metavar="MARK")
     delimiter: str | None = option(None, "what stands between the columns of a text file", metavar="MARK")
 
+    sheet: str | None = option(None, "the sheet of an Excel file, by name or number", metavar="NAME")
+    schema: str | None = option(
+        None,
+        "a file that says all of this, which `econml inspect data --out FILE` writes; the options above overrule it",
+        metavar="FILE",
+    )
+
     def asked(self) -> Asked:
-        """The same for whoever reads."""
+        """The same for whoever reads.
+
+        Raises:
+            ConfigError: --schema is no such file.
+        """
         lists = (self.categorical or (), self.numeric or (), self.dates or ())
-        return Asked(*lists, self.na_values, self.drop_columns or (), self.decimal, self.delimiter)
+        typed = Asked(*lists, self.na_values, self.drop_columns or (), self.decimal, self.delimiter, self.sheet)
+        if self.schema is None:
+            return typed
+        from econml_cli.data import schema_file
+
+        return typed.over(schema_file.read(self.schema))

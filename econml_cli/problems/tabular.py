@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -19,7 +19,9 @@ from econml_cli.problems.read_options import ReadOptions
 if TYPE_CHECKING:
     import pandas as pd
 
+    from econml_cli.data.asked import Asked
     from econml_cli.data.design import Encoding
+    from econml_cli.data.entities import Entities
     from econml_cli.data.formula import Formula
     from econml_cli.data.preprocessing import Preprocessing
     from econml_cli.data.read import Table
@@ -28,6 +30,10 @@ if TYPE_CHECKING:
     from econml_cli.data.weights import RowWeights
     from econml_cli.models.base import Model
     from econml_cli.problems.base import Batch, Split, Task
+
+
+#: numbers of a vector that a network may learn of a level
+WIDEST = 1024
 
 
 @dataclass(frozen=True)
@@ -39,7 +45,14 @@ class _Explained:
     )
     target: str | None = option(None, "column to explain (with --features)", metavar="COLUMN")
     features: tuple[str, ...] | None = option(None, "columns that explain it, comma separated (default: all others)")
-    formula: str | None = option(None, 'instead of both: "log(wage) ~ educ + exper + tenure"')
+    formula: str | None = option(
+        None, 'instead of both: "log(wage) ~ educ + exper"; of model linear with fixed effects: "y ~ x | firm + year"'
+    )
+    embed: tuple[str, ...] | None = option(
+        None,
+        "of networks: columns of identifiers, and how many numbers are learnt of each of their levels, FIRM:8",
+        metavar="COLUMN:SIZE",
+    )
     loss: str | None = option(
         None,
         "what is minimised, or ./FILE.py:NAME of your own (default: by the target)",
@@ -60,7 +73,11 @@ class _Explained:
     constant: bool | None = option(
         None, "a constant term (default: unless the formula has - 1 or 0 +, or model linear --no-bias)"
     )
-    missing: Literal["error", "drop"] = option("error", "what rows with missing values get")
+    missing: Literal["error", "drop", "indicate"] = option(
+        "error",
+        "what rows with missing values get; indicate: gaps of features are filled with the mean (of labels: the mode) "
+        "of the training rows, beside a column that says so",
+    )
 
 
 @dataclass(frozen=True)
@@ -137,13 +154,15 @@ class Tabular:
         _check_typed(p, row)
         splits.check_folds(p.folds, p.fold)
         weights = _weights(p)
-        table = read_table(p.data, p.asked(), needed=partial(_needed, p))
+        asked = p.asked()
+        table = read_table(p.data, asked, needed=partial(_needed, p, asked))
         apart = (*_apart(p), *table.schema.left_out)
         self._source = p.data
-        names = [name for name in table.names if name not in (p.drop_columns or ())]
+        names = [name for name in table.names if name not in asked.drop_columns]
         specification = preprocessing.specify(names, p.data, p.target, p.features, p.formula, apart)
         read = specification.formula()
-        _refuse_unsuited(read, table)
+        _check_embedded(read, _embedded(p))
+        _refuse_unsuited(read, table, _embedded(p))
         found = preprocessing.learn(
             table.frame,
             p.data,
@@ -155,12 +174,14 @@ class Tabular:
             p.constant,
             _panel(p),
             weights,
+            {(column,): width for column, width in _embedded(p).items()},
         )
         learnt, chosen, usable, kept = found
         assert isinstance(chosen, Loss)
+        _check_entities(read, p, chosen)
         schema = table.schema.with_roles(_roles(p, read, table))
         self._set(dataclasses.replace(learnt, loss=losses.beside_task(chosen), schema=schema), chosen)
-        rows_used, x, y = self._encoded(table, need_target=True)
+        rows_used, x, y = self._encoded(table, need_target=True, own=True)
         assert y is not None
         w = self._preprocessing.weights_of(table.frame, rows_used, p.data)
         y = self._over_exposure(y, w)
@@ -183,19 +204,45 @@ class Tabular:
         aim = preprocessing.target
         self.task: Task | None = row.task
         self.classes = aim.classes
-        self.din = len(preprocessing.features.names)
+        self.din = len(preprocessing.features.names) + len(preprocessing.entities)
         self.dout = row.target.width(len(aim.classes or ()), self.din)
         self.loss_scale = aim.scale**row.power
         self.file_rows, self.split_rows, self.groups, self._batches, self._about = {}, {}, {}, {}, {}
 
     def sample(self, rngs: Any, split: Split, n: int | None = None) -> Batch | None:
-        """x [n, din] float64 and y (see `Batch`), standardised, in the order of the file; None for an empty split."""
+        """x [n, din] float64 and y (see `Batch`), standardised, in the order of the file; None for an empty split. The
+        last columns of x are numbers of levels, one for each of the `entities`."""
         return self._batches.get(split)
 
     @property
     def features(self) -> Encoding:
         """How the features are encoded."""
         return self._preprocessing.features
+
+    @property
+    def uninformative(self) -> list[str]:
+        """The design columns of which the training rows say nothing, as they are the same in all of them."""
+        return [] if self.fits_constant else list(self.features.idle)
+
+    @property
+    def fits_constant(self) -> bool:
+        """Whether nothing explains the target, y ~ 1; the one design column is 0 then."""
+        return not self._preprocessing.formula.terms
+
+    @property
+    def entities(self) -> tuple[Entities, ...]:
+        """The columns of fixed effects, or of embeddings: numbers of their levels are the last inputs."""
+        return self._preprocessing.entities
+
+    @property
+    def absorbed(self) -> tuple[int, ...]:
+        """How many levels each fixed effect has."""
+        return tuple(len(one.levels) for one in self.entities if one.absorbed)
+
+    @property
+    def embedded(self) -> tuple[tuple[int, int], ...]:
+        """How many levels each embedded column has, and the numbers of the vector of each."""
+        return tuple((len(one.levels), one.width) for one in self.entities if one.width is not None)
 
     @property
     def weights(self) -> RowWeights | None:
@@ -207,15 +254,33 @@ class Tabular:
         """What the columns of the file are; None of a run that an older econml wrote."""
         return self._preprocessing.schema
 
+    @property
+    def counts_whole(self) -> bool:
+        """Whether the target of a loss of counts is whole numbers in the training rows; True of another loss, and of a
+        problem without its rows."""
+        batch = self._batches.get("train")
+        if not self.loss_row.rates or batch is None:
+            return True
+        exposed = batch.w is not None and self.weights is not None and self.weights.is_exposure
+        counts = np.asarray(batch.y, np.float64)[:, 0] * self.target_scale * (batch.w if exposed else 1.0)
+        return bool(np.allclose(counts, np.round(counts), rtol=1e-9, atol=1e-9))
+
     def notes(self) -> list[str]:
         """What is to be known of how the file was read: values taken for missing, numbers with marks around them, and
-        the columns that are no automatic features, in a sentence each."""
+        the columns that are no automatic features, in a sentence each; and that counts are none."""
         from econml_cli.data import formula
 
         schema = self._preprocessing.schema
         if schema is None:
             return []
-        notes = [
+        notes = list(self._preprocessing.of_levels)
+        if not self.counts_whole:
+            notes.append(
+                f"the target '{self._preprocessing.formula.target}' is no whole number everywhere: the fit is pseudo "
+                "maximum likelihood (PPML), consistent for the mean; standard errors are HC1 by default, not those of "
+                "counts."
+            )
+        notes += [
             f"column '{c.name}': {note}."
             for c in schema.columns
             if c.role not in ("unused", "dropped")
@@ -287,7 +352,14 @@ class Tabular:
             "classes": self.classes,
             **({} if self._preprocessing.loss is None else {"loss": self._preprocessing.loss}),
             **({} if self.weights is None else {"weights": self.weights.to_json()}),
+            **({"fixed_effects": self.fixed_effects} if self.absorbed else {}),
+            **({"embeddings": {one.name: one.width for one in self.entities}} if self.embedded else {}),
         }
+
+    @property
+    def fixed_effects(self) -> dict[str, int]:
+        """How many levels of each fixed effect the training rows have."""
+        return {one.name: len(one.levels) - len(one.unseen) for one in self.entities if one.absorbed}
 
     def preprocessing(self) -> dict[str, Any]:
         """What `restore` needs; JSON values only."""
@@ -305,6 +377,7 @@ class Tabular:
 
         self, learnt = cls.__new__(cls), Preprocessing.from_json(preprocessing)
         self._set(learnt, losses.saved(learnt.loss, learnt.target.task))
+        self._source = "the file"
         return self
 
     def encode(self, path: str, *, need_target: bool) -> tuple[Any, Batch]:
@@ -341,12 +414,14 @@ class Tabular:
         table = read_table(path, known=self._preprocessing.schema)
         reasons = self._preprocessing.reasons(table.frame, table.source, table.wrong)
         rows = reasons == ""
-        x = self._preprocessing.inputs(table.frame)
+        x = self._preprocessing.inputs(table.frame, rows, table.source)
         return table.frame[rows], base.Batch(x[rows], None), reasons
 
-    def _encoded(self, table: Table, *, need_target: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    def _encoded(
+        self, table: Table, *, need_target: bool, own: bool = False
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
         """`Preprocessing.encode` of a table, with y as the loss takes it."""
-        rows, x, y = self._preprocessing.encode(table.frame, table.source, need_target=need_target)
+        rows, x, y = self._preprocessing.encode(table.frame, table.source, need_target=need_target, own=own)
         return rows, x, None if y is None else self.loss_row.target.encoded(y)
 
     def column(self, name: str, split: str) -> pd.Series:
@@ -363,16 +438,23 @@ class Tabular:
         columns.require([name], table.names, self._source)
         return table.frame[name].iloc[self.file_rows[split]]
 
+    def of_unseen_levels(self, frame: pd.DataFrame) -> list[str]:
+        """How many rows of a table have a level of an embedded column that no training row has, in a sentence each."""
+        from econml_cli.data import entities
+
+        return entities.notes_on_new(self.entities, frame)
+
     def unlike_training(self, frame: pd.DataFrame) -> dict[str, np.ndarray]:
         """Which rows of a table have another value of a column than all training rows, which agree on it: their
         prediction leaves it out. {design column: [n] bool}, of the columns of which any row has one."""
         from econml_cli.data import design
 
-        return design.unlike(self._preprocessing.formula, self._preprocessing.features, frame)
+        own = self._preprocessing
+        return design.unlike(own.formula, own.features, own.filled(frame, self._source))
 
     def unstandardise(self, weights: Any, intercept: Any) -> dict[str, float]:
         """The coefficients of a linear model in the units of the file: {"Intercept": ..., design column: ...}, in
-        float64; without a constant there is no intercept.
+        float64; without a constant, or with fixed effects that hold it, there is no intercept.
 
         `weights` [din] and `intercept` are those of the standardised problem (of the log odds in a binary one, of the
         log of the mean under a log link).
@@ -383,7 +465,9 @@ class Tabular:
         if self.loss_row.by_mean:
             slopes, constant = self._of_log_mean(weights, float(intercept))
         found = {name: float(b) for name, b in zip(features.names, slopes, strict=True)}
-        return {"Intercept": constant, **found} if self.constant else found
+        if self.fits_constant:
+            return {} if self.absorbed else {"Intercept": constant}
+        return {"Intercept": constant, **found} if self.constant and not self.absorbed else found
 
     def _of_log_mean(self, weights: Any, intercept: float) -> tuple[np.ndarray, float]:
         """Slopes and constant of the log of the mean, of which the target's scale is a shift."""
@@ -403,6 +487,43 @@ def _weights(p: TabularOptions) -> RowWeights | None:
     return None if p.weights is None else RowWeights(p.weights, p.weight_kind)
 
 
+def _embedded(p: TabularOptions) -> dict[str, int]:
+    """{column: numbers learnt of each of its levels}, as --embed says.
+
+    Raises:
+        ConfigError: one has no size, or not one from 1 to `WIDEST`.
+    """
+    found = dict[str, int]()
+    for text in p.embed or ():
+        column, colon, size = text.rpartition(":")
+        if not colon or not column or not size.isdecimal() or not 1 <= int(size) <= WIDEST:
+            raise ConfigError(f"--embed {text}: expected a column and a size from 1 to {WIDEST}, such as firm:8.")
+        if column in found:
+            raise ConfigError(f"--embed names '{column}' twice.")
+        found[column] = int(size)
+    return found
+
+
+def _check_embedded(read: Formula, embedded: Collection[str]) -> None:
+    """Refuse embeddings of what is in the formula already."""
+    if read.absorbed and embedded:
+        raise ConfigError("--embed is of networks, and fixed effects (right of |) of model linear; give one of them.")
+    target = [] if read.target is None else expression.columns(read.factors[read.target])
+    if both := set(embedded) & {*target, *read.feature_columns}:
+        raise ConfigError(f"--embed {min(both)} is the target, or one of the features; leave it out there, or here.")
+
+
+def _check_entities(read: Formula, p: TabularOptions, row: Loss) -> None:
+    """Refuse fixed effects and embeddings that the loss rules out."""
+    if read.absorbed and not row.least_squares:
+        raise ConfigError(
+            f"Fixed effects are absorbed under squared error, and the loss is {row.called}; write C(...) for dummies "
+            "of them, or leave out --loss."
+        )
+    if p.embed and row.reconstructs:
+        raise ConfigError("--embed is of a target, and --loss reconstruction has none; leave it out.")
+
+
 def _batch(x: np.ndarray, y: np.ndarray | None, w: np.ndarray | None, rows: np.ndarray) -> Batch:
     """Some of the rows."""
     return base.Batch(x[rows], None if y is None else y[rows], None if w is None else w[rows])
@@ -418,11 +539,11 @@ def _panel(p: TabularOptions) -> tuple[str | None, str | None] | None:
 def _apart(p: TabularOptions) -> list[str]:
     """The columns that are for something else than to explain: of groups, of time, of weights."""
     weights = _weights(p)
-    every = (p.group, p.time, *(p.panel or ()), None if weights is None else weights.column)
+    every = (p.group, p.time, *(p.panel or ()), None if weights is None else weights.column, *_embedded(p))
     return [name for name in every if name is not None]
 
 
-def _needed(p: TabularOptions, names: Sequence[str]) -> Sequence[str]:
+def _needed(p: TabularOptions, said: Asked, names: Sequence[str]) -> Sequence[str]:
     """The columns of a file, of all its `names`, that a fit reads. Nothing of the data has been read yet.
 
     Raises:
@@ -433,31 +554,33 @@ def _needed(p: TabularOptions, names: Sequence[str]) -> Sequence[str]:
     assert p.data is not None
     apart = _apart(p)
     columns.require(apart, names, p.data)
-    asked = [*(p.categorical or ()), *(p.numeric or ()), *p.asked().date_formats(), *(p.drop_columns or ())]
-    there = [name for name in names if name not in (p.drop_columns or ())]
+    there = [name for name in names if name not in said.drop_columns]
+    asked = [] if p.schema is not None else said.named
     read = preprocessing.specify(there, p.data, p.target, p.features, p.formula, apart).formula()
     every = p.features is None if p.formula is None else formula.takes_others(p.formula)
     if every:
         return names
     used = [column for node in read.factors.values() for column in expression.columns(node)]
+    used += [column for names in read.absorbed for column in names]
     columns.require(used, there, p.data)
     return [name for name in names if name in {*used, *apart, *asked}]
 
 
-def _refuse_unsuited(read: Formula, table: Table) -> None:
+def _refuse_unsuited(read: Formula, table: Table, embedded: Collection[str]) -> None:
     """Refuse features that say which row it is, and columns that nothing can be made of.
 
     Raises:
         DataError: names the column, and what to type.
     """
     target = [] if read.target is None else expression.columns(read.factors[read.target])
-    for name in (*target, *read.feature_columns):
+    absorbed = [name for names in read.absorbed for name in names]
+    for name in (*target, *read.feature_columns, *absorbed, *embedded):
         column = table.schema[name]
         if column.kind == "empty":
             raise DataError(f"Column '{name}' holds no values at all; leave it out: --drop-columns {name}.")
         if column.kind == "other":
             raise DataError(f"Column '{name}' of {table.source} cannot be used: {column.why}.")
-        if column.kind == "identifier" and column.low is None and name not in target:
+        if column.kind == "identifier" and column.low is None and name in read.feature_columns:
             raise DataError(
                 f"Column '{name}' names rows rather than describes them ({column.why}): leave it out, or insist with "
                 f"--categorical {name}."
@@ -466,14 +589,17 @@ def _refuse_unsuited(read: Formula, table: Table) -> None:
 
 def _refuse_wrong(table: Table) -> None:
     """Refuse values that are not of the kind that their column had in the fit."""
+    from econml_cli.data.rows import number
+
     words = {"number": "text", "boolean": "something"}
     needed = {"number": "a number", "boolean": "true or false", "date": "a date as in the fit"}
     for name, texts in table.wrong.items():
         row, text = next(iter(texts.items()))
         kind = "number" if table.schema[name].kind == "identifier" else table.schema[name].kind
+        place = f"row {number(row, table.source):,} of {table.source}: {text[:40]!r}"
         raise DataError(
-            f"Column '{name}' holds {words.get(kind, 'text')} (row {row + 2:,} of {table.source}: {text[:40]!r}) where "
-            f"{needed[kind]} is needed; correct it, or leave the row out."
+            f"Column '{name}' holds {words.get(kind, 'text')} ({place}) where {needed[kind]} is needed; correct it, or "
+            "leave the row out."
         )
 
 
@@ -487,6 +613,8 @@ def _roles(p: TabularOptions, read: Formula, table: Table) -> dict[str, str]:
     apart = (
         (unit, "group"), (time, "time"), (p.group, "group"), (p.time, "time"),
         (None if weights is None else weights.column, "weights"),
+        *((name, "fixed effect") for names in read.absorbed for name in names),
+        *((name, "embedding") for name in _embedded(p)),
     )  # fmt: skip
     return {name: role for name, role in apart if name is not None} | roles
 

@@ -140,7 +140,7 @@ def load(
 
 def runs_in(runs_dir: PathLike = "runs") -> Runs:
     """The runs directly below a directory, oldest first; none where there is no such directory."""
-    from econml_cli.inspection.listings import describe_runs
+    from econml_cli.runs.listing import describe_runs
 
     return Runs(tuple(describe_runs(Path(runs_dir))))
 

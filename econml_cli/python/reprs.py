@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from econml_cli.errors import ConfigError, EconmlError, suggest
-from econml_cli.inspection.listings import RunRow
 from econml_cli.output import html
 from econml_cli.runs import health
 from econml_cli.runs.directory import Run
+from econml_cli.runs.listing import RunRow
 
 #: columns of a table of runs
 HEADS = ("run", "model", "problem", "status", "epochs", "train_loss", "val_loss", "test_loss", "parameters", "seconds")

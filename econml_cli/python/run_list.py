@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from econml_cli.inspection.listings import RunRow
 from econml_cli.python import reprs
 from econml_cli.python.fitted_run import FittedRun
 from econml_cli.runs.directory import Run
+from econml_cli.runs.listing import RunRow
 
 if TYPE_CHECKING:
     import pandas as pd

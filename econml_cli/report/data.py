@@ -8,7 +8,7 @@ import numpy as np
 from econml_cli.errors import RunError
 from econml_cli.evaluation.opened import OpenedRun
 from econml_cli.evaluation.samples import size
-from econml_cli.output.tables import Grid, cell
+from econml_cli.output.tables import Grid, cell, leaves
 from econml_cli.output.terminal import number
 from econml_cli.problems import losses
 from econml_cli.problems.base import Problem
@@ -25,20 +25,16 @@ _ELSEWHERE = {"features", "target", "fingerprint", "moments", "path", "split_siz
 def known(run: Run) -> list[tuple[str, str]]:
     """What the manifest says of the data: the file, or the truth that was drawn; without reading or drawing any."""
     about = run.manifest().get("data", {})
-    return [pair for name, value in about.items() if name not in _ELSEWHERE for pair in _flat(name, value)]
+    found = leaves({name: value for name, value in about.items() if name not in _ELSEWHERE})
+    return [(", ".join(path).replace("_", " "), _shown(value)) for path, value in found if value is not None]
 
 
-def _flat(name: str, value: Any) -> Iterator[tuple[str, str]]:
-    """("steady_state", {"k": 0.19}) -> ("steady state, k", "0.19"); long lists are cut."""
-    label = name.replace("_", " ")
-    if isinstance(value, Mapping):
-        for key, inner in value.items():
-            yield from _flat(f"{label}, {key}", inner)
-    elif isinstance(value, Sequence) and not isinstance(value, str):
-        some = ", ".join(number(v) for v in value[:10])
-        yield label, some + (f", ... ({len(value):,} numbers)" if len(value) > 10 else "")
-    elif value is not None:
-        yield label, number(value)
+def _shown(value: Any) -> str:
+    """A number or a text; long lists are cut."""
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        return number(value)
+    some = ", ".join(number(v) for v in value[:10])
+    return some + (f", ... ({len(value):,} numbers)" if len(value) > 10 else "")
 
 
 def described(run: OpenedRun) -> list[Grid]:

@@ -9,7 +9,8 @@ from econml_cli.evaluation import evaluation_tables
 from econml_cli.evaluation.evaluation import REPORTED
 from econml_cli.output.html import escape
 from econml_cli.output.tables import Grid
-from econml_cli.report.elements import Section, table
+from econml_cli.report import abstract
+from econml_cli.report.elements import Section, paragraph, table
 from econml_cli.report.sections import Account, Options, account, anchored
 from econml_cli.runs.directory import Run
 from econml_cli.version import __version__
@@ -34,16 +35,19 @@ def page(runs: Sequence[Run], options: Options | None = None, *, title: str | No
     Raises:
         RunError: a directory is no run. ConfigError: its config is not known.
     """
-    return compose([account(run, options or Options()) for run in runs], title=title)
+    options = options or Options()
+    return compose([account(run, options) for run in runs], options, title=title)
 
 
-def compose(accounts: Sequence[Account], *, title: str | None = None) -> Page:
-    """The page of runs whose accounts are there."""
+def compose(accounts: Sequence[Account], options: Options | None = None, *, title: str | None = None) -> Page:
+    """The page of runs whose accounts are there; `options` say how the paired test of several is done."""
+    said = abstract.sentences(accounts, options or Options())
     accounts = [anchored(one, f"run{i + 1}") for i, one in enumerate(accounts)]
     heading = title or (accounts[0].heading if len(accounts) == 1 else f"{len(accounts)} runs compared")
     fill = {
         "title": escape(heading),
         "style": _part("page.css"),
+        "abstract": paragraph(" ".join(said), "abstract") if said else "",
         "contents": _contents(accounts),
         "comparison": _comparison(accounts) if len(accounts) > 1 else "",
         "runs": "\n".join(_article(one, f"run{i + 1}", len(accounts) > 1) for i, one in enumerate(accounts)),

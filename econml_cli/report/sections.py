@@ -6,16 +6,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from econml_cli.data.schema import Schema
 from econml_cli.errors import ConfigError, EconmlError
 from econml_cli.evaluation import evaluate
 from econml_cli.evaluation.drawing import curves
 from econml_cli.evaluation.evaluation import VERDICT, Evaluation
 from econml_cli.evaluation.intervals import told as methods
 from econml_cli.evaluation.opened import OpenedRun, open_run
+from econml_cli.output import schema_table
 from econml_cli.output.tables import cell, interval
 from econml_cli.output.terminal import number
 from econml_cli.report import data, images, origin
 from econml_cli.report.elements import Section, code, definitions, paragraph, table, verdicts
+from econml_cli.runs import health
 from econml_cli.runs.directory import Run
 
 #: columns of the text of a model
@@ -25,6 +28,7 @@ MEANINGS = {
     "loss": "whether the equations hold, within their bars",
     "truth": "whether the policy is the exact one, within its bars",
     "stability": "whether the economy goes where a solution goes",
+    "states": "whether the economy stays in the states that the policy was trained on",
 }
 
 
@@ -95,9 +99,15 @@ def _results(subject: Subject) -> str:
     e = subject.evaluated
     parts = [definitions(_headline(subject.run, e), "headline"), *(paragraph(note, "missing") for note in e.notes)]
     told = {name.removeprefix(VERDICT): word for name, word in e.verdicts.items() if name.startswith(VERDICT)}
+    why = health.reasons(e.verdicts)
     if told:
-        parts.append(verdicts((name, word, MEANINGS.get(name, "")) for name, word in told.items()))
-    if failed := e.verdicts.get("failed"):
+        parts.append(
+            verdicts(
+                (name, word, ": ".join(filter(None, (MEANINGS.get(name), why.get(name)))))
+                for name, word in told.items()
+            )
+        )
+    if (failed := e.verdicts.get("failed")) and not why:
         parts.append(paragraph(f"Not passed: {failed}.", "note"))
     first, *others = [grid for grid in e.grids() if grid.title != "Verdicts"]
     parts += [table(first, caption=f"Losses and metrics, weights of epoch {e.epoch:,}"), *map(table, others)]
@@ -135,6 +145,9 @@ def _data(subject: Subject) -> str:
     about, found = data.known(run), data.described(run)
     simulated = run.preprocessing() is None
     units = "in the units that the model reads" if simulated else "in the units of the file"
+    schema = (run.preprocessing() or {}).get("schema")
+    if schema is not None:
+        found.append(schema_table.grid(Schema.from_json(schema)))
     return "".join(
         [definitions(about) if about else "", *map(table, found), paragraph(f"sd: over n - 1; {units}.", "note")]
     )

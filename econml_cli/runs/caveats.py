@@ -17,6 +17,9 @@ KEYS = (
     "no_information",
     "not_identified",
     "separated",
+    "val_rose",
+    "unregularised",
+    "linear_val_loss",
 )
 #: names of columns that a sentence has at most
 SHOWN = 8
@@ -47,7 +50,30 @@ def sentences(summary: Mapping[str, Any]) -> tuple[str, ...]:
             f"the rows look like a series (autocorrelation {r:.2f} of the target in successive rows): a random split "
             "tests on neighbours of training rows; name the column of time with --time."
         )
-    return tuple(said)
+    return (*said, *_overfitted(summary))
+
+
+def _overfitted(summary: Mapping[str, Any]) -> list[str]:
+    """What speaks for a network that follows its training rows too closely."""
+    said = []
+    if (rose := summary.get("val_rose")) and len(rose) == 3:
+        lowest, epoch, last = rose
+        said.append(
+            f"val_loss rose from {lowest:.4g} in epoch {int(epoch):,} to {last:.4g}: the fit follows its training rows "
+            "beyond what others share; --patience 50 stops in time and keeps the best weights."
+        )
+    if (unregularised := summary.get("unregularised")) and len(unregularised) == 2:
+        parameters, rows = unregularised
+        said.append(
+            f"{int(parameters):,} parameters for {int(rows):,} training rows, and nothing against overfitting: add "
+            "--patience 50 or --weight-decay, or take a smaller network."
+        )
+    if (linear := summary.get("linear_val_loss")) and (own := summary.get("val_loss")):
+        said.append(
+            f"least squares predicts better: its val_loss is {linear:.4g}, that of this fit {own:.4g} "
+            f"({own / linear - 1:.0%} more); stop earlier, regularise, or fit linear."
+        )
+    return said
 
 
 def of_rows(run: Run, elsewhere: Any = None) -> tuple[str, ...]:

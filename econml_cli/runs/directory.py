@@ -21,6 +21,10 @@ from econml_cli.storage.steps import steps
 SCHEMA = 1
 #: what a directory holds that is not a run but a cross-validation: one run for each fold
 CROSS_VALIDATION = "cross_validation.json"
+#: and what one holds that is an estimate of a treatment effect
+ESTIMATE = "estimate.json"
+#: what a directory holds that is not a run but a sweep: a run, or several, for each trial
+SWEEP = "sweep.json"
 #: how a fit ends by itself, none of which is anything to worry about
 ENDED = ("max_epochs", "early_stopping", "converged", "solved")
 #: what the process that trains a run, or makes a cross-validation, holds
@@ -29,6 +33,17 @@ LOCK = ".lock"
 MOST_METRICS = 2_000_000_000
 #: what a fit writes to in a run's directory; none of it is ever a link
 WRITTEN = (LOCK, "checkpoints", "config.yaml", "manifest.json", "metrics.jsonl", "summary.json")
+
+
+class IsSweepError(RunError):
+    """What was named as a run is a sweep; `path` is its directory."""
+
+    def __init__(self, path: Path):
+        super().__init__(
+            f"{path} is a sweep, not one run; name a trial, such as {path}/0000: `econml sweep show {path.name}` lists "
+            "them, the best first."
+        )
+        self.path = path
 
 
 @dataclass(frozen=True)
@@ -128,7 +143,7 @@ class Run:
         """
         path = self.path / "config.yaml"
         if not path.exists():
-            raise RunError(f"{self.path} has no config.yaml, so it is not a run; `econml inspect runs` lists the runs.")
+            raise RunError(f"{self.path} has no config.yaml, so it is not a run; `econml runs list` lists the runs.")
         try:
             values = configs.read_yaml(path)
             model, problem = str(values.pop("model")), str(values.pop("problem"))
@@ -188,7 +203,7 @@ class Run:
         return rows
 
     def _json(self, name: str, shape: json_shape.Shape) -> dict[str, Any]:
-        absent = f"{self.path} has no {name}, so it is not a run; `econml inspect runs` lists the runs."
+        absent = f"{self.path} has no {name}, so it is not a run; `econml runs list` lists the runs."
         remedy = "fit again, or restore it from a copy"
         return disk.read_json(self.path / name, absent=absent, remedy=remedy, shape=shape)
 
@@ -308,7 +323,7 @@ def find(name: str | None, runs_dir: Path) -> Run:
     """The run meant by a path, a name below `runs_dir`, or the unique start of one; None means the newest.
 
     Raises:
-        RunError: there is none, or several start so; suggests the nearest name.
+        RunError: there is none, or several start so; suggests the nearest name. IsSweepError: it is a sweep.
     """
     for path in [Path(name), runs_dir / name] if name else []:
         with contextlib.suppress(OSError):
@@ -320,15 +335,21 @@ def find(name: str | None, runs_dir: Path) -> Run:
             )
         return runs[-1]
     path = Path(name)
-    if (path / "manifest.json").is_file():  # so that no other run is read
-        return Run(path if path.name else path.absolute())  # "." has no name
+    for place in (path, runs_dir / name):  # a trial is wage/0001; so no other run is read
+        if (place / "manifest.json").is_file():
+            return Run(place if place.name else place.absolute())  # "." has no name
+        if (place / SWEEP).is_file():  # not the run whose name begins with that of the sweep
+            raise IsSweepError(place)
     runs = list_runs(runs_dir)
     if (folds := next((p for p in (path, runs_dir / name) if (p / CROSS_VALIDATION).is_file()), None)) is not None:
         raise RunError(
-            f"{folds} is a cross-validation, not one run; name its folds: {folds}/fold1, or {folds}/fold* for all."
+            f"{folds} is a cross-validation, not one run; `econml runs show {folds.name}` shows its table; name its "
+            f"folds: {folds}/fold1, or {folds}/fold* for all."
         )
+    if (effect := next((p for p in (path, runs_dir / name) if (p / ESTIMATE).is_file()), None)) is not None:
+        raise RunError(f"{effect} is an estimate of a treatment effect, not a fit; `econml eval {effect}` shows it.")
     names = [run.name for run in runs]
-    matches = [run for run in runs if run.name == name] or [run for run in runs if run.name.startswith(name)]
+    matches = [run for run in runs if run.name.startswith(name)]
     if len(matches) == 1:
         return matches[0]
     if matches:
@@ -336,8 +357,8 @@ def find(name: str | None, runs_dir: Path) -> Run:
             f"'{name}' is the start of {len(matches)} runs, {matches[0].name} and {matches[1].name} among them."
         )
     if path.exists():
-        raise RunError(f"{path} is not a run directory: it has no manifest.json; `econml inspect runs` lists the runs.")
-    raise RunError(f"No run '{name}' here or in {runs_dir}/; `econml inspect runs` lists them.{suggest(name, names)}")
+        raise RunError(f"{path} is not a run directory: it has no manifest.json; `econml runs list` lists the runs.")
+    raise RunError(f"No run '{name}' here or in {runs_dir}/; `econml runs list` lists them.{suggest(name, names)}")
 
 
 def append_metrics(run: Run, text: str, *, sync: bool) -> None:

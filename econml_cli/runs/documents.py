@@ -13,6 +13,7 @@ from econml_cli.storage.json_shape import (
     Shape,
     at_least,
     listed,
+    one_of,
     optional,
 )
 
@@ -43,9 +44,19 @@ MANIFEST: Shape = {
     "econml?": TEXT,
     "versions?": Each(TEXT, keyed=True),
     "device?": _WORDS,
+    "hardware?": Nullable(
+        {"system?": TEXT, "processor?": TEXT, "cores?": optional(INTEGER), "memory?": optional(INTEGER)}
+    ),
     "git_commit?": _WORDS,
     "cwd?": TEXT,
-    "shapes?": {"din": _SIZE, "dout": _SIZE, "n_train?": _COUNT, "x?": listed(_SIZE)},
+    "shapes?": {
+        "din": _SIZE,
+        "dout": _SIZE,
+        "n_train?": _COUNT,
+        "x?": listed(_SIZE),
+        "absorbed?": listed(_SIZE),
+        "embedded?": Each(listed(_SIZE)),
+    },
     "own_code?": Each({"reference": TEXT, "path": TEXT, "sha256": HEX}, keyed=True),
     "num_params?": _COUNT,
     "data?": DATA,
@@ -62,6 +73,7 @@ SUMMARY: Shape = {
     "diverged_epoch?": _COUNT,
     "diverged?": _COUNT,
     "members?": _COUNT,
+    "seeds_passed?": _COUNT,
     "failed?": TEXT,
     "num_params?": _COUNT,
     "n_train?": _COUNT,
@@ -69,6 +81,9 @@ SUMMARY: Shape = {
     "seconds_total?": NUMBER,
     "state_sha256?": TEXT,
     **_LOSSES,
+    "val_rose?": listed(NUMBER),
+    "unregularised?": listed(_COUNT),
+    "linear_val_loss?": NUMBER,
     "verdict_*?": TEXT,
 }
 METRICS: Shape = {"epoch": _COUNT, **_LOSSES}
@@ -82,6 +97,7 @@ PREPROCESSING: Shape = {
     "binary?": optional(TEXTS),
     "loss?": _WORDS,
     "schema?": {"columns": Each(OBJECT), "asked": OBJECT},
+    "entities?": Each({"columns": TEXTS, "levels": TEXTS, "unseen": listed(_COUNT), "width": optional(INTEGER)}),
 }
 FOLDS: Shape = {
     "status?": TEXT,
@@ -90,4 +106,43 @@ FOLDS: Shape = {
     "model?": TEXT,
     "problem?": TEXT,
     "folds?": at_least(2),
+}
+_ESTIMATED: Shape = {"value": NUMBER, "standard_error": NUMBER}
+_NUISANCE: Shape = {
+    "name": TEXT,
+    "of": TEXT,
+    "rows": _COUNT,
+    "loss": TEXT,
+    "r2": _MAYBE,
+    "log_loss": _MAYBE,
+}
+_SPREAD: Shape = {"group": TEXT, "rows": _COUNT, "quantiles": listed(NUMBER)}
+#: what came of an estimate of a treatment effect: `causal.effect.Effect` without its path
+EFFECT: Shape = {
+    "model": one_of("plr", "irm", "iivm"),
+    "target": TEXT,
+    "treatment": TEXT,
+    "instrument": _WORDS,
+    "cluster": _WORDS,
+    "n": _SIZE,
+    "dropped": _COUNT,
+    "clusters": optional(_SIZE),
+    "controls": TEXTS,
+    "nuisance": TEXT,
+    "folds": at_least(2),
+    "estimate": _ESTIMATED,
+    "repeats": Each(_ESTIMATED),
+    "nuisances": Each(_NUISANCE),
+    "overlap": Nullable({"trim": NUMBER, "trimmed": NUMBER, "groups": Each(_SPREAD)}),
+    "compliers": Nullable(_ESTIMATED),
+    "notes": TEXTS,
+}
+ESTIMATE: Shape = {
+    "status": TEXT,
+    "econml?": TEXT,
+    "created?": TEXT,
+    "command?": _WORDS,
+    "options": OBJECT,
+    "data": {"sha256": TEXT},
+    "results?": EFFECT,
 }

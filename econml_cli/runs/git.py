@@ -6,6 +6,7 @@ formats of git's documentation (gitrepository-layout, gitformat-index, gitformat
 """
 
 import contextlib
+import difflib
 import hashlib
 import itertools
 import os
@@ -21,6 +22,11 @@ from pathlib import Path
 MOST_BYTES, MOST_SECONDS = 64_000_000, 2.0
 #: deltas upon deltas of a packed object: git itself makes 50 at most
 MOST_DELTAS = 100
+#: the file of a run with what `diff` gives; its characters, and those of one version of a file in it, at most
+DIFF, MOST_DIFF, MOST_FILE = "uncommitted.diff", 200_000, 100_000
+#: files whose lines are kept nowhere: data, and what may be a secret
+_DATA = (".csv", ".tsv", ".dta", ".json", ".jsonl", ".parquet", ".feather", ".gz", ".bz2", ".ipynb", ".lock")
+_SECRET = (".pem", ".key", ".p12", ".pfx", ".netrc", ".pgpass", ".env")
 _HEX = frozenset("0123456789abcdef")
 _LINK, _SUBMODULE = 0o120000, 0o160000
 _ASSUMED, _SKIPPED = 0x8000, 0x4000
@@ -38,6 +44,18 @@ def commit(directory: Path) -> str | None:
         with contextlib.suppress(OSError, ValueError, LookupError, struct.error, zlib.error):
             changed = found.changed(head)
         return head + "+changes" * changed
+    return None
+
+
+def diff(directory: Path) -> str | None:
+    """How the tracked files of a directory's repository differ from its commit, as `git apply` reads it; None where
+    they do not, outside a repository, and where it cannot be read.
+
+    Of files that are data, large, no text, or may hold a secret only the names are said (a line that begins with "#").
+    """
+    with contextlib.suppress(OSError, ValueError, LookupError, struct.error, zlib.error):
+        if (found := _Repository.around(directory)) is not None and (head := found.head()) is not None:
+            return "".join(found.differences(head)) or None
     return None
 
 
@@ -110,6 +128,51 @@ class _Repository:
                 return True
         return False
 
+    def differences(self, head: str) -> Iterator[str]:
+        """The differences from a commit, file by file, until they are too many."""
+        size = len(head) // 2
+        algorithm = "sha1" if size == 20 else "sha256"
+        objects = _Objects(self.common / "objects", size)
+        entries, written = self._index(size)
+        tree = objects.read(bytes.fromhex(head))[1].split(b"\n", 1)[0].split(b" ")[-1]
+        now = {e.path: e for e in entries if e.mode != _SUBMODULE and not e.flags & (_ASSUMED | _SKIPPED << 16)}
+        before = {path: (e.mode, e.digest) for path, e in now.items()}
+        end, length = time.monotonic() + MOST_SECONDS, 0
+        if _tree(entries, algorithm).hex().encode() != tree:  # something is staged
+            before = dict(objects.files(bytes.fromhex(tree.decode()), end))
+        for path in sorted(before.keys() | now.keys()):
+            if length > MOST_DIFF or time.monotonic() > end:
+                yield "# there is more, which is left out\n"
+                return
+            was, entry = before.get(path), now.get(path)
+            staged = was is None or entry is None or was != (entry.mode, entry.digest)
+            if entry is not None and not staged and not _differs(os.fsencode(self.work), entry, written, algorithm):
+                continue
+            told = self._told(path, None if was is None else objects.read(was[1])[1], was[0] if was else None)
+            length += len(told)
+            yield told
+
+    def _told(self, path: bytes, old: bytes | None, mode: int | None) -> str:
+        """One file: what it was in the commit, None where it was not, and what it is."""
+        name = path.decode("utf-8", "backslashreplace")
+        new = _now(os.fsencode(self.work), path)
+        if old is not None and new is not None and b"\r\n" not in old:
+            new = new.replace(b"\r\n", b"\n")  # as git may have it here
+        if old == new:
+            return ""
+        if name.lower().endswith((*_DATA, *_SECRET)) or Path(name).name.startswith((".env", "id_")):
+            return f"# {name} differs; it may hold data or a secret, so it is not shown\n"
+        texts = [_lines(each) for each in (old, new)]
+        if texts[0] is None or texts[1] is None or not name.isprintable() or '"' in name:
+            return f"# {name} differs; it is no text, or large, so it is not shown\n"
+        head = [f"diff --git a/{name} b/{name}\n"]
+        head += [f"new file mode {_mode_of(self.work / name)}\n"] if old is None else []
+        head += [f"deleted file mode {mode or 0o100644:o}\n"] if new is None else []
+        tab = "\t" if " " in name else ""
+        ends = "/dev/null" if old is None else f"a/{name}{tab}", "/dev/null" if new is None else f"b/{name}{tab}"
+        lines = difflib.unified_diff(texts[0], texts[1], *ends)
+        return "".join([*head, *(x if x.endswith("\n") else f"{x}\n\\ No newline at end of file\n" for x in lines)])
+
     def _index(self, size: int) -> tuple[list[_Entry], tuple[int, int]]:
         """What is tracked, by path, and when the index was written."""
         path = self.own / "index"
@@ -146,6 +209,39 @@ def _entry(data: bytes, at: int, size: int, version: int, before: bytes) -> tupl
         path = data[name:end]
         following = at + (end - at + 8) // 8 * 8
     return _Entry(path, fields[6], fields[9], (fields[2], fields[3]), digest, flags), following
+
+
+def _now(work: bytes, path: bytes) -> bytes | None:
+    """The contents of a tracked file as it is; None where it is gone; no text where it is a link, or cannot be read."""
+    parts = path.split(b"/")
+    if {b"", b".", b"..", b".git"} & set(parts):
+        return b"\0"
+    if any(os.path.islink(os.path.join(work, *parts[:i])) for i in range(1, len(parts) + 1)):  # noqa: PTH114, PTH118
+        return b"\0"
+    try:
+        return _bytes(Path(os.fsdecode(os.path.join(work, *parts))))  # noqa: PTH118
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError):
+        return b"\0"
+
+
+def _lines(body: bytes | None) -> list[str] | None:
+    """The lines of a text, [] of a file that is not there; None of what is no text, or large."""
+    if body is None:
+        return []
+    if len(body) > MOST_FILE or b"\0" in body:
+        return None
+    try:
+        *whole, last = body.decode().split("\n")
+    except UnicodeDecodeError:
+        return None
+    return [f"{line}\n" for line in whole] + ([last] if last else [])
+
+
+def _mode_of(path: Path) -> str:
+    """As git says it."""
+    return "100755" if os.access(path, os.X_OK) else "100644"
 
 
 def _differs(work: bytes, entry: _Entry, written: tuple[int, int], algorithm: str) -> bool:
@@ -219,12 +315,30 @@ class _Objects:
                     return self._packed(index.with_suffix(".pack"), offset, depth)
         raise LookupError(name)
 
+    def files(self, tree: bytes, end: float, prefix: bytes = b"") -> Iterator[tuple[bytes, tuple[int, bytes]]]:
+        """(path, (mode, digest)) of the files of a tree; not of submodules.
+
+        Raises:
+            ValueError: it takes too long.
+        """
+        body, at = self.read(tree)[1], 0
+        if time.monotonic() > end or prefix.count(b"/") > MOST_DELTAS:
+            raise ValueError("too large a tree")
+        while at < len(body):
+            space, zero = body.index(b" ", at), body.index(b"\0", at)
+            mode, name, digest = int(body[at:space], 8), body[space + 1 : zero], body[zero + 1 : zero + 1 + self._size]
+            at = zero + 1 + self._size
+            if mode == 0o40000:
+                yield from self.files(digest, end, prefix + name + b"/")
+            elif mode != _SUBMODULE:
+                yield prefix + name, (mode, digest)
+
     def _packed(self, pack: Path, offset: int, depth: int) -> tuple[bytes, bytes]:
         if depth > MOST_DELTAS:
             raise ValueError("deltas without end")
         with pack.open("rb") as file:
             file.seek(offset)
-            data = file.read(1_000_000)  # a commit is small
+            data = file.read(4_000_000)  # a commit is small, and so is a text that is shown
         kind, at = data[0] >> 4 & 7, 1
         while data[at - 1] & 0x80:
             at += 1

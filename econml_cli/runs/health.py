@@ -1,5 +1,6 @@
 """Whether a fit is to be trusted, said so that nobody who works in Python overlooks it."""
 
+import re
 import warnings
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -11,14 +12,29 @@ from econml_cli.runs.directory import Run
 _BROKEN_OFF = {"interrupted": "was interrupted", "running": "has not finished", "killed": "was killed"}
 
 
+#: a verdict in what `failed` says, and why
+_REASON = re.compile(r"(?:^|; )(\w+) \(([^()]*)\)")
 #: what the verdicts on an economic model are about, and the word for any of them
-VERDICTS, ANY = ("loss", "truth", "stability"), "all"
+STATES, ANY = "states", "all"
+VERDICTS = ("loss", "truth", "stability", STATES)
 
 
 def failed_verdicts(told: Mapping[str, Any], accepted: Collection[str] = ()) -> tuple[str, ...]:
     """Which verdicts (`verdict_loss`, ...) of a summary or an evaluation are FAILED and not among those `accepted`."""
     wrong = [name.removeprefix("verdict_") for name, word in told.items() if word == "FAILED" and name != "failed"]
     return tuple(name for name in wrong if name not in accepted and ANY not in accepted)
+
+
+def reasons(told: Mapping[str, Any]) -> dict[str, str]:
+    """{"truth": "policy_error_max 0.3 is not below 0.01"} of a summary or an evaluation: of each FAILED verdict the
+    number that is on the wrong side of its bar, and the bar."""
+    return {m[1]: m[2] for m in _REASON.finditer(str(told.get("failed", "")))}
+
+
+def in_words(told: Mapping[str, Any], name: str) -> str:
+    """A verdict as it is shown: "passed", or "FAILED: policy_error_max 0.3 is not below 0.01"."""
+    word, why = str(told[name]), reasons(told).get(name.removeprefix("verdict_"))
+    return f"{word}: {why}" if word == "FAILED" and why else word
 
 
 class FitWarning(UserWarning):

@@ -115,8 +115,18 @@ class CheckpointWriter:
     def _manager(self) -> Any:
         """Orbax's manager, opened at the first save: importing Orbax takes half a second."""
         if self._opened is None:
-            options = _orbax().CheckpointManagerOptions(max_to_keep=self._keep, enable_async_checkpointing=False)
-            self._opened = _orbax().CheckpointManager(self._directory, options=options)
+            ocp = _orbax()
+            # of a fit in several processes this one alone writes: the others are not to be waited for
+            several = jax.process_count() > 1
+            alone = {jax.process_index()} if several else None
+            processes = ocp.options.MultiprocessingOptions(primary_host=jax.process_index(), active_processes=alone)
+            options = ocp.CheckpointManagerOptions(
+                max_to_keep=self._keep,
+                enable_async_checkpointing=False,
+                create=not several,
+                multiprocessing_options=processes,
+            )
+            self._opened = ocp.CheckpointManager(self._directory, options=options)
         return self._opened
 
     def save(self, step: int, sections: Sections) -> None:
@@ -206,10 +216,15 @@ def _read(directory: Path, step: int, there: list[int]) -> Sections:
 
 
 def _restored(directory: Path, step: int, there: list[int]) -> Sections:
-    """The sections as they are stored: by TensorStore alone, by Orbax whatever that does not know or cannot read."""
+    """The sections as they are stored: by TensorStore alone, by Orbax what that does not know."""
     place = directory.absolute() / str(step)
-    with contextlib.suppress(Exception):  # Orbax's answer is the one that counts
+    try:
         return ocdbt.read(place, MOST_UNASKED + MOST_RATIO * _bytes_of(place))
+    except ocdbt.UnreadableError as error:  # asked the same, Orbax leaves threads behind that complain of it later
+        _refuse_if_unreadable(place)
+        raise _damaged(directory, step, there, _first_line(error)) from error
+    except Exception as error:  # Orbax's answer is the one that counts
+        logging.getLogger(__name__).debug("%s is left to Orbax: %s", place, error)
     ocp = _orbax()
     try:
         on_disk = _bytes_of(place)

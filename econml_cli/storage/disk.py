@@ -199,8 +199,12 @@ def exclusive(path: Path, taken: str, *, shared: bool = False) -> Iterator[None]
         yield
 
 
-def held(path: Path) -> bool | None:
-    """Whether a process, here or on another machine, holds a lock file; None where the system knows no locks."""
+def held(path: Path, *, shared: bool = False) -> bool | None:
+    """Whether a process, here or on another machine, holds a lock file; None where the system knows no locks.
+
+    Args:
+        shared: whether those count, too, that share it with others.
+    """
     try:
         import fcntl
 
@@ -210,7 +214,7 @@ def held(path: Path) -> bool | None:
     except (ImportError, OSError):
         return None
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, (fcntl.LOCK_EX if shared else fcntl.LOCK_SH) | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
     except OSError as error:

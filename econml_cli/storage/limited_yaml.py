@@ -86,11 +86,18 @@ def _refuse_twice(node: Any) -> None:
             _refuse_twice(value)
 
 
-def _as_text(node: yaml.Node) -> None:
-    """Make a scalar, or those of a list, the text that it was written as; null by itself stays nothing."""
-    for part in node.value if isinstance(node, yaml.SequenceNode) else [node]:
-        if isinstance(part, yaml.ScalarNode) and (part is not node or not part.tag.endswith(":null")):
-            part.tag = "tag:yaml.org,2002:str"
+def _as_text(node: yaml.Node, alone: bool = True) -> None:
+    """Make a scalar, or what is in a list or a mapping (its keys, too), the text that it was written as; null by itself
+    stays nothing."""
+    if isinstance(node, yaml.SequenceNode):
+        for part in node.value:
+            _as_text(part, alone=False)
+    elif isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            _as_text(key, alone=False)
+            _as_text(value)
+    elif isinstance(node, yaml.ScalarNode) and not (alone and node.tag.endswith(":null")):
+        node.tag = "tag:yaml.org,2002:str"
 
 
 def _weight(node: yaml.Node, known: dict[int, int], open_: set[int]) -> int:

@@ -24,6 +24,11 @@ class UnusualError(Exception):
     """It is not what Orbax writes for us: ask Orbax."""
 
 
+class UnreadableError(Exception):
+    """It says that it is what Orbax writes for us, and TensorStore cannot read it, as Orbax, which asks TensorStore,
+    could not."""
+
+
 def read(place: Path, most_bytes: float) -> dict[str, dict[str, np.ndarray]]:
     """The sections of the checkpoint in a step's directory.
 
@@ -31,13 +36,23 @@ def read(place: Path, most_bytes: float) -> dict[str, dict[str, np.ndarray]]:
         place: the step's directory. most_bytes: what its arrays may claim, all together.
 
     Raises:
-        UnusualError: it is of another kind. Whatever TensorStore and the system raise for a damaged file.
+        UnusualError: it is of another kind. UnreadableError: TensorStore cannot read it, or the system. Whatever the
+        system raises for metadata that cannot be read.
     """
     folder = place / "default"
     names = _names(folder)
     if sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) > MOST_STORE:
         raise UnusualError("a large store")
+    try:
+        return _arrays(folder, names, most_bytes)
+    except (UnusualError, UnreadableError, MemoryError):
+        raise
+    except Exception as error:  # TensorStore raises a dozen kinds
+        raise UnreadableError(str(error)) from error
 
+
+def _arrays(folder: Path, names: dict[str, tuple[str, str]], most_bytes: float) -> dict[str, dict[str, np.ndarray]]:
+    """The sections whose keys in the store are those of `names`."""
     import tensorstore as ts
 
     base = {"driver": "ocdbt", "base": f"file://{folder}/"}
@@ -89,8 +104,10 @@ def _mapping(value: Any) -> Mapping[str, Any]:
 
 
 def _described(text: bytes) -> tuple[tuple[int, ...], np.dtype[Any], tuple[int, ...]]:
-    """(shape, dtype, shape of a chunk) that an array's own metadata give."""
-    about = _mapping(json.loads(text or b"null"))
+    """(shape, dtype, shape of a chunk) that an array's own metadata give; `text` is empty where it has none."""
+    if not text:
+        raise UnreadableError("its store lacks an array")
+    about = _mapping(json.loads(text))
     shape, chunks, dtype = about.get("shape"), about.get("chunks"), about.get("dtype")
     if about.get("zarr_format") != 2 or not isinstance(dtype, str):
         raise UnusualError("another format of arrays")

@@ -1,12 +1,14 @@
 """`econml fit --dry-run`: everything up to training, measured on the compiled step; nothing is trained or written."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import jax
 from flax import nnx
 
 from econml_cli.config.fit_config import FitConfig
+from econml_cli.data.schema import Schema
+from econml_cli.problems.tabular import Tabular
 from econml_cli.training.fit import check
 from econml_cli.training.loop.trainer import Trainer
 from econml_cli.training.precision import precision
@@ -27,10 +29,12 @@ class DryRun:
     bytes_arguments: int | None
     bytes_temporary: int | None
     device: str
+    schema: Schema | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON values."""
-        return asdict(self)
+        """As JSON values; `schema` of a table alone."""
+        found = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "schema"}
+        return found if self.schema is None else found | {"schema": self.schema.to_json()}
 
 
 def dry_run(config: FitConfig) -> DryRun:
@@ -61,6 +65,7 @@ def dry_run(config: FitConfig) -> DryRun:
             bytes_arguments=getattr(memory, "argument_size_in_bytes", None),
             bytes_temporary=getattr(memory, "temp_size_in_bytes", None),
             device=f"{jax.devices()[0].platform}: {jax.devices()[0].device_kind}",
+            schema=setup.problem.schema if isinstance(setup.problem, Tabular) else None,
         )
 
 

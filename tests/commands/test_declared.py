@@ -7,11 +7,12 @@ import pytest
 import typer
 
 from econml_cli.cli import app
+from econml_cli.commands import estimate, export, package, predict, report, simulate, watch
 from econml_cli.commands import eval as questions
-from econml_cli.commands import export, predict, report, simulate
 from econml_cli.commands.declared import Argument, Command
 from econml_cli.commands.eval import runs
 from econml_cli.commands.inspect import checkpoint, data, listings
+from econml_cli.commands.runs import change, label, listed, shown
 from econml_cli.commands.sweep import run as sweep_run
 from econml_cli.commands.sweep import show, slurm, wandb, write
 from econml_cli.errors import ConfigError
@@ -22,6 +23,8 @@ COMMANDS = (
     simulate.COMMAND,
     export.COMMAND,
     report.COMMAND,
+    watch.COMMAND,
+    package.COMMAND,
     runs.COMMAND,
     *questions.QUESTIONS,
     checkpoint.COMMAND,
@@ -29,6 +32,9 @@ COMMANDS = (
     *listings.COMMANDS,
     *(write.CREATE, write.CHECK, write.SAMPLE, sweep_run.COMMAND, show.COMMAND, slurm.COMMAND),
     *(wandb.LAUNCH, wandb.AGENT),
+    *estimate.COMMANDS,
+    estimate.RESUME,
+    *(listed.COMMAND, shown.COMMAND, shown.DU, label.TAG, label.NOTE, *change.COMMANDS),
 )
 
 

@@ -46,7 +46,7 @@ def test_a_fit_leaves_a_complete_run_and_says_what_to_type_next(econml):
     ran = econml("fit", "mlp", *SMALL, "--out", "r")
     assert ran.code == 0 and "econml eval r" in ran.stdout and "test loss" in ran.stdout
     assert sorted(p.name for p in Path("r").iterdir()) == [
-        ".lock", "checkpoints", "config.yaml", "manifest.json", "metrics.jsonl", "summary.json",
+        ".lock", "checkpoints", "config.yaml", "manifest.json", "metrics.jsonl", "requirements.txt", "summary.json",
     ]  # fmt: skip
     lines = [json.loads(line) for line in Path("r/metrics.jsonl").read_text().splitlines()]
     assert [row["epoch"] for row in lines] == [1, 2, 3, 4, 5, 6]
@@ -54,7 +54,9 @@ def test_a_fit_leaves_a_complete_run_and_says_what_to_type_next(econml):
     manifest = json.loads(Path("r/manifest.json").read_text())
     assert manifest["status"] == "max_epochs" and manifest["command"].startswith("econml fit mlp")
     assert manifest["shapes"] == {"din": 2, "dout": 1, "n_train": 40, "x": [2]}
-    assert len(manifest["data"]["fingerprint"]) == 64
+    assert len(manifest["data"]["fingerprint"]) == 64 and manifest["hardware"]["cores"] >= 1
+    packages = dict(line.split("==") for line in Path("r/requirements.txt").read_text().splitlines())
+    assert packages["numpy"] == manifest["versions"]["numpy"] and packages["jax"] == manifest["versions"]["jax"]
     assert summary("r")["val_loss"] == pytest.approx(lines[-1]["val_loss"], rel=1e-5)
 
 
@@ -403,15 +405,17 @@ def test_a_failed_save_leaves_no_unfinished_checkpoint_and_says_why(isolated, mo
     assert not list((isolated / "ck").glob("7*"))
 
 
-def test_rows_with_missing_values_can_be_dropped_when_predicting(econml, isolated):
+def test_rows_with_missing_values_are_left_empty_refused_or_dropped_when_predicting(econml, isolated):
     rows = "\n".join(f"{i},{2 * i + i % 3}" for i in range(40))
     (isolated / "d.csv").write_text(f"x,y\n{rows}\n")
     (isolated / "new.csv").write_text("x\n1\n\n3\nNA\n5\n")
     econml("fit", "linear", "--data", "d.csv", "--target", "y", "--num-epochs", "3", "--out", "r")
     ran = econml("predict", "r", "--data", "new.csv", "--out", "-")
-    assert ran.code == 1 and "--missing drop" in ran.stderr
+    assert ran.code == 0 and "NA,,x is missing" in ran.stdout.splitlines(), ran
+    ran = econml("predict", "r", "--data", "new.csv", "--out", "-", "--strict")
+    assert ran.code == 1 and "--missing drop" in ran.stderr, ran
     ran = econml("predict", "r", "--data", "new.csv", "--out", "-", "--missing", "drop")
-    assert ran.code == 0 and len(ran.stdout.splitlines()) == 4, ran
+    assert ran.code == 0 and len(ran.stdout.split()) == 4, ran
 
 
 def test_an_environment_variable_is_named_and_an_empty_one_is_unset(econml, monkeypatch):

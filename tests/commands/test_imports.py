@@ -13,6 +13,7 @@ HEAVY = ("jax", "flax", "orbax", "wandb", "optuna", "pandas", "pyarrow", "matplo
 #: a command -> what it may import of these
 ALLOWED = {
     "inspect runs": set(),
+    "runs list": set(),
     "sweep check sweep.yaml": set(),
     "sweep show nowhere": set(),
     "eval net": {"jax", "flax"},

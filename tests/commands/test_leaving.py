@@ -1,9 +1,13 @@
 """The end of the process: nothing that was reported is lost, and nothing is taken apart."""
 
+import os
+import signal
 import subprocess
 import sys
 
 import pytest
+
+from econml_cli.commands.signals import stop_signals
 
 PROGRAM = """
 import atexit, sys, threading, time
@@ -37,3 +41,54 @@ def test_a_reader_that_left_is_no_complaint():
     line = f"{sys.executable} -m econml_cli fit --help | head -n 1"
     done = subprocess.run(line, shell=True, capture_output=True, text=True, timeout=60)
     assert done.stderr == ""
+
+
+#: the import of `typer` takes {times} Ctrl-C
+INTERRUPTED = """
+import os, signal, sys
+
+class CtrlC:
+    def find_spec(self, name, path=None, target=None):
+        if name == "typer":
+            for _ in range({times}):
+                os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, CtrlC())
+sys.argv = ["econml", "fit", "linear"]
+"""
+STARTING = (
+    INTERRUPTED.format(times=1)
+    + """
+from econml_cli.__main__ import program
+program()
+"""
+)
+FITTING = (
+    INTERRUPTED.format(times=2)
+    + """
+from econml_cli.commands.signals import stop_signals
+with stop_signals(unwinding=True):
+    try:
+        import typer
+    except BaseException:
+        raise ImportError
+"""
+)
+
+
+@pytest.mark.parametrize("program", [STARTING, FITTING], ids=["starting", "fitting"])
+def test_ctrl_c_while_modules_are_imported_leaves_no_trace(program):
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
+def test_a_second_ctrl_c_of_a_fit_unwinds_what_is_open():
+    before = signal.signal(signal.SIGINT, lambda *_: pytest.fail("the process would have ended at once"))
+    try:
+        with stop_signals(unwinding=True) as stop:
+            os.kill(os.getpid(), signal.SIGINT)
+            assert stop() == signal.SIGINT
+            with pytest.raises(KeyboardInterrupt):
+                os.kill(os.getpid(), signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, before)

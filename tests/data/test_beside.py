@@ -1,19 +1,22 @@
 """Predictions beside the columns of a file, which come back as they are."""
 
 import gzip
+import io
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
 from econml_cli.data import beside
 from econml_cli.data.asked import Asked
 from econml_cli.data.schema import Schema
+from tests.support import running
 from tests.support.fits import fitted
 
 CASES = Path(__file__).parent / "cases"
@@ -114,6 +117,9 @@ def test_any_csv_that_pandas_can_write_is_kept_to_the_byte(columns, mark, quotin
     before, after = path.read_bytes(), out.read_bytes()
     own = b"".join(r + e for r, e in beside._records(before, mark.encode()))
     assert own == before
+    with mock.patch.object(beside, "BLOCK", 7):  # a record stands across blocks
+        blocks = list(beside._records_of(io.BytesIO(before), mark.encode()))
+    assert blocks == list(beside._records(before, mark.encode()))
     records = [r for r, _ in beside._records(after, mark.encode())]
     kept = [r for r, _ in beside._records(before, mark.encode())]
     assert [r.rpartition(mark.encode())[0] for r in records] == kept and len(kept) == 4
@@ -137,3 +143,72 @@ def test_any_numbers_that_pandas_writes_for_stata_are_read_as_they_are(columns):
     frame = pd.DataFrame({f"c{i}": values for i, values in enumerate(columns)})
     frame.to_stata("any.dta", write_index=False)
     pd.testing.assert_frame_equal(beside.frame(Path("any.dta"), None), pd.read_stata("any.dta"), check_dtype=False)
+
+
+def predictable(columns):
+    """Any columns beside those that the run reads."""
+    frame = pd.DataFrame({f"c{i}": values for i, values in enumerate(columns)})
+    return frame.assign(x=[0.0, 1.0, 2.0], z=[1.0, 0.5, -1.0], married=["yes", "no", "yes"])
+
+
+@pytest.mark.slow
+@settings(max_examples=15)
+@given(columns=COLUMNS, out=st.sampled_from(["any-out.csv", "any-out.csv.gz", "any-out.tsv"]))
+def test_any_csv_that_pandas_can_write_comes_back_from_predict_to_the_byte(run, columns, out):
+    path = Path(out.replace("-out", ""))
+    predictable(columns).to_csv(path, index=False, sep="\t" if "tsv" in out else ",")
+    assert running.here("predict", run.path, "--data", path, "--out", out) == 0
+    mark = b"\t" if "tsv" in out else b","
+    before, after = (gzip.decompress(p.read_bytes()) if "gz" in out else p.read_bytes() for p in (path, Path(out)))
+    kept = [record.rpartition(mark)[0] + end for record, end in beside._records(after, mark)]
+    assert b"".join(kept) == before
+    assert pd.read_csv(out, sep=mark.decode()).yhat.notna().all()
+
+
+@pytest.mark.slow
+@settings(max_examples=10)
+@given(columns=COLUMNS)
+def test_any_parquet_file_that_pandas_can_write_comes_back_from_predict(run, columns):
+    predictable(columns).to_parquet("any.parquet")
+    assert running.here("predict", run.path, "--data", "any.parquet", "--out", "any-out.parquet") == 0
+    before, after = parquet.read_table("any.parquet"), parquet.read_table("any-out.parquet")
+    assert after.drop_columns(["yhat"]).schema.equals(before.schema, check_metadata=True)
+    pd.testing.assert_frame_equal(after.drop_columns(["yhat"]).to_pandas(), before.to_pandas())
+    assert after["yhat"].null_count == 0
+
+
+@pytest.mark.slow
+@settings(max_examples=10)
+@given(
+    columns=st.lists(
+        st.one_of(
+            st.lists(st.integers(-100, 100), min_size=3, max_size=3),
+            st.lists(st.floats(-1e30, 1e30, allow_subnormal=False), min_size=3, max_size=3),
+            st.lists(st.datetimes(pd.Timestamp("1970-01-01"), pd.Timestamp("2200-01-01")), min_size=3, max_size=3),
+        ),
+        min_size=1,
+        max_size=4,
+    )
+)
+def test_any_file_that_pandas_writes_for_stata_comes_back_from_predict(run, columns):
+    predictable(columns).to_stata("any.dta", write_index=False)
+    assert running.here("predict", run.path, "--data", "any.dta", "--out", "any-out.parquet") == 0
+    after, before = pd.read_parquet("any-out.parquet"), pd.read_stata("any.dta")
+    assert list(after) == [*before, "yhat"] and after.yhat.notna().all()
+    pd.testing.assert_frame_equal(after[list(before)], before, check_dtype=False)
+
+
+def test_the_marks_at_the_beginning_of_a_file_are_no_part_of_its_first_name(run, econml):
+    Path("m.csv").write_bytes(b'\xef\xbb\xbf"a,\nb",x,z,married\n1,0.5,1,yes\n')
+    assert econml("predict", run.path, "--data", "m.csv", "--out", "o.csv").code == 0
+    written = Path("o.csv").read_bytes()
+    assert written.startswith(b'\xef\xbb\xbf"a,\nb",x,z,married,yhat\n1,0.5,1,yes,')
+
+
+def test_a_number_that_no_computer_squares_is_the_reason_of_its_row(run, econml):
+    Path("new.csv").write_text("x,z,married\n1,2,yes\n1e200,2,no\n1,-1e151,no\n")
+    assert econml("predict", run.path, "--data", "new.csv", "--out", "out.csv").code == 0
+    rows = pd.read_csv("out.csv", keep_default_na=False)
+    assert list(rows.reason) == ["", *(f"{name} is beyond 1e+150 in absolute value" for name in ("x", "z"))]
+    ran = econml("predict", run.path, "--data", "new.csv", "--out", "strict.csv", "--strict")
+    assert ran.code == 1 and "up to 1e+200" in ran.stderr

@@ -1,16 +1,22 @@
 """Small files as people have them, one fault of reading each, with the numbers that are right."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from flax import nnx
+from matplotlib.dates import ConciseDateFormatter, num2date
 
 from econml_cli.config.fit_config import read_yaml
+from econml_cli.data import files
+from econml_cli.data.read import read_table
 from econml_cli.errors import DataError
+from econml_cli.evaluation.drawing import figures
 from econml_cli.problems.tabular import Tabular
+from tests.support.fits import fitted
 
 CASES = Path(__file__).parent / "cases"
 WHOLE = {"val_fraction": 0.0, "test_fraction": 0.0}
@@ -325,3 +331,129 @@ def test_inspect_data_shows_what_a_fit_would_read(econml):
     assert (kinds["edu"], kinds["sat"], shown["rows"]) == ("number", "category", 300)
     ran = econml("inspect", "data", CASES / "dots_few.csv", "--numeric", "kidz")
     assert ran.code != 0 and "--numeric names. Did you mean 'kids'" in ran.stderr
+
+
+# -- a constant, dates with times, notes, rows
+
+
+@pytest.mark.slow
+def test_a_constant_is_fitted_by_any_model_and_its_standard_error_is_that_of_a_mean(econml):
+    rows = pd.read_csv(CASES / "clean.csv")
+    own = ("--data", CASES / "clean.csv", "--formula", "y ~ 1", "--val-fraction", "0", "--test-fraction", "0")
+    assert econml("fit", "linear", *own, "--out", "r", "--precision", "float64").code == 0
+    found = json.loads(econml("eval", "r", "--json", "--bootstrap", "0").stdout)
+    assert found["coefficients"] == {"Intercept": pytest.approx(rows.y.mean(), rel=1e-12)}
+    assert found["standard_errors"]["Intercept"] == pytest.approx(rows.y.std() / len(rows) ** 0.5, rel=1e-9)
+    assert econml("predict", "r", "--data", CASES / "clean.csv", "--out", "out.csv").code == 0
+    out = pd.read_csv("out.csv")
+    assert list(out) == [*rows, "yhat"] and np.allclose(out.yhat, rows.y.mean(), rtol=1e-12)
+    ran = econml("eval", "effects", "r")
+    assert ran.code == 2 and "fits a constant" in ran.stderr
+    assert econml("export", "r", "--to", "numpy", "--out", "e").code == 0
+    assert econml("report", "r", "--out", "r.html").code == 0
+    assert econml("fit", "mlp", *own, "--out", "m", "--width", "4", "--num-epochs", "20").code == 0
+    assert econml("predict", "m", "--data", CASES / "clean.csv", "--out", "out.csv").code == 0
+    assert pd.read_csv("out.csv").yhat.nunique() == 1
+    ran = econml("fit", "linear", "--data", CASES / "clean.csv", "--formula", "y ~ 0", "--out", "z")
+    assert ran.code == 2 and "neither a feature nor a constant" in ran.stderr
+
+
+@pytest.mark.parametrize("fitted_to", ["t.csv", "t.parquet"])
+def test_times_are_those_of_the_clocks_of_a_place_in_every_format(fitted_to):
+    n = 40
+    frame = pd.DataFrame({"y": np.arange(n) ** 0.5, "x": np.arange(n) % 7})
+    frame["stamp"] = pd.date_range("2020-01-01 08:30", periods=n, freq="h")
+    frame["local"] = pd.date_range("2020-03-20", periods=n, freq="D", tz="Europe/Berlin")
+    frame.to_csv("t.csv", index=False)
+    frame.to_parquet("t.parquet")
+    found = Tabular(data=fitted_to, formula="y ~ x + trend(stamp) + day(local)", rngs=nnx.Rngs(0), **WHOLE)
+    assert found.schema["stamp"].kind == found.schema["local"].kind == "date"
+    x = np.asarray(found.sample(None, "train").x) * found.features.scale + found.features.mean
+    np.testing.assert_allclose(x[:, 2], frame.local.dt.day, rtol=1e-12)  # not the day of UTC
+    hours = (frame.stamp - pd.Timestamp("2000-01-01")) / pd.Timedelta(days=365.2425)
+    np.testing.assert_allclose(x[:, 1], hours, rtol=1e-12)
+    for other in ("t.csv", "t.parquet"):
+        _, batch = found.encode(other, need_target=False)
+        np.testing.assert_array_equal(batch.x, found.sample(None, "train").x)
+
+
+def test_what_is_odd_in_a_column_of_words_is_said():
+    found = problem("spaces_val.csv", target="y")
+    assert found.schema.notes() == [
+        "column 'married': spaces around a value are no part of it: 'yes ' is read as 'yes'."
+    ]
+    assert found.describe()["levels"] == {"married": ["no", "yes"]}
+    assert "numbers but for 'Total'" in read_table(str(CASES / "total.csv")).schema.notes()[0]
+    found = problem("total.csv", target="y", na_values=("Total",), missing="drop")
+    assert (found.task, len(found.sample(None, "train").x)) == ("regression", 8)
+    with pytest.raises(DataError, match=r"begins with a comment \('# source: agency'\); remove that line"):
+        problem("comment.csv", target="y")
+    found = problem("bigint.csv", formula="y ~ x", group="t")  # beyond 2^53
+    assert len(set(found.groups["train"])) == pd.read_csv(CASES / "bigint.csv").t.nunique()
+
+
+@pytest.mark.parametrize("name", ["t.parquet", "t.feather", "t.dta", "t.csv"])
+def test_only_the_columns_that_are_needed_are_read(name, monkeypatch):
+    frame = pd.DataFrame({"y": np.arange(9.0), "a": np.arange(9.0) ** 2, "b": ["x", "y", "z"] * 3, "c": 1.0})
+    write = {"parquet": frame.to_parquet, "feather": frame.to_feather}
+    write |= {"csv": partial(frame.to_csv, index=False), "dta": partial(frame.to_stata, write_index=False)}
+    write[name[2:]](name)
+    read, real = [], files.read
+
+    def kept(*args, **kwargs):
+        read.append(real(*args, **kwargs))
+        return read[-1]
+
+    monkeypatch.setattr(files, "read", kept)
+    assert Tabular(data=name, formula="y ~ a", rngs=nnx.Rngs(0), **WHOLE).features.names == ["a"]
+    columns = read[0].columns
+    assert list(getattr(columns, "column_names", None) or columns.columns) == ["y", "a"]
+    assert read[0].names == ("y", "a", "b", "c")
+
+
+@pytest.mark.parametrize(("name", "row"), [("t.csv", 7), ("t.parquet", 6), ("t.xlsx", 7)])
+def test_rows_are_counted_as_the_file_does(name, row):
+    frame = pd.DataFrame({"y": np.arange(30) ** 0.5, "x": np.arange(30) % 7 + 1.0, "g": ["a", "b"] * 15})
+    frame.to_csv("fit.csv", index=False)
+    frame.loc[5, "x"] = 0
+    frame.loc[5, "g"] = "c"
+    write = {"csv": frame.to_csv, "xlsx": frame.to_excel, "parquet": frame.to_parquet}[name.partition(".")[2]]
+    write(name, index=False)
+    with pytest.raises(DataError, match=rf"log\(x\) is infinite in row {row} of the file"):
+        Tabular(data=name, formula="y ~ log(x)", rngs=nnx.Rngs(0), **WHOLE)
+    found = Tabular(data="fit.csv", formula="y ~ g", rngs=nnx.Rngs(0), **WHOLE)
+    with pytest.raises(DataError, match=rf"level 'c' in row {row} of the file"):
+        found.encode(name, need_target=True)
+    weighed = frame.assign(w=np.where(np.arange(30) == 5, -1, 1))
+    write = {"csv": weighed.to_csv, "xlsx": weighed.to_excel, "parquet": weighed.to_parquet}[name.partition(".")[2]]
+    write(name, index=False)
+    with pytest.raises(DataError, match=rf"is negative in 1 row \(row {row} of the file: -1\)"):
+        Tabular(data=name, formula="y ~ g", weights="w", rngs=nnx.Rngs(0), **WHOLE)
+
+
+@pytest.mark.slow
+def test_the_schema_is_shown_before_and_after_a_fit(econml):
+    own = ("fit", "linear", "--data", CASES / "labels_full.dta", "--formula", "y ~ edu + age")
+    ran = econml(*own, "--dry-run")
+    assert "Columns of the data" in ran.stdout and "edu     feature  category" in ran.stdout, ran.stdout
+    told = json.loads(econml(*own, "--dry-run", "--json").stdout)["schema"]
+    assert {c["name"]: c["role"] for c in told["columns"]} == {"y": "target", "edu": "feature", "age": "feature"}
+    assert econml(*own, "--out", "r").code == 0
+    assert "edu     feature  category" in econml("eval", "r", "--columns", "--bootstrap", "0").stdout
+    assert json.loads(econml("eval", "r", "--json", "--bootstrap", "0").stdout)["schema"] == told
+    assert econml("report", "r", "--out", "r.html").code == 0
+    assert "every value has a label" in Path("r.html").read_text()
+
+
+def test_dates_are_on_the_axes_of_figures(econml):
+    run = fitted(Path("r"), data=str(CASES / "quarters.csv"), formula="y ~ trend(q)", time="q", model="linear")
+    fit, residuals = figures.figure(run).axes[:2]
+    for axis in (fit, residuals):
+        assert axis.get_xlabel() == "q"
+        low, high = (num2date(value).year for value in axis.get_xlim())
+        assert 2008 <= low <= high <= 2014  # of the test split, the latest rows
+        assert isinstance(axis.xaxis.get_major_formatter(), ConciseDateFormatter)
+    again = figures.figure(run, data=str(CASES / "quarters.csv")).axes[1]
+    assert num2date(again.get_xlim()[0]).year <= 2001
+    ran = econml("eval", "effects", "r")
+    assert ran.code == 2 and "no feature besides dates" in ran.stderr

@@ -151,7 +151,7 @@ RUNS = "open('pwned', 'w').write('x')"
         "y ~ 'a'",
         'y ~ "a" : x',
         "y ~ x %in% z",
-        "y ~ x | z",
+        "y ~ x | log(z)",
         "y ~ [x ~ z]",
         "y ~ I(x\x00)",
         "y ~ I(x)\n; import os",

@@ -114,12 +114,12 @@ def test_a_compressed_file_in_another_encoding_is_told_apart_from_a_damaged_one(
 def test_missing_files_directories_and_unknown_extensions_are_told_apart():
     write("wages.csv")
     Path("data").mkdir()
-    Path("t.xlsx").write_text("x")
+    Path("t.docx").write_text("x")
     for name, says in [
         ("wage.csv", "does not exist. Did you mean 'wages.csv'"),
         ("nowhere/t.csv", "does not exist"),
         ("data", "is a directory"),
-        ("t.xlsx", r"unknown extension; --data reads .csv, .csv.gz"),
+        ("t.docx", r"unknown extension; --data reads .csv, .csv.gz"),
     ]:
         with pytest.raises(DataError, match=says):
             read_table(name)

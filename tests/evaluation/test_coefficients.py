@@ -125,6 +125,54 @@ def test_the_effect_of_a_linear_model_has_the_standard_error_of_its_coefficient(
     assert own.standard_error == pytest.approx(margins.loc["x", "Std. Err."], rel=1e-5)
 
 
+def test_on_new_rows_standard_errors_are_those_of_the_rows_of_the_fit(made, tmp_path):
+    frame, ols, logit = made
+    rows = frame[:40]
+    rows.to_csv(tmp_path / "new.csv", index=False)
+    new = str(tmp_path / "new.csv")
+    assert evaluate(ols, data=new, bootstrap=0).linear == evaluate(ols, bootstrap=0).linear
+    x = next(e for e in effects(ols, data=new, vcov="iid", beside=False).effects if e.column == "x").estimate
+    assert x.standard_error == pytest.approx(theirs(frame, "y", "iid").bse["x"])
+    own = next(e for e in effects(logit, data=new, vcov="iid", beside=False).effects if e.column == "x").estimate
+    fit = theirs(frame, "w", "iid")
+    z = sm.add_constant(rows[["x", "d"]].astype(float)).to_numpy()
+    p = 1 / (1 + np.exp(-z @ fit.params.to_numpy()))
+    slope = fit.params["x"] * (p * (1 - p) * (1 - 2 * p)) @ z / len(z) + np.mean(p * (1 - p)) * np.array([0.0, 1, 0])
+    assert own.value == pytest.approx(fit.params["x"] * np.mean(p * (1 - p)), rel=1e-6)
+    assert own.standard_error == pytest.approx(np.sqrt(slope @ fit.cov_params().to_numpy() @ slope), rel=1e-5)
+
+
+def test_without_the_rows_of_the_fit_an_effect_has_no_standard_error_in_place_of_one_of_zero(made, tmp_path, econml):
+    frame, _, _ = made
+    data = tmp_path / "gone.csv"
+    frame.to_csv(data, index=False)
+    run = fitted(tmp_path / "run", data=str(data), formula="y ~ x + d", **WHOLE)
+    data.rename(tmp_path / "new.csv")
+    ran = econml("eval", "effects", run.path, "--data", tmp_path / "new.csv")
+    assert ran.code == 0 and "s.e." not in ran.stdout and "no standard errors: " in " ".join(ran.stderr.split())
+    assert "data file is not there" in " ".join(econml("eval", run.path, "--data", tmp_path / "new.csv").stdout.split())
+
+
+def test_effects_on_a_count_have_the_standard_errors_of_the_poisson_regression(made, tmp_path):
+    frame, _, _ = made
+    counts = frame.assign(n=np.random.default_rng(5).poisson(np.exp(0.4 * frame["x"] + 0.3 * frame["d"])))
+    counts.to_csv(tmp_path / "n.csv", index=False)
+    run = fitted(tmp_path / "n", data=str(tmp_path / "n.csv"), formula="n ~ x + d", loss="poisson", **WHOLE)
+    own = next(e for e in effects(run, vcov="iid", beside=False).effects if e.column == "x").estimate
+    margins = sm.Poisson(counts["n"], sm.add_constant(counts[["x", "d"]].astype(float))).fit(disp=0, tol=1e-12)
+    expected = margins.get_margeff().summary_frame().loc["x"]
+    assert (own.value, own.standard_error) == pytest.approx((expected["dy/dx"], expected["Std. Err."]), rel=1e-6)
+
+
+def test_three_classes_that_a_column_separates_have_no_estimate(choices, tmp_path):
+    frame, _ = choices
+    frame.assign(c=np.digitize(frame["x"], [40, 60])).astype({"c": str}).to_csv(tmp_path / "s.csv", index=False)
+    run = fitted(tmp_path / "s", data=str(tmp_path / "s.csv"), formula="c ~ x + d", loss="multiclass", **WHOLE)
+    assert "x" in run.summary()["separated"]
+    found = evaluate(run, bootstrap=0)
+    assert np.isnan(found.coefficients["1: x"]) and any("separate the classes" in note for note in found.notes)
+
+
 def test_what_is_not_identified_is_said_in_place_of_a_number(made, econml, tmp_path):
     frame, _, _ = made
     path = tmp_path / "c.csv"

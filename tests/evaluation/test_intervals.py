@@ -10,10 +10,12 @@ from scipy import stats
 
 from econml_cli.errors import ConfigError
 from econml_cli.evaluation import bootstrap
-from econml_cli.evaluation.comparing.accuracy_tests import paired_bootstrap
+from econml_cli.evaluation.comparing.accuracy_tests import diebold_mariano, paired_bootstrap
 from econml_cli.evaluation.comparing.compare import compare
 from econml_cli.evaluation.comparing.sign_flips import Flips
+from econml_cli.evaluation.estimate import Estimate
 from econml_cli.evaluation.evaluate import evaluate
+from econml_cli.evaluation.evaluation import interval_of
 from econml_cli.evaluation.intervals import intervals, of_means, told
 from econml_cli.evaluation.marginal.averages import averages
 from econml_cli.evaluation.marginal.effects import effects
@@ -119,6 +121,26 @@ def test_few_groups_and_a_lone_observation_in_the_tail_are_said():
     x[3] = 100
     found = intervals(metrics.mean("loss", x), replications=50, seed=0)["loss"]
     assert found.caveat == "interval too short: 1 observation in the tail"
+
+
+def test_an_interval_from_so_few_clusters_that_it_says_nothing_is_a_word():
+    x = np.random.default_rng(7).exponential(size=40)
+    two = intervals(metrics.mean("loss", x), replications=50, seed=0, groups=np.arange(40) % 2)["loss"]
+    assert np.isnan([two.low, two.high]).all() and two.caveat == "too few clusters: 2"
+    x[:10] *= 20
+    three = intervals(metrics.mean("loss", x), replications=50, seed=0, groups=np.arange(40) // 10 // 2 + 1)
+    assert three["loss"].caveat == "too few clusters: 2"
+    four = intervals(metrics.mean("loss", x), replications=50, seed=0, groups=np.arange(40) // 10)["loss"]
+    assert four.caveat == "too few clusters: 4" and interval_of(Estimate(1.0).within(*four)) == four.caveat
+    r2 = intervals(metrics.regression(x, x + np.arange(40) % 2), replications=50, seed=0, groups=np.arange(40) % 2)
+    assert r2["r2"].caveat == "too few clusters: 2"
+
+
+def test_diebold_and_mariano_say_where_students_distribution_is_not_theirs():
+    rng = np.random.default_rng(1)
+    assert diebold_mariano(rng.normal(size=20)).caveat is None
+    assert "too often: 20 skewed" in diebold_mariano(rng.exponential(size=20) ** 1.5 - 1).caveat
+    assert "too seldom" in diebold_mariano(np.r_[rng.normal(size=198), 40, -40]).caveat
 
 
 def test_an_exact_model_has_an_interval_of_no_width():

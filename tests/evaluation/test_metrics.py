@@ -12,7 +12,7 @@ from econml_cli.problems import losses, metrics
 def values(task, y, yhat, loss=None):
     n = len(y)
     loss = np.zeros(n) if loss is None else np.asarray(loss)
-    return metrics.moments(losses.of_task(task), loss, np.asarray(y), np.asarray(yhat)).values()
+    return metrics.moments(losses.of_task(task), loss, np.asarray(y), np.asarray(yhat), of_yhat=False).values()
 
 
 def test_regression_metrics_equal_hand_computed_ones():
@@ -66,6 +66,22 @@ def test_a_probability_that_rounds_to_zero_has_a_finite_log_loss():
     never, always = np.array([[0.0]], np.float32), np.array([[1.0]], np.float32)
     assert values("binary", [[1.0]], never)["log_loss"] == pytest.approx(-np.log(np.finfo(np.float32).tiny))
     assert values("binary", [[0.0]], always)["log_loss"] == pytest.approx(-np.log(2.0**-25))
+
+
+def test_the_log_loss_of_probabilities_that_round_to_one_is_that_of_the_log_odds():
+    from econml_cli.problems.losses import LOSSES
+
+    odds = np.array([[-40.0], [50.0], [-700.0], [3.0]], np.float32)
+    y, loss = np.array([[0], [1], [1], [1]]), np.log1p(np.exp(-np.array([40.0, 50.0, 3.0])))
+    loss = np.r_[loss[:2], 700.0, loss[2]]
+    for dtype in (np.float32, np.float64):
+        p = (1 / (1 + np.exp(-odds.astype(np.float64)))).astype(dtype)
+        found = metrics.moments(LOSSES["binary"], loss, y, p).values()
+        assert found["log_loss"] == found["loss"] == pytest.approx(loss.mean())
+        two = metrics.moments(LOSSES["binary"], loss[:2], y[:2], p[:2]).values()
+        assert two["log_loss"] == pytest.approx(np.exp(-40.0) / 2, rel=1e-4)
+    averaged = metrics.moments(LOSSES["binary"], loss[3:], y[3:], np.full((1, 1), 0.5), of_yhat=False).values()
+    assert averaged["log_loss"] == pytest.approx(np.log(2))
 
 
 def test_a_probability_below_eps_keeps_its_own_log_loss():

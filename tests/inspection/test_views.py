@@ -393,6 +393,9 @@ def test_the_page_of_a_model_needs_no_network(econml, runs):
     page = Path("model.html").read_text()
     assert ran.code == 0 and "model.html written" in ran.stderr and ran.stdout.startswith("mlp on linear")
     assert page.startswith("<!doctype html>") and "mlp on linear: runs/plain" in page and "linear2" in page
+    told = page[: page.index("<h2>The module</h2>")]  # words and numbers first, types where one unfolds them
+    assert "<dt>parameters</dt><dd>37</dd>" in told and "<style>" in told and "dtype" not in told
+    assert ">linear2.kernel</th>" in told and "<dt>test loss</dt>" in told
     # nothing is fetched: the one font that its style names is written out in it
     assert not re.search(r"(src|href)\s*=|https?://(?!www\.w3\.org/)|@import|url\((?!data:)", page)
 

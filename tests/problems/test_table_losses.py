@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from econml_cli.errors import ConfigError
+from econml_cli.evaluation import robust_regression
 from econml_cli.problems import losses, metrics
 
 sm = pytest.importorskip("statsmodels.api")
@@ -93,6 +94,32 @@ def test_a_quantile_is_that_of_quantreg(econml, frame, level):
     assert loss <= np.mean(np.maximum(level * other, (level - 1) * other)) + 1e-12
     np.testing.assert_allclose(ours, theirs.params, rtol=1e-5, atol=1e-6)  # theirs reweights, and stops near a vertex
     assert np.sum(np.abs(error) < 1e-8) == 3  # through as many observations as it has coefficients
+    theirs = QuantReg(frame["y"], design(frame)).fit(q=level, vcov="iid", max_iter=20000, p_tol=1e-12)
+    np.testing.assert_allclose(list(found["standard_errors"].values()), theirs.bse, rtol=1e-4)
+
+
+@pytest.mark.parametrize("groups", [None, np.arange(20_000)])
+def test_sandwiches_of_huber_and_of_the_median_are_those_of_known_densities(groups):
+    """y = z'b + s(z) e, e standard normal: what the sandwiches estimate is then known."""
+    from scipy.stats import norm
+
+    rng, n = np.random.default_rng(0), 20_000
+    z = np.column_stack([np.ones(n), rng.uniform(0, 2, n)])
+    sd = 0.5 + z[:, 1]
+    e = sd * rng.normal(size=n)
+    kind = "HC1" if groups is None else "cluster"
+    density = norm.pdf(0) / sd
+    bread = np.linalg.inv((z * density[:, None]).T @ z)
+    expected = 0.25 * bread @ (z.T @ z) @ bread
+    found = robust_regression.of_quantile(z, e, e, 0.5, kind, groups)
+    np.testing.assert_allclose(np.sqrt(np.diag(found)), np.sqrt(np.diag(expected)), rtol=0.05)
+    c = 1.5 / sd
+    inside, mass = 2 * norm.cdf(c) - 1, 2 * (1 - norm.cdf(c))
+    squares = sd**2 * (inside - 2 * c * norm.pdf(c)) + 1.5**2 * mass
+    bread = np.linalg.inv((z * inside[:, None]).T @ z)
+    expected = bread @ ((z * squares[:, None]).T @ z) @ bread
+    found = robust_regression.of_huber(z, e, 1.5, kind, groups)
+    np.testing.assert_allclose(np.sqrt(np.diag(found)), np.sqrt(np.diag(expected)), rtol=0.03)
 
 
 def test_several_quantiles_do_not_cross_and_say_their_coverage(econml, frame):
@@ -132,6 +159,15 @@ def test_huber_is_the_robust_regression_of_that_scale(econml, frame, delta):
     model = sm.RLM(frame["y"], design(frame), M=sm.robust.norms.HuberT(1.345))
     theirs = model.fit(start_scale=own / 1.345, update_scale=False, tol=1e-13, maxiter=2000, conv="coefs")
     np.testing.assert_allclose(list(found["coefficients"].values()), theirs.params, rtol=1e-6)
+    np.testing.assert_allclose(list(found["standard_errors"].values()), theirs.bse, rtol=1e-6)  # H1
+
+
+def test_what_is_no_count_is_fitted_by_pseudo_likelihood_with_robust_errors_and_said(econml, frame):
+    found = told(econml, "long", "--loss", "poisson")
+    theirs = sm.GLM(frame["long"], design(frame), family=sm.families.Poisson()).fit(cov_type="HC0", tol=1e-13)
+    np.testing.assert_allclose(list(found["coefficients"].values()), theirs.params, rtol=1e-6)
+    np.testing.assert_allclose(list(found["standard_errors"].values()), theirs.bse, rtol=1e-6)
+    assert found["vcov"] == "HC1" and any("PPML" in note for note in found["notes"])
 
 
 def test_a_run_remembers_the_numbers_of_its_loss(econml, frame):
@@ -144,7 +180,6 @@ def test_a_run_remembers_the_numbers_of_its_loss(econml, frame):
     ("target", "options", "said"),
     [
         ("y", ("--loss", "poisson"), "needs counts, and 'y' is negative"),
-        ("long", ("--loss", "poisson"), "no whole number"),
         ("count", ("--loss", "gamma"), "needs positive numbers"),
         ("y", ("--loss", "quantile", "--quantiles", "1.2"), "strictly between 0 and 1"),
         ("y", ("--loss", "quantile", "--quantiles", ".9,.1"), "each larger"),

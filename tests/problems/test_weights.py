@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from econml_cli.errors import ConfigError
 from econml_cli.evaluation.comparing.compare import compare
 from econml_cli.evaluation.marginal.effects import effects
+from econml_cli.evaluation.opened import open_run
 from econml_cli.problems import losses, metrics
 from econml_cli.problems.tabular import Tabular
 from econml_cli.runs.directory import Run
@@ -83,6 +84,20 @@ def test_frequencies_are_the_rows_repeated_in_every_number(econml, target, vcov)
     assert len(there) > 3 and there == [name for name in found if name.startswith("train_")]
     for name in there:
         assert found[name] == pytest.approx(again[name], rel=1e-6), name
+
+
+def test_effects_on_another_file_heed_its_weights_and_say_where_it_has_none(econml):
+    frame = table()
+    options = ("--formula", "y ~ x * z", "--weights", "h", *WHOLE)
+    assert econml("fit", "linear", "--data", "t.csv", *options).code == 0
+    frame.drop(columns="h").to_csv("bare.csv", index=False)
+    with open_run(Run(Path("r"))) as own, open_run(Run(Path("r")), data="t.csv") as other:
+        values = [[one.estimate.value for one in effects(run, beside=False).effects] for run in (own, other)]
+    np.testing.assert_allclose(*values, rtol=1e-12)
+    with open_run(Run(Path("r")), data="bare.csv") as opened:
+        bare = effects(opened, beside=False)
+    assert any("no column 'h', the weights of r" in note for note in bare.notes)
+    assert abs(bare.effects[0].estimate.value - values[0][0]) > 1e-6
 
 
 def test_frequencies_are_the_rows_repeated_in_a_comparison_and_in_effects(econml):

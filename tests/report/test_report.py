@@ -18,7 +18,9 @@ from matplotlib.figure import Figure
 from econml_cli.config.fit_config import build
 from econml_cli.errors import RunError
 from econml_cli.evaluation import evaluate
-from econml_cli.evaluation.drawing import curves, terminal
+from econml_cli.evaluation.comparing.compare import compare
+from econml_cli.evaluation.drawing import curves
+from econml_cli.output import curve_text as terminal
 from econml_cli.output.tables import cell
 from econml_cli.output.terminal import number
 from econml_cli.report import files, images, pdf
@@ -76,7 +78,7 @@ def fitted(tmp_path_factory):
 def pages(fitted):
     """The page of each run, and of all ("")."""
     accounts = Made(lambda name: account(fitted[name], FEW))
-    return Made(lambda name: compose([accounts[one] for one in ([name] if name else RUNS)]))
+    return Made(lambda name: compose([accounts[one] for one in ([name] if name else RUNS)], FEW))
 
 
 class Document(HTMLParser):
@@ -172,7 +174,7 @@ def test_the_truth_of_a_simulated_problem_is_told(fitted, pages):
 def test_verdicts_are_a_list_of_passed_and_failed(fitted, pages):
     summary = fitted["bm"].summary()
     told = dict(re.findall(r'<li class="(?:passed|failed)">.*?<b>(\w+): (\w+)</b>', pages["bm"].html))
-    assert told == {name: summary[f"verdict_{name}"] for name in ("loss", "truth", "stability")}
+    assert told == {name: summary[f"verdict_{name}"] for name in ("loss", "truth", "stability", "states")}
     assert html.escape(summary["failed"].split(" (")[0]) in pages["bm"].html
     assert 'class="verdicts"' not in pages["lin"].html
 
@@ -457,3 +459,32 @@ def test_without_plot_a_fit_never_loads_matplotlib(isolated):
     code += "'matplotlib' in sys.modules)"
     line = [sys.executable, "-c", code, *map(str, FIT), "--quiet"]
     assert subprocess.run(line, capture_output=True, text=True, timeout=120, check=True).stdout == "False\n"
+
+
+def abstract_of(found):
+    return html.unescape(re.sub("<[^>]*>", "", found.html.partition('<p class="abstract">')[2].partition("</p>")[0]))
+
+
+def test_a_page_begins_with_what_came_out_in_words(fitted, pages):
+    told = abstract_of(pages["ols"])
+    e = evaluate(fitted["ols"], bootstrap=50)
+    loss = e.estimates["test_loss"]
+    assert told.startswith("ols fits linear to 40 training observations of linear; it ended as solved.")
+    assert f"Its test loss is {cell(loss.value)} (95 % interval {cell(loss.low)} to {cell(loss.high)})" in told
+    assert "(20 test observations)." in told and pages["ols"].html.index("abstract") < pages["ols"].html.index("<nav")
+
+
+def test_of_several_runs_the_abstract_has_the_paired_test(fitted, tmp_path):
+    other = fit(build("linear", "linear", [("test", {"num_epochs": 5, **SIZES, "lr": 1e-4})]), tmp_path / "worse").run
+    same = fit(build("linear", "linear", [("test", {"num_epochs": 5, **SIZES, "lr": 1e-3})]), tmp_path / "better").run
+    told = abstract_of(page([other, same], Options(bootstrap=200, draws=200)))
+    found = compare([same, other], bootstrap=200)
+    test = found.columns[1].against
+    assert told.startswith("Of 2 runs better has the lowest test loss: ")
+    assert f"worse's loss is {cell(test.value)} higher than better's" in told and test.value > 0
+    assert f"{cell(test.low)} to {cell(test.high)}, p " in told and f"paired bootstrap on {test.n} observations" in told
+
+
+def test_what_is_of_other_units_is_not_compared_in_words(fitted):
+    told = abstract_of(page([fitted["ols"], fitted[EVIL]], Options(bootstrap=0, draws=200)))
+    assert "is not tested against" in told and EVIL in told

@@ -129,3 +129,39 @@ def test_a_damaged_repository_does_no_harm(repository, damage):
     (repository / ".git/refs/heads/loop").write_text("ref: refs/heads/loop\n")
     damage(repository / ".git")
     assert git.commit(repository) in (commit, None)
+
+
+def test_what_is_not_committed_is_a_patch_that_makes_the_commit_what_was_there(repository, tmp_path):
+    assert git.diff(repository) is None
+    Path("a.py").write_text("a.py 1\n" * 20 + "new\n" + "a.py 1\n" * 30)
+    Path("b/c.py").write_text("no end of line")
+    Path("b-c.py").unlink()
+    Path("with space.py").write_text("x\n")
+    run("add", "with space.py")
+    Path("b/d/e.txt").write_text(Path("b/d/e.txt").read_text() + "\tone more\n")
+    run("add", "b/d/e.txt")
+    patch = git.diff(repository)
+    run("clone", "-q", str(repository), str(tmp_path / "clean"))
+    run("apply", "-", cwd=tmp_path / "clean", input=patch)
+    for name in ("a.py", "b/c.py", "b/d/e.txt", "with space.py"):
+        assert (tmp_path / "clean" / name).read_bytes() == Path(name).read_bytes()
+    assert not (tmp_path / "clean" / "b-c.py").exists()
+
+
+def test_no_data_and_no_secret_is_in_what_is_not_committed(repository):
+    Path("plain.py").write_text("1\n")
+    hidden = ("wages.csv", ".env", "server.pem", "image.bin")
+    for name in hidden:
+        Path(name).write_bytes(b"SECRET\0" if name == "image.bin" else b"SECRET\n")
+    run("add", ".")
+    told = git.diff(repository)
+    assert "SECRET" not in told and "+1" in told
+    assert all(f"# {name} differs" in told for name in hidden)
+
+
+def test_a_large_difference_is_cut(repository):
+    for number in range(60):
+        Path(f"f{number:02}.py").write_text("x = 1\n" * 2_000)
+    run("add", ".")
+    told = git.diff(repository)
+    assert len(told) < git.MOST_DIFF + git.MOST_FILE * 2 and told.endswith("# there is more, which is left out\n")

@@ -4,6 +4,8 @@ import json
 import platform
 import shutil
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from econml_cli.runs.directory import Run
@@ -50,3 +52,20 @@ def test_a_sweep_that_was_killed_is_shown_and_goes_on(econml, made):
     assert told.code == 0 and "4 of 4 trials complete" in told.stdout
     assert [Run(made / f"swept/000{n}").summary()["state_sha256"] for n in (0, 1)] == ended
     assert [row["epoch"] for row in Run(made / "swept/0002").metrics()] == list(range(1, 401))
+
+
+def test_a_table_is_predicted_by_what_0_1_learnt_of_it(econml, made):
+    slopes = json.loads(econml("eval", "table", "--json").stdout)["coefficients"]
+    assert "schema" not in Run(made / "table").preprocessing()
+    assert econml("predict", "table", "--data", "table.csv", "--out", "out.csv").code == 0
+    out, rows = (pd.read_csv(name) for name in ("out.csv", "table.csv"))
+    pd.testing.assert_frame_equal(out[list(rows)], rows)
+    by_hand = slopes["Intercept"] + slopes["x"] * rows.x
+    by_hand += sum(slopes[f"g[T.{level}]"] * (rows.g == level) for level in ("b", "c"))
+    np.testing.assert_allclose(out.yhat, by_hand, rtol=1e-5)
+    (made / "odd.csv").write_text("x,g\n1,a\n,b\n2,z\nmuch,a\n")
+    assert econml("predict", "table", "--data", "odd.csv", "--out", "odd-out.csv").code == 1  # all of x is text
+    (made / "odd.csv").write_text("x,g\n1,a\n,b\n2,z\n")
+    assert econml("predict", "table", "--data", "odd.csv", "--out", "odd-out.csv").code == 0
+    reasons = pd.read_csv("odd-out.csv", keep_default_na=False).reason
+    assert list(reasons) == ["", "x is missing", "g is 'z', not in the fit"]

@@ -2,12 +2,14 @@
 
 import json
 import subprocess
+from typing import ClassVar
 
 import numpy as np
 import pytest
 
 from econml_cli.errors import RunError
-from econml_cli.runs import directory
+from econml_cli.problems.economies import verdicts
+from econml_cli.runs import directory, health
 from econml_cli.runs.directory import Run
 from econml_cli.storage import disk
 from econml_cli.tracking.rows import Rows, after, as_text
@@ -137,3 +139,19 @@ def test_rows_after_an_epoch():
     rows = Rows(3, {"lr": np.arange(4.0)})
     assert [row["epoch"] for row in after(rows, 4)] == [5, 6]
     assert len(after(rows, 0)) == 4 and not after(rows, 6) and not after(rows, 99)
+
+
+def test_a_failed_verdict_is_told_with_its_number_and_its_bar():
+    class Problem:
+        bars: ClassVar = {
+            "loss": {"log10_euler_max": -2.0},
+            "truth": {"policy_error_max": 0.01, "path_error_max": 0.01},
+        }
+
+    told = verdicts.judge(Problem(), {"log10_euler_max": -3.0, "policy_error_max": 0.3, "path_error_max": 0.2})
+    assert health.in_words(told, "verdict_loss") == "passed"
+    why = "policy_error_max 0.3 is not below 0.01, path_error_max 0.2 is not below 0.01"
+    assert health.in_words(told, "verdict_truth") == f"FAILED: {why}" and health.reasons(told) == {"truth": why}
+    both = verdicts.judge(Problem(), {"log10_euler_max": -1.0, "policy_error_max": 0.3})
+    assert set(health.reasons(both)) == {"loss", "truth"}
+    assert health.in_words({"verdict_loss": "1 of 2"}, "verdict_loss") == "1 of 2" and health.reasons({}) == {}

@@ -117,6 +117,7 @@ def test_a_step_that_a_fit_deletes_while_it_is_read_is_not_called_damaged(saved,
         checkpoint.load(saved[1], 3)
 
 
+@pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")  # threads of Orbax that outlive it
 @pytest.mark.parametrize("damage", ["truncate", "flip", pytest.param("delete", marks=pytest.mark.slow)])
 def test_damage_to_any_file_is_noticed_or_harmless(saved, damage):
     _, directory = saved

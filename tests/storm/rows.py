@@ -205,7 +205,7 @@ def probes(scratch: Path, random_: random.Random) -> str | None:
         ["eval", "best=evil.py:M", "r"],
         ["export", "r", "--to", "numpy", "--out", "out"],
     ):
-        done_ = subprocess.run([program, *words], cwd=scratch, capture_output=True, text=True, timeout=120)
+        done_ = subprocess.run([program, *words], cwd=scratch, capture_output=True, text=True, timeout=PATIENCE)
         if ran.exists():
             return f"code of the folder ran: {words}"
         if done_.returncode and words[0] != "eval":

@@ -8,7 +8,7 @@ from typing import Any
 from unittest import mock
 
 from econml_cli.config import fit_config
-from econml_cli.data import read
+from econml_cli.data import files
 from econml_cli.storage import checkpoint, disk
 
 
@@ -29,7 +29,7 @@ def counted() -> Iterator[Counter[str]]:
             (fit_config, "read_yaml", lambda path: Path(path).name),
             (disk, "read_json", lambda path: Path(path).name),
             (checkpoint, "_read", lambda directory: "checkpoint"),
-            (read, "_text", lambda path: "data"),
+            (files, "read", lambda path: "data"),
         ):
             stack.enter_context(mock.patch.object(module, function, counting(getattr(module, function), name)))
         yield found

@@ -20,6 +20,7 @@ from econml_cli.commands.eval.shared import (
     RowOptions,
     told,
 )
+from econml_cli.errors import ConfigError
 from econml_cli.options.fields import option
 
 if TYPE_CHECKING:
@@ -38,9 +39,53 @@ class ComparisonOptions:
     horizon: int | None = option(None, "periods ahead of the forecasts (1)", ge=1, metavar="H")
 
 
+@dataclass(frozen=True)
+class PaperOptions:
+    """A table for a paper."""
+
+    paper: bool = option(
+        False, "what a paper prints alone: coefficients above standard errors, N, R2, fixed effects (--stars: of these)"
+    )
+    rows: str | None = option(
+        None, 'of --paper: coefficients shown, in this order, "educ=Years of schooling,exper"', metavar="NAMES"
+    )
+    digits: int | None = option(None, "of --paper: decimals (3, more of small standard errors)", ge=0, le=12)
+    caption: str | None = option(None, "of --paper: caption of the table", metavar="TEXT")
+    label: str | None = option(None, "of --paper: label in LaTeX, such as tab:wages", metavar="LABEL")
+    out: str | None = option(
+        None, "write it to this file, as its name ends: .tex, .md, .csv, .json, .html, .txt", metavar="FILE"
+    )
+
+    @property
+    def asked(self) -> bool:
+        """Whether any of it is."""
+        return self.paper or any(x is not None for x in (self.rows, self.digits, self.caption, self.label))
+
+    def form(self, given: str) -> str:
+        """The form of the table: that of the file, where it is written to one and nothing else was said.
+
+        Raises:
+            ConfigError: the file cannot be written, or its name ends otherwise.
+        """
+        if self.out is None:
+            return given
+        from econml_cli.output import files
+
+        files.check(Path(self.out), "--out", None, True)
+        ending = Path(self.out).suffix.lower()
+        if ending not in ENDINGS:
+            raise ConfigError(f"--out {self.out} must end in one of {', '.join(ENDINGS)}.")
+        return ENDINGS[ending] if given == "table" else given
+
+
+#: how a table is written to a file whose name ends so
+ENDINGS = {".tex": "latex", ".md": "markdown", ".csv": "csv", ".json": "json", ".html": "html", ".txt": "table"}
+
+
 def compare(
     runs: list[str] | None,
     tests: ComparisonOptions,
+    paper: PaperOptions,
     rows: RowOptions,
     weights: CheckpointOptions,
     lookup: LookupOptions,
@@ -53,10 +98,10 @@ def compare(
     from econml_cli.runs import directory
     from econml_cli.training import compilation_cache
 
-    around = shared.intervals(bootstrap)
+    around, form = shared.intervals(bootstrap), paper.form(output.form)
     chosen = [directory.find(name, Path(lookup.runs_dir)).of_member(weights.member) for name in (runs or (None,))]
     compilation_cache.enable()
-    show(chosen, tests, rows, weights.step, {**around, "vcov": errors.vcov}, draws, output.form)
+    show(chosen, tests, rows, weights.step, {**around, "vcov": errors.vcov}, draws, form, paper)
 
 
 def show(
@@ -67,10 +112,18 @@ def show(
     around: Mapping[str, Any],
     draws: DrawOptions,
     form: str,
+    paper: PaperOptions | None = None,
 ) -> None:
-    """Compare and print."""
+    """Compare and print, or write to a file."""
+    from econml_cli.evaluation.comparing import paper as papers
     from econml_cli.evaluation.comparing.compare import compare as compared
 
+    style = None if paper is None or not paper.asked else papers.Style(
+        papers.parse_rows(paper.rows) if paper.rows is not None else {},
+        paper.digits, tests.stars, paper.caption or "", paper.label or "",
+    )  # fmt: skip
+    if style is not None:
+        papers.check(style)
     found = compared(
         runs,
         baseline=tests.baseline,
@@ -84,10 +137,21 @@ def show(
         draw_seed=draws.draw_seed or 0,
         **around,
     )
-    if form == "json":
+    to_file = paper is not None and paper.out is not None
+    if form == "json" or style is not None:
         for note in found.notes:
             told(note)
-    print(found.render(form, shared.width()))  # noqa: T201
+    if style is not None and form not in ("json", "csv"):
+        text = papers.render(found, style, form, None if to_file else shared.width())
+    else:
+        text = found.render(form, None if to_file else shared.width())
+    if paper is not None and paper.out is not None:
+        from econml_cli.storage import disk
+
+        disk.write_text(Path(paper.out), text + "\n")
+        told(f"written to {paper.out}")
+        return
+    print(text)  # noqa: T201
 
 
 COMMAND = Command(
@@ -95,6 +159,7 @@ COMMAND = Command(
     compare,
     (
         ("Tests", ComparisonOptions),
+        ("A table for a paper", PaperOptions),
         (DATA, RowOptions),
         (DATA, CheckpointOptions),
         (DATA, LookupOptions),

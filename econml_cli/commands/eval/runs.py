@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from econml_cli.commands.common import RUNS, CheckpointOptions, LookupOptions, path_of
+from econml_cli.commands.common import RUNS, CheckpointOptions, LookupOptions, find_run, path_of
 from econml_cli.commands.declared import Command
 from econml_cli.commands.eval import former, shared
 from econml_cli.commands.eval.former import FormerOptions
@@ -24,10 +24,11 @@ from econml_cli.commands.eval.shared import (
 )
 from econml_cli.errors import ConfigError, RunError, UnstableError, plural, suggest
 from econml_cli.options.fields import option
-from econml_cli.runs import health
+from econml_cli.runs import estimates, health
 
 if TYPE_CHECKING:
     from econml_cli.runs.directory import Run
+    from econml_cli.runs.estimates import EstimateDirectory
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class WriteOptions:
         "exists",
         metavar="FILE",
     )
+    columns: bool = option(False, "print also what the columns of the data were taken for (--json has it in any case)")
     sort: str | None = option(
         None,
         "sort several runs by a column of the CSV; -COLUMN or COLUMN:desc: descending (default: test_loss)",
@@ -113,6 +115,11 @@ def evaluate(
     A run of such a name is ./risk.
     """
     where, plot, predictions = Path(lookup.runs_dir), path_of(written.plot), path_of(written.predictions)
+    if len(runs or ()) == 1 and (effect := estimates.find((runs or [""])[0], where)) is not None:
+        _show_effect(
+            effect, [rows, changes, weights, bootstrap, fresh, simulated, errors, verdicts, written, asked], output
+        )
+        return
     chosen = [_find(name, where).of_member(weights.member) for name in (runs or (None,))]
     _refuse(len(chosen), asked, predictions, plot, changes, simulated)
     asked.check(len(chosen), output.form, plot is not None)
@@ -143,7 +150,21 @@ def evaluate(
         # another economy (--with) is not what the policy was fitted to
         accepted = ("loss", "truth") if changes.with_ else verdicts.accept_failed
         options = {**sample, **around, **seeds, "vcov": errors.vcov}
-        _evaluate(chosen, options, written.sort, output.form, accepted)
+        _evaluate(chosen, options, written, output.form, accepted)
+
+
+def _show_effect(effect: "EstimateDirectory", others: Sequence[Any], output: FormOptions) -> None:
+    """What came of `econml estimate`, again."""
+    if any(each != type(each)() for each in others):
+        raise ConfigError(
+            f"{effect.path} is an estimate of a treatment effect: of the options, --format alone is for it."
+        )
+    from econml_cli.causal import estimation
+
+    found = estimation.load(effect)
+    for note in found.notes:
+        told(note)
+    print(found.render(output.form))  # noqa: T201
 
 
 def _refuse(
@@ -170,10 +191,9 @@ def _refuse(
 def _find(name: str | None, runs_dir: Path) -> "Run":
     """The run of that name; where there is none, the question that may have been meant."""
     from econml_cli.commands.eval import QUESTIONS
-    from econml_cli.runs import directory
 
     try:
-        return directory.find(name, runs_dir)
+        return find_run(name, runs_dir, "eval")
     except RunError as error:
         near = suggest(str(name), [question.line.rpartition(" ")[2] for question in QUESTIONS])
         raise RunError(f"{error}{near if 'Did you mean' not in str(error) else ''}") from None
@@ -212,23 +232,40 @@ def _draw(run: "Run", sample: dict[str, Any], plot: Path) -> None:
 
 
 def _evaluate(
-    chosen: Sequence[Any], options: dict[str, Any], sort: str | None, form: str, accepted: Sequence[str]
+    chosen: Sequence[Any], options: dict[str, Any], written: WriteOptions, form: str, accepted: Sequence[str]
 ) -> None:
     """Evaluate runs and print what was found; an exit code for what is wrong."""
     from econml_cli.evaluation import evaluate_all, evaluation_tables
     from econml_cli.evaluation.comparing import rankable
 
     found, failed = evaluate_all(chosen, **options)
-    found = evaluation_tables.ordered(found, sort) if found else found
+    found = evaluation_tables.ordered(found, written.sort) if found else found
     notes = [*(note for evaluation in found for note in evaluation.notes), *rankable.notes(found)]
     for message in [*notes, *(str(error) for error in failed)]:
         told(message)
     if found:
         print(evaluation_tables.render(found, form, several=len(chosen) > 1, width=shared.width()))  # noqa: T201
+    if written.columns:
+        _columns(found, form)
     if len(found) == 1 and health.failed_verdicts(found[0].verdicts, accepted):
         raise UnstableError(f"FAILED: {found[0].verdicts['failed']}; fit it again with another --seed, or --retries 5.")
     if failed:
         raise RunError(f"{len(failed)} of {len(chosen)} runs could not be evaluated (see above).")
+
+
+def _columns(found: Sequence[Any], form: str) -> None:
+    """What the columns of the data of some evaluations were taken for, below them; JSON and CSV hold one document."""
+    from econml_cli.output import schema_table, tables
+
+    formats = {
+        "table": lambda grid: tables.text(grid, shared.width()),
+        "markdown": tables.markdown,
+        "latex": tables.latex,
+    }
+    for one in found:
+        if one.schema is not None and form in formats:
+            title = "Columns of the data" + (f" of {one.run}" if len(found) > 1 else "")
+            print(f"\n{formats[form](schema_table.grid(one.schema, title))}")  # noqa: T201
 
 
 COMMAND = Command(

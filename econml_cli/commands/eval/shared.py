@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from econml_cli.commands.common import CheckpointOptions, LookupOptions, check_bootstrap, say
+from econml_cli.commands.common import CheckpointOptions, LookupOptions, check_bootstrap, find_run, say
 from econml_cli.errors import ConfigError, suggest
 from econml_cli.options.fields import option
 
@@ -112,9 +112,8 @@ def opened(run: str | None, lookup: LookupOptions, member: int | None) -> Iterat
     Raises:
         RunError: there is no such run. ConfigError: it has no such member.
     """
-    from econml_cli.runs import directory
 
-    chosen = directory.find(run, Path(lookup.runs_dir))
+    chosen = find_run(run, Path(lookup.runs_dir), "eval")
 
     from econml_cli.evaluation.opened import open_run
     from econml_cli.training import compilation_cache

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from econml_cli.commands.common import OPTIONS, RunsDirOption, path_of, say
+from econml_cli.commands.common import OPTIONS, RunsDirOption, find_run, path_of, say
 from econml_cli.commands.declared import Argument, Command
 from econml_cli.commands.inspect import shared
 from econml_cli.commands.inspect.shared import JsonOption, View
@@ -78,14 +78,13 @@ def checkpoint(
     _refuse(asked.diff, asked.check, other, shown.view is not None or shown.table, path, html or plot)
 
     from econml_cli.output import figure_files
-    from econml_cli.runs import directory
 
     runs_dir = Path(lookup.runs_dir)
-    found = directory.find(run, runs_dir).of_member(shown.member)  # before seconds go into importing jax
+    found = find_run(run, runs_dir, "inspect").of_member(shown.member)  # before seconds go into importing jax
     if asked.check:
         _check(found, step, form.json)
     elif asked.diff is not None:
-        second = directory.find(asked.diff, runs_dir).of_member(asked.other_member)
+        second = find_run(asked.diff, runs_dir, "inspect").of_member(asked.other_member)
         _compare(found, second, step, asked.other_step, asked.tolerance, path, form.json)
     else:
         shared.check_html(html, written.force)

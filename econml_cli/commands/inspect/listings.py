@@ -51,8 +51,8 @@ def _template(kind: Literal["model", "problem"], json: bool) -> None:
 def runs(lookup: RunsDirOption, form: JsonOption) -> None:
     """List the runs in a directory, newest last."""
     from econml_cli.inspection import text
-    from econml_cli.inspection.listings import describe_runs
     from econml_cli.output import terminal
+    from econml_cli.runs.listing import describe_runs
 
     rows = describe_runs(Path(lookup.runs_dir))
     if form.json:

@@ -12,6 +12,9 @@ from econml_cli.evaluation.standard_errors import critical, standard_error, two_
 from econml_cli.problems.means import mean
 
 Kernel = Literal["rectangular", "bartlett"]
+#: of fewer differences than these, skewness from which Diebold and Mariano's test rejects too often; kurtosis from
+#: which it rejects too seldom
+OF_SKEWED, SKEWED, LONG_TAILED = 50, 0.8, 9.0
 #: signs of fewer observations, or groups, have no 5 % of which to reject
 LEAST = 6
 
@@ -122,8 +125,21 @@ def diebold_mariano(differential: np.ndarray, *, horizon: int = 1, kernel: Kerne
         return Difference(value, None, None, None, None, n, name, None, horizon, kernel)
     error = float(np.sqrt(variance / n)) / small_sample_factor(n, horizon)
     half = critical(n - 1) * error
-    p_value = two_sided(value / error, n - 1)
-    return Difference(value, error, value - half, value + half, p_value, n, name, value / error, horizon, kernel)
+    p_value, ends = two_sided(value / error, n - 1), (value - half, value + half)
+    caveat = _of_reference(d) if horizon == 1 else None
+    return Difference(value, error, *ends, p_value, n, name, value / error, horizon, kernel, caveat=caveat)
+
+
+def _of_reference(d: np.ndarray) -> str | None:
+    """What to say where Student's distribution is not that of the statistic of horizon 1, as benchmarks/coverage.py
+    --size shows of differentials [n] like these; None where it is."""
+    e, n = d - d.mean(), len(d)
+    spread = float(np.mean(e**2))
+    if n < OF_SKEWED and abs(np.mean(e**3)) > SKEWED * spread**1.5:
+        return f"rejects too often: {n} skewed differences (the test without --dm does not)"
+    if np.mean(e**4) > LONG_TAILED * spread**2:
+        return "rejects too seldom: differences with long tails (the test without --dm does not)"
+    return None
 
 
 def small_sample_factor(n: int, horizon: int) -> float:

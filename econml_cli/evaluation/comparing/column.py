@@ -1,6 +1,7 @@
 """One run of a comparison: its evaluation, what it was fitted with, and the test of it against the baseline."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from econml_cli.evaluation.comparing.accuracy_tests import Difference
@@ -19,6 +20,8 @@ class Column:
         target: what is explained, where it has a name. features: how many numbers the model reads an observation.
         n_train: observations that it was fitted to.
         against: the test against the baseline; None for the baseline itself, and where there can be none.
+        method: what its model is called in a paper: "OLS", "logit", "mlp".
+        labels: what the file calls its variables (Stata's variable labels), by column.
     """
 
     label: str
@@ -30,6 +33,12 @@ class Column:
     num_params: int | None
     seconds: float | None
     against: Difference | None = None
+    method: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    def called(self, column: str) -> str:
+        """The label of a column, the column itself where it has none."""
+        return self.labels.get(column) or column
 
     @property
     def name(self) -> str:

@@ -1,5 +1,6 @@
 """Runs side by side as a paper shows them: a column each, and tests of equal accuracy against one of them."""
 
+import contextlib
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from econml_cli.errors import ConfigError, suggest
+from econml_cli.data import files
+from econml_cli.errors import ConfigError, DataError, suggest
 from econml_cli.evaluation.comparing import paired
 from econml_cli.evaluation.comparing.accuracy_tests import Difference, diebold_mariano, paired_bootstrap
 from econml_cli.evaluation.comparing.column import Column
@@ -18,6 +20,7 @@ from econml_cli.evaluation.evaluate import evaluate
 from econml_cli.evaluation.evaluation import Evaluation
 from econml_cli.evaluation.opened import OpenedRun, open_run
 from econml_cli.evaluation.samples import scorer
+from econml_cli.problems import losses
 from econml_cli.runs.directory import Run
 
 
@@ -185,5 +188,22 @@ def _column(evaluation: Evaluation, tested: Tested, options: dict[str, Any], aga
         features=len(about["features"]) if isinstance(about.get("features"), list) else int(tested.problem.din),
         n_train=evaluation.n.get("train") or manifest.get("shapes", {}).get("n_train"),
         options=options, num_params=manifest.get("num_params"), seconds=summary.get("seconds_training"),
-        against=against,
+        against=against, method=_method(tested), labels=_labels(about.get("path")),
     )  # fmt: skip
+
+
+def _method(tested: Tested) -> str:
+    """What the model of a run is called in a paper."""
+    if tested.config.model != "linear":
+        return tested.config.model
+    row = losses.of(tested.problem)
+    return row.classical or {"multiclass": "multinomial logit", "poisson": "Poisson"}.get(row.name, row.name)
+
+
+def _labels(path: object) -> dict[str, str]:
+    """The labels of the variables of a file, {} where it is gone or has none."""
+    if not isinstance(path, str) or not path:
+        return {}
+    with contextlib.suppress(DataError):
+        return files.variable_labels(Path(path))
+    return {}

@@ -101,7 +101,17 @@ def _coefficients(columns: Sequence[Column]) -> Block:
         below = ["" if math.isnan(error) else f"({cell(error)})" for error in errors]
         rows += [("", *below)] if any(below) else []
     kinds = ["" if one is None or one.vcov is None else one.vcov for one in shown]
+    rows += _fixed_effects(shown)
     return tuple(rows + ([("standard errors", *kinds)] if any(kinds) else []))
+
+
+def _fixed_effects(shown: Sequence[Coefficients | None]) -> list[Row]:
+    """Whether each has the fixed effects that any has: yes or no."""
+    names = dict.fromkeys(name for one in shown if one is not None for name in one.absorbed)
+    return [
+        (f"{name} fixed effects", *("" if one is None else "yes" if name in one.absorbed else "no" for one in shown))
+        for name in names
+    ]
 
 
 def _value(of: Coefficients, name: str) -> str:
@@ -257,6 +267,7 @@ def _notes(comparison: "Comparison", long: bool) -> tuple[str, ...]:
     if around:
         notes.append(f"Brackets: 95 % intervals: {methods(around, comparison.bootstrap)}.")
     notes += _caveats(columns)
+    notes += [f"{c.label} FAILED: {why}." for c in columns if (why := c.evaluation.verdicts.get("failed"))]
     if _ensembles(columns):
         notes.append("Ensembles: means over members, standard deviations in parentheses.")
     tests = [c.against for c in columns if c.against is not None]

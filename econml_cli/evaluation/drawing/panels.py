@@ -52,3 +52,12 @@ def convergence(axis: Any, rows: Sequence[Mapping[str, Any]], epoch: int) -> Non
 def some(n: int, most: int) -> np.ndarray:
     """Places of at most so many of n, evenly spaced."""
     return np.unique(np.linspace(0, n - 1, min(n, most)).astype(int)) if n else np.arange(0)
+
+
+def date_axis(axis: Any) -> None:
+    """Write the dates of an x axis as shortly as they can be told apart."""
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+
+    locator = AutoDateLocator(maxticks=6)  # type: ignore[no-untyped-call]
+    axis.xaxis.set_major_locator(locator)
+    axis.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]

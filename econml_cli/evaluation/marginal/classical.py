@@ -2,7 +2,7 @@
 
 import warnings
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -19,23 +19,27 @@ from econml_cli.problems.losses import Classical as Name
 from econml_cli.problems.means import mean
 from econml_cli.problems.tabular import Tabular
 
+#: of the index, what the mean is
+Link = Literal["identity", "logistic", "log"]
 INSTALL = 'pip install "econml-cli[stats]"'
 
 
 @dataclass(frozen=True)
 class Classical:
-    """A fitted index model E[y|x] = g(b0 + x'b): g is the identity (OLS) or the logistic function.
+    """A fitted index model E[y|x] = g(b0 + x'b): g is the identity (OLS), the logistic function, or exp.
 
     Attributes:
-        params: b0 and b, [1 + p]. covariance: of them. critical: the 97.5 % quantile of t (OLS) or N(0, 1).
+        name: OLS, logit, or None of what has no name here. params: b0 and b, [1 + p]. covariance: of them.
+        critical: the 97.5 % quantile of t (OLS) or N(0, 1).
         free: directions [1 + p, d] in which they can be moved without changing a fitted value; None: there is none.
     """
 
-    name: Name
+    name: Name | None
     params: np.ndarray
     covariance: np.ndarray
     critical: float
     free: np.ndarray | None = None
+    link: Link = "identity"
 
     def derivative(self, x: np.ndarray, slope: np.ndarray, w: np.ndarray | None = None) -> Estimate:
         """The mean over rows, with weights w [n], of g'(index) slope'b, for inputs x [n, p] that move by slope."""
@@ -54,7 +58,9 @@ class Classical:
     def _link(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """g and its first two derivatives at each row."""
         index = _with_constant(x) @ self.params
-        if self.name == "OLS":
+        if self.link == "log":
+            return (np.exp(index),) * 3
+        if self.link == "identity":
             return index, np.ones_like(index), np.zeros_like(index)
         from scipy.special import expit
 
@@ -87,6 +93,10 @@ def fit(here: Sample) -> tuple[Classical | None, tuple[str, ...]]:
         return None, (f"No {name} beside the effects: it is fitted to the rows of the fit, not to those of --data.",)
     if batch.w is not None:
         return None, (f"No {name} beside the effects: its standard errors here are of rows that all weigh the same.",)
+    if here.problem.absorbed:  # the model is that already
+        return None, ()
+    if here.problem.entities:
+        return None, (f"No {name} beside the effects: it would need a dummy of each level.",)
     x, y = np.asarray(batch.x, np.float64), np.asarray(here.problem.observed(batch), np.float64)[:, 0]
     x = _with_constant(x) if here.problem.constant else x
     if np.linalg.matrix_rank(x) < x.shape[1] or len(x) <= x.shape[1]:
@@ -107,25 +117,34 @@ def fit(here: Sample) -> tuple[Classical | None, tuple[str, ...]]:
         return None, (f"No {name} beside the effects: it does not converge (classes that are separated?).",)
     if not here.problem.constant:  # the place of the one that is not there
         params, covariance = np.r_[0.0, params], np.pad(covariance, ((1, 0), (1, 0)))
-    return Classical(name, params, covariance, _critical(name, x, groups)), ()
+    link: Link = "identity" if name == "OLS" else "logistic"
+    return Classical(name, params, covariance, _critical(name, x, groups), link=link), ()
 
 
-def of_linear(run: OpenedRun, here: Sample, model: Model, vcov: str | None) -> tuple[Classical | None, str | None]:
-    """A linear model itself as a classical one, by the covariance of its coefficients, and which one that is; None
-    where it has no standard errors, or has not converged.
+def of_linear(
+    run: OpenedRun, here: Sample, model: Model, vcov: str | None
+) -> tuple[Classical | None, str | None, str | None]:
+    """A linear model itself as a classical one, by the covariance of its coefficients; which one that is; and why there
+    is none. All are None of other models, and of classes.
 
     Raises:
         ConfigError: there is no such covariance of this fit.
     """
-    name = losses.of(here.problem).classical
+    row = losses.of(here.problem)
     if run.config().model != "linear" or not isinstance(model, Linear) or not isinstance(here.problem, Tabular):
-        return None, None
-    if model.linear.kernel.shape[1] > 1 or name is None or run.summary().get("not_converged"):
-        return None, None
-    found, _ = weights_of(run, here.problem, model, vcov)
+        return None, None, None
+    if model.linear.kernel.shape[1] > 1:
+        return None, None, None if row.is_log_loss else "the loss has no standard errors"
+    if run.summary().get("not_converged"):
+        return None, None, "the fit has not converged"
+    found, why = weights_of(run, here.problem, model, vcov)
     if found is None:
-        return None, None
-    return Classical(name, found.w, found.covariance, found.critical(), found.free), found.vcov
+        return None, None, why
+    q = len(here.problem.absorbed)  # the places of the fixed effects, which nothing moves
+    w, covariance = np.pad(found.w, (0, q)), np.pad(found.covariance, (0, q))
+    free = np.pad(found.free, ((0, q), (0, 0)))
+    link: Link = "log" if row.by_mean else "logistic" if row.classical == "logit" else "identity"
+    return Classical(row.classical, w, covariance, found.critical(), free, link), found.vcov, None
 
 
 def _critical(name: str, x: np.ndarray, groups: Any) -> float:

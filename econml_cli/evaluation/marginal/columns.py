@@ -10,8 +10,9 @@ import jax
 import numpy as np
 
 from econml_cli.data import columns as data_columns
-from econml_cli.data import design
+from econml_cli.data import dates, design, entities
 from econml_cli.data.preprocessing import Preprocessing
+from econml_cli.data.weights import RowWeights
 from econml_cli.errors import ConfigError, DataError
 from econml_cli.evaluation.marginal import slopes
 from econml_cli.evaluation.opened import OpenedRun
@@ -121,10 +122,12 @@ class Filed:
             lambda moved: design.apply(formula, raw, self.frame.assign(**{name: moved})),
         )  # fmt: skip
         slope: np.ndarray = found[self.kept] / np.asarray(encoding.scale) * ~np.isin(encoding.names, encoding.idle)
-        return slope
+        padded: np.ndarray = np.pad(slope, ((0, 0), (0, len(self.preprocessing.entities))))
+        return padded
 
     def _encoded(self, frame: "pd.DataFrame") -> np.ndarray:
-        encoded: np.ndarray = design.apply(self.preprocessing.formula, self.preprocessing.features, frame)[self.kept]
+        x = design.apply(self.preprocessing.formula, self.preprocessing.features, frame)
+        encoded: np.ndarray = entities.with_codes(x, self.preprocessing.entities, frame)[self.kept]
         return encoded
 
     def _labelled(self, name: str) -> str | None:
@@ -192,13 +195,37 @@ def sample(run: OpenedRun, model: Model, *, split: str = "train") -> Sample:
             f"{run.name} reconstructs its features, so there is no outcome for a feature to have an effect on."
         )
     in_file = isinstance(problem, Tabular)
+    if isinstance(problem, Tabular) and problem.fits_constant:
+        raise ConfigError(f"{run.name} fits a constant, so there is no column that could have an effect.")
     rows = _filed(run, samples, chosen) if in_file else _drawn(run, samples, chosen)
     x = jax.tree.map(lambda leaf: leaf[:1], to_device(samples.parts[chosen].x, run.dtype))
     width = jax.eval_shape(lambda x: problem.predict(model, x), x).shape[1]
+    if not rows.names:
+        raise ConfigError(f"{run.name} has no feature besides dates, which have no effect of one unit.")
     groups, notes = groups_of(problem, chosen, n), (*samples.notes, *unspread(run.name, problem, chosen, n))
     outputs = losses.of(problem).target.outputs(names_of(problem), width)
     w = samples.parts[chosen].w
+    if w is None and isinstance(rows, Filed) and isinstance(problem, Tabular) and problem.weights is not None:
+        w, said = _weights_of(run, rows, problem.weights)
+        notes = (*notes, *said)
     return Sample(problem, chosen, rows, n, outputs, groups, None if w is None else np.asarray(w, np.float64), notes)
+
+
+def _weights_of(run: OpenedRun, rows: Filed, weights: RowWeights) -> tuple[np.ndarray | None, tuple[str, ...]]:
+    """The weights [n] of the rows of a new file, or what to say where it has no such column.
+
+    Raises:
+        DataError: one is missing, or is no weight.
+    """
+    where = str(run.data)
+    if weights.column not in rows.frame.columns:
+        return None, (f"{where} has no column '{weights.column}', the weights of {run.name}: all rows count alike.",)
+    kept = np.isin(np.arange(len(rows.frame)), rows.kept)
+    if (weights.missing(rows.frame, where) & kept).any():
+        raise DataError(
+            f"{where}: the weight '{weights.column}' is missing in some rows; fill it in, or leave them out."
+        )
+    return weights.values(rows.frame, kept, where)[rows.kept], ()
 
 
 def _drawn(run: OpenedRun, samples: Samples, split: str) -> Drawn:
@@ -216,7 +243,8 @@ def _filed(run: OpenedRun, samples: Samples, split: str) -> Filed:
         frame, kept = run.table(run.data), np.asarray(samples.frame.index)
     else:
         frame, kept = run.table(str(own_file(run, run.config()))), problem.file_rows[split]
-    columns = preprocessing.formula.feature_columns
+    frame = preprocessing.filled(frame, run.data or run.name)
+    columns = [name for name in preprocessing.formula.feature_columns if not dates.are(frame[name])]
     return Filed(columns, frame, kept, preprocessing, _binary(run, preprocessing, frame))
 
 

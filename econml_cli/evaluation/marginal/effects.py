@@ -129,8 +129,8 @@ def effects(
     with respect to the inputs. Other columns stay as they are in each row.
 
     The standard errors of a linear model that is solved, or has converged, are those of its coefficients, by the delta
-    method. Those of other models are of a mean over a sample of rows *given the fitted model*, as in
-    `averages.averages`: another sample to fit to is not in them. Beside them stand OLS, or a
+    method; where these have none, there are none. Those of other models are of a mean over a sample of rows *given the
+    fitted model*, as in `averages.averages`: another sample to fit to is not in them. Beside them stand OLS, or a
     logit, on the same inputs, with classical standard errors (clustered with --group) by the delta method.
 
     Args:
@@ -157,9 +157,12 @@ def effects(
             replications=bootstrap, seed=bootstrap_seed, groups=groups, w=w,
             rounding=np.repeat([one.rounding for one in found], len(here.outputs)),
         )  # fmt: skip
-        own, kind = classical.of_linear(opened, here, members[0], vcov) if len(members) == 1 else (None, None)
+        alone = len(members) == 1
+        own, kind, none = classical.of_linear(opened, here, members[0], vcov) if alone else (None, None, None)
         if own is not None:
             means = [estimate for estimate in _beside(here, own) if estimate is not None]
+        elif none is not None:  # an error of 0, or of a mean over rows alone, would be taken for that of the estimate
+            means = [Estimate(one.value) for one in means]
         rival, why = classical.fit(here) if beside else (None, ())
         others = [None] * len(found) if rival is None else _beside(here, rival)
     cells = [(one, output, other) for one, other in zip(found, others, strict=True) for output in here.outputs]
@@ -171,7 +174,7 @@ def effects(
         run=run.name, model=config.model, problem=config.problem, split=here.split, n=here.n,
         members=len(members), effects=tuple(together), beside=None if rival is None else rival.name,
         bootstrap=bootstrap, bootstrap_seed=bootstrap_seed, vcov=kind,
-        notes=(*here.notes, *_notes(here.rows, together), *why, *caveats.sentences(opened.summary())),
+        notes=(*here.notes, *_notes(here.rows, together), *why, *_without(none), *caveats.sentences(opened.summary())),
     )  # fmt: skip
 
 
@@ -187,6 +190,10 @@ def _beside(here: Sample, rival: "classical.Classical") -> list[Estimate | None]
             base = rows.placed(name, levels[0])
             found += [rival.change(base, rows.placed(name, level), here.w) for level in levels[1:]]
     return found
+
+
+def _without(why: str | None) -> tuple[str, ...]:
+    return () if why is None else (f"The effects have no standard errors: {why}.",)
 
 
 def _notes(rows: Rows, found: Sequence[Effect]) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from econml_cli.evaluation.opened import open_run
 from econml_cli.models.base import Model
 from econml_cli.output.tables import Grid
 from econml_cli.problems import registry as problems
-from econml_cli.problems.base import Moves, Shocked
+from econml_cli.problems.base import HasTruth, Moves, Shocked
 from econml_cli.problems.economies import simulation
 from econml_cli.runs import health
 from econml_cli.runs.directory import Run
@@ -230,7 +230,7 @@ def _series(problem: Moves, model: Model, periods: int, paths: int) -> list[str]
 def at_truth(problem: Moves, model: Model) -> Moves | None:
     """The problem under its exact policy, whatever the model; None where none is known, or where it moves by other
     methods than `predict`."""
-    if not hasattr(problem, "truth"):
+    if not isinstance(problem, HasTruth):
         return None
     true, asked = copy.copy(problem), list[bool]()
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from econml_cli.errors import RunError, suggest
+from econml_cli.runs.directory import SWEEP
 from econml_cli.storage import directories, disk, json_shape
 
 SCHEMA = 1
@@ -56,7 +57,7 @@ class SweepDirectory:
             shutil.rmtree(found, ignore_errors=True)
 
     def exists(self) -> bool:
-        return (self.path / "sweep.json").is_file()
+        return (self.path / SWEEP).is_file()
 
     def about(self) -> dict[str, Any]:
         """sweep.json.
@@ -65,7 +66,7 @@ class SweepDirectory:
             RunError: not the directory of a sweep, damaged, or written by a newer econml.
         """
         absent = f"{self.path} has no sweep.json, so it is not the directory of a sweep."
-        about = disk.read_json(self.path / "sweep.json", absent=absent, remedy="restore it from a copy", shape=ABOUT)
+        about = disk.read_json(self.path / SWEEP, absent=absent, remedy="restore it from a copy", shape=ABOUT)
         if about.get("schema", 0) > SCHEMA:
             raise RunError(f"{self.path} was written by econml {about.get('econml')}, newer than this one: upgrade.")
         return about
@@ -79,7 +80,7 @@ class SweepDirectory:
         try:
             with directories.making(self.path, replace=False) as made:
                 disk.write_text(made / "sweep.yaml", text)
-                disk.write_json(made / "sweep.json", {"schema": SCHEMA, **about})
+                disk.write_json(made / SWEEP, {"schema": SCHEMA, **about})
         except RunError:
             if not self.exists():
                 raise

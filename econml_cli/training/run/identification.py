@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from econml_cli.data.identified import EXTREME, moved, null_space, separation
-from econml_cli.models.linear import Linear
+from econml_cli.data.identified import EXTREME, moved, null_space, separation, separation_of_classes
+from econml_cli.models.linear import COLLINEAR, Linear
 from econml_cli.problems import losses
 from econml_cli.problems.base import Batch
 from econml_cli.problems.tabular import Tabular
@@ -21,8 +21,8 @@ def identified(setup: Setup) -> dict[str, Any]:
 
     `no_information`: of columns that are the same in all training rows. `not_identified`: of coefficients ("Intercept"
     is one) that can be moved without changing any fitted value, since columns are collinear. `separated`: of those
-    whose logit estimate is infinite, since their columns tell the classes of the training rows apart. Empty ones are
-    left out.
+    whose logit estimate (of several classes that of one of them) is infinite, since their columns tell the classes of
+    the training rows apart. Empty ones are left out.
 
     `data_notes`: what is to be known of how the file was read, in sentences. `wide`: [design columns, training rows,
     factor with most of the columns] where there are more columns than rows. `series_autocorrelation`: of the target in
@@ -36,22 +36,26 @@ def identified(setup: Setup) -> dict[str, Any]:
     names = [name for name in features["names"] if name not in idle]
     there = ~np.isin(features["names"], idle)
     informs = np.ones(len(sample.x), dtype=bool) if sample.w is None else np.asarray(sample.w) > 0
-    x = np.asarray(sample.x, np.float64)[informs][:, there]
-    z = np.column_stack([x, np.ones(len(x))]) if problem.constant else x
+    x, tolerance = np.asarray(sample.x, np.float64)[informs][:, : len(there)][:, there], 0.0
+    if problem.absorbed and isinstance(setup.model, Linear):
+        w = None if sample.w is None else np.asarray(sample.w)[informs]
+        x, tolerance = setup.model.within(np.asarray(sample.x)[informs], w)[0][:, there], COLLINEAR
+    constant = problem.constant and not problem.absorbed
+    z = np.column_stack([x, np.ones(len(x))]) if constant else x
     functionals, labels = np.eye(z.shape[1])[: len(names)], list(names)
-    if problem.constant:  # the constant in the units of the file, of which the slopes times the means are a part
+    if constant:  # the constant in the units of the file, of which the slopes times the means are a part
         shift = -np.asarray(features["mean"])[there] / np.asarray(features["scale"])[there]
         functionals, labels = np.vstack([functionals, np.r_[shift, 1.0]]), [*labels, "Intercept"]
-    found: dict[str, Any] = {"no_information": idle, "data_notes": problem.notes()}
+    found: dict[str, Any] = {"no_information": problem.uninformative, "data_notes": problem.notes()}
     if len(features["names"]) > len(x):
         found["wide"] = [len(features["names"]), len(x), problem.widest()]
     if problem.autocorrelation is not None and problem.autocorrelation > SERIES:
         found["series_autocorrelation"] = problem.autocorrelation
-    free = null_space(z)
+    free = null_space(z, tolerance)
     found["not_identified"] = _named(labels, moved(free, functionals))
     used = Batch(*(np.asarray(part)[informs] for part in sample))
     if free.shape[1] == 0 and (direction := _separating(setup, z, used)) is not None:
-        found["separated"] = _named(labels, moved(direction[:, None], functionals))
+        found["separated"] = _named(labels, moved(direction, functionals))
     return {name: columns for name, columns in found.items() if columns}
 
 
@@ -60,13 +64,19 @@ def _named(labels: list[str], which: np.ndarray) -> list[str]:
 
 
 def _separating(setup: Setup, z: np.ndarray, sample: Any) -> np.ndarray | None:
-    """The direction in which a linear logit goes on for ever, where fitted probabilities are 0 or 1."""
+    """The directions [k, d] in which a linear logit, or one of several classes, goes on for ever, where fitted
+    probabilities are 0 or 1."""
     row = losses.of(setup.problem)
-    if row.classical != "logit" or not isinstance(setup.model, Linear):
+    if not row.is_log_loss or not isinstance(setup.model, Linear):
         return None
     kernel, bias = setup.model.linear.kernel[...], setup.model.linear.bias
     index = np.asarray(sample.x, np.float64) @ np.asarray(kernel, np.float64)
     index = index + (0.0 if bias is None else np.asarray(bias[...], np.float64))
+    if index.shape[1] > 1:  # log odds against the least probable class
+        index = index - index.min(axis=1, keepdims=True)
     if setup.solved and np.max(np.abs(index)) < EXTREME:
         return None
-    return separation(z, np.asarray(sample.y)[:, 0] == 1)
+    if index.shape[1] > 1:
+        return separation_of_classes(z, np.asarray(sample.y).reshape(-1), index.shape[1])
+    found = separation(z, np.asarray(sample.y)[:, 0] == 1)
+    return None if found is None else found[:, None]

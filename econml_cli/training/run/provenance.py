@@ -17,7 +17,8 @@ import numpy as np
 from econml_cli.config.fit_config import FitConfig
 from econml_cli.errors import ConfigError
 from econml_cli.options import own_code
-from econml_cli.runs import directory, documents, git
+from econml_cli.problems.base import Preprocesses
+from econml_cli.runs import directory, documents, environment, git
 from econml_cli.runs.directory import Run
 from econml_cli.storage import disk, json_shape
 from econml_cli.training.run.restore import shapes_to
@@ -33,7 +34,10 @@ def files(setup: Setup, command: str | None, **more: Any) -> dict[str, str]:
         "manifest.json": json.dumps(manifest, indent=2, ensure_ascii=False) + "\n",
     }
     files |= own_code.copies(_own_code(setup.config))
-    if hasattr(setup.problem, "preprocessing"):
+    files[environment.FILE] = environment.installed()
+    if (changes := _git_diff(str(Path.cwd()))) is not None:
+        files[git.DIFF] = changes
+    if isinstance(setup.problem, Preprocesses):
         files["preprocessing.json"] = json.dumps(setup.problem.preprocessing(), indent=2, allow_nan=False) + "\n"
     return files
 
@@ -50,6 +54,7 @@ def _manifest(setup: Setup, command: str | None) -> dict[str, Any]:
         "econml": __version__,
         "versions": dict(_versions()),
         "device": f"{device.platform}: {device.device_kind}",
+        "hardware": environment.hardware(),
         "git_commit": _git_commit(cwd),
         "cwd": cwd,
         "shapes": shapes_to(setup.shapes),
@@ -119,7 +124,7 @@ def same_data(run: Run, setup: Setup) -> bool:
         return "schema" not in (run.preprocessing() or {}) and _close(saved.get("moments", []), moments(setup))
     if not same or setup.problem.describe().get("sha256") == saved.get("sha256"):
         return same
-    assert hasattr(setup.problem, "preprocessing")  # it reads a file
+    assert isinstance(setup.problem, Preprocesses)  # it reads a file
     here, before = json.loads(json.dumps(setup.problem.preprocessing())), run.preprocessing() or {}
     return {name: here.get(name) for name in before} == before  # an older econml wrote less
 
@@ -134,6 +139,8 @@ def with_own_file(run: Run, config: FitConfig) -> FitConfig:
     if (path := own_file(run, config)) is None:
         return config
     changes: dict[str, Any] = {"data": path}
+    if getattr(config.problem_options, "schema", None) is not None and (run.preprocessing() or {}).get("schema"):
+        changes["schema"] = str(run.path / "preprocessing.json")  # as it was, whatever the schema.yaml says by now
     if hasattr(config.problem_options, "constant") and "constant" not in (run.preprocessing() or {"constant": True}):
         changes |= {"constant": True, "stratify": False}
     return dataclasses.replace(config, problem_options=dataclasses.replace(config.problem_options, **changes))
@@ -157,3 +164,9 @@ def now() -> str:
 def _git_commit(cwd: str) -> str | None:
     """`git.commit`, asked once a process: a sweep makes many runs with the code that it started with."""
     return git.commit(Path(cwd))
+
+
+@functools.cache
+def _git_diff(cwd: str) -> str | None:
+    """`git.diff`, likewise; only where the commit says that there are changes."""
+    return git.diff(Path(cwd)) if (_git_commit(cwd) or "").endswith("+changes") else None

@@ -17,6 +17,7 @@ from econml_cli.training.loop.trainer import Chunk
 from econml_cli.training.run import provenance
 from econml_cli.training.run.convergence import history_of, measures
 from econml_cli.training.run.identification import identified
+from econml_cli.training.run.overfitting import overfitting
 from econml_cli.training.run.restore import to_sections
 from econml_cli.training.run.summary import summary
 from econml_cli.training.setup.setup import Setup
@@ -71,6 +72,7 @@ class Recording:
         self._saved, self._training = time.monotonic(), float(before.get("seconds_training", 0.0))
         self._before = float(before.get("seconds_total", 0.0))
         self._losses: list[Any] = []
+        self._val: list[Any] = []
         # what a solver says is said once; a run that is resumed after it still says so
         self._solution: dict[str, float] = dict(run.manifest().get("solution", {})) if done else {}
         self._kept = False
@@ -79,18 +81,25 @@ class Recording:
     def __enter__(self) -> "Recording":
         return self
 
-    def log(self, chunk: Chunk, carry: Callable[[], Carry]) -> None:
+    def due(self, chunk: Chunk) -> bool:
+        """Whether it is time to save, after this chunk."""
+        if self._every:
+            return chunk.epoch % self._every == 0
+        return time.monotonic() - self._saved > AUTOSAVE_SECONDS
+
+    def log(self, chunk: Chunk, carry: Callable[[], Carry], due: bool | None = None) -> None:
         """Hand the rows of a chunk on; save where it is time to (`carry` is asked for then only)."""
         self._training += chunk.seconds
         if len(chunk.rows):
             self._losses.append(chunk.rows.columns["train_loss"])
+            if "val_loss" in chunk.rows.columns:
+                self._val.append(chunk.rows.columns["val_loss"])
         if chunk.report:
             self._solution |= chunk.report
             self.run.update_manifest(solution=self._solution)
         for sink in self._sinks:
             sink.log(chunk.rows)
-        due = chunk.epoch % self._every == 0 if self._every else time.monotonic() - self._saved > AUTOSAVE_SECONDS
-        if due:
+        if self.due(chunk) if due is None else due:
             self._save(carry())
             self._saved = time.monotonic()
 
@@ -131,6 +140,7 @@ class Recording:
         first = self._metrics.first
         history = history_of(self._losses, None if first is None else first["train_loss"])
         found |= disk.finite({**measures(self._setup, self._program, carry, history), **identified(self._setup)})
+        found |= disk.finite(overfitting(self._setup, found, self._val))
         digest = found.pop("state_sha256")  # what nobody reads stands last
         return {**found, **self._times(), "state_sha256": digest}
 

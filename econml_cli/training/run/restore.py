@@ -35,6 +35,8 @@ def to_sections(carry: Carry, run_id: str) -> checkpoint.Sections:
         "rng": checkpoint.flatten({"shuffle": carry.key}),
         "position": checkpoint.flatten(_position(carry)),
     }
+    if carry.states is not None:
+        sections["states"] = checkpoint.flatten({"x": carry.states})
     if carry.best is not None and np.any(jax.device_get(carry.best_epoch) > 0):
         sections["best"] = checkpoint.flatten(nnx.merge_state(*carry.kept))
     return sections
@@ -62,8 +64,11 @@ def from_sections(like: Carry, sections: checkpoint.Sections, what: str) -> Carr
     opt_state = checkpoint.unflatten(like.opt_state, sections.get("optimizer", {}), f"{what}, section optimizer")
     key = checkpoint.unflatten({"shuffle": like.key}, sections["rng"], f"{what}, section rng")["shuffle"]
     position = checkpoint.unflatten(_position(like), sections["position"], f"{what}, section position")
+    states = like.states
+    if states is not None:
+        states = checkpoint.unflatten({"x": states}, sections.get("states", {}), f"{what}, section states")["x"]
     best = like.best if like.best is None or "best" not in sections else model("best")
-    return Carry(params, other, opt_state, key, best=best, **position)
+    return Carry(params, other, opt_state, key, best=best, states=states, **position)
 
 
 @dataclass(frozen=True)
@@ -90,14 +95,18 @@ class Loaded:
 def shapes_to(shapes: Shapes) -> dict[str, Any]:
     """Shapes as a manifest has them."""
     found = {"din": shapes.din, "dout": shapes.dout, "n_train": shapes.n, "x": list(shapes.observation())}
-    return {**found, "origin": True} if shapes.origin else found
+    found |= {"origin": True} if shapes.origin else {}
+    found |= {"absorbed": list(shapes.absorbed)} if shapes.absorbed else {}
+    return found | ({"embedded": [list(one) for one in shapes.embedded]} if shapes.embedded else {})
 
 
 def shapes_from(saved: Mapping[str, Any]) -> Shapes:
     """Shapes from a manifest (of an older econml: of vectors, without the size of the sample)."""
     din = int(saved["din"])
     shape = tuple(map(int, saved.get("x", (din,))))
-    return Shapes(din, int(saved["dout"]), int(saved.get("n_train", 1)), shape, bool(saved.get("origin", False)))
+    origin, absorbed = bool(saved.get("origin", False)), tuple(map(int, saved.get("absorbed", ())))
+    embedded = tuple((int(levels), int(size)) for levels, size in saved.get("embedded", ()))
+    return Shapes(din, int(saved["dout"]), int(saved.get("n_train", 1)), shape, origin, absorbed, embedded)
 
 
 def fitted(run: Run, step: int, sections: checkpoint.Sections, chosen: Sequence[int | None]) -> list[Loaded]:

@@ -21,6 +21,7 @@ from econml_cli.models.building import Recipe, Shapes, build
 from econml_cli.options import own_modules
 from econml_cli.problems import building as problems
 from econml_cli.problems.base import Batch, Problem, Split
+from econml_cli.problems.tabular import Tabular
 from econml_cli.training.precision import to_device
 from econml_cli.training.setup.shapes import check_shapes
 
@@ -59,7 +60,9 @@ class Setup:
 def shapes_of(problem: Problem, train: Batch) -> Shapes:
     """What a model of a problem must know of its training sample."""
     shape = tuple(map(int, train.x.shape[1:]))
-    return Shapes(problem.din, problem.dout, int(train.x.shape[0]), shape, not getattr(problem, "constant", True))
+    origin = not getattr(problem, "constant", True)
+    levels = (problem.absorbed, problem.embedded) if isinstance(problem, Tabular) else ((), ())
+    return Shapes(problem.din, problem.dout, int(train.x.shape[0]), shape, origin, *levels)
 
 
 def recipe_of(config: FitConfig) -> Recipe:
@@ -241,7 +244,7 @@ def _times(members: int) -> str:
 
 def available_memory() -> int | None:
     """Bytes that are free on the default device, or in the machine; None where nothing tells."""
-    stats = jax.devices()[0].memory_stats()
+    stats = jax.local_devices()[0].memory_stats()
     if stats and "bytes_limit" in stats:
         return int(stats["bytes_limit"] - stats.get("bytes_in_use", 0))
     try:

@@ -15,7 +15,7 @@ from econml_cli.errors import ConfigError
 from econml_cli.models.base import LinearInParameters, Solvable, SolvableWithWeights
 from econml_cli.options.own_modules import first_line
 from econml_cli.problems import losses
-from econml_cli.problems.base import Batch
+from econml_cli.problems.base import Batch, Solves
 from econml_cli.problems.tabular import Tabular
 from econml_cli.training.setup.setup import Setup
 from econml_cli.training.setup.squared_error import is_squared_error
@@ -38,7 +38,7 @@ def check_solvable(setup: Setup) -> None:
 
     A problem that has a `solve(model, batch)` of its own says itself which models it can solve.
     """
-    if not setup.solved or hasattr(setup.problem, "solve"):
+    if not setup.solved or isinstance(setup.problem, Solves):
         return
     if by_newton(setup) or by_programme(setup):
         return
@@ -94,7 +94,7 @@ def solve(setup: Setup, program: Any, inputs: Inputs, carry: Carry) -> Solution:
     """
     model = setup.model
     try:
-        if hasattr(setup.problem, "solve"):
+        if isinstance(setup.problem, Solves):
             report = dict(setup.problem.solve(model, setup.train))
         else:
             how = _programme if by_programme(setup) else _newton if by_newton(setup) else _least_squares
@@ -149,7 +149,7 @@ def _newton(setup: Setup) -> dict[str, float]:
     design = model.design(sample.x)
     if not np.isfinite(design).all():
         raise ValueError("its features have values that are not finite")
-    found = minimise(row.per_row, design, y, setup.problem.dout, w)
+    found = minimise(row.per_row, design, y, setup.problem.dout, w, classes=row.per_row is losses.cross_entropy)
     model.assign(found.w)
     report = {"gradient_norm": found.gradient_norm, "newton_steps": found.steps}
     return {**report, "rounding_error": rounding_error(setup, design @ found.w)}

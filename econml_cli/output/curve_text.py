@@ -2,11 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from rich.text import Text
-
-from econml_cli.evaluation.drawing.curves import Curves
 
 #: dots of a Braille character, across and down, and the bit of each (row by row)
 ACROSS, DOWN = 2, 4
@@ -19,6 +18,25 @@ WIDTH, HEIGHT = 80, 16
 #: lines of (character, style)
 _Cells = list[list[tuple[str, str]]]
 STYLES = {"train": "blue", "val": "yellow"}
+
+
+class Curves(Protocol):
+    """What is drawn: losses by epoch, in reported units."""
+
+    @property
+    def epochs(self) -> np.ndarray:
+        """[n], ascending."""
+
+    @property
+    def losses(self) -> Mapping[str, np.ndarray]:
+        """ "train", "val" -> [n], NaN where it was not measured."""
+
+    @property
+    def best(self) -> int | None:
+        """The epoch that is marked."""
+
+    def said(self) -> str:
+        """Which epoch that is, in words; "" where none is marked."""
 
 
 @dataclass(frozen=True)

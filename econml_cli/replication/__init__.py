@@ -1,0 +1,1 @@
+"""A replication package of fitted runs: what a data editor asks for, in one zip. Imports nothing heavy."""

@@ -1,0 +1,109 @@
+"""The table of a comparison that goes into a paper."""
+
+import shutil
+import subprocess
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from econml_cli.errors import ConfigError
+from econml_cli.evaluation.comparing import paper
+from econml_cli.evaluation.comparing.compare import compare
+from econml_cli.evaluation.evaluate import evaluate
+from tests.support.fits import fitted
+
+WHOLE = {"val_fraction": 0.0, "test_fraction": 0.0}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A Stata file with labels of variables, and three runs of it: OLS, fixed effects, a network."""
+    here = tmp_path_factory.mktemp("paper")
+    rng, n = np.random.default_rng(1), 120
+    firm, educ = rng.integers(0, 12, n), rng.integers(8, 18, n)
+    frame = pd.DataFrame(
+        {"educ": educ, "age": rng.normal(size=n), "sex": np.where(rng.random(n) < 0.5, "man", "woman")}
+    )
+    frame["firm"], frame["wage"] = firm, 2 + 0.5 * educ + 0.3 * firm + rng.normal(size=n)
+    labels = {"educ": "Years of schooling", "wage": "Hourly wage (US$)", "firm": "Firm"}
+    frame.to_stata(here / "t.dta", variable_labels=labels, write_index=False)
+    data = {"data": str(here / "t.dta")}
+    ols = fitted(here / "ols", formula="wage ~ educ * sex + age", **data, **WHOLE)
+    fixed = fitted(here / "fixed", formula="wage ~ educ + age | firm", **data, **WHOLE)
+    net = fitted(here / "net", "mlp", formula="wage ~ educ + age", width=(4,), num_epochs=20, **data)
+    return here, ols, fixed, net
+
+
+def cells(text):
+    return {line.split("&")[0].strip(): [c.strip(" \\") for c in line.split("&")[1:]] for line in text.splitlines()}
+
+
+def test_a_paper_has_coefficients_errors_fixed_effects_and_no_names_of_programs(made):
+    _, ols, fixed, _ = made
+    text = paper.render(compare([ols, fixed], bootstrap=0, vcov="cluster:firm"), paper.Style(), "latex")
+    found = cells(text)
+    linear = evaluate(fixed, bootstrap=0, vcov="cluster:firm").linear
+    assert found["Years of schooling"][1] == f"{linear.values['educ']:.3f}"
+    lines = text.splitlines()
+    below = lines[next(i for i, line in enumerate(lines) if line.startswith("  Years of schooling &")) + 1]
+    assert f"({linear.errors['educ']:.3f})" in below
+    assert "sex = woman" in found and "educ x sex = woman" in found and "Constant" in found
+    assert found["Firm fixed effects"] == ["No", "Yes"]
+    assert found["Standard errors"] == ["clustered by firm"] * 2
+    assert found["Observations"] == ["120", "120"] and len(found["$R^2$"]) == 2
+    assert r"Hourly wage (US\$)" in text and not any(word in text for word in ("[T.", "seconds", "ols", "solver"))
+
+
+def test_rows_are_chosen_ordered_and_named_and_digits_stars_and_captions_are_heeded(made):
+    _, ols, fixed, _ = made
+    found = compare([ols, fixed], bootstrap=0)
+    rows = paper.parse_rows("age,educ=Schooling, in years & more")
+    assert rows == {"age": "", "educ": "Schooling", "in years & more": ""}
+    style = paper.Style({"age": "", "educ": "Schooling & more"}, 2, True, "Wages & firms", "tab:wages")
+    text = paper.render(found, style, "latex")
+    assert text.index("age") < text.index(r"Schooling \& more")
+    assert r"\caption{Wages \& firms}" in text and r"\label{tab:wages}" in text
+    value = evaluate(ols, bootstrap=0).linear
+    assert value.p_value("educ") < 0.1 and "$^{*" in text
+    assert cells(text)["age"][0].split("$^")[0].replace("$-$", "-") == f"{value.values['age']:.2f}"
+    assert "sex" not in text and "Constant" not in text
+
+
+def test_a_network_stands_beside_a_regression(made):
+    _, ols, _, net = made
+    text = paper.render(compare([ols, net], bootstrap=0), paper.Style(caption="Wages"), "table", 100)
+    assert text.startswith("Wages\n") and "mlp" in text and "OLS" in text and "R2 (test)" in text
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"), [("", "names of coefficients"), ("educ,educ", "twice"), ("eudc", "no run has.*educ")]
+)
+def test_rows_that_are_none_are_refused(made, rows, message):
+    with pytest.raises(ConfigError, match=message):
+        paper.render(compare([made[1]], bootstrap=0), paper.Style(paper.parse_rows(rows)), "latex")
+
+
+def test_names_with_brackets_are_cut_where_no_bracket_is():
+    assert paper.parse_rows("poly(x, 2)[1]=First,C(d, base='a')[T.b]=B") == {
+        "poly(x, 2)[1]": "First", "C(d, base='a')[T.b]": "B",
+    }  # fmt: skip
+    assert paper._plain("C(d, base='a')[T.b]:log(x)") == "d = b x log(x)"
+
+
+def test_the_command_writes_a_file_that_latex_compiles(made, econml, tmp_path):
+    _, ols, fixed, _ = made
+    out = tmp_path / "t.tex"
+    asked = ["--paper", "--caption", "A_b & c", "--label", "tab:a", "--bootstrap", "0"]
+    result = econml("eval", "compare", str(ols.path), str(fixed.path), *asked, "--out", str(out))
+    assert result.code == 0 and result.stdout == "" and "written to" in result.stderr
+    text = out.read_text()
+    assert text.startswith(r"\begin{table}[htbp]") and text.endswith("\\end{table}\n")
+    assert econml("eval", "compare", str(ols.path), "--label", "a b").code == 2
+    assert econml("eval", "compare", str(ols.path), "--out", str(tmp_path / "t.doc")).code == 2
+    if shutil.which("pdflatex"):
+        page = "\\documentclass{article}\\usepackage{booktabs}\\begin{document}\n" + text + "\\end{document}\n"
+        (tmp_path / "page.tex").write_text(page)
+        command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "page.tex"]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=100, check=False)
+        assert done.returncode == 0, done.stdout[-1500:]
