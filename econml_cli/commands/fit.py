@@ -206,6 +206,7 @@ def _sinks(options: RunOptions) -> "OpenSinks":
         wandb = open_sink(
             given_mode=config.tracking.wandb_mode,
             project=config.tracking.wandb_project,
+            artifacts=config.tracking.wandb_artifacts,
             name=run.name,
             config=config.to_dict(),
             directory=run.path,

@@ -88,6 +88,9 @@ class TrackingOptions:
         "disabled)",
     )
     wandb_project: str | None = option(None, "W&B project (default: what WANDB_PROJECT says, else econml)")
+    wandb_artifacts: bool | None = option(
+        None, "give the W&B run an artifact with its config, its summary as a table and its final checkpoint"
+    )
 
 
 @dataclass(frozen=True)
