@@ -93,6 +93,14 @@ CALIBRATIONS: Mapping[str, tuple[Mapping[str, float], ...]] = {
         {"delta_low": 1.0, "delta_high": 1.0},
         {"eta_low": 0.8, "eta_high": 1.2},
     ),
+    "stochastic_growth": (
+        {},
+        {"alpha": 0.36, "beta": 0.96, "delta": 0.1},
+        {"rho": 0.95, "sigma": 0.007},
+        {"sigma": 0.02},
+        {"alpha": 0.36, "beta": 0.96, "delta": 1.0},
+        {"alpha": 0.3, "beta": 0.995, "delta": 0.02},
+    ),
     "asset_pricing_kernel": (
         {},
         {"r": 0.05},

@@ -226,14 +226,14 @@ FAULTS = (
     Fault(
         "resume-takes-no-lock",
         "lost lock",
-        old="with precision(config.trainer.precision), runs.training_lock(run):",
-        new="with precision(config.trainer.precision):",
+        old="            lock.enter_context(runs.training_lock(run))",
+        new="            pass",
     ),
     Fault(
         "resumed-fit-shuffles-from-the-start",
         "lost state",
-        old="Carry(params, other, opt_state, key, best=best, **position)",
-        new="Carry(params, other, opt_state, like.key, best=best, **position)",
+        old="Carry(params, other, opt_state, key, best=best, states=states, **position)",
+        new="Carry(params, other, opt_state, like.key, best=best, states=states, **position)",
     ),
     Fault(
         "rescaled-data-taken-for-the-same",
@@ -557,8 +557,8 @@ FAULTS = (
     Fault(
         "name-of-a-run-taken-for-a-start",
         "skipped check",
-        old="matches = [run for run in runs if run.name == name] or [run",
-        new="matches = [run",
+        old="if (place / SWEEP).is_file():  # not the run",
+        new="if False:  # not the run",
     ),
     Fault(
         "forced-fit-replaces-a-run-in-training",

@@ -17,6 +17,7 @@ from econml_cli.commands.inspect import model
 from econml_cli.config import fit_config
 from econml_cli.models.registry import MODELS
 from econml_cli.models.representations import REPRESENTATIONS
+from econml_cli.options.devices import DeviceOptions
 from econml_cli.options.fields import Option, as_text, options_of
 from econml_cli.problems.economies.table import ECONOMIES
 from econml_cli.problems.registry import PROBLEMS
@@ -80,6 +81,7 @@ def _fit() -> str:
         ("Representation", fit_config.RepresentationOptions),
         ("Training", fit_config.TrainerOptions),
         ("Tracking", fit_config.TrackingOptions),
+        ("Devices", DeviceOptions),
         ("Run", fit_config.RunOptions),
     )
     return "\n\n".join(parts + [f"### {title}\n\n{_declared(options_of(cls))}" for title, cls in rest])

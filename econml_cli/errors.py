@@ -44,6 +44,10 @@ class RunError(EconmlError):
     """A run directory is missing, exists already, or cannot be read or written (exit code 1)."""
 
 
+class LostError(RunError):
+    """The processes of one fit have lost each other: one was killed, or a network is down (exit code 1)."""
+
+
 class CheckpointError(EconmlError):
     """A checkpoint is missing, damaged, or of another model (exit code 1)."""
 

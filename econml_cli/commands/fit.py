@@ -18,6 +18,7 @@ from econml_cli.config import choose
 from econml_cli.config import fit_config as configs
 from econml_cli.config.fit_config import FitConfig
 from econml_cli.errors import ConfigError, DivergedError, InterruptedFitError, UnstableError, suggest
+from econml_cli.options.devices import DeviceOptions
 from econml_cli.options.trainer import RunOptions
 from econml_cli.runs import health
 
@@ -31,8 +32,10 @@ _say = partial(say, "fit")
 MEANS = {
     "loss": "the equations do not hold yet, so that this is not the solution",
     "truth": "the equations hold, and the policy is not near enough to that of the solution",
+    "states": "the other verdicts say nothing of where the economy goes",
 }
 
+DEVICES = Section.of("Devices", DeviceOptions, paired=False)
 OUTPUT = Section.of("Run", RunOptions, paired=False)
 app = typer.Typer(add_completion=False)
 
@@ -53,27 +56,30 @@ def _command() -> None:  # FitCommand replaces it once it has seen the arguments
 
 
 def _sections(model: str, problem: str) -> list[Section]:
-    return [*(Section.of(title, cls) for title, cls in configs.sections(model, problem)), OUTPUT]
+    return [*(Section.of(title, cls) for title, cls in configs.sections(model, problem)), DEVICES, OUTPUT]
 
 
-def _run_options(given: Mapping[str, Any]) -> RunOptions:
-    environment = configs.read_environment([opt.name for opt in OUTPUT.options])
+def _own_options(given: Mapping[str, Any]) -> tuple[RunOptions, DeviceOptions]:
+    """The options of this command that are no part of what is fitted."""
+    names = [opt.name for section in (OUTPUT, DEVICES) for opt in section.options]
+    layers = [(configs.TYPED, given), (configs.ENVIRONMENT, configs.read_environment(names))]
     wrong: list[str] = []
-    options = configs.fill(RunOptions, [(configs.TYPED, given), (configs.ENVIRONMENT, environment)], wrong)
+    options = configs.fill(RunOptions, layers, wrong), configs.fill(DeviceOptions, layers, wrong)
     configs.refuse(wrong)
     return options
 
 
 def _fit(model: str, problem: str, given: dict[str, Any]) -> None:
-    own = {opt.name for opt in OUTPUT.options}
-    options = _run_options({k: v for k, v in given.items() if k in own})
+    own = {opt.name for section in (OUTPUT, DEVICES) for opt in section.options}
+    options, where = _own_options({k: v for k, v in given.items() if k in own})
     _check_accepted(options, problem)
     flags = {k: v for k, v in given.items() if k not in own}
     if options.resume:
-        _resume(options, (model, problem), flags)
+        _resume(options, where, (model, problem), flags)
         return
     config = dynamic.config(model, problem, options.config, flags)
     if fit_folds.asked(config, options, flags):
+        _one_device(where, "--folds")
         if not options.dry_run:
             fit_folds.fit_folds(config, options, _directory(config, options))
             return
@@ -87,7 +93,17 @@ def _fit(model: str, problem: str, given: dict[str, Any]) -> None:
         _check_free(config, options)
         _dry_run(config, options)
     else:
-        _train(config, options)
+        _train(config, options, where)
+
+
+def _one_device(where: DeviceOptions, option: str) -> None:
+    """Refuse several devices where they are of no use.
+
+    Raises:
+        ConfigError: it says which option does not go with them.
+    """
+    if where.several:
+        raise ConfigError(f"{option} trains several fits, each on one device; leave out --devices and --coordinator.")
 
 
 def _directory(config: FitConfig, options: RunOptions) -> Path:
@@ -109,16 +125,23 @@ def _check_free(config: FitConfig, options: RunOptions) -> Path:
     return directory
 
 
-def _train(config: FitConfig, options: RunOptions) -> None:
-    directory = _check_free(config, options)
+def _train(config: FitConfig, options: RunOptions, where: DeviceOptions) -> None:
+    if where.coordinator is None:
+        directory = _check_free(config, options)
+    elif options.retries:
+        raise ConfigError("--retries moves runs about, which several processes cannot do together; leave it out.")
 
     from econml_cli.commands.signals import stop_signals
 
     with stop_signals(unwinding=True) as stop:
+        from econml_cli.commands import fit_devices
         from econml_cli.training import compilation_cache
         from econml_cli.training.retrying import fit_until_passed
 
         compilation_cache.enable()
+        devices = fit_devices.found(where)
+        if where.coordinator is not None:
+            directory = fit_devices.directory(devices, partial(_check_free, config, options))
         result = fit_until_passed(
             config,
             directory,
@@ -129,11 +152,12 @@ def _train(config: FitConfig, options: RunOptions) -> None:
             command=shlex.join(["econml", *sys.argv[1:]]),
             open_sinks=_sinks(options),
             stop_signal=stop,
+            devices=devices,
         )
-    _report(result, options)
+    fit_devices.report(devices, partial(_report, result), options)
 
 
-def _resume(options: RunOptions, chosen: tuple[str, str], flags: dict[str, Any]) -> None:
+def _resume(options: RunOptions, where: DeviceOptions, chosen: tuple[str, str], flags: dict[str, Any]) -> None:
     from econml_cli.runs import directory as runs
     from econml_cli.runs import folds
 
@@ -141,6 +165,7 @@ def _resume(options: RunOptions, chosen: tuple[str, str], flags: dict[str, Any])
         if getattr(options, name):
             raise ConfigError(f"--resume continues a run where and as it is: leave out --{name.replace('_', '-')}.")
     if (there := folds.found(options.resume, Path(options.runs_dir))) is not None:
+        _one_device(where, "--folds")
         fit_folds.resume(options, there, flags)
         return
     run = runs.find(options.resume, Path(options.runs_dir))
@@ -153,12 +178,22 @@ def _resume(options: RunOptions, chosen: tuple[str, str], flags: dict[str, Any])
     from econml_cli.commands.signals import stop_signals
 
     with stop_signals(unwinding=True) as stop:
+        from econml_cli.commands import fit_devices
         from econml_cli.training import compilation_cache
         from econml_cli.training.fit import resume
 
         compilation_cache.enable()
-        result = resume(run, changes, tracking=config.tracking, open_sinks=_sinks(options), stop_signal=stop, say=_say)
-    _report(result, options)
+        devices = fit_devices.found(where)
+        result = resume(
+            run,
+            changes,
+            tracking=config.tracking,
+            open_sinks=_sinks(options),
+            stop_signal=stop,
+            say=_say,
+            devices=devices,
+        )
+    fit_devices.report(devices, partial(_report, result), options)
 
 
 def _sinks(options: RunOptions) -> "OpenSinks":
@@ -171,6 +206,7 @@ def _sinks(options: RunOptions) -> "OpenSinks":
         wandb = open_sink(
             given_mode=config.tracking.wandb_mode,
             project=config.tracking.wandb_project,
+            artifacts=config.tracking.wandb_artifacts,
             name=run.name,
             config=config.to_dict(),
             directory=run.path,
@@ -219,7 +255,7 @@ def _failed(result: "FitResult", verdicts: Sequence[str], path: str) -> str:
     from econml_cli.problems import registry as problems
 
     config = result.run.config()
-    means = MEANS["loss" if "loss" in verdicts else "truth"]
+    means = MEANS[next((name for name in MEANS if name in verdicts), "truth")]
     if "stability" in verdicts:
         means = getattr(problems.load(config.problem), "unstable", "the economy does not go where a solution goes")
     accept = f"--accept-failed {','.join(verdicts)} ends such a fit with exit code 0"
@@ -232,6 +268,8 @@ def _advice(result: "FitResult", config: FitConfig) -> str:
     init = getattr(config.model_options, "init", None)
     another = " or --init torch_uniform" if init == "lecun_normal" else ""
     more = ", or more --num-epochs" if result.stop_reason in ("max_epochs", "early_stopping") else ""
+    if health.STATES in health.failed_verdicts(result.summary) and config.trainer.states is None:
+        return "Try a wider range of states, or train where the economy goes: --states both"
     return f"Try another seed (--seed {config.trainer.seed + 1}, or --retries 5 to go through several){another}{more}"
 
 

@@ -23,6 +23,7 @@ _HEADLINES = {
 _ACROSS = ("_sd", "_min", "_max")
 _NOT_LISTED = {
     "members",
+    "seeds_passed",
     "model",
     "problem",
     "stop_reason",
@@ -57,6 +58,10 @@ def as_text(result: "FitResult") -> str:
         headline += f", best at {summary['best_epoch']:,}"
     done = result.stop_reason in health.ENDED
     told = (*caveats.of_rows(result.run), *caveats.sentences(summary))
+    if "seeds_passed" in summary:
+        from econml_cli.evaluation import success
+
+        told = (*told, f"{success.said(summary)}.")
     against = "".join(f"\n\n{sentence}" for sentence in told)
     return f"{headline}\n{_aligned(rows)}{against}" + (f"\n\nNext: econml eval {path}" if done else "")
 

@@ -18,16 +18,29 @@ def leave(code: int) -> NoReturn:
     In Python's own order: threads that are no daemons are waited for, then what was registered with `atexit` runs
     (W&B's end of a run, temporary directories, coverage), then the streams are flushed.
     """
+    if code and _several_processes():
+        _flush()
+        os._exit(code)  # the others may wait for something else by now, and would not meet at JAX's way out
     try:
         _forget_jax()
         threading._shutdown()  # type: ignore[attr-defined]  # executors too; Python's own way out calls it
         atexit._run_exitfuncs()
     except AttributeError:  # a Python, or a JAX, that has these no more: its own way out then
         raise SystemExit(code) from None
+    _flush()
+    os._exit(code)
+
+
+def _flush() -> None:
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(Exception):
             stream.flush()
-    os._exit(code)
+
+
+def _several_processes() -> bool:
+    """Whether this is one of the processes of a fit."""
+    state = getattr(sys.modules.get("jax._src.distributed"), "global_state", None)
+    return getattr(state, "client", None) is not None
 
 
 def _forget_jax() -> None:

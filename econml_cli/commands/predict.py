@@ -28,6 +28,12 @@ class PredictOptions:
         "the rows to predict; the target's column is not needed (default: the data of the fit, with a column split)",
         metavar="FILE",
     )
+    states: str | None = option(
+        None,
+        "of an economic model: the states at which policy and residuals are written (a file with their columns, or "
+        "grid:k=.1:2:50,z=0)",
+        metavar="FILE|grid:...",
+    )
     embed: bool = option(False, "write the representation z = phi(x) in place of predictions")
     interval: float | None = option(
         None, "the level of lo and hi, across the seeds of an ensemble (95)", ge=1, le=99.99, metavar="PERCENT"
@@ -51,7 +57,12 @@ def predict(run: str, options: PredictOptions, weights: CheckpointOptions, looku
     The file is encoded as the training data were; its columns are kept as they are, of text to the byte, and so is the
     order of its rows: one that cannot be predicted has no prediction and a reason. Of an ensemble it is the
     averaged prediction of its members, with sd, lo and hi across them.
+
+    Of an economic model --states writes its policy, the series of the period, and its residuals at chosen states.
     """
+    if options.states is not None:
+        _at_states(run, options.states, options, weights, lookup)
+        return
     if options.strict and options.missing == "drop":
         raise ConfigError("--strict refuses what --missing drop leaves out; leave out one of them.")
     if options.embed and options.retransform:
@@ -81,6 +92,30 @@ def predict(run: str, options: PredictOptions, weights: CheckpointOptions, looku
         return
     found.to_stdout() if options.out == "-" else found.write(Path(options.out))
     _say(f"{plural(len(found.added), 'row')} written to {'stdout' if options.out == '-' else options.out}")
+
+
+def _at_states(
+    run: str, states: str, options: PredictOptions, weights: CheckpointOptions, lookup: LookupOptions
+) -> None:
+    """Write the policy of an economic model at chosen states."""
+    asked = {
+        "data": options.data, "embed": options.embed, "interval": options.interval, "conformal": options.conformal,
+        "retransform": options.retransform, "missing": options.missing, "strict": options.strict,
+    }  # fmt: skip
+    if given := [name for name, value in asked.items() if value not in (None, False)]:
+        raise ConfigError(f"--states asks for a policy at chosen states; leave out --{given[0]}.")
+    from econml_cli.runs import directory
+
+    chosen = directory.find(run, Path(lookup.runs_dir)).of_member(weights.member)
+
+    from econml_cli.evaluation import at_states, predictions
+    from econml_cli.training import compilation_cache
+
+    if options.out != "-":
+        reads = None if states.startswith(at_states.GRID) else states
+        predictions.check_output(Path(options.out), reads=reads)
+    compilation_cache.enable()
+    write_rows(at_states.predict_at(chosen, states, step=weights.step, say=_say), options.out, _say)
 
 
 def _interval(options: PredictOptions) -> Any:

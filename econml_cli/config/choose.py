@@ -13,6 +13,7 @@ from econml_cli.config.fit_config import FitConfig, Layers
 from econml_cli.models import representations
 from econml_cli.models.table import MODELS
 from econml_cli.options import own_code
+from econml_cli.options.devices import DeviceOptions
 from econml_cli.options.fields import options_of
 from econml_cli.options.trainer import RunOptions, TrackingOptions, TrainerOptions
 from econml_cli.problems import registry as problems
@@ -21,7 +22,7 @@ from econml_cli.problems.table import PROBLEMS
 #: no ECONML_* variables: Python has none, and neither has a run that is resumed
 NO_VARIABLES: Mapping[str, str] = {}
 #: options of the command alone, which a run does not keep
-_RUN = frozenset(opt.name for opt in options_of(RunOptions)) - {"problem"}
+_RUN = frozenset(opt.name for cls in (RunOptions, DeviceOptions) for opt in options_of(cls)) - {"problem"}
 
 
 @dataclass(frozen=True)

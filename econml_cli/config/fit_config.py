@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from econml_cli.config import exact, second_order
 from econml_cli.errors import ConfigError, suggest
+from econml_cli.options.devices import DeviceOptions
 from econml_cli.options.fields import Option, coerce, options_of, written
 from econml_cli.options.trainer import (
     WITHOUT,
@@ -104,7 +105,7 @@ def default_problem(model: str | None) -> str:
 def _check_names(found: Sequence[tuple[str, type]], model: str, problem: str) -> None:
     """Refuse a model or problem of the user's with an option that something else of the same fit has."""
     owner: dict[str, str] = {}
-    for title, cls in (*found, ("Run", RunOptions)):
+    for title, cls in (*found, ("Run", RunOptions), ("Devices", DeviceOptions)):
         for opt in options_of(cls):
             if opt.name in owner:
                 raise ConfigError(

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MAX_LEVELS = 1000
+#: rows of a column that are looked at before all of them are
+FIRST = 1000
 
 #: no value of a feature or a target is as large: its square and sums of these are numbers still
 LARGEST = 1e150
@@ -109,9 +111,16 @@ def as_numbers(column: "pd.Series", name: str) -> np.ndarray:
     )
 
 
-def zeros_and_ones(frame: "pd.DataFrame", names: Iterable[str]) -> list[str]:
-    """Those of some columns that hold zeros and ones, both of them, and nothing else but missing values."""
-    return [name for name in names if name in frame.columns and set(frame[name].dropna().unique()) == {0, 1}]
+def zeros_and_ones(frame: "pd.DataFrame", names: Iterable[str], rows: np.ndarray | None = None) -> list[str]:
+    """Those of some columns that hold zeros and ones, both of them, and nothing else but missing values; in some `rows`
+    [n] bool (None: all)."""
+
+    def only(column: "pd.Series") -> bool:
+        used = column if rows is None else column[rows]
+        # most columns show at once that they do not
+        return set(used.iloc[:FIRST].dropna().unique()) <= {0, 1} and set(used.dropna().unique()) == {0, 1}
+
+    return [name for name in names if name in frame.columns and only(frame[name])]
 
 
 def level_name(value: Any) -> str:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MAX_COLUMNS = 20_000
+#: rows of a design that are looked at together
+BLOCK = 2**16
 #: the design column of y ~ 1, of which nothing can be learnt beside the constant of the model: it is 0 in every row
 CONSTANT = "1"
 
@@ -85,14 +87,16 @@ def learn(
             f"leave {'it' if len(same) == 1 else 'them'} out."
         )
     names, matrix = _matrix(formula, frame, levels, learnt)
-    for name, largest in zip(names, np.max(np.abs(matrix[kept]), axis=0), strict=True):
-        columns.refuse_large("Feature", name, float(largest))
+    _refuse_large(names, matrix, kept)
     rows, w = matrix[train], None if weights is None else weights[train]
+    del matrix
     if w is not None:  # of a row of weight 0 nothing is learnt
         rows, w = rows[w > 0], w[w > 0]
     mean = np.average(rows, axis=0, weights=w) if constant else np.zeros(len(names))
     varies = np.ptp(rows, axis=0) > 0 if constant else np.any(rows, axis=0)
-    sd = np.sqrt(np.average(np.square(rows - mean), axis=0, weights=w))
+    # in place: a table may be most of what memory holds
+    rows -= mean
+    sd = np.sqrt(np.average(np.square(rows, out=rows), axis=0, weights=w))
     scale = np.where(varies & (sd > 0), sd, 1.0)  # rounding gives a constant column an sd of 1e-17
     idle = [name for name, there in zip(names, varies, strict=True) if not there]
     return Encoding(levels, learnt, names, mean.tolist(), scale.tolist(), idle)
@@ -127,14 +131,31 @@ def apply(formula: Formula, encoding: Encoding, frame: "pd.DataFrame", rows: np.
                 f"preprocessing.json is damaged ({what} has {len(getattr(encoding, what)):,} values for {len(names):,} "
                 "columns); fit again, or restore it from a copy."
             )
-    used = matrix if rows is None else matrix[rows]
-    for name, largest in zip(names, np.max(np.abs(used), axis=0, initial=0, where=np.isfinite(used)), strict=True):
-        columns.refuse_large("Feature", name, float(largest))
+    _refuse_large(names, matrix, rows, finite=True)
     with np.errstate(all="ignore"):  # in rows that are not used
-        x = (matrix - encoding.mean) / encoding.scale
+        matrix -= np.asarray(encoding.mean)
+        matrix /= np.asarray(encoding.scale)
     if encoding.idle:
-        x[:, np.isin(encoding.names, encoding.idle)] = 0.0
-    return x
+        matrix[:, np.isin(encoding.names, encoding.idle)] = 0.0
+    return matrix
+
+
+def _refuse_large(names: list[str], matrix: np.ndarray, rows: np.ndarray | None, *, finite: bool = False) -> None:
+    """Refuse a design [n, p] with a number beyond `LARGEST` in some `rows` [n] bool (None: in any); `finite`: of those
+    that are numbers at all. Block by block: what is computed on the way is small beside the matrix.
+
+    Raises:
+        DataError: names the first column.
+    """
+    largest = np.zeros(len(names))
+    for start in range(0, len(matrix), BLOCK):
+        block = np.abs(matrix[start : start + BLOCK])
+        counted = np.isfinite(block) if finite else np.ones(block.shape, dtype=bool)
+        if rows is not None:
+            counted &= rows[start : start + BLOCK, None]
+        largest = np.maximum(largest, np.max(block, axis=0, initial=0, where=counted))
+    for name, value in zip(names, largest, strict=True):
+        columns.refuse_large("Feature", name, float(value))
 
 
 def too_large(formula: Formula, encoding: Encoding, frame: "pd.DataFrame") -> dict[str, np.ndarray]:
@@ -171,7 +192,7 @@ def unlike(formula: Formula, encoding: Encoding, frame: "pd.DataFrame") -> dict[
 def _matrix(
     formula: Formula, frame: "pd.DataFrame", levels: dict[str, list[str]], learnt: Learnt
 ) -> tuple[list[str], np.ndarray]:
-    """Names and values [n, p] of the design columns, before they are standardised."""
+    """Names and values [n, p] of the design columns, in an array of their own, before they are standardised."""
     if not formula.terms:
         return [CONSTANT], np.ones((len(frame), 1))
     blocks = {name: _block(name, node, frame, levels, learnt) for name, node in formula.features.items()}
@@ -182,7 +203,8 @@ def _matrix(
         named += _products(term, present | ({frozenset()} if spanned else set()), blocks)
         # all levels of labels sum to a constant: those that come later are coded as if it were there
         spanned = spanned or all(blocks[name].reduced is not None for name in term)
-    return [name for name, _ in named], np.column_stack([values for _, values in named])
+    matrix = np.column_stack([values for _, values in named])
+    return [name for name, _ in named], matrix.astype(np.float64, copy=False)
 
 
 def _block(name: str, node: Node, frame: "pd.DataFrame", levels: dict[str, list[str]], learnt: Learnt) -> Block:
@@ -214,5 +236,6 @@ def _products(
     found = []
     for product in itertools.product(*reversed(sides)):
         parts = product[::-1]
-        found.append((":".join(name for name, _ in parts), np.prod([values for _, values in parts], axis=0)))
+        values = parts[0][1] if len(parts) == 1 else np.prod([values for _, values in parts], axis=0)
+        found.append((":".join(name for name, _ in parts), values))
     return found

@@ -87,8 +87,8 @@ def columns_missing(factors: Mapping[str, Node], frame: "pd.DataFrame", where: s
     return {name: gaps for name, gaps in absent.items() if gaps.any()}
 
 
-def keep(absent: Mapping[str, np.ndarray], n: int, missing: Rule, where: str) -> np.ndarray:
-    """The rows without missing values, [n] bool.
+def keep(absent: Mapping[str, np.ndarray], n: int, missing: Rule, where: str, also: str = "") -> np.ndarray:
+    """The rows without missing values, [n] bool. `also` is what else can be done about them, for an error.
 
     Raises:
         DataError: there are missing values and `missing` is "error" (names columns and counts), or no row is left.
@@ -99,8 +99,7 @@ def keep(absent: Mapping[str, np.ndarray], n: int, missing: Rule, where: str) ->
     counts += f" and {len(absent) - 20} more" if len(absent) > 20 else ""
     if missing == "error":
         raise DataError(
-            f"{where} has missing values, of {plural(n, 'row')}: {counts}; leave those rows out: --missing drop; or "
-            "fill the gaps of features, beside columns that say so: --missing indicate."
+            f"{where} has missing values, of {plural(n, 'row')}: {counts}; leave those rows out: --missing drop{also}."
         )
     kept: np.ndarray = ~np.any([*absent.values()], axis=0)
     if not kept.any():

@@ -210,7 +210,8 @@ class Preprocessing:
             say(frame[column].isna().to_numpy(dtype=bool), f"{name} is missing")
         for factor, value in missing.computed(self.formula.features, frame, self.features.learnt).items():
             bad = ~np.isfinite(value.reshape(len(frame), -1)).all(axis=1)
-            say(bad, factor.replace("{", "{{").replace("}", "}}") + " is no finite number")
+            what = "missing" if expression.shifts(self.formula.features[factor]) else "no finite number"
+            say(bad, factor.replace("{", "{{").replace("}", "}}") + f" is {what}")
         for name, large in design.too_large(self.formula, self.features, frame).items():
             said = f"{name} is beyond {columns.LARGEST:g} in absolute value"
             say(large, said.replace("{", "{{").replace("}", "}}"))
@@ -327,7 +328,8 @@ def learn(
     absent |= missing.missing_by(left, frame, known, train, where, absent | without)
     apart = (group, None if weights is None else weights.column, *named)
     absent |= {name: gaps for name, gaps in without.items() if name in apart}
-    kept = missing.keep(absent, len(frame), rule, where)
+    filling = "; or fill the gaps of features, beside columns that say so: --missing indicate"
+    kept = missing.keep(absent, len(frame), rule, where, filling)
     parts = split(kept=kept)
     train = _mask(parts["train"], len(frame))
     levels = entities.learn(wanted, frame, kept, train & kept)
@@ -341,7 +343,7 @@ def learn(
         w = weights.values(frame, kept, where)
         weighting.check_each_split(w, usable, weights.column, where)
     encoding = design.learn(read, frame, kept, train & kept, read.constant, known, w)
-    binary = columns.zeros_and_ones(frame[kept], read.feature_columns)
+    binary = columns.zeros_and_ones(frame, read.feature_columns, kept)
     if read.target is None:
         loss = choose(None, False)
         aims = target.of_features(loss)

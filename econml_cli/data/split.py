@@ -64,10 +64,10 @@ def split_rows(
             order[tested:] = _interleaved(order[tested:], strata)
     left = sizes[order[tested:]]
     validated = _units_that_fill(left, round(val_fraction * n)) if val_fraction > 0 else 0
-    side = np.full(len(sizes), "train", dtype=object)
-    side[order[:tested]] = "test"
-    side[order[tested : tested + validated]] = "val"
-    return {split: np.flatnonzero(side[units] == split) for split in SPLITS}
+    side = np.zeros(len(sizes), dtype=np.int8)  # the place in SPLITS: of as many rows as there may be, words are large
+    side[order[:tested]] = SPLITS.index("test")
+    side[order[tested : tested + validated]] = SPLITS.index("val")
+    return {split: np.flatnonzero(side[units] == i) for i, split in enumerate(SPLITS)}
 
 
 def split_in_time(time: np.ndarray, val_fraction: float, test_fraction: float) -> dict[str, np.ndarray]:

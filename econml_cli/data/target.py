@@ -157,7 +157,10 @@ def _classes(name: str, column: "pd.Series", train: "pd.Series") -> list[Any]:
     """The classes as plain numbers, booleans or text, in order."""
     order = columns.levels(column, name)
     if len(order) >= len(column):
-        raise DataError(f"Target '{name}' has as many classes as rows ({len(order)}); is it an identifier?")
+        raise DataError(
+            f"Target '{name}' has as many classes as rows ({len(order)}); is it an identifier, or numbers but "
+            "for a word that means missing (--na-values WORD)?"
+        )
     if train.nunique() < 2:
         raise DataError(f"The training split has one class of '{name}' only; try another --split-seed.")
     if len(order) > len(train):

@@ -127,7 +127,7 @@ def _in_units(problem: Tabular) -> np.ndarray:
     [1 + p or p, 1 + p]."""
     scale, mean = np.asarray(problem.features.scale), np.asarray(problem.features.mean)
     if problem.fits_constant:
-        return np.eye(1, 1 + len(scale))
+        return np.eye(0 if problem.absorbed else 1, 1 + len(scale))
     rows = np.column_stack([np.zeros(len(scale)), np.diag(1 / scale)])
     return np.vstack([np.r_[1.0, -mean / scale], rows]) if problem.constant and not problem.absorbed else rows
 

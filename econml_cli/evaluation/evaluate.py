@@ -9,7 +9,7 @@ import numpy as np
 from econml_cli.config.fit_config import FitConfig
 from econml_cli.errors import ConfigError, EconmlError
 from econml_cli.evaluation import counterfactual as changing
-from econml_cli.evaluation import ensemble
+from econml_cli.evaluation import ensemble, success
 from econml_cli.evaluation.coefficients import coefficients
 from econml_cli.evaluation.den_haan_marcet import Paths, den_haan_marcet
 from econml_cli.evaluation.estimate import Estimate, Estimates, Quantity
@@ -23,11 +23,12 @@ from econml_cli.problems import losses, metrics
 from econml_cli.problems import registry as problems
 from econml_cli.problems.base import Batch, Problem
 from econml_cli.problems.economies.verdicts import judge
+from econml_cli.problems.economies.visited import outside
 from econml_cli.problems.tabular import Tabular
 from econml_cli.runs import caveats, health
 from econml_cli.runs.directory import Run
 from econml_cli.training.precision import to_device
-from econml_cli.training.run.summary import words_over_members
+from econml_cli.training.run.summary import seeds_passed, words_over_members
 
 
 def evaluate(
@@ -72,7 +73,11 @@ def evaluate(
         reported = next(split for split in REPORTED if split in samples.parts)
         replications = {reported: bootstrap}
         estimates = _estimates(samples, members, dtype, replications, bootstrap_seed)
-        errors, verdicts = _errors(samples.problem, members, to_device(samples.parts[reported], dtype), estimates)
+        # another economy (`changes`) has other states than those that the policy was trained on
+        trained = None if opened.changes else samples.parts.get("train")
+        errors, verdicts, good = _errors(
+            samples.problem, members, to_device(samples.parts[reported], dtype), trained, estimates
+        )
         estimates |= errors
         if draws:
             risk = _population(samples.problem, config.problem, members, draws, draw_seed)
@@ -90,7 +95,7 @@ def evaluate(
         n=_sizes(samples),
         measured=_losses_first(estimates), verdicts=verdicts, linear=found,
         bootstrap=bootstrap, bootstrap_seed=bootstrap_seed,
-        notes=_notes(opened, members, reported, samples),
+        notes=(*_notes(opened, members, reported, samples), *_success(good, members)),
         changed=_changed(opened),
         members=members.total, diverged=members.diverged, member=run.member,
         convergence={name: value for name, value in opened.summary().items() if name in CONVERGENCE},
@@ -116,14 +121,28 @@ def _estimates(samples: Samples, members: Members, dtype: str, replications: Map
     return estimates
 
 
-def _errors(problem: Problem, members: Members, batch: Batch, estimates: Estimates) -> tuple[Estimates, dict[str, str]]:
-    """(errors against the truth, the verdicts on an economic model)."""
+def _errors(
+    problem: Problem, members: Members, batch: Batch, trained: Batch | None, estimates: Estimates
+) -> tuple[Estimates, dict[str, str], dict[str, int]]:
+    """(errors against the truth, the verdicts on an economic model, of an ensemble how many members passed all);
+    `trained` is what its policy was trained on."""
     found = [problem.verdicts(model, batch) for model in members.models]
+    if trained is not None:
+        found = [
+            numbers | outside(problem, model, trained.x) for numbers, model in zip(found, members.models, strict=True)
+        ]
     if members.total == 1:
         numbers = {Quantity(None, name): Estimate(value) for name, value in found[0].items()}
         measured = {quantity.label: estimate.value for quantity, estimate in {**estimates, **numbers}.items()}
-        return numbers, judge(problem, measured)
-    return ensemble.numbers(found), words_over_members([judge(problem, numbers) for numbers in found])
+        return numbers, judge(problem, measured), {}
+    words = [judge(problem, numbers) for numbers in found]
+    return ensemble.numbers(found), words_over_members(words), seeds_passed(words)
+
+
+def _success(good: Mapping[str, int], members: Members) -> tuple[str, ...]:
+    """How many seeds have passed all verdicts, in a sentence."""
+    told = success.said({**good, "members": members.total})
+    return () if told is None else (f"{told}.",)
 
 
 def _population(problem: Problem, name: str, members: Members, draws: int, seed: int) -> Estimate:

@@ -36,10 +36,10 @@ class Evaluation(Answer):
     `measured` has an estimate of each quantity, `estimates` the same by label, such as test_loss, test_r2 and
     theta_error; those of the split `reported` (the test split; new data; the training split where there is no other)
     have intervals. Losses are in reported units, as in metrics.jsonl; rmse and mae in the target's own units.
-    `verdicts` are those on an economic model: verdict_loss, verdict_truth, verdict_stability ("passed" or "FAILED"),
-    and what `failed`, in words. `linear` has the coefficients of a linear model in the units of the data file, with
-    their standard errors. `changed` are the options of the problem that are other than in the fit. `convergence` says
-    how far a trained fit is from its end, as summary.json does.
+    `verdicts` are those on an economic model: verdict_loss, verdict_truth, verdict_stability, verdict_states ("passed"
+    or "FAILED"), and what `failed`, in words. `linear` has the coefficients of a linear model in the units of the data
+    file, with their standard errors. `changed` are the options of the problem that are other than in the fit.
+    `convergence` says how far a trained fit is from its end, as summary.json does.
 
     Of an ensemble of several `members` each estimate is the mean over those that have not `diverged`, with their
     standard deviation, lowest and highest; `averaged_test_rmse` and its like are of their averaged prediction, and a

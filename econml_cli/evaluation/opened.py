@@ -11,7 +11,7 @@ from econml_cli.data.read import read_table
 from econml_cli.data.schema import Schema
 from econml_cli.errors import ConfigError, RunError
 from econml_cli.evaluation.counterfactual import changed_samples
-from econml_cli.evaluation.samples import Samples, new_samples, own_samples
+from econml_cli.evaluation.samples import Samples, new_samples, own_samples, with_states
 from econml_cli.models.base import Model
 from econml_cli.output import working
 from econml_cli.runs.directory import Run
@@ -140,14 +140,19 @@ class OpenedRun(Run):
         return self._once(("weights", step, chosen), lambda: restore.fitted(self, step, sections, chosen))
 
     def own_samples(self) -> Samples:
-        """The train, val and test splits that the run was fitted with.
+        """The train, val and test splits that the run was fitted with; of an ensemble whose members were each trained
+        on states of their own (`--states`), all of these.
 
         Raises:
             DataError: the data file is gone or cannot be used. RunError: it holds other data than the run was fitted
             to.
         """
         working.phase("reading the data")
-        return self._once("own samples", lambda: own_samples(self))
+        samples = self._once("own samples", lambda: own_samples(self))
+        if self.config().trainer.states in (None, "box"):
+            return samples
+        _, sections = self._once(("checkpoint", self.step), lambda: checkpoint.load(self.checkpoints, self.step))
+        return with_states(samples, sections.get("states", {}).get("x"), self.config().trainer.members, self.member)
 
     def samples(self, *, need_target: bool = True) -> Samples:
         """What the run is evaluated on: the rows of `data`, its problem with `changes`, or its own splits.

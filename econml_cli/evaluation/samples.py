@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
@@ -15,6 +16,7 @@ from econml_cli.models.base import Model
 from econml_cli.problems import losses
 from econml_cli.problems import registry as problems
 from econml_cli.problems.base import Batch, Problem
+from econml_cli.problems.economies.simulation import at
 from econml_cli.problems.tabular import Tabular
 from econml_cli.runs.directory import Run
 from econml_cli.training.precision import to_device
@@ -72,6 +74,17 @@ def own_samples(run: Run) -> Samples:
         )
     note = f"{run.name}: this version of jax, or this device, draws other data from the seed than the fit did."
     return dataclasses.replace(found, notes=(note,))
+
+
+def with_states(samples: Samples, x: Any, members: int, member: int | None) -> Samples:
+    """Samples whose train split has the states that a checkpoint holds: x [n, ...], or [members, n, ...] of an
+    ensemble, of which `member` is meant, or all; None: as they are."""
+    if x is None:
+        return samples
+    if members > 1:
+        x = x[member] if member is not None else x.reshape(-1, *x.shape[2:])
+    states = jnp.asarray(x)
+    return dataclasses.replace(samples, parts={**samples.parts, "train": at(states)})
 
 
 def new_samples(run: Run, path: str, *, need_target: bool, missing: str | None = None) -> Samples:

@@ -48,6 +48,10 @@ def readme(fitted: Fitted, form: str) -> str:
     held |= {"model.json": "what it is: options, inputs, outputs, the run it is from"}
     if fitted.run.preprocessing() is not None:
         held["preprocessing.json"] = "how the columns of the data become the inputs"
+        if filled := (fitted.run.preprocessing() or {}).get("fills"):
+            columns = ", ".join(map(_plain, filled))
+            ends = f"inputs that end in {_plain('[missing]')} are 1 there, else 0"
+            held["preprocessing.json"] += f"; gaps of {columns} are filled with its `fills`, and {ends}"
     held["test_sample.npz"] = f"x, y: observations ({fitted.compared_on}) and what econml predicts there"
     listing = "\n".join(f"* `{name}`: {text}" for name, text in held.items())
     model, problem = _plain(fitted.config.model), _plain(fitted.config.problem)

@@ -51,6 +51,18 @@ class TrainerOptions:
     stop_loss: float | None = option(
         None, "stop once val_loss (train_loss without a validation split) is below this (default: never)", traced=True
     )
+    states: Literal["box", "simulated", "both"] | None = option(
+        None,
+        "the states that an economic model is trained on: its own sample (box, the default), paths simulated under the "
+        "policy as it is learnt, or some of both",
+    )
+    resample_every: int | None = option(
+        None, "epochs between two simulations of --states (default: 50; 5 with a second-order method)", ge=1
+    )
+    burn_in: int | None = option(None, "periods of such a simulation that do not count (default: 0)", ge=0)
+    box_share: float | None = option(
+        None, "share of the states that stays the problem's own sample (--states both; default: .5)", gt=0, lt=1
+    )
     checkpoint_every: int = option(0, "epochs between checkpoints; 0: every 30 seconds and at the end", ge=0)
     keep: int = option(2, "how many checkpoints to keep", ge=1)
 
@@ -76,6 +88,9 @@ class TrackingOptions:
         "disabled)",
     )
     wandb_project: str | None = option(None, "W&B project (default: what WANDB_PROJECT says, else econml)")
+    wandb_artifacts: bool | None = option(
+        None, "give the W&B run an artifact with its config, its summary as a table and its final checkpoint"
+    )
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ A problem is data and a loss. It is constructed with its own options as keyword 
 it draws whatever it draws, in order: first what defines it (a true parameter), in the constructor, then each sample.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
@@ -15,8 +15,8 @@ from econml_cli.models.base import Model
 from econml_cli.problems.targets import Task
 
 __all__ = [
-    "Batch", "Economy", "Equations", "FileProblem", "HasEuler", "HasStability", "HasTruth", "Moves", "Preprocesses",
-    "Problem", "Realised", "Shocked", "Solves", "Split", "Task",
+    "Batch", "Constrained", "Economy", "Equations", "FileProblem", "HasEuler", "HasStability", "HasTruth", "Moves",
+    "NamesEquations", "Preprocesses", "Problem", "Realised", "Shocked", "Solves", "Split", "Task",
 ]  # fmt: skip
 
 Split = Literal["train", "val", "test", "population"]
@@ -147,6 +147,22 @@ class HasStability(Protocol):
 
     def stability(self, model: Model, batch: Batch) -> dict[str, float]:
         """Numbers that tell a solution from an explosive or a bubble path. Called outside jit."""
+
+
+@runtime_checkable
+class NamesEquations(Equations, Protocol):
+    """What an economic model of several equations may add, so that the verdicts speak of each."""
+
+    #: the names of the columns of `residual`
+    equations: Sequence[str]
+
+
+@runtime_checkable
+class Constrained(Protocol):
+    """What an economic model adds that has constraints which may bind."""
+
+    def constraints(self, model: Model, x: Any) -> Mapping[str, tuple[jax.Array, jax.Array]]:
+        """(slack, multiplier) of each by name, each [n] and in units in which .01 means as much."""
 
 
 @runtime_checkable

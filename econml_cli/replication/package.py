@@ -1,6 +1,5 @@
 """The library call behind `econml package`."""
 
-import os
 import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -74,7 +73,7 @@ def package(
 
 def _told(found: dict[str, bytes | Path]) -> list[tuple[str, str]]:
     """Files of the package that name this machine, its user's home or the working directory, and the word."""
-    words = {str(Path.home()), str(Path.cwd()), platform.node(), os.environ.get("USER", "")}
+    words = {str(Path.home()), str(Path.cwd()), platform.node(), Path.home().name}
     words = {word for word in words if len(word) > 3}
     out = []
     for name in sorted(found):

@@ -47,7 +47,7 @@ ECONML=.venv/bin/econml sh verify.sh
 
 `verify.sh` checks the data files, fits everything again into `rerun/`, makes the tables and figures again, and compares
 every number with the one in `expected/`. On the platform named above all numbers must be equal, to the last bit, but
-for those that the table below calls equal up to rounding. On another processor, or with other versions, the largest
+for those that the list below calls equal up to rounding. On another processor, or with other versions, the largest
 relative gap of each is shown."""
 
 
@@ -145,21 +145,17 @@ def _programs(parts: Sequence[Part]) -> str:
 
 
 def _listed(parts: Sequence[Part], exhibits: Sequence[Exhibit]) -> str:
+    """A list, not a table: a command may have a vertical bar in it."""
     rows = [
-        (_plain(one.title), f"`{one.command}`", f"expected/exhibits/{one.name}/", "equal up to rounding")
+        f"* {_plain(one.title)}: `{one.command}`, in `expected/exhibits/{one.name}/`; on the same platform equal up to "
+        "rounding."
         for one in exhibits
     ]
-    rows += [
-        (
-            f"Numbers of {part.name}",
-            f"`econml fit --config configs/{part.name}.yaml`",
-            f"expected/{part.name}/",
-            "equal to the last bit" if part.exact else "equal up to rounding",
+    for part in parts:
+        equal = "equal to the last bit" if part.exact else "equal up to rounding"
+        rows.append(
+            f"* Numbers of {part.name}: `econml fit --config configs/{part.name}.yaml`, in `expected/{part.name}/`; on "
+            f"the same platform {equal}.{f' {part.why}' if part.why else ''}"
         )
-        for part in parts
-    ]
-    head = "| table, figure, numbers | command | what came out | on the same platform |\n| --- | --- | --- | --- |\n"
-    table = head + "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows)
-    why = "\n".join(f"* {part.name}: {part.why}" for part in parts if part.why)
     note = "" if exhibits else f"\n\nWhich table or figure of the paper has these numbers: {TO_FILL}."
-    return f"{table}{note}" + (f"\n\n{why}" if why else "")
+    return "\n".join(rows) + note

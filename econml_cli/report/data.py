@@ -67,7 +67,9 @@ def _features(run: Run, about: Mapping[str, Any], x: Any) -> Iterator[tuple[str,
     if x.ndim != 2:
         yield from _moments([f"x[{', '.join(map(str, x.shape[1:]))}]"], x.reshape(-1, 1))
         return
-    encoding = (run.preprocessing() or {}).get("features") or {}
+    saved = run.preprocessing() or {}
+    encoding, levels = saved.get("features") or {}, saved.get("entities") or ()
+    x = x[:, : x.shape[1] - len(levels)]  # numbers of levels have no mean
     if "mean" in encoding:  # standardised: back to the units of the file
         mean, scale = np.asarray(encoding["mean"]), np.asarray(encoding["scale"])
         if len(mean) != x.shape[1]:

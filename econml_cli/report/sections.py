@@ -28,6 +28,7 @@ MEANINGS = {
     "loss": "whether the equations hold, within their bars",
     "truth": "whether the policy is the exact one, within its bars",
     "stability": "whether the economy goes where a solution goes",
+    "states": "whether the economy stays in the states that the policy was trained on",
 }
 
 

@@ -50,8 +50,7 @@ class EstimateDirectory:
         disk.refuse_links(self.path, (PREDICTIONS,))
         written = io.BytesIO()
         np.save(written, predicted, allow_pickle=False)
-        with disk.replacing(self._file(repeat, name)) as temporary:
-            temporary.write_bytes(written.getvalue())
+        disk.write_bytes(self._file(repeat, name), written.getvalue())
 
     def kept(self, repeat: int, name: str, n: int) -> "np.ndarray | None":
         """What `keep` wrote, [n] float64; None where it is not there.
@@ -131,6 +130,7 @@ def make(
         "econml": __version__,
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds"),
         "command": command,
+        "model": options["model"],
         "options": dict(options),
         "data": dict(data),
     }

@@ -13,9 +13,10 @@ _BROKEN_OFF = {"interrupted": "was interrupted", "running": "has not finished", 
 
 
 #: a verdict in what `failed` says, and why
-_REASON = re.compile(r"(?:^|; )(\w+) \(([^()]*)\)")
+_REASON = re.compile(r"(?:^|; )(\w+) \((.*?)\)(?=; \w+ \(|$)")
 #: what the verdicts on an economic model are about, and the word for any of them
-VERDICTS, ANY = ("loss", "truth", "stability"), "all"
+STATES, ANY = "states", "all"
+VERDICTS = ("loss", "truth", "stability", STATES)
 
 
 def failed_verdicts(told: Mapping[str, Any], accepted: Collection[str] = ()) -> tuple[str, ...]:

@@ -12,21 +12,21 @@ from pathlib import Path
 
 from econml_cli.errors import RunError, suggest
 from econml_cli.runs import directory
-from econml_cli.runs.directory import CROSS_VALIDATION, LOCK, SWEEP, Run
+from econml_cli.runs.directory import CROSS_VALIDATION, ESTIMATE, LOCK, SWEEP, Run
 from econml_cli.storage import disk
 
 #: kind -> the file that makes a directory one of it; the first that is there counts
 MARKS = {
     "sweep": SWEEP,
     "cross-validation": CROSS_VALIDATION,
-    "estimate": "estimate.json",
+    "estimate": ESTIMATE,
     "run": "manifest.json",
 }
 #: how the parts of a sweep (its trials, their fits) and of a cross-validation (its folds) are called
 _PARTS = {
     "sweep": re.compile(r"\d{4,}"),
     "cross-validation": re.compile(r"fold\d+"),
-    "estimate": re.compile(r".+"),
+    "estimate": re.compile(r"(?!)"),
     "run": re.compile(r"(?!)"),
 }
 #: where `econml runs archive` puts things, below --runs-dir
@@ -64,7 +64,7 @@ class Kept:
     def parts(self) -> list[Path]:
         """The directories of its trials or folds, by name."""
         pattern = _PARTS[self.kind]
-        if self.kind == "run":
+        if self.kind in ("run", "estimate"):
             return []
         with contextlib.suppress(OSError):
             there = [p for p in self.path.iterdir() if pattern.fullmatch(p.name)]

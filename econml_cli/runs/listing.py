@@ -15,6 +15,7 @@ from econml_cli.errors import ConfigError, EconmlError, RunError, suggest
 from econml_cli.output import sorting
 from econml_cli.runs import kinds, labels
 from econml_cli.runs.directory import CROSS_VALIDATION, SWEEP, Run
+from econml_cli.runs.estimates import EstimateDirectory
 from econml_cli.runs.kinds import Kept
 from econml_cli.storage import disk
 
@@ -153,11 +154,12 @@ def _sweep(found: Kept) -> RunRow:
 
 
 def _estimate(found: Kept) -> RunRow:
-    mark = kinds.MARKS["estimate"]
-    about = disk.read_json(found.path / mark, absent="it is gone", remedy="estimate again")
-    texts = {key: about[key] for key in ("model", "problem", "created") if isinstance(about.get(key), str)}
-    status = _status(found, str(about.get("status", "complete")))
-    return RunRow(found.name, str(found.path), status=status, **texts, parts=len(found.parts()), **_labels(found))
+    about = EstimateDirectory(found.path).about()
+    results = about.get("results") or about["options"]
+    effect = f"{results.get('treatment')} on {results.get('target')}"
+    status, created = _status(found, about["status"]), about.get("created")
+    model = str(results.get("model", "-"))
+    return RunRow(found.name, str(found.path), model, effect, status, created=created, **_labels(found))
 
 
 _READ: Mapping[str, Callable[[Kept], RunRow]] = {

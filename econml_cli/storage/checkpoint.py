@@ -115,8 +115,18 @@ class CheckpointWriter:
     def _manager(self) -> Any:
         """Orbax's manager, opened at the first save: importing Orbax takes half a second."""
         if self._opened is None:
-            options = _orbax().CheckpointManagerOptions(max_to_keep=self._keep, enable_async_checkpointing=False)
-            self._opened = _orbax().CheckpointManager(self._directory, options=options)
+            ocp = _orbax()
+            # of a fit in several processes this one alone writes: the others are not to be waited for
+            several = jax.process_count() > 1
+            alone = {jax.process_index()} if several else None
+            processes = ocp.options.MultiprocessingOptions(primary_host=jax.process_index(), active_processes=alone)
+            options = ocp.CheckpointManagerOptions(
+                max_to_keep=self._keep,
+                enable_async_checkpointing=False,
+                create=not several,
+                multiprocessing_options=processes,
+            )
+            self._opened = ocp.CheckpointManager(self._directory, options=options)
         return self._opened
 
     def save(self, step: int, sections: Sections) -> None:

@@ -34,6 +34,12 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write bytes atomically, as `write_text`."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(data)
+
+
 def sync(directory: Path) -> None:
     """Make a rename in a directory survive a power cut, where the system can."""
     with contextlib.suppress(OSError):

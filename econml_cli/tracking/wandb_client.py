@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from econml_cli.storage.steps import steps
+
 #: what WANDB_MODE may say -> the mode it means
 MODES = dict.fromkeys(("online", "run", "shared"), "online") | dict.fromkeys(("offline", "dryrun"), "offline")
 MODES |= {"disabled": "disabled"}
@@ -27,6 +29,9 @@ class WandbRun(Protocol):
 
     def log(self, data: dict[str, Any], *, step: int, commit: bool) -> None:
         """Keep the values of one step."""
+
+    def log_artifact(self, artifact: Any) -> Any:
+        """Keep an artifact with the run."""
 
     def finish(self, exit_code: int) -> None:
         """End the run."""
@@ -133,6 +138,26 @@ def log_rows(run: WandbRun, rows: Sequence[Mapping[str, Any]]) -> None:
     """
     for row in rows:
         run.log(dict(row), step=int(row["epoch"]), commit=True)
+
+
+def log_artifact(run: WandbRun, directory: Path) -> None:
+    """The run directory as an artifact of type model: config, manifest, summary (also as a table), last checkpoint.
+
+    wandb copies the files, so that they may change or go before they are uploaded. What is not there is left out.
+    """
+    import wandb
+
+    artifact = wandb.Artifact(f"run-{re.sub(r'[^A-Za-z0-9._-]+', '-', directory.name)[:100]}", type="model")
+    for name in ("config.yaml", "manifest.json", "summary.json"):
+        if (directory / name).is_file():
+            artifact.add_file(str(directory / name))
+    with contextlib.suppress(OSError, ValueError):
+        found = json.loads((directory / "summary.json").read_text(encoding="utf-8"))
+        rows = [[name, value if isinstance(value, str) else json.dumps(value)] for name, value in found.items()]
+        artifact.add(wandb.Table(columns=["name", "value"], data=rows), "summary")
+    for step in steps(directory / "checkpoints")[-1:]:
+        artifact.add_dir(str(directory / "checkpoints" / str(step)), name=f"checkpoints/{step}")
+    run.log_artifact(artifact)
 
 
 def explain(error: BaseException) -> str:

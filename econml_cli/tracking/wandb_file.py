@@ -7,6 +7,7 @@ import contextlib
 import json
 import math
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ class WandbFile:
 
     Attributes:
         summary: {dotted name: value} as W&B would show it by now. history: rows {dotted name: value}, in order.
+        config: {name: value}. sweep: the id of its sweep. started: ISO 8601, UTC. exit_code: None until it has ended.
     """
 
     def __init__(self, path: Path):
@@ -28,6 +30,10 @@ class WandbFile:
         self._part = b""
         self.summary: dict[str, Any] = {}
         self.history: list[dict[str, Any]] = []
+        self.config: dict[str, Any] = {}
+        self.sweep: str | None = None
+        self.started: str | None = None
+        self.exit_code: int | None = None
 
     def read(self) -> None:
         """Take in what was written since the last time; a record that is not whole yet waits for the next."""
@@ -40,6 +46,20 @@ class WandbFile:
                     self.history.append(dict(_items(record.history.item)))
                 elif record.HasField("summary"):
                     self.summary |= dict(_items(record.summary.update))
+                elif record.HasField("config"):
+                    self._configure(record.config)
+                elif record.HasField("run"):
+                    self._configure(record.run.config)
+                    self.sweep = record.run.sweep_id or None
+                    began = datetime.fromtimestamp(record.run.start_time.seconds, UTC)
+                    self.started = began.isoformat(timespec="seconds")
+                elif record.HasField("exit"):
+                    self.exit_code = record.exit.exit_code
+
+    def _configure(self, update: Any) -> None:
+        self.config |= dict(_items(update.update))
+        for item in update.remove:
+            self.config.pop(item.key or ".".join(item.nested_key), None)
 
     def _records(self) -> Iterator[bytes]:
         try:

@@ -15,7 +15,7 @@ from typing import Any
 from econml_cli.errors import EconmlError
 from econml_cli.runs.directory import Run
 from econml_cli.tracking import wandb_settings
-from econml_cli.tracking.wandb_client import Client, explain, log_rows, other_parent, run_id, short
+from econml_cli.tracking.wandb_client import Client, explain, log_artifact, log_rows, other_parent, run_id, short
 
 #: how a fit ends that W&B shall show as failed
 _FAILED = ("diverged", "failed", "killed")
@@ -38,16 +38,20 @@ class _Item:
 class Replay:
     """Logs finished runs, each as one W&B run, in the order in which they are handed over; no method raises."""
 
-    def __init__(self, *, given_mode: str | None, project: str | None = None, run_timeout: float = 30.0):
+    def __init__(
+        self, *, given_mode: str | None, project: str | None = None, run_timeout: float = 30.0, artifacts: bool = False
+    ):
         """Start the thread; wandb is imported with the first run.
 
         Args:
             given_mode: --wandb_mode; None leaves it to wandb (WANDB_MODE, its settings files).
             project: --wandb_project; None means WANDB_PROJECT, else what a settings file of W&B's says, else econml.
             run_timeout: seconds that W&B may take for one run.
+            artifacts: keep each run directory as an artifact.
         """
         self._client = Client(given_mode, run_timeout, **_LIGHT)
         self._project = wandb_settings.project(project, os.environ)
+        self._artifacts = artifacts
         self._queue: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
         self._done = threading.Event()
         self._added = self._logged = 0
@@ -116,7 +120,10 @@ class Replay:
             run = self._client.open(config=dict(config), **self._identity(item))
         log_rows(run, rows)
         run.summary.update(summary)
-        run.finish(exit_code=int(failed))
+        if self._artifacts:
+            log_artifact(run, item.run.path)
+        # as of the sweep itself: an unstable solution, whose loss may be the smallest of all, is a failed trial
+        run.finish(exit_code=int(failed or summary.get("verdict_stability") == "FAILED"))
         self._logged += 1
         if cause := self._client.fallback:
             kept = self._client.kept

@@ -13,7 +13,17 @@ from typing import Any
 
 from econml_cli.errors import suggest
 from econml_cli.tracking import wandb_settings
-from econml_cli.tracking.wandb_client import MODES, Client, WandbRun, explain, log_rows, other_parent, run_id, short
+from econml_cli.tracking.wandb_client import (
+    MODES,
+    Client,
+    WandbRun,
+    explain,
+    log_artifact,
+    log_rows,
+    other_parent,
+    run_id,
+    short,
+)
 
 
 def resolve_mode(given: str | None, environ: Mapping[str, str]) -> tuple[str, str | None]:
@@ -53,6 +63,7 @@ class WandbSink:
         directory: Path,
         warn: Callable[[str], None],
         finish_timeout: float = 15.0,
+        artifacts: bool | None = None,
     ):
         """Start the thread; it imports wandb and opens the W&B run while training begins.
 
@@ -63,11 +74,12 @@ class WandbSink:
             config: the resolved options, one flat mapping.
             warn: receives at most one sentence, and only within `log` and `finish`, in the thread that calls these.
             finish_timeout: seconds that `finish` may take.
+            artifacts: keep the run directory as an artifact, once it has ended.
         """
         self.url: str | None = None  #: the page of the W&B run, once there is one
         self._client = Client(given_mode, finish_timeout)
         self._arguments = {"config": dict(config), **_identity(project, name, directory)}
-        self._directory = directory
+        self._directory, self._artifacts = directory, artifacts
         self._warn = warn
         self._timeout = finish_timeout
         self._queue: queue.SimpleQueue[Any] = queue.SimpleQueue()
@@ -108,6 +120,8 @@ class WandbSink:
                 log_rows(run, item)
             summary, exit_code = item
             run.summary.update(summary)
+            if self._artifacts:
+                log_artifact(run, self._directory)
             run.finish(exit_code=exit_code)
         except BaseException as error:
             self._fail(self._explain(error, run))

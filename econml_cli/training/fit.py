@@ -18,13 +18,15 @@ from econml_cli.runs import directory as runs
 from econml_cli.runs.directory import Run
 from econml_cli.storage import checkpoint, directories, disk
 from econml_cli.storage.steps import put_aside, steps
+from econml_cli.training.devices import Devices, lost
 from econml_cli.training.loop.ensemble import Ensemble
 from econml_cli.training.loop.trainer import Chunk, Trainer
 from econml_cli.training.precision import precision
 from econml_cli.training.run import provenance
 from econml_cli.training.run.recorder import FitResult, OpenSinks, Recording, no_sinks
 from econml_cli.training.run.restore import check_identity, from_sections
-from econml_cli.training.setup import second_order_checks
+from econml_cli.training.run.summary import summary
+from econml_cli.training.setup import second_order_checks, state_plan
 from econml_cli.training.setup.setup import Setup, Workshop
 from econml_cli.training.step.programs import Programs
 from econml_cli.training.step.solving import check_solvable
@@ -52,19 +54,29 @@ def fit(
         command: the command line, for the record.
         open_sinks: called with (run, config, epochs done) when training starts; where metrics go besides metrics.jsonl.
         stop_signal: asked after each chunk of epochs; a number stops the fit, saved and resumable.
-        workshop, programs: of a process that makes several fits; what they share is drawn and compiled once.
+        workshop, programs: of a process that makes several fits; what they share is drawn and compiled once. Where the
+            programs have devices in several processes, each of them calls `fit` alike, and the first writes the run.
 
     Raises:
-        RunError: the directory is taken or cannot be written. DataError, ShapeError: the problem cannot be fitted.
+        RunError: the directory is taken or cannot be written; or the processes have lost each other.
+        DataError, ShapeError: the problem cannot be fitted.
     """
     started = time.perf_counter()
-    runs.check_free(directory, force)
-    with precision(config.trainer.precision):
+    devices = None if programs is None else programs.devices
+    if devices is None or devices.writes:
+        runs.check_free(directory, force)
+    with precision(config.trainer.precision), lost(devices, directory):
         working.phase("reading the data, and compiling")
         trainer = make_trainer(config, workshop or Workshop(), programs)
         working.phase("compiling")
         with contextlib.ExitStack() as lock:
-            run = runs.create(directory, provenance.files(trainer.setup, command), force, lock=lock, keep=True)
+
+            def create() -> Run:
+                return runs.create(directory, provenance.files(trainer.setup, command), force, lock=lock, keep=True)
+
+            run = create() if devices is None else devices.in_first(create)
+            if run is None:
+                return follow(Run(directory), trainer, stop_signal)
             try:
                 return _train(run, trainer, open_sinks, stop_signal, started)
             except BaseException:
@@ -83,6 +95,7 @@ def resume(
     open_sinks: OpenSinks = no_sinks,
     stop_signal: Callable[[], int | None] = lambda: None,
     say: Callable[[str], None] = lambda _: None,
+    devices: Devices | None = None,
 ) -> FitResult:
     """Continue a run from its newest checkpoint, bit for bit as if it had never stopped.
 
@@ -90,6 +103,7 @@ def resume(
         changes: new values of --num-epochs, --checkpoint-every or --keep.
         tracking: where metrics go from now on (default: as before).
         say: told, in a sentence each, what is to be known of the checkpoints.
+        devices: several to train on, whatever it was trained on before; see `fit`.
 
     Raises:
         ConfigError: another option was changed. RunError: the run diverged, or its data are no longer the same.
@@ -100,9 +114,19 @@ def resume(
     config = _continued(run, changes or {})
     if tracking is not None:
         config = dataclasses.replace(config, tracking=tracking)
-    with precision(config.trainer.precision), runs.training_lock(run):
-        trainer = make_trainer(provenance.with_own_file(run, config), Workshop())
+    with precision(config.trainer.precision), lost(devices, run.path), contextlib.ExitStack() as lock:
+
+        def begin() -> bool:
+            lock.enter_context(runs.training_lock(run))
+            if devices is not None:
+                _newest(run, say)  # puts damaged ones aside before other processes read
+            return True
+
+        writes = begin() if devices is None else devices.in_first(begin)
+        trainer = make_trainer(provenance.with_own_file(run, config), Workshop(), Programs(devices))
         continued(run, trainer.setup, trainer, say)
+        if not writes:
+            return follow(run, trainer, stop_signal)
         disk.write_text(run.path / "config.yaml", config.to_yaml())
         (run.path / "summary.json").unlink(missing_ok=True)  # it is of the shorter run
         run.update_manifest(status="running", process=runs.this_process())
@@ -166,6 +190,7 @@ def check(setup: Setup) -> None:
     """
     check_solvable(setup)
     second_order_checks.check(setup)
+    state_plan.check(setup)
     if setup.config.trainer.patience and setup.val is None:
         raise ConfigError("--patience needs a validation split, and there is none; set --val-fraction (or --N-val).")
 
@@ -203,14 +228,36 @@ def _train(
     done, every = trainer.carry.done, trainer.options.checkpoint_every
     # Orbax, which the first checkpoint needs, is imported while XLA compiles and trains without Python's lock
     threading.Thread(target=checkpoint.prepare, name="orbax", daemon=True).start()
+    devices = trainer.devices
     with _told(run), Recording(run, trainer.setup, trainer.program, open_sinks, done, started) as recording:
-        signal = stop_signal()
+        signal = agreed_signal(devices, stop_signal)
         chunks: Iterator[Chunk] = trainer.run(done, every) if signal is None else iter(())
         for chunk in chunks:
-            recording.log(chunk, lambda: trainer.carry)
-            if (signal := stop_signal()) is not None:
+            due = recording.due(chunk) if devices is None else bool(devices.agreed(recording.due(chunk)))
+            recording.log(chunk, lambda: trainer.carry, due)
+            if (signal := agreed_signal(devices, stop_signal)) is not None:
                 break
         return recording.end(trainer.carry, signal)
+
+
+def follow(run: Run, trainer: Trainer | Ensemble, stop_signal: Callable[[], int | None]) -> FitResult:
+    """What a process does that does not write the run: it trains alike, and has the same result."""
+    done, devices = trainer.carry.done, trainer.devices
+    solution: dict[str, float] = {}
+    signal = agreed_signal(devices, stop_signal)
+    for chunk in trainer.run(done, trainer.options.checkpoint_every) if signal is None else ():
+        solution |= chunk.report
+        if devices is not None and devices.agreed(False):
+            trainer.carry  # noqa: B018  # the first saves it: members lie in all processes
+        if (signal := agreed_signal(devices, stop_signal)) is not None:
+            break
+    of = (trainer.setup, trainer.program, trainer.carry, solution)
+    return FitResult(run, summary(*of, pruned=False, interrupted=signal is not None), signal)
+
+
+def agreed_signal(devices: Devices | None, stop_signal: Callable[[], int | None]) -> int | None:
+    """The signal that stops a fit, which all of its processes hear of once one of them does."""
+    return stop_signal() if devices is None else devices.most(stop_signal() or 0) or None
 
 
 def continued(run: Run, setup: Setup, trainer: Trainer | Ensemble, say: Callable[[str], None] = lambda _: None) -> None:

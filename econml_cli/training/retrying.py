@@ -10,6 +10,7 @@ from econml_cli.config.fit_config import FitConfig
 from econml_cli.runs import directory as runs
 from econml_cli.runs import health
 from econml_cli.storage import disk
+from econml_cli.training.devices import Devices
 from econml_cli.training.fit import fit
 from econml_cli.training.run.recorder import FitResult
 from econml_cli.training.setup.setup import Workshop
@@ -24,6 +25,7 @@ def fit_until_passed(
     accepted: Collection[str] = (),
     force: bool = False,
     say: Callable[[str], None] = lambda _: None,
+    devices: Devices | None = None,
     **options: Any,
 ) -> FitResult:
     """`fit`, and where a verdict has failed or the fit has diverged again with seed + 1, up to `retries` times.
@@ -32,12 +34,13 @@ def fit_until_passed(
     says in `attempts` how many there were.
 
     Args:
-        accepted: verdicts that may fail. say: told one sentence before each new attempt. options: of `fit`.
+        accepted: verdicts that may fail. say: told one sentence before each new attempt. devices: several to train on.
+        options: of `fit`.
 
     Raises:
         What `fit` raises.
     """
-    workshop, programs = Workshop(), Programs()
+    workshop, programs = Workshop(), Programs(devices)
     for attempt in range(retries + 1):
         result = fit(config, directory, force=force, workshop=workshop, programs=programs, **options)
         wrong = _wrong(result, accepted)

@@ -76,6 +76,7 @@ def test_plr_with_linear_nuisances_is_cross_fitted_least_squares(econml, file):
     assert found["low"] < found["estimate"]["value"] < found["high"]
 
 
+@pytest.mark.slow
 def test_irm_with_networks_finds_the_effect_and_says_how_far_there_is_overlap(econml, file):
     ran = econml("estimate", "irm", "--data", file, "--target", "ye", "--treatment", "e", *CONTROLS, *SMALL, *ONCE)
     assert ran.code == 0, ran.stderr
@@ -141,6 +142,7 @@ def test_python_takes_a_data_frame_and_gives_what_the_command_gives(econml, file
         econml_cli.estimate("plr", data=frame, target="y", treatment="d", fold=3)
 
 
+@pytest.mark.slow
 def test_what_was_finished_stays_and_an_interrupted_estimate_is_what_it_would_have_been(file, tmp_path, econml):
     options = {"nuisance": "mlp", "with": ["width=4", "num_epochs=15"], "folds": 2}
     whole = estimation.estimate(asked(file, **options), tmp_path / "whole")
@@ -251,6 +253,7 @@ def test_what_cannot_be_estimated_is_refused_in_a_sentence(econml, file, model, 
     assert not ran.stdout
 
 
+@pytest.mark.slow
 def test_a_treatment_that_the_controls_decide_has_no_overlap(econml, file):
     line = ("--data", file, "--target", "y", "--treatment", "far", *CONTROLS, "--folds", 2, "--repeats", 1)
     network = (

@@ -31,6 +31,9 @@ LINES = (
     "eval --help",
     "eval risk --help",
     "eval risk --drwas 3",
+    "estimate --help",
+    "estimate plr --help",
+    "estimate plr --folds 1",
     "sweep run --help",
     "report --bootstrap -1",
     "predict --help",
@@ -206,7 +209,7 @@ def test_help_shows_the_main_job_before_the_options(econml):
     assert "--problem NAME" in econml("fit", "mlp", "--help").stdout
 
 
-@pytest.mark.parametrize("line", ["", "inspect", "sweep"])
+@pytest.mark.parametrize("line", ["", "inspect", "sweep", "estimate"])
 def test_a_group_alone_prints_its_help_and_is_no_error(econml, line):
     alone, asked = econml(*line.split()), econml(*line.split(), "--help")
     assert (alone.code, alone.stderr) == (0, "") and alone.stdout == asked.stdout and "Commands" in alone.stdout

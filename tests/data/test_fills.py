@@ -112,6 +112,7 @@ def test_predictions_evaluation_and_an_export_fill_as_the_fit_did(econml):
     assert list(reasons) == ["z is missing", "x is 'much'", "", "z is beyond 1e+150 in absolute value"]
     assert econml("eval", "r", "--data", "new.csv", "--json").code == 0
     assert econml("export", "r", "--to", "numpy", "--out", "e").code == 0
+    assert "gaps of x, g are filled with its `fills`" in Path("e/README.md").read_text()
     told = json.loads(Path("e/model.json").read_text())["inputs"]["names"]
     assert told[-2:] == ["x[missing]", "g[missing]"]
     assert json.loads(Path("e/preprocessing.json").read_text())["fills"] == fills

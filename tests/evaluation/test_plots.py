@@ -19,7 +19,7 @@ from econml_cli.evaluation.drawing import figures
 from econml_cli.problems.economies.brock_mirman import BrockMirman
 from econml_cli.problems.economies.investment import Investment
 from econml_cli.runs.directory import Run
-from tests.support.fits import fitted
+from tests.support.fits import fitted, load_model
 from tests.support.models import Apply
 
 SMALL = {"N": 32, "N_test": 32, "N_val": 8, "num_epochs": 3, "width": 4}
@@ -52,8 +52,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 
 
 def drawn(run: Path, **options):
-    """The three axes of a figure."""
-    policy, residuals, convergence = figures.figure(Run(run), **options).axes
+    """The first three axes of a figure."""
+    policy, residuals, convergence = figures.figure(Run(run), **options).axes[:3]
     return policy, residuals, convergence
 
 
@@ -70,6 +70,21 @@ def test_a_policy_is_drawn_beside_its_truth_with_residuals_and_losses(econml, ma
     losses = {line.get_label(): line.get_ydata() for line in convergence.get_lines()}
     assert np.allclose(losses["train loss"], [row["train_loss"] for row in rows])
     assert np.allclose(losses["val loss"], [row["val_loss"] for row in rows])
+
+
+@pytest.mark.slow
+def test_a_policy_of_a_few_states_is_drawn_over_the_first_at_values_of_the_second(made):
+    *three, lines = figures.figure(Run(made("savings"))).axes
+    assert len(three) == 3 and (lines.get_xlabel(), lines.get_ylabel()) == ("log_k", "savings_rate")
+    fitted, exact = lines.get_lines()[::2], lines.get_lines()[1::2]
+    assert len(fitted) == 3 and all(np.allclose(line.get_ydata(), 0.36 * 0.96) for line in exact)
+    model, problem = load_model(Run(made("savings")))[0], BrockMirman()
+    z = [float(line.get_label().removeprefix("z_scaled = ")) for line in fitted]
+    assert z[0] < -1 < abs(z[1]) < 1 < z[2]
+    for value, line in zip(z, fitted, strict=True):
+        x = np.stack([line.get_xdata(), np.full(len(line.get_xdata()), value)], axis=1)
+        np.testing.assert_allclose(line.get_ydata(), problem.predict(model, jnp.asarray(x))[:, 0], atol=1e-4)
+    assert len(figures.figure(Run(made("firms"))).axes) == 4  # 8 firms are a few states
 
 
 @pytest.mark.slow

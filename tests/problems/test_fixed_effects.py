@@ -12,6 +12,7 @@ from econml_cli.evaluation.opened import open_run
 from econml_cli.evaluation.predictions import predict, predict_own
 from econml_cli.export.fitted import read
 from econml_cli.models.fixed_effects import FixedEffects
+from econml_cli.report.data import described
 from tests.support.fits import fitted, load_model
 
 sm = pytest.importorskip("statsmodels.api")
@@ -117,7 +118,7 @@ def test_a_row_of_a_level_that_no_training_row_has_is_not_predicted_and_a_reason
     reasons = [reason.split(",")[0] for reason in found["reason"]]
     assert reasons == ["", "firm is 'new'", "firm is missing", "year is '2050'"]
     frame.assign(firm=frame["firm"].where(frame.index > 0, "new")).to_csv(tmp_path / "t.csv", index=False)
-    match = r"'firm' is 'new' in 1 row"
+    match = r"'firm' is 'new' in row 2 of the file"
     with open_run(run, data=str(tmp_path / "t.csv")) as opened, pytest.raises(DataError, match=match):
         evaluate(opened, bootstrap=0)
     with open_run(run, data=str(tmp_path / "t.csv"), missing="drop") as opened:
@@ -148,6 +149,7 @@ def test_effects_tables_and_exports_know_of_fixed_effects(made, tmp_path):
         assert "-0.5704" in found.render("table") and "0.1186" in found.render("table")
         with pytest.raises(EconmlError, match="fixed effects"):
             read(opened)
+        assert [row[0] for row in described(opened)[1].rows] == ["x", "z", "y"]
     plain = fitted(tmp_path / "r", data=path, formula="y ~ x + z", **WHOLE)
     text = compare([run, plain], bootstrap=0).render("latex")
     assert "firm fixed effects & yes & no" in " ".join(text.split())

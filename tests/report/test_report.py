@@ -174,7 +174,7 @@ def test_the_truth_of_a_simulated_problem_is_told(fitted, pages):
 def test_verdicts_are_a_list_of_passed_and_failed(fitted, pages):
     summary = fitted["bm"].summary()
     told = dict(re.findall(r'<li class="(?:passed|failed)">.*?<b>(\w+): (\w+)</b>', pages["bm"].html))
-    assert told == {name: summary[f"verdict_{name}"] for name in ("loss", "truth", "stability")}
+    assert told == {name: summary[f"verdict_{name}"] for name in ("loss", "truth", "stability", "states")}
     assert html.escape(summary["failed"].split(" (")[0]) in pages["bm"].html
     assert 'class="verdicts"' not in pages["lin"].html
 

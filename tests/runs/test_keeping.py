@@ -2,16 +2,18 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 
 from econml_cli.errors import ConfigError, RunError
-from econml_cli.runs import directory, keeping, kinds, labels, listing
+from econml_cli.runs import directory, environment, keeping, kinds, labels, listing
 from econml_cli.runs.directory import Run
 from econml_cli.storage import disk
 from econml_cli.sweeps.study.trials import Results, Trial
@@ -311,3 +313,29 @@ def test_listing_and_labelling_import_nothing_heavy(there):
              "runs note net b", "runs mv net n2", "runs archive n2", "runs rm ols --yes", "runs --help"]  # fmt: skip
     done = subprocess.run([sys.executable, "-c", code, *lines], capture_output=True, text=True, env=dict(os.environ))
     assert done.returncode == 0, done.stderr
+
+
+def test_an_estimate_is_listed_shown_and_kept_as_a_whole(econml, there):
+    effect = {
+        "model": "plr", "target": "wage", "treatment": "union", "instrument": None, "cluster": None, "n": 500,
+        "dropped": 0, "clusters": None, "controls": ["educ"], "nuisance": "mlp", "folds": 5,
+        "estimate": {"value": 0.125, "standard_error": 0.05}, "repeats": [], "nuisances": [], "overlap": None,
+        "compliers": None, "notes": ["A note."],
+    }  # fmt: skip
+    about = {"status": "complete", "created": "2026-01-06", "command": "econml estimate plr", "options": {}}
+    Path("runs/effect/predictions").mkdir(parents=True)
+    disk.write_json(Path("runs/effect/estimate.json"), {**about, "data": {"sha256": "00"}, "results": effect})
+    row = rows(econml, "--kind", "estimate")[0]
+    assert (row["model"], row["problem"], row["status"], row["parts"]) == ("plr", "union on wage", "complete", None)
+    told = econml("runs", "show", "effect").stdout
+    assert "0.125" in told and "0.05" in told and "A note." in told
+    assert econml("runs", "tag", "effect", "paper").code == 0
+    with disk.exclusive(Path("runs/effect/.lock"), ""):
+        assert "under way" in econml("runs", "rm", "effect", "--yes").stderr
+    assert econml("runs", "mv", "effect", "union").code == 0 and econml("runs", "rm", "union", "--yes").code == 0
+
+
+def test_the_packages_are_those_that_the_installer_knows():
+    there = dict(line.split("==") for line in environment.installed().splitlines())
+    known = {re.sub(r"[-_.]+", "-", one.metadata["Name"]).lower(): one.version for one in metadata.distributions()}
+    assert there == known and environment.hardware()["cores"] == os.cpu_count()

@@ -154,4 +154,6 @@ def test_a_failed_verdict_is_told_with_its_number_and_its_bar():
     assert health.in_words(told, "verdict_truth") == f"FAILED: {why}" and health.reasons(told) == {"truth": why}
     both = verdicts.judge(Problem(), {"log10_euler_max": -1.0, "policy_error_max": 0.3})
     assert set(health.reasons(both)) == {"loss", "truth"}
+    nested = {"failed": "states (82% (of 100) lie outside); loss (a 2 is not below 1)"}
+    assert health.reasons(nested) == {"states": "82% (of 100) lie outside", "loss": "a 2 is not below 1"}
     assert health.in_words({"verdict_loss": "1 of 2"}, "verdict_loss") == "1 of 2" and health.reasons({}) == {}

@@ -12,6 +12,7 @@ from econml_cli.problems.economies.growth import Growth
 from econml_cli.problems.economies.growth_policy import GrowthPolicy
 from econml_cli.problems.economies.investment import Investment
 from econml_cli.problems.economies.olg import OLG
+from econml_cli.problems.economies.stochastic_growth import StochasticGrowth
 from econml_cli.problems.factor import Factor
 from econml_cli.problems.friedman import Friedman
 from econml_cli.problems.function import Function
@@ -31,5 +32,6 @@ ECONOMIES: tuple[type[Economy], ...] = (
     GrowthPolicy,
     Investment,
     OLG,
+    StochasticGrowth,
 )
 OF_FILES: tuple[type[FileProblem], ...] = (Tabular,)

@@ -14,7 +14,8 @@ GUIDES = [
     f"docs/{name}.md"
     for name in (
         "tutorial", "ensembles", "risk", "cross-validation", "effects", "compare", "report", "sweeps", "inspect",
-        "export", "simulate", "losses", "add-a-model", "add-a-problem", "your-own-data", "time-series", "gallery",
+        "export", "simulate", "double-machine-learning", "losses", "add-a-model", "add-a-problem", "your-own-data",
+        "time-series", "gallery",
         "reference/exit-codes", "reference/environment",
     )
 ]  # fmt: skip

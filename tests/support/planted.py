@@ -20,6 +20,7 @@ from econml_cli.problems.economies.growth import Growth
 from econml_cli.problems.economies.growth_policy import GrowthPolicy
 from econml_cli.problems.economies.investment import Investment, linear_policy
 from econml_cli.problems.economies.olg import OLG
+from econml_cli.problems.economies.stochastic_growth import StochasticGrowth
 
 #: shares are kept so far from 0 and 1
 EDGE = 1e-9
@@ -145,6 +146,34 @@ def growth_policy(problem: GrowthPolicy) -> Planted:
     )
 
 
+def stochastic_growth(problem: StochasticGrowth) -> Planted:
+    """log k' = log k_ss + m (that of the exact policy) + a + b log k, of what there is."""
+    p, e = problem.p, problem.economy
+    explosive = 1 / (e.beta * e.persistence)
+
+    def f(x: Any, n: Any) -> Any:
+        log_k, z = x[:, 0] * p.k_range + np.log(problem.units / e.k_ss), x[:, 1] * p.z_range
+        k = e.k_ss * jnp.exp(log_k)
+        resources = jnp.exp(z) * k**p.alpha + (1 - p.delta) * k
+        after = n[0] * jnp.log(resources * (1 - problem.truth(x)[:, 0]) / e.k_ss) + n[1] + n[2] * log_k
+        eaten = e.c_ss / e.resources(e.k_ss)
+        return (logit(1 - e.k_ss * jnp.exp(after) / resources) - logit(eaten))[:, None]
+
+    return models(
+        f,
+        {
+            "exact": (1, 0, 0),
+            "constant capital": (0, 0, 0),
+            "half slope": (0.5, 0, 0),
+            "steeper slope": (1.5, 0, 0),
+            "wrong level": (1, np.log1p(ONE_PER_CENT), 0),
+            "other root": (0, 0, explosive),
+            "1 % at the edge": (1, 0, -ONE_PER_CENT * e.c_ss / e.k_ss / p.k_range),
+            "nothing eaten": (1, 100, 0),
+        },
+    )
+
+
 def investment(problem: Investment) -> Planted:
     """u = m truth + h_0 + h_1 mean(X)."""
     rest = problem.p.delta * problem.steady_state
@@ -262,6 +291,7 @@ PLANTED: Mapping[str, Callable[[Any], Planted]] = {
     "cake_eating": cake_eating,
     "olg": olg,
     "growth_policy": growth_policy,
+    "stochastic_growth": stochastic_growth,
     "investment": investment,
     "growth": growth,
     "asset_pricing": asset_pricing,

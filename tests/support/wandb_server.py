@@ -119,7 +119,34 @@ class WandbServer:
         )
         known_of_it = {"__typename": "Sweep", "id": "U3dlZXA6MQ==", "name": wanted, "config": known["config"]}
         state = {"method": "random", "state": "RUNNING", "earlyStopJobRunning": False, "runCount": len(self.runs)}
-        return {**nothing, **known_of_it, **state, **times, "runs": _edges([]), "priorRuns": _edges([])}
+        return {
+            **nothing,
+            **known_of_it,
+            **state,
+            **times,
+            "runs": _edges(self._runs_of_sweep()),
+            "priorRuns": _edges([]),
+        }
+
+    def _runs_of_sweep(self) -> list[dict[str, Any]]:
+        """What is known of the runs: of each its config, its summary (`summary`, a mapping) and its state."""
+        nothing = dict.fromkeys(("group", "jobType", "commit", "readOnly", "sweepName", "notes", "systemMetrics"))
+        return [
+            {
+                **nothing, "id": name, "name": name, "displayName": name, "state": run.get("state", "finished"),
+                "config": json.dumps({key: {"value": value} for key, value in run.get("config", {}).items()}),
+                "summaryMetrics": json.dumps(run.get("summary", {})), "historyLineCount": 3, "lastHistoryStep": 2,
+                "createdAt": "2026-01-01T00:00:00Z", "heartbeatAt": "2026-01-01T00:00:00Z", "projectId": "1",
+                "tags": [], "user": {"name": "me", "username": "me"},
+            }
+            for name, run in self.runs.items()
+            if "summary" in run
+        ]  # fmt: skip
+
+    def _runs(self, variables: Mapping[str, Any]) -> dict[str, Any]:
+        nodes = self._runs_of_sweep()
+        known = {**_project(variables.get("project"), variables.get("entity")), "internalId": "1", "readOnly": False}
+        return {"project": {**known, "runCount": len(nodes), "runs": _edges(nodes)}}
 
     def _create_agent(self, variables: Mapping[str, Any]) -> dict[str, Any]:
         return {"createAgent": {"agent": {"id": "QWdlbnQ6MQ=="}}}
@@ -171,7 +198,8 @@ def _snake(name: str) -> str:
 
 
 def _edges(nodes: list[Any]) -> dict[str, Any]:
-    return {"edges": [{"node": node} for node in nodes]}
+    edges = [{"node": node, "cursor": str(i)} for i, node in enumerate(nodes)]
+    return {"edges": edges, "pageInfo": {"endCursor": None, "hasNextPage": False}}
 
 
 def _project(name: str | None, entity: str | None) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import pytest
 
 from econml_cli.sweeps.show import page
 from econml_cli.sweeps.show.importance import analyse
-from econml_cli.sweeps.study.trials import Results, Trial
+from econml_cli.sweeps.study.trials import Replicates, Results, Trial
 from tests.support.browser import dumped
 
 EVIL = "np.log(y) ~ a</script><script>throw 1</script><!-- {{data}} \u2028"
@@ -128,6 +128,47 @@ DRAG = """
     bubbles: true, clientX: box.left + 16, clientY: box.top + box.height * share }));
   fire("pointerdown", 0.5); fire("pointermove", 1); fire("pointerup", 1);
 """
+
+
+def replicated(points, seeds=30):
+    """Points trained over seeds, with losses over four orders of magnitude; one fit of each came to nothing."""
+    trials = []
+    for i in range(points):
+        values = [None if seed == 7 else 1e-5 * 10 ** (4 * ((7 * seed + i) % seeds) / seeds) for seed in range(seeds)]
+        fits = Replicates("val_loss", [f"seed{s}" for s in range(seeds)], values, [v is not None for v in values], 33)
+        value = sum(v for v in values if v is not None) / seeds
+        trials.append(Trial(i, i, "complete", {"lr": 1e-3 * (i + 1)}, value, epochs=9, seconds=1.0, replicates=fits))
+    over = {"option": "seed", "values": list(range(seeds)), "aggregate": "median", "fixed": {}}
+    return Results("seeds", "bayes", "val_loss", "minimize", ("lr",), points, tuple(trials), replication=over)
+
+
+INSIDE = """
+  const figure = document.querySelector("#replicates"), svg = figure.querySelector("svg");
+  const room = svg.getBoundingClientRect();
+  const texts = [...svg.querySelectorAll("text")].map((node) => node.getBoundingClientRect());
+  const beyond = [...svg.children].filter((node) => {
+    const box = node.getBoundingClientRect();
+    return box.left < room.left - 1 || box.right > room.right + 1;
+  });
+  const over = texts.filter((a, i) => texts.some((b, k) => k > i && a.left < b.right && b.left < a.right
+    && a.top < b.bottom - 2 && b.top < a.bottom - 2));
+  document.body.dataset.found = [beyond.length, over.length, figure.querySelectorAll("rect").length > 20,
+    room.right <= document.documentElement.getBoundingClientRect().right, Math.round(room.width)].join(" ");
+"""
+
+
+#: of so many pixels, with the margins that the page has there
+PHONE = "html {{ width: {}px; }} body {{ padding: 1rem !important; }}"
+
+
+@pytest.mark.parametrize("width", [320, pytest.param(1200, marks=pytest.mark.slow)])
+def test_the_histograms_of_fits_fit_on_a_phone(opened, width):
+    """Nothing is drawn beyond the figure, no text lies on another, and the page need not be moved sideways for it."""
+    text = rendered(replicated(12)).replace("<style>", f"<style>{PHONE.format(width)}", 1)
+    document = opened(text, INSIDE)
+    beyond, over, drawn, inside, wide = re.search(r'data-found="([^"]*)"', document)[1].split()
+    assert (beyond, over, drawn, inside) == ("0", "0", "true", "true"), wide
+    assert int(wide) <= width
 
 
 def test_dragging_along_an_axis_filters_lines_and_rows_alike(opened):

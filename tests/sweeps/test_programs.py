@@ -11,7 +11,8 @@ import psutil
 import pytest
 import yaml
 
-from econml_cli.sweeps.run.programs import ProgramRequest, Programs, _end_left_over
+from econml_cli.sweeps.run.program import ProgramRequest, _end_left_over
+from econml_cli.sweeps.run.programs import Programs
 from econml_cli.sweeps.study.study import Study, read
 from econml_cli.tracking import wandb_file
 from tests.support.waiting import wait_until
@@ -123,7 +124,8 @@ def test_a_program_that_outlived_a_killed_sweep_is_ended_before_its_trial_begins
     script = "import os, time; print(os.getpid(), flush=True); time.sleep(600)"
     said = Path("0/stdout.txt")
     driver = (
-        "from pathlib import Path; from econml_cli.sweeps.run.programs import ProgramRequest, Programs; import sys\n"
+        "from pathlib import Path; import sys; from econml_cli.sweeps.run.program import ProgramRequest\n"
+        "from econml_cli.sweeps.run.programs import Programs\n"
         f"request = ProgramRequest(0, (sys.executable, '-c', {script!r}), Path('0'))\n"
         "with Programs('loss', 1, lambda: None) as programs:\n"
         "    programs.add([request])\n    list(programs.advance())\n"

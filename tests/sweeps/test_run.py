@@ -214,11 +214,15 @@ def test_no_trial_is_begun_once_the_target_is_reached(econml):
 
 def test_wandb_mode_in_the_file_logs_the_trials(econml):
     parameters = {"lr": {"min": 0.001, "max": 0.1}, "wandb_mode": {"value": "offline"}}
-    file = sweep_file(run_cap=1, parameters=parameters, fixed=["--wandb_project=lectures"])
+    file = sweep_file(run_cap=1, parameters=parameters, fixed=["--wandb_project=lectures", "--wandb_artifacts"])
     assert econml("sweep", "run", file, "--quiet").code == 0
     [kept] = Path("wandb").glob("offline-run-*/*.wandb")
     [opened] = [r.run for r in records(kept) if r.HasField("run")]
     assert (opened.project, opened.run_group) == ("lectures", "small")
+    [artifact] = [r.artifact for r in records(kept) if r.HasField("artifact")]
+    held = {entry.path for entry in artifact.manifest.contents}
+    assert {"config.yaml", "summary.json", "summary.table.json"} < held
+    assert any(path.startswith("checkpoints/") for path in held)
 
 
 def test_more_trials_continue_the_sweep(econml):

@@ -89,7 +89,13 @@ def test_every_problem_is_listed_with_its_line():
         (THEIRS + "metric: {name: a}\nearly_terminate: {type: hyperband}\n", "5: hyperband needs `min_iter`"),
         (THEIRS + "metric: {name: a}\nearly_terminate: {type: hyperband, min_iter: 0}\n", "must be >= 1"),
         (THEIRS + "metric: loss\n", "4: `metric` must be a mapping with name"),
-        (THEIRS + "metrics: [{name: a}, {name: b}]\n", "4: `metrics` needs method custom"),
+        (THEIRS + "metrics: [{name: a}, {name: a}]\n", "4: a is among the metrics twice"),
+        (THEIRS + "metrics: [{name: a}, {goal: minimize}]\n", "4: each of `metrics` needs a `name`"),
+        (THEIRS + "metrics: [{name: a}, {name: b, target: 1}]\n", "4: a `target` is of one `metric`"),
+        (
+            THEIRS + "metrics: [{name: a}, {name: b}]\nearly_terminate: {type: hyperband, min_iter: 3}\n",
+            "5: `early_terminate` compares one `metric`",
+        ),
         (THEIRS.replace("random", "custom") + "metrics: [{name: a}]\n", "4: `metrics` are two or more"),
         (THEIRS + "scheduler: {source: a.py}\n", "4: `scheduler` needs an `engine`"),
         (THEIRS + "scheduler: {engine: optuna}\n", "2: `scheduler.engine: optuna` goes with method custom"),
@@ -211,7 +217,7 @@ def test_quoted_numbers_stay_text():
         ("activation: {values: [relu, tahn]}", "got 'tahn'. Did you mean 'tanh'"),
         ("activation: {min: 1, max: 3}", "must be one of relu"),
         ("optimizer: {parameters: {lr: {value: 1}}}", "'optimizer.lr' is no option"),
-        ("problem: {values: [linear, tabular]}", "sweep over one problem"),
+        ("problem: {values: [linear, tabula]}", "Unknown problem 'tabula'"),
         ("N: {values: [[1, 2]]}", "must be one value, got [1, 2]"),
     ],
 )

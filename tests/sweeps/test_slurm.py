@@ -14,6 +14,7 @@ import pytest
 
 from econml_cli.errors import ConfigError, RunError
 from econml_cli.sweeps.remote import slurm
+from tests.support import slurm as real
 from tests.support.waiting import wait_until
 
 SMALL = """
@@ -255,3 +256,29 @@ def test_a_program_that_was_not_named_is_refused_before_it_waits_in_the_queue(ec
     refused = econml("sweep", "slurm", "s.yaml")
     assert refused.code == 2 and "add --source mine.py" in refused.stderr
     assert econml("sweep", "slurm", "s.yaml", "--source", "mine.py").code == 0
+
+
+@pytest.mark.slow
+def test_a_real_slurm_starts_a_worker_again_until_the_sweep_is_done(econml, sweep, isolated, tmp_path):
+    """USR1 as before a time limit (which is five minutes at least, so that the test sends it as Slurm would)."""
+    if why := real.missing():
+        pytest.skip(why)
+    sweep.write_text(
+        SMALL.replace('"${args}"', '"--width=4", "--N=50", "--num_epochs=60000", "--checkpoint_every=1000", "${args}"')
+    )
+    (tmp_path / "slurm").mkdir()
+    with real.running(tmp_path / "slurm"):
+        submitted = econml(
+            "sweep", "slurm", sweep, "--workers", 1, "--requeue", "--submit", "--trials", 1, "--", "--engine", "serial"
+        )  # fmt: skip
+        assert submitted.code == 0, submitted.stderr
+        job = f"{submitted.stdout.strip()}_1"
+        wait_until(lambda: list(isolated.glob("runs/small/0000/checkpoints/*")), 120)
+        real.asked("scancel", "--batch", "--signal=USR1", job)
+        wait_until(lambda: "Restarts=1" in real.asked("scontrol", "show", "job", job), 60)
+        [trial] = json.loads(econml("sweep", "show", "small", "--json").stdout)["trials"]
+        assert trial["state"] == "waiting", trial
+        # its second turn: the trial goes on where it was, and ends
+        wait_until(lambda: "JobState=COMPLETED" in real.asked("scontrol", "show", "job", job), 240)
+    [trial] = json.loads(econml("sweep", "show", "small", "--json").stdout)["trials"]
+    assert (trial["number"], trial["state"], trial["epochs"]) == (0, "complete", 60000)

@@ -85,6 +85,31 @@ def test_a_trial_that_diverged_is_a_failed_run_and_names_and_options_can_be_give
     assert config["a"] == 1 and "lr" not in config
 
 
+def test_an_unstable_trial_is_a_failed_run_that_keeps_its_metric_and_artifacts_hold_the_run(monkeypatch, tmp_path):
+    monkeypatch.setenv("WANDB_DATA_DIR", str(tmp_path / "data"))
+    run = finished(0)
+    summary = {"val_loss": 1e-9, "verdict_stability": "FAILED"}
+    (run.path / "summary.json").write_text(json.dumps(summary))
+    for step in (2, 11):
+        (run.path / "checkpoints" / str(step)).mkdir(parents=True)
+        (run.path / "checkpoints" / str(step) / "weights").write_text(f"of {step}")
+    replay = Replay(given_mode="offline", artifacts=True)
+    replay.add(run, "small")
+    assert replay.finish() is None
+    [found] = kept().values()
+    assert [r.exit.exit_code for r in found if r.HasField("exit")] == [1]
+    assert {k: v for r in found for k, v in values(r.summary.update).items()}["val_loss"] == 1e-9
+    [artifact] = [r.artifact for r in found if r.HasField("artifact")]
+    held = {entry.path: entry.local_path for entry in artifact.manifest.contents}
+    assert set(held) == {
+        "config.yaml", "manifest.json", "summary.json", "summary.table.json", "checkpoints/11/weights"
+    }  # fmt: skip
+    assert (artifact.type, artifact.name) == ("model", "run-0000")
+    assert Path(held["checkpoints/11/weights"]).read_text() == "of 11"
+    table = json.loads(Path(held["summary.table.json"]).read_text())
+    assert table["columns"] == ["name", "value"] and ["val_loss", "1e-09"] in table["data"]
+
+
 def test_handing_over_takes_no_time_and_needs_no_run_that_can_be_read():
     runs = [finished(0), Run(Path("runs/small/nothing")), finished(1)]
     replay = Replay(given_mode="offline")

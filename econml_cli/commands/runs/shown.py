@@ -111,16 +111,27 @@ def _sweep(found: "Kept", json: bool) -> None:
 
 def _estimate(found: "Kept", json: bool) -> None:
     from econml_cli.output import terminal
-    from econml_cli.runs import kinds, listing
-    from econml_cli.storage import disk
+    from econml_cli.runs import listing
+    from econml_cli.runs.estimates import EstimateDirectory
 
-    about = disk.read_json(found.path / kinds.MARKS["estimate"], absent="it is gone", remedy="estimate again")
-    row = listing.row(found)
+    about, row = EstimateDirectory(found.path).about(), listing.row(found)
     if json:
         terminal.print_json({**row.to_json(), **about})
         return
-    flat = [(key.replace("_", " "), value) for key, value in about.items() if isinstance(value, int | float | str)]
-    terminal.show(terminal.key_values([("estimate", row.name), *flat]))
+    results = about.get("results") or {}
+    effect = results.get("estimate") or {}
+    rows = [
+        ("estimate", row.name),
+        ("effect of", row.problem),
+        ("status", row.status),
+        ("effect", effect.get("value")),
+        ("standard error", effect.get("standard_error")),
+        *((name, results.get(name)) for name in ("model", "n", "folds", "nuisance", "cluster", "instrument")),
+        ("created", _moment(row.created)),
+        ("command", about.get("command")),
+        *(("note", note) for note in results.get("notes", ())),
+    ]
+    terminal.show(terminal.key_values(rows))
     _labels(row)
 
 

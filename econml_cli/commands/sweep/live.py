@@ -53,7 +53,7 @@ class Score:
         results = study.results()
         best = results.best()
         self.best, self.count = best and best.value, results.count
-        self.before = self.done = sum(t.state in ("complete", "pruned", "failed") for t in results.trials)
+        self.before = self.done = sum(t.state in ("complete", "pruned", "failed") for t in results.own)
         self._began = time.monotonic()
 
     def end(self, value: float | None) -> bool:

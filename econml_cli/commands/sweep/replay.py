@@ -14,7 +14,7 @@ PATIENCE = 60.0
 
 @contextlib.contextmanager
 def replay(
-    sweep: Sweep, directory: SweepDirectory, mode: str | None, project: str | None
+    sweep: Sweep, directory: SweepDirectory, mode: str | None, project: str | None, artifacts: bool = False
 ) -> Iterator[Callable[[Path], None]]:
     """Yields what is to be called with the directory of each run that has ended."""
     if mode in (None, "disabled"):
@@ -23,7 +23,7 @@ def replay(
     from econml_cli.runs.directory import Run
     from econml_cli.tracking.wandb_replay import Replay
 
-    log = Replay(given_mode=mode, project=project)
+    log = Replay(given_mode=mode, project=project, artifacts=artifacts)
 
     def logged(path: Path) -> None:
         name = "-".join(path.relative_to(directory.path).parts)  # 0003, or 0003-seed7

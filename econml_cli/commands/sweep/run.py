@@ -29,6 +29,13 @@ class SearchOptions:
         "how method bayes proposes points: gp: a Gaussian process and expected improvement; tpe: Optuna's; qmc: "
         "Sobol's sequence (default: as before, at first gp)",
     )
+    start_from: tuple[str, ...] = option(
+        (),
+        "begin with what another sweep has found, whose trials are not fitted again where they are in the space; or "
+        "try the points of a file first; may be repeated",
+        metavar="SWEEP|POINTS.csv",
+        repeated=True,
+    )
     replicate: str | None = option(
         None,
         "train each point over these, side by side: seed=30 (seeds 0 to 29), seed=5..9, seed=1,7; the metric is their "
@@ -94,6 +101,7 @@ class OutputOptions:
         None, "log each trial to W&B too", metavar="MODE"
     )
     wandb_project: str | None = option(None, "the W&B project of these", metavar="NAME")
+    wandb_artifacts: bool | None = option(None, "give each an artifact with config, summary and final checkpoint")
     quiet: bool = option(False, "no table, no summary")
     json: bool = option(False, "print the results as one JSON document")
     config: str | None = option(None, "read options of this command from a YAML file", metavar="FILE")
@@ -131,6 +139,8 @@ def run(
         study=shared.study,
         resume=output.resume,
         line=_line(),
+        start_from=search.start_from,
+        tell=say,
     )
     sweep = beginning.load(file, asked)
     say(sweep.notes)
@@ -146,9 +156,11 @@ def run(
         storage=begun.storage,
         study=begun.study,
         sampler=search.sampler,
+        start=begun.start,
     )
     # what was typed, else what the sweep says of every trial
     typed_too = {"wandb_mode": output.wandb_mode, "wandb_project": output.wandb_project}
+    typed_too |= {"wandb_artifacts": None if output.wandb_artifacts is None else str(output.wandb_artifacts).lower()}
     tracking = trial_config.tracking_of(sweep) | {n: value for n, value in typed_too.items() if value is not None}
     from econml_cli.commands.sweep.live import watcher
     from econml_cli.commands.sweep.replay import replay
@@ -157,7 +169,13 @@ def run(
         stop_signals() as stop,
         directory.lock(shared=begun.storage is not None),
         watcher(sweep, output.quiet or output.json) as watch,
-        replay(sweep, directory, tracking.get("wandb_mode"), tracking.get("wandb_project")) as log,
+        replay(
+            sweep,
+            directory,
+            tracking.get("wandb_mode"),
+            tracking.get("wandb_project"),
+            tracking.get("wandb_artifacts", "").lower() == "true",
+        ) as log,
     ):
         outcome = engines.run(sweep, directory, plan, watcher=watch, logged=log, stop_signal=stop)
     _report(outcome, directory, output.quiet, output.json)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import typer
 
@@ -12,11 +12,14 @@ from econml_cli.commands.sweep.shared import RunsDirOption
 from econml_cli.errors import ConfigError, RunError
 from econml_cli.options.fields import option
 
+if TYPE_CHECKING:
+    from econml_cli.sweeps.study.trials import Results
+
 SWEEP = Argument(
     "sweep",
     "SWEEP",
     "A sweep's directory, its name in --runs-dir, or its YAML file (default: the one changed last); with --storage "
-    "also a study's name there.",
+    "also a study's name there. Of runs that W&B's agents have made: wandb's directory, or ENTITY/PROJECT/ID.",
 )
 
 
@@ -41,6 +44,12 @@ class ShowOptions:
     storage: str | None = option(
         None, "where the study is kept (default: where the sweep's directory says)", metavar="URL"
     )
+    metric: str | None = option(
+        None, "of runs of W&B's: what they are ranked by (default: as W&B's server says, else val_loss)", metavar="NAME"
+    )
+    goal: Literal["minimize", "maximize"] | None = option(
+        None, "of runs of W&B's: whether less of it is better (default: as W&B's server says, else minimize)"
+    )
 
 
 def show(sweep: str | None, options: ShowOptions, lookup: RunsDirOption) -> None:
@@ -60,7 +69,7 @@ def show(sweep: str | None, options: ShowOptions, lookup: RunsDirOption) -> None
 
     if html is not None:
         files.check(html, "--html", files.GENERATOR.encode(), options.force)
-    results = study.read(*_where(sweep, options.storage, Path(lookup.runs_dir)))
+    results = _of_wandb(sweep, options) or study.read(*_where(sweep, options.storage, Path(lookup.runs_dir)))
     trials = table.ordered(results, options.sort)[: options.top]
     if html is not None:
         try:
@@ -76,24 +85,37 @@ def show(sweep: str | None, options: ShowOptions, lookup: RunsDirOption) -> None
         print(table.render(results, trials, form))  # noqa: T201
 
 
+def _of_wandb(sweep: str | None, options: ShowOptions) -> "Results | None":
+    """The runs that W&B's agents have made; None where something else is asked for."""
+    if sweep is not None and options.storage is None and not (Path(sweep) / "sweep.json").is_file():
+        from econml_cli.sweeps.remote import wandb_runs
+
+        if wandb_runs.is_directory(Path(sweep)):
+            return wandb_runs.on_disk(Path(sweep), options.metric, options.goal)
+        if wandb_runs.is_path(sweep) and not Path(sweep).exists():
+            return wandb_runs.online(sweep, options.metric, options.goal)
+    if options.metric is not None or options.goal is not None:
+        raise ConfigError(
+            "--metric and --goal are for runs that W&B's agents have made; a sweep of econml has its own."
+        )
+    return None
+
+
 def _where(sweep: str | None, storage: str | None, runs_dir: Path) -> tuple[str, str | None, Path | None]:
     """The storage of the study, its name there, and the sweep's directory.
 
     With --storage a directory is not needed: SWEEP may be the study's name, or be left out where there is one study.
     """
-    from econml_cli.sweeps.run import directory
-    from econml_cli.sweeps.run.open_directory import kept
+    from econml_cli.sweeps.run.open_directory import study_of
 
     try:
-        found = directory.find(sweep, runs_dir) if storage is None or sweep is not None else None
+        if storage is None or sweep is not None:
+            where, study, _, directory = study_of(sweep, runs_dir)
+            return storage or where, study, directory
     except RunError:
         if storage is None:
             raise
-        found = None
-    if found is None:
-        return str(storage), sweep, None
-    about = found.about()
-    return storage or kept(about.get("storage")) or str(found.journal), about.get("study"), found.path
+    return str(storage), sweep, None
 
 
 COMMAND = Command("econml sweep show", show, ((OPTIONS, ShowOptions), (OPTIONS, RunsDirOption)), (SWEEP,))

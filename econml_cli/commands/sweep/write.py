@@ -127,7 +127,7 @@ def check(file: str) -> None:
     count = len(sweep.space.parameters)
     names = ", ".join(parameter.name for parameter in sweep.space.parameters)
     size = f"{sweep.space.grid_size():,} points" if sweep.method == "grid" else sweep.method
-    what = f"{sweep.target.model} on {sweep.target.problem}" if sweep.target else (sweep.program or "no program")
+    what = sweep.target.called() if sweep.target else (sweep.program or "no program")
     typer.echo(f"{file}: ok, {what}, {size}, {count} parameter{'s' if count != 1 else ''} ({names})")
 
 

@@ -1,5 +1,6 @@
 """The figure of one run: what was fitted against the truth or the data, the residuals, and how training converged."""
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -28,8 +29,8 @@ from econml_cli.training.precision import to_device
 FEW = 10
 #: a truth that varies by less, as a share, is the same in every state
 CONSTANT = 1e-5
-#: points of the curve of a function of one input
-GRID = 400
+#: points of the curve of a function of one input, and of a policy; outputs whose policies are drawn
+GRID, LINE, OUTPUTS = 400, 100, 4
 
 Panel = Callable[[Any], None]
 
@@ -70,7 +71,8 @@ def figure(
 ) -> Any:
     """Three panels of a run, as a `matplotlib.figure.Figure`.
 
-    Of an economic model: the policy against the truth, log10 of the Euler residuals, the losses by epoch. Of another
+    Of an economic model: the policy against the truth, log10 of the Euler residuals, the losses by epoch; where it has
+    a few states also each policy over the first of them at three values of the second (see `_lines`). Of another
     problem: the fit against the truth or the observations, the residuals, the losses by epoch. On the split that
     `evaluate` reports; the arguments are its own.
 
@@ -88,6 +90,7 @@ def figure(
         parts: list[Callable[[Any], None]] = [
             *_panels(fit),
             lambda axis: panels.convergence(axis, opened.metrics(), epoch),
+            *_lines(fit),
         ]
         drawn = Figure(figsize=(4.3 * len(parts), 3.6), layout="constrained")
         said = ", ".join(f"{name}={value}" for name, value in (opened.changes or {}).items())
@@ -172,6 +175,37 @@ def _over_state(axis: Any, fit: _Fit, x: np.ndarray, policy: np.ndarray, truth: 
     title = ("Policy" if truth is None else "Policy and truth") + ", at sampled values of the other states" * others
     axis.set_title(title, fontsize="small" if others else "medium")
     axis.legend(frameon=False, fontsize="small")
+
+
+def _lines(fit: _Fit) -> Sequence[Panel]:
+    """A panel for each output (at most `OUTPUTS`) of an economic model with a few states: the policy over the first
+    state, at the 10 %, 50 % and 90 % points of the second in the sample, the others at their medians."""
+    x = fit.x
+    if not isinstance(fit.problem, Equations) or x.ndim != 2 or not 2 <= x.shape[1] <= FEW:
+        return ()
+    first = np.linspace(x[:, 0].min(), x[:, 0].max(), LINE)
+    grids = []
+    for value in np.quantile(x[:, 1], [0.1, 0.5, 0.9]):
+        grid = np.tile(np.median(x, axis=0), (LINE, 1)).astype(x.dtype)
+        grid[:, 0], grid[:, 1] = first, value
+        grids.append(grid)
+    policies = [fit.predicted(grid) for grid in grids]
+    truth = fit.problem.truth if isinstance(fit.problem, HasTruth) else None
+    exact = [None if truth is None else truth(to_device(Batch(grid, None), fit.dtype).x) for grid in grids]
+
+    def panel(i: int, axis: Any) -> None:
+        features, target = fit.names()
+        names = features if len(features) == x.shape[1] else [f"x{k + 1}" for k in range(x.shape[1])]
+        for k, (grid, policy, right) in enumerate(zip(grids, policies, exact, strict=True)):
+            axis.plot(first, policy[:, i], color=f"C{k}", linewidth=1.6, label=f"{names[1]} = {grid[0, 1]:.3g}")
+            if right is not None:
+                axis.plot(first, np.asarray(right)[:, i], color=panels.TRUE, linewidth=0.8, linestyle="--")
+        axis.set(xlabel=names[0], ylabel=target if policies[0].shape[1] == 1 else f"{target}, {i + 1}")
+        axis.set_title("Policy by state" + ", others at their medians" * (x.shape[1] > 2), fontsize="medium")
+        axis.ticklabel_format(useOffset=False)
+        axis.legend(frameon=False, fontsize="small")
+
+    return [functools.partial(panel, i) for i in range(min(policies[0].shape[1], OUTPUTS))]
 
 
 def _truth(fit: _Fit) -> np.ndarray | None:

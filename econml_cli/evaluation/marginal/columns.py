@@ -126,9 +126,16 @@ class Filed:
         return padded
 
     def _encoded(self, frame: "pd.DataFrame") -> np.ndarray:
-        x = design.apply(self.preprocessing.formula, self.preprocessing.features, frame)
-        encoded: np.ndarray = entities.with_codes(x, self.preprocessing.entities, frame)[self.kept]
-        return encoded
+        own = self.preprocessing  # the gaps of the frame are filled already
+        encoded = entities.with_codes(design.apply(own.formula, own.features, frame, self._rows()), own.entities, frame)
+        kept: np.ndarray = encoded[self.kept]
+        return kept
+
+    def _rows(self) -> np.ndarray:
+        """The rows that are kept, [n] bool."""
+        found = np.zeros(len(self.frame), dtype=bool)
+        found[self.kept] = True
+        return found
 
     def _labelled(self, name: str) -> str | None:
         """The factor of the formula that takes the column as labels, `name` or `C(name)`."""

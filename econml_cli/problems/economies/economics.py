@@ -6,6 +6,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from econml_cli.problems import losses
+from econml_cli.problems.economies.dates import time_alone as time_alone
+from econml_cli.problems.economies.dates import time_zero as time_zero
 from econml_cli.problems.lazily import jax, jnp, np
 
 if TYPE_CHECKING:
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
 
 #: how far beyond the floor a decision that is not feasible is counted in the residual
 PENALTY = 1.0
+#: keeps the gradient of `kkt` finite where both are 0, and its value there below any bar
+TINY = 1e-24
 #: of a recipe: a smooth policy of few states, from PyTorch's initial weights, since Flax's (zero biases) find a wrong
 #: root of some economies at some seeds
 SMOOTH = {"activation": "tanh", "init": "torch_uniform", "schedule": "cosine", "batch_size": 0}
@@ -54,16 +58,6 @@ def verdicts(problem: Economy, model: Model, batch: Batch) -> dict[str, float]:
     return found(problem, model, batch)
 
 
-def time_zero(problem: object, paths: int) -> jax.Array:
-    """The first state of an economy whose state is the time t: 0, [paths]."""
-    return jnp.zeros(paths)
-
-
-def time_alone(problem: object, state: jax.Array) -> jax.Array:
-    """What the model reads where the state is the time t: t, [paths, 1]."""
-    return state[:, None]
-
-
 def doubled(batch: Batch) -> jax.Array:
     """The periods t = 0, ..., 2 T + 1 of an economy whose state is the time, [2 T + 2, 1], T the last period of the
     batch: what grows with every period shows there, and an error that a fit makes at its end does not."""
@@ -89,6 +83,32 @@ def gauss_hermite(n: int) -> tuple[np.ndarray, np.ndarray]:
     2n - 1. Source: Judd (1998), Numerical Methods in Economics, section 7.2."""
     nodes, weights = np.polynomial.hermite_e.hermegauss(n)
     return nodes, weights / weights.sum()
+
+
+def monomial(d: int) -> tuple[np.ndarray, np.ndarray]:
+    """Nodes [2 d, d] and weights [2 d] with sum of weights * g(nodes) = E g(e), e ~ N(0, I_d), exact for polynomials of
+    degree 3: as many as twice the shocks, where a product of Gauss-Hermite rules has n^d. Source: Judd (1998),
+    Numerical Methods in Economics, section 7.5."""
+    nodes = np.sqrt(d) * np.concatenate([np.eye(d), -np.eye(d)])
+    return nodes, np.full(2 * d, 1 / (2 * d))
+
+
+def kkt(a: jax.Array, b: jax.Array) -> jax.Array:
+    """Fischer and Burmeister's function a + b - sqrt(a^2 + b^2), of the shape of a and b: 0 where a, b >= 0 and one
+    of them is 0, and only there, as the Karush-Kuhn-Tucker conditions ask of a constraint's slack and its multiplier.
+
+    Give both in units in which an error of .01 means as much; its gradient at a = b = 0 is finite.
+
+    Raises:
+        ValueError: a and b have different shapes, which would silently be made one ([n] and [n, 1] an n x n array).
+
+    Source: Fischer (1992), A Special Newton-Type Optimization Method, Optimization 24, 269-284.
+    """
+    if jnp.shape(a) != jnp.shape(b):
+        raise ValueError(
+            f"kkt(a, b) needs two arrays of one shape, and got {list(jnp.shape(a))} and {list(jnp.shape(b))}"
+        )
+    return a + b - jnp.sqrt(a**2 + b**2 + TINY)
 
 
 def compounded(t: Any, start: float, flow: float, rate: float, log_growth: float) -> Any:

@@ -9,6 +9,7 @@ from econml_cli.problems.economies.growth import Growth, GrowthOptions
 from econml_cli.problems.economies.growth_policy import GrowthPolicy, GrowthPolicyOptions
 from econml_cli.problems.economies.investment import Investment, InvestmentOptions
 from econml_cli.problems.economies.olg import OLG, OLGOptions
+from econml_cli.problems.economies.stochastic_growth import StochasticGrowth, StochasticGrowthOptions
 from econml_cli.problems.entry import ProblemEntry
 
 _row = ProblemEntry.of
@@ -16,6 +17,9 @@ _row = ProblemEntry.of
 ECONOMIES: dict[str, ProblemEntry] = {
     "brock_mirman": _row(
         BrockMirman, BrockMirmanOptions, "stochastic growth with a closed form: savings rate by the Euler equation"
+    ),
+    "stochastic_growth": _row(
+        StochasticGrowth, StochasticGrowthOptions, "stochastic growth with partial depreciation, by lm in float64"
     ),
     "asset_pricing": _row(
         AssetPricing, AssetPricingOptions, "asset price as a sequence p(t), which a bubble would solve as well"

@@ -11,7 +11,7 @@ from flax import nnx
 
 from econml_cli.models.base import Model
 from econml_cli.problems.base import Batch, Economy, HasEuler, HasStability, HasTruth, Moves
-from econml_cli.problems.economies import simulation
+from econml_cli.problems.economies import constraints, simulation, visited
 from econml_cli.problems.economies.simulation import Same, at
 
 #: a residual that is smaller is reported as this large: log10(0) is no number
@@ -24,13 +24,14 @@ def verdicts(problem: Economy, model: Model, batch: Batch) -> dict[str, float]:
 
     `log10_euler_mean`, `log10_euler_max`: of the Euler residual free of units; `..._path_...` on the path.
     `policy_error_mean`, `policy_error_max`: |policy / truth - 1|, where the truth is known; `path_error_...` on the
-    path.
+    path. Of each equation and each constraint that has a name what `constraints` says.
     Then what `problem.stability` says. A problem of one's own may have no `step`, `truth`, `stability` (their numbers
     are left out) or `euler` (the largest residual of a state is taken).
     """
     sample, path = jax.device_get(_measure(Same(problem), *nnx.split(model), batch.x, jax.random.key(0)))
     found = {**_summary("euler", "", sample), **_summary("euler", "path_", path)}
     found |= {**_summary("policy", "", sample), **_summary("path", "", path)}
+    found |= constraints.numbers(path or sample)
     return {**found, **(problem.stability(model, batch) if isinstance(problem, HasStability) else {})}
 
 
@@ -58,6 +59,7 @@ def _look(problem: Economy, model: Model, x: jax.Array) -> dict[str, jax.Array]:
         found = {"euler": jnp.abs(problem.euler(model, x))}
     else:
         found = {"euler": jnp.max(jnp.abs(problem.residual(model, at(x))), axis=1)}
+    found |= constraints.look(problem, model, x)
     truth = problem.truth(x) if isinstance(problem, HasTruth) else None
     if truth is not None:
         error = jnp.abs(problem.predict(model, x) / truth - 1)
@@ -77,20 +79,25 @@ def _summary(name: str, where: str, looked: Mapping[str, Any]) -> dict[str, floa
 
 
 def judge(problem: object, found: Mapping[str, Any]) -> dict[str, str]:
-    """`verdict_loss`, `verdict_truth`, `verdict_stability`: "passed" where every number of `found` that the verdict
-    rests on lies below its bar; a verdict of which no number is there (no closed form, say) is left out. `failed` says
-    in words what has not passed, if anything has not."""
-    bars: Mapping[str, Mapping[str, float]] = getattr(problem, "bars", {})
+    """`verdict_loss`, `verdict_truth`, `verdict_stability`, `verdict_states`: "passed" where every number of `found`
+    that the verdict rests on lies below its bar; a verdict of which no number is there (no closed form, say) is left
+    out. The last one has a bar where the problem says none. `failed` says in words what has not passed, if anything has
+    not."""
+    own: Mapping[str, Mapping[str, float]] = getattr(problem, "bars", {})
+    bars = {**own, visited.STATES: own.get(visited.STATES, visited.BARS[visited.STATES])}
     told, reasons = dict[str, str](), []
     for verdict, limits in bars.items():
         there = {name: bar for name, bar in limits.items() if name in found}
         if not there:
             continue
-        above = [
-            f"{name} {found[name]:.4g} is not below {bar:g}" for name, bar in there.items() if not found[name] < bar
-        ]
+        above = [_missed(name, found[name], bar) for name, bar in there.items() if not found[name] < bar]
         told[f"verdict_{verdict}"] = FAILED if above else PASSED
         if above:
             reasons.append(f"{verdict} ({', '.join(above)})")
     reasons.sort(key=lambda reason: not reason.startswith("stability"))  # the worst first
     return {**told, "failed": "; ".join(reasons)} if reasons else told
+
+
+def _missed(name: str, value: float, bar: float) -> str:
+    """That a number is not below its bar, in words."""
+    return visited.said(value, bar) if name == visited.OUTSIDE else f"{name} {value:.4g} is not below {bar:g}"

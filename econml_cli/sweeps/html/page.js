@@ -19,6 +19,7 @@ function drawAll() {
   lines.draw();
   past.draw();
   replicates(find("replicates"), sweep);
+  pareto(find("pareto"), sweep);
   for (const kind of ["importance", "correlation"]) {
     bars(find(kind).querySelector(".drawing"), sweep.influences, kind);
   }
@@ -79,7 +80,7 @@ function details(trial) {
 
 function head() {
   find("name").textContent = sweep.name;
-  find("progress").textContent = `${sweep.method} search, ${sweep.goal} ${sweep.metric}. ${sweep.progress}.`;
+  find("progress").textContent = `${sweep.method} search, ${sweep.aims}. ${sweep.progress}.`;
   const best = sweep.trials.find((trial) => trial.number === sweep.best);
   if (best) {
     const pairs = [["best trial", best.number], [sweep.metric, best.value]];

@@ -17,7 +17,7 @@ function replicates(figure, sweep) {
   const scale = scaleOf([all[0], ...all.filter((value) => value <= top)], 10);
   const place = (value) => (scale.categorical ? 0.5 : Math.min(1, Math.max(0, scale.at(value))));
   const container = figure.querySelector(".drawing");
-  const width = Math.max(320, container.clientWidth);
+  const width = Math.max(280, container.clientWidth);
   const height = FITS.top + points.length * FITS.row + FITS.bottom;
   const picture = drawing(width, height, about.title);
   const [left, right] = [70, width - 90];

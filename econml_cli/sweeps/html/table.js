@@ -5,6 +5,7 @@ function trialTable(table, sweep, on) {
     { name: "trial", of: (trial) => trial.number },
     ...sweep.parameters.map((name, i) => ({ name, of: (trial) => trial.params[i] })),
     { name: sweep.metric, of: (trial) => trial.value, best: sweep.goal === "minimize" ? 1 : -1 },
+    ...sweep.objectives.slice(1).map(({ name }) => ({ name, of: (trial) => trial.metrics[name] })),
     { name: "epochs", of: (trial) => trial.epochs },
     { name: "seconds", of: (trial) => trial.seconds, digits: 3 },
     { name: "state", of: (trial) => trial.state },

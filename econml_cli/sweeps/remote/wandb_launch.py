@@ -5,6 +5,7 @@ prints, prompts, and tries for minutes or for ever to reach a server; there it c
 """
 
 import contextlib
+import inspect
 import io
 import json
 import os
@@ -75,6 +76,24 @@ def look_up(path: str) -> Registered:
         no_such = f"W&B knows no sweep {path}{cause}; `econml sweep launch FILE` registers one, and prints its path."
         raise RunError(_known_failure(answer) or no_such)
     return Registered(answer["path"], answer["url"])
+
+
+def runs_of(path: str) -> dict[str, Any]:
+    """The config of the sweep at ENTITY/PROJECT/ID, and its runs, by what W&B's server says.
+
+    Raises:
+        RunError: W&B is offline here (WANDB_MODE); otherwise as `look_up`.
+    """
+    if os.environ.get("WANDB_MODE") in ("offline", "dryrun", "disabled"):
+        raise RunError(
+            f"WANDB_MODE is {os.environ['WANDB_MODE']}, so W&B is not asked for the runs of {path}; unset it, or show "
+            "what wandb keeps here: `econml sweep show wandb`."
+        )
+    answer, _ = _ask({"do": "runs", "path": path})
+    if "error" in answer:
+        cause = "" if "Could not find sweep" in answer["error"] else f" ({answer['error']})"
+        raise RunError(_known_failure(answer) or f"W&B knows no sweep {path}{cause}.")
+    return answer
 
 
 def run_agent(path: str, count: int | None = None) -> bool:
@@ -181,11 +200,35 @@ def _answer(question: Mapping[str, Any]) -> dict[str, Any]:
         _reach(server)
         if question["do"] == "register":
             return _register(wandb, question, settings)
-        sweep = wandb.Api().sweep(question["path"])
+        api = wandb.Api()
+        sweep = api.sweep(question["path"])
+        if question["do"] == "runs":
+            runs = api.runs("/".join(sweep.path[:2]), filters={"sweep": sweep.path[2]}, **_at_once(api.runs))
+            return {"config": sweep.config, "runs": [_told(run) for run in runs]}
         return {"path": "/".join(sweep.path), "url": sweep.url}
     except Exception as error:
         kind = "unreachable" if isinstance(error, ConnectionError) else type(error).__name__
         return {"error": _short(error), "kind": kind, "server": server}
+
+
+def _at_once(asking: Any) -> dict[str, bool]:
+    """What has W&B's client fetch runs with their summaries, where it would ask for each of these anew."""
+    return {"lazy": False} if "lazy" in inspect.signature(asking).parameters else {}
+
+
+def _told(run: Any) -> dict[str, Any]:
+    """A run of W&B's API as JSON."""
+    summary = {key: value for key, value in dict(run.summary).items() if isinstance(value, int | float | str)}
+    steps, runtime = getattr(run, "lastHistoryStep", None), summary.get("_runtime")
+    return {
+        "place": "/".join(run.path),
+        "state": run.state,
+        "config": dict(run.config),
+        "summary": summary,
+        "started": getattr(run, "created_at", None),
+        "steps": steps + 1 if isinstance(steps, int) and steps >= 0 else None,
+        "seconds": runtime if isinstance(runtime, int | float) else None,
+    }
 
 
 def _register(wandb: Any, question: Mapping[str, Any], settings: Any) -> dict[str, Any]:
@@ -221,4 +264,4 @@ def _short(error: BaseException) -> str:
 
 
 if __name__ == "__main__":
-    Path(sys.argv[1]).write_text(json.dumps(_answer(json.load(sys.stdin))), encoding="utf-8")
+    Path(sys.argv[1]).write_text(json.dumps(_answer(json.load(sys.stdin)), default=str), encoding="utf-8")

@@ -15,7 +15,7 @@ from econml_cli.sweeps.run.executor import Executor
 from econml_cli.sweeps.run.plan import Plan, Watcher
 from econml_cli.sweeps.run.programs import requested
 from econml_cli.sweeps.run.replicated import REASON, REPLICATES, Parts, came_to_nothing
-from econml_cli.sweeps.spec.identity import METRIC
+from econml_cli.sweeps.spec.identity import METRIC, objectives
 from econml_cli.sweeps.spec.replication import SHARE
 from econml_cli.sweeps.spec.schema import Sweep
 from econml_cli.sweeps.spec.trial_config import config_of
@@ -203,15 +203,17 @@ class Batches:
             self._study.prune(number, f"pruned after {summary['epochs']} epochs", **about)
             self._close(trial, None, f"pruned after {summary['epochs']} epochs")
             return
-        value = summary.get(self._metric)
-        if not isinstance(value, int | float):
+        values = [summary.get(name) for name, _ in objectives(self._sweep)]
+        told = [float(value) for value in values if isinstance(value, int | float)]
+        if len(told) < len(values):
+            lacking = next(n for (n, _), v in zip(objectives(self._sweep), values, strict=True) if not _is_number(v))
             there = ", ".join(name for name in summary if self._is_metric(name)) or "none"
-            self._fail(trial, f"it has no metric '{self._metric}' (it has {there})", **about)
+            self._fail(trial, f"it has no metric '{lacking}' (it has {there})", **about)
             return
-        if not self._study.complete(number, float(value), **about):  # it took so long that we were taken for dead
+        if not self._study.complete(number, *told, **about):  # it took so long that we were taken for dead
             self._close(trial, None, "another worker has taken it over")
             return
-        self._close(trial, float(value), None)
+        self._close(trial, told[0], None)
         self._drop_others()
 
     def _is_metric(self, name: str) -> bool:
@@ -219,7 +221,7 @@ class Batches:
         if self._sweep.target is None:
             other = ("stop_reason", "epochs", "seconds_training", REPLICATES, REASON)
             return not name.startswith("_") and name not in other
-        return name.endswith("_loss") or name == SHARE
+        return name.endswith("_loss") or name == SHARE or name in dict(objectives(self._sweep))
 
     def _fail(self, trial: Trial, reason: str, **about: Any) -> None:
         if self._impute != "worst" and (seen := self._seen(trial)):
@@ -255,5 +257,10 @@ class Batches:
         stays."""
         if self._plan.keep == "all":
             return
-        for trial in self._study.results().ranked()[self._plan.keep :]:
+        results = self._study.results()
+        for trial in results.ranked()[max(self._plan.keep, len(results.front())) :]:
             self._directory.drop_checkpoints(trial.number)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float)

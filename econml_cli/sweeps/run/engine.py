@@ -21,7 +21,7 @@ from econml_cli.sweeps.run.executor import Executor, Pool
 from econml_cli.sweeps.run.plan import Plan, Watcher
 from econml_cli.sweeps.run.programs import Programs
 from econml_cli.sweeps.run.replicated import Replicated
-from econml_cli.sweeps.spec.identity import METRIC
+from econml_cli.sweeps.spec.identity import METRIC, objectives
 from econml_cli.sweeps.spec.replication import Replication
 from econml_cli.sweeps.spec.schema import Sweep
 from econml_cli.sweeps.study.study import Study
@@ -73,6 +73,7 @@ def run(
         alone=plan.storage is None,
         worker=f"{platform.node()}:{os.getpid()}",
         sampler=plan.sampler,
+        start=plan.start,
     )
     if plan.retry_failed:
         study.retry_failed()
@@ -101,7 +102,8 @@ def _replicated(sweep: Sweep, replication: Replication, single: Executor) -> Exe
 def _executor(sweep: Sweep, plan: Plan, stopped: Callable[[], int | None]) -> Iterator[Executor]:
     """Whoever trains, told when to stop."""
     if sweep.target is None:
-        with Programs((sweep.own_metric or METRIC)["name"], plan.jobs or 1, stopped) as programs:
+        others = [name for name, _ in objectives(sweep)[1:]]
+        with Programs((sweep.own_metric or METRIC)["name"], plan.jobs or 1, stopped, others) as programs:
             yield programs
         return
     if plan.engine != "process":

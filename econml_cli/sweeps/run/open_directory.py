@@ -7,23 +7,25 @@ from pathlib import Path
 from typing import Any
 
 from econml_cli.errors import ConfigError, RunError
-from econml_cli.sweeps.run.directory import SweepDirectory
+from econml_cli.sweeps.run.directory import SweepDirectory, find
 from econml_cli.sweeps.spec import identity, trial_config, yaml_lines
 from econml_cli.sweeps.spec.replication import Replication
 from econml_cli.sweeps.spec.schema import Sweep
 from econml_cli.sweeps.study import pruner
+from econml_cli.sweeps.study.warm_start import StartFrom
 from econml_cli.version import __version__
 
 
 @dataclass(frozen=True)
 class Begun:
-    """What a sweep's directory says of how it was begun."""
+    """What a sweep's directory says of how it was begun; start: what it was asked to begin with."""
 
     seed: int
     study: str
     storage: str | None
     environment: Mapping[str, str]
     replication: Replication | None = None
+    start: StartFrom | None = None
 
 
 def open_directory(
@@ -78,6 +80,20 @@ def open_directory(
 def kept(storage: Any) -> str | None:
     """The storage that sweep.json names; an older econml wrote *** for its password."""
     return None if storage is None else str(storage).replace(":***@", "@").replace("password=***", "")
+
+
+def study_of(sweep: str | None, runs_dir: Path) -> tuple[str, str | None, str, Path | None]:
+    """Where the study of a sweep is, its name there, what the sweep is called, and its directory.
+
+    Args:
+        sweep: as of `directory.find`.
+
+    Raises:
+        RunError: there is no such sweep.
+    """
+    found = find(sweep, runs_dir)
+    about = found.about()
+    return kept(about.get("storage")) or str(found.journal), about.get("study"), found.path.name, found.path
 
 
 def _about(sweep: Sweep, seed: int, storage: str | None, study: str | None, command: str) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from econml_cli.sweeps.study.trials import Trial
+from econml_cli.sweeps.study.warm_start import StartFrom
 from econml_cli.training.many.requests import Event
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ class Plan:
         storage: where the study is, if workers share it; None: the journal in the directory, for this process alone.
         study: its name there.
         sampler: of method bayes: gp, tpe, qmc or random; None: as before, at first gp.
+        start: what the sweep begins with.
     """
 
     seed: int
@@ -37,6 +39,7 @@ class Plan:
     storage: str | None = None
     study: str = "sweep"
     sampler: str | None = None
+    start: StartFrom | None = None
 
 
 class Watcher:

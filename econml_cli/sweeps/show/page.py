@@ -14,7 +14,7 @@ from econml_cli.sweeps.study.trials import Results, Trial
 from econml_cli.version import __version__
 
 #: in the order in which one uses the other
-_SCRIPTS = ("scales.js", "parallel.js", "bars.js", "history.js", "replicates.js", "table.js", "page.js")
+_SCRIPTS = ("scales.js", "parallel.js", "bars.js", "history.js", "replicates.js", "pareto.js", "table.js", "page.js")
 
 
 def render(results: Results, analysis: Analysis) -> str:
@@ -46,6 +46,9 @@ def _document(results: Results, analysis: Analysis) -> dict[str, Any]:
         "name": results.name,
         "method": results.method,
         "metric": results.metric,
+        "aims": show.aims(results),
+        "objectives": [{"name": name, "goal": goal} for name, goal in results.objectives],
+        "front": [trial.number for trial in results.front()],
         "goal": results.goal,
         "econml": __version__,
         "progress": show.progress(results),
@@ -74,10 +77,10 @@ def _replicates(results: Results) -> dict[str, Any] | None:
         "note": replicates.note(results, trials),
         "points": [
             {
+                **replicates.statistics(trial.replicates, goal),
                 "number": trial.number,
                 "values": trial.replicates.values,
-                "passed": trial.replicates.passed,
-                **replicates.statistics(trial.replicates, goal),
+                "passed": trial.replicates.passed,  # of each fit, not their share
             }
             for trial in trials
             if trial.replicates

@@ -30,6 +30,15 @@ def metric(results: Results) -> Column:
     return Column(results.metric, lambda trial: disk.finite(trial.value))
 
 
+def objectives(results: Results) -> tuple[Column, ...]:
+    """The metrics that are to be good."""
+    others = [name for name, _ in results.objectives if name != results.metric]
+    return (
+        metric(results),
+        *(Column(name, lambda trial, name=name: disk.finite(trial.metrics.get(name))) for name in others),  # type: ignore[misc]
+    )
+
+
 def parameter(name: str) -> Column:
     """A parameter; one that is called like another column has "param." before its name."""
     return Column(f"param.{name}" if name in _FIXED else name, lambda trial: trial.params.get(name))
@@ -55,16 +64,23 @@ def constant(results: Results) -> dict[str, Any]:
 def whole(results: Results) -> tuple[Column, ...]:
     """Every column: what a trial is, all its parameters, its metrics, where it ran."""
     constants = dict.fromkeys(name for trial in results.trials for name in trial.params if name not in results.varied)
-    others = dict.fromkeys(name for trial in results.trials for name in trial.metrics if name != results.metric)
+    several = dict(results.objectives) or {results.metric: results.goal}
+    others = dict.fromkeys(name for trial in results.trials for name in trial.metrics if name not in several)
     return (
         *map(field, _FIXED[:3]),
         *varied(results),
         *map(parameter, constants),
-        metric(results),
+        *objectives(results),
         *(Column(name, lambda trial, name=name: disk.finite(trial.metrics.get(name))) for name in others),  # type: ignore[misc]
         *_over_fits(results),
         *map(field, _FIXED[3:]),
+        *_origin(results),
     )
+
+
+def _origin(results: Results) -> tuple[Column, ...]:
+    """Where some trials are another sweep's: whose."""
+    return (field("origin"),) if any(trial.origin for trial in results.trials) else ()
 
 
 def _over_fits(results: Results) -> tuple[Column, ...]:
@@ -82,7 +98,15 @@ def _over_fits(results: Results) -> tuple[Column, ...]:
 def narrow(results: Results) -> tuple[Column, ...]:
     """The columns that a paper shows."""
     trial = Column("trial", lambda trial: trial.number)
-    return (trial, *varied(results), metric(results), field("epochs"), field("seconds"), field("state"))
+    return (
+        trial,
+        *varied(results),
+        *objectives(results),
+        field("epochs"),
+        field("seconds"),
+        field("state"),
+        *_origin(results),
+    )
 
 
 def ordered(results: Results, sort: str | None) -> tuple[Trial, ...]:

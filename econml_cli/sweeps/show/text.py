@@ -30,9 +30,33 @@ def progress(results: Results) -> str:
     found = counts(results)
     noun = "trial" if results.count == 1 else "trials"
     rest = [f"{found[state]:,} {state}" for state in _STATES[1:] if found[state]]
-    again = len(results.trials) - sum(found.values())
+    again = len(results.own) - sum(found.values())
     rest += [f"{again:,} lost or failed and tried again"] if again else []
+    taken = len(results.trials) - len(results.own)
+    rest += [f"{taken:,} known from another sweep"] if taken else []
     return ", ".join([f"{found['complete']:,} of {results.count:,} {noun} complete", *rest])
+
+
+def aims(results: Results) -> str:
+    """ "minimize val_loss", or of several metrics "minimize val_loss and num_params"."""
+    goals: dict[str, list[str]] = {}
+    for name, goal in results.objectives or ((results.metric, results.goal),):
+        goals.setdefault(goal, []).append(name)
+    return ", ".join(f"{goal} {' and '.join(names)}" for goal, names in goals.items())
+
+
+def pareto(results: Results) -> str:
+    """Who is on the Pareto front."""
+    numbers = [trial.number for trial in results.front()]
+    listed = ", ".join(map(str, numbers[:12])) + (f" and {len(numbers) - 12:,} more" if len(numbers) > 12 else "")
+    return (
+        f"Pareto front (*): {'trial' if len(numbers) == 1 else 'trials'} {listed}: no trial is as good in all metrics "
+        "and better in one."
+    )
+
+
+def _by(results: Results) -> str:
+    return f" by {results.metric}" if results.objectives else ""
 
 
 def rule(results: Results) -> str | None:
@@ -63,13 +87,15 @@ def commands(results: Results, best: Trial) -> dict[str, str]:
 
 def as_json(results: Results, trials: Sequence[Trial], analysis: Analysis) -> dict[str, Any]:
     """Everything in one document; `trials`: those to list, in their order."""
-    best = results.best()
+    best, front = results.best(), [trial.number for trial in results.front()]
     about = {f.name: getattr(results, f.name) for f in dataclasses.fields(results) if f.name != "trials"}
-    if results.replication is None:
-        del about["replication"]
+    for name in ("replication", "objectives"):
+        if not about[name]:
+            del about[name]
     return {
         "sweep": {**about, "directory": None if results.directory is None else str(results.directory)},
         "counts": counts(results),
+        **({"front": front} if results.objectives else {}),
         "best": best and {**_fields(best), "commands": commands(results, best)},
         "analysis": dataclasses.asdict(analysis),
         "trials": [_fields(trial) for trial in trials],
@@ -78,6 +104,8 @@ def as_json(results: Results, trials: Sequence[Trial], analysis: Analysis) -> di
 
 def _fields(trial: Trial) -> dict[str, Any]:
     fields = {f.name: getattr(trial, f.name) for f in dataclasses.fields(trial)}
+    if trial.origin is None:
+        del fields["origin"]
     if trial.replicates is None:
         del fields["replicates"]
     else:
@@ -88,7 +116,7 @@ def _fields(trial: Trial) -> dict[str, Any]:
 def text(results: Results, trials: Sequence[Trial], analysis: Analysis) -> RenderableType:
     """Headline, trials, failures, the best trial with its commands, and what matters, for a terminal or a pipe."""
     parts: list[RenderableType] = [
-        Text(f"{results.name}: {results.method}, {results.goal} {results.metric}", style="bold"),
+        Text(f"{results.name}: {results.method}, {aims(results)}", style="bold"),
         Text(f"  {progress(results)}"),
     ]
     if fixed := table.constant(results):
@@ -117,15 +145,15 @@ def _over_fits(results: Results, trials: Sequence[Trial]) -> list[RenderableType
 
 
 def _trials(results: Results, trials: Sequence[Trial]) -> RenderableType:
-    best = results.best()
+    best = results.front() or (results.best(),)
     wide = table.narrow(results)
     slim = tuple(column for column in wide if column.name not in ("epochs", "seconds"))
-    stacked = Group(*(_stacked(results, trial, trial == best) for trial in trials))
+    stacked = Group(*(_stacked(results, trial, trial in best) for trial in trials))
     return Widest(_table(wide, trials, best), _table(slim, trials, best), stacked)
 
 
-def _table(shown: Sequence[table.Column], trials: Sequence[Trial], best: Trial | None) -> RenderableType:
-    rows = [["*" if trial == best else "", *(_cell(column, column.of(trial)) for column in shown)] for trial in trials]
+def _table(shown: Sequence[table.Column], trials: Sequence[Trial], best: Sequence[Trial | None]) -> RenderableType:
+    rows = [["*" if trial in best else "", *(_cell(column, column.of(trial)) for column in shown)] for trial in trials]
     left = ["", "state", *(column.name for column in shown if table.textual(column, trials))]
     return columns(["", *(column.name for column in shown)], rows, left)
 
@@ -136,12 +164,13 @@ def _cell(column: table.Column, value: Any) -> str:
 
 def _stacked(results: Results, trial: Trial, best: bool) -> RenderableType:
     value = table.cell(table.metric(results).of(trial))
+    more = "".join(f"  {column.name} {table.cell(column.of(trial))}" for column in table.objectives(results)[1:])
     line = Text.assemble(
-        "* " if best else "  ", (f"{trial.number}", "bold"), f"  {results.metric} {value}  {trial.state}"
+        "* " if best else "  ", (f"{trial.number}", "bold"), f"  {results.metric} {value}{more}  {trial.state}"
     )
     done = f", {trial.epochs} epochs" if trial.epochs is not None else ""
     line.append(done + (f", {trial.seconds:,.1f} s" if trial.seconds is not None else ""))
-    point = {name: table.cell(trial.params.get(name)) for name in results.varied}
+    point = {name: table.cell(trial.params.get(name)) for name in results.varied if name in trial.params}
     return Group(line, Padding(Text(pairs(point), style="dim"), (0, 0, 0, 4))) if point else line
 
 
@@ -165,11 +194,12 @@ def _best(results: Results) -> list[RenderableType]:
     if best is None:
         return []
     measured = {name: value for name, value in best.metrics.items() if name != results.metric}
-    rows = [(name, table.cell(best.params.get(name))) for name in results.varied]
+    rows = [(name, table.cell(best.params.get(name))) for name in results.varied if name in best.params]
     rows += [(name.replace("_", " "), table.cell(value)) for name, value in measured.items()]
     parts: list[RenderableType] = [
         Text(),
-        Text(f"Best: trial {best.number}, {results.metric} {table.cell(best.value)}", style="bold"),
+        *([Text(pareto(results)), Text()] if results.objectives else []),
+        Text(f"Best{_by(results)}: trial {best.number}, {results.metric} {table.cell(best.value)}", style="bold"),
         key_values(rows),
     ]
     if (why := rule(results)) is not None:
@@ -230,13 +260,14 @@ def at_the_end(results: Results) -> str:
     if best is not None:
         varied = {name: best.params[name] for name in results.varied if name in best.params}
         rows = [
-            ("best trial", f"{best.number}"),
+            (f"best trial{_by(results)}", f"{best.number}"),
             (results.metric, number(best.value, 6)),
             *([("parameters", pairs(varied))] if varied else []),
             *([("run", best.run)] if best.run else []),
         ]
         width = max(len(label) for label, _ in rows)
         lines += [f"  {label:<{width}}  {value}" for label, value in rows]
+        lines += [f"  {pareto(results)}"] if results.objectives else []
         lines += [f"  {why}" for why in (rule(results), replicates.one_error(results)) if why]
         if shown := commands(results, best):
             lines += ["", f"Refit the best: {shown['refit']}"]

@@ -13,6 +13,13 @@ from econml_cli.sweeps.spec.target import Target
 #: what is optimised where the file names no metric
 METRIC = {"name": "val_loss", "goal": "minimize"}
 
+
+def objectives(sweep: Sweep) -> tuple[tuple[str, str], ...]:
+    """(name, goal) of each metric that is to be good, the first one first."""
+    several = sweep.metrics or (sweep.metric or METRIC,)
+    return tuple((str(metric["name"]), str(metric.get("goal", METRIC["goal"]))) for metric in several)
+
+
 #: who proposes the points of method bayes where nobody says
 SAMPLER = {"sampler": "gp"}
 
@@ -38,6 +45,7 @@ def define(sweep: Sweep, seed: int, batch: int, sampler: str | None = None) -> d
     defined = {
         "method": sweep.method,
         "metric": {"name": metric["name"], "goal": metric.get("goal", METRIC["goal"])},
+        "metrics": [{"name": name, "goal": goal} for name, goal in objectives(sweep)] if sweep.metrics else None,
         "parameters": parameters,
         "early_terminate": sweep.early_terminate,
         "target": sweep.target and _target(sweep.target),

@@ -120,12 +120,33 @@ def _check_metric(data: Mapping[str, Any], findings: Findings) -> None:
         findings.problem(("metrics",), "`metrics` are two or more; give one as `metric`.")
     if "metric" in data and "metrics" in data:
         findings.problem(("metrics",), "`metric` and `metrics` cannot both be given.")
-    elif "metrics" in data and data.get("method") != "custom":
-        findings.problem(("metrics",), "`metrics` needs method custom; give one `metric`.")
+    elif "metrics" in data:
+        _check_several(data, findings)
     elif "metric" not in data and data.get("method") == "bayes":
         findings.problem(("method",), "method bayes needs a `metric`, such as `metric: {name: val_loss}`.")
     elif "metric" not in data and "early_terminate" in data:
         findings.problem(("early_terminate",), "`early_terminate` needs a `metric`.")
+
+
+def _check_several(data: Mapping[str, Any], findings: Findings) -> None:
+    """Several metrics, none of which decides alone."""
+    several = data["metrics"] if isinstance(data["metrics"], list) else []
+    names = [each.get("name") for each in several if isinstance(each, dict)]
+    for i, each in enumerate(several):
+        if isinstance(each, dict) and "name" not in each:
+            findings.problem(("metrics", i), "each of `metrics` needs a `name`.")
+        elif isinstance(each, dict) and names.index(each["name"]) < i:
+            findings.problem(("metrics", i), f"{each['name']} is among the metrics twice.")
+        if isinstance(each, dict) and "target" in each:
+            findings.problem(
+                ("metrics", i, "target"), "a `target` is of one `metric`; take it out of several `metrics`."
+            )
+    if "early_terminate" in data:
+        findings.problem(("early_terminate",), "`early_terminate` compares one `metric`; take it out, or the others.")
+    if data.get("method") != "custom":
+        findings.note(
+            ("metrics",), "W&B takes several `metrics` with method custom only; `econml sweep run` takes them."
+        )
 
 
 def _check_hyperband(given: Any, findings: Findings) -> None:

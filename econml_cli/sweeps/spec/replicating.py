@@ -127,6 +127,10 @@ def _check(sweep: Sweep, replication: Replication) -> None:
         what = "the share that passed" if target else "a program over several seeds"
         raise ConfigError(f"{sweep.path}: {what} is known at the end only; take early_terminate out.")
     metric = sweep.metric or METRIC
+    if replication.aggregate == "share" and sweep.metrics:
+        raise ConfigError(
+            f"{sweep.path}: the share that passed is one metric; give one `metric` in place of `metrics`."
+        )
     if replication.aggregate == "share" and metric.get("target") is not None:
         raise ConfigError(f"{sweep.path}: metric.target is one of {metric['name']}, not of the share that passed.")
 

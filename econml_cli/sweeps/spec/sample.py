@@ -62,7 +62,9 @@ def command(sweep: Sweep, point: Point) -> list[str]:
         ConfigError: the command needs a program that the file does not name.
     """
     words: list[str] = []
-    nested = sweep.space.nest(point)
+    # `econml fit` has no nested options
+    flat = {name.rpartition(".")[2]: value for name, value in point.items()}
+    nested = flat if sweep.target else sweep.space.nest(point)
     for word in with_variables(sweep.command, os.environ):
         name = word[2:-1] if word.startswith("${") and word.endswith("}") else None
         words += [word] if name is None else _fill(name, sweep, nested)
@@ -86,5 +88,5 @@ def _csv(sweep: Sweep, points: Sequence[Point]) -> str:
     writer = csv.writer(out, lineterminator="\n")
     names = [parameter.name for parameter in sweep.space.parameters]
     writer.writerow(names)
-    writer.writerows([point[name] for name in names] for point in points)
+    writer.writerows([point.get(name) for name in names] for point in points)
     return out.getvalue()

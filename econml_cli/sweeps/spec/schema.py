@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from econml_cli.errors import ConfigError
+from econml_cli.sweeps.spec import choices, parameters, target, yaml_lines
 from econml_cli.sweeps.spec import command as commands
 from econml_cli.sweeps.spec import keys as toplevel
-from econml_cli.sweeps.spec import parameters, target, yaml_lines
 from econml_cli.sweeps.spec.replication import Replication
 from econml_cli.sweeps.spec.space import Parameter, Point, Space
 from econml_cli.sweeps.spec.target import Target
@@ -35,6 +35,7 @@ class Sweep:
         early_terminate: its settings, or None. run_cap: the most runs, or None.
         notes: what is allowed but may not be meant.
         replication: what each point is trained over; None: each is one fit. `replicating.apply` sets it.
+        metrics: all that are to be good at once, the first of which is `metric`; () where there is one.
         own_metric: what each fit is measured by, where `metric` is the share of fits that passed; else `metric`.
     """
 
@@ -51,6 +52,7 @@ class Sweep:
     notes: tuple[str, ...]
     replication: Replication | None = None
     own_metric: Mapping[str, Any] | None = None
+    metrics: tuple[Mapping[str, Any], ...] = ()
 
     def typed(self, point: Point) -> Point:
         """The point with each value as the option's type, where it is for `econml fit`.
@@ -102,7 +104,14 @@ def parse(text: str, path: Path, command: Sequence[str] | None = None) -> Sweep:
                 "a seed with probabilities is no choice: `econml sweep run` trains each point over all of its values.",
             )
     aim = _target(document.data, space, findings)
-    if aim is None:
+    if aim is not None:
+        space = Space(choices.conditions(aim, space.parameters))
+        for parameter in space.parameters:
+            target.check_parameter(aim, parameter, findings, keys_of(parameter))
+            if parameter.name in ("model", "problem"):
+                choices.note_choices(parameter.name, aim, findings, keys_of(parameter))
+        _check_options(space, findings)
+    else:
         _check_program(document.data, findings)
     check_method(document.data.get("method"), space, findings, keys_of)
     findings.refuse(str(path))
@@ -111,13 +120,16 @@ def parse(text: str, path: Path, command: Sequence[str] | None = None) -> Sweep:
 
 def _sweep(document: Document, space: Space, aim: Target | None, findings: Findings) -> Sweep:
     data = document.data
+    several = tuple(data.get("metrics") or ())
+    metric = several[0] if several else data.get("metric")
     return Sweep(
         path=document.path,
         name=data.get("name") or document.path.stem,
         method=data["method"],
         space=space,
-        metric=data.get("metric"),
-        own_metric=data.get("metric"),
+        metric=metric,
+        own_metric=metric,
+        metrics=several,
         command=tuple(str(word) for word in data.get("command") or DEFAULT_COMMAND),
         program=data.get("program"),
         target=aim,
@@ -143,6 +155,18 @@ def _check_names(found: list[Parameter], findings: Findings) -> None:
         seen.add(parameter.name)
 
 
+def _check_options(space: Space, findings: Findings) -> None:
+    """Complain of an option that one trial would be given by two parameters."""
+    first: dict[str, Parameter] = {}
+    for parameter in space.parameters:
+        name = target.option_of(parameter)
+        other = first.setdefault(name, parameter)
+        if other is not parameter and other.path[:-1] == parameter.path[:-1][: len(other.path) - 1]:
+            findings.problem(
+                keys_of(parameter), f"{parameter.name} and {other.name} are one option; leave one of them out."
+            )
+
+
 def _target(data: Mapping[str, Any], space: Space, findings: Findings) -> Target | None:
     """What `econml fit` is asked for, checked; None where the command starts something else, or is wrong."""
     command = data.get("command")
@@ -151,14 +175,20 @@ def _target(data: Mapping[str, Any], space: Space, findings: Findings) -> Target
         return None
     if not any(notation in (command or []) for notation in commands.ARGS):
         findings.problem(("command",), 'econml fit takes its parameters from "${args}"; add it to the command.')
+    if not choices.check(space.parameters, findings, keys_of):
+        return None
     try:
         aim = target.find(words, target.naming(space.parameters), os.environ)
+        aim = choices.over(aim, space.parameters)
+        for one in aim.each():
+            one.options()
     except ConfigError as error:
         findings.problem(("command",), str(error))
         return None
     target.check_fixed(aim, findings, ("command",))
-    for parameter in space.parameters:
-        target.check_parameter(aim, parameter, findings, keys_of(parameter))
+    for i, each in enumerate(data["metrics"] if isinstance(data.get("metrics"), list) else ()):
+        if isinstance(each, dict) and isinstance(each.get("name"), str):
+            target.check_metric(each["name"], False, findings, ("metrics", i, "name"))
     metric = data.get("metric")
     if isinstance(metric, dict) and isinstance(metric.get("name"), str):
         target.check_metric(metric["name"], "early_terminate" in data, findings, ("metric", "name"))

@@ -5,6 +5,7 @@ machines in any order, the first ten of fifty points are the ten of ten, and one
 """
 
 import hashlib
+import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,18 @@ Point = dict[str, Any]
 
 
 @dataclass(frozen=True)
+class Condition:
+    """When a parameter applies: where other parameters have one of some combinations of values.
+
+    Attributes:
+        names: of the others. values: the combinations, each in the order of the names.
+    """
+
+    names: tuple[str, ...]
+    values: tuple[tuple[Any, ...], ...]
+
+
+@dataclass(frozen=True)
 class Parameter:
     """One parameter of a sweep.
 
@@ -23,11 +36,13 @@ class Parameter:
         path: its keys from the outside in; more than one where `parameters:` are nested.
         called: W&B's name of its distribution, such as log_uniform_values.
         distribution: from which its values are drawn.
+        conditions: all of them must hold for the parameter to apply to a point, which is without it otherwise.
     """
 
     path: tuple[str, ...]
     called: str
     distribution: Distribution
+    conditions: tuple[Condition, ...] = ()
 
     @property
     def name(self) -> str:
@@ -59,9 +74,33 @@ class Space:
 
     parameters: tuple[Parameter, ...]
 
+    @property
+    def conditional(self) -> bool:
+        """Whether some parameter does not apply to every point."""
+        return any(p.conditions for p in self.parameters)
+
+    def relevant(self, point: Mapping[str, Any]) -> Point:
+        """The point without the parameters that do not apply to it, nor those that it does not have."""
+        if not self.conditional:
+            return {p.name: point[p.name] for p in self.parameters if p.name in point}
+        by_name = {p.name: p for p in self.parameters}
+
+        def applies(p: Parameter) -> bool:
+            return p.name in point and all(holds(condition) for condition in p.conditions)
+
+        def holds(condition: Condition) -> bool:
+            there = all(applies(by_name[name]) for name in condition.names)
+            return there and tuple(point[name] for name in condition.names) in condition.values
+
+        return {p.name: point[p.name] for p in self.parameters if applies(p)}
+
+    def draw(self, seed: int, index: int) -> Point:
+        """The index-th draw of every parameter, whether it applies or not: {dotted name: value}."""
+        return {p.name: p.quantile(uniform(f"{seed}/{index}/{p.name}")) for p in self.parameters}
+
     def point(self, seed: int, index: int) -> Point:
         """The index-th draw: {dotted name: value}."""
-        return {p.name: p.quantile(uniform(f"{seed}/{index}/{p.name}")) for p in self.parameters}
+        return self.relevant(self.draw(seed, index))
 
     def grid_size(self) -> int:
         """How many points the grid has.
@@ -69,7 +108,19 @@ class Space:
         Raises:
             ValueError: a parameter cannot be enumerated.
         """
-        return math.prod(len(p.grid()) for p in self.parameters)
+        sizes = {p.name: len(p.grid()) for p in self.parameters}
+        if not self.conditional:
+            return math.prod(sizes.values())
+        # the others are counted, not enumerated
+        deciding = {name for p in self.parameters for condition in p.conditions for name in condition.names}
+        axes = [(p.name, p.grid() if p.name in deciding else p.grid()[:1]) for p in self.parameters]
+        total = 0
+        for values in itertools.product(*(grid for _, grid in axes)):
+            point = dict(zip((name for name, _ in axes), values, strict=True))
+            there = self.relevant(point)
+            if all(name in there or point[name] == grid[0] for name, grid in axes):
+                total += math.prod(sizes[name] for name in there if name not in deciding)
+        return total
 
     def grid(self, seed: int) -> Iterator[Point]:
         """Every point of the grid once, in an order shuffled by the seed; made as they are asked for.
@@ -83,12 +134,17 @@ class Space:
             for name, values in reversed(axes):
                 place, digit = divmod(place, len(values))
                 point[name] = values[digit]
-            yield {p.name: point[p.name] for p in self.parameters}
+            there = self.relevant(point)
+            # of the combinations that differ in what does not apply, the one with the first values
+            if len(there) == len(axes) or all(name in there or point[name] == values[0] for name, values in axes):
+                yield there
 
     def nest(self, point: Mapping[str, Any]) -> dict[str, Any]:
         """The point with nested parameters as mappings, as W&B hands them to a program."""
         out: dict[str, Any] = {}
         for p in self.parameters:
+            if p.name not in point:
+                continue
             inner = out
             for key in p.path[:-1]:
                 inner = inner.setdefault(key, {})

@@ -8,7 +8,7 @@ from typing import Any
 from econml_cli.config import fit_config as configs
 from econml_cli.config.fit_config import FitConfig
 from econml_cli.errors import ConfigError
-from econml_cli.sweeps.spec import target
+from econml_cli.sweeps.spec import choices, target
 from econml_cli.sweeps.spec.command import with_variables
 from econml_cli.sweeps.spec.schema import Sweep
 from econml_cli.sweeps.spec.target import Target
@@ -41,7 +41,7 @@ def under(sweep: Sweep, environment: Mapping[str, str]) -> Sweep:
     words = target.words_after_fit(with_variables(sweep.command, os.environ)) or []
     variables = {configs.variable(name): value for name, value in environment.items()}
     aim = target.find(words, target.naming(sweep.space.parameters), variables)
-    return dataclasses.replace(sweep, target=aim)
+    return dataclasses.replace(sweep, target=choices.over(aim, sweep.space.parameters))
 
 
 def environment_of(sweep: Sweep) -> dict[str, str]:
@@ -56,7 +56,11 @@ def tracking_of(sweep: Sweep) -> dict[str, str]:
     """{option: text} of the `wandb_` options that are the same in every trial, from its parameters or its command."""
     given = {**sweep.target.environment, **sweep.target.fixed} if sweep.target else {}
     given |= target.naming(sweep.space.parameters)
-    return {name: str(given[name]) for name in ("wandb_mode", "wandb_project") if given.get(name) is not None}
+    return {
+        name: str(given[name])
+        for name in ("wandb_mode", "wandb_project", "wandb_artifacts")
+        if given.get(name) is not None
+    }
 
 
 def config_of(sweep: Sweep, params: Mapping[str, Any]) -> FitConfig:

@@ -18,7 +18,14 @@ LIVES = 3
 #: the attribute of a trial that says how far it has come; one without it has not begun
 EPOCH = "epoch"
 
-Standing = Literal["settled", "running", "waiting", "lost", "surplus"]
+#: the attribute of a trial that another sweep has run: its name there
+ORIGIN = "origin"
+#: the index of such a trial
+GIVEN = -1
+#: the attribute of a trial of ours whose point another sweep had tried: the number of the one that has ORIGIN
+REUSES = "reuses"
+
+Standing = Literal["settled", "running", "waiting", "lost", "surplus", "given"]
 
 
 @dataclass(frozen=True)
@@ -28,7 +35,8 @@ class Entry:
     Attributes:
         index: of its point. round: how often `--retry-failed` had asked for this point when the trial was made.
         standing: settled (complete, pruned, failed on its own account), running, waiting (for anyone to take it),
-            lost (its worker was killed), surplus (another trial has the point).
+            lost (its worker was killed), surplus (another trial has the point), given (another sweep has run it: it is
+            none of ours, and its index is -1).
     """
 
     trial: "FrozenTrial"
@@ -84,6 +92,14 @@ class Assignments:
             if not rivals or entry.round == rivals[0].round:
                 rivals.append(entry)
         return found
+
+    def given(self, number: int | None = None) -> list[Entry]:
+        """The trials that other sweeps have run, each once, as the trial of this number found them (None: all)."""
+        found: dict[str, Entry] = {}
+        for entry in self.entries:
+            if entry.standing == "given" and (number is None or entry.number < number):
+                found.setdefault(entry.trial.user_attrs[ORIGIN], entry)
+        return list(found.values())
 
     def settled(self, count: int) -> int:
         """How many of the first `count` points need no further trial."""
@@ -155,6 +171,8 @@ def failed(entries: Iterable[Entry]) -> bool:
 def _standing(trial: "FrozenTrial") -> Standing:
     if trial.state.name in ("RUNNING", "WAITING"):
         return "running" if trial.state.name == "RUNNING" else "waiting"
+    if ORIGIN in trial.user_attrs and REUSES not in trial.user_attrs:
+        return "given"
     if trial.state.name == "FAIL" and trial.user_attrs.get("surplus"):
         return "surplus"
     return "lost" if trial.state.name == "FAIL" and trial.user_attrs.get("lost") else "settled"

@@ -151,6 +151,7 @@ def propose(
     pending: Sequence[Mapping[str, Any]],
     rng: np.random.Generator,
     fit: Callable[[Array, Array, Sequence[int]], gaussian_process.Process] = gaussian_process.fit,
+    settled: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None,
 ) -> dict[str, Any]:
     """The point whose expected improvement is largest, as Optuna's parameters.
 
@@ -158,6 +159,7 @@ def propose(
         space: none of it of a single value. known: at least one (point, value to minimise, finite).
         pending: points that are being tried; the process believes of each what it predicts.
         fit: `gaussian_process.fit`, or what does the same in less time.
+        settled: the same for points that are one, as they differ in parameters that do not apply; None: all differ.
     """
     cube = Cube(space)
     values = np.array([value for _, value in known], float)
@@ -172,7 +174,11 @@ def propose(
         process = process.with_points(x, process.predict(x)[0])
         tried = np.vstack([rows, waiting])
     mean, _ = process.predict(cube.features(tried))
-    return cube.decode(_search(cube, process, tried, mean, rng))
+
+    def one(rows: Array) -> Array:
+        return rows if settled is None else np.stack([cube.encode(settled(cube.decode(row))) for row in rows])
+
+    return cube.decode(_search(cube, process, tried, mean, rng, one))
 
 
 def _kept(values: Array) -> Any:
@@ -200,7 +206,12 @@ def _standardised(values: Array) -> Array:
 
 
 def _search(
-    cube: Cube, process: gaussian_process.Process, tried: Array, mean: Array, rng: np.random.Generator
+    cube: Cube,
+    process: gaussian_process.Process,
+    tried: Array,
+    mean: Array,
+    rng: np.random.Generator,
+    one: Callable[[Array], Array],
 ) -> Array:
     """The row [d] of the largest expected improvement: draws, then neighbours of the best, closer and closer."""
     best = float(mean.min())
@@ -212,12 +223,12 @@ def _search(
         return np.where(again, -np.inf, found)
 
     good = tried[np.argsort(mean, kind="stable")[:_STARTS]]
-    rows = np.vstack([cube.snap(rng.random((_DRAWS, len(cube.names)))), good])
+    rows = np.vstack([one(cube.snap(rng.random((_DRAWS, len(cube.names))))), good])
     scores = score(rows)
     # neighbours of the best points that are known are drawn too, though these themselves are no candidates
     starts = np.vstack([rows[np.argsort(-scores, kind="stable")[:_STARTS]], good])
     for scale in _SCALES:
-        near = cube.neighbours(np.repeat(starts, _NEIGHBOURS, axis=0), scale, rng)
+        near = one(cube.neighbours(np.repeat(starts, _NEIGHBOURS, axis=0), scale, rng))
         rows, scores = np.vstack([rows, near]), np.concatenate([scores, score(near)])
         starts = rows[np.argsort(-scores, kind="stable")[:_STARTS]]
     return np.asarray(rows[int(np.argmax(scores))])

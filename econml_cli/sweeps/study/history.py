@@ -5,12 +5,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from econml_cli.sweeps.study.assignment import Assignments, Entry, standing
+from econml_cli.sweeps.study.assignment import REUSES, Assignments, Entry, standing
 
 
 @dataclass(frozen=True)
 class History:
-    """Settled trials, one for each point, and those that others have, by number: each has its point.
+    """Settled trials, one for each point, those of other sweeps first, and those that others have: each has its point.
 
     A proposal is a function of it, of the seed and of the index. `text` is kept with each proposal, so that anybody can
     make it again: `again`.
@@ -35,7 +35,11 @@ class History:
                 known.append(next((entry for entry in entries if entry.standing == "settled"), last))
             elif last.number < number:
                 pending.append(last)
-        return cls(tuple(known), tuple(pending))
+        reused = {entry.trial.user_attrs.get(REUSES) for entry in known}
+        before_us = [entry for entry in assignments.given(number) if entry.number not in reused]
+        # one that takes the result of another sweep is known by that
+        pending = [entry for entry in pending if REUSES not in entry.trial.user_attrs]
+        return cls((*before_us, *known), tuple(pending))
 
     @classmethod
     def again(cls, assignments: Assignments, text: Mapping[str, str]) -> "History":
@@ -46,18 +50,19 @@ class History:
         """The numbers of the trials, such as {"known": "0-7,9", "pending": "8"}."""
         return {"known": _ranges(e.number for e in self.known), "pending": _ranges(e.number for e in self.pending)}
 
-    def losses(self, goal: str, impute: str, running: str | None) -> "Losses":
+    def losses(self, goal: str, impute: str, running: str | None, place: int = 0) -> "Losses":
         """The points with what is to be minimised.
 
         Args:
+            place: of the metric among several; of others than the first a trial has its value at the end only.
             impute: what a failed trial counts as: worst (of all that are known), or the best or latest value that it
                 has had itself. running: the same for trials that run and have reported a value; None: they are pending.
         """
         sign = 1.0 if goal == "minimize" else -1.0
-        told = [value for entry in self.known if (value := _value(entry)) is not None]
+        told = [value for entry in self.known if (value := _value(entry, place)) is not None]
         worst = max((sign * value for value in told), default=0.0)
         points = [
-            (entry.trial.params, worst if (v := _value(entry, impute, goal)) is None else sign * v)
+            (entry.trial.params, worst if (v := _value(entry, place, impute, goal)) is None else sign * v)
             for entry in self.known
         ]
         waiting = []
@@ -77,12 +82,17 @@ class Losses:
     points: Sequence[tuple[Mapping[str, Any], float]]
     waiting: Sequence[Mapping[str, Any]]
 
+    def filled(self, usual: Mapping[str, Any]) -> "Losses":
+        """The same, where a point has the usual values of the parameters that do not apply to it."""
+        points = [({**usual, **params}, value) for params, value in self.points]
+        return Losses(points, [{**usual, **params} for params in self.waiting])
 
-def _value(entry: Entry, impute: str = "worst", goal: str = "minimize") -> float | None:
+
+def _value(entry: Entry, place: int, impute: str = "worst", goal: str = "minimize") -> float | None:
     """The value of a settled trial; of a failed one what it is imputed from, None for the worst of all."""
     if entry.trial.values and entry.trial.state.name != "FAIL":
-        return float(entry.trial.values[0]) if math.isfinite(entry.trial.values[0]) else None
-    return _seen(entry, impute, goal)
+        return float(entry.trial.values[place]) if math.isfinite(entry.trial.values[place]) else None
+    return _seen(entry, impute, goal) if place == 0 else None
 
 
 def _seen(entry: Entry, impute: str, goal: str) -> float | None:
@@ -96,6 +106,21 @@ def _seen(entry: Entry, impute: str, goal: str) -> float | None:
     if not reported:
         return None
     return float(reported[-1] if impute == "latest" else min(reported) if goal == "minimize" else max(reported))
+
+
+def together(each: Sequence[Losses], weights: Sequence[float]) -> Losses:
+    """Several metrics as one, by the augmented Chebyshev function of their shares of the range of each (Knowles 2006,
+    ParEGO, https://doi.org/10.1109/TEVC.2005.851274): where on the Pareto front its least is depends on the weights."""
+    shares = []
+    for losses in each:
+        values = [value for _, value in losses.points]
+        low, high = min(values, default=0.0), max(values, default=0.0)
+        shares.append([(value - low) / (high - low) if high > low else 0.0 for value in values])
+    found = []
+    for (params, _), row in zip(each[0].points, zip(*shares, strict=True), strict=True):
+        parts = [weight * share for weight, share in zip(weights, row, strict=True)]
+        found.append((params, max(parts) + 0.05 * sum(parts)))
+    return Losses(found, each[0].waiting)
 
 
 def _ranges(numbers: Iterable[int]) -> str:

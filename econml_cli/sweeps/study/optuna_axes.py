@@ -5,6 +5,7 @@ the value is its quantile at u: what Optuna learns about u it learns about the v
 """
 
 import math
+import reprlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -28,12 +29,14 @@ class Axis:
         distribution: over Optuna's parameter.
         value: that parameter -> the value of ours.
         known_as: (value, u) -> Optuna's parameter, where the value was drawn as the quantile at u.
+        find: value -> Optuna's parameter; raises ValueError where the parameter cannot have the value.
     """
 
     name: str
     distribution: BaseDistribution
     value: Callable[[Any], Any]
     known_as: Callable[[Any, float], Any]
+    find: Callable[[Any], Any]
 
 
 def axes(space: Space, method: str) -> tuple[Axis, ...]:
@@ -57,11 +60,46 @@ def _axis(parameter: Parameter) -> Axis:
     if isinstance(drawn, distributions.LogUniform):
         return _number(name, FloatDistribution(drawn.min, drawn.max, log=True))
     unit = FloatDistribution(distributions.EDGE, 1 - distributions.EDGE)
-    return Axis(name, unit, lambda u: parameter.quantile(_within(u, unit)), lambda value, u: u)
+    return Axis(
+        name,
+        unit,
+        lambda u: parameter.quantile(_within(u, unit)),
+        lambda value, u: u,
+        lambda value: _share(value, drawn),
+    )
 
 
 def _number(name: str, distribution: IntDistribution | FloatDistribution) -> Axis:
-    return Axis(name, distribution, lambda found: _within(found, distribution), lambda value, u: value)
+    def find(value: Any) -> Any:
+        there = isinstance(value, int | float) and distribution.low <= value <= distribution.high
+        if not there or (isinstance(distribution, IntDistribution) and value != int(value)):
+            raise ValueError(f"{value} is not in [{distribution.low:g}, {distribution.high:g}]")
+        return int(value) if isinstance(distribution, IntDistribution) else float(value)
+
+    return Axis(name, distribution, lambda found: _within(found, distribution), lambda value, u: value, find)
+
+
+def _share(value: Any, drawn: distributions.Distribution) -> float:
+    """A u at which the quantile of a distribution is a value: by bisection, since a quantile never falls.
+
+    Raises:
+        ValueError: there is none.
+    """
+    if isinstance(drawn, distributions.Categorical):
+        place, shares = _match(value, drawn.values), drawn.probabilities or ()
+        if shares[place] == 0:
+            raise ValueError(f"{value!r} has probability 0")
+        return min(max(sum(shares[:place]) + shares[place] / 2, distributions.EDGE), 1 - distributions.EDGE)
+    low, high = distributions.EDGE, 1 - distributions.EDGE
+    for _ in range(200):
+        middle = (low + high) / 2
+        if not low < middle < high:
+            break
+        low, high = (middle, high) if drawn.quantile(middle) < value else (low, middle)
+    if not math.isclose(drawn.quantile(high), value, rel_tol=1e-9, abs_tol=1e-12):
+        least, most = drawn.extremes()
+        raise ValueError(f"{value} is none of the values between {least:g} and {most:g}")
+    return high
 
 
 def _within(value: Any, distribution: IntDistribution | FloatDistribution) -> Any:
@@ -71,7 +109,13 @@ def _within(value: Any, distribution: IntDistribution | FloatDistribution) -> An
 
 def _choice(name: str, values: Sequence[Any]) -> Axis:
     if len(values) > MOST_CHOICES:
-        return Axis(name, IntDistribution(0, len(values) - 1), lambda i: values[i], lambda v, u: _place(v, values))
+        return Axis(
+            name,
+            IntDistribution(0, len(values) - 1),
+            lambda i: values[i],
+            lambda v, u: _place(v, values),
+            lambda v: _match(v, values),
+        )
     # Optuna keeps scalars, and takes equal ones (1, 1.0, True) for the same: others go by their places
     scalar = all(v is None or isinstance(v, str | int | float) for v in values)
     distinct = scalar and len(set(values)) == len(values) and all(v == v for v in values)
@@ -81,7 +125,20 @@ def _choice(name: str, values: Sequence[Any]) -> Axis:
         CategoricalDistribution(choices),
         lambda choice: values[choices.index(choice)],
         lambda value, u: choices[_place(value, values)],
+        lambda value: choices[_match(value, values)],
     )
+
+
+def _match(value: Any, values: Sequence[Any]) -> int:
+    """The place of a value that came from elsewhere: 64.0 and "64" are 64.
+
+    Raises:
+        ValueError: it is not among the values.
+    """
+    for i, known in enumerate(values):
+        if (known == value and isinstance(known, bool) == isinstance(value, bool)) or str(known) == str(value):
+            return i
+    raise ValueError(f"{value!r} is none of {reprlib.repr(list(values))}")
 
 
 def _place(value: Any, values: Sequence[Any]) -> int:

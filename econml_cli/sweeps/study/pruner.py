@@ -71,4 +71,4 @@ def longest(sweep: Sweep) -> int | None:
             return int(max(parameter.distribution.extremes()))
     if sweep.target is None:
         return None
-    return int(sweep.target.settled("num_epochs", str(sweep.path)))
+    return max(int(one.settled("num_epochs", str(sweep.path))) for one in sweep.target.each())

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from econml_cli.errors import RunError
 from econml_cli.sweeps.spec import identity
 from econml_cli.sweeps.study import storage
-from econml_cli.sweeps.study.assignment import LIVES, Assignments, Entry, deaths
+from econml_cli.sweeps.study.assignment import LIVES, ORIGIN, REUSES, Assignments, Entry, deaths
 from econml_cli.sweeps.study.passwords import shown
 from econml_cli.sweeps.study.trials import Replicates, Results, State, Trial
 
@@ -36,6 +36,19 @@ def read(where: str, name: str | None, directory: Path | None) -> Results:
     Raises:
         RunError: there is none, it is damaged, or the server does not answer.
     """
+    return read_with_definition(where, name, directory)[0]
+
+
+def read_with_definition(where: str, name: str | None, directory: Path | None) -> tuple[Results, Mapping[str, Any]]:
+    """As `read`, and the study's sweep as `identity.define` made it."""
+    with storage.reported(where):
+        opened, study = find(where, name)
+        found = results(opened, study, opened.get_study_name_from_id(study), directory)
+        return found, opened.get_study_user_attrs(study)["sweep"]
+
+
+def find(where: str, name: str | None) -> tuple["BaseStorage", int]:
+    """The storage of a study, to be read only, and the study's id there; arguments and errors as of `read`."""
     opened = storage.connect_to_read(where)
     place = shown(where)
     with storage.reported(where):
@@ -49,7 +62,7 @@ def read(where: str, name: str | None, directory: Path | None) -> Results:
         found = studies[name] if name is not None else next(iter(studies.values()))
         if "sweep" not in found.user_attrs or "count" not in found.user_attrs:
             raise RunError(f"The study '{found.study_name}' in {place} is no sweep of econml.")
-        return results(opened, found._study_id, found.study_name, directory)
+        return opened, found._study_id
 
 
 def results(
@@ -68,6 +81,8 @@ def results(
     defined = attrs["sweep"]
     assignments = Assignments.read(opened.get_all_trials(study, deepcopy=False))
     rivals = assignments.points(assignments.fresh)
+    reused = {entry.trial.user_attrs.get(REUSES) for entry in assignments.entries}
+    given = {entry.number for entry in assignments.given()} - reused
     return Results(
         name=name,
         method=defined["method"],
@@ -76,10 +91,11 @@ def results(
         varied=identity.varied(defined),
         count=attrs["count"],
         replication=defined.get("replication"),
+        objectives=tuple((each["name"], each["goal"]) for each in defined.get("metrics", ())),
         trials=tuple(
-            record(entry, waiting=orphan(entry), reason=_why_lost(entry, rivals[entry.index]))
+            record(entry, waiting=orphan(entry), reason=_why_lost(entry, rivals.get(entry.index, [])))
             for entry in assignments.entries
-            if entry.standing != "surplus"
+            if entry.standing != "surplus" and (entry.standing != "given" or entry.number in given)
         ),
         directory=directory,
     )
@@ -104,6 +120,7 @@ def record(entry: Entry, *, waiting: bool = False, reason: str | None = None) ->
         worker=label(attrs["worker"]) if attrs.get("worker") else None,
         started=_utc(trial.datetime_start),
         finished=_utc(trial.datetime_complete),
+        origin=attrs.get(ORIGIN),
     )
 
 

@@ -4,8 +4,10 @@ It wraps a study of Optuna's, in a journal file or a database, that one process 
 points and values, not training. Optuna is imported inside functions.
 """
 
+import json
 import math
 import secrets
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +17,9 @@ from econml_cli.sweeps.study import pruner, records, storage
 from econml_cli.sweeps.study.assignment import Assignments, Entry, failed, standing
 from econml_cli.sweeps.study.history import History
 from econml_cli.sweeps.study.records import read as read  # the study without the right to change it
-from econml_cli.sweeps.study.trial_writer import TrialWriter, find_or_create, set_count
+from econml_cli.sweeps.study.trial_writer import TrialWriter, begin_from, find_or_create, set_count
 from econml_cli.sweeps.study.trials import Results, Trial
+from econml_cli.sweeps.study.warm_start import StartFrom
 
 if TYPE_CHECKING:
     from optuna import Study as OptunaStudy
@@ -38,6 +41,8 @@ class Study:
         self._judge = judge
         #: the numbers that `take` has given and nobody has told the end of
         self._mine: set[int] = set()
+        #: {point as text: the trial of another sweep that has tried it}
+        self._given = {_text(entry.trial.user_attrs["point"]): entry for entry in writer.read().given()}
 
     @classmethod
     def open(
@@ -53,6 +58,7 @@ class Study:
         worker: str,
         grace: float = 120.0,
         sampler: str | None = None,
+        start: StartFrom | None = None,
     ) -> "Study":
         """Create a study, or continue one.
 
@@ -64,9 +70,11 @@ class Study:
             worker: how to call this process in the records.
             grace: seconds without a sign of life after which another worker is taken for dead (not where alone).
             sampler: of method bayes: gp, tpe, qmc or random; None: as before, at first gp.
+            start: what the sweep begins with.
 
         Raises:
-            ConfigError: the study belongs to another sweep (each difference is shown), or the method is custom.
+            ConfigError: the study belongs to another sweep (each difference is shown), or the method is custom; it
+                was begun from something else than `start`.
             RunError: the storage cannot be reached, read or written.
         """
         identity.check_method(sweep)
@@ -78,13 +86,16 @@ class Study:
             from optuna.samplers import RandomSampler
 
             from econml_cli.sweeps.study.optuna_axes import axes
-            from econml_cli.sweeps.study.proposals import Proposer, Remembered
+            from econml_cli.sweeps.study.proposals import STARTUP, Proposer, Remembered
 
             id_, sampler = find_or_create(opened, name, identity.define(sweep, seed, batch, sampler))
             optuna = load_study(study_name=name, storage=opened, sampler=RandomSampler(), pruner=NopPruner())
             grid = Remembered(sweep.space.grid(seed) if sweep.method == "grid" else iter(()))
-            proposer = Proposer(sweep, axes(sweep.space, sweep.method), seed, batch, sampler, grid)
+            along = axes(sweep.space, sweep.method)
             writer = TrialWriter(opened, where, id_, f"{worker}#{secrets.token_hex(4)}", alone, grace)
+            begun = begin_from(writer, start, {axis.name: axis.distribution for axis in along})
+            first, left = begun.get("points", ()), max(0, STARTUP - begun.get("known", 0))
+            proposer = Proposer(sweep, along, seed, batch, sampler, grid, first, left)
             set_count(writer, sweep, count)
             writer.beat()
         return cls(optuna, writer, proposer, judge)
@@ -140,28 +151,30 @@ class Study:
             entries = self._writer.read().entries
         return [entry.number for entry in reversed(entries) if entry.index == index and entry.standing == "lost"]
 
-    def complete(self, number: int, value: float, **about: Any) -> bool:
+    def complete(self, number: int, value: float, *more: float, **about: Any) -> bool:
         """The trial has ended with this metric (not finite: it has failed).
 
         Args:
+            more: of the other metrics, where the sweep has several.
             about: epochs, seconds, metrics, run: as in `Trial`.
 
         Returns:
             Whether it was still this worker's: False where the others had taken it for dead, and try the point again.
         """
-        if not math.isfinite(value):
-            return self.fail(number, f"the metric is {value}", **about)
-        return self._end(number, "COMPLETE", value, about)
+        for each in (value, *more):
+            if not math.isfinite(each):
+                return self.fail(number, f"the metric is {each}", **about)
+        return self._end(number, "COMPLETE", (value, *more), about)
 
     def prune(self, number: int, reason: str, **about: Any) -> bool:
         """The trial was stopped early; its value is the last one reported. Otherwise as `complete`."""
         with self._reported():
             seen = self._writer.storage.get_trial(self._writer.id(number)).intermediate_values
-        return self._end(number, "PRUNED", seen[max(seen)] if seen else None, {"reason": reason, **about})
+        return self._end(number, "PRUNED", (seen[max(seen)],) if seen else (), {"reason": reason, **about})
 
     def fail(self, number: int, reason: str, **about: Any) -> bool:
         """The trial came to nothing. Otherwise as `complete`."""
-        return self._end(number, "FAIL", None, {"reason": reason, **about})
+        return self._end(number, "FAIL", (), {"reason": reason, **about})
 
     def release(self, number: int) -> None:
         """Give an interrupted trial back: whoever comes next runs it under the same number."""
@@ -199,9 +212,9 @@ class Study:
     def _reported(self) -> AbstractContextManager[None]:
         return storage.reported(self._writer.where)
 
-    def _end(self, number: int, state: str, value: float | None, about: dict[str, Any]) -> bool:
+    def _end(self, number: int, state: str, values: Sequence[float], about: dict[str, Any]) -> bool:
         with self._reported():
-            ended = self._writer.end(number, state, {"about": identity.plain(about)}, value)
+            ended = self._writer.end(number, state, {"about": identity.plain(about)}, values)
         self._mine.discard(number)
         return ended
 
@@ -253,6 +266,15 @@ class Study:
         if "point" not in entry.trial.user_attrs:
             before = self._proposer.begins(entry.index) if self._writer.alone else None
             self._writer.write_point(entry, self._proposer, History.read(assignments, number, before))
+            entry = self._writer.read()[number]
+        given = self._given.get(_text(entry.trial.user_attrs["point"])) if entry.round == 0 else None
+        if given is not None:  # another sweep has fitted it; --retry-failed fits it anew
+            self._writer.reuse(number, given)
+            return None
         if entry.trial.user_attrs.get("worker") != self._writer.worker:
             self._writer.sign(entry)
         return self._writer.read()[number]
+
+
+def _text(point: Any) -> str:
+    return json.dumps(identity.plain(point), sort_keys=True)

@@ -2,22 +2,27 @@
 
 import contextlib
 import time
-from collections.abc import Container
+from collections.abc import Container, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from econml_cli.errors import ConfigError
 from econml_cli.sweeps.spec import identity
 from econml_cli.sweeps.spec.sample import DEFAULT
 from econml_cli.sweeps.spec.schema import Sweep
-from econml_cli.sweeps.study.assignment import EPOCH, Assignments, Entry
+from econml_cli.sweeps.study.assignment import EPOCH, GIVEN, ORIGIN, REUSES, Assignments, Entry
 from econml_cli.sweeps.study.heartbeat import Heartbeat, Watch
 from econml_cli.sweeps.study.history import History
+from econml_cli.sweeps.study.warm_start import Earlier, StartFrom
 
 if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
     from optuna.storages import BaseStorage
 
     from econml_cli.sweeps.study.proposals import Proposer
 
 _HEARTBEAT = "pulse "
+#: the study's attribute that says what it began with
+_START = "start"
 
 
 class TrialWriter:
@@ -107,10 +112,36 @@ class TrialWriter:
         if proposer.learns:  # so that the proposal can be made again
             self.storage.set_trial_user_attr(id_, "history", history.text())
         for axis in proposer.axes:
+            if axis.name not in proposal.params:  # it does not apply to the point
+                continue
             internal = axis.distribution.to_internal_repr(proposal.params[axis.name])
             self.storage.set_trial_param(id_, axis.name, internal, axis.distribution)
         # last: a trial that has it has all of it
         self.storage.set_trial_user_attr(id_, "point", identity.plain(proposal.point))
+
+    def add_given(self, earlier: Earlier, axes: Mapping[str, "BaseDistribution"]) -> None:
+        """A trial that another sweep has run, ended; it has no index, and shifts nobody's."""
+        from optuna.trial import TrialState, create_trial
+
+        template = create_trial(
+            state=TrialState.COMPLETE if earlier.values else TrialState.FAIL,
+            values=list(earlier.values) or None,
+            params=dict(earlier.params),
+            distributions={name: axes[name] for name in earlier.params},
+            user_attrs={
+                "index": GIVEN,
+                "point": identity.plain(earlier.point),
+                "about": dict(earlier.about),
+                ORIGIN: earlier.origin,
+            },
+        )
+        self.storage.create_new_trial(self.study, template)
+
+    def reuse(self, number: int, given: Entry) -> bool:
+        """End a trial with the result that another sweep has of its point; otherwise as `end`."""
+        had = given.trial.user_attrs
+        attrs = {"about": had["about"], ORIGIN: had[ORIGIN], REUSES: given.number}
+        return self.end(number, given.trial.state.name, attrs, given.trial.values or ())
 
     def sign(self, entry: Entry) -> None:
         """Say whose a trial is."""
@@ -133,8 +164,9 @@ class TrialWriter:
         except UpdateFinishedTrialError:
             return False
 
-    def end(self, number: int, state: str, attrs: dict[str, Any], value: float | None = None) -> bool:
-        """Set attributes and then the state of a trial; False where it had ended before, and stays as it was.
+    def end(self, number: int, state: str, attrs: dict[str, Any], values: Sequence[float] = ()) -> bool:
+        """Set attributes and then the state of a trial, with a value of each metric; False where it had ended before,
+        and stays as it was.
 
         A trial ends once in every storage, so among several workers one gets True.
         """
@@ -145,8 +177,8 @@ class TrialWriter:
         try:
             for key, content in attrs.items():
                 self.storage.set_trial_user_attr(id_, key, content)
-            values = None if value is None else [float(value)]
-            return self.storage.set_trial_state_values(id_, TrialState[state], values)
+            told = [float(value) for value in values] or None
+            return self.storage.set_trial_state_values(id_, TrialState[state], told)
         except UpdateFinishedTrialError:
             return False
 
@@ -164,7 +196,8 @@ def find_or_create(opened: "BaseStorage", name: str, defined: dict[str, Any]) ->
     from optuna.study import StudyDirection
 
     try:
-        id_ = opened.create_new_study([StudyDirection[defined["metric"]["goal"].upper()]], name)
+        goals = [metric["goal"] for metric in defined.get("metrics") or [defined["metric"]]]
+        id_ = opened.create_new_study([StudyDirection[goal.upper()] for goal in goals], name)
     except DuplicatedStudyError:
         id_ = opened.get_study_id_from_name(name)
     # a creator killed before this line leaves a study that knows no sweep yet
@@ -180,6 +213,42 @@ def find_or_create(opened: "BaseStorage", name: str, defined: dict[str, Any]) ->
         defined = {**defined, "sampler": before["sampler"]}
     identity.check_same(before, defined, f"The study '{name}'")
     return id_, str(before.get("sampler", identity.SAMPLER["sampler"]))
+
+
+def begin_from(writer: TrialWriter, start: StartFrom | None, axes: Mapping[str, "BaseDistribution"]) -> dict[str, Any]:
+    """Have a study begin with earlier trials and with points, once; what it began with: {"said", "points", "known"}.
+
+    Of several workers that begin it together each writes the trials that it does not find; those written twice count
+    once.
+
+    Raises:
+        ConfigError: it was begun with something else, or its first points are taken.
+    """
+    before: dict[str, Any] | None = writer.attrs().get(_START)
+    if start is None:
+        return before or {}
+    if before is not None:
+        if before["said"] != list(start.said):
+            raise ConfigError(
+                f"The sweep was begun with --start-from {' --start-from '.join(before['said'])}; continue it so, or "
+                "begin a new one with another --out or --study."
+            )
+        return before
+    asked, assignments = start.read(), writer.read()
+    if asked.points and assignments.fresh:
+        raise ConfigError(
+            "The sweep has begun, so that no points can be tried first; begin a new one with another --out."
+        )
+    there = {entry.trial.user_attrs[ORIGIN] for entry in assignments.given()}
+    for earlier in asked.earlier:
+        if earlier.origin not in there:
+            writer.add_given(earlier, axes)
+            there.add(earlier.origin)
+    # a sweep that has begun keeps the points that are spread over its space
+    known = 0 if assignments.fresh else sum(bool(earlier.values) for earlier in asked.earlier)
+    found = {"said": list(start.said), "points": [identity.plain(point) for point in asked.points], "known": known}
+    writer.storage.set_study_user_attr(writer.study, _START, found)
+    return found
 
 
 def set_count(writer: TrialWriter, sweep: Sweep, count: int | None) -> None:

@@ -71,6 +71,7 @@ class Trial:
         run: the run directory. worker: who has it, or had it.
         started, finished: ISO 8601, UTC.
         replicates: its fits, where it is more than one.
+        origin: the trial of another sweep that it is (then its index is -1), or whose result it has.
     """
 
     number: int
@@ -88,6 +89,12 @@ class Trial:
     started: str | None = None
     finished: str | None = None
     replicates: Replicates | None = None
+    origin: str | None = None
+
+
+def _beats(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
+    """Whether losses are nowhere above others, and somewhere below."""
+    return one != other and all(a <= b for a, b in zip(one, other, strict=True))
 
 
 @dataclass(frozen=True)
@@ -99,6 +106,7 @@ class Results:
         method: bayes, random or grid. metric: what is optimised, and its goal.
         varied: the names of the parameters that are not constant, in the order of the file.
         count: how many points the sweep is to try.
+        objectives: (name, goal) of each metric, the first of which is `metric`; () where there is no other.
         replication: what each point is trained over ({"option", "values", "aggregate", "fixed"}); None: one fit.
     """
 
@@ -111,16 +119,45 @@ class Results:
     trials: tuple[Trial, ...]
     directory: Path | None = None
     replication: Mapping[str, Any] | None = None
+    objectives: tuple[tuple[str, Goal], ...] = ()
 
     def ranked(self) -> tuple[Trial, ...]:
-        """The complete trials with a value, best first (equal ones by number)."""
+        """The complete trials with a value, best first (equal ones by number); of several metrics the Pareto front by
+        the first of them, and then the others so."""
         sign = 1 if self.goal == "minimize" else -1
         done = [trial for trial in self.trials if trial.state == "complete" and trial.value is not None]
-        return tuple(sorted(done, key=lambda trial: (sign * (trial.value or 0.0), trial.number)))
+        front = {trial.number for trial in self.front()}
+        return tuple(sorted(done, key=lambda t: (t.number not in front, sign * (t.value or 0.0), t.number)))
+
+    def losses(self, trial: Trial) -> tuple[float, ...]:
+        """What is to be minimised, of each metric; () where the trial is not complete, or has not all of them."""
+        had = {**trial.metrics, self.metric: trial.value}
+        names = self.objectives or ((self.metric, self.goal),)
+        found = [(1 if goal == "minimize" else -1, had.get(name)) for name, goal in names]
+        if trial.state != "complete" or any(value is None for _, value in found):
+            return ()
+        return tuple(sign * value for sign, value in found if value is not None)
+
+    def front(self) -> tuple[Trial, ...]:
+        """Of several metrics the Pareto front, by the first of them: no other trial is as good in all of them and
+        better in one. () where there is one metric."""
+        if not self.objectives:
+            return ()
+        done = [(found, trial) for trial in self.trials if (found := self.losses(trial))]
+        front: list[tuple[tuple[float, ...], Trial]] = []
+        for mine, trial in sorted(done, key=lambda each: (each[0], each[1].number)):  # whoever is better stands before
+            if not any(_beats(other, mine) for other, _ in front):
+                front.append((mine, trial))
+        return tuple(trial for _, trial in front)
+
+    @property
+    def own(self) -> tuple[Trial, ...]:
+        """The trials without those that other sweeps have run."""
+        return tuple(trial for trial in self.trials if trial.index >= 0)
 
     def current(self) -> tuple[Trial, ...]:
         """Of each point its last trial: earlier ones were lost with their workers, or failed and were tried again."""
-        last = {trial.index: trial for trial in sorted(self.trials, key=lambda trial: trial.number)}
+        last = {trial.index: trial for trial in sorted(self.own, key=lambda trial: trial.number)}
         return tuple(last.values())
 
     def failures(self) -> tuple[Trial, ...]:

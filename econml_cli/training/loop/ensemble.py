@@ -36,7 +36,9 @@ class Ensemble:
         self.program = programs.get(self.setup)
         self._solved: Carry | None = None
         self._stacks: list[Stack] = []
-        self._size = len(setups) // parts(len(setups))
+        self.devices = None if self.setup.solved else self.program.devices
+        # on several devices one stack, whose members they share
+        self._size = len(setups) // (parts(len(setups)) if self.devices is None else 1)
         if self.setup.solved:
             self._solved = stacked([self.program.begin(setup, inputs_of(setup)) for setup in setups])
             return
@@ -79,6 +81,8 @@ class Ensemble:
                 whole = together({i * self._size + k: c for i, part in enumerate(found) for k, c in part.items()})
                 yield whole
                 epoch, length = whole.epoch, next_length(length, len(whole.rows), whole.seconds)
+                if self.devices is not None:  # clocks differ among processes
+                    length = self.devices.agreed(length)
 
     def _advance(self, stack: Stack, stop: int) -> dict[int, Chunk]:
         """One chunk of a stack, in a thread, which has no precision of its own yet."""

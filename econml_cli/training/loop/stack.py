@@ -38,6 +38,7 @@ class Stack:
         other numbers of members use the same compiled program, at the price of idle slots.
         """
         self.program: Program = programs.get(setups[0])
+        self._devices = self.program.devices
         options = setups[0].config.trainer
         self.last = options.num_epochs
         self.epoch = 0
@@ -52,7 +53,7 @@ class Stack:
         self._run = self.program.stacked(self._axes, self._alike)
         carries = [self.program.begin(setup, i) for setup, i in zip(setups, inputs, strict=True)]
         self._slots: list[int | None] = list(range(len(setups)))
-        size = _power_of_two(len(setups)) if shared else len(setups)
+        size = self._size(_power_of_two(len(setups)) if shared else len(setups))
         self._arrange([*range(len(setups)), *[0] * (size - len(setups))], stacked(carries), self._each(stacked, inputs))
         self._ended: dict[int, Carry] = {}  # of members that are no longer in the program
         self._status = dict.fromkeys(range(len(setups)), RUNNING)
@@ -62,17 +63,25 @@ class Stack:
     def _compile(self) -> float:
         """Compile the program by running it for no epoch; the seconds that this took."""
         start = time.perf_counter()
-        self._carry, _ = self._run(self._carry, self._inputs, jnp.int32(0), jnp.int32(0))
+        self._carry, _ = self._run(self._carry, self._inputs, np.int32(0), np.int32(0))
         return time.perf_counter() - start
+
+    def _size(self, members: int) -> int:
+        """The slots of a program for so many members: on several devices, as many on each."""
+        return members if self._devices is None else self._devices.multiple(members)
 
     def _each(self, make: Callable[[Sequence[Any]], Any], inputs: Sequence[Inputs]) -> Inputs:
         """Inputs whose parts `make` makes of those of `inputs`; a part in which no members differ is kept as it is."""
-        axes = dict(zip(("arrays", "train", "val"), self._axes, strict=True))
         parts = {}
-        for name in (field.name for field in dataclasses.fields(Inputs)):
+        for name, axis in self._by_part().items():
             values = [getattr(each, name) for each in inputs]
-            parts[name] = values[0] if axes.get(name, 0) is None else make(values)
+            parts[name] = values[0] if axis is None else make(values)
         return Inputs(**parts)
+
+    def _by_part(self) -> dict[str, int | None]:
+        """The axis of members in each part of the inputs; None where all have the same."""
+        axes = dict(zip(("arrays", "train", "val"), self._axes, strict=True))
+        return {field.name: axes.get(field.name, 0) for field in dataclasses.fields(Inputs)}
 
     def _arrange(self, places: Sequence[int], carry: Carry, inputs: Inputs) -> None:
         """Fill the slots of the program from these places; one that comes again only fills up, and is at rest."""
@@ -83,10 +92,17 @@ class Stack:
         def take(tree: Any) -> Any:
             return jax.tree.map(lambda leaf: leaf[order], tree)
 
-        self._inputs = self._each(lambda values: take(values[0]), [inputs])
         taken = take(carry)
         status = jnp.where(first, taken.status, STOPPED_EARLY).astype(jnp.int32)
         self._carry = dataclasses.replace(taken, status=status)
+        self._inputs = self._each(lambda values: take(values[0]), [inputs])
+        if self._devices is not None:
+            alike = [name for name, axis in self._by_part().items() if axis is None]
+            placed = {
+                name: (self._devices.everywhere if name in alike else self._devices.by_member)(value)
+                for name, value in vars(self._inputs).items()
+            }
+            self._carry, self._inputs = self._devices.by_member(self._carry), Inputs(**placed)
 
     def running(self) -> list[int]:
         """The members that go on."""
@@ -110,13 +126,14 @@ class Stack:
         those that were running, of which there is one at least."""
         self._compact(last)
         start = time.perf_counter()
-        self._carry, buffers = self._run(self._carry, self._inputs, jnp.int32(self.epoch), jnp.int32(stop))
+        self._carry, buffers = self._run(self._carry, self._inputs, np.int32(self.epoch), np.int32(stop))
         chunks = self._report(buffers, start)
         self.epoch = max(chunk.epoch for chunk in chunks.values())
         return chunks
 
     def _report(self, buffers: Any, start: float) -> dict[int, Chunk]:
-        values, epochs, status = jax.device_get((buffers, self._carry.epoch, self._carry.status))
+        found = (buffers, self._carry.epoch, self._carry.status)
+        values, epochs, status = jax.device_get(self._local(found))
         seconds = time.perf_counter() - start
         self._pace = seconds / max(1, int(max(epochs)) - self.epoch)
         chunks = {}
@@ -138,28 +155,33 @@ class Stack:
             self._carry = dataclasses.replace(self._carry, status=self._carry.status.at[slot].set(STOPPED_EARLY))
             self._slots[slot] = None
 
+    def _local(self, tree: Any) -> Any:
+        """What is on several devices, on one."""
+        return tree if self._devices is None else self._devices.gathered(tree)
+
     def _compact(self, last: int) -> None:
         """Leave out those that have ended, where the time they would cost pays for compiling a smaller program."""
         keep = [
             slot for slot, member in enumerate(self._slots) if member is not None and self._status[member] == RUNNING
         ]
-        size = _power_of_two(len(keep))
+        size = self._size(_power_of_two(len(keep)))
         if self._pace is None or size >= len(self._slots):
             return
         saved = (last - self.epoch) * self._pace * (1 - size / len(self._slots))
-        if saved < self._compile_seconds:
+        pays = saved >= self._compile_seconds
+        if not (pays if self._devices is None else self._devices.agreed(pays)):  # clocks differ among processes
             return
         for slot, member in enumerate(self._slots):
             if member is not None and slot not in keep:
                 self._ended[member] = self.carry(member)
-        self._arrange([*keep, *[keep[0]] * (size - len(keep))], self._carry, self._inputs)
+        self._arrange([*keep, *[keep[0]] * (size - len(keep))], self._local(self._carry), self._local(self._inputs))
 
     def carry(self, member: int) -> Carry:
         """The position of a member, as its own `Trainer` would have it."""
         if member in self._ended:
             return self._ended[member]
         slot = self._slots.index(member)
-        own: Carry = jax.tree.map(lambda leaf: leaf[slot], self._carry)
+        own: Carry = jax.tree.map(lambda leaf: leaf[slot], self._local(self._carry))
         return own
 
     def whole(self) -> Carry:
@@ -167,13 +189,15 @@ class Stack:
         if self._ended:
             return stacked([self.carry(member) for member in self._status])
         order = np.asarray([self._slots.index(member) for member in self._status])
-        ordered: Carry = jax.tree.map(lambda leaf: leaf[order], self._carry)
+        ordered: Carry = jax.tree.map(lambda leaf: leaf[order], self._local(self._carry))
         return ordered
 
     def restore(self, whole: Carry) -> None:
         """Go on from the positions that `whole` gave; before the first chunk of epochs."""
         order = np.asarray([0 if member is None else member for member in self._slots])
         self._carry = jax.tree.map(lambda leaf: jnp.asarray(leaf)[order], whole)
+        if self._devices is not None:
+            self._carry = self._devices.by_member(self._carry)
         self._status = dict(enumerate(map(int, jax.device_get(whole.status))))
         self.epoch = whole.done
 

@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import jax
-import jax.numpy as jnp
+import numpy as np
 
 from econml_cli.tracking.rows import Rows
 from econml_cli.training.setup.setup import Setup
 from econml_cli.training.step import solving
-from econml_cli.training.step.epoch import DIVERGED, RUNNING, inputs_of
+from econml_cli.training.step.epoch import DIVERGED, RUNNING, Carry, inputs_of
 from econml_cli.training.step.programs import CAPACITY, Programs
 
 #: seconds a call should take: progress moves several times a second, and leaving XLA costs well under 2 %
@@ -47,8 +47,20 @@ class Trainer:
         self.options = setup.config.trainer
         self.program = (programs or Programs()).get(setup)
         self.batches, self.size = self.program.epoch.batches, self.program.epoch.size
+        self.devices = None if setup.solved else self.program.devices
         self.inputs = inputs_of(setup)
         self.carry = self.program.begin(setup, self.inputs)
+        # what the program is given: on several devices a copy, on all of them
+        self._given = self.inputs if self.devices is None else self.devices.everywhere(self.inputs)
+
+    @property
+    def carry(self) -> Carry:
+        """Where the fit is, on one device."""
+        return self._carry if self.devices is None else self.devices.local(self._carry)
+
+    @carry.setter
+    def carry(self, position: Carry) -> None:
+        self._carry = position if self.devices is None else self.devices.everywhere(position)
 
     def run(self, start_after: int = 0, every: int = 0, until: int | None = None) -> Iterator[Chunk]:
         """Train to `until` (default: `num_epochs`); a chunk ends at every multiple of `every` epochs.
@@ -57,17 +69,22 @@ class Trainer:
             Chunk: the rows of the epochs since the last one. Between two chunks `carry` may be read (and saved).
         """
         epoch, length, last = start_after, 1, self.options.num_epochs if until is None else until
-        if self.setup.solved and int(self.carry.status) == RUNNING:
+        if self.setup.solved and self._running():
             yield self._solve()
             return
-        while epoch < last and int(self.carry.status) == RUNNING:
+        while epoch < last and self._running():
             stop = min(epoch + length, last, (epoch // every + 1) * every if every else last)
             start = time.perf_counter()
-            self.carry, buffers = self.program.chunk(self.carry, self.inputs, jnp.int32(stop))
+            self._carry, buffers = self.program.chunk(self._carry, self._given, np.int32(stop))
             chunk = self._report(epoch, buffers, start)
             epoch = chunk.epoch
             yield chunk
             length = next_length(length, len(chunk.rows), chunk.seconds)
+            if self.devices is not None:  # clocks differ among processes
+                length = self.devices.agreed(length)
+
+    def _running(self) -> bool:
+        return int(jax.device_get(self._carry.status)) == RUNNING
 
     def _solve(self) -> Chunk:
         start = time.perf_counter()
@@ -76,7 +93,7 @@ class Trainer:
         return Chunk(Rows(1, solution.row), 1, int(self.carry.status), time.perf_counter() - start, solution.report)
 
     def _report(self, first: int, buffers: dict[str, jax.Array], start: float) -> Chunk:
-        host = jax.device_get((buffers, self.carry.epoch, self.carry.status))
+        host = jax.device_get((buffers, self._carry.epoch, self._carry.status))
         seconds = time.perf_counter() - start
         values, epoch, status = host
         done = int(epoch) - first + (1 if int(status) == DIVERGED else 0)
@@ -87,7 +104,7 @@ class Trainer:
         """Compile the program, where no fit of this shape has done so, by running it for no epoch."""
         if self.setup.solved:
             return
-        self.carry, _ = self.program.chunk(self.carry, self.inputs, jnp.int32(0))
+        self._carry, _ = self.program.chunk(self._carry, self._given, np.int32(0))
 
     def compile_step(self) -> Any:
         """One update of one batch, compiled by itself, for its cost."""

@@ -15,7 +15,7 @@ from econml_cli.problems import losses
 from econml_cli.problems.tabular import Tabular
 from econml_cli.training.loop.ensemble import member
 from econml_cli.training.setup.setup import Setup
-from econml_cli.training.step.epoch import RUNNING, Carry, inputs_of
+from econml_cli.training.step.epoch import RUNNING, Carry, inputs_of, trained_on
 from econml_cli.training.step.newton import minimise
 from econml_cli.training.step.programs import Program
 from econml_cli.training.step.solving import in_float64
@@ -56,9 +56,10 @@ def measures(setup: Setup, program: Program, carry: Carry, history: History) -> 
     if setup.solved:
         return {}
     members = setup.config.trainer.members
-    inputs = inputs_of(setup)
     alone = [carry] if members == 1 else [member(carry, k) for k in range(members)]
-    norms = np.array([float(program.gradient_norm(*one.kept, inputs)) for one in alone])
+    inputs = inputs_of(setup)
+    given = [inputs if one.states is None else inputs_of(trained_on(setup, one)) for one in alone]
+    norms = np.array([float(program.gradient_norm(*one.kept, own)) for one, own in zip(alone, given, strict=True)])
     scale = abs(history.first) / float(setup.problem.loss_scale)
     found: dict[str, Any] = {}
     if np.isfinite(norms).any():

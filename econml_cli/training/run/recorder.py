@@ -81,7 +81,13 @@ class Recording:
     def __enter__(self) -> "Recording":
         return self
 
-    def log(self, chunk: Chunk, carry: Callable[[], Carry]) -> None:
+    def due(self, chunk: Chunk) -> bool:
+        """Whether it is time to save, after this chunk."""
+        if self._every:
+            return chunk.epoch % self._every == 0
+        return time.monotonic() - self._saved > AUTOSAVE_SECONDS
+
+    def log(self, chunk: Chunk, carry: Callable[[], Carry], due: bool | None = None) -> None:
         """Hand the rows of a chunk on; save where it is time to (`carry` is asked for then only)."""
         self._training += chunk.seconds
         if len(chunk.rows):
@@ -93,8 +99,7 @@ class Recording:
             self.run.update_manifest(solution=self._solution)
         for sink in self._sinks:
             sink.log(chunk.rows)
-        due = chunk.epoch % self._every == 0 if self._every else time.monotonic() - self._saved > AUTOSAVE_SECONDS
-        if due:
+        if self.due(chunk) if due is None else due:
             self._save(carry())
             self._saved = time.monotonic()
 

@@ -35,6 +35,8 @@ def to_sections(carry: Carry, run_id: str) -> checkpoint.Sections:
         "rng": checkpoint.flatten({"shuffle": carry.key}),
         "position": checkpoint.flatten(_position(carry)),
     }
+    if carry.states is not None:
+        sections["states"] = checkpoint.flatten({"x": carry.states})
     if carry.best is not None and np.any(jax.device_get(carry.best_epoch) > 0):
         sections["best"] = checkpoint.flatten(nnx.merge_state(*carry.kept))
     return sections
@@ -62,8 +64,11 @@ def from_sections(like: Carry, sections: checkpoint.Sections, what: str) -> Carr
     opt_state = checkpoint.unflatten(like.opt_state, sections.get("optimizer", {}), f"{what}, section optimizer")
     key = checkpoint.unflatten({"shuffle": like.key}, sections["rng"], f"{what}, section rng")["shuffle"]
     position = checkpoint.unflatten(_position(like), sections["position"], f"{what}, section position")
+    states = like.states
+    if states is not None:
+        states = checkpoint.unflatten({"x": states}, sections.get("states", {}), f"{what}, section states")["x"]
     best = like.best if like.best is None or "best" not in sections else model("best")
-    return Carry(params, other, opt_state, key, best=best, **position)
+    return Carry(params, other, opt_state, key, best=best, states=states, **position)
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,11 @@ from flax import nnx
 
 from econml_cli.models.base import Model
 from econml_cli.problems.economies.verdicts import FAILED, PASSED, judge
+from econml_cli.problems.economies.visited import outside
 from econml_cli.storage import checkpoint, disk
 from econml_cli.training.loop.ensemble import member, spread
 from econml_cli.training.setup.setup import Setup, num_params
-from econml_cli.training.step.epoch import CONVERGED, DIVERGED, SOLVED, STOPPED_EARLY, Carry, inputs_of
+from econml_cli.training.step.epoch import CONVERGED, DIVERGED, SOLVED, STOPPED_EARLY, Carry, inputs_of, trained_on
 from econml_cli.training.step.programs import Program
 
 _REASONS = {STOPPED_EARLY: "early_stopping", DIVERGED: "diverged", SOLVED: "solved", CONVERGED: "converged"}
@@ -34,12 +35,12 @@ def summary(
     }
     if members == 1:
         model = program.epoch.fitted(carry)
-        found |= {"best_epoch": int(carry.best_epoch) or None, **losses(model, setup, program)}
+        found |= {"best_epoch": int(carry.best_epoch) or None, **losses(model, trained_on(setup, carry), program)}
     else:
         finite = [k for k in range(members) if status[k] != DIVERGED]
-        models = [program.epoch.fitted(member(carry, k)) for k in finite]
+        alone = [member(carry, k) for k in finite]
         found |= {"members": members, "diverged": members - len(finite)}
-        found |= over_members([losses(model, setup, program) for model in models])
+        found |= over_members([losses(program.epoch.fitted(one), trained_on(setup, one), program) for one in alone])
     state = nnx.merge_state(*carry.kept)
     found |= {
         **report,
@@ -71,6 +72,7 @@ def losses(model: Model, setup: Setup, program: Program | None = None) -> dict[s
     # through str: the shortest decimal of a float32
     measured = {f"{name}_loss": float(str(found[name])) for name in there}
     measured |= setup.problem.verdicts(model, there.get("test", there["train"]))
+    measured |= outside(setup.problem, model, setup.train.x)
     return {**measured, **judge(setup.problem, measured)}
 
 
@@ -83,7 +85,13 @@ def over_members(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         over = {end: float(value) for end, value in spread(np.asarray(values, np.float64)).items()}
         ends = ("", "_sd", "_min", "_max") if name.endswith("_loss") else ("",)
         told |= {f"{name}{end}": over[end] for end in ends}
-    return {**told, **words_over_members(found)}
+    return {**told, **words_over_members(found), **seeds_passed(found)}
+
+
+def seeds_passed(found: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """`seeds_passed`: how many members have passed each verdict that they were given; {} where there are none."""
+    judged = [each for each in found if any(name.startswith("verdict_") for name in each)]
+    return {"seeds_passed": sum("failed" not in each for each in judged)} if judged else {}
 
 
 def words_over_members(found: Sequence[Mapping[str, Any]]) -> dict[str, str]:

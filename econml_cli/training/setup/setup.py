@@ -244,7 +244,7 @@ def _times(members: int) -> str:
 
 def available_memory() -> int | None:
     """Bytes that are free on the default device, or in the machine; None where nothing tells."""
-    stats = jax.devices()[0].memory_stats()
+    stats = jax.local_devices()[0].memory_stats()
     if stats and "bytes_limit" in stats:
         return int(stats["bytes_limit"] - stats.get("bytes_in_use", 0))
     try:

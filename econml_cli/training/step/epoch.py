@@ -20,10 +20,13 @@ from econml_cli.options.trainer import TrainerOptions
 from econml_cli.problems.base import Batch, Problem
 from econml_cli.problems.known import residual
 from econml_cli.problems.means import mean, product, total
+from econml_cli.training.devices import Devices
 from econml_cli.training.setup.second_order_checks import check_structure
 from econml_cli.training.setup.setup import Setup, arrays_of, with_arrays
+from econml_cli.training.setup.state_plan import plan_of
 from econml_cli.training.step.optimizers import hyperparameters, optimizer, schedule
 from econml_cli.training.step.second_order import SecondOrder, converged, is_second_order
+from econml_cli.training.step.visiting import key_at, visited
 
 RUNNING, STOPPED_EARLY, DIVERGED, SOLVED, CONVERGED = 0, 1, 2, 3, 4
 #: what the seed of the shuffling is folded with
@@ -46,6 +49,7 @@ class Carry:
     best: Any  # (params, other) at the best val_loss; None without early stopping
     best_val: jax.Array
     best_epoch: jax.Array
+    states: Any = None  # x of the training sample, where it is simulated (`--states`)
 
     @property
     def done(self) -> int:
@@ -91,6 +95,13 @@ def inputs_of(setup: Setup) -> Inputs:
     return Inputs(hyperparameters(setup.config.trainer), arrays_of(setup.problem), scale, train, setup.val)
 
 
+def trained_on(setup: Setup, carry: Carry) -> Setup:
+    """The setup with the training sample that a position (of one fit, not of an ensemble) has under `--states`."""
+    if carry.states is None:
+        return setup
+    return dataclasses.replace(setup, train=dataclasses.replace(setup.train, x=carry.states))
+
+
 def weighing_one(batch: Batch) -> Batch:
     """A sample with weights of mean 1: the sum over some of it, over its size, is their share of the weighted mean."""
     return batch if batch.w is None else dataclasses.replace(batch, w=batch.w / mean(batch.w))
@@ -105,14 +116,17 @@ def num_batches(n: int, batch_size: int) -> tuple[int, int]:
 class Epoch:
     """The function, for every fit that has the static options, the model and the sizes of `setup`."""
 
-    def __init__(self, setup: Setup):
+    def __init__(self, setup: Setup, devices: Devices | None = None):
+        """`devices`: those that share each batch; None where one computes it."""
         self.options: TrainerOptions = setup.config.trainer
+        self.devices = devices
         self.n = setup.n_train
         self.batches, self.size = num_batches(self.n, self.options.batch_size)
         self.graphdef = nnx.graphdef(setup.model)
         self.metrics = ["train_loss", "lr"] if setup.val is None else ["train_loss", "val_loss", "lr"]
         self.problem = setup.problem
         self.penalised = isinstance(setup.model, Penalised)
+        self.plan = plan_of(setup)
         check_structure(setup)
 
     def optimizer(self, hyper: Any) -> optax.GradientTransformation | SecondOrder:
@@ -121,14 +135,40 @@ class Epoch:
             return SecondOrder(self.options.optimizer)
         return optimizer(self.options, hyper, self.batches)
 
-    def initial(self, params: Any, other: Any, hyper: Any, seed: jax.Array) -> Carry:
-        """The position before the first epoch; `seed` is a uint32."""
+    def initial(self, params: Any, other: Any, hyper: Any, seed: jax.Array, x: Any = None) -> Carry:
+        """The position before the first epoch; `seed` is a uint32, `x` of the training sample where states are
+        simulated."""
         opt_state = self.optimizer(hyper).init(params)
         best = (params, other) if self.options.patience else None
         zero = jnp.int32(0)
         # not a key that nnx.Rngs(seed) gives out: those, fold_in(key, 0), fold_in(key, 1), ..., drew data and weights
         key = jax.random.fold_in(jax.random.key(seed), SHUFFLE)
-        return Carry(params, other, opt_state, key, zero, zero, best, jnp.asarray(jnp.inf, float), zero)
+        states = x if self.plan else None
+        return Carry(params, other, opt_state, key, zero, zero, best, jnp.asarray(jnp.inf, float), zero, states)
+
+    def sample(self, carry: Carry, inputs: Inputs) -> Batch:
+        """The training sample at a position."""
+        train: Batch = inputs.train
+        return train if self.plan is None else dataclasses.replace(train, x=carry.states)
+
+    def due(self, epoch: jax.Array) -> jax.Array:
+        """Whether states are simulated before the epoch that follows so many; before the first one no policy is learnt
+        yet."""
+        assert self.plan is not None
+        return (epoch > 0) & (epoch % self.plan.every == 0)
+
+    def moved(self, carry: Carry, inputs: Inputs) -> Carry:
+        """The position with training states simulated under its policy. What a second-order method has found on the
+        former ones is forgotten."""
+        assert self.plan is not None
+        problem, key = with_arrays(self.problem, inputs.arrays), key_at(carry.key, carry.epoch)
+        model = nnx.merge(self.graphdef, carry.params, carry.other, copy=True)
+        model.eval()
+        states = visited(problem, model, key, inputs.train.x, self.plan)  # type: ignore[arg-type]  # the plan's check
+        if is_second_order(self.options):
+            method = SecondOrder(self.options.optimizer)
+            carry = dataclasses.replace(carry, opt_state=method.renewed(carry.params, carry.opt_state))
+        return dataclasses.replace(carry, states=states)
 
     def shuffle(self, key: jax.Array, train: Batch) -> tuple[jax.Array, Batches]:
         """(the key of the next epoch, the sample in random order, cut in batches).
@@ -136,7 +176,7 @@ class Epoch:
         The second of `Batches` is 0 on the padding of the last batch, which so counts with its true size.
         """
         if self.batches == 1:
-            return key, (train, None)
+            return key, (self._shared(train), None)
         key, used = jax.random.split(key)
         padded = self.batches * self.size
         order = jax.random.permutation(used, self.n)
@@ -146,7 +186,11 @@ class Epoch:
         counts = None
         if padded > self.n:
             counts = (jnp.arange(padded) < self.n).astype(float).reshape(self.batches, self.size)
-        return key, (cut, counts)
+        return key, self._shared((cut, counts), axis=1)
+
+    def _shared(self, tree: Any, axis: int = 0) -> Any:
+        """Arrays whose observations are along this axis, each device with its part of them."""
+        return tree if self.devices is None else self.devices.rows(tree, axis)
 
     def __call__(self, carry: Carry, inputs: Inputs, key: jax.Array, batches: Batches) -> tuple[Carry, dict[str, Any]]:
         """The position after one epoch over `batches`, with `key` for the next one, and the metrics of the epoch."""
@@ -235,7 +279,7 @@ class Epoch:
         model = nnx.merge(self.graphdef, params, other)
         model.eval()
         graphdef, state = nnx.split(model)
-        return mean_loss(lambda part: problem.loss(nnx.merge(graphdef, state), part), batch)
+        return mean_loss(lambda part: problem.loss(nnx.merge(graphdef, state), part), batch, self._shared)
 
     def fitted(self, carry: Carry) -> Any:
         """The model at the weights to be kept: the best ones under early stopping, else the current ones."""
@@ -255,13 +299,18 @@ def _all_finite(tree: Any) -> jax.Array:
     return jnp.all(jnp.asarray([jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(tree)] or True))
 
 
-def mean_loss(loss: Callable[[Batch], jax.Array], batch: Batch) -> jax.Array:
-    """The weighted mean of `loss` (observations -> [n]) over a sample, in blocks: memory does not grow with it."""
+def mean_loss(
+    loss: Callable[[Batch], jax.Array], batch: Batch, shared: Callable[[Any, int], Any] = lambda tree, axis: tree
+) -> jax.Array:
+    """The weighted mean of `loss` (observations -> [n]) over a sample, in blocks: memory does not grow with it.
+    `shared` gives devices their parts of arrays, along an axis."""
     n = jax.tree.leaves(batch)[0].shape[0]
     if n <= BLOCK:
+        batch = shared(batch, 0)
         whole: jax.Array = mean(loss(batch), batch.w)
         return whole
     blocks, rest = cut(batch, n)
+    blocks = shared(blocks, 1)
     summed = jnp.sum(jax.lax.map(lambda block: total(loss(block), block.w), blocks))
     summed = summed + (0 if rest is None else total(loss(rest), rest.w))
     return summed / (n if batch.w is None else jnp.sum(batch.w))

@@ -9,8 +9,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
+from jax.sharding import PartitionSpec
 
 from econml_cli.problems.base import Batch
+from econml_cli.training.devices import AXIS, Devices
 from econml_cli.training.setup.setup import Setup, with_arrays
 from econml_cli.training.step.compile_key import static
 from econml_cli.training.step.epoch import RUNNING, Carry, Epoch, Inputs, mean_loss, where
@@ -31,8 +33,11 @@ class Program:
         gradient_norm: (params, other, inputs) -> that of the whole training loss.
     """
 
-    def __init__(self, setup: Setup):
+    def __init__(self, setup: Setup, devices: Devices | None = None):
+        """`devices`: what `chunk` and `stacked` run on, with inputs and positions that lie there; None: one device."""
+        self.devices = devices
         self.epoch = Epoch(setup)
+        self._sharing = self.epoch if devices is None else Epoch(setup, devices)
         self.initial = jax.jit(self.epoch.initial)
         self.chunk = jax.jit(self._chunk, donate_argnums=0)
         self.measure = jax.jit(self._measure)
@@ -43,7 +48,10 @@ class Program:
     def begin(self, setup: Setup, inputs: Inputs) -> Carry:
         """The position of a fit before its first epoch."""
         _, params, other = nnx.split(setup.model, nnx.Param, ...)
-        position: Carry = self.initial(params, other, inputs.hyper, np.uint32(setup.config.trainer.seed))
+        seed = np.uint32(setup.config.trainer.seed)
+        # a copy: the buffers of the position are donated to the first chunk
+        x = jnp.copy(inputs.train.x) if self.epoch.plan else None
+        position: Carry = self.initial(params, other, inputs.hyper, seed, x)
         return position
 
     def _chunk(self, carry: Carry, inputs: Inputs, last: jax.Array) -> Any:
@@ -57,7 +65,14 @@ class Program:
         def body(state: Any) -> Any:
             carry, buffers = state
             at = carry.epoch - first
-            carry, metrics = self.epoch(carry, inputs, *self.epoch.shuffle(carry.key, inputs.train))
+            if self.epoch.plan:
+                carry = jax.lax.cond(
+                    self.epoch.due(carry.epoch), lambda c: self.epoch.moved(c, inputs), lambda c: c, carry
+                )
+            batches = self._sharing.shuffle(carry.key, self.epoch.sample(carry, inputs))
+            carry, metrics = self._sharing(carry, inputs, *batches)
+            if self.devices is not None:
+                carry, metrics = self.devices.whole((carry, metrics))
             return carry, {name: buffers[name].at[at].set(metrics[name]) for name in buffers}
 
         return jax.lax.while_loop(running, body, (carry, buffers))
@@ -69,6 +84,16 @@ class Program:
         have one seed and one training sample, so that they see the same batches.
         """
         inputs_axes = Inputs(0, axes[0], 0, axes[1], axes[2])
+        simulated = self.epoch.plan is not None  # then the samples of members differ
+        sample_axes = Batch(0, axes[1]) if simulated else axes[1]
+
+        def moved(carry: Carry, inputs: Inputs) -> Carry:
+            after: Carry = where(carry.status == RUNNING, self.epoch.moved(carry, inputs), carry)
+            return after
+
+        def simulate(carry: Carry, inputs: Inputs) -> Carry:
+            every: Carry = jax.vmap(moved, in_axes=(0, inputs_axes))(carry, inputs)
+            return every
 
         def member(carry: Carry, inputs: Inputs, key: jax.Array, batches: Any) -> Any:
             after, metrics = self.epoch(carry, inputs, key, batches)
@@ -77,7 +102,10 @@ class Program:
         def shuffled(carry: Carry, inputs: Inputs) -> Any:
             """(keys, batches), and along which axes they differ."""
             if self.epoch.batches == 1:
-                return (carry.key, (inputs.train, None)), (0, (axes[1], None))
+                return (carry.key, (self.epoch.sample(carry, inputs), None)), (0, (sample_axes, None))
+            if simulated:
+                sample = self.epoch.sample(carry, inputs)
+                return jax.vmap(self.epoch.shuffle, in_axes=(0, sample_axes))(carry.key, sample), (0, 0)
             if alike:  # any running member's key is the key of all that run
                 key = carry.key[jnp.argmax(carry.status == RUNNING)]
                 return self.epoch.shuffle(key, inputs.train), (None, None)
@@ -92,6 +120,8 @@ class Program:
 
             def body(state: Any) -> Any:
                 carry, buffers, epoch = state
+                if simulated:  # all that run are at one epoch: without a `vmap` over the condition
+                    carry = jax.lax.cond(self.epoch.due(epoch), lambda c: simulate(c, inputs), lambda c: c, carry)
                 given, differ = shuffled(carry, inputs)
                 carry, metrics = jax.vmap(member, in_axes=(0, inputs_axes, *differ))(carry, inputs, *given)
                 return carry, {name: buffers[name].at[epoch - first].set(metrics[name]) for name in buffers}, epoch + 1
@@ -99,7 +129,22 @@ class Program:
             carry, buffers, _ = jax.lax.while_loop(running, body, (carry, buffers, first))
             return carry, buffers
 
-        return jax.jit(chunk, donate_argnums=0)
+        return jax.jit(chunk if self.devices is None else self._by_member(chunk, inputs_axes), donate_argnums=0)
+
+    def _by_member(self, chunk: Any, inputs_axes: Inputs) -> Any:
+        """`chunk` with the members in equal parts on the devices, which have nothing to tell each other meanwhile."""
+        assert self.devices is not None
+        member, alike = PartitionSpec(AXIS), PartitionSpec()
+        of_inputs = jax.tree.map(
+            lambda axis: alike if axis is None else member, inputs_axes, is_leaf=lambda axis: axis is None
+        )
+        return jax.shard_map(
+            chunk,
+            mesh=self.devices.mesh,
+            in_specs=(member, of_inputs, alike, alike),
+            out_specs=(member, PartitionSpec(None, AXIS)),
+            check_vma=False,
+        )
 
     def _measure(self, state: Any, inputs: Inputs, parts: dict[str, Batch]) -> dict[str, jax.Array]:
         problem = with_arrays(self.epoch.problem, inputs.arrays)
@@ -120,7 +165,9 @@ Axes = tuple[int | None, int | None, int | None]
 class Programs:
     """Programs by static shape; kept for as long as this object is. Several threads may use it."""
 
-    def __init__(self) -> None:
+    def __init__(self, devices: Devices | None = None) -> None:
+        """`devices`: several that the programs run on."""
+        self.devices = devices
         self._made: dict[Hashable, Program] = {}
         self._making = threading.Lock()
 
@@ -131,5 +178,5 @@ class Programs:
         key = (static(setup.config), shapes, tree)
         with self._making:
             if key not in self._made:
-                self._made[key] = Program(setup)
+                self._made[key] = Program(setup, self.devices)
             return self._made[key]

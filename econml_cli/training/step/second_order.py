@@ -1,7 +1,7 @@
 """Methods that take the whole sample at every step and find the length of a step themselves: lbfgs and lm."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
@@ -58,6 +58,11 @@ class SecondOrder:
     def init(self, params: Any) -> Search:
         """The state before the first step."""
         return Search(self._method.init(params), jnp.asarray(jnp.inf, float), jnp.int32(0))
+
+    def renewed(self, params: Any, search: Search) -> Search:
+        """The state on another sample: what was found on the former one is forgotten, but for lm's damping."""
+        fresh = self.init(params)
+        return replace(fresh, method=search.method) if self._name == "lm" else fresh
 
     def step(
         self, params: Any, search: Search, objective: Objective, residual: Residual, batch: Any

@@ -92,7 +92,7 @@ def test_a_plan_that_never_eats_its_wealth_solves_the_euler_equation_and_fails_s
 @pytest.mark.parametrize("seed", [0])  # the pages of the docs fit these economies at seed 42
 def test_the_recipe_of_the_cake_reaches_its_bars(seed):
     _, found, _ = trained("cake_eating", seed=seed)
-    assert told(found) == PASSED and found["policy_error_mean"] < 1e-3
+    assert told(found) == {**PASSED, "verdict_states": "passed"} and found["policy_error_mean"] < 1e-3
 
 
 # --- olg --------------------------------------------------------------------------------------------------------------

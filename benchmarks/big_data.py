@@ -1,0 +1,105 @@
+"""What it takes to get a large table ready for training: peak memory and CPU seconds, against the file's own reader.
+
+    uv run python benchmarks/big_data.py                              # 10^6 rows of ten columns, Parquet
+    uv run python benchmarks/big_data.py --rows 10000000 --beside before=/path/to/another/checkout
+
+Each figure is of a process of its own. *floor* imports JAX and Flax and compiles one function; *pyarrow* reads the
+file, all of it; *prepare* is what `econml fit mlp --data FILE --target y` does before its first epoch. Memory is the
+most that the process ever held (VmHWM), beyond the floor, as a multiple of the numbers as float32.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parent.parent
+COLUMNS = 10
+PEAK = """
+import json, os, sys, time
+def told():
+    lines = open("/proc/self/status").read().splitlines()
+    peak = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
+    print(json.dumps({"peak": peak, "cpu": sum(os.times()[:2])}))
+"""
+PROGRAMS = {
+    "floor": "import jax, jax.numpy as jnp, flax.nnx; jax.jit(lambda x: x + 1)(jnp.zeros(3)).block_until_ready()",
+    "pyarrow": """
+from pyarrow import csv, parquet
+table = (csv.read_csv if FILE.endswith(".csv") else parquet.read_table)(FILE)
+""",
+    "prepare": """
+from econml_cli.config.fit_config import build
+from econml_cli.training.precision import precision
+from econml_cli.training.setup.setup import Workshop
+config = build("mlp", "tabular", [("the benchmark", {"data": FILE, "target": "y", "width": "8"})])
+with precision("float32"):
+    setup = Workshop().assemble(config)
+""",
+}
+
+
+def write(path: Path, rows: int) -> None:
+    """A table of COLUMNS - 1 features and the target y."""
+    import numpy as np
+    import pyarrow as pa
+    from pyarrow import csv, parquet
+
+    rng = np.random.default_rng(0)
+    columns = {f"x{i}": rng.standard_normal(rows, dtype=np.float32) for i in range(COLUMNS - 1)}
+    columns["y"] = columns["x0"] - columns["x1"] + rng.standard_normal(rows, dtype=np.float32)
+    table = pa.table(columns)
+    if path.suffix == ".csv":
+        csv.write_csv(table, path)
+    else:
+        parquet.write_table(table, path)
+
+
+def measured(program: str, file: Path, package: Path) -> dict[str, float]:
+    """Peak memory in bytes, and CPU seconds, of a program in a process of its own."""
+    text = f"{PEAK}\nFILE = {str(file)!r}\n{program}\ntold()\n"
+    variables = os.environ | {"PYTHONPATH": str(package), "JAX_PLATFORMS": "cpu"}
+    done = subprocess.run([sys.executable, "-c", text], env=variables, capture_output=True, text=True, cwd=file.parent)
+    if done.returncode:
+        sys.exit(done.stderr)
+    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def main() -> None:
+    """Measure, and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, default=10**6)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--format", choices=["parquet", "csv"], default="parquet")
+    parser.add_argument("--beside", metavar="NAME=DIR", action="append", default=[], help="another checkout")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="keep the figures")
+    asked = parser.parse_args()
+    packages = {"this": HERE} | {name: Path(place) for name, _, place in (one.partition("=") for one in asked.beside)}
+    cases = [("floor", "this"), ("pyarrow", "this"), *(("prepare", name) for name in packages)]
+    rounds: list[dict[str, Any]] = []
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / f"table.{asked.format}"
+        write(file, asked.rows)
+        for _ in range(asked.rounds):
+            rounds.append({f"{c} ({p})": measured(PROGRAMS[c], file, packages[p]) for c, p in cases})
+    size = 4 * asked.rows * COLUMNS
+    print(f"{asked.rows:,} rows x {COLUMNS} columns, {size / 2**20:,.0f} MiB as float32, {asked.format}\n")
+    print("| | peak, MiB | (peak - floor) / float32 | CPU, s | (CPU - floor) / pyarrow's |\n|---|---|---|---|---|")
+    for name in rounds[0]:
+        peak, cpu = (statistics.median(one[name][key] for one in rounds) for key in ("peak", "cpu"))
+        floor, floor_cpu = (statistics.median(one["floor (this)"][key] for one in rounds) for key in ("peak", "cpu"))
+        reading = statistics.median(one["pyarrow (this)"]["cpu"] for one in rounds)
+        last = f"{(cpu - floor_cpu) / reading:.1f}" if name.startswith("prepare") else ""
+        print(f"| {name} | {peak / 2**20:,.0f} | {(peak - floor) / size:.1f} | {cpu:.2f} | {last} |")
+    if asked.json:
+        asked.json.write_text(json.dumps({"rows": asked.rows, "format": asked.format, "rounds": rounds}, indent=2))
+
+
+if __name__ == "__main__":
+    main()
