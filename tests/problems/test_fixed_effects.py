@@ -117,7 +117,7 @@ def test_a_row_of_a_level_that_no_training_row_has_is_not_predicted_and_a_reason
     reasons = [reason.split(",")[0] for reason in found["reason"]]
     assert reasons == ["", "firm is 'new'", "firm is missing", "year is '2050'"]
     frame.assign(firm=frame["firm"].where(frame.index > 0, "new")).to_csv(tmp_path / "t.csv", index=False)
-    match = r"'firm' is 'new' in 1 row"
+    match = r"'firm' is 'new' in row 2 of the file"
     with open_run(run, data=str(tmp_path / "t.csv")) as opened, pytest.raises(DataError, match=match):
         evaluate(opened, bootstrap=0)
     with open_run(run, data=str(tmp_path / "t.csv"), missing="drop") as opened:
