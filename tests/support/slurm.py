@@ -84,6 +84,8 @@ def running(home: Path) -> Iterator[None]:
         wait_until(lambda: "idle" in asked("sinfo", "--noheader", "--format=%T"), 60)
         yield
     finally:
+        with contextlib.suppress(subprocess.TimeoutExpired):  # a job that a failed test has left
+            asked("scancel", "--partition=main")
         del os.environ["SLURM_CONF"]
         for process in reversed(started):
             process.terminate()
