@@ -268,7 +268,9 @@ def _advice(result: "FitResult", config: FitConfig) -> str:
     init = getattr(config.model_options, "init", None)
     another = " or --init torch_uniform" if init == "lecun_normal" else ""
     more = ", or more --num-epochs" if result.stop_reason in ("max_epochs", "early_stopping") else ""
-    if health.STATES in health.failed_verdicts(result.summary) and config.trainer.states is None:
+    failed = health.failed_verdicts(result.summary)
+    # an economy that explodes leaves any range of states
+    if health.STATES in failed and "stability" not in failed and config.trainer.states is None:
         return "Try a wider range of states, or train where the economy goes: --states both"
     return f"Try another seed (--seed {config.trainer.seed + 1}, or --retries 5 to go through several){another}{more}"
 

@@ -42,8 +42,9 @@ def frame(path: Path, known: Schema | None) -> "pd.DataFrame":
 
 
 def names(path: Path, known: Schema | None) -> tuple[str, ...]:
-    """The names of all columns of a file."""
-    return files.read(path, lambda every: every[:1], None if known is None else known.asked).names
+    """The names of all columns of a file, of which no row is read."""
+    asked = Asked() if known is None else known.asked
+    return tuple(files.column_names(str(path), asked.delimiter, asked.sheet))
 
 
 def write_separated(

@@ -94,7 +94,7 @@ def read(path: Path, needed: Needed = None, asked: Asked | None = None) -> Raw:
     return READERS[extension(path)](path, needed, asked or Asked())
 
 
-def column_names(source: str, delimiter: str | None = None) -> list[str]:
+def column_names(source: str, delimiter: str | None = None, sheet: str | None = None) -> list[str]:
     """The names of the columns of what --data names, from its first line or its metadata: no row is read.
 
     Raises:
@@ -105,7 +105,7 @@ def column_names(source: str, delimiter: str | None = None) -> list[str]:
     try:
         if ending in SEPARATORS:
             return _named(header(path, delimiter or SEPARATORS[ending])[0], path)[0]
-        return _names_of(path, ending)
+        return _names_of(path, ending, sheet)
     except DataError:
         raise
     except (ValueError, EOFError, csv.Error, zlib.error) as error:  # pyarrow's errors and decoding are ValueErrors
@@ -132,9 +132,9 @@ def _stata_names(path: Path) -> list[str]:
         return list(reader.variable_labels())
 
 
-def _names_of(path: Path, ending: str) -> list[str]:
+def _names_of(path: Path, ending: str, sheet: str | None) -> list[str]:
     if ending in EXCEL:
-        return _named(binary.sheet_names(path, None), path)[0]
+        return _named(binary.sheet_names(path, sheet), path)[0]
     if ending in binary.STATISTICAL:
         return binary.statistical_names(path, ending)
     return {".parquet": _parquet_names, ".feather": _feather_names, ".dta": _stata_names}[ending](path)

@@ -74,6 +74,8 @@ def parse(text: str, others: Sequence[str]) -> Formula:
         raise _refused(text, f"is not a formula ({_plain(error, factors)})") from None
     if len(left) != 1 or len(left[0]) != 1 or expression.called(factors[left[0][0]]) in ("bs", "poly"):
         raise _refused(text, "must have one target on the left of ~")
+    if not text.partition("~")[2].strip():
+        raise _refused(text, "has nothing on the right of ~ (y ~ 1 is a constant alone)")
     if not right and not constant:
         raise _refused(text, "has neither a feature nor a constant on the right of ~")
     target = left[0][0]

@@ -94,6 +94,9 @@ class Predicted:
     kept: np.ndarray | None
     schema: Schema | None
 
+    def __len__(self) -> int:
+        return len(self.added)
+
     def frame(self) -> "pd.DataFrame":
         """The file as a table with the predictions beside its columns; the index is the row of the file."""
         table = beside.frame(files.find(self.path), self.schema)

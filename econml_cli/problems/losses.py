@@ -63,6 +63,7 @@ class Loss:
             (y, prediction) -> Moments.
         shown: the metrics in the table of a cross-validation.
         classical: the classical model beside whose effects those of a fit are shown: "OLS", "logit", or None.
+        linear_model: what a linear model is called that minimises it; "" where `classical`, or its name, says it.
         family: the distribution whose likelihood it is (up to what does not depend on the output), by which
             coefficients of a linear model have standard errors; None: they have none.
     """
@@ -84,6 +85,7 @@ class Loss:
     metrics: "tuple[str | Metric, ...]" = ("regression",)
     shown: tuple[str, ...] = ("rmse", "r2")
     classical: Classical | None = None
+    linear_model: str = ""
     family: Family | None = None
 
     @property
@@ -233,6 +235,7 @@ _TABLE = (
     Loss(
         "multiclass", cross_entropy, CLASSES, _softmax,
         words="cross-entropy", metrics=("multiclass",), shown=("accuracy", "auc"), convex=True,
+        linear_model="multinomial logit",
     ),
     Loss(
         "reconstruction", squared_error, FEATURES,
@@ -241,7 +244,7 @@ _TABLE = (
     Loss(
         "poisson", per_row.poisson, inverse_link=per_row.exponential, convex=True, power=1, by_mean=True, rates=True,
         words="half the Poisson deviance", admits=_counts, metrics=("counts", "regression"), shown=("d2",),
-        family=POISSON,
+        linear_model="Poisson", family=POISSON,
     ),
     Loss(
         "gamma", per_row.gamma, inverse_link=per_row.exponential, convex=True, by_mean=True,

@@ -19,6 +19,7 @@ def grids(results: Mapping[str, Any], shown: Collection[str] | None = None) -> l
     losses = [f"{split}_loss" for split in _SPLITS if f"{split}_loss" in over]
     tests = [f"test_{name}" for name in shown] if shown is not None else [n for n in over if n.startswith("test_")]
     names = list(dict.fromkeys([*losses, *tests]))
+    called = {name: name if name in losses or shown is None else name.removeprefix("test_") for name in names}
     folds = results["fold"]
     rows = []
     for fold in folds:
@@ -27,14 +28,14 @@ def grids(results: Mapping[str, Any], shown: Collection[str] | None = None) -> l
         rows.append((label, cell(fold["n_train"]), cell(fold["n_test"]), *numbers))
     title = f"{results['model']} on {results['problem']}, cross-validated in {results['folds']} folds"
     means = [
-        (name, cell(one["value"]), cell(one["sd"]), cell(one.get("standard_error")), _interval(one))
+        (called[name], cell(one["value"]), cell(one["sd"]), cell(one.get("standard_error")), _interval(one))
         for name, one in over.items()
         if name in names
     ]
     pooled = [(n.replace("_", " "), cell(one.get("value")), _interval(one)) for n, one in results["pooled"].items()]
     together = f"Out of fold, {sum(fold['n_test'] for fold in folds):,} rows together"
     return [
-        Grid(("fold", "n_train", "n_test", *names), tuple(rows), title),
+        Grid(("fold", "n_train", "n_test", *called.values()), tuple(rows), title),
         Grid(("", "mean", "std. dev.", "std. error", "95 % interval"), tuple(means), f"Over {len(folds)} folds"),
         Grid(("", "", "95 % interval"), tuple(pooled), together),
     ]

@@ -197,6 +197,11 @@ def check(setup: Setup) -> None:
 
 def make_trainer(config: FitConfig, workshop: Workshop, programs: Programs | None = None) -> Trainer | Ensemble:
     """What trains a config, at its start; see `check` for what it refuses. Call it inside `precision(...)`."""
+    if programs is not None and programs.devices is not None and config.trainer.states not in (None, "box"):
+        raise ConfigError(
+            f"--states {config.trainer.states} simulates the states of a fit on one device; leave out --devices (or "
+            "--coordinator), or --states."
+        )
     if config.trainer.members == 1:
         setup = workshop.assemble(config)
         check(setup)

@@ -225,7 +225,7 @@ def test_new_rows_need_no_target_and_no_data_of_the_fit(file, table, tmp_path):
     assert found.split == "data" and found.n == 20
     assert values(found)["x"] == pytest.approx(b["x"] + 2 * b["I(x ** 2)"] * some.x.mean(), rel=1e-4)
     assert values(found)["region: east -> north"] == pytest.approx(b["region[T.north]"], rel=1e-4)
-    assert "no standard errors: the data file of the fit" in found.notes[-1]
+    assert "no standard errors: the data file of the fit is not there as it was" in found.notes[-1]
     assert "not to those of --data" in found.notes[-2]
 
 

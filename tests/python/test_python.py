@@ -168,7 +168,7 @@ def test_a_verdict_that_failed_is_warned_of_when_fitted_and_when_evaluated():
     assert repr(run).endswith(", FAILED: loss, truth, stability)")
     with pytest.warns(econml_cli.FitWarning, match="FAILED"):
         found = run.evaluate(bootstrap=0)
-    assert 'font-weight: bold">FAILED</span>' in found._repr_html_()
+    assert 'font-weight: bold">FAILED: ' in found._repr_html_()
     assert "FAILED" in repr(found)
     with pytest.raises(econml_cli.ConfigError, match="den_haan_marcet=True"):
         run.evaluate(periods=10)

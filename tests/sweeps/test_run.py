@@ -196,7 +196,7 @@ def test_keep_counts_the_trials_of_all_workers(isolated):
     for number in range(3):
         (directory.run(number) / "checkpoints").mkdir(parents=True)
     ranked = tuple(Trial(number, number, "complete", {}, value) for number, value in ((2, 0.1), (0, 0.2), (1, 0.3)))
-    study = SimpleNamespace(results=lambda: SimpleNamespace(ranked=lambda: ranked))
+    study = SimpleNamespace(results=lambda: SimpleNamespace(ranked=lambda: ranked, front=lambda: ()))
     sweep = schema.load(Path(sweep_file()))
     Batches(sweep, directory, Plan(0, keep=1), study, None, None, None, None)._drop_others()
     assert [path.parent.name for path in directory.path.glob("*/checkpoints")] == ["0002"]

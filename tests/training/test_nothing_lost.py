@@ -205,8 +205,8 @@ def test_every_signal_of_a_cluster_and_a_terminal_saves(name, econml, monkeypatc
 
     log = recorder.Recording.log
 
-    def killed(self, chunk, carry):
-        log(self, chunk, carry)
+    def killed(self, chunk, *more):
+        log(self, chunk, *more)
         if chunk.epoch == 1:
             os.kill(os.getpid(), getattr(signal, name))
 
@@ -236,8 +236,8 @@ def test_a_directory_that_goes_in_mid_run_is_said_in_a_sentence_that_names_it(ac
 
     log = recorder.Recording.log
 
-    def lose(self, chunk, carry):
-        log(self, chunk, carry)
+    def lose(self, chunk, *more):
+        log(self, chunk, *more)
         if self.run.path.exists() and chunk.epoch > 1:
             self.run.path.rename("elsewhere") if act == "moved" else shutil.rmtree(self.run.path)
 

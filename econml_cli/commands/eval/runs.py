@@ -215,13 +215,16 @@ def _write(run: "Run", sample: dict[str, Any], path: Path) -> None:
     from econml_cli.evaluation import predictions as predicted
 
     data, step = sample["data"], sample["step"]
-    frame = (
-        predicted.predict(run, data, step=step, missing=sample["missing"])
+    found = (
+        predicted.predict_file(run, data, step=step, missing=sample["missing"])
         if data
-        else predicted.predict_own(run, step=step)
+        else predicted.predict_own_file(run, step=step)
     )
-    predicted.write(frame, path)
-    told(f"{plural(len(frame), 'row')} written to {path}")
+    if isinstance(found, predicted.Predicted):
+        found.write(path)
+    else:  # simulated observations
+        predicted.write(found, path)
+    told(f"{plural(len(found), 'row')} written to {path}")
 
 
 def _draw(run: "Run", sample: dict[str, Any], plot: Path) -> None:

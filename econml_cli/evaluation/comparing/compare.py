@@ -197,7 +197,7 @@ def _method(tested: Tested) -> str:
     if tested.config.model != "linear":
         return tested.config.model
     row = losses.of(tested.problem)
-    return row.classical or {"multiclass": "multinomial logit", "poisson": "Poisson"}.get(row.name, row.name)
+    return row.classical or row.linear_model or row.name
 
 
 def _labels(path: object) -> dict[str, str]:

@@ -21,8 +21,8 @@ def key_at(key: jax.Array, epoch: jax.Array) -> jax.Array:
 
 
 def visited(problem: Moves, model: Model, key: jax.Array, sample: jax.Array, plan: StatePlan) -> jax.Array:
-    """The training states x [n, ...]: `plan.box` of the sample [n, ...], spread evenly over it, then states of the
-    paths of the economy under the policy, drawn without replacement. To be called inside jit.
+    """The training states x [n, ...]: the `box` of the plan of the sample [n, ...], spread evenly over it, then states
+    of the paths of the economy under the policy, drawn without replacement. To be called inside jit.
 
     A state that is not finite (a policy that is not learnt yet may explode) is replaced by one of the sample.
     """
