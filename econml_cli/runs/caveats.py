@@ -28,7 +28,7 @@ SHOWN = 8
 def sentences(summary: Mapping[str, Any]) -> tuple[str, ...]:
     """What is to stand under any table of coefficients or effects of the fit; () of a fit with nothing against it."""
     said = [str(note) for note in summary.get("data_notes") or ()]
-    if wide := summary.get("wide"):
+    if (wide := summary.get("wide")) and len(wide) == 3:  # of a damaged file: anything
         columns, rows, culprit = wide
         said.append(
             f"{columns:,} design columns for {rows:,} training rows: the fit can reproduce any outcome; most of them "

@@ -1,5 +1,6 @@
 """Whether the losses of several evaluations, which a table sorts, can be ranked: of one problem, on the same rows."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -40,9 +41,16 @@ def notes(found: Sequence[Evaluation]) -> list[str]:
 def _why_not(one: Sequence[Fact], first: Sequence[Fact]) -> str | None:
     """A clause, such as "its target is lwage, not wage"; None where nothing is in the way."""
     for (name, mine, a), (_, theirs, b) in zip(one, first, strict=False):
-        if a != b:
+        if not _same(a, b):
             return f"its {name} is {mine}, not {theirs}"
     return None
+
+
+def _same(a: Any, b: Any) -> bool:
+    """Whether two facts are one; moments of outcomes up to what float32 makes of them."""
+    if isinstance(a, tuple) and isinstance(b, tuple) and len(a) == len(b):
+        return all(math.isclose(x, y, rel_tol=1e-5, abs_tol=1e-6) for x, y in zip(a, b, strict=True))
+    return bool(a == b)
 
 
 def _facts(e: Evaluation) -> Iterator[Fact]:
@@ -71,9 +79,9 @@ def _facts(e: Evaluation) -> Iterator[Fact]:
     yield f"number of {e.reported} rows", e.n.get(e.reported), e.n.get(e.reported)
 
 
-def _outcomes(run: Run, about: Mapping[str, Any]) -> tuple[str, ...] | None:
+def _outcomes(run: Run, about: Mapping[str, Any]) -> tuple[float, ...] | None:
     """What tells the outcomes of the test rows apart, in whichever file, and beside whichever features, they stand."""
     target = (run.preprocessing() or {}).get("target", {})
     if not about.get("moments"):
         return None
-    return tuple(f"{float(x):.6g}" for x in (*about["moments"][-1], target.get("mean", 0), target.get("scale", 1)))
+    return tuple(float(x) for x in (*about["moments"][-1], target.get("mean", 0), target.get("scale", 1)))
