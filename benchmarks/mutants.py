@@ -81,7 +81,20 @@ def plant(fault: Fault, copy: Path, known: dict, seconds: float) -> Result:
     names.write_text("\n".join(chosen))
     on_path = os.pathsep.join(filter(None, [str(copy), os.environ.get("PYTHONPATH")]))
     environment = {**os.environ, "PYTHONPATH": on_path, "PYTHONDONTWRITEBYTECODE": "1"}
-    line = [sys.executable, "-m", "pytest", "-x", "-q", "-n", "0", "-p", "no:cacheprovider", "--no-header", f"@{names}"]
+    line = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-x",
+        "-q",
+        "-n",
+        "0",
+        "-p",
+        "no:cacheprovider",
+        "--no-header",
+        "--run-all",
+        f"@{names}",
+    ]
     try:
         done = subprocess.run(line, cwd=copy, env=environment, capture_output=True, text=True, timeout=seconds)
         code, out = done.returncode, done.stdout

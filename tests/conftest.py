@@ -15,7 +15,7 @@ import psutil
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.support import SESSION, caches, postgres, running, sharing
+from tests.support import SESSION, caches, long, postgres, running, sharing
 from tests.support.running import Ran
 from tests.support.scheduling import scheduler
 
@@ -31,7 +31,7 @@ settings.load_profile("few")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--run-all`, as CI does."""
-    words = "also run pages of the docs and figures where nothing has changed since they last passed"
+    words = "also run long tests, and pages of the docs and figures where nothing has changed since they last passed"
     parser.addoption("--run-all", action="store_true", help=words)
 
 
@@ -42,6 +42,13 @@ def pytest_configure(config: pytest.Config) -> None:
         session = Path(tempfile.mkdtemp(prefix="econml-tests-"))
         os.environ[SESSION] = str(session)
         config.add_cleanup(lambda: (postgres.stop(session), shutil.rmtree(session, ignore_errors=True)))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Long tests are skipped where nobody has asked for them."""
+    for item in items if not config.getoption("--run-all") else ():
+        if item.get_closest_marker("slow") and long.is_long(item.path):
+            item.add_marker(pytest.mark.skip(reason=long.REASON))
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
