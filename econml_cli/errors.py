@@ -94,5 +94,6 @@ def suggest(word: str, known: Iterable[str]) -> str:
 
 
 def plural(count: int, noun: str) -> str:
-    """(1, "row") -> "1 row", (2000, "row") -> "2,000 rows"."""
-    return f"{count:,} {noun}" + ("" if count == 1 else "s")
+    """(1, "row") -> "1 row", (2000, "row") -> "2,000 rows", (2, "directory") -> "2 directories"."""
+    many = f"{noun[:-1]}ies" if noun.endswith("y") and noun[-2:-1] not in "aeiou" else f"{noun}s"
+    return f"{count:,} {noun if count == 1 else many}"

@@ -173,7 +173,7 @@ def roles_of(asked: Specification, read: Sample) -> list[Role]:
 
 
 def _role(asked: Specification, name: str, of: str, y: np.ndarray, rows: np.ndarray) -> Role:
-    binary = bool(np.isin(y, (0.0, 1.0)).all())
+    binary = sample.is_binary(y)
     return Role(name, of, y, rows, _config(asked, name, binary), binary)
 
 

@@ -41,11 +41,6 @@ class Sample:
     def n(self) -> int:
         return len(self.y)
 
-    @property
-    def binary_treatment(self) -> bool:
-        """Whether the treatment is 0 or 1."""
-        return _is_binary(self.d)
-
 
 def read(asked: Specification) -> Sample:
     """Read the file of an estimate.
@@ -161,13 +156,14 @@ def _check_sizes(asked: Specification, sample: Sample) -> None:
         raise ConfigError(f"--folds {asked.fitting.folds} are too many for {sample.n} rows; use fewer.")
 
 
-def _is_binary(values: np.ndarray) -> bool:
+def is_binary(values: np.ndarray) -> bool:
+    """Whether all values are 0 or 1."""
     return bool(np.isin(values, (0.0, 1.0)).all())
 
 
 def _refuse_unless_binary(values: np.ndarray, role: str, name: str, model: str, other: str) -> None:
     found = np.unique(values)
-    if _is_binary(values) and len(found) == 2:
+    if is_binary(values) and len(found) == 2:
         return
     said = ", ".join(f"{value:g}" for value in found[:4]) + (", ..." if len(found) > 4 else "")
     raise ConfigError(f"{model} needs a {role} of 0 and 1, but '{name}' has the values {said}{other}.")

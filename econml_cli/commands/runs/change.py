@@ -66,7 +66,7 @@ def _ask(found: "Sequence[Kept]", checkpoints: bool) -> None:
     names = ", ".join(one.name for one in found[:5]) + (f" and {len(found) - 5:,} more" if len(found) > 5 else "")
     what = f"{'the checkpoints of ' if checkpoints else ''}{names} ({size(bytes_)})"
     if not sys.stdin.isatty():
-        raise ConfigError(f"{plural(len(found), 'directory').replace('ys', 'ies')} to remove: {what}; add --yes.")
+        raise ConfigError(f"{plural(len(found), 'directory')} to remove: {what}; add --yes.")
     working.stop()
     print(f"Remove {what}? [y/N] ", end="", file=sys.stderr, flush=True)  # noqa: T201
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
