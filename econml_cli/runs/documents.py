@@ -96,7 +96,7 @@ PREPROCESSING: Shape = {
     "target?": {"task?": TEXT, "learnt?": OBJECT, "mean?": optional(NUMBER), "scale?": optional(NUMBER)},
     "binary?": optional(TEXTS),
     "loss?": _WORDS,
-    "schema?": {"columns": Each(OBJECT), "asked": OBJECT},
+    "schema?": {"columns": Each(OBJECT), "asked": OBJECT, "unread?": TEXTS},
     "entities?": Each({"columns": TEXTS, "levels": TEXTS, "unseen": listed(_COUNT), "width": optional(INTEGER)}),
 }
 FOLDS: Shape = {

@@ -58,6 +58,7 @@ def date_axis(axis: Any) -> None:
     """Write the dates of an x axis as shortly as they can be told apart."""
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
-    locator = AutoDateLocator(maxticks=6)  # type: ignore[no-untyped-call]
+    # between so many there is a step for any span
+    locator = AutoDateLocator(minticks=3, maxticks=8)  # type: ignore[no-untyped-call]
     axis.xaxis.set_major_locator(locator)
     axis.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
