@@ -1,14 +1,13 @@
 """A file again with columns beside its own: of text every byte of a field as it stands, of other formats every type."""
 
 import gzip
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from econml_cli.data import binary, binary_out, files, schema, stata_file
+from econml_cli.data import binary, binary_out, files, records, schema, stata_file
 from econml_cli.data.asked import Asked
 from econml_cli.data.schema import Schema
 from econml_cli.errors import DataError
@@ -17,8 +16,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _MARK = b"\xef\xbb\xbf"
-#: bytes of a text file that are held at a time, and rows that are written
-BLOCK, ROWS = 1 << 20, 10_000
+#: rows that are written at a time
+ROWS = 10_000
 
 
 def same_format(source: Path, out: Path) -> bool:
@@ -63,7 +62,7 @@ def write_separated(
         if first == _MARK:
             file.write(first)
             first = b""
-        for record, end in _records_of(source, mark, first):
+        for record, end in records.of_file(source, mark, first):
             if record and (row < 0 or kept is None or kept[row]):
                 new = next(beside, None)
                 if new is None:
@@ -85,45 +84,8 @@ def _written(added: "pd.DataFrame", mark: bytes) -> Iterator[bytes]:
     for start in range(0, max(len(added), 1), ROWS):
         part = added.iloc[start : start + ROWS]
         text = part.to_csv(index=False, header=start == 0, sep=mark.decode(), lineterminator="\n")
-        for record, _ in _records(text.encode(), mark):
+        for record, _ in records.of_bytes(text.encode(), mark):
             yield record
-
-
-def _patterns(mark: bytes) -> tuple[re.Pattern[bytes], re.Pattern[bytes]]:
-    """(a record whose quotes are closed, any), each with its end of line."""
-    closed = rb'(?:"(?:[^"]|"")*+"[^%b\r\n]*|[^"%b\r\n][^%b\r\n]*|)' % ((re.escape(mark),) * 3)
-    other = rb'(?:"(?:[^"]|"")*+")?[^%b\r\n]*' % re.escape(mark)
-    line = rb"(%b(?:%b%b)*)(\r\n|\n|\r|\Z)"
-    first, second = (re.compile(line % (field, re.escape(mark), field)) for field in (closed, other))
-    return first, second
-
-
-def _records_of(file: IO[bytes], mark: bytes, held: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
-    """`_records` of a file, of which a block is held at a time; `held` was read already."""
-    closed, _ = _patterns(mark)
-    while block := file.read(max(BLOCK, len(held))):
-        held += block
-        place = 0
-        while (found := closed.match(held, place)) is not None:
-            # what the block ends in may go on in the next
-            if found.end() >= len(held) - 1:
-                break
-            yield found[1], found[2]
-            place = found.end()
-        held = held[place:]
-    yield from _records(held, mark)
-
-
-def _records(contents: bytes, mark: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """(record, its end of line) of separated text; a line without anything is an empty record."""
-    record = _patterns(mark)[1]
-    place = 0
-    while place < len(contents):
-        found = record.match(contents, place)
-        if found is None:  # a quote that is never closed: reading has refused it
-            raise DataError("A record of the file never ends; is a quote not closed?")
-        yield found[1], found[2]
-        place = found.end()
 
 
 def write_arrow(path: Path, out: Path, added: "pd.DataFrame", kept: np.ndarray | None) -> None:

@@ -123,6 +123,16 @@ def read_sheet(path: Path, sheet: str | None) -> Sheet:
     return Sheet(title, before + 1, padded[0], [[row[i] for row in padded[1:]] for i in range(width)])
 
 
+def header_row(path: Path) -> int:
+    """The row, from 1, in which the header of an Excel file stands; 1 where its sheets have it in different rows."""
+    book = package("openpyxl", "excel", path).load_workbook(path, read_only=True, data_only=True)
+    try:
+        found = {_blank(sheet) for sheet in book.worksheets if next(_rows(sheet), None) is not None}
+    finally:
+        book.close()
+    return found.pop() + 1 if len(found) == 1 else 1
+
+
 def _blank(sheet: Any) -> int:
     """How many rows a sheet has before the first that holds anything."""
     for before, row in enumerate(sheet.iter_rows(values_only=True)):

@@ -90,15 +90,20 @@ def base(node: Node) -> str | None:
 
 
 def _with_base(node: ast.expr) -> ast.expr:
-    """C(x, Treatment("b")) as C(x, base="b")."""
+    """C(x, Treatment("b")) and C(x, base=b) as C(x, base="b")."""
     match node:
         case ast.Call(
             func=ast.Name(id="C"), args=[column, ast.Call(func=ast.Name(id="Treatment")) as treatment], keywords=[]
         ):
             values = [*treatment.args, *(given.value for given in treatment.keywords)]
-            if len(values) == 1:
-                return ast.Call(node.func, [column], [ast.keyword("base", values[0])])
-    return node
+        case ast.Call(func=ast.Name(id="C"), args=[column], keywords=[ast.keyword(arg="base", value=value)]):
+            values = [value]
+        case _:
+            return node
+    if len(values) != 1:
+        return node
+    level = ast.Constant(values[0].id) if isinstance(values[0], ast.Name) else values[0]
+    return ast.Call(node.func, [column], [ast.keyword("base", level)])
 
 
 def called(node: Node) -> str | None:

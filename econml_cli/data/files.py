@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from econml_cli.data import binary, nearby
+from econml_cli.data import binary, nearby, records
 from econml_cli.data.asked import Asked
 from econml_cli.errors import DataError, suggest
 
@@ -27,6 +27,8 @@ SEPARATORS = {".csv": ",", ".csv.gz": ",", ".csv.bz2": ",", ".tsv": "\t", ".tsv.
 NAMELESS = "Unnamed: {}"
 
 
+#: a file that is open to be read
+Bytes = Any
 #: of the names of all columns, those to read; None: all
 Needed = Callable[[Sequence[str]], Sequence[str]] | None
 
@@ -38,7 +40,7 @@ class Raw:
     Attributes:
         names: of all columns of the file, in its order. columns: those that were read. text: whether they are all text.
         labels: of Stata, SAS and SPSS, {column: {code: label}}. nameless: those that have no name in the file.
-        sheet: of Excel, the name of the sheet.
+        sheet: of Excel, the name of the sheet. source: the file as it was named.
     """
 
     names: tuple[str, ...]
@@ -47,6 +49,7 @@ class Raw:
     labels: Mapping[str, Mapping[Any, str]] = field(default_factory=dict)
     nameless: frozenset[str] = frozenset()
     sheet: str | None = None
+    source: str = ""
 
     @property
     def rows(self) -> int:
@@ -164,6 +167,16 @@ def _without_index(names: Sequence[str]) -> list[str]:
     return [str(name) for name in names if not str(name).startswith("__index_level_")]
 
 
+def separator(path: Path) -> bytes:
+    """What stands between the fields of a text file: that of its ending, where its header has any, else the other mark
+    that it has most of."""
+    own = SEPARATORS[extension(path)]
+    with open_bytes(path) as file:
+        first: bytes = file.readline()
+    counts = {mark: first.count(mark.encode()) for mark in (own, ";", "\t", "|", ",")}
+    return own.encode() if counts[own] else max(counts, key=lambda mark: counts[mark]).encode()
+
+
 def open_bytes(path: Path) -> Any:
     """The bytes of a file, unpacked where its name says that they are packed."""
     name = path.name.lower()
@@ -258,7 +271,7 @@ def _text(path: Path, needed: Needed, asked: Asked) -> Raw:
         if (found := _undecodable(path)) is not None:
             raise DataError(_encoding_help(path, found)) from None
         if rows.odd is not None:
-            raise DataError(_row_help(path, *rows.odd, len(names))) from None
+            raise DataError(_row_help(path, separator, *rows.odd, len(names))) from None
         raise DataError(_no_table(path, separator, _first_line(error))) from error
     if len(table) and _unclosed(table, path):
         raise DataError(_no_table(path, separator, "a quote is never closed"))
@@ -294,8 +307,11 @@ class _Rows:
         return "error"
 
 
-def _row_help(path: Path, values: int, text: str, expected: int) -> str:
-    counts = f"{values} for {expected} ({text[:60]!r})"
+def _row_help(path: Path, separator: str, values: int, text: str, expected: int) -> str:
+    row = _row_of(path, separator, text)
+    counts = f"{values} for {expected} ({row}: {text[:60]!r})"
+    if values < expected and text.count('"') % 2:
+        return _no_table(path, separator, f"a quote that opens in {row} is never closed ({text[:60]!r})")
     if values > expected:
         return (
             f"{path} is not a table: it has rows with more values than the header has names, {counts}; name every "
@@ -305,6 +321,16 @@ def _row_help(path: Path, values: int, text: str, expected: int) -> str:
         f"{path} is not a table: it has rows with fewer values than the header has names, {counts}; write a separator "
         "for every value that is missing."
     )
+
+
+def _row_of(path: Path, separator: str, text: str) -> str:
+    """Which record of a file a text is, counted from 1."""
+    line = text.split("\n")[0].rstrip("\r")
+    with open_bytes(path) as file:
+        found = records.of_file(file, separator.encode())
+        lines = (record.decode(errors="replace").split("\n")[0].rstrip("\r") for record, _ in found)
+        place = next((i for i, own in enumerate(lines, 1) if own == line), None)
+    return "a row" if place is None else f"row {place:,}"
 
 
 def _no_table(path: Path, separator: str, why: str) -> str:

@@ -54,13 +54,17 @@ def missing_by(
             gone = gone | absent[name]
     for name in read:
         if not dates.are(frame[name]) and columns.kind(frame[name], name) == "numbers":
-            _refuse_infinite(columns.as_numbers(frame[name], name), gone, f"column '{name}'", where)
+            numbers = columns.as_numbers(frame[name], name)
+            _refuse_infinite(numbers, gone, f"column '{name}'", where)
+            if any(expression.is_column(node) and name in expression.columns(node) for node in factors.values()):
+                _refuse_large(numbers, gone, f"column '{name}'", where)
     for name, value in values.items():
-        _refuse_infinite(value, gone, name, where)
+        _refuse_infinite(value, gone, name, where, (frame, factors[name]))
         gaps = np.isnan(value.reshape(n, -1)).any(axis=1) & ~gone
         if gaps.any():
+            held = _held(frame, factors[name], gaps)
             raise DataError(
-                f"{where}: {name} is not a number in {rows.first_of(gaps, where)} "
+                f"{where}: {name} is not a number in {rows.first_of(gaps, where)}{held} "
                 "(a log or root of a negative number?); leave such rows out, or change the formula."
             )
     return {name: gaps for name, gaps in absent.items() if gaps.any()}
@@ -97,9 +101,11 @@ def keep(absent: Mapping[str, np.ndarray], n: int, missing: Rule, where: str, al
         return np.ones(n, dtype=bool)
     counts = ", ".join(f"{name} ({int(gaps.sum()):,})" for name, gaps in list(absent.items())[:20])
     counts += f" and {len(absent) - 20} more" if len(absent) > 20 else ""
+    first = rows.number(int(np.any([*absent.values()], axis=0).argmax()), where)
     if missing == "error":
         raise DataError(
-            f"{where} has missing values, of {plural(n, 'row')}: {counts}; leave those rows out: --missing drop{also}."
+            f"{where} has missing values, of {plural(n, 'row')}: {counts}, the first in row {first:,}; leave those "
+            f"rows out: --missing drop{also}."
         )
     kept: np.ndarray = ~np.any([*absent.values()], axis=0)
     if not kept.any():
@@ -109,10 +115,29 @@ def keep(absent: Mapping[str, np.ndarray], n: int, missing: Rule, where: str, al
     return kept
 
 
-def _refuse_infinite(values: np.ndarray, gone: np.ndarray, what: str, where: str) -> None:
+def _refuse_infinite(
+    values: np.ndarray, gone: np.ndarray, what: str, where: str, made_of: "tuple[pd.DataFrame, Node] | None" = None
+) -> None:
     infinite = np.isinf(values).reshape(len(values), -1).any(axis=1) & ~gone
     if infinite.any():
+        held = "" if made_of is None else _held(*made_of, infinite)
         raise DataError(
-            f"{where}: {what} is infinite in {rows.first_of(infinite, where)} (the log of 0, a division by 0?); leave "
-            "such rows out, or change the formula."
+            f"{where}: {what} is infinite in {rows.first_of(infinite, where)}{held} (the log of 0, a division by 0?); "
+            "leave such rows out, or change the formula."
         )
+
+
+def _refuse_large(values: np.ndarray, gone: np.ndarray, what: str, where: str) -> None:
+    large = (np.abs(values) >= columns.LARGEST) & ~gone
+    if large.any():
+        raise DataError(
+            f"{where}: {what} is {values[large.argmax()]:g} in {rows.first_of(large, where)}, whose square is beyond "
+            f"any number of a computer; measure it in other units (below {columns.LARGEST:g})."
+        )
+
+
+def _held(frame: "pd.DataFrame", node: Node, which: np.ndarray) -> str:
+    """What the columns that an expression reads hold in the first of some rows [n] bool: ", where wage is 0"."""
+    row = int(which.argmax())
+    held = [f"{name} is {columns.level_name(frame[name].iloc[row])}" for name in expression.columns(node)]
+    return f", where {' and '.join(held[:3])}"

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from econml_cli.data import columns, dates
+from econml_cli.data import columns, dates, rows
 from econml_cli.errors import DataError
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 KEY = "panel"
 
 
-def learn(frame: "pd.DataFrame", unit: str | None, time: str | None) -> dict[str, Any]:
+def learn(frame: "pd.DataFrame", unit: str | None, time: str | None, where: str) -> dict[str, Any]:
     """What a shift needs to know to be the same in any file: the columns of unit and time, and one step of time: the
     largest one that all differences of times within units are multiples of.
 
@@ -30,10 +30,13 @@ def learn(frame: "pd.DataFrame", unit: str | None, time: str | None) -> dict[str
         same = np.diff(units) == 0
         gaps = np.diff(sorted_times)[same]
         if (gaps == 0).any():
-            first = np.flatnonzero(there)[order][1:][same][np.flatnonzero(gaps == 0)[0]]
-            of = f" of {frame[unit].iloc[first]}" if unit is not None else ""
+            place, own = np.flatnonzero(gaps == 0)[0], np.flatnonzero(there)[order]
+            before, first = own[:-1][same][place], own[1:][same][place]
+            of = f" of {unit} {frame[unit].iloc[first]}" if unit is not None else ""
+            pair = " and ".join(f"{rows.number(int(row), where):,}" for row in (before, first))
             raise DataError(
-                f"Column '{time}' has {frame[time].iloc[first]}{of} twice: lag() needs one row for each time."
+                f"{where}: column '{time}' has {frame[time].iloc[first]}{of} twice: lag() needs one row for each time, "
+                f"and rows {pair} of the file are two; leave one out, or name other columns with --panel."
             )
         step = _common(gaps) if len(gaps) else 1.0
     return {"unit": unit, "time": time, "step": step}

@@ -285,7 +285,7 @@ def learn(
     rule: missing.Rule,
     choose: target.Choose,
     split: Callable[..., dict[str, np.ndarray]],
-    group: str | None,
+    parted_by: str | None,
     constant: bool | None = None,
     panel: Panel | None = None,
     weights: RowWeights | None = None,
@@ -294,6 +294,7 @@ def learn(
     """Learn from the training rows of a table: (preprocessing, the loss that `choose` gives the target, usable
     positions of each split, rows that `encode` keeps when it needs no target [n] bool).
 
+    `parted_by` is the column of groups, or of time, by which rows are parted: those without it are left out.
     `panel` are the columns of units and of time by which lag(...) goes. `split` gives {split: positions}; it is told
     the rows `kept` once they are known. `constant`: whether there is one; None: as the formula says. `weights`: of the
     rows, by which means and standard deviations are taken. `embed`: {columns: width} of the embeddings. Rows for
@@ -312,12 +313,12 @@ def learn(
     columns.require([*read.feature_columns, *explained, *named], frame, where)
     train = _mask(split()["train"], len(frame))
     without = missing.columns_missing(left, frame, where)
-    if group is not None and (gaps := frame[group].isna().to_numpy(dtype=bool)).any():
-        without[group] = gaps
+    if parted_by is not None and (gaps := frame[parted_by].isna().to_numpy(dtype=bool)).any():
+        without[parted_by] = gaps
     if weights is not None and (gaps := weights.missing(frame, where)).any():
         without[weights.column] = gaps
     without |= {name: gaps for name in named if (gaps := frame[name].isna().to_numpy(dtype=bool)).any()}
-    known = _panel(read, frame, panel)
+    known = _panel(read, frame, panel, where)
     filled_with: fills.Fills = {}
     if rule == "indicate":
         filled_with = _fills(read, frame, known, without, split, weights, where)
@@ -326,7 +327,7 @@ def learn(
     gone = [gaps for name, gaps in without.items() if name in named]
     with_features = ~np.any([np.zeros(len(frame), dtype=bool), *gone, *absent.values()], axis=0)
     absent |= missing.missing_by(left, frame, known, train, where, absent | without)
-    apart = (group, None if weights is None else weights.column, *named)
+    apart = (parted_by, None if weights is None else weights.column, *named)
     absent |= {name: gaps for name, gaps in without.items() if name in apart}
     filling = "; or fill the gaps of features, beside columns that say so: --missing indicate"
     kept = missing.keep(absent, len(frame), rule, where, filling)
@@ -379,10 +380,10 @@ def _missing_entities(every: Sequence[Entities], frame: "pd.DataFrame") -> dict[
     return {name: gaps for one in every for name, gaps in one.missing(frame).items()}
 
 
-def _panel(read: Formula, frame: "pd.DataFrame", panel: Panel | None) -> dict[str, Any]:
+def _panel(read: Formula, frame: "pd.DataFrame", panel: Panel | None, where: str) -> dict[str, Any]:
     """What is known of units and time where a factor asks for it."""
     shifts = any(expression.shifts(node) for node in read.factors.values())
-    return {panels.KEY: panels.learn(frame, *panel)} if shifts and panel is not None else {}
+    return {panels.KEY: panels.learn(frame, *panel, where)} if shifts and panel is not None else {}
 
 
 def _mask(rows: np.ndarray, n: int) -> np.ndarray:

@@ -1,17 +1,64 @@
 """Rows as a person finds them in a file: counted from 1, and the header, where there is one, is row 1."""
 
+import functools
+import re
+from pathlib import Path
+
 import numpy as np
 
-from econml_cli.data import files
-from econml_cli.errors import plural
+from econml_cli.data import binary, files, records
+from econml_cli.errors import DataError, plural
+
+_BLANK = re.compile(rb"(?:\A|\n)\r?\n")
 
 
 def number(position: int, where: str) -> int:
     """The row of the file `where` that holds the observation at a position (from 0).
 
-    In text and in a sheet of Excel the first line is the header; a file with types has none.
+    In text and in a sheet of Excel the first line is the header, and what is blank counts, as it does in an editor; a
+    file with types has none.
     """
-    return position + (2 if files.has_header(where) else 1)
+    if not files.has_header(where):
+        return position + 1
+    try:
+        path = files.find(where)
+        state = path.stat()
+        before = _header_row(path, state.st_mtime_ns, state.st_size)
+        if before is not None:
+            return before + 1 + position
+        with files.open_bytes(path) as file:
+            return _counted(file, files.separator(path), position)
+    except (DataError, OSError, EOFError):  # a file that is gone by now
+        return position + 2
+
+
+@functools.lru_cache(maxsize=8)  # a file is asked for several rows
+def _header_row(path: Path, changed: int, size: int) -> int | None:
+    """The row of the header of a file that is as it was then; None of text in which lines are blank."""
+    if files.extension(path) in files.EXCEL:
+        return binary.header_row(path)
+    with files.open_bytes(path) as file:
+        return None if _has_blanks(file) else 1
+
+
+def _has_blanks(file: "files.Bytes") -> bool:
+    """Whether a line of a file has nothing in it."""
+    before = b""
+    while block := file.read(records.BLOCK):
+        if _BLANK.search(before + block):
+            return True
+        before = block[-2:] if block[-1:] in b"\r\n" else b"-"
+    return False
+
+
+def _counted(file: "files.Bytes", mark: bytes, position: int) -> int:
+    """The number of a record, of all records, of which the first that is not blank is the header."""
+    filled = -1
+    for place, (record, _) in enumerate(records.of_file(file, mark), 1):
+        filled += bool(record)
+        if filled == position + 1:
+            return place
+    return position + 2
 
 
 def first_of(which: np.ndarray, where: str) -> str:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from econml_cli.data import notation
+from econml_cli.data import rows as rows_of
 from econml_cli.data.asked import Asked, Kind
 from econml_cli.data.files import Raw
 from econml_cli.errors import DataError
@@ -141,6 +143,7 @@ def decide(raw: Raw, asked: Asked, where: str) -> Schema:
         DataError, ConfigError: what is asked does not fit the file.
     """
     asked.check(raw.names, where)
+    raw = dataclasses.replace(raw, source=where)
     # the others are judged by what they hold
     columns, known = [], dataclasses.replace(asked, identifiers=(), booleans=())
     for name in _read(raw):
@@ -240,8 +243,8 @@ def _of_text(raw: Raw, name: str, asked: Asked) -> Column:
         if kind == "number":
             odd = next(v for v in values if notation.number(v, asked.mark, notation.WRITTEN) is None)
             raise DataError(
-                f"Column '{name}' is no number (--numeric) in {_first_row(texts, odd)}: {odd[:40]!r}; say that it is "
-                "missing with --na-values, or leave it out of --numeric."
+                f"Column '{name}' is no number (--numeric) in {_first_row(raw, texts, odd)}: {odd[:40]!r}; say that it "
+                f"is missing with --na-values {shlex.quote(odd[:40])}, or leave it out of --numeric."
             )
         commas = all(notation.DECIMAL_COMMA.fullmatch(v) or notation.number(v) is not None for v in values)
         if values and (commas or (written is not None and either)):
@@ -251,15 +254,16 @@ def _of_text(raw: Raw, name: str, asked: Asked) -> Column:
             )  # fmt: skip
     if kind is None and values and any(set(values) <= words for words in notation.SWITCHES):
         return Column(name, "boolean", "true and false", levels=("False", "True"), count=len(values), missing=missing)
-    if kind in (None, "date") and (found := _dates(texts, name, values, missing, asked)) is not None:
+    if kind in (None, "date") and (found := _dates(raw, texts, name, values, missing, asked)) is not None:
         return found
     values, missing = _split_marks(texts, given or notation.MARKS)
     return _words(name, values, missing, rows, texts, kind, given is not None, raw)
 
 
-def _first_row(texts: _Texts, value: str) -> str:
+def _first_row(raw: Raw, texts: _Texts, value: str) -> str:
+    """Where a text first stands."""
     row = int(np.flatnonzero(texts.codes == texts.values.index(value))[0])
-    return f"row {row + 2:,} of the file"
+    return f"row {rows_of.number(row, raw.source):,} of {raw.source}"
 
 
 def _plain_numbers(raw: Raw, name: str, asked: Asked) -> Column | None:
@@ -354,7 +358,9 @@ def _numbers(
     return found if name not in raw.nameless else _row_number(raw, name, numbers, found, asked)
 
 
-def _dates(texts: _Texts, name: str, values: list[str], missing: dict[str, int], asked: Asked) -> Column | None:
+def _dates(
+    raw: Raw, texts: _Texts, name: str, values: list[str], missing: dict[str, int], asked: Asked
+) -> Column | None:
     way = asked.date_formats().get(name)
     if way is None:
         ways = notation.dates(values)
@@ -375,8 +381,8 @@ def _dates(texts: _Texts, name: str, values: list[str], missing: dict[str, int],
     if found.isna().any():
         odd = values[int(found.isna().to_numpy().argmax())]
         raise DataError(
-            f"Column '{name}' is no date written {way} in {_first_row(texts, odd)}: {odd[:40]!r}; say another format "
-            f"with --dates '{name}=...', or leave it out of --dates."
+            f"Column '{name}' is no date written {way} in {_first_row(raw, texts, odd)}: {odd[:40]!r}; say another "
+            f"format with --dates '{name}=...', or leave it out of --dates."
         )
     ends: dict[str, Any] = {"low": str(found.min().date()), "high": str(found.max().date())}
     return Column(name, "date", f"dates written {way}", count=len(values), missing=missing, way=way, **ends)
@@ -393,8 +399,9 @@ def _words(
     about: dict[str, Any] = {"levels": levels, "count": len(values), "missing": missing}
     if kind is None and name in raw.nameless:
         return Column(name, "identifier", "it has no name in the file: row names that a program wrote", **about)
+    but = "" if kind is not None or told else _numbers_but(raw, values, texts, rows)
     if kind is None and len(values) > FEW and len(values) > rows / 2:
-        why = f"text with {len(values):,} different values in {rows:,} rows"
+        why = f"text with {len(values):,} different values in {rows:,} rows" + (f", {but}" if but else "")
         return Column(name, "identifier", why, **about)
     notes = []
     if words := [value for value in values if value in notation.WORDS and kind is None and not told]:
@@ -403,16 +410,23 @@ def _words(
         notes.append(f"{times} is read as a value; if it means missing: --na-values {','.join(words)}")
     if marked := {mark: n for mark, n in missing.items() if mark}:
         notes.append(f"{', '.join(f'{n:,} times {mark!r}' for mark, n in marked.items())} is read as missing")
-    numbers = [value for value in values if notation.number(value, ".") is not None]
-    if kind is None and numbers and not told and len(numbers) < len(values):
-        count = {v: int(n) for v, n in zip(texts.values, texts.counts, strict=True)}
-        others = [value for value in values if value not in set(numbers)]
-        if sum(count[value] for value in others) <= rows / FEW_WORDS:
-            shown = ", ".join(repr(value[:40]) for value in others[:3])
-            notes.append(f"numbers but for {shown}, so it is read as text; if that is missing: --na-values {others[0]}")
+    if but:
+        notes.append(f"read as text: {but}")
     if texts.spaced is not None and texts.spaced.strip():
         notes.append(f"spaces around a value are no part of it: {texts.spaced!r} is read as {texts.spaced.strip()!r}")
     return Column(name, "category", _ASKED if kind else "text", notes=tuple(notes), **about)
+
+
+def _numbers_but(raw: Raw, values: list[str], texts: _Texts, rows: int) -> str:
+    """That a column of words is one of numbers but for a few of its `rows`, and what to type; "" where it is not."""
+    numbers = {value for value in values if notation.number(value, ".") is not None}
+    others = [value for value in values if value not in numbers]
+    count = {v: int(n) for v, n in zip(texts.values, texts.counts, strict=True)}
+    if not numbers or not others or sum(count[value] for value in others) > rows / FEW_WORDS:
+        return ""
+    first = f"{others[0][:40]!r} ({_first_row(raw, texts, others[0])})"
+    shown = ", ".join([first, *(repr(value[:40]) for value in others[1:3])])
+    return f"numbers but for {shown}; if that is missing: --na-values {shlex.quote(others[0])}"
 
 
 # -- a column of a file that has types
@@ -535,7 +549,7 @@ def _strings(raw: Raw, name: str, column: "pd.Series", asked: Asked, missing: di
     kind = asked.kind_of(name)
     if kind in ("number", "date"):
         return _of_text(dataclasses.replace(raw, columns=pa.table({name: array}), text=True), name, asked)
-    if kind is None and (dated := _dates(texts, name, values, marks, asked)) is not None:
+    if kind is None and (dated := _dates(raw, texts, name, values, marks, asked)) is not None:
         return dated
     return _words(name, values, marks, 0, texts, kind, given is not None, raw)
 

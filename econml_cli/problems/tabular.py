@@ -173,7 +173,7 @@ class Tabular:
             p.missing,
             _chosen(row),
             _splits(p, table, read, row),
-            p.group,
+            p.time if p.group is None else p.group,
             p.constant,
             _panel(p),
             weights,
@@ -592,6 +592,9 @@ def _refuse_unsuited(read: Formula, table: Table, embedded: Collection[str]) -> 
             raise DataError(f"Column '{name}' holds no values at all; leave it out: --drop-columns {name}.")
         if column.kind == "other":
             raise DataError(f"Column '{name}' of {table.source} cannot be used: {column.why}.")
+        odd = next((text for text in (*column.notes, column.why) if "numbers but for" in text), None)
+        if name in target and odd is not None and column.count > len(table.frame) / 2:
+            raise DataError(f"Target '{name}' is {odd[odd.index('numbers but for') :]}.")
         if column.kind == "identifier" and column.low is None and name in read.feature_columns:
             raise DataError(
                 f"Column '{name}' names rows rather than describes them ({column.why}): leave it out, or insist with "
@@ -641,8 +644,6 @@ def _splits(p: TabularOptions, table: Table, read: Formula, row: Loss | None) ->
 
     frame = table.frame
     if p.time is not None:
-        if frame[p.time].isna().any():
-            raise DataError(f"Column '{p.time}', the --time of the rows, has missing values; leave those rows out.")
         dated = table.schema[p.time].kind == "date"
         labels = not dated and columns.kind(frame[p.time], p.time) == "labels"
         values = (
@@ -652,7 +653,11 @@ def _splits(p: TabularOptions, table: Table, read: Formula, row: Loss | None) ->
             if labels
             else columns.as_numbers(frame[p.time], p.time)
         )
-        parts = splits.split_in_time(np.asarray(values), p.val_fraction, p.test_fraction)
+        timed = np.flatnonzero(frame[p.time].notna())
+        if not len(timed):
+            raise DataError(f"Column '{p.time}' of {table.source}, the --time of the rows, holds no values at all.")
+        found = splits.split_in_time(np.asarray(values)[timed], p.val_fraction, p.test_fraction)
+        parts = {split: timed[rows] for split, rows in found.items()}
         return lambda kept=None: parts
     groups = None if p.group is None else frame[p.group]
     strata = None if p.stratify is False or groups is not None else _classes_of(frame, read, row)

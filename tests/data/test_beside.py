@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from pandas.io.stata import StataReader
 from pyarrow import parquet
 
-from econml_cli.data import beside
+from econml_cli.data import beside, records
 from econml_cli.data.asked import Asked
 from econml_cli.data.schema import Schema
 from tests.support import running
@@ -118,14 +118,14 @@ def test_any_csv_that_pandas_can_write_is_kept_to_the_byte(columns, mark, quotin
     frame.to_csv(path, index=False, sep=mark, quoting=quoting)
     beside.write(path, out, pd.DataFrame({"yhat": [1.0, np.nan, 3.0]}), None, mark)
     before, after = path.read_bytes(), out.read_bytes()
-    own = b"".join(r + e for r, e in beside._records(before, mark.encode()))
+    own = b"".join(r + e for r, e in records.of_bytes(before, mark.encode()))
     assert own == before
-    with mock.patch.object(beside, "BLOCK", 7):  # a record stands across blocks
-        blocks = list(beside._records_of(io.BytesIO(before), mark.encode()))
-    assert blocks == list(beside._records(before, mark.encode()))
-    records = [r for r, _ in beside._records(after, mark.encode())]
-    kept = [r for r, _ in beside._records(before, mark.encode())]
-    assert [r.rpartition(mark.encode())[0] for r in records] == kept and len(kept) == 4
+    with mock.patch.object(records, "BLOCK", 7):  # a record stands across blocks
+        blocks = list(records.of_file(io.BytesIO(before), mark.encode()))
+    assert blocks == list(records.of_bytes(before, mark.encode()))
+    wider = [r for r, _ in records.of_bytes(after, mark.encode())]
+    kept = [r for r, _ in records.of_bytes(before, mark.encode())]
+    assert [r.rpartition(mark.encode())[0] for r in wider] == kept and len(kept) == 4
     texts = beside.frame(path, Schema((), Asked(delimiter=mark)))
     assert len(texts) == 3
 
@@ -163,7 +163,7 @@ def test_any_csv_that_pandas_can_write_comes_back_from_predict_to_the_byte(run, 
     assert running.here("predict", run.path, "--data", path, "--out", out) == 0
     mark = b"\t" if "tsv" in out else b","
     before, after = (gzip.decompress(p.read_bytes()) if "gz" in out else p.read_bytes() for p in (path, Path(out)))
-    kept = [record.rpartition(mark)[0] + end for record, end in beside._records(after, mark)]
+    kept = [record.rpartition(mark)[0] + end for record, end in records.of_bytes(after, mark)]
     assert b"".join(kept) == before
     assert pd.read_csv(out, sep=mark.decode()).yhat.notna().all()
 
@@ -326,4 +326,4 @@ def test_a_number_that_no_computer_squares_is_the_reason_of_its_row(run, econml)
     rows = pd.read_csv("out.csv", keep_default_na=False)
     assert list(rows.reason) == ["", *(f"{name} is beyond 1e+150 in absolute value" for name in ("x", "z"))]
     ran = econml("predict", run.path, "--data", "new.csv", "--out", "strict.csv", "--strict")
-    assert ran.code == 1 and "up to 1e+200" in ran.stderr
+    assert ran.code == 1 and "new.csv: column 'x' is 1e+200 in row 3 of the file" in ran.stderr

@@ -1,16 +1,21 @@
 """Small files as people have them, one fault of reading each, with the numbers that are right."""
 
+import datetime
 import json
 import re
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyreadstat
 import pytest
 from flax import nnx
 from matplotlib.dates import ConciseDateFormatter, num2date
 from matplotlib.figure import Figure
+from pyarrow import parquet
 
 from econml_cli.config.fit_config import read_yaml
 from econml_cli.data import files
@@ -226,6 +231,53 @@ def test_the_types_of_parquet():
         Tabular(data="t.parquet", target="y", rngs=nnx.Rngs(0), **WHOLE)
 
 
+def test_every_type_of_parquet_that_holds_numbers_words_or_times_is_read():
+    n = 24
+    k = np.arange(n)
+    table = pa.table({
+        "y": pa.array(np.sqrt(k)), "decimal": pa.array([Decimal(f"{i % 5}.25") for i in k], pa.decimal128(6, 2)),
+        "int": pa.array([None if i == 3 else int(i % 7) for i in k], pa.int64()), "small": pa.array(k % 3, pa.uint8()),
+        "half": pa.array((k % 4).astype(np.float16)), "flag": pa.array([bool(i % 2) for i in k]),
+        "dictionary": pa.array(["lo" if i % 3 else "hi" for i in k]).dictionary_encode(),
+        "large": pa.array(["a" if i % 5 else "b" for i in k], pa.large_string()),
+        "when": pa.array(pd.date_range("2001-01-01", periods=n, freq="MS"), pa.timestamp("ns")),
+        "day": pa.array([datetime.date(2001, 1 + i % 12, 1) for i in k], pa.date32()),
+    })  # fmt: skip
+    parquet.write_table(table, "t.parquet")
+    formula = "y ~ decimal + int + small + half + flag + dictionary + large + month(when)"
+    found = Tabular(data="t.parquet", formula=formula, missing="drop", rngs=nnx.Rngs(0), **WHOLE)
+    x = np.asarray(found.sample(None, "train").x) * found.features.scale + found.features.mean
+    kept = k != 3
+    right = [0.25 + k % 5, k % 7, k % 3, k % 4, k % 2, k % 3 != 0, k % 5 == 0, 1 + k % 12]
+    np.testing.assert_allclose(x, np.column_stack(right)[kept], rtol=1e-12, atol=1e-12)
+    kinds = {c.name: c.kind for c in read_table("t.parquet").schema.columns}
+    others = {"flag": "boolean", "dictionary": "category", "large": "category", "when": "date", "day": "date"}
+    assert kinds == dict.fromkeys(["y", "decimal", "int", "small", "half"], "number") | others
+
+
+def test_formats_of_dates_and_codes_for_missing_of_stata():
+    n = 48
+    starts = {"td": "D", "tm": "MS", "tq": "QS", "ty": "YS"}
+    rows = pd.DataFrame({"y": np.sqrt(np.arange(n))}).assign(
+        **{way: pd.date_range("1990-01-01", periods=n, freq=step) for way, step in starts.items()}
+    )
+    rows.to_stata("t.dta", write_index=False, convert_dates={way: way for way in starts})
+    schema = read_table("t.dta").schema
+    assert [schema[way].kind for way in starts] == ["date"] * 4 and schema["ty"].high == "2037-01-01"
+    formula = "y ~ day(td) + month(tm) + C(quarter(tq)) + year(ty)"
+    found = Tabular(data="t.dta", formula=formula, rngs=nnx.Rngs(0), **WHOLE)
+    x = np.asarray(found.sample(None, "train").x) * found.features.scale + found.features.mean
+    quarters = [rows.tq.dt.quarter == i for i in (2, 3, 4)]
+    right = [rows.td.dt.day, rows.tm.dt.month, *quarters, rows.ty.dt.year]
+    np.testing.assert_allclose(x, np.column_stack(right), rtol=1e-12, atol=1e-12)
+    coded = pd.DataFrame({"y": np.arange(30.0) % 7, "x": [1.0, "a", 3.0, "b", 5.0, 6.0] * 5})
+    pyreadstat.write_dta(coded, "c.dta", missing_user_values={"x": ["a", "b"]})
+    found = Tabular(data="c.dta", formula="y ~ x", missing="drop", rngs=nnx.Rngs(0), **WHOLE)
+    kept = ~coded.x.isin(["a", "b"])
+    assert sum(found.schema["x"].missing.values()) == 10 and found.describe()["rows_dropped"] == 10
+    np.testing.assert_allclose([*ols(found).values()], by_hand(coded.y[kept], coded.x[kept].astype(float)), rtol=1e-9)
+
+
 def test_dates_are_refused_as_a_feature_and_order_the_rows_as_time():
     with pytest.raises(DataError, match=r"'q' holds dates.*year\(q\)"):
         problem("quarters.csv", target="y")
@@ -296,7 +348,9 @@ def test_more_design_columns_than_training_rows_are_said_with_the_culprit(tmp_pa
 
 
 def test_the_reference_level_can_be_named_and_all_constants_are_at_once():
-    for text in ('C(country, Treatment("CCC"))', 'C(country, base="CCC")', "C(country, Treatment(reference='CCC'))"):
+    ways = ('C(country, Treatment("CCC"))', 'C(country, base="CCC")', "C(country, Treatment(reference='CCC'))",
+            "C(country, base=CCC)", "C(country, Treatment(CCC))")  # fmt: skip
+    for text in ways:
         found = problem("panel.csv", formula=f"y ~ x + {text}")
         assert found.features.names[1] == "C(country, base='CCC')[T.AAA]"
     rows = pd.read_csv(CASES / "panel.csv")
@@ -386,7 +440,10 @@ def test_what_is_odd_in_a_column_of_words_is_said():
         "column 'married': spaces around a value are no part of it: 'yes ' is read as 'yes'."
     ]
     assert found.describe()["levels"] == {"married": ["no", "yes"]}
-    assert "numbers but for 'Total'" in read_table(str(CASES / "total.csv")).schema.notes()[0]
+    note = read_table(str(CASES / "total.csv")).schema.notes()[0]
+    assert "numbers but for 'Total' (row 10 of " in note and note.endswith("--na-values Total.")
+    with pytest.raises(DataError, match=r"Target 'y' is numbers but for 'Total' \(row 10 of .*total.csv\); if that is"):
+        problem("total.csv", target="y")
     found = problem("total.csv", target="y", na_values=("Total",), missing="drop")
     assert (found.task, len(found.sample(None, "train").x)) == ("regression", 8)
     with pytest.raises(DataError, match=r"begins with a comment \('# source: agency'\); remove that line"):
