@@ -202,8 +202,8 @@ def refuse_unseen(column: "pd.Series", known: Sequence[str], name: str, used: np
         shown = ", ".join(known[:10]) + (", ..." if len(known) > 10 else "")
         level, place = level_name(column[unseen].iloc[0]), rows.first_of(unseen, where)
         raise DataError(
-            f"Column '{name}' has the level '{level}' in {place}, which the data of the fit lack (they have {shown}); "
-            "remove those rows, or fit again with them."
+            f"Column '{name}' has the level '{level}' in {place} {where}, which the data of the fit lack (they have "
+            f"{shown}); remove those rows, or fit again with them."
         )
 
 

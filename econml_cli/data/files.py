@@ -361,13 +361,26 @@ def _encoding_help(path: Path, error: UnicodeDecodeError) -> str:
     """Say which encoding a file that is not UTF-8 probably has, and how to convert it."""
     with open_bytes(path) as file:
         start = file.read(4096)
+    if start[:4] == b"PK\x03\x04":
+        return f"{path} is no text but an archive, as .xlsx of Excel is; give it the ending of what it is."
     encoding = "UTF-16" if start[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\x00" in start else "WINDOWS-1252"
     name = shlex.quote(path.name.removesuffix(".gz"))
     byte = error.object[error.start]
     return (
-        f"{path} is not UTF-8 (byte 0x{byte:02x}), perhaps {encoding}; convert it with "
+        f"{path} is not UTF-8 (byte 0x{byte:02x}{_line_of(path)}), perhaps {encoding}; convert it with "
         f"`iconv -f {encoding} -t UTF-8 {name} > utf8-{name.strip(chr(39))}`."
     )
+
+
+def _line_of(path: Path) -> str:
+    """The first line of a file that is not UTF-8, as " in line 3"; "" where no line is by itself."""
+    with open_bytes(path) as file:
+        for number, line in enumerate(file, 1):
+            try:
+                line.decode()
+            except UnicodeDecodeError:
+                return f" in line {number:,}"
+    return ""
 
 
 def _arrow(

@@ -351,7 +351,7 @@ def learn(
     else:
         own = (frame, kept, train & kept, choose, read.constant, known, w)
         exposed = w if weights is not None and weights.is_exposure else None
-        aims, loss = target.learn(read.target, left[read.target], *own, exposure=exposed)
+        aims, loss = target.learn(read.target, left[read.target], *own, exposure=exposed, where=where)
     about: dict[str, Any] = {"constant": read.constant, "weights": weights, "entities": levels}
     about["of_levels"] = tuple(entities.notes(levels, frame, {name: rows[kept[rows]] for name, rows in parts.items()}))
     found = Preprocessing(specification, read, rule, encoding, aims, binary, filled_with=filled_with, **about)

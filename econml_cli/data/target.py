@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from econml_cli.data import columns, transforms
+from econml_cli.data import rows as rows_of
 from econml_cli.data.expression import Node
 from econml_cli.data.transforms import Learnt
 from econml_cli.errors import DataError
@@ -74,13 +75,14 @@ def learn(
     panel: Learnt | None = None,
     weights: np.ndarray | None = None,
     exposure: np.ndarray | None = None,
+    where: str = "the file",
 ) -> tuple[TargetEncoding, Loss]:
     """Learn how to encode the target `name`, for the loss that `choose` gives it. `kept`, `train` [n] bool as in
     `design.learn`.
 
     Classes are those of all rows kept; mean and standard deviation are those of the training rows. Without a `constant`
     no mean is taken off. `weights` [n] are those of mean and standard deviation; None: all are 1.
-    The target is taken over the `exposure` [n].
+    The target is taken over the `exposure` [n]. `where` is the file, for an error.
 
     Raises:
         DataError: one value only, also in the training rows; or the target does not fit the loss.
@@ -95,10 +97,12 @@ def learn(
         )
     loss = choose(int(found), labels)
     if loss.classifies:
-        _check_admitted(loss, column[kept].factorize()[0], name)
+        _check_admitted(loss, column[kept].factorize()[0], name, "")
         return TargetEncoding(loss.task, _classes(name, column[kept], column[train]), 0.0, 1.0, learnt), loss
     numbers = columns.as_numbers(column, name)
-    _check_admitted(loss, numbers[kept], name)
+    least = int(np.where(kept, numbers, np.inf).argmin())
+    place = f" (row {rows_of.number(least, where):,} of {where}: {numbers[least]:g})"
+    _check_admitted(loss, numbers[kept], name, place if numbers[least] <= 0 else "")
     columns.refuse_large("Target", name, float(np.max(np.abs(numbers[kept]))))
     if exposure is not None:
         numbers = numbers / exposure
@@ -122,9 +126,9 @@ def _moments(values: np.ndarray, w: np.ndarray | None) -> tuple[float, float]:
     return mean, float(np.sqrt(np.average(np.square(values - mean), weights=w)))
 
 
-def _check_admitted(loss: Loss, values: np.ndarray, name: str) -> None:
+def _check_admitted(loss: Loss, values: np.ndarray, name: str, place: str) -> None:
     if wrong := loss.admits(values, name):
-        raise DataError(f"--loss {loss.name} {wrong}.")
+        raise DataError(f"--loss {loss.name} {wrong}{place}; correct it, or take another --loss.")
 
 
 def apply(

@@ -171,14 +171,12 @@ def _two_values(values: Any, target: str) -> str | None:
 
 def _counts(values: Any, target: str) -> str | None:
     if (values < 0).any():
-        return f"needs counts, and '{target}' is negative somewhere ({values.min():g})"
+        return f"needs counts, and '{target}' is negative somewhere"
     return None if values.any() else f"needs counts, and '{target}' is 0 everywhere"
 
 
 def _positive(values: Any, target: str) -> str | None:
-    if (values > 0).all():
-        return None
-    return f"needs positive numbers, and '{target}' is 0 or negative somewhere ({values.min():g})"
+    return None if (values > 0).all() else f"needs positive numbers, and '{target}' is 0 or negative somewhere"
 
 
 def _quantile(*levels: float) -> Loss:

@@ -66,6 +66,7 @@ WRONG = {
     "a gap in time": (("year", np.nan), {"formula": "y ~ x", "time": "year"}, ["year (1)", "--missing drop"]),
     "a day that is none": (("d", "31.02.2001"), {"formula": "y ~ x + month(d)", "dates": ("d=%d.%m.%Y",)},
                            ["'d'", "'31.02.2001'", "--dates"]),
+    "a negative count": (("y", -1), {"formula": "y ~ x", "loss": "poisson"}, ["'y' is negative", "-1", "--loss"]),
     "a negative weight": (("w", -2), {"formula": "y ~ x", "weights": "w"}, ["'w' is negative", "-2", "name another"]),
 }  # fmt: skip
 
@@ -88,7 +89,7 @@ def test_a_sentence_says_where_and_what(what, kind):
 @pytest.mark.parametrize("kind", FORMATS)
 @pytest.mark.parametrize(("column", "value", "says"), [
     ("x", "n.r.", "'x' holds text (row {}: 'n.r.') where a number is needed"),
-    ("g", "c", "'g' has the level 'c' in row {}, which the data of the fit lack"),
+    ("g", "c", "'g' has the level 'c' in row {}"),
 ])  # fmt: skip
 def test_so_does_a_new_file(column, value, says, kind):
     good().to_csv("fit.csv", index=False)

@@ -78,7 +78,7 @@ def test_a_file_of_another_format_is_refused(name):
         (b"wage,educ\n1,2\n1,2,3\n", "not a table"),
         (b'wage,educ\n1,"2\n', "not a table"),
         ("wage,région\n1,2\n".encode("latin-1"), "perhaps WINDOWS-1252; convert it with `iconv -f WINDOWS-1252"),
-        ("wage,name\n1,é\n".encode("latin-1"), "not UTF-8 \\(byte 0xe9\\)"),
+        ("wage,name\n1,é\n".encode("latin-1"), "not UTF-8 \\(byte 0xe9 in line 2\\)"),
         ("wage,educ\n1,2\n".encode("utf-16"), "perhaps UTF-16"),
     ],
 )
