@@ -44,12 +44,13 @@ class FitOptions(TypedDict, total=False):
 
     lr: float
     """learning rate at the start (after any warm-up) (default: 0.001)"""
-    optimizer: Literal["adam", "adamw", "sgd", "lbfgs", "lm"]
-    """first-order: adam, adamw, sgd; second-order, full batch: lbfgs, lm (least squares) (default: adam)"""
+    optimizer: Literal["adam", "adamw", "sgd", "lion", "muon", "schedule_free", "lbfgs", "lm"]
+    """first-order: adam, adamw, sgd, lion, muon, schedule_free (adamw); second-order, full batch: lbfgs, lm (least
+    squares) (default: adam)"""
     momentum: float
     """momentum of sgd"""
     weight_decay: float
-    """decoupled weight decay (adamw), or L2 penalty on the gradient (adam, sgd)"""
+    """L2 penalty on the gradient (adam, sgd), or decoupled weight decay (the others)"""
     grad_clip: float
     """clip the gradient to this global norm; 0: never"""
     schedule: Literal["constant", "cosine", "step", "exponential", "warmup_cosine"]
