@@ -34,8 +34,8 @@ LOOKS = 40
 #: what the lecture's regression is to reach
 TEST_LOSS = 5e-6
 DOUBLE = {"precision": "float64"}
-#: other first-order methods, each at one learning rate relative to adam's 1e-3, by its authors' advice and not tuned: lion
-#: a third, schedule_free three times, muon the .02 it was published with
+#: other first-order methods, each at one learning rate by the advice of its authors and not tuned: lion at a third of
+#: 1e-3, schedule_free at three times that, muon at the .02 that it was published with (adam has 1e-3 or 1e-2 here)
 FIRST_ORDER: dict[str, dict[str, Any]] = {
     "lion": {"optimizer": "lion", "lr": 3e-4},
     "muon": {"optimizer": "muon", "lr": 0.02},

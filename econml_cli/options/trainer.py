@@ -82,8 +82,11 @@ class RepresentationOptions:
 
 @dataclass(frozen=True)
 class TrackingOptions:
-    """Where metrics go besides metrics.jsonl."""
+    """Where metrics go, and how many of them."""
 
+    log_every: int | None = option(
+        None, "epochs between two rows of metrics.jsonl and of W&B; the first and the last are always there (1)", ge=1
+    )
     wandb_mode: Literal["online", "offline", "disabled"] | None = option(
         None,
         "W&B logging (default: what WANDB_MODE says, or offline in W&B's settings file; online under a W&B agent; else "

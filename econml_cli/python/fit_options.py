@@ -94,6 +94,8 @@ class FitOptions(TypedDict, total=False):
     """how many checkpoints to keep (default: 2)"""
     phi: str | None
     """a fixed representation before the model: polynomial:degree=3, random_features:num_features=200"""
+    log_every: int | None
+    """epochs between two rows of metrics.jsonl and of W&B; the first and the last are always there (1)"""
     wandb_mode: Literal["online", "offline", "disabled"] | None
     """W&B logging (default: what WANDB_MODE says, or offline in W&B's settings file; online under a W&B agent; else
     disabled)"""

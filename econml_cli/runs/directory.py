@@ -31,6 +31,8 @@ ENDED = ("max_epochs", "early_stopping", "converged", "solved")
 LOCK = ".lock"
 #: bytes of metrics.jsonl that are read at most
 MOST_METRICS = 2_000_000_000
+#: bytes of a row of it, at most
+_LONGEST_ROW = 65_536
 #: what a fit writes to in a run's directory; none of it is ever a link
 WRITTEN = (LOCK, "checkpoints", "config.yaml", "manifest.json", "metrics.jsonl", "summary.json")
 
@@ -192,15 +194,35 @@ class Run:
         except (OSError, ValueError) as error:
             said = getattr(error, "strerror", None) or error
             raise RunError(f"{self.metrics_path} cannot be read ({said}); restore it from a copy.") from None
-        rows = []
-        for i, line in enumerate(whole.split(b"\n") if whole else ()):
-            try:
-                row = json_shape.loads(line)
-                json_shape.check(row, documents.METRICS)
-                rows.append(row)
-            except (ValueError, RecursionError) as error:
-                raise RunError(f"{self.metrics_path} is damaged in line {i + 1} ({error}); delete that line.") from None
-        return rows
+        return [self._row(line, f"line {i + 1}") for i, line in enumerate(whole.split(b"\n") if whole else ())]
+
+    def ends_of_metrics(self) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
+        """The first and the last line of metrics.jsonl, as `metrics`, without reading what is between them.
+
+        Raises:
+            RunError: one is no JSON object.
+        """
+        try:
+            with self.metrics_path.open("rb") as file:
+                first = file.readline(_LONGEST_ROW)
+                end = file.seek(0, os.SEEK_END)
+                file.seek(max(0, end - _LONGEST_ROW))
+                whole, _, _torn = file.read(_LONGEST_ROW).rpartition(b"\n")
+        except FileNotFoundError:
+            return None, None
+        except OSError as error:
+            raise RunError(f"{self.metrics_path} cannot be read ({error.strerror}); restore it from a copy.") from None
+        if not whole:
+            return None, None
+        return self._row(first, "line 1"), self._row(whole.rpartition(b"\n")[2], "its last line")
+
+    def _row(self, line: bytes, which: str) -> dict[str, Any]:
+        try:
+            row = json_shape.loads(line)
+            json_shape.check(row, documents.METRICS)
+        except (ValueError, RecursionError) as error:
+            raise RunError(f"{self.metrics_path} is damaged in {which} ({error}); delete that line.") from None
+        return dict(row)
 
     def _json(self, name: str, shape: json_shape.Shape) -> dict[str, Any]:
         absent = f"{self.path} has no {name}, so it is not a run; `econml runs list` lists the runs."

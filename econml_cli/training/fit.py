@@ -154,7 +154,8 @@ def _continued(run: Run, changes: Mapping[str, Any]) -> FitConfig:
             f"--num-epochs cannot change on --resume with --schedule {schedule}, whose path depends on it; it was "
             f"{before.trainer.num_epochs}."
         )
-    done = max([*steps(run.checkpoints)[-1:], *(row["epoch"] for row in run.metrics()[-1:])], default=0)
+    _, last = run.ends_of_metrics()
+    done = max([*steps(run.checkpoints)[-1:], *([] if last is None else [last["epoch"]])], default=0)
     if epochs < done and epochs != before.trainer.num_epochs:
         raise ConfigError(f"--num-epochs {epochs} is less than the {done} epochs that {run.path} has done already.")
     return config
