@@ -12,7 +12,7 @@ import stat
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, overload
+from typing import Any, BinaryIO, overload
 
 from econml_cli.errors import RunError
 from econml_cli.storage import json_shape
@@ -117,18 +117,29 @@ def append_text(path: Path, text: str, *, sync: bool) -> None:
             os.fsync(file.fileno())
 
 
-def read_bytes(path: Path, most: int = MOST_BYTES) -> bytes:
-    """The contents of a regular file: a pipe would be waited for for ever, a device read without end.
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[BinaryIO]:
+    """A regular file to be read: a pipe would be waited for for ever, a device read without end.
 
     Raises:
-        OSError: it cannot be read. ValueError: it is no regular file, or larger than `most`.
+        OSError: it cannot be read. ValueError: it is no regular file.
     """
     with os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as file:
-        about = os.fstat(file.fileno())
-        if not stat.S_ISREG(about.st_mode):
-            raise ValueError(f"it is {_kind(about.st_mode)}")
-        if about.st_size > most:
-            raise ValueError(f"it has {about.st_size:,} bytes, more than {most:,}")
+        mode = os.fstat(file.fileno()).st_mode
+        if not stat.S_ISREG(mode):
+            raise ValueError(f"it is {_kind(mode)}")
+        yield file
+
+
+def read_bytes(path: Path, most: int = MOST_BYTES) -> bytes:
+    """The contents of a regular file.
+
+    Raises:
+        OSError, ValueError: as `opened`, or it is larger than `most`.
+    """
+    with opened(path) as file:
+        if (size := os.fstat(file.fileno()).st_size) > most:
+            raise ValueError(f"it has {size:,} bytes, more than {most:,}")
         return file.read(most)
 
 
