@@ -14,7 +14,7 @@ from econml_cli.config import fit_config as configs
 from econml_cli.errors import ConfigError, RunError, suggest
 from econml_cli.options import own_code
 from econml_cli.problems.table import PROBLEMS
-from econml_cli.runs import documents
+from econml_cli.runs import documents, metrics_lines
 from econml_cli.storage import directories, disk, json_shape
 from econml_cli.storage.steps import steps
 
@@ -29,8 +29,6 @@ SWEEP = "sweep.json"
 ENDED = ("max_epochs", "early_stopping", "converged", "solved")
 #: what the process that trains a run, or makes a cross-validation, holds
 LOCK = ".lock"
-#: bytes of metrics.jsonl that are read at most
-MOST_METRICS = 2_000_000_000
 #: what a fit writes to in a run's directory; none of it is ever a link
 WRITTEN = (LOCK, "checkpoints", "config.yaml", "manifest.json", "metrics.jsonl", "summary.json")
 
@@ -185,22 +183,11 @@ class Run:
         Raises:
             RunError: a line is no JSON object.
         """
-        if not self.metrics_path.exists():
-            return []
-        try:
-            whole, _, _torn = disk.read_bytes(self.metrics_path, MOST_METRICS).rpartition(b"\n")
-        except (OSError, ValueError) as error:
-            said = getattr(error, "strerror", None) or error
-            raise RunError(f"{self.metrics_path} cannot be read ({said}); restore it from a copy.") from None
-        rows = []
-        for i, line in enumerate(whole.split(b"\n") if whole else ()):
-            try:
-                row = json_shape.loads(line)
-                json_shape.check(row, documents.METRICS)
-                rows.append(row)
-            except (ValueError, RecursionError) as error:
-                raise RunError(f"{self.metrics_path} is damaged in line {i + 1} ({error}); delete that line.") from None
-        return rows
+        found = metrics_lines.read(self.metrics_path)
+        if found.damage is not None:
+            line, said = found.damage
+            raise RunError(f"{self.metrics_path} is damaged in line {line} ({said}); delete that line.")
+        return found.rows
 
     def _json(self, name: str, shape: json_shape.Shape) -> dict[str, Any]:
         absent = f"{self.path} has no {name}, so it is not a run; `econml runs list` lists the runs."
