@@ -4,6 +4,7 @@ import contextlib
 import datetime
 import os
 import platform
+import re
 import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -211,9 +212,24 @@ def this_process() -> dict[str, Any]:
 
 
 def new_name(model: str, problem: str) -> str:
-    """A name that sorts by time and does not collide: mlp-linear-20261122-234913-7f3a."""
+    """A name that sorts by time and does not collide: mlp-linear-20261122-234913-7f3a.
+
+    `problem` may be the name of a column: of it what no directory is called is a hyphen.
+    """
     now = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
-    return f"{own_code.label(model)}-{own_code.label(problem)}-{now}-{secrets.token_hex(2)}"
+    of = re.sub(r"[^\w.+-]+", "-", own_code.label(problem))[:80]
+    return f"{own_code.label(model)}-{of}-{now}-{secrets.token_hex(2)}"
+
+
+def named(runs_dir: str | os.PathLike[str], name: str | None, default: str) -> Path:
+    """Where a run of a name is kept: below `runs_dir`.
+
+    Raises:
+        ConfigError: the name, which may be that of somebody's config file, leads elsewhere.
+    """
+    if name is not None and (Path(name).is_absolute() or {"..", "."} & {*re.split(r"[/\\]", name)}):
+        raise ConfigError(f"--name {name} leaves {os.fspath(runs_dir)}/; give a name, or the whole path as --out.")
+    return Path(runs_dir) / (name or default)
 
 
 def check_free(path: Path, force: bool) -> None:
