@@ -24,13 +24,16 @@ LOCK_ATTEMPTS, LOCK_PAUSE = 10, 0.02
 _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
 
 
-def write_text(path: Path, text: str) -> None:
+def write_text(path: Path, text: str, *, private: bool = False) -> None:
     """Write a file so that a kill at any instant leaves the old one or the new one, whole.
+
+    Args:
+        private: nobody else may read it, whatever the umask and the file that was there.
 
     Raises:
         RunError: as `replacing`.
     """
-    with replacing(path) as temporary:
+    with replacing(path, private=private) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
@@ -51,7 +54,7 @@ def sync(directory: Path) -> None:
 
 
 @contextlib.contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, *, private: bool = False) -> Iterator[Path]:
     """A file beside `path`, of its suffix, for somebody else to write: on leaving the context it takes the place of
     `path`, whole and with the mode of what was there; if anything is raised it is gone and `path` as it was.
 
@@ -60,7 +63,8 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         RunError: `path` is there and no regular file.
     """
-    mode = _mode(path)
+    there = _mode(path)
+    mode = 0o600 if private else there
     temporary = path.with_name(f".{path.name[:100]}.{secrets.token_hex(8)}.tmp{path.suffix[:50]}")
     flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | _NOFOLLOW
     os.close(os.open(temporary, flags, 0o666 if mode is None else 0o600))

@@ -48,6 +48,11 @@ def masked(words: Sequence[str]) -> list[str]:
     return out
 
 
+def in_lines(text: str | None) -> list[str]:
+    """The variables of a script whose names say that their values are secret."""
+    return re.findall(r"(?i)\b(\w*(?:password|passwd|secret|token|api_?key)\w*)\s*=", text or "")
+
+
 def advice(words: Sequence[str]) -> list[str]:
     """What is to be said of a command line with a password: a sentence, or none."""
     if masked(words) == list(words):
