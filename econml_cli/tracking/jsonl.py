@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, BinaryIO
 
+from econml_cli.runs import metrics_lines
 from econml_cli.runs.directory import Run, append_metrics
 from econml_cli.tracking.rows import after, as_text
 
@@ -26,7 +27,7 @@ class JsonlSink:
     def __init__(self, run: Run):
         self.run = run
         _cut_torn_line(run)
-        first, last = run.ends_of_metrics()
+        first, last = metrics_lines.ends(run.metrics_path)
         self.first: Mapping[str, Any] | None = first
         self.last: int = 0 if last is None else last["epoch"]
         self._synced = time.monotonic()

@@ -8,6 +8,7 @@ import pytest
 
 import econml_cli
 from econml_cli.errors import RunError
+from econml_cli.runs import metrics_lines
 from econml_cli.runs.directory import Run
 from econml_cli.tracking import jsonl
 from econml_cli.tracking.rows import Rows
@@ -53,14 +54,14 @@ def test_a_fit_writes_every_eighth_row_and_resumed_the_same_ones():
 
 def test_the_ends_are_those_of_all_rows_and_damage_is_said(tmp_path):
     run = Run(tmp_path)
-    assert run.ends_of_metrics() == (None, None)
+    assert metrics_lines.ends(run.metrics_path) == (None, None)
     lines = [json.dumps({"epoch": i, "train_loss": 1 / i}) + "\n" for i in range(1, 5000)]
     run.metrics_path.write_text("".join(lines) + '{"epoch": 50')
     rows = run.metrics()
-    assert run.ends_of_metrics() == (rows[0], rows[-1]) and len(rows) == 4999
+    assert metrics_lines.ends(run.metrics_path) == (rows[0], rows[-1]) and len(rows) == 4999
     run.metrics_path.write_text("[]\n" + lines[1])
-    with pytest.raises(RunError, match="damaged in line 1"):
-        run.ends_of_metrics()
+    with pytest.raises(RunError, match="damaged in its first"):
+        metrics_lines.ends(run.metrics_path)
 
 
 @pytest.mark.parametrize(
