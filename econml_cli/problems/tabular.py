@@ -208,6 +208,8 @@ class Tabular:
         self.din = len(preprocessing.features.names) + len(preprocessing.entities)
         self.dout = row.target.width(len(aim.classes or ()), self.din)
         self.loss_scale = aim.scale**row.power
+        if row.log_density:  # an array, as all numbers in which two fits of one compiled program may differ
+            self.loss_shift = jnp.asarray(np.log(aim.scale))
         self.file_rows, self.split_rows, self.groups, self._batches, self._about = {}, {}, {}, {}, {}
 
     def sample(self, rngs: Any, split: Split, n: int | None = None) -> Batch | None:
@@ -336,7 +338,9 @@ class Tabular:
         if self.loss_row.reconstructs:
             features = self._preprocessing.features
             return y * xp.asarray(features.scale) + xp.asarray(features.mean)
-        return y * self._preprocessing.target.scale + self._preprocessing.target.mean
+        aim, location = self._preprocessing.target, self.loss_row.target.location
+        moves = xp.asarray(location) if location and y.shape[-1] == len(location) else 1.0
+        return y * aim.scale + moves * aim.mean
 
     def verdicts(self, model: Model, batch: Batch) -> dict[str, float]:
         """None: the truth is not known."""

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 
 from econml_cli.data.identified import moved
-from econml_cli.evaluation.coefficients import weights_of
+from econml_cli.evaluation.coefficients import several_of, weights_of
 from econml_cli.evaluation.estimate import Estimate
 from econml_cli.evaluation.marginal.columns import Sample
 from econml_cli.evaluation.opened import OpenedRun
@@ -124,9 +124,10 @@ def fit(here: Sample) -> tuple[Classical | None, tuple[str, ...]]:
 
 def of_linear(
     run: OpenedRun, here: Sample, model: Model, vcov: str | None
-) -> tuple[Classical | None, str | None, str | None]:
-    """A linear model itself as a classical one, by the covariance of its coefficients; which one that is; and why there
-    is none. All are None of other models, and of classes.
+) -> tuple[tuple[Classical | None, ...] | None, str | None, str | None]:
+    """A linear model itself as a classical one for each of its outputs, by the covariance of its coefficients (None of
+    an output that is not linear, a standard deviation); which covariance that is; and why there is none. All are None
+    of other models, and of several classes.
 
     Raises:
         ConfigError: there is no such covariance of this fit.
@@ -134,10 +135,12 @@ def of_linear(
     row = losses.of(here.problem)
     if run.config().model != "linear" or not isinstance(model, Linear) or not isinstance(here.problem, Tabular):
         return None, None, None
-    if model.linear.kernel.shape[1] > 1:
-        return None, None, None if row.is_log_loss else "the loss has no standard errors"
+    if row.per_row is losses.cross_entropy:
+        return None, None, None
     if run.summary().get("not_converged"):
         return None, None, "the fit has not converged"
+    if model.linear.kernel.shape[1] > 1:
+        return _of_equations(run, here, model, vcov)
     found, why = weights_of(run, here.problem, model, vcov)
     if found is None:
         return None, None, why
@@ -147,7 +150,26 @@ def of_linear(
     q = len(here.problem.absorbed)  # the places of the fixed effects, which nothing moves
     w, covariance = np.pad(found.w, (0, q)), np.pad(found.covariance, (0, q))
     free = np.pad(found.free, ((0, q), (0, 0)))
-    return Classical(row.classical, w, covariance, found.critical(), free, link), found.vcov, None
+    return (Classical(row.classical, w, covariance, found.critical(), free, link),), found.vcov, None
+
+
+def _of_equations(
+    run: OpenedRun, here: Sample, model: Linear, vcov: str | None
+) -> tuple[tuple[Classical | None, ...] | None, str | None, str | None]:
+    """Those of several quantiles, or of the mean of a normal distribution."""
+    row, problem = losses.of(here.problem), here.problem
+    if not (row.levels or row.is_normal) or not isinstance(problem, Tabular):
+        return None, None, "the loss has no standard errors"
+    found = several_of(run, problem, model.linear, vcov)
+    if found.covariances is None:
+        return None, None, found.why
+    if row.levels and (np.diff(_with_constant(here.rows.x()) @ found.w, axis=1) < 0).any():
+        return None, None, "the quantiles cross in some rows, where those that are predicted are sorted ones"
+    own: list[Classical | None] = [
+        Classical(None, found.w[:, j], found.covariances[j], critical(), found.free)
+        for j in range(found.w.shape[1] if row.levels else 1)
+    ]
+    return (*own, *([None] if row.is_normal else [])), found.vcov, None
 
 
 def _critical(name: str, x: np.ndarray, groups: Any) -> float:

@@ -65,7 +65,7 @@ def by_newton(setup: Setup) -> bool:
     """Whether a model is solved by Newton's method: it takes what is exact for the loss, another convex one."""
     row = losses.of(setup.problem)
     linear = getattr(setup.model, "solver", "") == EXACT and isinstance(setup.model, LinearInParameters)
-    return linear and row.convex and not row.least_squares and not losses.is_own(setup.problem)
+    return linear and row.by_newton and not losses.is_own(setup.problem)
 
 
 def by_programme(setup: Setup) -> bool:
