@@ -102,7 +102,7 @@ def coefficients(run: OpenedRun, problem: Problem, model: Model, vcov: str | Non
 
     Args:
         problem: as of its samples. vcov: None: "cluster" where the fit has groups, "HC1" where its weights are of
-            sampling, or its counts are no whole numbers, else "iid".
+            sampling or of classes, or its counts are no whole numbers, else "iid".
 
     Raises:
         ConfigError: there is no such standard error of this fit. DataError: its rows cannot be clustered so.
@@ -190,7 +190,7 @@ def several_of(run: OpenedRun, problem: Tabular, linear: nnx.Linear, vcov: str |
     y = np.asarray(sample.y, np.float64).reshape(len(x))
     if not row.classifies:
         y = y * problem.target_scale + problem.target_mean
-    design = _Design(z, y, problem.weights, in_loss(problem, sample), groups)
+    design = _Design(z, y, problem.weights, losses.weights_in(problem, sample), groups)
     m, w = found.w.shape[1], found.w if constant else found.w[1:]
     if design.n <= design.rank * m:
         return dataclasses.replace(found, why="there are no more rows than coefficients")
@@ -218,8 +218,9 @@ def _equations(problem: Tabular, linear: nnx.Linear) -> Several:
     w, constant = np.vstack([bias, kernel]), float(linear.bias is not None)
     scale, mean, target = problem.target_scale, problem.target_mean, problem.describe()["target"]
     if row.classifies:
-        first, *others = problem.classes or ()
-        return Several({str(c): f"log odds of {c} against {first}" for c in others}, w[:, 1:] - w[:, :1])
+        classes = list(problem.classes or [])
+        labels = {str(c): f"log odds of {c} against {classes[0]}" for c in classes[1:]}
+        return Several(labels, w[:, 1:] - w[:, :1])
     if row.is_normal:
         shift = np.zeros_like(w)
         shift[0] = mean * constant, 2 * np.log(scale) * constant
@@ -248,11 +249,6 @@ def _of_several(run: OpenedRun, problem: Tabular, linear: nnx.Linear, vcov: str 
         values, errors, estimate.vcov, converged=not run.summary().get("not_converged"), why=estimate.why,
         equations=estimate.labels,
     )  # fmt: skip
-
-
-def in_loss(problem: Tabular, sample: Batch) -> np.ndarray | None:
-    """The weights [n] of rows in the loss that is minimised; None where all are 1."""
-    return None if sample.w is None else np.asarray(sample.w, np.float64)
 
 
 def with_rows(run: OpenedRun, problem: Tabular) -> tuple[Tabular, str]:
@@ -316,7 +312,7 @@ def weights_of(
         y, scale, shift = y * scale, 1.0, float(np.log(scale)) if bias else 0.0
     w = w * scale + np.r_[shift, np.zeros(len(w) - 1)] if bias else w * scale
     y = y * scale + shift * (not row.by_mean)
-    design = _Design(z, y, problem.weights, in_loss(problem, sample), groups)
+    design = _Design(z, y, problem.weights, losses.weights_in(problem, sample), groups)
     if design.n <= design.rank:
         return None, "there are no more rows than coefficients"
     found = _covariance(design, w, kind, family) if family is not None else _of_robust(design, w, kind, row, scale)
@@ -422,7 +418,7 @@ def _kind(run: OpenedRun, problem: Tabular, vcov: str | None) -> tuple[str, np.n
     row, weights, groups = losses.of(problem), problem.weights, problem.groups.get("train")
     if (column := column_of(vcov)) is not None:
         vcov, groups = "cluster", _groups(problem, column)
-    sampling = weights is not None and weights.kind == "sampling"
+    sampling = (weights is not None and weights.kind == "sampling") or bool(problem.class_weights)
     kind = vcov or ("cluster" if groups is not None else "HC1" if sampling or not problem.counts_whole else "iid")
     if kind not in CHOICES:
         raise ConfigError(f"vcov must be one of {', '.join(CHOICES)}, cluster:COLUMN, got {kind!r}.")
@@ -434,7 +430,7 @@ def _kind(run: OpenedRun, problem: Tabular, vcov: str | None) -> tuple[str, np.n
     if kind == "iid" and sampling:
         raise ConfigError(
             f"--vcov iid takes errors of one variance, which sampling weights are no statement about ({run.name} has "
-            "--weight-kind sampling); use --vcov HC1."
+            f"{'--class-weights' if problem.class_weights else '--weight-kind sampling'}); use --vcov HC1."
         )
     if kind == "HC3" and problem.absorbed:
         raise ConfigError(f"--vcov HC3 needs leverages, and {run.name} has absorbed fixed effects; use --vcov HC1.")

@@ -416,10 +416,28 @@ def saved(name: str | None, task: str | None) -> Loss:
 
 def loss(problem: "Problem", model: "Model", batch: "Batch") -> Any:
     """The loss of each observation by the problem's row, [n]: what a problem has as its `loss`."""
+    found, weights = unweighted(problem, model, batch), getattr(problem, "loss_weights", None)
+    return found if weights is None else found * weights[batch.y.reshape(-1).astype("int32")]
+
+
+def unweighted(problem: "Problem", model: "Model", batch: "Batch") -> Any:
+    """The same without the weights of classes: what is reported."""
     row = of(problem)
     assert row.per_row is not None  # a problem of equations has a loss of its own
     found = row.per_row(model(batch.x), batch.y)
     return found + getattr(problem, "loss_shift", 0.0) if row.log_density else found
+
+
+def weights_in(problem: "Problem", batch: "Batch") -> Any:
+    """The weights of observations in the loss that is minimised, NumPy float64 [n]; None where all are 1."""
+    import numpy as np
+
+    own, classes = batch.w, getattr(problem, "class_weights", {})
+    found = None if own is None else np.asarray(own, np.float64)
+    if not classes:
+        return found
+    of_class = np.array(list(classes.values()))[np.asarray(batch.y).reshape(-1).astype(int)]
+    return of_class if found is None else found * of_class
 
 
 def predict(problem: "Problem", model: "Model", x: Any) -> Any:

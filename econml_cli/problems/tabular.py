@@ -70,6 +70,12 @@ class _Explained:
     delta: float | None = option(
         None, "of --loss huber: where it turns linear, in standard deviations of the target (default: 1.345)", gt=0
     )
+    class_weights: tuple[str, ...] | None = option(
+        None,
+        "of classes: what an error of each weighs in the loss, balanced (as one over its frequency) or LEVEL=W,...; "
+        "metrics are not weighted by it",
+        metavar="balanced|LEVEL=W",
+    )
     constant: bool | None = option(
         None, "a constant term (default: unless the formula has - 1 or 0 +, or model linear --no-bias)"
     )
@@ -137,6 +143,8 @@ class Tabular:
     file_rows: dict[str, np.ndarray]
     split_rows: dict[str, np.ndarray]
     groups: dict[str, np.ndarray]
+    #: what a row of each class weighs in the loss, by the name of the class; {} where all weigh the same
+    class_weights: dict[str, float]
     _batches: dict[str, Batch]
     _source: str
     _about: dict[str, Any]
@@ -192,6 +200,7 @@ class Tabular:
             codes = table.frame[p.group].astype("category").cat.codes.to_numpy()
             self.groups = {split: codes[rows] for split, rows in usable.items()}
         self._about = _about(table, usable)
+        self._weigh_classes(p.class_weights, y, w, usable["train"])
         del table  # before the rows are parted: of a large table the memory is needed for that
         self._batches = {split: _batch(x, y, w, rows) for split, rows in usable.items() if len(rows)}
         parted = p.time is None and p.group is None
@@ -201,7 +210,7 @@ class Tabular:
         self._preprocessing = preprocessing
         self.constant = preprocessing.formula.constant
         self.loss_row = row
-        self.autocorrelation = None
+        self.autocorrelation, self.class_weights = None, {}
         aim = preprocessing.target
         self.task: Task | None = row.task
         self.classes = aim.classes
@@ -211,6 +220,24 @@ class Tabular:
         if row.log_density:  # an array, as all numbers in which two fits of one compiled program may differ
             self.loss_shift = jnp.asarray(np.log(aim.scale))
         self.file_rows, self.split_rows, self.groups, self._batches, self._about = {}, {}, {}, {}, {}
+
+    def _weigh_classes(
+        self, asked: tuple[str, ...] | None, y: np.ndarray, w: np.ndarray | None, train: np.ndarray
+    ) -> None:
+        """Set the weights of the classes in the loss, of mean 1 over the training rows."""
+        from econml_cli.data import class_weights
+
+        if asked is None:
+            return
+        if not self.loss_row.classifies:
+            raise ConfigError(
+                f"--class-weights is of classes, and the loss of '{self._preprocessing.formula.target}' is "
+                f"{self.loss_row.called}; leave it out."
+            )
+        codes = y[train].reshape(-1).astype(int)
+        found = class_weights.read(asked, self.classes or [], codes, None if w is None else w[train])
+        self.class_weights = found
+        self.loss_weights = jnp.asarray(np.array(list(found.values())))
 
     def sample(self, rngs: Any, split: Split, n: int | None = None) -> Batch | None:
         """x [n, din] float64 and y (see `Batch`), standardised, in the order of the file; None for an empty split. The
@@ -277,6 +304,12 @@ class Tabular:
         if schema is None:
             return []
         notes = list(self._preprocessing.of_levels)
+        if self.class_weights:
+            told = ", ".join(f"{name} {weight:.3g}" for name, weight in self.class_weights.items())
+            notes.append(
+                f"class weights in the loss that training minimised: {told}; losses and metrics of eval are without "
+                "them."
+            )
         if not self.counts_whole:
             notes.append(
                 f"the target '{self._preprocessing.formula.target}' is no whole number everywhere: the fit is pseudo "
@@ -357,6 +390,7 @@ class Tabular:
             "classes": self.classes,
             **({} if self._preprocessing.loss is None else {"loss": self._preprocessing.loss}),
             **({} if self.weights is None else {"weights": self.weights.to_json()}),
+            **({"class_weights": self.class_weights} if self.class_weights else {}),
             **({"fixed_effects": self.fixed_effects} if self.absorbed else {}),
             **({"embeddings": {one.name: one.width for one in self.entities}} if self.embedded else {}),
         }

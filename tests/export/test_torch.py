@@ -45,6 +45,7 @@ def test_the_names_of_our_tensors_are_those_that_pytorch_lists_in_its_order(name
     assert {key for key, _ in network.named_buffers()} ^ ours <= {"ridge", "strength", "phi.factors"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("loss", "options", "transform"),
     [

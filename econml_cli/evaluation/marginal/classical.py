@@ -92,7 +92,7 @@ def fit(here: Sample) -> tuple[Classical | None, tuple[str, ...]]:
     batch = here.problem.sample(None, "train")
     if batch is None:
         return None, (f"No {name} beside the effects: it is fitted to the rows of the fit, not to those of --data.",)
-    if batch.w is not None:
+    if batch.w is not None or here.problem.class_weights:
         return None, (f"No {name} beside the effects: its standard errors here are of rows that all weigh the same.",)
     if here.problem.absorbed:  # the model is that already
         return None, ()

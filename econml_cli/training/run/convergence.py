@@ -108,7 +108,7 @@ def _missed(setup: Setup, model: Model) -> tuple[float, bool] | None:
         curvature = rows.T @ rows * max(float(np.mean(np.square(aims - rows @ solution))), 1e-30) ** -1
     else:
         assert row.per_row is not None
-        least = minimise(row.per_row, z, np.asarray(sample.y), 1, sample.w)
+        least = minimise(row.per_row, z, np.asarray(sample.y), 1, losses.weights_in(setup.problem, sample))
         solution, curvature = least.w, least.hessian * n
     covariance = np.linalg.pinv(curvature, rcond=1e-12, hermitian=True)
     weights = [np.asarray(model.linear.kernel[...], np.float64)]

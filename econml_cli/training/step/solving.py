@@ -145,7 +145,7 @@ def rounding_error(setup: Setup, exact: np.ndarray) -> float:
 def _newton(setup: Setup) -> dict[str, float]:
     sample, row, model = in_float64(setup), losses.of(setup.problem), setup.model
     assert row.per_row is not None and isinstance(model, LinearInParameters)
-    y, w = np.asarray(sample.y), None if sample.w is None else np.asarray(sample.w, np.float64)
+    y, w = np.asarray(sample.y), losses.weights_in(setup.problem, sample)
     design = model.design(sample.x)
     if not np.isfinite(design).all():
         raise ValueError("its features have values that are not finite")
