@@ -97,6 +97,13 @@ class TabularOptions(ReadOptions, _Explained):
     time: str | None = option(
         None, "column of time: the latest rows are for testing, those before for validation", metavar="COLUMN"
     )
+    gap: int = option(
+        0, "with --time: how many of its values next to the test rows nothing is trained on", ge=0, metavar="N"
+    )
+    window: Literal["expanding", "rolling"] = option(
+        "expanding",
+        "with --time and --folds: a fold trains on all that is earlier, or on as many periods as the first fold",
+    )
     weights: str | None = option(None, "column of the weights of the rows", metavar="COLUMN")
     weight_kind: Literal["precision", "frequency", "sampling"] = option(
         "precision",
@@ -171,13 +178,14 @@ class Tabular:
         read = specification.formula()
         _check_embedded(read, _embedded(p))
         _refuse_unsuited(read, table, _embedded(p))
+        parted = _splits(p, table, read, row)
         found = preprocessing.learn(
             table.frame,
             p.data,
             specification,
             p.missing,
             _chosen(row),
-            _splits(p, table, read, row),
+            parted,
             p.group,
             p.constant,
             _panel(p),
@@ -199,12 +207,12 @@ class Tabular:
         if p.group is not None:
             codes = table.frame[p.group].astype("category").cat.codes.to_numpy()
             self.groups = {split: codes[rows] for split, rows in usable.items()}
-        self._about = _about(table, usable)
+        self._about = _about(table, usable, 0 if p.time is None else len(table.frame) - _rows_in(parted()))
         self._weigh_classes(p.class_weights, y, w, usable["train"])
         del table  # before the rows are parted: of a large table the memory is needed for that
         self._batches = {split: _batch(x, y, w, rows) for split, rows in usable.items() if len(rows)}
-        parted = p.time is None and p.group is None
-        self.autocorrelation = _autocorrelation(y, usable, chosen) if parted else None
+        at_random = p.time is None and p.group is None
+        self.autocorrelation = _autocorrelation(y, usable, chosen) if at_random else None
 
     def _set(self, preprocessing: Preprocessing, row: Loss) -> None:
         self._preprocessing = preprocessing
@@ -662,6 +670,7 @@ def _splits(p: TabularOptions, table: Table, read: Formula, row: Loss | None) ->
     """What parts the rows of a table."""
     from econml_cli.data import columns
     from econml_cli.data import split as splits
+    from econml_cli.data.folds_in_time import folds_in_time
 
     frame = table.frame
     if p.time is not None:
@@ -676,7 +685,11 @@ def _splits(p: TabularOptions, table: Table, read: Formula, row: Loss | None) ->
             if labels
             else columns.as_numbers(frame[p.time], p.time)
         )
-        parts = splits.split_in_time(np.asarray(values), p.val_fraction, p.test_fraction)
+        if p.folds:
+            own = (p.folds, p.fold, p.val_fraction, p.gap, p.window == "rolling")
+            parts = folds_in_time(np.asarray(values), *own)
+        else:
+            parts = splits.split_in_time(np.asarray(values), p.val_fraction, p.test_fraction, p.gap)
         return lambda kept=None: parts
     groups = None if p.group is None else frame[p.group]
     strata = None if p.stratify is False or groups is not None else _classes_of(frame, read, row)
@@ -726,9 +739,12 @@ def _check_typed(p: TabularOptions, row: Loss | None) -> None:
         raise ConfigError(f"--formula already says what {other} would; give one of the two.")
     if p.formula is None and p.target is None and not reconstructs:
         raise ConfigError('Problem tabular needs --target COLUMN, or --formula such as "log(wage) ~ educ + exper".')
-    if p.time is not None and (p.group is not None or p.folds):
-        other = "--group" if p.group is not None else "--folds"
-        raise ConfigError(f"--time parts the rows in time, where {other} parts them at random; leave one of them out.")
+    if p.time is not None and p.group is not None:
+        raise ConfigError("--time parts the rows in time, where --group parts them at random; leave one of them out.")
+    if p.gap and p.time is None:
+        raise ConfigError(f"--gap {p.gap} is of a split in time; name the column: --time COLUMN.")
+    if p.window != "expanding" and (p.time is None or not p.folds):
+        raise ConfigError(f"--window {p.window} is of folds in time; add --time COLUMN and --folds K.")
     exposed = [f"--{name} {column}" for name, column in (("exposure", p.exposure), ("offset", p.offset)) if column]
     if exposed and (row is None or not row.rates):
         raise ConfigError(f"{exposed[0]} is of counts; add --loss poisson, or leave it out.")
@@ -750,13 +766,19 @@ def _check_typed(p: TabularOptions, row: Loss | None) -> None:
         raise ConfigError(f"--features names '{twice}' twice.")
 
 
-def _about(table: Table, usable: dict[str, np.ndarray]) -> dict[str, Any]:
+def _rows_in(parts: dict[str, np.ndarray]) -> int:
+    return sum(map(len, parts.values()))
+
+
+def _about(table: Table, usable: dict[str, np.ndarray], outside: int) -> dict[str, Any]:
+    """`outside`: rows that a split in time leaves out on purpose."""
     sizes = {split: len(rows) for split, rows in usable.items()}
     return {
         "data": table.source,
         "path": table.path,
         "sha256": table.sha256,
         "rows": len(table.frame),
-        "rows_dropped": len(table.frame) - sum(sizes.values()),
+        "rows_dropped": len(table.frame) - sum(sizes.values()) - outside,
+        **({"rows_outside": outside} if outside else {}),
         "split_sizes": sizes,
     }
