@@ -325,6 +325,20 @@ def weights_of(
     return Weights(row.classical == "logit", w, covariance, _named(kind, vcov), free, freedom), None
 
 
+def covariance_of(
+    problem: Tabular, z: np.ndarray, y: np.ndarray, w: np.ndarray, family: Family
+) -> tuple[np.ndarray, float | None]:
+    """The covariance [k, k] of estimates w of a generalised linear model on the training rows of a problem, with their
+    weights, and its degrees of freedom (None: normal): clustered where they have groups, HC1 of sampling weights and
+    those of classes, else classical."""
+    sample, groups = problem.sample(None, "train"), problem.groups.get("train")
+    assert sample is not None  # z and y are of it
+    sampling = bool(problem.class_weights) or (problem.weights is not None and problem.weights.kind == "sampling")
+    kind = "cluster" if groups is not None else "HC1" if sampling else "iid"
+    design = _Design(z, y, problem.weights, losses.weights_in(problem, sample), groups)
+    return _covariance(design, w, kind, family), _freedom(design, kind) if family.estimates_scale else None
+
+
 def _of_robust(
     of: "_Design", w: np.ndarray, kind: str, row: losses.Loss, scale: float, place: int = 0
 ) -> np.ndarray | None:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 
 from econml_cli.data.identified import moved
-from econml_cli.evaluation.coefficients import several_of, weights_of
+from econml_cli.evaluation.coefficients import covariance_of, several_of, weights_of
 from econml_cli.evaluation.estimate import Estimate
 from econml_cli.evaluation.marginal.columns import Sample
 from econml_cli.evaluation.opened import OpenedRun
@@ -15,10 +15,12 @@ from econml_cli.evaluation.standard_errors import critical
 from econml_cli.models.base import Model
 from econml_cli.models.linear import Linear
 from econml_cli.problems import losses
-from econml_cli.problems.families import GAMMA, POISSON
+from econml_cli.problems.base import Batch
+from econml_cli.problems.families import BINOMIAL, GAMMA, GAUSSIAN, POISSON
 from econml_cli.problems.losses import Classical as Name
 from econml_cli.problems.means import mean
 from econml_cli.problems.tabular import Tabular
+from econml_cli.training.step.newton import minimise
 
 #: of the index, what the mean is
 Link = Literal["identity", "logistic", "log"]
@@ -79,7 +81,8 @@ def fit(here: Sample) -> tuple[Classical | None, tuple[str, ...]]:
     """The classical model of a run's loss (OLS, a logit), on the rows and inputs that it was fitted to, and what to say
     if there is none.
 
-    Standard errors are classical; where rows have groups, clustered by them (Stata's `vce(cluster)`).
+    Standard errors are classical; where rows have groups, clustered by them (Stata's `vce(cluster)`); rows with weights
+    have them as in `_weighted`.
     """
     name = losses.of(here.problem).classical
     if not isinstance(here.problem, Tabular) or name is None:
@@ -92,8 +95,6 @@ def fit(here: Sample) -> tuple[Classical | None, tuple[str, ...]]:
     batch = here.problem.sample(None, "train")
     if batch is None:
         return None, (f"No {name} beside the effects: it is fitted to the rows of the fit, not to those of --data.",)
-    if batch.w is not None or here.problem.class_weights:
-        return None, (f"No {name} beside the effects: its standard errors here are of rows that all weigh the same.",)
     if here.problem.absorbed:  # the model is that already
         return None, ()
     if here.problem.entities:
@@ -102,6 +103,8 @@ def fit(here: Sample) -> tuple[Classical | None, tuple[str, ...]]:
     x = _with_constant(x) if here.problem.constant else x
     if np.linalg.matrix_rank(x) < x.shape[1] or len(x) <= x.shape[1]:
         return None, (f"No {name} beside the effects: the columns of the design are collinear, or too many.",)
+    if batch.w is not None or here.problem.class_weights:
+        return _weighted(here.problem, batch, name, y, x), ()
     groups = here.problem.groups.get("train")
     options: dict[str, Any] = {}
     if groups is not None:
@@ -120,6 +123,26 @@ def fit(here: Sample) -> tuple[Classical | None, tuple[str, ...]]:
         params, covariance = np.r_[0.0, params], np.pad(covariance, ((1, 0), (1, 0)))
     link: Link = "identity" if name == "OLS" else "logistic"
     return Classical(name, params, covariance, _critical(name, x, groups), link=link), ()
+
+
+def _weighted(problem: Tabular, batch: Batch, name: Name, y: np.ndarray, z: np.ndarray) -> Classical:
+    """The same on rows with weights, of a design z [n, k] with its constant: weighted least squares, a weighted logit.
+
+    Standard errors are those of `coefficients`: classical, of sampling weights (and those of classes) HC1, with groups
+    clustered.
+    """
+    w = losses.weights_in(problem, batch)
+    assert w is not None  # asked of rows that have some
+    family, root = GAUSSIAN if name == "OLS" else BINOMIAL, np.sqrt(w)
+    if name == "OLS":
+        params = np.linalg.lstsq(root[:, None] * z, root * y, rcond=None)[0]
+    else:
+        params = minimise(losses.binary_cross_entropy, z, y[:, None], 1, w).w[:, 0]
+    covariance, freedom = covariance_of(problem, z, y, params, family)
+    if not problem.constant:  # the place of the one that is not there
+        params, covariance = np.r_[0.0, params], np.pad(covariance, ((1, 0), (1, 0)))
+    link: Link = "identity" if name == "OLS" else "logistic"
+    return Classical(name, params, covariance, critical(freedom), link=link)
 
 
 def of_linear(
