@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from econml_cli.data import expression
 from econml_cli.errors import ConfigError, DataError
 from econml_cli.options.fields import option
-from econml_cli.problems import losses
+from econml_cli.problems import losses, table_networks
 from econml_cli.problems.lazily import base, jax, jnp, np
 from econml_cli.problems.losses import Loss
 from econml_cli.problems.read_options import ReadOptions
@@ -145,6 +145,7 @@ class Tabular:
     simulated: ClassVar[bool] = False
     #: of a model that is linear in its parameters
     recipe: ClassVar[dict[str, Any]] = {"solver": "exact"}
+    suiting = staticmethod(table_networks.recipe)
     loss = losses.loss
     #: the first autocorrelation of a numeric target in the order of the file; None where rows were not parted at random
     autocorrelation: float | None
