@@ -197,6 +197,9 @@ class FitOptions(TypedDict, total=False):
     delta: float | None
     """of loss='huber': where it turns linear, in standard deviations of the target (default: 1.345) [problem tabular,
     problem stochastic_growth, problem growth and 2 more]"""
+    class_weights: str | Sequence[str] | None
+    """of classes: what an error of each weighs in the loss, balanced (as one over its frequency) or LEVEL=W,...;
+    metrics are not weighted by it [problem tabular]"""
     constant: bool | None
     """a constant term (default: unless the formula has - 1 or 0 +, or model linear bias=False) [problem tabular]"""
     missing: Literal["error", "drop", "indicate"]
@@ -231,6 +234,11 @@ class FitOptions(TypedDict, total=False):
     """column whose values never stand on two sides of the split [problem tabular]"""
     time: str | None
     """column of time: the latest rows are for testing, those before for validation [problem tabular]"""
+    gap: int
+    """with time: how many of its values next to the test rows nothing is trained on [problem tabular]"""
+    window: Literal["expanding", "rolling"]
+    """with time and folds: a fold trains on all that is earlier, or on as many periods as the first fold (default:
+    expanding) [problem tabular]"""
     weights: str | None
     """column of the weights of the rows [problem tabular]"""
     weight_kind: Literal["precision", "frequency", "sampling"]

@@ -9,9 +9,9 @@ from flax import nnx
 
 from econml_cli.config.fit_config import FitConfig
 from econml_cli.data.schema import Schema
+from econml_cli.options.trainer import SECOND_ORDER, TrainerOptions
 from econml_cli.output import schema_table
 from econml_cli.output.tables import Grid
-from econml_cli.options.trainer import SECOND_ORDER, TrainerOptions
 from econml_cli.problems.tabular import Tabular
 from econml_cli.training.fit import check
 from econml_cli.training.loop.trainer import Trainer
@@ -91,7 +91,7 @@ def _data(problem: Any, config: FitConfig, shapes: Mapping[str, list[int]]) -> G
 
 def training(options: TrainerOptions) -> str:
     """How a model is trained: "adamw, lr 0.001, weight decay 0.1, batches of 64, up to 500 epochs, patience 30"."""
-    parts = [options.optimizer]
+    parts: list[str] = [options.optimizer]
     if options.optimizer not in SECOND_ORDER:
         schedule = "" if options.schedule == "constant" else f" ({options.schedule})"
         parts.append(f"lr {options.lr:g}{schedule}")
