@@ -37,7 +37,11 @@ class PredictOptions:
     )
     embed: bool = option(False, "write the representation z = phi(x) in place of predictions")
     interval: float | None = option(
-        None, "the level of lo and hi, across the seeds of an ensemble (95)", ge=1, le=99.99, metavar="PERCENT"
+        None,
+        "the level of lo and hi, across the seeds of an ensemble, or of an outcome under --loss gaussian (95)",
+        ge=1,
+        le=99.99,
+        metavar="PERCENT",
     )
     conformal: bool = option(
         False,

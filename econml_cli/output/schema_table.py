@@ -12,9 +12,10 @@ from econml_cli.output.terminal import number
 SHOWN = 8
 
 
-def brief(learnt: Preprocessing, where: str, used: int, rows: int | None) -> Grid:
+def brief(learnt: Preprocessing, where: str, used: int, rows: int | None, dropped: int | None = None) -> Grid:
     """A few lines on what a fit reads of a file `where`: its target, the features by kind, the columns that are for
-    something else, what was left out and why, and how many of its `rows` (None: not known) are `used`."""
+    something else, what was left out and why, and how many of its `rows` (None: not known) are `used`; `dropped` are
+    those with missing values (default: all others), what is left is in no split."""
     formula, levels, schema = learnt.specification.formula(), learnt.features.levels, learnt.schema
     lines = [] if formula.target is None else [("target", _target(learnt, formula.target))]
     labels = [f"{name} ({plural(len(levels[name]), 'level')})" for name in formula.features if name in levels]
@@ -25,11 +26,14 @@ def brief(learnt: Preprocessing, where: str, used: int, rows: int | None) -> Gri
     if schema is not None:
         out = {name: why for name, why in schema.left_out.items() if schema[name].role in ("unused", "dropped")}
         lines.append(("left out", _several([f"{name} ({why})" for name, why in out.items()], "; ")))
-        other = [c.name for c in schema.columns if c.role == "unused" and c.name not in out]
-        lines.append(("not used", _several([*other, *schema.unread])))
-    gone = 0 if rows is None else rows - used
-    told = "" if rows is None else f" of {rows:,}"
-    lines.append(("rows", f"{used:,}{told}{f'; {gone:,} with missing values left out' if gone else ''}"))
+        unused = [c.name for c in schema.columns if c.role == "unused" and c.name not in out]
+        lines.append(("not used", _several([*unused, *schema.unread])))
+    gone = 0 if rows is None else rows - used if dropped is None else dropped
+    other = 0 if rows is None else rows - used - gone
+    told = ["" if rows is None else f" of {rows:,}"]
+    told += [f"; {gone:,} with missing values left out"] if gone else []
+    told += [f"; {other:,} in no split"] if other else []
+    lines.append(("rows", f"{used:,}{''.join(told)}"))
     return Grid(("", ""), tuple((name, text) for name, text in lines if text), f"Data: {where}", align="ll")
 
 
