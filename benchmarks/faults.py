@@ -55,7 +55,31 @@ FAULTS = (
         new="rows, w = matrix[kept], None",
     ),
     Fault("lead-is-a-lag", "wrong sign", old='-k if name == "lead" else k', new="k"),
-    Fault("log-of-zero-accepted", "skipped check", old="        _refuse_infinite(value, gone, name, where)\n", new=""),
+    Fault(
+        "log-of-zero-accepted",
+        "skipped check",
+        old="        _refuse_infinite(value, gone, name, where, (frame, factors[name]))\n",
+        new="",
+    ),
+    Fault(
+        "rows-of-typed-files-have-a-header",
+        "off by one",
+        old="        return position + 1\n    try:",
+        new="        return position + 2\n    try:",
+    ),
+    Fault(
+        "no-prediction-is-0-in-stata",
+        "wrong constant",
+        old="np.where(np.isnan(numbers), MISSING, numbers)",
+        new="np.nan_to_num(numbers)",
+    ),
+    Fault(
+        "any-sheet-of-a-new-book",
+        "skipped check",
+        old="said = dataclasses.replace(said, sheet=f\"'{raw.sheet}'\" if raw.sheet.isdecimal() else raw.sheet)",
+        new="pass",
+    ),
+    Fault("text-is-a-formula-in-excel", "unescaped output", old='        cell.data_type = "s"\n', new="        pass\n"),
     Fault("group-column-becomes-a-feature", "leaked data", old="if name not in (aim, *apart)]", new="if name != aim]"),
     Fault(
         "dot-includes-the-target",
