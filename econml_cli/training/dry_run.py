@@ -75,7 +75,7 @@ def dry_run(config: FitConfig) -> DryRun:
 
 def training(options: TrainerOptions) -> str:
     """How a model is trained: "adamw, lr 0.001, weight decay 0.1, batches of 64, up to 500 epochs, patience 30"."""
-    parts = [options.optimizer]
+    parts: list[str] = [options.optimizer]
     if options.optimizer not in SECOND_ORDER:
         schedule = "" if options.schedule == "constant" else f" ({options.schedule})"
         parts.append(f"lr {options.lr:g}{schedule}")
