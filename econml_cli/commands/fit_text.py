@@ -106,7 +106,8 @@ def dry_run_text(report: Any) -> str:
         return told
     from econml_cli.output import schema_table, tables
 
-    return f"{told}\n\n{tables.text(schema_table.grid(report.schema))}"
+    parts = [told, tables.text(report.data), tables.text(schema_table.grid(report.schema))]
+    return "\n\n".join(parts)
 
 
 def _memory(report: Any) -> str:

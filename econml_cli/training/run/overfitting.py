@@ -40,7 +40,9 @@ def overfitting(setup: Setup, found: Mapping[str, Any], history: Sequence[np.nda
     values = np.concatenate(history) if history else np.empty(0)
     if trainer.patience == 0 and len(values) and np.isfinite(values).all():
         lowest = int(values.argmin())
-        if values[-1] > (1 + ABOVE) * values[lowest]:
+        # shares of a loss that may be negative mean nothing: of a log density nats count
+        unit = 1.0 if losses.of(setup.problem).log_density else float(values[lowest])
+        if values[-1] > values[lowest] + ABOVE * unit:
             told["val_rose"] = [float(values[lowest]), lowest + 1, float(values[-1])]
     held = trainer.patience > 0 or trainer.weight_decay > 0 or getattr(setup.config.model_options, "dropout", 0) > 0
     if found["num_params"] > setup.n_train and not held:
