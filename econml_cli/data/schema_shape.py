@@ -35,4 +35,4 @@ ASKED: Shape = {
     "booleans?": TEXTS,
     "column_missing?": Each(TEXTS, keyed=True),
 }
-SCHEMA: Shape = {"columns": Each(COLUMN), "asked": ASKED}
+SCHEMA: Shape = {"columns": Each(COLUMN), "asked": ASKED, "unread?": TEXTS}

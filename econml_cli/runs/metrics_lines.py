@@ -1,5 +1,6 @@
 """The lines of metrics.jsonl: which are whole, and what becomes of a file that has others. Imports nothing heavy."""
 
+import os
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,8 @@ from econml_cli.storage import disk, json_shape
 
 #: bytes of the longest metrics.jsonl that is read
 MOST_METRICS = 2_000_000_000
+#: bytes of a line, at most
+_LONGEST = 65_536
 _BEGINS = b'{"epoch": '
 
 
@@ -46,8 +49,7 @@ def read(path: Path) -> Lines:
     texts = whole.split(b"\n") if whole else []
     for i, text in enumerate(texts):
         try:
-            row = json_shape.loads(text)
-            json_shape.check(row, documents.METRICS)
+            row = _row(text)
         except (ValueError, RecursionError) as error:
             damage = damage or (i + 1, str(error))
             continue
@@ -56,6 +58,35 @@ def read(path: Path) -> Lines:
     if not _BEGINS.startswith(torn[: len(_BEGINS)]):  # it is a disk that leaves zeros, not a kill
         damage = damage or (len(texts) + 1, "it is no JSON")
     return Lines(found.rows, found.texts, damage)
+
+
+def ends(path: Path) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
+    """The rows of the first and of the last whole line, without reading what is between them; None of no file.
+
+    Raises:
+        RunError: it cannot be read now, or one of them is damaged.
+    """
+    try:
+        with path.open("rb") as file:
+            first = file.readline(_LONGEST)
+            file.seek(max(0, file.seek(0, os.SEEK_END) - _LONGEST))
+            whole, _, _torn = file.read(_LONGEST).rpartition(b"\n")
+    except FileNotFoundError:
+        return None, None
+    except OSError as error:
+        raise RunError(f"{path} cannot be read ({error.strerror}); try again, or restore it from a copy.") from None
+    if not whole:
+        return None, None
+    try:
+        return _row(first), _row(whole.rpartition(b"\n")[2])
+    except (ValueError, RecursionError) as error:
+        raise RunError(f"{path} is damaged in its first or last line ({error}); delete that line.") from None
+
+
+def _row(text: bytes) -> dict[str, Any]:
+    row = json_shape.loads(text)
+    json_shape.check(row, documents.METRICS)
+    return dict(row)
 
 
 def mend(path: Path, done: int) -> str | None:

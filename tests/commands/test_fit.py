@@ -88,6 +88,7 @@ def test_the_saved_config_repeats_the_run_exactly(econml):
         pytest.param(("--patience", "30"), marks=pytest.mark.slow),
         pytest.param(("--precision", "float64"), marks=pytest.mark.slow),
         pytest.param(("--optimizer", "sgd"), marks=pytest.mark.slow),
+        pytest.param(("--optimizer", "schedule_free", "--patience", "30", "--grad-clip", "1"), marks=pytest.mark.slow),
     ],
 )
 def test_20_epochs_and_20_more_are_40_epochs_bit_for_bit(econml, options):
