@@ -46,6 +46,8 @@ DATA: Shape = {
     "features?": TEXTS,
     "path?": _WORDS,
     "sha256?": _WORDS,
+    "rows?": optional(_COUNT),
+    "rows_dropped?": optional(_COUNT),
 }
 MANIFEST: Shape = {
     "schema?": _COUNT,
