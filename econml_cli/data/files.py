@@ -397,6 +397,7 @@ def _arrow(
                 raise DataError(f"{path} has more than one column '{twice[0]}'; rename all but one.")
             chosen = _chosen(names, needed)
             table = load(path, chosen).select(chosen)
+            table.validate(full=True)  # else text that is no UTF-8 shows wherever it is first looked at
         except (DataError, MemoryError):
             raise
         except Exception as error:  # its libraries raise all sorts where a file is damaged

@@ -29,15 +29,19 @@ WRITTEN: dict[str, re.Pattern[str]] = {
 DECIMAL_COMMA = re.compile(r"[+-]?(\d+|\d{1,3}(\.\d{3})+),\d+( ?%)?")
 
 
+#: a whole number; one of more digits than a floating-point number can have is infinite
+_WHOLE = re.compile(r"[+-]?\d{1,300}")
+
+
 def number(text: str, decimal: str = ".", written: Iterable[str] = ()) -> float | int | None:
     """The number that a text is, in one of the ways `written` besides the plain one; None: it is none."""
     if decimal == ",":
         text = text.replace(".", "").replace(",", ".")
     if _PLAIN.fullmatch(text):
-        return int(text) if re.fullmatch(r"[+-]?\d+", text) else float(text)
+        return int(text) if _WHOLE.fullmatch(text) else float(text)
     if any(WRITTEN[way].fullmatch(text) for way in written):
         bare = re.sub(rf"[{_CURRENCY}%, ]", "", text)
-        return int(bare) if re.fullmatch(r"[+-]?\d+", bare) else float(bare)
+        return int(bare) if _WHOLE.fullmatch(bare) else float(bare)
     return None
 
 

@@ -1,5 +1,7 @@
 """What the JSON files of a run hold, as far as anybody reads it: a file that is not of this shape is damaged."""
 
+from typing import Any
+
 from econml_cli.data.schema_shape import SCHEMA
 from econml_cli.storage.json_shape import (
     HEX,
@@ -14,10 +16,20 @@ from econml_cli.storage.json_shape import (
     Nullable,
     Shape,
     at_least,
+    check,
     listed,
     one_of,
     optional,
 )
+
+
+def _holds(value: Any, shape: Shape) -> bool:
+    try:
+        check(value, shape)
+    except ValueError:
+        return False
+    return True
+
 
 #: no axis of an array of ours is longer
 LONGEST = 2**40
@@ -34,6 +46,8 @@ DATA: Shape = {
     "features?": TEXTS,
     "path?": _WORDS,
     "sha256?": _WORDS,
+    "rows?": optional(_COUNT),
+    "rows_dropped?": optional(_COUNT),
 }
 MANIFEST: Shape = {
     "schema?": _COUNT,
@@ -66,6 +80,12 @@ MANIFEST: Shape = {
     "seconds?": {"seconds_training?": NUMBER, "seconds_total?": NUMBER},
     "sweep?": {"name?": TEXT, "trial?": _COUNT, "params?": OBJECT},
 }
+_WIDE = Kind(
+    "[columns, rows, a name]",
+    lambda value: (
+        isinstance(value, list) and [type(each) for each in value] in ([int, int, str], [int, int, type(None)])
+    ),
+)
 SUMMARY: Shape = {
     "model?": TEXT,
     "problem?": TEXT,
@@ -86,6 +106,13 @@ SUMMARY: Shape = {
     "val_rose?": listed(NUMBER),
     "unregularised?": listed(_COUNT),
     "linear_val_loss?": NUMBER,
+    "data_notes?": optional(TEXTS),
+    "wide?": optional(_WIDE),
+    "not_converged?": _WORDS,
+    "not_identified?": optional(TEXTS),
+    "separated?": optional(TEXTS),
+    "no_information?": optional(TEXTS),
+    "series_autocorrelation?": _MAYBE,
     "verdict_*?": TEXT,
 }
 METRICS: Shape = {"epoch": _COUNT, **_LOSSES}
@@ -111,6 +138,23 @@ PREPROCESSING: Shape = {
     "schema?": SCHEMA,
     "entities?": Each({"columns": TEXTS, "levels": TEXTS, "unseen": listed(_COUNT), "width": optional(INTEGER)}),
 }
+_ENDS: Shape = {"value?": _MAYBE, "standard_error?": _MAYBE, "low?": _MAYBE, "high?": _MAYBE, "caveat?": _WORDS}
+_SPREAD_OVER: Shape = {**_ENDS, "value": _MAYBE, "sd": _MAYBE}
+#: a mean over folds has a standard deviation; other words of the results are none of ours
+_MEAN = Kind(
+    "a mean with its value and sd",
+    lambda value: not isinstance(value, dict) or "sd" not in value or _holds(value, _SPREAD_OVER),
+)
+_TABLE: Shape = {
+    "model": TEXT,
+    "problem": TEXT,
+    "folds": at_least(2),
+    "fold": Each({"fold": _COUNT, "status": TEXT, "n_train": _COUNT, "n_test": _COUNT}),
+    "pooled": Each(_ENDS, keyed=True),
+    "train_*?": _MEAN,
+    "val_*?": _MEAN,
+    "test_*?": _MEAN,
+}
 FOLDS: Shape = {
     "status?": TEXT,
     "created?": TEXT,
@@ -118,6 +162,8 @@ FOLDS: Shape = {
     "model?": TEXT,
     "problem?": TEXT,
     "folds?": at_least(2),
+    "results?": Nullable(_TABLE),
+    "shown?": optional(TEXTS),
 }
 _ESTIMATED: Shape = {"value": NUMBER, "standard_error": NUMBER}
 _NUISANCE: Shape = {

@@ -17,7 +17,7 @@ from econml_cli.runs import kinds, labels
 from econml_cli.runs.directory import CROSS_VALIDATION, SWEEP, Run
 from econml_cli.runs.estimates import EstimateDirectory
 from econml_cli.runs.kinds import Kept
-from econml_cli.storage import disk
+from econml_cli.storage import disk, json_shape
 
 #: bytes from the end of metrics.jsonl among which its last line is
 _END = 65_536
@@ -138,7 +138,8 @@ def _folds(found: Kept) -> RunRow:
 
 
 def _sweep(found: Kept) -> RunRow:
-    about = disk.read_json(found.path / SWEEP, absent="it is gone", remedy="restore it from a copy")
+    shape = {"created?": json_shape.TEXT}
+    about = disk.read_json(found.path / SWEEP, absent="it is gone", remedy="restore it from a copy", shape=shape)
     trials = found.parts()
     first = Run(trials[0]).summary() if trials else {}  # sweep.json says neither model nor problem
     return RunRow(

@@ -67,14 +67,15 @@ def ends(path: Path) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
         RunError: it cannot be read now, or one of them is damaged.
     """
     try:
-        with path.open("rb") as file:
+        with disk.opened(path) as file:
             first = file.readline(_LONGEST)
             file.seek(max(0, file.seek(0, os.SEEK_END) - _LONGEST))
             whole, _, _torn = file.read(_LONGEST).rpartition(b"\n")
     except FileNotFoundError:
         return None, None
-    except OSError as error:
-        raise RunError(f"{path} cannot be read ({error.strerror}); try again, or restore it from a copy.") from None
+    except (OSError, ValueError) as error:
+        said = getattr(error, "strerror", None) or error
+        raise RunError(f"{path} cannot be read ({said}); try again, or restore it from a copy.") from None
     if not whole:
         return None, None
     try:

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from econml_cli.runs import git
 from econml_cli.storage.steps import steps
 
 #: what WANDB_MODE may say -> the mode it means
@@ -88,6 +89,10 @@ class Client:
         # `silent` keeps wandb off the terminal; a silent session cannot ask for an API key either: it raises.
         share = SHARE * self._timeout
         wanted = {"silent": True, "console": "off", "finish_timeout": share, "finish_timeout_raises": True}
+        # it would start git, in what may be a folder that somebody sent, with what its repository configures
+        if os.environ.get("WANDB_DISABLE_GIT", "").lower() not in ("false", "0"):
+            commit = git.commit(Path.cwd())
+            wanted |= {"disable_git": True, "git_commit": commit and commit.partition("+")[0]}
         wanted |= self._settings
         if not os.environ.get("WANDB_INIT_TIMEOUT"):
             wanted["init_timeout"] = share
@@ -95,7 +100,8 @@ class Client:
         settings = wandb.Settings(**{k: v for k, v in wanted.items() if k in known})
         hooks = sys.exit, sys.excepthook
         try:
-            session = wandb.setup(settings=wandb.Settings(silent=True))
+            first = {"silent": True, "disable_git": wanted.get("disable_git", False)}
+            session = wandb.setup(settings=wandb.Settings(**{k: v for k, v in first.items() if k in known}))
             if self._abandoned:  # meanwhile; and the session may be another run's
                 raise TimeoutError("nobody waits for W&B any more")
             self._session = session

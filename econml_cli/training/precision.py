@@ -9,6 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from econml_cli.errors import DataError
+
 #: a pytree of arrays: an array, a Batch, None
 Tree = TypeVar("Tree")
 
@@ -26,12 +28,30 @@ def precision(name: str) -> Iterator[None]:
 
 
 def to_device(tree: Tree, name: str) -> Tree:
-    """A pytree of arrays on the device, floating-point leaves in the chosen precision; None stays None."""
+    """A pytree of arrays on the device, floating-point leaves in the chosen precision; None stays None.
+
+    Raises:
+        DataError: a number is too large for it, and would be infinite.
+    """
     dtype = jnp.dtype(name)
 
     def place(leaf: Any) -> jax.Array:
         is_float = np.issubdtype(leaf.dtype, np.floating)
+        if is_float and isinstance(leaf, np.ndarray) and leaf.dtype.itemsize > dtype.itemsize:
+            _refuse_large(leaf, name)
         return jnp.asarray(leaf, dtype=dtype if is_float else None)
 
     placed: Tree = jax.tree.map(place, tree)
     return placed
+
+
+def _refuse_large(leaf: np.ndarray, name: str) -> None:
+    most = float(jnp.finfo(name).max)
+    if not leaf.size or not np.fmax(np.fmax.reduce(leaf, axis=None), -np.fmin.reduce(leaf, axis=None)) > most:
+        return
+    finite = leaf[np.isfinite(leaf)]
+    if (large := finite[np.abs(finite) > most]).size:
+        raise DataError(
+            f"The data hold {large[0]:.3g}, and the largest number of --precision {name} is {most:.2g}; leave that row "
+            "out, measure in other units, or take --precision float64."
+        )

@@ -114,6 +114,24 @@ def test_without_the_package_the_message_says_how_to_get_it(name, extra, monkeyp
         read_table(name)
 
 
+@pytest.mark.parametrize("ending", [".parquet", ".feather"])
+def test_text_that_is_no_utf8_is_a_damaged_file(isolated, ending, econml):
+    import pyarrow as pa
+    from pyarrow import feather, parquet
+
+    ends = pa.py_buffer(np.array([0, 1, 2], np.int32).tobytes())
+    text = pa.Array.from_buffers(pa.string(), 2, [None, ends, pa.py_buffer(b"a\xff")])
+    table = pa.table({"y": [1.0, 2.0], "firm": text})
+    path = isolated / f"d{ending}"
+    if ending == ".parquet":
+        parquet.write_table(table, path)
+    else:
+        feather.write_feather(table, str(path), compression="uncompressed")
+    with pytest.raises(DataError, match="cannot be read as"):
+        read_table(str(path))
+    assert econml("inspect", "data", path).code == 1
+
+
 def test_a_new_book_has_the_sheet_of_the_fit_or_another_is_named(econml):
     frame().to_excel("fit.xlsx", index=False, sheet_name="2001")
     with pd.ExcelWriter("new.xlsx") as book:

@@ -227,3 +227,16 @@ def test_numbers_are_float64_with_nan_for_missing(values):
     found = columns.as_numbers(pd.Series(values), "x")
     assert found.dtype == np.float64
     np.testing.assert_array_equal(found, [float("nan") if v is pd.NA else float(v) for v in pd.Series(values)])
+
+
+@pytest.mark.parametrize("others", [("1", "2"), ("1.5", "2.5"), ("$1", "$2")])
+def test_a_number_of_four_hundred_digits_is_answered_in_a_sentence(isolated, econml, others):
+    Path("d.csv").write_text(
+        "y,x\n" + "".join(f"{i % 3}.5,{others[i % 2]}\n" for i in range(30)) + f"1.5,{'9' * 400}\n"
+    )
+    for line in (
+        ("inspect", "data", "d.csv"),
+        ("fit", "linear", "--data", "d.csv", "--target", "y", "--quiet", "--out", "r"),
+    ):
+        ran = econml(*line)
+        assert ran.code in (0, 1) and "Unexpected" not in ran.stderr and "Traceback" not in ran.stderr, ran

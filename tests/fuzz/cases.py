@@ -159,7 +159,7 @@ def _memory(*, forget: bool = False) -> int:
 def _fault(code: int | None, said: str, seconds: float, taken: int) -> str | None:
     if code not in CODES:
         return f"exit code {code}"
-    if found := re.search(r"Unexpected \w+:|Traceback .most recent call last|\w+Warning: ", said):
+    if found := re.search(r"Unexpected \w{1,40}:|Traceback .most recent call last|\w{1,40}Warning: ", said):
         return found[0]
     if "\x1b]" in said or "\x1b[2J" in said:
         return "a control character of the file"

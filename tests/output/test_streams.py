@@ -106,3 +106,27 @@ def test_pages_replace_our_own_and_nothing_else(econml, isolated):
     page.symlink_to("target")
     assert econml(*line, "--force").code == 2 and Path("target").read_text() == "precious"
     assert econml(*line[:-1], "/dev/null", "--force").code == 2 and not Path("/dev/null").is_file()
+
+
+def test_what_a_summary_and_a_table_of_folds_hold_is_compared_with_what_is_read(isolated, econml):
+    fitted(isolated / "runs" / "r", N=20, N_val=10, N_test=10, num_epochs=1)
+    summary = Run(isolated / "runs" / "r").summary()
+    for key, value in (("not_identified", [0.5]), ("wide", [1, "a", "b"]), ("data_notes", [None]), ("separated", "x")):
+        (isolated / "runs" / "r" / "summary.json").write_text(json.dumps({**summary, key: value}))
+        ran = econml("eval", "r")
+        assert ran.code == 1 and f"'{key}' is" in ran.stderr and "expected" in ran.stderr, ran
+    cv = isolated / "runs" / "cv"
+    cv.mkdir()
+    fold = {"fold": 1, "status": "solved", "n_train": 3, "n_test": 2}
+    table = {"model": "linear", "problem": "tabular", "folds": 2, "fold": [fold], "pooled": {"r2": {"value": 0.5}},
+             "test_loss": {"value": 1.0, "sd": 0.5}}  # fmt: skip
+    for change, key in (
+        ({"test_loss": {"sd": 0.5}}, "test_loss"),
+        ({"fold": [{**fold, "n_test": "2"}]}, "fold.0.n_test"),
+        ({"pooled": {"r2": 3}}, "pooled.r2"),
+        ({}, None),
+    ):
+        about = {"status": "complete", "model": "linear", "problem": "tabular", "results": {**table, **change}}
+        (cv / "cross_validation.json").write_text(json.dumps(about))
+        ran = econml("runs", "show", "cv")
+        assert (ran.code, ran.stderr) == (0, "") if key is None else (ran.code == 1 and f"{key}' is" in ran.stderr), ran

@@ -12,6 +12,7 @@ import os
 import random
 import shutil
 import signal
+import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -45,7 +46,10 @@ def main() -> int:
                     continue
                 directory = Path(scratch, name.replace(" ", "_").replace("/", "_"), str(number))
                 directory.mkdir(parents=True)
-                fault = rows[name][1](directory, random.Random(f"{asked.seed} {name} {number}"))
+                try:
+                    fault = rows[name][1](directory, random.Random(f"{asked.seed} {name} {number}"))
+                except (subprocess.TimeoutExpired, AssertionError, ValueError) as error:
+                    fault = f"{type(error).__name__}: {error}"
                 found.append({"row": name, "seed": asked.seed, "number": number, "fault": fault})
                 if asked.results is not None:
                     with asked.results.open("a") as file:

@@ -181,8 +181,10 @@ def kill_sweep(scratch: Path, random_: random.Random, *more: str, workers: int =
     lost = [name for name, summary in before.items() if after.get(name) != summary]
     if lost:
         return f"lost: {lost}"
-    shown = running.alone("sweep", "show", str(scratch / "s"), "--json")
-    complete = {trial["index"] for trial in json.loads(shown.stdout)["trials"] if trial["state"] == "complete"}
+    shown, _ = start("sweep", "show", str(scratch / "s"), "--json", stdout=subprocess.PIPE).communicate(
+        timeout=PATIENCE
+    )
+    complete = {trial["index"] for trial in json.loads(shown)["trials"] if trial["state"] == "complete"}
     return None if complete == set(range(6)) else f"points {sorted(complete)} of 6"
 
 

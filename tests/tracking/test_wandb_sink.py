@@ -3,6 +3,7 @@
 import contextlib
 import os
 import queue
+import shutil
 import signal
 import socket
 import subprocess
@@ -374,3 +375,25 @@ def test_a_typed_mode_wins_over_a_bad_wandb_mode(monkeypatch):
     assert isinstance(run, WandbSink)
     run.finish({})
     assert offline_file().exists()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
+def test_wandb_is_told_the_commit_and_asks_git_for_no_changes(monkeypatch, tmp_path):
+    """A git that is started, of whatever repository, may run what that repository configures."""
+    words = (("init", "-q"), ("commit", "-q", "--allow-empty", "-m", "x"))
+    for each in words:
+        subprocess.run(["git", "-c", "user.name=A", "-c", "user.email=a@b.c", *each], check=True, capture_output=True)
+    head = subprocess.check_output(["git", "rev-parse", "HEAD"], text=True).strip()
+    program = tmp_path / "bin" / "git"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/it_ran\nexit 1\n')
+    program.chmod(0o700)
+    monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
+    run = sink("offline", lambda message: None)
+    run.log(rows(1))
+    run.finish({})
+    ran = (tmp_path / "it_ran").read_text().split() if (tmp_path / "it_ran").exists() else []
+    assert set(ran) <= {"--version", "rev-parse"}  # which look at no file, and run nothing of a configuration
+    [opened] = [r.run for r in records(offline_file()) if r.HasField("run")]
+    assert opened.git.commit == head

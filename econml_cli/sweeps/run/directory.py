@@ -29,6 +29,7 @@ ABOUT: json_shape.Shape = {
     "storage?": json_shape.optional(json_shape.TEXT),
     "environment?": json_shape.Each(json_shape.TEXT, keyed=True),
     "econml?": json_shape.TEXT,
+    "created?": json_shape.TEXT,
     "replication?": json_shape.optional(json_shape.OBJECT),
 }
 
