@@ -43,7 +43,8 @@ class Evaluation(Answer):
 
     Of an ensemble of several `members` each estimate is the mean over those that have not `diverged`, with their
     standard deviation, lowest and highest; `averaged_test_rmse` and its like are of their averaged prediction, and a
-    verdict says how many have passed. `member` is the one that was chosen. `schema`: what the columns of a file are.
+    verdict says how many have passed. `member` is the one that was chosen. `schema`: what the columns of a file are;
+    `data` the same in a few lines.
     """
 
     run: str
@@ -67,6 +68,7 @@ class Evaluation(Answer):
     member: int | None = None
     convergence: dict[str, Any] = field(default_factory=dict)
     schema: Schema | None = None
+    data: Grid | None = None
 
     @property
     def coefficients(self) -> dict[str, float] | None:
@@ -85,9 +87,10 @@ class Evaluation(Answer):
         return f"Evaluation('{self.run}': {self.model} on {self.problem}{told}{failed})"
 
     def grids(self) -> list[Grid]:
-        """Metrics by split; errors against the truth; verdicts; coefficients. Of an ensemble each number across its
-        members, and what their averaged prediction is worth."""
-        return [*(_across(self) if self.members > 1 else _single(self)), *_verdicts(self), *_coefficients(self)]
+        """Metrics by split; errors against the truth; what was read of a file; verdicts; coefficients. Of an ensemble
+        each number across its members, and what their averaged prediction is worth."""
+        own = _across(self) if self.members > 1 else _single(self)
+        return [*own, *([self.data] if self.data else []), *_verdicts(self), *_coefficients(self)]
 
     def rows(self) -> list[dict[str, Any]]:
         """One row: test_loss, test_loss_low, test_loss_high, ...; coefficients as coef_NAME, their standard errors as

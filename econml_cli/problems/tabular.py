@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from econml_cli.data import expression
 from econml_cli.errors import ConfigError, DataError
 from econml_cli.options.fields import option
-from econml_cli.problems import losses
+from econml_cli.problems import losses, table_networks
 from econml_cli.problems.lazily import base, jax, jnp, np
 from econml_cli.problems.losses import Loss
 from econml_cli.problems.read_options import ReadOptions
@@ -133,7 +133,8 @@ class Tabular:
 
     The arguments are those of `TabularOptions`; a cross-validation makes one problem a fold. `file_rows` gives the rows
     of the file that each split has, `split_rows` their positions among the rows that `encode` keeps when it needs no
-    target, `groups` the number of the group of each of its rows (with --group).
+    target, `groups` the number of the group of each of its rows (with --group), `rows_read` how many rows the file has.
+    `table` is the file where it was read already.
 
     Raises:
         ConfigError: no data, or not either a target or a formula, or a formula that is not admitted, or no such fold
@@ -144,19 +145,21 @@ class Tabular:
     simulated: ClassVar[bool] = False
     #: of a model that is linear in its parameters
     recipe: ClassVar[dict[str, Any]] = {"solver": "exact"}
+    suiting = staticmethod(table_networks.recipe)
     loss = losses.loss
     #: the first autocorrelation of a numeric target in the order of the file; None where rows were not parted at random
     autocorrelation: float | None
     file_rows: dict[str, np.ndarray]
     split_rows: dict[str, np.ndarray]
     groups: dict[str, np.ndarray]
+    rows_read: int | None
     #: what a row of each class weighs in the loss, by the name of the class; {} where all weigh the same
     class_weights: dict[str, float]
     _batches: dict[str, Batch]
     _source: str
     _about: dict[str, Any]
 
-    def __init__(self, *, rngs: Any, **options: Any):
+    def __init__(self, *, rngs: Any, table: Table | None = None, **options: Any):
         from econml_cli.data import preprocessing
         from econml_cli.data import split as splits
         from econml_cli.data.read import read_table
@@ -170,7 +173,8 @@ class Tabular:
         splits.check_folds(p.folds, p.fold)
         weights = _weights(p)
         asked = p.asked()
-        table = read_table(p.data, asked, needed=partial(_needed, p, asked))
+        if table is None:
+            table = read_table(p.data, asked, needed=partial(_needed, p, asked))
         apart = (*_apart(p), *table.schema.left_out)
         self._source = p.data
         names = [name for name in table.names if name not in asked.drop_columns]
@@ -208,6 +212,7 @@ class Tabular:
             codes = table.frame[p.group].astype("category").cat.codes.to_numpy()
             self.groups = {split: codes[rows] for split, rows in usable.items()}
         self._about = _about(table, usable, 0 if p.time is None else len(table.frame) - _rows_in(parted()))
+        self.rows_read = len(table.frame)
         self._weigh_classes(p.class_weights, y, w, usable["train"])
         del table  # before the rows are parted: of a large table the memory is needed for that
         self._batches = {split: _batch(x, y, w, rows) for split, rows in usable.items() if len(rows)}
@@ -228,6 +233,7 @@ class Tabular:
         if row.log_density:  # an array, as all numbers in which two fits of one compiled program may differ
             self.loss_shift = jnp.asarray(np.log(aim.scale))
         self.file_rows, self.split_rows, self.groups, self._batches, self._about = {}, {}, {}, {}, {}
+        self.rows_read = None
 
     def _weigh_classes(
         self, asked: tuple[str, ...] | None, y: np.ndarray, w: np.ndarray | None, train: np.ndarray
@@ -251,6 +257,11 @@ class Tabular:
         """x [n, din] float64 and y (see `Batch`), standardised, in the order of the file; None for an empty split. The
         last columns of x are numbers of levels, one for each of the `entities`."""
         return self._batches.get(split)
+
+    @property
+    def learnt(self) -> Preprocessing:
+        """What encodes any table like that of the fit."""
+        return self._preprocessing
 
     @property
     def features(self) -> Encoding:
@@ -438,6 +449,7 @@ class Tabular:
         from econml_cli.data.read import read_table
 
         table = read_table(path, known=self._preprocessing.schema)
+        self.rows_read = len(table.frame)
         _refuse_wrong(table)
         rows, x, y = self._encoded(table, need_target=need_target)
         w = self._preprocessing.weights_of(table.frame, rows, table.source) if need_target else None
@@ -651,7 +663,7 @@ def _refuse_wrong(table: Table) -> None:
 
 
 def _roles(p: TabularOptions, read: Formula, table: Table) -> dict[str, str]:
-    """What each column that was read is for."""
+    """What each column that was read is for; "feature, time" of one that is two things."""
     roles = dict.fromkeys(read.feature_columns, "feature")
     if read.target is not None:
         roles |= dict.fromkeys(expression.columns(read.factors[read.target]), "target")
@@ -663,7 +675,10 @@ def _roles(p: TabularOptions, read: Formula, table: Table) -> dict[str, str]:
         *((name, "fixed effect") for names in read.absorbed for name in names),
         *((name, "embedding") for name in _embedded(p)),
     )  # fmt: skip
-    return {name: role for name, role in apart if name is not None} | roles
+    for name, role in dict(apart).items():
+        if name is not None:
+            roles[name] = f"{roles[name]}, {role}" if name in roles else role
+    return roles
 
 
 def _splits(p: TabularOptions, table: Table, read: Formula, row: Loss | None) -> Callable[..., dict[str, np.ndarray]]:

@@ -142,6 +142,7 @@ def show(
         step=step,
         data=rows.data,
         missing=rows.missing,
+        sheet=rows.sheet,
         series=tests.dm,
         horizon=tests.horizon or 1,
         draws=DRAWS if draws.draws is None else draws.draws,

@@ -37,7 +37,8 @@ class WriteOptions:
 
     predictions: str | None = option(
         None,
-        "also write the rows with their predictions here (.csv, .csv.gz, .tsv, .parquet), replaced if it exists",
+        "also write the rows with their predictions here (.csv, .csv.gz, .tsv, .parquet, .feather, .dta, .xlsx, .sav), "
+        "replaced if it exists",
         metavar="FILE",
     )
     plot: str | None = option(
@@ -229,7 +230,7 @@ def _write(run: "Run", sample: dict[str, Any], path: Path) -> None:
 
     data, step = sample["data"], sample["step"]
     found = (
-        predicted.predict_file(run, data, step=step, missing=sample["missing"])
+        predicted.predict_file(run, data, step=step, missing=sample["missing"], sheet=sample["sheet"])
         if data
         else predicted.predict_own_file(run, step=step)
     )

@@ -123,6 +123,7 @@ def effects(
     data: str | None = None,
     missing: str | None = None,
     changes: Mapping[str, Any] | None = None,
+    sheet: str | None = None,
     beside: bool = True,
     vcov: str | None = None,
     refit: int = 0,
@@ -141,7 +142,8 @@ def effects(
     logit, on the same inputs, with classical standard errors (clustered with --group) by the delta method.
 
     Args:
-        step, data, missing, changes: as in `evaluate`. models: the members of an ensemble (default: those of the run).
+        step, data, missing, changes, sheet: as in `evaluate`.
+        models: the members of an ensemble (default: those of the run).
         split: the rows averaged over: by default the estimation sample, "train".
         vcov: the standard errors of a linear model's coefficients, as in `evaluate`.
         refit: how many bootstrap samples of the training rows the run's recipe is fitted to again, for standard errors
@@ -154,7 +156,7 @@ def effects(
     Source: Wooldridge (2010), Econometric Analysis of Cross Section and Panel Data, sections 2.2 and 15.6; the
     averages are those of Stata's `margins, dydx(*)`.
     """
-    with open_run(run, step=step, data=data, missing=missing, changes=changes) as opened:
+    with open_run(run, step=step, data=data, missing=missing, changes=changes, sheet=sheet) as opened:
         config = opened.config()
         members = opened.members().models if models is None else tuple(models)
         here = sample(opened, members[0], split=split)
