@@ -11,6 +11,7 @@ FILES = (
     "causal/test_nuisance.py",
     "commands/test_watch.py",
     "data/test_real_data.py",
+    "evaluation/test_refitting.py",
     "fuzz/test_fuzz.py",
     "problems/economies/test_planted_policies.py",
     "problems/economies/test_stochastic_growth.py",

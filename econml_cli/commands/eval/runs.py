@@ -113,7 +113,7 @@ def evaluate(
     cross-validation is shown again.
 
     `econml eval QUESTION RUN` answers a question of its own:
-    risk, learning-curve, effects, partial-dependence, compare.
+    risk, learning-curve, effects, partial-dependence, importance, compare.
     A run of such a name is ./risk.
     """
     where, plot, predictions = Path(lookup.runs_dir), path_of(written.plot), path_of(written.predictions)

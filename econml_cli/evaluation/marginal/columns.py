@@ -52,6 +52,13 @@ class Rows(Protocol):
     def slope(self, name: str) -> np.ndarray:
         """dx_i/dc_i, [n, din]; NaN in a row where it is not defined."""
 
+    @property
+    def shuffles(self) -> Sequence[str]:
+        """The columns that can be shuffled: also those that have no effect of one unit, dates and identifiers."""
+
+    def shuffled(self, names: Sequence[str], order: np.ndarray) -> np.ndarray:
+        """The inputs [n, din] where each row has the values of these columns of another one, in this order [n]."""
+
 
 @dataclass(frozen=True)
 class Drawn:
@@ -77,6 +84,15 @@ class Drawn:
     def slope(self, name: str) -> np.ndarray:
         unit = np.arange(len(self.names)) == self.names.index(name)
         return np.broadcast_to(unit.astype(np.float64), self.inputs.shape)
+
+    @property
+    def shuffles(self) -> Sequence[str]:
+        return self.names
+
+    def shuffled(self, names: Sequence[str], order: np.ndarray) -> np.ndarray:
+        moved, places = self.inputs.copy(), [self.names.index(name) for name in names]
+        moved[:, places] = self.inputs[order][:, places]
+        return moved
 
 
 @dataclass(frozen=True)
@@ -124,6 +140,18 @@ class Filed:
         slope: np.ndarray = found[self.kept] / np.asarray(encoding.scale) * ~np.isin(encoding.names, encoding.idle)
         padded: np.ndarray = np.pad(slope, ((0, 0), (0, len(self.preprocessing.entities))))
         return padded
+
+    @property
+    def shuffles(self) -> Sequence[str]:
+        own = self.preprocessing
+        names = [*own.formula.feature_columns, *(name for one in own.entities for name in one.columns)]
+        return [name for name in dict.fromkeys(names) if name in self.frame.columns]
+
+    def shuffled(self, names: Sequence[str], order: np.ndarray) -> np.ndarray:
+        source = np.arange(len(self.frame))
+        source[self.kept] = self.kept[order]
+        moved = {name: self.frame[name].take(source).set_axis(self.frame.index) for name in names}
+        return self._encoded(self.frame.assign(**moved))
 
     def _encoded(self, frame: "pd.DataFrame") -> np.ndarray:
         own = self.preprocessing  # the gaps of the frame are filled already

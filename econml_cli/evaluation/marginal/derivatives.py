@@ -25,19 +25,28 @@ class InRows:
     rounding: float = 0.0
 
 
-def per_row(here: Sample, members: Sequence[Any], dtype: str) -> list[InRows]:
-    """Each effect in each row, in the order of the columns. Call it inside `precision(...)`."""
+def per_row(
+    here: Sample, members: Sequence[Any], dtype: str, weights: Sequence[np.ndarray] | None = None
+) -> list[InRows]:
+    """Each effect in each row, in the order of the columns. Call it inside `precision(...)`.
+
+    Args:
+        weights: of the rows in the mean of each member, [n] each; None: those of the sample in all.
+    """
+    over: Sequence[np.ndarray | None] = [here.w] * len(members) if weights is None else weights
     levels = {name: here.rows.levels(name) for name in here.rows.names}
-    found = _derivatives(here, [name for name, values in levels.items() if values is None], members, dtype)
+    found = _derivatives(here, [name for name, values in levels.items() if values is None], members, dtype, over)
     at = averages.predictions(here.problem, members, dtype)
     for name, values in levels.items():
         if values is not None:
-            found += _changes(here, name, values, at, dtype)
+            found += _changes(here, name, values, at, dtype, over)
     place = {name: i for i, name in enumerate(levels)}
     return sorted(found, key=lambda one: place[one.column])  # a stable sort: levels stay in order
 
 
-def _derivatives(here: Sample, names: Sequence[str], members: Sequence[Any], dtype: str) -> list[InRows]:
+def _derivatives(
+    here: Sample, names: Sequence[str], members: Sequence[Any], dtype: str, over: Sequence[np.ndarray | None]
+) -> list[InRows]:
     """The gradient of the prediction times the slope of the inputs; one member's gradients are held at a time."""
 
     def gradient(model: Model, x: jax.Array) -> jax.Array:
@@ -51,19 +60,26 @@ def _derivatives(here: Sample, names: Sequence[str], members: Sequence[Any], dty
     slopes = [here.rows.slope(name) for name in names]
     sums, x = [np.zeros((here.n, len(here.outputs))) for _ in names], here.rows.x()
     means: list[list[np.ndarray]] = [[] for _ in names]
-    for gradients in averages.compiled(gradient, members, dtype):
+    for w, gradients in zip(over, averages.compiled(gradient, members, dtype), strict=True):
         found = gradients(x)
         for i, slope in enumerate(slopes):
             own = np.einsum("nod,nd->no", found, slope)
             sums[i] += own
-            means[i].append(mean(own, here.w))
+            means[i].append(mean(own, w))
     return [
         InRows(name, None, total / len(members), np.stack(each))
         for name, total, each in zip(names, sums, means, strict=True)
     ]
 
 
-def _changes(here: Sample, name: str, levels: Sequence[Any], at: Sequence[averages.OfRows], dtype: str) -> list[InRows]:
+def _changes(
+    here: Sample,
+    name: str,
+    levels: Sequence[Any],
+    at: Sequence[averages.OfRows],
+    dtype: str,
+    over: Sequence[np.ndarray | None],
+) -> list[InRows]:
     """The difference of the prediction between each level and the first."""
     base = here.rows.placed(name, levels[0])
     before = [np.asarray(one(base), np.float64) for one in at]
@@ -72,6 +88,6 @@ def _changes(here: Sample, name: str, levels: Sequence[Any], at: Sequence[averag
     for level in levels[1:]:
         moved = here.rows.placed(name, level)
         each = [one(moved) - then for one, then in zip(at, before, strict=True)]
-        by_member = np.stack([mean(own, here.w) for own in each])
+        by_member = np.stack([mean(own, w) for own, w in zip(each, over, strict=True)])
         found.append(InRows(name, f"{levels[0]} -> {level}", np.mean(each, axis=0), by_member, rounding))
     return found

@@ -9,7 +9,7 @@ import numpy as np
 from econml_cli.evaluation.answer import Answer
 from econml_cli.evaluation.estimate import Estimate
 from econml_cli.evaluation.evaluation import interval_of
-from econml_cli.evaluation.marginal import averages, classical, derivatives
+from econml_cli.evaluation.marginal import averages, classical, derivatives, refitting
 from econml_cli.evaluation.marginal.columns import Rows, Sample, sample
 from econml_cli.evaluation.marginal.slopes import compared
 from econml_cli.evaluation.opened import open_run
@@ -45,7 +45,7 @@ class Effects(Answer):
 
     `members` models were averaged; `beside` is what stands in the last columns: "OLS", "logit", or None. `vcov` says
     which standard errors of a linear model's coefficients those of its effects follow from; None: they are given the
-    fit.
+    fit, or by so many `refits`.
     """
 
     run: str
@@ -60,6 +60,7 @@ class Effects(Answer):
     bootstrap_seed: int
     notes: tuple[str, ...]
     vcov: str | None = None
+    refits: int = 0
 
     def grids(self) -> list[Grid]:
         """A table for each output."""
@@ -81,7 +82,10 @@ class Effects(Answer):
         where = f"{self.n:,} rows of {self.split}"
         if errors:
             alone = "s.e. given the fit" if self.vcov is None else f"{self.vcov} s.e."
-            where += f"; {alone}" if self.members == 1 else f"; s.e. over rows and {self.members} members"
+            alone = alone if not self.refits else f"s.e. by {self.refits:,} refits"
+            where += (
+                f"; {alone}" if self.members == 1 or self.refits else f"; s.e. over rows and {self.members} members"
+            )
         return Grid(headers, tuple(rows), f"Average partial effects on {output} ({where})")
 
     def to_dict(self) -> dict[str, Any]:
@@ -93,6 +97,7 @@ class Effects(Answer):
             | ({} if e.beside is None else {str(self.beside).lower(): e.beside.to_json()})
             for e in self.effects
         ]
+        found |= {"refits": self.refits} if self.refits else {}
         return found | ({} if self.vcov is None else {"vcov": self.vcov}) | {"notes": list(self.notes)}
 
     def rows(self) -> list[dict[str, Any]]:
@@ -121,6 +126,7 @@ def effects(
     sheet: str | None = None,
     beside: bool = True,
     vcov: str | None = None,
+    refit: int = 0,
 ) -> Effects:
     """The average partial effect of each column on the prediction, in the units of the file.
 
@@ -140,6 +146,8 @@ def effects(
         models: the members of an ensemble (default: those of the run).
         split: the rows averaged over: by default the estimation sample, "train".
         vcov: the standard errors of a linear model's coefficients, as in `evaluate`.
+        refit: how many bootstrap samples of the training rows the run's recipe is fitted to again, for standard errors
+            that hold the sample and the seed (`refitting.refitted`); 0: none.
         beside: whether to fit OLS or a logit (problem tabular; needs statsmodels).
 
     Raises:
@@ -161,8 +169,12 @@ def effects(
             rounding=np.repeat([one.rounding for one in found], len(here.outputs)),
         )  # fmt: skip
         alone = len(members) == 1
+        again = refitting.refitted(opened, here, refit, bootstrap_seed) if refit else None
+        alone = alone and again is None
         own, kind, none = classical.of_linear(opened, here, members[0], vcov) if alone else (None, None, None)
-        if own is not None:
+        if again is not None:
+            means = again.estimates(np.array([one.value for one in means]))
+        elif own is not None:
             each = [None if one is None else _beside(here, one) for one in own]
             places = [(i, j) for i in range(len(found)) for j in range(len(each))]
             exact = [None if (of := each[j]) is None else of[i] for i, j in places]
@@ -181,7 +193,11 @@ def effects(
         run=run.name, model=config.model, problem=config.problem, split=here.split, n=here.n,
         members=len(members), effects=tuple(together), beside=None if rival is None else rival.name,
         bootstrap=bootstrap, bootstrap_seed=bootstrap_seed, vcov=kind,
-        notes=(*here.notes, *_notes(here.rows, together), *why, *_without(none), *caveats.sentences(opened.summary())),
+        refits=0 if again is None else again.fits,
+        notes=(
+            *here.notes, *_notes(here.rows, together), *why, *_without(none), *(() if again is None else again.notes),
+            *caveats.sentences(opened.summary()),
+        ),
     )  # fmt: skip
 
 

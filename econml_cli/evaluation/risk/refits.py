@@ -34,12 +34,13 @@ class Refits:
 
     Attributes:
         models: in evaluation mode. empirical: the mean loss of each on its own sample, [models], in reported units.
-        diverged: how many did.
+        diverged: how many did. places: of which samples these are.
     """
 
     models: list[Model]
     empirical: np.ndarray
     diverged: int
+    places: tuple[int, ...] = ()
 
 
 def keys(seed: int, n: int, count: int) -> list[tuple[jax.Array, jax.Array, jax.Array]]:
@@ -100,8 +101,8 @@ def refit(config: FitConfig, problem: Problem, val: Batch | None, samples: Seque
     """
     setups, programs = _setups(config, problem, val, samples, seed), Programs()
     check(setups[0])
-    models, empirical, diverged = list[Model](), list[float](), 0
-    for setup, carry in _fitted(setups, programs):
+    models, empirical, places, diverged = list[Model](), list[float](), list[int](), 0
+    for place, (setup, carry) in enumerate(_fitted(setups, programs)):
         if int(carry.status) == DIVERGED:
             diverged += 1
             continue
@@ -109,8 +110,9 @@ def refit(config: FitConfig, problem: Problem, val: Batch | None, samples: Seque
         model = program.epoch.fitted(carry)
         losses = program.measure(nnx.state(model), inputs_of(setup), {"train": setup.train})
         models.append(model)
+        places.append(place)
         empirical.append(float(losses["train"]))
-    return Refits(models, np.asarray(empirical, np.float64), diverged)
+    return Refits(models, np.asarray(empirical, np.float64), diverged, tuple(places))
 
 
 def _setups(config: FitConfig, problem: Problem, val: Batch | None, samples: Sequence[Batch], seed: int) -> list[Setup]:

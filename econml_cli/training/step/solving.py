@@ -82,7 +82,9 @@ def in_float64(setup: Setup) -> Batch:
     if kept is None or not np.array_equal(there, np.asarray(kept.x).astype(there.dtype)):
         return setup.train
     same = np.array_equal(np.asarray(setup.train.y), np.asarray(kept.y).astype(setup.train.y.dtype))
-    return kept if same else setup.train
+    own, theirs = (None if w is None else np.asarray(w, there.dtype) for w in (setup.train.w, kept.w))
+    alike = own is theirs if own is None or theirs is None else np.array_equal(own, theirs)
+    return kept if same and alike else setup.train
 
 
 def solve(setup: Setup, program: Any, inputs: Inputs, carry: Carry) -> Solution:
