@@ -132,35 +132,84 @@ def _in_units(problem: Tabular) -> np.ndarray:
     return np.vstack([np.r_[1.0, -mean / scale], rows]) if problem.constant and not problem.absorbed else rows
 
 
+@dataclass(frozen=True)
+class ClassWeights:
+    """The weights of a multinomial logit of standardised inputs as an estimate: log odds of classes 1, ..., J - 1
+    against class 0.
+
+    Attributes:
+        w: of the constant (first) and of the inputs, [1 + p, J - 1]; without a constant the first are 0. covariance: of
+            them, those of class 1 first, [(J - 1) (1 + p), (J - 1) (1 + p)]; 0 of what is not there. vcov: which.
+        free: directions [1 + p, d] in which those of a class can be moved without changing a fitted value.
+    """
+
+    w: np.ndarray
+    covariance: np.ndarray
+    vcov: str
+    free: np.ndarray
+
+    @property
+    def blocks(self) -> list[np.ndarray]:
+        """The covariance of each class, [1 + p, 1 + p]."""
+        k = len(self.w)
+        return [self.covariance[i : i + k, i : i + k] for i in range(0, len(self.covariance), k)]
+
+
 def _of_classes(run: OpenedRun, problem: Tabular, linear: nnx.Linear, vcov: str | None) -> Coefficients:
     """The coefficients of a multinomial logit, with the standard errors of statsmodels' MNLogit."""
-    kernel = np.asarray(linear.kernel[...], np.float64)
-    bias = np.zeros(kernel.shape[1]) if linear.bias is None else np.asarray(linear.bias[...], np.float64)
+    kernel, bias = _weights_of_classes(linear)
     values, none = dict[str, float](), caveats.unidentified(run.summary())
     for j, name in enumerate((problem.classes or ())[1:], start=1):
         of = problem.unstandardise(kernel[:, j] - kernel[:, 0], bias[j] - bias[0])
         values |= {f"{name}: {column}": np.nan if column in none else b for column, b in of.items()}
     found = Coefficients(values, converged=not run.summary().get("not_converged"))
-    problem, why = with_rows(run, problem)
-    sample = problem.sample(None, "train")
-    if why := why or _without_errors(run, sample) or ("" if found.converged else "not converged"):
+    estimate, why = class_weights_of(run, problem, linear, vcov)
+    if estimate is None:
         return dataclasses.replace(found, why=why)
-    assert sample is not None
-    kind, groups = _kind(run, problem, vcov)
-    x, y = np.asarray(sample.x, np.float64), np.asarray(sample.y)
-    z, w = (x, kernel) if linear.bias is None else (np.column_stack([np.ones(len(x)), x]), np.vstack([bias, kernel]))
-    if len(z) <= np.linalg.matrix_rank(z) * (w.shape[1] - 1):
-        return dataclasses.replace(found, why="there are no more rows than coefficients")
-    all_of = multinomial.covariance(z, y, w, robust=kind == "HC1", groups=groups if kind == "cluster" else None)
-    rows = _in_units(problem)[:, len(z.T) == len(x.T) :]
-    free, blocks = moved(null_space(z), rows), np.split(np.arange(len(all_of)), w.shape[1] - 1)
-    variances = np.r_[tuple(np.einsum("ij,jk,ik->i", rows, all_of[np.ix_(b, b)], rows) for b in blocks)]
-    lost = np.tile(free, len(blocks)) | np.isnan(list(values.values()))
+    rows = _in_units(problem)
+    lost = np.tile(moved(estimate.free, rows), len(estimate.blocks)) | np.isnan(list(values.values()))
+    variances = np.r_[tuple(np.einsum("ij,jk,ik->i", rows, block, rows) for block in estimate.blocks)]
     errors = np.where(lost, np.nan, np.sqrt(np.clip(variances, 0, None)))
     values = {name: np.nan if gone else b for (name, b), gone in zip(values.items(), lost, strict=True)}
     return dataclasses.replace(
-        found, values=values, errors=dict(zip(values, errors.tolist(), strict=True)), vcov=_named(kind, vcov)
+        found, values=values, errors=dict(zip(values, errors.tolist(), strict=True)), vcov=estimate.vcov
     )
+
+
+def _weights_of_classes(linear: nnx.Linear) -> tuple[np.ndarray, np.ndarray]:
+    """Those of the inputs [p, J] and the constants [J], 0 where there are none."""
+    kernel = np.asarray(linear.kernel[...], np.float64)
+    bias = np.zeros(kernel.shape[1]) if linear.bias is None else np.asarray(linear.bias[...], np.float64)
+    return kernel, bias
+
+
+def class_weights_of(
+    run: OpenedRun, problem: Tabular, linear: nnx.Linear, vcov: str | None = None
+) -> tuple[ClassWeights | None, str]:
+    """The weights of a multinomial logit with their covariance, or why there is none.
+
+    Raises:
+        ConfigError, DataError: as `coefficients`.
+    """
+    (kernel, bias), constant = _weights_of_classes(linear), linear.bias is not None
+    problem, why = with_rows(run, problem)
+    sample = problem.sample(None, "train")
+    not_converged = "the fit has not converged" if run.summary().get("not_converged") else ""
+    if why := why or _without_errors(run, sample) or not_converged:
+        return None, why
+    assert sample is not None
+    kind, groups = _kind(run, problem, vcov)
+    x, y = np.asarray(sample.x, np.float64), np.asarray(sample.y)
+    z, w = (np.column_stack([np.ones(len(x)), x]), np.vstack([bias, kernel])) if constant else (x, kernel)
+    if len(z) <= np.linalg.matrix_rank(z) * (w.shape[1] - 1):
+        return None, "there are no more rows than coefficients"
+    covariance = multinomial.covariance(z, y, w, robust=kind == "HC1", groups=groups if kind == "cluster" else None)
+    free, (k, rest) = null_space(z), (w.shape[0], w.shape[1] - 1)
+    if not constant:  # the place of the one that is not there
+        w, free = np.pad(w, ((1, 0), (0, 0))), np.pad(free, ((1, 0), (0, 0)))
+        padded = np.pad(covariance.reshape(rest, k, rest, k), ((0, 0), (1, 0), (0, 0), (1, 0)))
+        covariance = padded.reshape(rest * (1 + k), rest * (1 + k))
+    return ClassWeights(w[:, 1:] - w[:, :1], covariance, _named(kind, vcov), free), ""
 
 
 def with_rows(run: OpenedRun, problem: Tabular) -> tuple[Tabular, str]:

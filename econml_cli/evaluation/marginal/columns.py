@@ -52,6 +52,10 @@ class Rows(Protocol):
     def slope(self, name: str) -> np.ndarray:
         """dx_i/dc_i, [n, din]; NaN in a row where it is not defined."""
 
+    def informed(self, name: str, value: Any = None) -> bool:
+        """Whether the rows of the fit say anything of a change of the column from the base level to this one, or, for
+        None, of a small change: not where an input moves that was the same in all of them."""
+
 
 @dataclass(frozen=True)
 class Drawn:
@@ -77,6 +81,9 @@ class Drawn:
     def slope(self, name: str) -> np.ndarray:
         unit = np.arange(len(self.names)) == self.names.index(name)
         return np.broadcast_to(unit.astype(np.float64), self.inputs.shape)
+
+    def informed(self, name: str, value: Any = None) -> bool:
+        return True
 
 
 @dataclass(frozen=True)
@@ -114,16 +121,40 @@ class Filed:
         return self._encoded(self.frame.assign(**{name: self._as_typed(name, value)}))
 
     def slope(self, name: str) -> np.ndarray:
+        encoding = self.preprocessing.features
+        slope: np.ndarray = self._slope(name) / np.asarray(encoding.scale) * ~np.isin(encoding.names, encoding.idle)
+        padded: np.ndarray = np.pad(slope, ((0, 0), (0, len(self.preprocessing.entities))))
+        return padded
+
+    def informed(self, name: str, value: Any = None) -> bool:
+        encoding = self.preprocessing.features
+        if not encoding.idle:
+            return True
+        if value is None:
+            return not self._slope(name)[:, np.isin(encoding.names, encoding.idle)].any()
+        levels = self.levels(name)
+        assert levels is not None
+        base, moved = (self._unlike(name, one) for one in (levels[0], value))
+        return moved <= base
+
+    def _unlike(self, name: str, value: Any) -> set[str]:
+        """The inputs that were the same in all rows of the fit, and are others where the column has this value."""
+        frame = self.frame.assign(**{name: self._as_typed(name, value)})
+        found = design.unlike(self.preprocessing.formula, self.preprocessing.features, frame)
+        return {column for column, rows in found.items() if rows[self.kept].any()}
+
+    def _slope(self, name: str) -> np.ndarray:
+        """Of the inputs before they are standardised, [n, p]."""
         formula, encoding = self.preprocessing.formula, self.preprocessing.features
-        raw = dataclasses.replace(encoding, mean=[0.0] * len(encoding.names), scale=[1.0] * len(encoding.names))
+        count = len(encoding.names)
+        raw = dataclasses.replace(encoding, mean=[0.0] * count, scale=[1.0] * count, idle=[])
         numbers = data_columns.as_numbers(self.frame[name], name)
         found = slopes.slope(
             formula, encoding.names, name, numbers,
             lambda moved: design.apply(formula, raw, self.frame.assign(**{name: moved})),
         )  # fmt: skip
-        slope: np.ndarray = found[self.kept] / np.asarray(encoding.scale) * ~np.isin(encoding.names, encoding.idle)
-        padded: np.ndarray = np.pad(slope, ((0, 0), (0, len(self.preprocessing.entities))))
-        return padded
+        kept: np.ndarray = found[self.kept]
+        return kept
 
     def _encoded(self, frame: "pd.DataFrame") -> np.ndarray:
         own = self.preprocessing  # the gaps of the frame are filled already
