@@ -4,6 +4,7 @@
     uv run python benchmarks/calibrations.py --only growth                       # one problem
     uv run python benchmarks/calibrations.py --write docs/economics/calibrations.md  # the table of that page; with
                                                                                  # --only its other rows stay
+    uv run python benchmarks/calibrations.py --missing --write docs/economics/calibrations.md  # what it lacks
 
 Every fit is `econml fit --problem NAME` with the parameters of its row and nothing else (`investment` with 8 firms: its
 policy does not depend on how many there are, the time of training does).
@@ -125,13 +126,17 @@ def main() -> None:
     parser.add_argument("--only", choices=CALIBRATIONS, action="append", help="a problem (several times: several)")
     parser.add_argument("--write", type=Path, metavar="FILE", help="the page whose table of calibrations this is")
     parser.add_argument("--json", type=Path, metavar="FILE", help="keep the figures here, take those there")
+    parser.add_argument("--missing", action="store_true", help="only calibrations that the page of --write lacks")
     args = parser.parse_args()
     jax.config.update("jax_platforms", os.environ.setdefault("JAX_PLATFORMS", "cpu"))
     compilation_cache.enable()
+    there = shown(args.write.read_text(encoding="utf-8")) if args.write and args.missing else {}
     rows: dict[str, Any] = json.loads(args.json.read_text()) if args.json and args.json.exists() else {}
     for problem in args.only or CALIBRATIONS:
         for parameters in CALIBRATIONS[problem]:
             key = f"{problem} {said(parameters)}"
+            if key in there:
+                continue
             rows[key] = rows.get(key) or measured(problem, parameters)
             print(key, json.dumps(rows[key]), file=sys.stderr, flush=True)
             if args.json:

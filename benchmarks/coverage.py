@@ -178,7 +178,7 @@ def sizes(samples: int) -> Iterator[tuple[str, dict[str, float]]]:
 
 
 #: of each horizon the weights of a moving average of shocks
-AVERAGES = {2: ((1.0, 0.5), (1.0, 1.0)), 4: ((1.0, 0.5, 0.3, 0.2), (1.0, 1.0, 1.0, 1.0))}
+AVERAGES = {2: ((1.0, 1.0),), 4: ((1.0, 1.0, 1.0, 1.0),)}
 
 
 def serial_sizes(samples: int) -> Iterator[tuple[str, dict[str, float]]]:

@@ -16,6 +16,7 @@ from econml_cli.evaluation.opened import open_run
 from econml_cli.models.base import Model
 from econml_cli.output.tables import Grid, cell, flat, interval
 from econml_cli.problems.means import mean
+from econml_cli.runs import caveats
 from econml_cli.runs.directory import Run
 
 #: values up to which a column of numbers is taken at each of them
