@@ -62,7 +62,7 @@ def halls(w: np.ndarray, skewness: np.ndarray, n: int) -> np.ndarray:
 
     Source: Hall (1992), Journal of the Royal Statistical Society B 54, 221-228.
     """
-    return w + skewness * w**2 / 3 + skewness**2 * w**3 / 27 + skewness / (6 * n)
+    return np.asarray(w + skewness * w**2 / 3 + skewness**2 * w**3 / 27 + skewness / (6 * n))
 
 
 class Flips(SignTest):
