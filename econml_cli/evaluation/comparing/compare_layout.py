@@ -298,5 +298,6 @@ def _of_tests(tests: Sequence[Difference], base: Column) -> str:
     )
     if all(one.classical_p_value is None for one in tests):
         return f"{first}; statistic and two-sided p-value are those of {theirs}."
-    signs = f"random signs{' of blocks' * ((tests[0].horizon or 1) > 1)}"
-    return f"{first}; interval and two-sided p-value are from {signs}, statistic and p-value, HLN, those of {theirs}."
+    return (
+        f"{first}; interval and two-sided p-value are from random signs, statistic and p-value, HLN, those of {theirs}."
+    )
