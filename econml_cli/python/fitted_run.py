@@ -128,6 +128,7 @@ class FittedRun:
         data: frames.Data = None,
         *,
         missing: str | None = None,
+        sheet: str | None = None,
         step: int | None = None,
         changes: Mapping[str, Any] | None = None,
         bootstrap: int = 1000,
@@ -158,7 +159,7 @@ class FittedRun:
         given = {name: n for name, n in (("periods", periods), ("paths", paths)) if n is not None}
         with frames.as_file(data) as path:
             found = evaluate(
-                self.run, data=path, missing=missing, step=step, changes=changes,
+                self.run, data=path, missing=missing, sheet=sheet, step=step, changes=changes,
                 bootstrap=bootstrap, bootstrap_seed=bootstrap_seed, draws=draws, draw_seed=draw_seed,
                 paths=Paths(**given, seed=draw_seed) if den_haan_marcet else None, vcov=vcov,
             )  # fmt: skip
@@ -175,6 +176,7 @@ class FittedRun:
         conformal: bool = False,
         embed: bool = False,
         missing: str | None = None,
+        sheet: str | None = None,
         step: int | None = None,
         retransform: bool = False,
     ) -> "pd.DataFrame":
@@ -196,7 +198,7 @@ class FittedRun:
         if data is None:
             return predictions.predict_own(self.run, **options)
         with frames.as_file(data) as path:
-            found = predictions.predict(self.run, str(path), missing=missing, **options)
+            found = predictions.predict(self.run, str(path), missing=missing, sheet=sheet, **options)
         return frames.beside(data, found) if frames.is_frame(data) else found
 
     @speaking_python()
@@ -289,6 +291,7 @@ class FittedRun:
         data: frames.Data = None,
         *,
         missing: str | None = None,
+        sheet: str | None = None,
         step: int | None = None,
         changes: Mapping[str, Any] | None = None,
     ) -> Any:
@@ -297,7 +300,7 @@ class FittedRun:
         from econml_cli.evaluation.drawing.figures import figure
 
         with frames.as_file(data) as path:
-            return reprs.shown(figure(self.run, data=path, missing=missing, step=step, changes=changes))
+            return reprs.shown(figure(self.run, data=path, missing=missing, sheet=sheet, step=step, changes=changes))
 
     @speaking_python()
     def inspect(self, *views: str, path: str | None = None, step: int | None = None) -> reprs.Inspection:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 
 from econml_cli.data.identified import moved, null_space
-from econml_cli.evaluation.coefficients import class_weights_of, weights_of, with_rows
+from econml_cli.evaluation.coefficients import covariance_of, several_of, weights_of, with_rows
 from econml_cli.evaluation.estimate import Estimate
 from econml_cli.evaluation.marginal.classes import Multinomial
 from econml_cli.evaluation.marginal.columns import Sample
@@ -16,10 +16,12 @@ from econml_cli.evaluation.standard_errors import critical
 from econml_cli.models.base import Model
 from econml_cli.models.linear import Linear
 from econml_cli.problems import losses
-from econml_cli.problems.families import GAMMA, POISSON
+from econml_cli.problems.base import Batch
+from econml_cli.problems.families import BINOMIAL, GAMMA, GAUSSIAN, POISSON
 from econml_cli.problems.losses import Classical as Name
 from econml_cli.problems.means import mean
 from econml_cli.problems.tabular import Tabular
+from econml_cli.training.step.newton import minimise
 
 #: of the index, what the mean is
 Link = Literal["identity", "logistic", "log"]
@@ -82,7 +84,8 @@ def fit(here: Sample) -> tuple[Classical | None, tuple[str, ...]]:
     """The classical model of a run's loss (OLS, a logit), on the rows and inputs that it was fitted to, and what to say
     if there is none.
 
-    Standard errors are classical; where rows have groups, clustered by them (Stata's `vce(cluster)`).
+    Standard errors are classical; where rows have groups, clustered by them (Stata's `vce(cluster)`); rows with weights
+    have them as in `_weighted`.
     """
     name = losses.of(here.problem).classical
     if not isinstance(here.problem, Tabular) or name is None:
@@ -95,8 +98,6 @@ def fit(here: Sample) -> tuple[Classical | None, tuple[str, ...]]:
     batch = here.problem.sample(None, "train")
     if batch is None:
         return None, (f"No {name} beside the effects: it is fitted to the rows of the fit, not to those of --data.",)
-    if batch.w is not None:
-        return None, (f"No {name} beside the effects: its standard errors here are of rows that all weigh the same.",)
     if here.problem.absorbed:  # the model is that already
         return None, ()
     if here.problem.entities:
@@ -105,6 +106,8 @@ def fit(here: Sample) -> tuple[Classical | None, tuple[str, ...]]:
     x = _with_constant(x) if here.problem.constant else x
     if np.linalg.matrix_rank(x) < x.shape[1] or len(x) <= x.shape[1]:
         return None, (f"No {name} beside the effects: the columns of the design are collinear, or too many.",)
+    if batch.w is not None or here.problem.class_weights:
+        return _weighted(here.problem, batch, name, y, x), ()
     groups = here.problem.groups.get("train")
     options: dict[str, Any] = {}
     if groups is not None:
@@ -125,11 +128,32 @@ def fit(here: Sample) -> tuple[Classical | None, tuple[str, ...]]:
     return Classical(name, params, covariance, _critical(name, x, groups), link=link), ()
 
 
+def _weighted(problem: Tabular, batch: Batch, name: Name, y: np.ndarray, z: np.ndarray) -> Classical:
+    """The same on rows with weights, of a design z [n, k] with its constant: weighted least squares, a weighted logit.
+
+    Standard errors are those of `coefficients`: classical, of sampling weights (and those of classes) HC1, with groups
+    clustered.
+    """
+    w = losses.weights_in(problem, batch)
+    assert w is not None  # asked of rows that have some
+    family, root = GAUSSIAN if name == "OLS" else BINOMIAL, np.sqrt(w)
+    if name == "OLS":
+        params = np.linalg.lstsq(root[:, None] * z, root * y, rcond=None)[0]
+    else:
+        params = minimise(losses.binary_cross_entropy, z, y[:, None], 1, w).w[:, 0]
+    covariance, freedom = covariance_of(problem, z, y, params, family)
+    if not problem.constant:  # the place of the one that is not there
+        params, covariance = np.r_[0.0, params], np.pad(covariance, ((1, 0), (1, 0)))
+    link: Link = "identity" if name == "OLS" else "logistic"
+    return Classical(name, params, covariance, critical(freedom), link=link)
+
+
 def of_linear(
     run: OpenedRun, here: Sample, model: Model, vcov: str | None
-) -> tuple[Classical | Multinomial | None, str | None, str | None]:
-    """A linear model itself as a classical one, by the covariance of its coefficients; which one that is; and why there
-    is none. All are None of other models.
+) -> tuple[Multinomial | tuple[Classical | None, ...] | None, str | None, str | None]:
+    """A linear model itself, by the covariance of its coefficients: a multinomial logit of several classes, else a
+    classical one for each of its outputs (None of an output that is not linear, a standard deviation); which covariance
+    that is; and why there is none. All are None of other models.
 
     Raises:
         ConfigError: there is no such covariance of this fit.
@@ -139,8 +163,13 @@ def of_linear(
         return None, None, None
     if run.summary().get("not_converged"):
         return None, None, "the fit has not converged"
+    if row.per_row is losses.cross_entropy:
+        found = several_of(run, here.problem, model.linear, vcov)
+        if found.whole is None or found.free is None:
+            return None, None, found.why
+        return Multinomial(found.w, found.whole, found.free), found.vcov, None
     if model.linear.kernel.shape[1] > 1:
-        return _of_classes(run, here.problem, model, vcov)
+        return _of_equations(run, here, model, vcov)
     found, why = weights_of(run, here.problem, model, vcov)
     if found is None:
         return None, None, why
@@ -150,18 +179,26 @@ def of_linear(
     q = len(here.problem.absorbed)  # the places of the fixed effects, which nothing moves
     w, covariance = np.pad(found.w, (0, q)), np.pad(found.covariance, (0, q))
     free = np.pad(found.free, ((0, q), (0, 0)))
-    return Classical(row.classical, w, covariance, found.critical(), free, link), found.vcov, None
+    return (Classical(row.classical, w, covariance, found.critical(), free, link),), found.vcov, None
 
 
-def _of_classes(
-    run: OpenedRun, problem: Tabular, model: Linear, vcov: str | None
-) -> tuple[Multinomial | None, str | None, str | None]:
-    if losses.of(problem).per_row is not losses.cross_entropy:
+def _of_equations(
+    run: OpenedRun, here: Sample, model: Linear, vcov: str | None
+) -> tuple[tuple[Classical | None, ...] | None, str | None, str | None]:
+    """Those of several quantiles, or of the mean of a normal distribution."""
+    row, problem = losses.of(here.problem), here.problem
+    if not (row.levels or row.is_normal) or not isinstance(problem, Tabular):
         return None, None, "the loss has no standard errors"
-    found, why = class_weights_of(run, problem, model.linear, vcov)
-    if found is None:
-        return None, None, why
-    return Multinomial(found.w, found.covariance, found.free), found.vcov, None
+    found = several_of(run, problem, model.linear, vcov)
+    if found.covariances is None:
+        return None, None, found.why
+    if row.levels and (np.diff(_with_constant(here.rows.x()) @ found.w, axis=1) < 0).any():
+        return None, None, "the quantiles cross in some rows, where those that are predicted are sorted ones"
+    own: list[Classical | None] = [
+        Classical(None, found.w[:, j], found.covariances[j], critical(), found.free)
+        for j in range(found.w.shape[1] if row.levels else 1)
+    ]
+    return (*own, *([None] if row.is_normal else [])), found.vcov, None
 
 
 def bare(run: OpenedRun, here: Sample, model: Model) -> Classical | Multinomial | None:
@@ -171,7 +208,7 @@ def bare(run: OpenedRun, here: Sample, model: Model) -> Classical | Multinomial 
         return None
     problem, _ = with_rows(run, here.problem)
     sample, linear, row = problem.sample(None, "train"), model.linear, losses.of(problem)
-    if sample is None or len(row.levels) > 1:
+    if sample is None:
         return None
     x, kernel = np.asarray(sample.x, np.float64), np.asarray(linear.kernel[...], np.float64)
     bias = np.zeros(kernel.shape[1]) if linear.bias is None else np.asarray(linear.bias[...], np.float64)
@@ -179,6 +216,8 @@ def bare(run: OpenedRun, here: Sample, model: Model) -> Classical | Multinomial 
     free, w = (free if linear.bias is not None else np.pad(free, ((1, 0), (0, 0)))), np.vstack([bias, kernel])
     if w.shape[1] == 1:
         return Classical(None, w[:, 0], np.zeros((len(w), len(w))), 0.0, free, _link_of(row))
+    if row.per_row is not losses.cross_entropy:
+        return None
     size = len(w) * (w.shape[1] - 1)
     return Multinomial(w[:, 1:] - w[:, :1], np.zeros((size, size)), free)
 
