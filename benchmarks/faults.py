@@ -513,8 +513,8 @@ FAULTS = (
     Fault(
         "trials-share-one-wandb-run",
         "lost state",
-        old='for name in ("WANDB_RUN_ID", "WANDB_NAME") if',
-        new='for name in ("WANDB_NAME",) if',
+        old='"id": run_id(item.name, item.run.path), "resume"',
+        new='"id": "one", "resume"',
     ),
     # commands
     Fault(
