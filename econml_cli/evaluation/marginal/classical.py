@@ -164,10 +164,10 @@ def of_linear(
     if run.summary().get("not_converged"):
         return None, None, "the fit has not converged"
     if row.per_row is losses.cross_entropy:
-        found = several_of(run, here.problem, model.linear, vcov)
-        if found.whole is None or found.free is None:
-            return None, None, found.why
-        return Multinomial(found.w, found.whole, found.free), found.vcov, None
+        of = several_of(run, here.problem, model.linear, vcov)
+        if of.whole is None or of.free is None:
+            return None, None, of.why
+        return Multinomial(of.w, of.whole, of.free), of.vcov, None
     if model.linear.kernel.shape[1] > 1:
         return _of_equations(run, here, model, vcov)
     found, why = weights_of(run, here.problem, model, vcov)
