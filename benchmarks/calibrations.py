@@ -4,6 +4,7 @@
     uv run python benchmarks/calibrations.py --only growth                       # one problem
     uv run python benchmarks/calibrations.py --write docs/economics/calibrations.md  # the table of that page; with
                                                                                  # --only its other rows stay
+    uv run python benchmarks/calibrations.py --missing --write docs/economics/calibrations.md  # what it lacks
 
 Every fit is `econml fit --problem NAME` with the parameters of its row and nothing else (`investment` with 8 firms: its
 policy does not depend on how many there are, the time of training does).
@@ -124,18 +125,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=str(__doc__).split("\n\n")[0])
     parser.add_argument("--only", choices=CALIBRATIONS, action="append", help="a problem (several times: several)")
     parser.add_argument("--write", type=Path, metavar="FILE", help="the page whose table of calibrations this is")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="keep the figures here, take those there")
+    parser.add_argument(
+        "--json", type=Path, metavar="FILE", help="keep the figures here, seed by seed; take those there"
+    )
+    parser.add_argument("--missing", action="store_true", help="only calibrations that the page of --write lacks")
     args = parser.parse_args()
     jax.config.update("jax_platforms", os.environ.setdefault("JAX_PLATFORMS", "cpu"))
     compilation_cache.enable()
+    there = shown(args.write.read_text(encoding="utf-8")) if args.write and args.missing else {}
     rows: dict[str, Any] = json.loads(args.json.read_text()) if args.json and args.json.exists() else {}
     for problem in args.only or CALIBRATIONS:
         for parameters in CALIBRATIONS[problem]:
             key = f"{problem} {said(parameters)}"
-            rows[key] = rows.get(key) or measured(problem, parameters)
+            if key in there:
+                continue
+            for row in measured(problem, parameters, rows.get(key)):
+                rows[key] = row
+                if args.json:
+                    args.json.write_text(json.dumps(rows, indent=1) + "\n")
             print(key, json.dumps(rows[key]), file=sys.stderr, flush=True)
-            if args.json:
-                args.json.write_text(json.dumps(rows, indent=1) + "\n")
     print("\n".join(table(rows, args.only or list(CALIBRATIONS))))
     if args.write:
         page = args.write.read_text(encoding="utf-8")
@@ -146,32 +154,38 @@ def main() -> None:
         args.write.write_text(page, encoding="utf-8")
 
 
-def measured(problem: str, parameters: Mapping[str, float]) -> dict[str, Any]:
-    """How many seeds pass, the largest errors among them, and what failed."""
-    started, found, failed = time.process_time(), [], {}
+def complete(row: Mapping[str, Any]) -> bool:
+    """Whether all seeds have been fitted."""
+    return bool(row["of"] == len(SEEDS))
+
+
+def measured(
+    problem: str, parameters: Mapping[str, float], earlier: Mapping[str, Any] | None = None
+) -> Iterator[dict[str, Any]]:
+    """How many seeds pass, the largest errors among them, and what failed: after each seed that `earlier` lacks."""
+    row = dict(earlier or {"passed": 0, "of": 0, "mean": 0.0, "max": 0.0, "failed": {}, "cpu_seconds": 0.0})
     workshop, programs = Workshop(), Programs()
     problem_of, drawn = None, "rngs" in accepted(registry.load(problem))
     options = {**SMALLER.get(problem, {}), **parameters}
-    for seed in SEEDS:
+    for seed in SEEDS[row["of"] :]:
+        started = time.process_time()
         config = build(registry.get(problem).model, problem, [("the table", {**options, "seed": seed})])
         with precision(config.trainer.precision):
             trainer = Trainer(workshop.assemble(config), programs)
             for _ in trainer.run():
                 pass
-            problem_of = trainer.setup.problem if drawn or not found else problem_of
+            problem_of = trainer.setup.problem if drawn or problem_of is None else problem_of
             # what measures the verdicts is compiled once for each problem that is made
             one = losses(trainer.fitted(), dataclasses.replace(trainer.setup, problem=problem_of), trainer.program)
-        found.append(one)
-        if "failed" in one:
-            failed[seed] = one["failed"]
-    return {
-        "passed": len(found) - len(failed),
-        "of": len(found),
-        "mean": max(one["policy_error_mean"] for one in found),
-        "max": max(one["policy_error_max"] for one in found),
-        "failed": failed,
-        "cpu_seconds": round(time.process_time() - started, 1),
-    }
+        row = {
+            "passed": row["passed"] + ("failed" not in one),
+            "of": row["of"] + 1,
+            "mean": max(row["mean"], one["policy_error_mean"]),
+            "max": max(row["max"], one["policy_error_max"]),
+            "failed": row["failed"] | ({str(seed): one["failed"]} if "failed" in one else {}),
+            "cpu_seconds": round(row["cpu_seconds"] + time.process_time() - started, 1),
+        }
+        yield row
 
 
 def said(parameters: Mapping[str, float]) -> str:
@@ -193,7 +207,7 @@ def table(rows: Mapping[str, Any], problems: list[str], old: Mapping[str, str] |
     for problem in problems:
         for parameters in CALIBRATIONS[problem]:
             row = rows.get(f"{problem} {said(parameters)}")
-            if row is None:
+            if row is None or not complete(row):
                 if old and (kept := old.get(f"{problem} {said(parameters)}")):
                     yield kept
                 continue

@@ -674,4 +674,22 @@ FAULTS = (
         old="np.exp(np.asarray(added[name], np.float64)) * factor",
         new="np.exp(np.asarray(added[name], np.float64))",
     ),
+    Fault(
+        "signs-of-a-series-drawn-period-by-period",
+        "off by one",
+        old="length = horizon if n >= BLOCKS * horizon else 1",
+        new="length = 1",
+    ),
+    Fault(
+        "effect-of-a-level-that-no-training-row-has",
+        "skipped check",
+        old="        return moved <= base",
+        new="        return True",
+    ),
+    Fault(
+        "odds-of-the-other-classes-left-out-of-the-delta-method",
+        "dropped term",
+        old="of_shares = one * ((j == k) - other) * apart[:, j] - one * other * apart[:, k]",
+        new="of_shares = one * ((j == k) - other) * apart[:, j]",
+    ),
 )

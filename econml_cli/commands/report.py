@@ -6,6 +6,7 @@ from pathlib import Path
 
 from econml_cli.commands.common import OPTIONS, RUNS, LookupOptions, check_bootstrap, find_run, path_of, say
 from econml_cli.commands.declared import Command
+from econml_cli.commands.eval.shared import CoefficientOptions
 from econml_cli.errors import RunError
 from econml_cli.options.fields import option
 
@@ -35,7 +36,13 @@ class NumberOptions:
     draw_seed: int = option(0, "seed of the fresh draws", ge=0, lt=2**32, metavar="SEED")
 
 
-def report(runs: list[str] | None, output: OutputOptions, numbers: NumberOptions, lookup: LookupOptions) -> None:
+def report(
+    runs: list[str] | None,
+    output: OutputOptions,
+    numbers: NumberOptions,
+    errors: CoefficientOptions,
+    lookup: LookupOptions,
+) -> None:
     """Write fitted runs as one HTML page: results, data, learning curves, fit, risk, model, how to repeat it.
 
     The page needs no network and no other file. Of several runs it first compares them.
@@ -45,7 +52,7 @@ def report(runs: list[str] | None, output: OutputOptions, numbers: NumberOptions
     check_bootstrap(numbers.bootstrap)
     where = Path(lookup.runs_dir)
     chosen = [find_run(name, where, "report") for name in (runs or (None,))]
-    asked = written.Numbers(**dataclasses.asdict(numbers))
+    asked = written.Numbers(**dataclasses.asdict(numbers), vcov=errors.vcov)
     made = written.write(
         chosen, Path(output.out), path_of(output.pdf), asked, title=output.title, force=output.force, prepare=_prepare
     )
@@ -71,6 +78,6 @@ def _prepare() -> None:
 COMMAND = Command(
     "econml report",
     report,
-    (("Output", OutputOptions), ("Numbers", NumberOptions), (OPTIONS, LookupOptions)),
+    (("Output", OutputOptions), ("Numbers", NumberOptions), ("Numbers", CoefficientOptions), (OPTIONS, LookupOptions)),
     (RUNS,),
 )

@@ -156,12 +156,15 @@ class Several:
         labels: {equation: what it is of}, in words. w: of the constant (first) and of the standardised inputs, [1 + p,
             m], of an outcome in its own units; without a constant the first is 0.
         covariances: of those of each equation, [m, 1 + p, 1 + p]; None where there is none, and `why`. vcov: which.
+        whole: of those of all equations together, those of the first one first, [m (1 + p), m (1 + p)]; None of
+            quantiles.
         free: as of `Weights`.
     """
 
     labels: dict[str, str]
     w: np.ndarray
     covariances: np.ndarray | None = None
+    whole: np.ndarray | None = None
     vcov: str | None = None
     free: np.ndarray | None = None
     why: str | None = None
@@ -195,6 +198,7 @@ def several_of(run: OpenedRun, problem: Tabular, linear: nnx.Linear, vcov: str |
     if design.n <= design.rank * m:
         return dataclasses.replace(found, why="there are no more rows than coefficients")
     groups = design.groups if kind == "cluster" else None
+    whole: np.ndarray | None = None
     if row.levels:
         each = [_of_robust(design, w[:, j], kind, row, problem.target_scale, j) for j in range(m)]
         if any(one is None for one in each):
@@ -204,11 +208,15 @@ def several_of(run: OpenedRun, problem: Tabular, linear: nnx.Linear, vcov: str |
         rows = (equations.of_classes if row.classifies else equations.of_normal)(design.z, design.y, w)
         whole = equations.covariance(design.z, rows, design.weights, design.counts, robust=kind == "HC1", groups=groups)
         k = len(w)
+        if not constant:  # the place of one that is not there
+            apart = np.pad(whole.reshape(m, k, m, k), ((0, 0), (1, 0), (0, 0), (1, 0)))
+            whole, k = apart.reshape(m * (1 + k), m * (1 + k)), 1 + k
         blocks = np.stack([whole[j * k : (j + 1) * k, j * k : (j + 1) * k] for j in range(m)])
     free = null_space(design.z)
-    if not constant:  # the place of one that is not there
-        blocks, free = np.pad(blocks, ((0, 0), (1, 0), (1, 0))), np.pad(free, ((1, 0), (0, 0)))
-    return dataclasses.replace(found, covariances=blocks, vcov=_named(kind, vcov), free=free)
+    if not constant:  # the same
+        blocks = np.pad(blocks, ((0, 0), (1, 0), (1, 0))) if row.levels else blocks
+        free = np.pad(free, ((1, 0), (0, 0)))
+    return dataclasses.replace(found, covariances=blocks, whole=whole, vcov=_named(kind, vcov), free=free)
 
 
 def _equations(problem: Tabular, linear: nnx.Linear) -> Several:

@@ -103,6 +103,7 @@ def write_report(
     bootstrap_seed: int = 0,
     draws: int = 10_000,
     draw_seed: int = 0,
+    vcov: str | None = None,
 ) -> "Written":
     """Write runs as one page for a browser: as `econml report`.
 
@@ -119,7 +120,7 @@ def write_report(
     from econml_cli.report.written import Numbers, write
 
     chosen = [_run(run, Path(runs_dir)) for run in runs] or [directory.find(None, Path(runs_dir))]
-    numbers = Numbers(bootstrap=bootstrap, bootstrap_seed=bootstrap_seed, draws=draws, draw_seed=draw_seed)
+    numbers = Numbers(bootstrap=bootstrap, bootstrap_seed=bootstrap_seed, draws=draws, draw_seed=draw_seed, vcov=vcov)
     return write(chosen, Path(out), None if pdf is None else Path(pdf), numbers, title=title, force=force)
 
 

@@ -35,12 +35,13 @@ MEANINGS = {
 @dataclass(frozen=True)
 class Options:
     """How numbers are found: replications of the bootstrap (0: no intervals), fresh draws of the decomposition of the
-    risk (None: as many as it takes by itself), and the seeds of both."""
+    risk (None: as many as it takes by itself), the seeds of both, and which standard errors coefficients have."""
 
     bootstrap: int = 1000
     bootstrap_seed: int = 0
     draws: int | None = None
     draw_seed: int = 0
+    vcov: str | None = None
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ def account(run: Run, options: Options) -> Account:
 
 def _evaluated(run: OpenedRun, options: Options) -> Evaluation | EconmlError:
     try:
-        return evaluate(run, bootstrap=options.bootstrap, bootstrap_seed=options.bootstrap_seed)
+        return evaluate(run, bootstrap=options.bootstrap, bootstrap_seed=options.bootstrap_seed, vcov=options.vcov)
     except EconmlError as error:
         return error
 

@@ -13,12 +13,14 @@ from econml_cli.runs.directory import Run
 
 @dataclass(frozen=True)
 class Numbers:
-    """How intervals and the risk are estimated: replications of the bootstrap and fresh draws, with their seeds."""
+    """How intervals and the risk are estimated: replications of the bootstrap and fresh draws, with their seeds; and
+    which standard errors the coefficients of linear models have."""
 
     bootstrap: int = 1000
     bootstrap_seed: int = 0
     draws: int = 10_000
     draw_seed: int = 0
+    vcov: str | None = None
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,8 @@ def write(
     from econml_cli.report.sections import Options
 
     asked = numbers or Numbers()
-    made = page(runs, Options(asked.bootstrap, asked.bootstrap_seed, asked.draws, asked.draw_seed), title=title)
+    options = Options(asked.bootstrap, asked.bootstrap_seed, asked.draws, asked.draw_seed, asked.vcov)
+    made = page(runs, options, title=title)
     files.write(made.html, out)
     if pdf is not None:
         printed.write(made.html, pdf)

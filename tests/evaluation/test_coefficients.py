@@ -260,6 +260,19 @@ def test_coefficients_of_classes_and_their_standard_errors_are_those_of_statsmod
     np.testing.assert_allclose(list(found.errors.values()), np.asarray(theirs.bse).T.ravel(), rtol=1e-6)
 
 
+@pytest.mark.parametrize("kind", ["iid", "cluster"])
+def test_effects_on_the_probability_of_classes_have_the_standard_errors_of_the_coefficients(choices, kind):
+    frame, run = choices
+    found = effects(run, bootstrap=50, beside=False, vcov=kind)
+    model = sm.MNLogit(frame["c"].astype("category").cat.codes, sm.add_constant(frame[["x", "d"]].astype(float)))
+    options = {"cov_type": "cluster", "cov_kwds": {"groups": frame["g"]}} if kind == "cluster" else {}
+    theirs = model.fit(disp=0, tol=1e-12, method="newton", **options).get_margeff(dummy=True)
+    own = [[(e.estimate.value, e.estimate.standard_error) for e in found.effects if e.column == c] for c in ("x", "d")]
+    np.testing.assert_allclose(np.array(own)[..., 0], theirs.margeff, rtol=1e-5)
+    np.testing.assert_allclose(np.array(own)[..., 1], theirs.margeff_se, rtol=1e-5)
+    assert found.vcov == kind and f"; {kind} s.e.)" in found.render("table")
+
+
 def test_coefficients_of_classes_stand_in_every_table(choices, econml):
     _, run = choices
     of = evaluate(run, bootstrap=0).linear

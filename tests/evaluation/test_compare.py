@@ -366,7 +366,11 @@ def test_a_lag_in_the_formula_makes_it_a_diebold_mariano_test(isolated):
     frame.to_csv("gap.csv", index=False)
     (note,) = compare(runs[1:] * 2, horizon=2, data="gap.csv").notes
     assert "data rows, which are not adjacent in the file." in note and "--data" not in note
-    assert "Diebold and Mariano's test for horizon 2" in " ".join(later.render("table").split())
+    table = " ".join(later.render("table").split())
+    assert "Diebold and Mariano's test for horizon 2" in table and "p-value, HLN" in table
+    assert against.classical_p_value is not None and against.p_value != against.classical_p_value
+    alone = compare(runs, horizon=2, bootstrap=0).columns[1].against
+    assert alone.classical_p_value is None and alone.p_value == against.classical_p_value
     assert compare(runs, series=False).columns[1].against.test == "paired bootstrap"
     with pytest.raises(ConfigError, match="--horizon 2 is that of Diebold and Mariano's test"):
         compare(runs, series=False, horizon=2)

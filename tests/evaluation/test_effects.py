@@ -383,10 +383,10 @@ def test_the_delta_method_is_the_derivative_of_the_effect_in_the_coefficients():
     for name, here in at.items():
         for effect in (lambda one: one.derivative(x, slope), lambda one: one.change(x, after)):
             d = [
-                (effect(classical.Classical(name, b + h, root, 1)).value - effect(here).value) / 1e-6
+                (effect(classical.Classical(name, b + h, root, 1))[0].value - effect(here)[0].value) / 1e-6
                 for h in 1e-6 * np.eye(3)
             ]
-            assert effect(here).standard_error == pytest.approx(np.linalg.norm(root.T @ d), rel=1e-4)
+            assert effect(here)[0].standard_error == pytest.approx(np.linalg.norm(root.T @ d), rel=1e-4)
 
 
 # What is shown

@@ -10,8 +10,9 @@ from scipy import stats
 
 from econml_cli.errors import ConfigError
 from econml_cli.evaluation import bootstrap
-from econml_cli.evaluation.comparing.accuracy_tests import diebold_mariano, paired_bootstrap
+from econml_cli.evaluation.comparing.accuracy_tests import diebold_mariano, in_series, paired_bootstrap
 from econml_cli.evaluation.comparing.compare import compare
+from econml_cli.evaluation.comparing.series_flips import cosines, signs
 from econml_cli.evaluation.comparing.sign_flips import Flips
 from econml_cli.evaluation.estimate import Estimate
 from econml_cli.evaluation.evaluate import evaluate
@@ -141,6 +142,66 @@ def test_diebold_and_mariano_say_where_students_distribution_is_not_theirs():
     assert diebold_mariano(rng.normal(size=20)).caveat is None
     assert "too often: 20 skewed" in diebold_mariano(rng.exponential(size=20) ** 1.5 - 1).caveat
     assert "too seldom" in diebold_mariano(np.r_[rng.normal(size=198), 40, -40]).caveat
+
+
+def test_the_test_of_a_series_compares_halls_statistic_with_its_values_under_signs():
+    d, n, h = np.random.default_rng(2).exponential(size=30) - 0.7, 30, 4
+    basis = np.array([np.cos(np.pi * j * (np.arange(n) + 0.5) / n) for j in (1, 2, 3)]) * np.sqrt(2 / n)
+    assert len(cosines(n, h)) == 3  # 6 sqrt(.05 / 15) 30 / pi = 3.3
+    drawn = signs(np.random.default_rng(0), 99, n, h)
+
+    def halls(x):
+        sd, e = np.sqrt(np.mean((basis @ x) ** 2)), x - x.mean()
+        g = sum(e[t : t + h].sum() ** 3 for t in range(n - h + 1)) / (n * h) / sd**3
+        w, g = x.mean() / sd, np.clip(g, -3, 3)
+        return abs(w + g * w**2 / 3 + g**2 * w**3 / 27 + g / (6 * n))
+
+    found = in_series(d, horizon=h, replications=99, seed=0)
+    assert found.p_value == pytest.approx((1 + sum(halls(s * d) >= halls(d) for s in drawn)) / 100)
+    ends = [in_series(d - end, horizon=h, replications=99, seed=0).p_value for end in (found.low, found.high)]
+    inside = [in_series(d - x, horizon=h, replications=99, seed=0).p_value for x in (found.low + 0.1, found.high - 0.1)]
+    assert max(ends) <= 0.06 < min(inside)
+    theirs = diebold_mariano(d, horizon=h)
+    assert (found.classical_p_value, found.statistic) == (theirs.p_value, theirs.statistic)
+
+
+def test_signs_are_alike_within_blocks_of_the_horizon_and_those_of_short_series_are_not():
+    drawn = signs(np.random.default_rng(0), 200, 60, 3)
+    changes = np.flatnonzero(drawn[0, 1:] != drawn[0, :-1]) + 1
+    assert len(changes) and len({int(c) % 3 for c in changes}) == 1
+    apart = np.mean(
+        signs(np.random.default_rng(0), 200, 20, 3)[:, 1:] != signs(np.random.default_rng(0), 200, 20, 3)[:, :-1]
+    )
+    assert apart == pytest.approx(0.5, abs=0.03) and np.mean(drawn[:, 1:] != drawn[:, :-1]) == pytest.approx(
+        1 / 6, abs=0.03
+    )
+
+
+def test_one_period_ahead_the_test_of_a_series_is_the_paired_one():
+    d = np.random.default_rng(3).exponential(size=25) - 0.8
+    found, paired = in_series(d, replications=199, seed=4), paired_bootstrap(d, replications=199, seed=4)
+    assert (found.p_value, found.low, found.high) == (paired.p_value, paired.low, paired.high)
+    assert found.classical_p_value == pytest.approx(stats.ttest_1samp(d, 0).pvalue) and found.caveat is None
+    alone = in_series(d, replications=0, seed=4)
+    assert alone.classical_p_value is None and alone.p_value == found.classical_p_value and "too often" in alone.caveat
+
+
+@pytest.mark.parametrize("horizon", [2, 4])
+def test_the_test_of_a_series_has_its_size_from_twenty_periods(horizon):
+    rng, p = np.random.default_rng(5), np.empty((500, 2))
+    for i in range(500):
+        d = np.convolve(rng.exponential(size=19 + horizon) - 1, np.ones(horizon), mode="valid")
+        found = in_series(d, horizon=horizon, replications=99, seed=i, interval=False)
+        p[i] = found.p_value, found.classical_p_value
+    ours, theirs = np.mean(p <= 0.05, axis=0)
+    assert 0.03 < ours < 0.085 < theirs  # of 500 samples: .05 to within three standard errors
+
+
+def test_what_a_series_is_too_short_for_is_said():
+    d = np.random.default_rng(6).normal(size=19)
+    assert in_series(d, horizon=4, replications=99, seed=0).caveat == "size not known: 19 periods for horizon 4"
+    assert "no 95 % interval: 5 obs" in in_series(d[:5], replications=99, seed=0).caveat
+    assert "too often: 19 periods" in in_series(d, horizon=2, replications=0, seed=0).caveat
 
 
 def test_an_exact_model_has_an_interval_of_no_width():

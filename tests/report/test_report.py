@@ -154,6 +154,24 @@ def test_the_headline_is_what_eval_says(fitted, pages):
     assert f"<dt>test loss</dt><dd>{told}</dd>" in pages["lin"].html
 
 
+def test_coefficients_have_the_errors_asked_for_and_rows_left_out_are_said(econml, isolated):
+    rng = np.random.default_rng(1)
+    frame = pd.DataFrame({"x": rng.normal(size=60)})
+    frame["y"] = frame["x"] + frame["x"] ** 2 * rng.normal(size=60)
+    frame.loc[:6, "x"] = np.nan
+    frame.to_csv("t.csv", index=False)
+    whole = ("--val-fraction", 0, "--test-fraction", 0)
+    assert (
+        econml("fit", "linear", "--data", "t.csv", "--target", "y", "--missing", "drop", *whole, "--out", "r").code == 0
+    )
+    errors = [evaluate(Run(Path("r")), bootstrap=0, vcov=kind).linear.errors["x"] for kind in ("HC1", "iid")]
+    done = econml("report", "r", "--vcov", "HC1", "--bootstrap", 0)
+    text = Path("report.html").read_text()
+    assert done.code == 0 and "s.e. (HC1)" in text and cell(errors[0]) in text and cell(errors[1]) not in text
+    assert "53 of 60 rows used; 7 with missing values dropped" in text
+    assert econml("report", "r", "--vcov", "HC9").code == 2
+
+
 def test_moments_of_the_training_split_are_in_the_units_of_the_file(fitted, pages):
     run = fitted[EVIL]
     means = run.preprocessing()["features"]["mean"]

@@ -8,7 +8,9 @@ import pandas as pd
 import pytest
 
 from econml_cli.config.fit_config import build
+from econml_cli.evaluation.predictions import predict_own
 from econml_cli.training.step.newton import minimise
+from tests.support.fits import fitted
 
 sm = pytest.importorskip("statsmodels.api")
 WHOLE = ("--val-fraction", "0", "--test-fraction", "0", "--out", "r")
@@ -132,6 +134,19 @@ def test_coefficients_of_collinear_columns_are_not_identified_under_any_solver(e
     assert "not identified: male, female, Intercept: columns are collinear" in ran.stdout
 
 
+def test_effects_of_collinear_columns_are_no_numbers_where_training_stopped_on_the_way(econml):
+    rng = np.random.default_rng(5)
+    frame = pd.DataFrame({"male": rng.integers(0, 2, 60), "x": rng.normal(size=60)})
+    frame["y"] = frame["x"] + rng.normal(size=60)
+    frame.assign(female=1 - frame["male"]).to_csv("c.csv", index=False)
+    for how in (("--solver", "gradient", "--num-epochs", 3), ()):
+        ran = econml("fit", "linear", "--data", "c.csv", "--formula", "y ~ male + female + x", *WHOLE, "--force", *how)
+        found = json.loads(econml("eval", "effects", "r", "--json", "--bootstrap", 40).stdout)["effects"]
+        value = {one["column"]: one["effect"] for one in found["effects"]}
+        assert ran.code == 0 and value["male"] is None and value["female"] is None and value["x"] is not None
+        assert not any("derivative is not defined" in note for note in found["notes"])
+
+
 def test_a_logit_whose_classes_a_column_separates_has_no_estimate(econml):
     rng = np.random.default_rng(3)
     x, w = rng.normal(size=60), rng.normal(size=60)
@@ -150,6 +165,21 @@ def test_gradient_that_stops_on_the_way_says_how_far_it_is(econml):
     assert summary()["solution_distance"] < 1e-2 and "not converged" not in ran.stdout
 
 
+def test_a_multinomial_logit_that_stops_on_the_way_says_how_far_it_is(econml):
+    rng = np.random.default_rng(4)
+    x = rng.normal(10, 4, size=120)
+    index = np.column_stack([np.zeros(120), x / 4 - 2, 1 - x / 8])
+    c = np.array(["a", "b", "c"])[np.argmax(index + rng.gumbel(size=(120, 3)), axis=1)]
+    pd.DataFrame({"c": c, "x": x}).to_csv("c.csv", index=False)
+    arguments = ("fit", "linear", "--data", "c.csv", "--formula", "c ~ x", *WHOLE, "--force")
+    ran = econml(*arguments, "--num-epochs", 50)
+    saved = summary()
+    assert saved["solution_distance"] > 0.1 and "not converged: coefficients are up to" in ran.stdout
+    ran = econml(*arguments, "--optimizer", "lbfgs", "--precision", "float64")
+    saved = summary()
+    assert saved["solution_distance"] < 1e-2 and "not converged" not in ran.stdout
+
+
 def test_a_level_that_only_the_test_split_has_gets_weight_0(econml):
     rng = np.random.default_rng(0)
     frame = pd.DataFrame({"x": rng.normal(size=40), "g": ["a"] * 39 + ["b"], "h": np.arange(40)})
@@ -165,6 +195,11 @@ def test_a_level_that_only_the_test_split_has_gets_weight_0(econml):
     assert predicted.code == 0 and "1 row has" in predicted.stderr
     marked = pd.read_csv("p.csv", keep_default_na=False)["no_information"]
     assert marked.tolist() == [""] * 39 + ["g[T.b]"]
+    shown = econml("eval", "effects", "r", "--json", "--bootstrap", 40)
+    effect = {one["column"]: one["effect"] for one in json.loads(shown.stdout)["effects"]["effects"]}
+    assert effect["g"] is None and effect["x"] is not None
+    curve = econml("eval", "partial-dependence", "r", "--column", "g", "--json", "--bootstrap", 40)
+    assert curve.code == 0 and "no information" in curve.stdout and '"mean": null' in curve.stdout
 
 
 def fold_of_the_last(frame):
@@ -172,3 +207,17 @@ def fold_of_the_last(frame):
 
     n = len(frame)
     return next(k for k in range(1, n + 1) if (n - 1) in split_rows(n, 0.0, 0.2, 0, None, n, k)["test"])
+
+
+@pytest.mark.parametrize("model", ["kernel", "linear"])
+def test_the_rounding_error_that_is_printed_bounds_what_single_precision_does(tmp_path, model):
+    rng = np.random.default_rng(6)
+    frame = pd.DataFrame({"x": rng.uniform(-3, 3, 50)})
+    frame["x2"] = frame["x"] + 1e-3 * rng.normal(size=50)  # nearly collinear, so that weights are large
+    frame["y"] = np.sin(frame["x"]) + 0.1 * rng.normal(size=50)
+    frame.to_csv(tmp_path / "k.csv", index=False)
+    options = {"data": str(tmp_path / "k.csv"), "target": "y", "val_fraction": 0, "test_fraction": 0}
+    runs = [fitted(tmp_path / dtype, model, precision=dtype, **options) for dtype in ("float32", "float64")]
+    single, double = (predict_own(run)["yhat"].to_numpy() / frame["y"].std() for run in runs)
+    told = [json.loads((run.path / "summary.json").read_text())["rounding_error"] for run in runs]
+    assert 0.2 * told[0] < np.max(np.abs(single - double)) <= 1.05 * told[0] < 1e-2 and told[1] < 1e-9

@@ -1,5 +1,6 @@
 """Tests of equal accuracy: which of two models has the lower expected loss, judged on the same observations."""
 
+import dataclasses
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -7,7 +8,8 @@ import numpy as np
 
 from econml_cli.errors import ConfigError
 from econml_cli.evaluation.bootstrap import units_of
-from econml_cli.evaluation.comparing.sign_flips import Flips
+from econml_cli.evaluation.comparing.series_flips import SeriesFlips
+from econml_cli.evaluation.comparing.sign_flips import Flips, SignTest
 from econml_cli.evaluation.standard_errors import critical, standard_error, two_sided
 from econml_cli.problems.means import mean
 
@@ -15,6 +17,11 @@ Kernel = Literal["rectangular", "bartlett"]
 #: of fewer differences than these, skewness from which Diebold and Mariano's test rejects too often; kurtosis from
 #: which it rejects too seldom
 OF_SKEWED, SKEWED, LONG_TAILED = 50, 0.8, 9.0
+#: of fewer periods than so many times a horizon beyond 1 it rejects too often; with fewer than so many nothing has been
+#: measured of the one by random signs
+PER_HORIZON, LEAST_PER_HORIZON = 50, 5
+#: of more periods Student's distribution is taken: drawing signs would take minutes
+MOST_PERIODS = 10_000
 #: signs of fewer observations, or groups, have no 5 % of which to reject
 LEAST = 6
 
@@ -27,7 +34,8 @@ class Difference:
         value, standard_error, low, high: of the mean, in the units of the loss; `low` and `high` end the 95 % interval.
         p_value: two-sided, of equal expected loss. None where the test is not defined.
         test: "paired bootstrap" or "Diebold-Mariano".
-        statistic, horizon, kernel: those of Diebold and Mariano's test, else None.
+        statistic, horizon, kernel: those of Diebold and Mariano's test, else None. classical_p_value: that of their
+            statistic as Harvey, Leybourne and Newbold have it, where `p_value` is of random signs; else None.
         draws: how many fresh draws the n observations are; None where they are the runs' own.
         caveat: why there is no interval, or one that is too short; None where there is nothing to say.
     """
@@ -44,6 +52,7 @@ class Difference:
     kernel: str | None = None
     draws: int | None = None
     caveat: str | None = None
+    classical_p_value: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """As one JSON object; what does not belong to the test is left out."""
@@ -88,6 +97,40 @@ def paired_bootstrap(
     return Difference(value, error, low, high, flips.p_value(0.0), n, name, caveat=caveat)
 
 
+def in_series(
+    differential: np.ndarray, *, horizon: int = 1, replications: int, seed: int, interval: bool = True
+) -> Difference:
+    """Diebold and Mariano's statistic of a series of differentials, with the p-value and the interval of a test whose
+    size is close to what it should be also where these are few, skewed, or long-tailed.
+
+    With horizon 1 the differentials are independent, and the test is `paired_bootstrap`; beyond, it compares the mean
+    over the root of a long-run variance with its values under random signs, as `SeriesFlips`. The p-value of
+    `diebold_mariano` stands beside it, and alone where there are more than MOST_PERIODS. How often each rejects is
+    measured by benchmarks/coverage.py --size.
+
+    Args:
+        differential: [n] losses minus those of the baseline, in the order of time. horizon: h, periods ahead.
+        replications: 0: only what `diebold_mariano` gives, with its p-value and interval. interval: whether it is
+            wanted; it takes some hundred times as long as the p-value.
+
+    Raises:
+        ConfigError: as `diebold_mariano`.
+    """
+    d = np.asarray(differential, np.float64)
+    classical = diebold_mariano(d, horizon=horizon)
+    if replications == 0 or classical.p_value is None or len(d) > MOST_PERIODS:
+        return classical
+    n = len(d)
+    test: SignTest = Flips(d, np.ones(n), replications, seed)
+    if horizon > 1:
+        test = SeriesFlips(d, horizon, replications, seed)
+    low, high = test.ends() if interval else (None, None)
+    return dataclasses.replace(
+        classical, low=low, high=high, p_value=test.p_value(0.0), classical_p_value=classical.p_value,
+        caveat=_caveat(n, False) or _of_periods(n, horizon, interval and low is None),
+    )  # fmt: skip
+
+
 def _caveat(n: int, grouped: bool) -> str | None:
     return f"no 95 % interval: {n} {'groups' if grouped else 'observations'}" if n < LEAST else None
 
@@ -126,20 +169,31 @@ def diebold_mariano(differential: np.ndarray, *, horizon: int = 1, kernel: Kerne
     error = float(np.sqrt(variance / n)) / small_sample_factor(n, horizon)
     half = critical(n - 1) * error
     p_value, ends = two_sided(value / error, n - 1), (value - half, value + half)
-    caveat = _of_reference(d) if horizon == 1 else None
+    caveat = _of_reference(d, horizon)
     return Difference(value, error, *ends, p_value, n, name, value / error, horizon, kernel, caveat=caveat)
 
 
-def _of_reference(d: np.ndarray) -> str | None:
-    """What to say where Student's distribution is not that of the statistic of horizon 1, as benchmarks/coverage.py
-    --size shows of differentials [n] like these; None where it is."""
+def _of_reference(d: np.ndarray, horizon: int) -> str | None:
+    """What to say where Student's distribution is not that of the statistic, as benchmarks/coverage.py --size shows of
+    differentials [n] like these; None where it is."""
     e, n = d - d.mean(), len(d)
+    if n > MOST_PERIODS:
+        return None
     spread = float(np.mean(e**2))
+    if horizon > 1 and n < PER_HORIZON * horizon:
+        return f"rejects too often: {n} periods for horizon {horizon} (with --bootstrap 1000 it does not)"
     if n < OF_SKEWED and abs(np.mean(e**3)) > SKEWED * spread**1.5:
-        return f"rejects too often: {n} skewed differences (the test without --dm does not)"
+        return f"rejects too often: {n} skewed differences (with --bootstrap 1000 it does not)"
     if np.mean(e**4) > LONG_TAILED * spread**2:
-        return "rejects too seldom: differences with long tails (the test without --dm does not)"
+        return "rejects too seldom: differences with long tails (with --bootstrap 1000 it does not)"
     return None
+
+
+def _of_periods(n: int, horizon: int, endless: bool) -> str | None:
+    """What to say of a series that is short for its horizon, or whose test rejects no mean; None of others."""
+    if horizon > 1 and n < LEAST_PER_HORIZON * horizon:
+        return f"size not known: {n} periods for horizon {horizon}"
+    return f"no 95 % interval: {n} periods for horizon {horizon}" if endless else None
 
 
 def small_sample_factor(n: int, horizon: int) -> float:

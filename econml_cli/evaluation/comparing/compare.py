@@ -11,7 +11,7 @@ import numpy as np
 from econml_cli.data import files
 from econml_cli.errors import ConfigError, DataError, suggest
 from econml_cli.evaluation.comparing import paired
-from econml_cli.evaluation.comparing.accuracy_tests import Difference, diebold_mariano, paired_bootstrap
+from econml_cli.evaluation.comparing.accuracy_tests import Difference, in_series, paired_bootstrap
 from econml_cli.evaluation.comparing.column import Column
 from econml_cli.evaluation.comparing.comparison import Comparison
 from econml_cli.evaluation.comparing.options_shown import differing_options
@@ -84,7 +84,7 @@ def compare(
                 "Diebold and Mariano's test takes one series, and rows of several groups at a time would count as "
                 "independent; leave out --dm: the paired test heeds the groups."
             )
-        return diebold_mariano(differential, horizon=horizon)
+        return in_series(differential, horizon=horizon, replications=bootstrap, seed=bootstrap_seed)
 
     against, notes = _against(tested, base, test, draws, draw_seed, data is not None)
     if in_time and horizon > 1:

@@ -233,8 +233,9 @@ def _tests(comparison: "Comparison", digits: int) -> Block:
     shows = {
         "difference": told(lambda d: cell(d.value) + (_stars(d.p_value) if comparison.stars else "")),
         " ": told(lambda d: _marked(interval(d.low, d.high, digits), d.caveat), missing=""),
-        "statistic": told(lambda d: "" if d.statistic is None else cell(d.statistic), missing=""),
         "p-value": told(lambda d: _p_value(d, comparison.bootstrap)),
+        "statistic": told(lambda d: "" if d.statistic is None else cell(d.statistic), missing=""),
+        "p-value, HLN": told(lambda d: _decimals(d.classical_p_value, 0.001), missing=""),
     }
     rows = [("" if row[0] == " " else row[0], *row[1:]) for row in _rows(columns, shows)]
     return (_row(f"against {base.label}", columns, lambda c: ""), *rows)
@@ -246,10 +247,14 @@ def _stars(p_value: float | None) -> str:
 
 def _p_value(difference: Difference, replications: int) -> str:
     """Three decimals; "< 0.002" where it is as small as the bootstrap can make it, which takes some replications."""
-    p = difference.p_value
+    by_signs = difference.statistic is None or difference.classical_p_value is not None
+    return _decimals(difference.p_value, 1 / (replications + 1) if by_signs else 0.001) or "-"
+
+
+def _decimals(p: float | None, least: float) -> str:
+    """Three decimals, or that it is below the `least` that there is; "" of none."""
     if p is None:
-        return "-"
-    least = 1 / (replications + 1) if difference.statistic is None else 0.001
+        return ""
     smallest = math.ceil(1000 * least - 1e-9) / 1000
     return f"< {smallest:.3f}" if least < 0.1 and (p < 0.001 or p <= least * (1 + 1e-9)) else f"{p:.3f}"
 
@@ -307,7 +312,12 @@ def _of_tests(tests: Sequence[Difference], base: Column) -> str:
     if tests[0].horizon is None:
         return f"{first}; p-values are two-sided, from the paired bootstrap."
     kernels = " or ".join(sorted({"Bartlett" if one.kernel == "bartlett" else "rectangular" for one in tests}))
+    theirs = (
+        f"Diebold and Mariano's test for horizon {tests[0].horizon} ({kernels} long-run variance) as corrected by "
+        "Harvey, Leybourne and Newbold"
+    )
+    if all(one.classical_p_value is None for one in tests):
+        return f"{first}; statistic and two-sided p-value are those of {theirs}."
     return (
-        f"{first}; statistic and two-sided p-value are those of Diebold and Mariano's test for horizon "
-        f"{tests[0].horizon} ({kernels} long-run variance) as corrected by Harvey, Leybourne and Newbold."
+        f"{first}; interval and two-sided p-value are from random signs, statistic and p-value, HLN, those of {theirs}."
     )

@@ -6,9 +6,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from econml_cli.data.identified import moved
-from econml_cli.evaluation.coefficients import covariance_of, several_of, weights_of
+from econml_cli.data.identified import moved, null_space
+from econml_cli.evaluation.coefficients import covariance_of, several_of, weights_of, with_rows
 from econml_cli.evaluation.estimate import Estimate
+from econml_cli.evaluation.marginal.classes import Multinomial
 from econml_cli.evaluation.marginal.columns import Sample
 from econml_cli.evaluation.opened import OpenedRun
 from econml_cli.evaluation.standard_errors import critical
@@ -31,6 +32,8 @@ INSTALL = 'pip install "econml-cli[stats]"'
 class Classical:
     """A fitted index model E[y|x] = g(b0 + x'b): g is the identity (OLS), the logistic function, or exp.
 
+    Effects are lists of one, as those on the probabilities of classes have one for each.
+
     Attributes:
         name: OLS, logit, or None of what has no name here. params: b0 and b, [1 + p]. covariance: of them.
         critical: the 97.5 % quantile of t (OLS) or N(0, 1).
@@ -44,19 +47,19 @@ class Classical:
     free: np.ndarray | None = None
     link: Link = "identity"
 
-    def derivative(self, x: np.ndarray, slope: np.ndarray, w: np.ndarray | None = None) -> Estimate:
+    def derivative(self, x: np.ndarray, slope: np.ndarray, w: np.ndarray | None = None) -> list[Estimate]:
         """The mean over rows, with weights w [n], of g'(index) slope'b, for inputs x [n, p] that move by slope."""
         _, first, second = self._link(x)
         along = slope @ self.params[1:]
         gradient = (second * along)[:, None] * _with_constant(x) + np.pad(first[:, None] * slope, ((0, 0), (1, 0)))
-        return self._estimate(float(mean(first * along, w)), mean(gradient, w))
+        return [self._estimate(float(mean(first * along, w)), mean(gradient, w))]
 
-    def change(self, before: np.ndarray, after: np.ndarray, w: np.ndarray | None = None) -> Estimate:
+    def change(self, before: np.ndarray, after: np.ndarray, w: np.ndarray | None = None) -> list[Estimate]:
         """The mean over rows, with weights w [n], of g(index after) - g(index before)."""
         g0, first0, _ = self._link(before)
         g1, first1, _ = self._link(after)
         gradient = first1[:, None] * _with_constant(after) - first0[:, None] * _with_constant(before)
-        return self._estimate(float(mean(g1 - g0, w)), mean(gradient, w))
+        return [self._estimate(float(mean(g1 - g0, w)), mean(gradient, w))]
 
     def _link(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """g and its first two derivatives at each row."""
@@ -147,10 +150,10 @@ def _weighted(problem: Tabular, batch: Batch, name: Name, y: np.ndarray, z: np.n
 
 def of_linear(
     run: OpenedRun, here: Sample, model: Model, vcov: str | None
-) -> tuple[tuple[Classical | None, ...] | None, str | None, str | None]:
-    """A linear model itself as a classical one for each of its outputs, by the covariance of its coefficients (None of
-    an output that is not linear, a standard deviation); which covariance that is; and why there is none. All are None
-    of other models, and of several classes.
+) -> tuple[Multinomial | tuple[Classical | None, ...] | None, str | None, str | None]:
+    """A linear model itself, by the covariance of its coefficients: a multinomial logit of several classes, else a
+    classical one for each of its outputs (None of an output that is not linear, a standard deviation); which covariance
+    that is; and why there is none. All are None of other models.
 
     Raises:
         ConfigError: there is no such covariance of this fit.
@@ -158,16 +161,19 @@ def of_linear(
     row = losses.of(here.problem)
     if run.config().model != "linear" or not isinstance(model, Linear) or not isinstance(here.problem, Tabular):
         return None, None, None
-    if row.per_row is losses.cross_entropy:
-        return None, None, None
     if run.summary().get("not_converged"):
         return None, None, "the fit has not converged"
+    if row.per_row is losses.cross_entropy:
+        of = several_of(run, here.problem, model.linear, vcov)
+        if of.whole is None or of.free is None:
+            return None, None, of.why
+        return Multinomial(of.w, of.whole, of.free), of.vcov, None
     if model.linear.kernel.shape[1] > 1:
         return _of_equations(run, here, model, vcov)
     found, why = weights_of(run, here.problem, model, vcov)
     if found is None:
         return None, None, why
-    link: Link = "log" if row.family in (POISSON, GAMMA) else "logistic" if row.classical == "logit" else "identity"
+    link = _link_of(row)
     if here.problem.absorbed and link != "identity":
         return None, None, "they depend on the fixed effects, which have none"
     q = len(here.problem.absorbed)  # the places of the fixed effects, which nothing moves
@@ -193,6 +199,31 @@ def _of_equations(
         for j in range(found.w.shape[1] if row.levels else 1)
     ]
     return (*own, *([None] if row.is_normal else [])), found.vcov, None
+
+
+def bare(run: OpenedRun, here: Sample, model: Model) -> Classical | Multinomial | None:
+    """A linear model as it stands, whose effects are NaN where they are not identified, and have no standard errors
+    that mean anything. None of other models, of one with fixed effects, and where the rows of its fit are gone."""
+    if not isinstance(model, Linear) or not isinstance(here.problem, Tabular) or here.problem.absorbed:
+        return None
+    problem, _ = with_rows(run, here.problem)
+    sample, linear, row = problem.sample(None, "train"), model.linear, losses.of(problem)
+    if sample is None:
+        return None
+    x, kernel = np.asarray(sample.x, np.float64), np.asarray(linear.kernel[...], np.float64)
+    bias = np.zeros(kernel.shape[1]) if linear.bias is None else np.asarray(linear.bias[...], np.float64)
+    free = null_space(x if linear.bias is None else _with_constant(x))
+    free, w = (free if linear.bias is not None else np.pad(free, ((1, 0), (0, 0)))), np.vstack([bias, kernel])
+    if w.shape[1] == 1:
+        return Classical(None, w[:, 0], np.zeros((len(w), len(w))), 0.0, free, _link_of(row))
+    if row.per_row is not losses.cross_entropy:
+        return None
+    size = len(w) * (w.shape[1] - 1)
+    return Multinomial(w[:, 1:] - w[:, :1], np.zeros((size, size)), free)
+
+
+def _link_of(row: losses.Loss) -> Link:
+    return "log" if row.family in (POISSON, GAMMA) else "logistic" if row.classical == "logit" else "identity"
 
 
 def _critical(name: str, x: np.ndarray, groups: Any) -> float:

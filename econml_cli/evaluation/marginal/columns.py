@@ -59,6 +59,10 @@ class Rows(Protocol):
     def shuffled(self, names: Sequence[str], order: np.ndarray) -> np.ndarray:
         """The inputs [n, din] where each row has the values of these columns of another one, in this order [n]."""
 
+    def informed(self, name: str, value: Any = None) -> bool:
+        """Whether the rows of the fit say anything of a change of the column from the base level to this one, or, for
+        None, of a small change: not where an input moves that was the same in all of them."""
+
 
 @dataclass(frozen=True)
 class Drawn:
@@ -93,6 +97,9 @@ class Drawn:
         moved, places = self.inputs.copy(), [self.names.index(name) for name in names]
         moved[:, places] = self.inputs[order][:, places]
         return moved
+
+    def informed(self, name: str, value: Any = None) -> bool:
+        return True
 
 
 @dataclass(frozen=True)
@@ -130,16 +137,40 @@ class Filed:
         return self._encoded(self.frame.assign(**{name: self._as_typed(name, value)}))
 
     def slope(self, name: str) -> np.ndarray:
+        encoding = self.preprocessing.features
+        slope: np.ndarray = self._slope(name) / np.asarray(encoding.scale) * ~np.isin(encoding.names, encoding.idle)
+        padded: np.ndarray = np.pad(slope, ((0, 0), (0, len(self.preprocessing.entities))))
+        return padded
+
+    def informed(self, name: str, value: Any = None) -> bool:
+        encoding = self.preprocessing.features
+        if not encoding.idle:
+            return True
+        if value is None:
+            return not self._slope(name)[:, np.isin(encoding.names, encoding.idle)].any()
+        levels = self.levels(name)
+        assert levels is not None
+        base, moved = (self._unlike(name, one) for one in (levels[0], value))
+        return moved <= base
+
+    def _unlike(self, name: str, value: Any) -> set[str]:
+        """The inputs that were the same in all rows of the fit, and are others where the column has this value."""
+        frame = self.frame.assign(**{name: self._as_typed(name, value)})
+        found = design.unlike(self.preprocessing.formula, self.preprocessing.features, frame)
+        return {column for column, rows in found.items() if rows[self.kept].any()}
+
+    def _slope(self, name: str) -> np.ndarray:
+        """Of the inputs before they are standardised, [n, p]."""
         formula, encoding = self.preprocessing.formula, self.preprocessing.features
-        raw = dataclasses.replace(encoding, mean=[0.0] * len(encoding.names), scale=[1.0] * len(encoding.names))
+        count = len(encoding.names)
+        raw = dataclasses.replace(encoding, mean=[0.0] * count, scale=[1.0] * count, idle=[])
         numbers = data_columns.as_numbers(self.frame[name], name)
         found = slopes.slope(
             formula, encoding.names, name, numbers,
             lambda moved: design.apply(formula, raw, self.frame.assign(**{name: moved})),
         )  # fmt: skip
-        slope: np.ndarray = found[self.kept] / np.asarray(encoding.scale) * ~np.isin(encoding.names, encoding.idle)
-        padded: np.ndarray = np.pad(slope, ((0, 0), (0, len(self.preprocessing.entities))))
-        return padded
+        kept: np.ndarray = found[self.kept]
+        return kept
 
     @property
     def shuffles(self) -> Sequence[str]:

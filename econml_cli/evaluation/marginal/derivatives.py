@@ -16,13 +16,15 @@ from econml_cli.problems.means import mean
 
 @dataclass(frozen=True)
 class InRows:
-    """One effect in each row: `together` [n, dout] the mean over members, `by_member` [K, dout] each one's mean."""
+    """One effect in each row: `together` [n, dout] the mean over members, `by_member` [K, dout] each one's mean, and
+    whether the rows of the fit say anything of it."""
 
     column: str
     change: str | None
     together: np.ndarray
     by_member: np.ndarray
     rounding: float = 0.0
+    informed: bool = True
 
 
 def per_row(
@@ -67,7 +69,7 @@ def _derivatives(
             sums[i] += own
             means[i].append(mean(own, w))
     return [
-        InRows(name, None, total / len(members), np.stack(each))
+        InRows(name, None, total / len(members), np.stack(each), informed=here.rows.informed(name))
         for name, total, each in zip(names, sums, means, strict=True)
     ]
 
@@ -89,5 +91,6 @@ def _changes(
         moved = here.rows.placed(name, level)
         each = [one(moved) - then for one, then in zip(at, before, strict=True)]
         by_member = np.stack([mean(own, w) for own, w in zip(each, over, strict=True)])
-        found.append(InRows(name, f"{levels[0]} -> {level}", np.mean(each, axis=0), by_member, rounding))
+        informed = here.rows.informed(name, level)
+        found.append(InRows(name, f"{levels[0]} -> {level}", np.mean(each, axis=0), by_member, rounding, informed))
     return found

@@ -1,6 +1,6 @@
 """Average partial effects: by how much the prediction changes with each column of the data, on average over rows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,9 +10,10 @@ from econml_cli.evaluation.answer import Answer
 from econml_cli.evaluation.estimate import Estimate
 from econml_cli.evaluation.evaluation import interval_of
 from econml_cli.evaluation.marginal import averages, classical, derivatives, refitting
+from econml_cli.evaluation.marginal.classes import Multinomial
 from econml_cli.evaluation.marginal.columns import Rows, Sample, sample
 from econml_cli.evaluation.marginal.slopes import compared
-from econml_cli.evaluation.opened import open_run
+from econml_cli.evaluation.opened import OpenedRun, open_run
 from econml_cli.models.base import Model
 from econml_cli.output.tables import Grid, cell, flat
 from econml_cli.runs import caveats
@@ -174,19 +175,24 @@ def effects(
         own, kind, none = classical.of_linear(opened, here, members[0], vcov) if alone else (None, None, None)
         if again is not None:
             means = again.estimates(np.array([one.value for one in means]))
+        elif isinstance(own, Multinomial):
+            means = _of_model(here, own)
         elif own is not None:
-            each = [None if one is None else _beside(here, one) for one in own]
+            each = [None if one is None else _of_model(here, one) for one in own]
             places = [(i, j) for i in range(len(found)) for j in range(len(each))]
             exact = [None if (of := each[j]) is None else of[i] for i, j in places]
             # of an output that is not linear the value alone: an error given the fit would be taken for the other
             means = [Estimate(m.value) if e is None else e for e, m in zip(exact, means, strict=True)]
         elif none is not None:  # an error of 0, or of a mean over rows alone, would be taken for that of the estimate
-            means = [Estimate(one.value) for one in means]
+            means = _without_errors(opened, here, members[0], means)
         rival, why = classical.fit(here) if beside else (None, ())
-        others = [None] * len(found) if rival is None else _beside(here, rival)
+        others = [None] * len(found) if rival is None else _of_model(here, rival)
     cells = [(one, output, other) for one, other in zip(found, others, strict=True) for output in here.outputs]
+    undefined = dict.fromkeys(one.column for one in found if np.isnan(one.by_member).any())
     together = [
         Effect(one.column, one.change, output, mean, other if output == here.outputs[0] else None)
+        if one.informed
+        else Effect(one.column, one.change, output, Estimate(np.nan))
         for (one, output, other), mean in zip(cells, means, strict=True)
     ]
     return Effects(
@@ -195,24 +201,33 @@ def effects(
         bootstrap=bootstrap, bootstrap_seed=bootstrap_seed, vcov=kind,
         refits=0 if again is None else again.fits,
         notes=(
-            *here.notes, *_notes(here.rows, together), *why, *_without(none), *(() if again is None else again.notes),
+            *here.notes, *_notes(here.rows, together, undefined), *why, *_without(none),
+            *(() if again is None else again.notes),
             *caveats.sentences(opened.summary()),
         ),
     )  # fmt: skip
 
 
-def _beside(here: Sample, rival: "classical.Classical") -> list[Estimate | None]:
-    """The same effects of a linear regression or a logit."""
+def _of_model(here: Sample, model: classical.Classical | Multinomial) -> list[Estimate]:
+    """The same effects, on each output, of a linear regression, a logit, or a multinomial one."""
     rows = here.rows
-    x, found = rows.x(), list[Estimate | None]()
+    x, found = rows.x(), list[Estimate]()
     for name in rows.names:
         levels = rows.levels(name)
         if levels is None:
-            found.append(rival.derivative(x, rows.slope(name), here.w))
+            found += model.derivative(x, rows.slope(name), here.w)
         else:
             base = rows.placed(name, levels[0])
-            found += [rival.change(base, rows.placed(name, level), here.w) for level in levels[1:]]
+            for level in levels[1:]:
+                found += model.change(base, rows.placed(name, level), here.w)
     return found
+
+
+def _without_errors(opened: OpenedRun, here: Sample, model: Model, means: Sequence[Estimate]) -> list[Estimate]:
+    """The effects alone, NaN where they are not identified."""
+    own = classical.bare(opened, here, model)
+    lost = [False] * len(means) if own is None else [np.isnan(one.value) for one in _of_model(here, own)]
+    return [Estimate(np.nan if gone else one.value) for one, gone in zip(means, lost, strict=True)]
 
 
 def _without(why: str | None) -> tuple[str, ...]:
@@ -223,14 +238,14 @@ def _without(why: str | None) -> tuple[str, ...]:
     )
 
 
-def _notes(rows: Rows, found: Sequence[Effect]) -> tuple[str, ...]:
+def _notes(rows: Rows, found: Sequence[Effect], undefined: Iterable[str]) -> tuple[str, ...]:
     notes = []
     if any(effect.estimate.standard_error == 0 for effect in found):
         notes.append("Where an effect is the same in every row, its standard error given the fit is 0.")
     notes += [
-        f"{effect.column} has no effect to average: its derivative is not defined in some of the rows (see its partial "
+        f"{column} has no effect to average: its derivative is not defined in some of the rows (see its partial "
         "dependence)."
-        for effect in {e.column: e for e in found if np.isnan(e.estimate.value)}.values()
+        for column in undefined
     ]
     formula = getattr(getattr(rows, "preprocessing", None), "formula", None)
     if formula is not None:

@@ -16,6 +16,7 @@ from econml_cli.evaluation.opened import open_run
 from econml_cli.models.base import Model
 from econml_cli.output.tables import Grid, cell, flat, interval
 from econml_cli.problems.means import mean
+from econml_cli.runs import caveats
 from econml_cli.runs.directory import Run
 
 #: values up to which a column of numbers is taken at each of them
@@ -142,12 +143,13 @@ def partial_dependences(
         for column in columns:
             _check(here.rows, column, run.name)
         at = averages.predictions(here.problem, members, opened.dtype)
+        without = caveats.sentences({"no_information": opened.summary().get("no_information")})
         return [
             PartialDependence(
                 run=run.name, model=config.model, problem=config.problem, column=column, split=here.split, n=here.n,
                 members=len(members), points=_points(here, column, points, at, bootstrap, bootstrap_seed),
                 deciles=_deciles(here.rows, column), bootstrap=bootstrap, bootstrap_seed=bootstrap_seed,
-                notes=here.notes,
+                notes=(*here.notes, *without),
             )
             for column in columns
         ]  # fmt: skip
@@ -172,8 +174,12 @@ def _points(
         groups=groups,
         w=w,
     )
+    labelled = here.rows.levels(column) is not None
+    lost = {value for value in grid if labelled and not here.rows.informed(column, value)}
     cells = [(value, output) for value in grid for output in here.outputs]
-    return tuple(Point(*where, mean) for where, mean in zip(cells, means, strict=True))
+    return tuple(
+        Point(*where, Estimate(np.nan) if where[0] in lost else mean) for where, mean in zip(cells, means, strict=True)
+    )
 
 
 def _check(rows: Rows, column: str, run: str) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 #: the savings rate at the default parameters, and how far from the true one it may be, as a share
 ALPHA_BETA = 0.36 * 0.96
-ERRORS = {"mean": 1e-3, "max": 4e-3}
+ERRORS = {"mean": 1e-3, "max": 3e-3}
 #: the range of z at the default parameters, of which its standard deviation is three tenths
 Z_RANGE = 0.15
 #: the root is that of log k over this distance to either side of the steady state
