@@ -155,6 +155,7 @@ class Run:
         values = self._own_loss(values)
         if values.get("stop_loss") == 0:  # how an older econml wrote that there is none
             del values["stop_loss"]
+        values = {"shuffle": "sort", **values}  # as an older econml shuffled
         if problem in PROBLEMS:
             values = {**PROBLEMS[problem].former, **values}
         try:
