@@ -62,12 +62,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=0.5, help="of each timing")
+    parser.add_argument("--observations", type=int, help="only the cases of so many")
     asked = parser.parse_args()
     from econml_cli.training.precision import precision
 
     print("| observations | batch | members | sort, ms a step | feistel, ms a step | sort / feistel |")
     print("|---|---|---|---|---|---|")
-    for n, batch, members in CASES:
+    cases = [case for case in CASES if asked.observations in (None, case[0])]
+    for n, batch, members in cases:
         steps, found = -(-n // batch), {}
         with precision("float32"):
             runs = {how: runner(n, batch, members, how) for how in WAYS}

@@ -95,4 +95,5 @@ def test_a_run_is_resumed_in_its_order_and_one_without_a_word_of_it_sorts(econml
     assert Run(tmp_path / "whole").config().trainer.shuffle == "feistel"
     config = tmp_path / "whole" / "config.yaml"
     config.write_text("".join(line for line in config.open() if not line.startswith("shuffle")))
+    econml("fit", "--resume", str(tmp_path / "whole"), "--num-epochs", "7", "--quiet")
     assert Run(tmp_path / "whole").config().trainer.shuffle == "sort"
