@@ -2,10 +2,12 @@
 
     uv run python benchmarks/big_data.py                              # 10^6 rows of ten columns, Parquet
     uv run python benchmarks/big_data.py --rows 10000000 --beside before=/path/to/another/checkout
+    uv run python benchmarks/big_data.py --columns 1250,2500,5000     # CPU seconds of wide tables of 2,000 rows
 
-Each figure is of a process of its own. *floor* imports JAX and Flax and compiles one function; *pyarrow* reads the
-file, all of it; *prepare* is what `econml fit mlp --data FILE --target y` does before its first epoch. Memory is the
-most that the process ever held (VmHWM), beyond the floor, as a multiple of the numbers as float32.
+Each figure is of a process of its own. *floor* imports JAX and Flax and compiles one function; *reader* is pyarrow
+reading the file, all of it (pandas, of a .dta); *prepare* is what `econml fit mlp --data FILE --target y` does before
+its first epoch, *table* what of it is reading and encoding. Memory is the most that the process ever held (VmHWM),
+beyond the floor, as a multiple of the numbers as float32.
 """
 
 import argparse
@@ -29,9 +31,18 @@ def told():
 """
 PROGRAMS = {
     "floor": "import jax, jax.numpy as jnp, flax.nnx; jax.jit(lambda x: x + 1)(jnp.zeros(3)).block_until_ready()",
-    "pyarrow": """
-from pyarrow import csv, parquet
-table = (csv.read_csv if FILE.endswith(".csv") else parquet.read_table)(FILE)
+    "reader": """
+if FILE.endswith(".dta"):
+    import pandas
+    table = pandas.read_stata(FILE)
+else:
+    from pyarrow import csv, parquet
+    table = (csv.read_csv if FILE.endswith(".csv") else parquet.read_table)(FILE)
+""",
+    "table": """
+import jax, jax.numpy as jnp, flax.nnx; jax.jit(lambda x: x + 1)(jnp.zeros(3)).block_until_ready()
+from econml_cli.problems.tabular import Tabular
+problem = Tabular(rngs=None, data=FILE, target="y")
 """,
     "prepare": """
 from econml_cli.config.fit_config import build
@@ -44,18 +55,20 @@ with precision("float32"):
 }
 
 
-def write(path: Path, rows: int) -> None:
-    """A table of COLUMNS - 1 features and the target y."""
+def write(path: Path, rows: int, count: int = COLUMNS) -> None:
+    """A table of count - 1 features and the target y."""
     import numpy as np
     import pyarrow as pa
     from pyarrow import csv, parquet
 
     rng = np.random.default_rng(0)
-    columns = {f"x{i}": rng.standard_normal(rows, dtype=np.float32) for i in range(COLUMNS - 1)}
+    columns = {f"x{i}": rng.standard_normal(rows, dtype=np.float32) for i in range(count - 1)}
     columns["y"] = columns["x0"] - columns["x1"] + rng.standard_normal(rows, dtype=np.float32)
     table = pa.table(columns)
     if path.suffix == ".csv":
         csv.write_csv(table, path)
+    elif path.suffix == ".dta":
+        table.to_pandas().to_stata(path, write_index=False)
     else:
         parquet.write_table(table, path)
 
@@ -71,17 +84,38 @@ def measured(program: str, file: Path, package: Path) -> dict[str, float]:
     return found
 
 
+def wide(counts: list[int], rounds: int, packages: dict[str, Path]) -> None:
+    """Print what tables of 2,000 rows and so many columns take."""
+    with tempfile.TemporaryDirectory() as folder:
+        print("| columns | | CPU beyond the floor, s | per 1,000 columns |\n|---|---|---|---|")
+        for count in counts:
+            file = Path(folder) / f"wide{count}.parquet"
+            write(file, 2000, count)
+            for name, package in packages.items():
+                took = []
+                for _ in range(rounds):
+                    floor, table = (measured(PROGRAMS[what], file, package)["cpu"] for what in ("floor", "table"))
+                    took.append(table - floor)
+                cpu = statistics.median(took)
+                print(f"| {count:,} | {name} | {cpu:.2f} | {cpu / count * 1000:.2f} |", flush=True)
+
+
 def main() -> None:
     """Measure, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=10**6)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--format", choices=["parquet", "csv"], default="parquet")
+    parser.add_argument("--format", choices=["parquet", "csv", "dta"], default="parquet")
     parser.add_argument("--beside", metavar="NAME=DIR", action="append", default=[], help="another checkout")
+    parser.add_argument("--columns", type=lambda text: [*map(int, text.split(","))], help="of wide tables instead")
     parser.add_argument("--json", type=Path, metavar="FILE", help="keep the figures")
     asked = parser.parse_args()
     packages = {"this": HERE} | {name: Path(place) for name, _, place in (one.partition("=") for one in asked.beside)}
-    cases = [("floor", "this"), ("pyarrow", "this"), *(("prepare", name) for name in packages)]
+    if asked.columns:
+        wide(asked.columns, asked.rounds, packages)
+        return
+    ours = [(program, name) for name in packages for program in ("table", "prepare")]
+    cases = [("floor", "this"), ("reader", "this"), *ours]
     rounds: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / f"table.{asked.format}"
@@ -90,12 +124,12 @@ def main() -> None:
             rounds.append({f"{c} ({p})": measured(PROGRAMS[c], file, packages[p]) for c, p in cases})
     size = 4 * asked.rows * COLUMNS
     print(f"{asked.rows:,} rows x {COLUMNS} columns, {size / 2**20:,.0f} MiB as float32, {asked.format}\n")
-    print("| | peak, MiB | (peak - floor) / float32 | CPU, s | (CPU - floor) / pyarrow's |\n|---|---|---|---|---|")
+    print("| | peak, MiB | (peak - floor) / float32 | CPU, s | (CPU - floor) / reader's |\n|---|---|---|---|---|")
     for name in rounds[0]:
         peak, cpu = (statistics.median(one[name][key] for one in rounds) for key in ("peak", "cpu"))
         floor, floor_cpu = (statistics.median(one["floor (this)"][key] for one in rounds) for key in ("peak", "cpu"))
-        reading = statistics.median(one["pyarrow (this)"]["cpu"] for one in rounds)
-        last = f"{(cpu - floor_cpu) / reading:.1f}" if name.startswith("prepare") else ""
+        reading = statistics.median(one["reader (this)"]["cpu"] for one in rounds)
+        last = f"{(cpu - floor_cpu) / reading:.1f}" if name.startswith(("prepare", "table")) else ""
         print(f"| {name} | {peak / 2**20:,.0f} | {(peak - floor) / size:.1f} | {cpu:.2f} | {last} |")
     if asked.json:
         asked.json.write_text(json.dumps({"rows": asked.rows, "format": asked.format, "rounds": rounds}, indent=2))

@@ -51,8 +51,8 @@ FAULTS = (
     Fault(
         "scaling-learnt-from-all-rows",
         "leaked data",
-        old="rows, w = matrix[train], None",
-        new="rows, w = matrix[kept], None",
+        old="informs = np.flatnonzero(train if weights is None",
+        new="informs = np.flatnonzero(kept if weights is None",
     ),
     Fault("lead-is-a-lag", "wrong sign", old='-k if name == "lead" else k', new="k"),
     Fault(
@@ -641,8 +641,8 @@ FAULTS = (
     Fault(
         "intercept-left-out-is-not-honoured",
         "ignored option",
-        old="    mean = np.average(rows, axis=0, weights=w) if constant else np.zeros(len(names))",
-        new="    mean = np.average(rows, axis=0, weights=w)",
+        old="    mean = sums.total / total if constant else np.zeros(p)",
+        new="    mean = sums.total / total",
     ),
     Fault(
         "clusters-are-not-corrected-for-their-number",
@@ -661,6 +661,24 @@ FAULTS = (
         "lost warning",
         old='converged = not summary.get("not_converged")',
         new="converged = True",
+    ),
+    Fault(
+        "order-takes-some-observations-twice",
+        "swapped rows",
+        old="left = _plus(left, _hash(right, keys[i]), a)",
+        new="left = _plus(left, _hash(left, keys[i]), a)",
+    ),
+    Fault(
+        "old-runs-go-on-in-another-order",
+        "lost state",
+        old='before = before.replace_trainer(shuffle="sort")',
+        new="pass",
+    ),
+    Fault(
+        "sums-of-blocks-forget-the-ones-before",
+        "dropped term",
+        old="np.add.reduce(room if self._begun else room[1:], axis=0), True",
+        new="np.add.reduce(room[1:], axis=0), True",
     ),
     Fault(
         "series-tested-on-its-past",

@@ -7,6 +7,7 @@ bounded, so that no text can hang or exhaust the machine.
 """
 
 import ast
+import functools
 import operator
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -86,24 +87,23 @@ def compute(
     """The value of a checked node, given those of a constant, a name, a call (which is handed what computes its
     arguments), and of exponents that are to be other than their value (None: they are not)."""
 
-    def of(node: ast.expr) -> Any:
-        match node:
-            case ast.Constant(value=int() | float() as value):
-                return number(value)
-            case ast.Name(id=identifier):
-                return name(identifier)
-            case ast.UnaryOp(op=op, operand=operand):
-                return -of(operand) if isinstance(op, ast.USub) else of(operand)
-            case ast.BinOp(left=left, op=op, right=right):
-                power = exponent(right) if isinstance(op, ast.Pow) else None
-                return OPERATORS[type(op)](of(left), of(right) if power is None else power)
-            case ast.Compare(left=left, ops=[op], comparators=[right]):
-                import numpy as np  # here, since the options of a problem, which are light, import this file
+    # no function that knows itself: what it reads, a table perhaps, would stay in memory until cycles are collected
+    of = functools.partial(compute, number=number, name=name, call=call, exponent=exponent)
+    match node:
+        case ast.Constant(value=int() | float() as value):
+            return number(value)
+        case ast.Name(id=identifier):
+            return name(identifier)
+        case ast.UnaryOp(op=op, operand=operand):
+            return -of(operand) if isinstance(op, ast.USub) else of(operand)
+        case ast.BinOp(left=left, op=op, right=right):
+            power = exponent(right) if isinstance(op, ast.Pow) else None
+            return OPERATORS[type(op)](of(left), of(right) if power is None else power)
+        case ast.Compare(left=left, ops=[op], comparators=[right]):
+            import numpy as np  # here, since the options of a problem, which are light, import this file
 
-                a, b = of(left), of(right)
-                return np.where(np.isnan(a) | np.isnan(b), np.nan, COMPARISONS[type(op)](a, b))
-            case ast.Call(func=ast.Name(id=function)):
-                return call(function, node, of)
-        raise AssertionError(f"unchecked expression {ast.dump(node)}")
-
-    return of(node)
+            a, b = of(left), of(right)
+            return np.where(np.isnan(a) | np.isnan(b), np.nan, COMPARISONS[type(op)](a, b))
+        case ast.Call(func=ast.Name(id=function)):
+            return call(function, node, of)
+    raise AssertionError(f"unchecked expression {ast.dump(node)}")

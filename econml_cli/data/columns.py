@@ -30,8 +30,9 @@ def require(names: Iterable[str], frame: "pd.DataFrame | Sequence[str]", where: 
     Raises:
         DataError: names the first, and the nearest there is.
     """
-    have = [str(name) for name in getattr(frame, "columns", frame)]
-    if absent := [name for name in names if name not in have]:
+    have = list(map(str, getattr(frame, "columns", frame)))
+    there = set(have)
+    if absent := [name for name in names if name not in there]:
         near = suggest(absent[0], have) or f" It has {', '.join(have[:10])}{', ...' if len(have) > 10 else ''}."
         raise DataError(f"{where} has no column '{absent[0]}'.{near}")
 
@@ -111,16 +112,54 @@ def as_numbers(column: "pd.Series", name: str) -> np.ndarray:
     )
 
 
+def as_stored(column: "pd.Series") -> np.ndarray | None:
+    """The column [n] in its own type, not copied, if it holds numbers or switches without gaps of a kind of their own
+    (a gap is NaN); else None."""
+    kind = column.dtype
+    return (
+        column.to_numpy(copy=False)
+        if isinstance(kind, np.dtype) and kind.kind in "iufb" and kind.itemsize <= 8
+        else None
+    )
+
+
+def different(column: "pd.Series", rows: np.ndarray | None = None) -> int:
+    """How many different values a column has in some `rows` [n] bool (None: all), missing ones apart; of numbers whose
+    first rows have more than two, how many are in those: then no more is to be known than that they are not classes."""
+    stored = as_stored(column)
+    if stored is not None:
+        head = stored[:FIRST] if rows is None else stored[:FIRST][rows[:FIRST]]
+        if (count := len(np.unique(head[~np.isnan(head)]))) > 2:
+            return count
+    return int((column if rows is None else column[rows]).nunique())
+
+
 def zeros_and_ones(frame: "pd.DataFrame", names: Iterable[str], rows: np.ndarray | None = None) -> list[str]:
     """Those of some columns that hold zeros and ones, both of them, and nothing else but missing values; in some `rows`
     [n] bool (None: all)."""
 
     def only(column: "pd.Series") -> bool:
-        used = column if rows is None else column[rows]
+        stored = as_stored(column)
         # most columns show at once that they do not
+        if stored is not None and not _zeros_and_ones(stored[:FIRST], None if rows is None else rows[:FIRST])[0]:
+            return False
+        if stored is not None:
+            return _zeros_and_ones(stored, rows) == (True, True)
+        used = column if rows is None else column[rows]
         return set(used.iloc[:FIRST].dropna().unique()) <= {0, 1} and set(used.dropna().unique()) == {0, 1}
 
     return [name for name in names if name in frame.columns and only(frame[name])]
+
+
+def _zeros_and_ones(values: np.ndarray, rows: np.ndarray | None) -> tuple[bool, bool]:
+    """(whether values [n] are 0, 1 or missing alone, whether both of them occur), in some `rows` [n] bool."""
+    zero, one = values == 0, values == 1
+    other = ~(zero | one)
+    if values.dtype.kind == "f":
+        other &= ~np.isnan(values)
+    if rows is not None:
+        zero, one, other = zero & rows, one & rows, other & rows
+    return not other.any(), bool(zero.any() and one.any())
 
 
 def level_name(value: Any) -> str:
@@ -147,8 +186,10 @@ def levels(column: "pd.Series", name: str) -> list[str]:
         values.sort(key=level_name if len({isinstance(v, str) for v in values}) > 1 else None)
     if len(values) > MAX_LEVELS:
         raise DataError(
-            f"Column '{name}' has {len(values):,} levels (e.g. {level_name(values[0])!r}), more than {MAX_LEVELS:,}; "
-            "is it an identifier, or a number written as text? Leave it out, or clean it."
+            f"Column '{name}' has {len(values):,} levels (e.g. {level_name(values[0])!r}), more than {MAX_LEVELS:,}, "
+            "the most that dummies are made of; is it an identifier, or a number written as text? Leave it out, or "
+            f"clean it; or let a network learn a vector of each level (--embed {name}:8), or model linear absorb an "
+            f"effect of each (--formula 'y ~ x | {name}')."
         )
     _refuse_broken_numbers(values, name)
     return [level_name(value) for value in values]

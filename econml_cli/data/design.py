@@ -1,26 +1,20 @@
 """The right-hand side of a formula as the matrix a model reads: learnt on the rows of a fit, applied to any others."""
 
-import itertools
-from collections.abc import Set
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from econml_cli.data import columns, expression, transforms
+from econml_cli.data import columns, expression
 from econml_cli.data.expression import Node
 from econml_cli.data.formula import Formula
+from econml_cli.data.terms import Rows, Terms, cut, numbers_of
 from econml_cli.data.transforms import Learnt
 from econml_cli.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
-
-MAX_COLUMNS = 20_000
-#: rows of a design that are looked at together
-BLOCK = 2**16
-#: the design column of y ~ 1, of which nothing can be learnt beside the constant of the model: it is 0 in every row
-CONSTANT = "1"
 
 
 @dataclass(frozen=True)
@@ -38,15 +32,6 @@ class Encoding:
     mean: list[float]
     scale: list[float]
     idle: list[str] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class Block:
-    """The columns of one factor: {suffix of the name: [n]}. For labels `reduced` is without the first level."""
-
-    name: str
-    full: dict[str, np.ndarray]
-    reduced: dict[str, np.ndarray] | None = None
 
 
 def learn(
@@ -71,13 +56,14 @@ def learn(
     levels: dict[str, list[str]] = {}
     learnt: Learnt = dict(panel or {})
     same: list[str] = []
+    made: dict[str, np.ndarray] = {}
     for name, node in formula.features.items():
         if (column := columns.of_labels(node, frame)) is not None:
             levels[name] = _from_base(columns.levels(columns.labelled(node, frame)[kept], column), node, column)
             alike = len(levels[name]) < 2
         else:
-            value = transforms.evaluate(node, frame, learnt, train)[kept]
-            alike = bool((value == value[0]).all())
+            made[name] = numbers_of(node, frame, learnt, train)
+            alike = _alike(made[name], kept)
         if alike:
             same.append(name)
     if same:
@@ -86,20 +72,77 @@ def learn(
             f"{named} the same in all rows used, so nothing can be learnt from {'it' if len(same) == 1 else 'them'}; "
             f"leave {'it' if len(same) == 1 else 'them'} out."
         )
-    names, matrix = _matrix(formula, frame, levels, learnt)
-    _refuse_large(names, matrix, kept)
-    rows, w = matrix[train], None if weights is None else weights[train]
-    del matrix
-    if w is not None:  # of a row of weight 0 nothing is learnt
-        rows, w = rows[w > 0], w[w > 0]
-    mean = np.average(rows, axis=0, weights=w) if constant else np.zeros(len(names))
-    varies = np.ptp(rows, axis=0) > 0 if constant else np.any(rows, axis=0)
-    # in place: a table may be most of what memory holds
-    rows -= mean
-    sd = np.sqrt(np.average(np.square(rows, out=rows), axis=0, weights=w))
-    scale = np.where(varies & (sd > 0), sd, 1.0)  # rounding gives a constant column an sd of 1e-17
-    idle = [name for name, there in zip(names, varies, strict=True) if not there]
-    return Encoding(levels, learnt, names, mean.tolist(), scale.tolist(), idle)
+    terms = Terms(formula, frame, levels, learnt, made)
+    mean, scale, varies = _moments(terms, kept, train, weights, constant)
+    idle = [name for name, there in zip(terms.names, varies, strict=True) if not there]
+    return Encoding(levels, learnt, terms.names, mean.tolist(), scale.tolist(), idle)
+
+
+def _alike(values: np.ndarray, kept: np.ndarray) -> bool:
+    """Whether values [n] or [n, k] are the same in all rows `kept` [n] bool."""
+    first = int(kept.argmax())
+    head = slice(first, first + columns.FIRST)  # most columns show at once that they are not
+    if not (values[head][kept[head]] == values[first]).all():
+        return False
+    return bool((values[kept] == values[first]).all())
+
+
+def _moments(
+    terms: Terms, kept: np.ndarray, train: np.ndarray, weights: np.ndarray | None, constant: bool
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(means, what columns are divided by, whether they vary), each [p], in the rows `train` [n] bool, with `weights`
+    [n] (None: all are 1). Without a `constant` means are 0. The sums are taken row after row.
+
+    Raises:
+        DataError: a number beyond `LARGEST` in the rows `kept` [n] bool.
+    """
+    p = len(terms.names)
+    if not terms.small:
+        largest = np.zeros(p)
+        for rows, x in _each(terms):
+            largest = np.maximum(largest, _largest(x, kept[rows]))
+        _refuse(terms.names, largest)
+    # of a row of weight 0 nothing is learnt
+    informs = np.flatnonzero(train if weights is None else train & (weights > 0))
+    total = len(informs) if weights is None else weights[informs][:, None].sum(axis=0)
+    low, high, sums = np.full(p, np.inf), np.full(p, -np.inf), _Sums(p)
+    for block in cut(len(informs), p):
+        x = terms.at(informs[block])
+        low, high = np.minimum(low, x.min(axis=0)), np.maximum(high, x.max(axis=0))
+        sums.add(x, None if weights is None else weights[informs[block]])
+    mean = sums.total / total if constant else np.zeros(p)
+    varies = high > low if constant else (high != 0) | (low != 0)
+    sums = _Sums(p)
+    for block in cut(len(informs), p):
+        x = terms.at(informs[block])
+        x -= mean
+        sums.add(np.square(x, out=x), None if weights is None else weights[informs[block]])
+    sd = np.sqrt(sums.total / total)
+    return mean, np.where(varies & (sd > 0), sd, 1.0), varies  # rounding gives a constant column an sd of 1e-17
+
+
+class _Sums:
+    """Sums of columns, in the order of the rows: how the rows are cut makes no difference to the last digit."""
+
+    def __init__(self, p: int):
+        self.total = np.zeros(p)
+        self._begun = False
+        self._room = np.empty((0, p))
+
+    def add(self, x: np.ndarray, w: np.ndarray | None) -> None:
+        """Add rows [m, p], with weights [m]."""
+        if len(self._room) < len(x) + 1:
+            self._room = np.empty((len(x) + 1, x.shape[1]))
+        room = self._room[: len(x) + 1]
+        room[0] = self.total
+        np.multiply(x, 1.0 if w is None else w[:, None], out=room[1:])
+        self.total, self._begun = np.add.reduce(room if self._begun else room[1:], axis=0), True
+
+
+def _each(terms: Terms) -> Iterator[tuple[slice, np.ndarray]]:
+    """Block by block (rows, the design of them, which may be changed)."""
+    for rows in terms.blocks():
+        yield rows, terms.at(rows)
 
 
 def _from_base(levels: list[str], node: Node, column: str) -> list[str]:
@@ -117,6 +160,49 @@ def _from_base(levels: list[str], node: Node, column: str) -> list[str]:
     return [base, *(level for level in levels if level != base)]
 
 
+class Encoder:
+    """The standardised design of a table, for some of its rows at a time."""
+
+    def __init__(self, formula: Formula, encoding: Encoding, frame: "pd.DataFrame"):
+        """Raises:
+        DataError: text where there were numbers, or an encoding that is damaged.
+        """
+        self._terms = Terms(formula, frame, encoding.levels, encoding.learnt)
+        names = self._terms.names
+        for what in ("names", "mean", "scale"):
+            if len(getattr(encoding, what)) != len(names):
+                raise DataError(
+                    f"preprocessing.json is damaged ({what} has {len(getattr(encoding, what)):,} values for "
+                    f"{len(names):,} columns); fit again, or restore it from a copy."
+                )
+        self._mean, self._scale = np.asarray(encoding.mean), np.asarray(encoding.scale)
+        self._idle = np.isin(encoding.names, encoding.idle) if encoding.idle else None
+
+    def at(self, rows: Rows, used: np.ndarray | None = None) -> np.ndarray:
+        """The design of some rows (from one to another, or positions), float64 [rows, p]; `used` [n] bool: the rows of
+        the table in which no number may be beyond `LARGEST` (None: all).
+
+        Raises:
+            DataError: one is.
+        """
+        terms, p = self._terms, len(self._terms.names)
+        first, last = (rows.start, rows.stop) if isinstance(rows, slice) else (0, len(rows))
+        x, largest = np.empty((last - first, p)), np.zeros(p)
+        for block in cut(len(x), p):
+            own = slice(first + block.start, first + block.stop) if isinstance(rows, slice) else rows[block]
+            part = terms.at(own)
+            if not terms.small:
+                largest = np.maximum(largest, _largest(part, None if used is None else used[own], finite=True))
+            with np.errstate(all="ignore"):  # in rows that are not used
+                part -= self._mean
+                part /= self._scale
+            if self._idle is not None:
+                part[:, self._idle] = 0.0
+            x[block] = part
+        _refuse(terms.names, largest)
+        return x
+
+
 def apply(formula: Formula, encoding: Encoding, frame: "pd.DataFrame", rows: np.ndarray | None = None) -> np.ndarray:
     """The standardised design matrix of every row, float64 [n, p]; rows with missing values, or with levels that the
     fit did not have (`refuse_unseen`), hold anything. `rows` [n] bool: those that are used; None: all.
@@ -124,45 +210,43 @@ def apply(formula: Formula, encoding: Encoding, frame: "pd.DataFrame", rows: np.
     Raises:
         DataError: text where there were numbers, or a number beyond `LARGEST`.
     """
-    names, matrix = _matrix(formula, frame, encoding.levels, encoding.learnt)
-    for what in ("names", "mean", "scale"):
-        if len(getattr(encoding, what)) != len(names):
-            raise DataError(
-                f"preprocessing.json is damaged ({what} has {len(getattr(encoding, what)):,} values for {len(names):,} "
-                "columns); fit again, or restore it from a copy."
-            )
-    _refuse_large(names, matrix, rows, finite=True)
-    with np.errstate(all="ignore"):  # in rows that are not used
-        matrix -= np.asarray(encoding.mean)
-        matrix /= np.asarray(encoding.scale)
-    if encoding.idle:
-        matrix[:, np.isin(encoding.names, encoding.idle)] = 0.0
-    return matrix
+    return Encoder(formula, encoding, frame).at(slice(0, len(frame)), rows)
 
 
-def _refuse_large(names: list[str], matrix: np.ndarray, rows: np.ndarray | None, *, finite: bool = False) -> None:
-    """Refuse a design [n, p] with a number beyond `LARGEST` in some `rows` [n] bool (None: in any); `finite`: of those
-    that are numbers at all. Block by block: what is computed on the way is small beside the matrix.
+def _largest(x: np.ndarray, rows: np.ndarray | None, *, finite: bool = False) -> np.ndarray:
+    """The largest absolute value of each column of a design [n, p] in some `rows` [n] bool (None: in any), [p];
+    `finite`: of those that are numbers at all."""
+    with np.errstate(invalid="ignore"):
+        high, low = x.max(axis=0, initial=0), x.min(axis=0, initial=0)
+    found = np.maximum(high, -low)
+    if (found < columns.LARGEST).all():  # no gaps, and nothing too large in any row
+        return np.zeros(x.shape[1])
+    block = np.abs(x)
+    counted = np.isfinite(block) if finite else np.ones(block.shape, dtype=bool)
+    if rows is not None:
+        counted &= rows[:, None]
+    largest: np.ndarray = np.max(block, axis=0, initial=0, where=counted)
+    return largest
+
+
+def _refuse(names: list[str], largest: np.ndarray) -> None:
+    """Refuse a design with a number beyond `LARGEST`.
 
     Raises:
         DataError: names the first column.
     """
-    largest = np.zeros(len(names))
-    for start in range(0, len(matrix), BLOCK):
-        block = np.abs(matrix[start : start + BLOCK])
-        counted = np.isfinite(block) if finite else np.ones(block.shape, dtype=bool)
-        if rows is not None:
-            counted &= rows[start : start + BLOCK, None]
-        largest = np.maximum(largest, np.max(block, axis=0, initial=0, where=counted))
     for name, value in zip(names, largest, strict=True):
         columns.refuse_large("Feature", name, float(value))
 
 
 def too_large(formula: Formula, encoding: Encoding, frame: "pd.DataFrame") -> dict[str, np.ndarray]:
     """Which rows hold a number beyond `LARGEST`: {design column: [n] bool}, where any does."""
-    names, matrix = _matrix(formula, frame, encoding.levels, encoding.learnt)
-    large = ~(np.abs(matrix) < columns.LARGEST) & ~np.isnan(matrix)
-    return {name: large[:, i] for i, name in enumerate(names) if large[:, i].any()}
+    terms, found = Terms(formula, frame, encoding.levels, encoding.learnt), dict[str, np.ndarray]()
+    for rows, x in _each(terms):
+        large = ~(np.abs(x) < columns.LARGEST) & ~np.isnan(x)
+        for i in np.flatnonzero(large.any(axis=0)):
+            found.setdefault(terms.names[i], np.zeros(terms.n, dtype=bool))[rows] = large[:, i]
+    return {name: found[name] for name in terms.names if name in found}
 
 
 def refuse_unseen(formula: Formula, encoding: Encoding, frame: "pd.DataFrame", rows: np.ndarray, where: str) -> None:
@@ -180,62 +264,10 @@ def unlike(formula: Formula, encoding: Encoding, frame: "pd.DataFrame") -> dict[
     """Which rows have another value of an idle column than all training rows: {column: [n] bool}, where any has."""
     if not encoding.idle:
         return {}
-    names, matrix = _matrix(formula, frame, encoding.levels, encoding.learnt)
-    found: dict[str, np.ndarray] = {}
-    for i, name in enumerate(names):
-        if name in encoding.idle:
-            other = matrix[:, i] != encoding.mean[i]
-            found |= {name: other} if other.any() else {}
-    return found
-
-
-def _matrix(
-    formula: Formula, frame: "pd.DataFrame", levels: dict[str, list[str]], learnt: Learnt
-) -> tuple[list[str], np.ndarray]:
-    """Names and values [n, p] of the design columns, in an array of their own, before they are standardised."""
-    if not formula.terms:
-        return [CONSTANT], np.ones((len(frame), 1))
-    blocks = {name: _block(name, node, frame, levels, learnt) for name, node in formula.features.items()}
-    present: set[frozenset[str]] = {frozenset(term) for term in formula.terms}
-    named = []
-    spanned = formula.constant
-    for term in formula.terms:
-        named += _products(term, present | ({frozenset()} if spanned else set()), blocks)
-        # all levels of labels sum to a constant: those that come later are coded as if it were there
-        spanned = spanned or all(blocks[name].reduced is not None for name in term)
-    matrix = np.column_stack([values for _, values in named])
-    return [name for name, _ in named], matrix.astype(np.float64, copy=False)
-
-
-def _block(name: str, node: Node, frame: "pd.DataFrame", levels: dict[str, list[str]], learnt: Learnt) -> Block:
-    if name not in levels:
-        value = transforms.evaluate(node, frame, learnt, None)
-        return Block(name, {"": value} if value.ndim == 1 else {f"[{i + 1}]": v for i, v in enumerate(value.T)})
-    codes = columns.codes(columns.labelled(node, frame), levels[name])
-    dummies = [(codes == i).astype(np.float64) for i in range(len(levels[name]))]
-    full = {f"[{level}]": dummy for level, dummy in zip(levels[name], dummies, strict=True)}
-    return Block(name, full, {f"[T.{level}]": dummies[i] for i, level in enumerate(levels[name]) if i})
-
-
-def _products(
-    term: tuple[str, ...], present: Set[frozenset[str]], blocks: dict[str, Block]
-) -> list[tuple[str, np.ndarray]]:
-    """The columns of one term, the first factor's running fastest.
-
-    R's rule for labels: without their first level if the term without them is `present` (the empty one is the
-    constant), else with all levels, so that y ~ female:educ gives each of the two a slope, y ~ 0 + female each a mean.
-    """
-    sides = []
-    for name in term:
-        block = blocks[name]
-        marginal = frozenset(term) - {name} in present
-        part = block.reduced if block.reduced is not None and marginal else block.full
-        sides.append([(f"{name}{suffix}", values) for suffix, values in part.items()])
-    if (count := int(np.prod([len(side) for side in sides], dtype=float))) > MAX_COLUMNS:
-        raise DataError(f"{':'.join(term)} makes {count:,} columns, more than {MAX_COLUMNS:,}; use fewer levels.")
-    found = []
-    for product in itertools.product(*reversed(sides)):
-        parts = product[::-1]
-        values = parts[0][1] if len(parts) == 1 else np.prod([values for _, values in parts], axis=0)
-        found.append((":".join(name for name, _ in parts), values))
-    return found
+    terms, found = Terms(formula, frame, encoding.levels, encoding.learnt), dict[str, np.ndarray]()
+    idle = np.flatnonzero(np.isin(terms.names, encoding.idle))
+    for rows, x in _each(terms):
+        other = x[:, idle] != np.asarray(encoding.mean)[idle]
+        for j in np.flatnonzero(other.any(axis=0)):
+            found.setdefault(terms.names[idle[j]], np.zeros(terms.n, dtype=bool))[rows] = other[:, j]
+    return {name: found[name] for name in terms.names if name in found}

@@ -7,12 +7,13 @@ import importlib.util
 import io
 import shlex
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from econml_cli.data import binary, nearby, records
+from econml_cli.data import binary, nearby, records, row_groups, text_numbers
 from econml_cli.data.asked import Asked
 from econml_cli.errors import DataError, suggest
 
@@ -31,14 +32,17 @@ NAMELESS = "Unnamed: {}"
 Bytes = Any
 #: of the names of all columns, those to read; None: all
 Needed = Callable[[Sequence[str]], Sequence[str]] | None
+#: whether a column of a text file may be read as plain numbers; None: none may
+Plain = Callable[[str], bool] | None
 
 
 @dataclass(frozen=True)
 class Raw:
-    """The columns of a file: of text files as text, of others in the file's own types.
+    """The columns of a file: of text files as text (or, if asked, plain numbers as numbers), of others in the file's
+    own types.
 
     Attributes:
-        names: of all columns of the file, in its order. columns: those that were read. text: whether they are all text.
+        names: of all columns of the file, in its order. columns: those that were read. text: whether it is of text.
         labels: of Stata, SAS and SPSS, {column: {code: label}}. nameless: those that have no name in the file.
         sheet: of Excel, the name of the sheet. source: the file as it was named.
     """
@@ -92,13 +96,17 @@ def extension(path: Path) -> str:
     raise DataError(f"{path} has an unknown extension; --data reads {', '.join(READERS)}.")
 
 
-def read(path: Path, needed: Needed = None, asked: Asked | None = None) -> Raw:
-    """Read a file: of its columns those `needed`, given the names of all (None: all), as is `asked` for.
+def read(path: Path, needed: Needed = None, asked: Asked | None = None, plain: Plain = None) -> Raw:
+    """Read a file: of its columns those `needed`, given the names of all (None: all), as is `asked` for. Of a large
+    file of text, columns of numbers are numbers at once where they may be `plain` (None: no column).
 
     Raises:
         DataError: it cannot be read; says why and what to do. OSError: neither can the system.
     """
-    return READERS[extension(path)](path, needed, asked or Asked())
+    ending, asked = extension(path), asked or Asked()
+    if ending in SEPARATORS and plain is not None and path.stat().st_size >= text_numbers.LARGE:
+        return _text(path, needed, asked, plain)
+    return READERS[ending](path, needed, asked)
 
 
 def column_names(source: str, delimiter: str | None = None, sheet: str | None = None) -> list[str]:
@@ -232,12 +240,13 @@ def _excel(path: Path, needed: Needed, asked: Asked) -> Raw:
 
 def _chosen(names: Sequence[str], needed: Needed) -> list[str]:
     """The columns to read, in the order of the need; the first in any case, for the number of rows."""
+    there = set(names)
     chosen = list(dict.fromkeys(names if needed is None else needed(names)))
-    return [name for name in chosen if name in names] or list(names[:1])
+    return [name for name in chosen if name in there] or list(names[:1])
 
 
-def _text(path: Path, needed: Needed, asked: Asked) -> Raw:
-    """Separated text in UTF-8, with or without a byte order mark; every field as it stands."""
+def _text(path: Path, needed: Needed, asked: Asked, plain: Plain = None) -> Raw:
+    """Separated text in UTF-8, with or without a byte order mark; every field as it stands, or a `plain` number."""
     import pyarrow as pa
     from pyarrow import csv as arrow
 
@@ -252,14 +261,12 @@ def _text(path: Path, needed: Needed, asked: Asked) -> Raw:
         names, nameless = _named(written, path)
         rows = _Rows()
         chosen = _chosen(names, needed)
-        with open_bytes(path) as file:
-            table = arrow.read_csv(
-                file,
-                arrow.ReadOptions(column_names=names, skip_rows=lines, block_size=1 << 24),
-                arrow.ParseOptions(delimiter=separator, newlines_in_values=True, invalid_row_handler=rows),
-                arrow.ConvertOptions(
-                    column_types=dict.fromkeys(names, pa.string()), include_columns=chosen, strings_can_be_null=False
-                ),
+        if plain is None:
+            with open_bytes(path) as file:
+                table = arrow.read_csv(file, *_how(names, chosen, separator, lines, rows))
+        else:
+            table = text_numbers.read(
+                lambda those: _blocks(path, _how(names, those, separator, lines, rows)), chosen, plain
             )
     except UnicodeDecodeError as error:
         raise DataError(_encoding_help(path, error)) from None
@@ -280,6 +287,27 @@ def _text(path: Path, needed: Needed, asked: Asked) -> Raw:
     return Raw(tuple(names), table, True, nameless=nameless)
 
 
+def _how(names: Sequence[str], chosen: Sequence[str], separator: str, lines: int, rows: "_Rows") -> tuple[Any, ...]:
+    """pyarrow's options to read some columns of separated text behind so many lines, every field as text."""
+    import pyarrow as pa
+    from pyarrow import csv as arrow
+
+    kinds = dict.fromkeys(names, pa.string())
+    return (
+        arrow.ReadOptions(column_names=list(names), skip_rows=lines, block_size=1 << 24),
+        arrow.ParseOptions(delimiter=separator, newlines_in_values=True, invalid_row_handler=rows),
+        arrow.ConvertOptions(column_types=kinds, include_columns=list(chosen), strings_can_be_null=False),
+    )
+
+
+def _blocks(path: Path, how: tuple[Any, ...]) -> Iterator["pa.RecordBatch"]:
+    """The blocks of a file of separated text."""
+    from pyarrow import csv as arrow
+
+    with open_bytes(path) as file:
+        yield from arrow.open_csv(file, *how)
+
+
 def _check_separator(path: Path, separator: str, names: Sequence[str]) -> None:
     """Refuse a file whose one name holds what seems to be its separator."""
     other = next((mark for mark in ";\t|," if mark != separator and mark in names[0]), None)
@@ -294,9 +322,14 @@ def _check_separator(path: Path, separator: str, names: Sequence[str]) -> None:
 def _named(written: Sequence[str], path: Path) -> tuple[list[str], frozenset[str]]:
     """(names without the spaces around them, those made up for columns without one)."""
     names = [name.strip() or NAMELESS.format(i) for i, name in enumerate(written)]
-    if twice := [name for name in names if names.count(name) > 1]:
-        raise DataError(f"{path} has more than one column '{twice[0]}'; rename all but one.")
+    _refuse_twice(names, path)
     return names, frozenset(name for name, given in zip(names, written, strict=True) if not given.strip())
+
+
+def _refuse_twice(names: Sequence[str], path: Path) -> None:
+    if len(set(names)) < len(names):
+        twice = next(name for name, times in Counter(names).items() if times > 1)
+        raise DataError(f"{path} has more than one column '{twice}'; rename all but one.")
 
 
 class _Rows:
@@ -342,7 +375,7 @@ def _no_table(path: Path, separator: str, why: str) -> str:
 def _unclosed(table: "pa.Table", path: Path) -> bool:
     """Whether the last value swallowed the end of the file, as it does behind a quote that is never closed."""
     last = table.column(table.num_columns - 1)[-1].as_py()
-    if not last.endswith("\n"):
+    if not isinstance(last, str) or not last.endswith("\n"):
         return False
     with open_bytes(path) as file:
         return not file.read().rstrip().endswith(b'"')
@@ -393,8 +426,7 @@ def _arrow(
     def read(path: Path, needed: Needed, asked: Asked) -> Raw:
         try:
             names = names_of(path)
-            if twice := [name for name in names if names.count(name) > 1]:
-                raise DataError(f"{path} has more than one column '{twice[0]}'; rename all but one.")
+            _refuse_twice(names, path)
             chosen = _chosen(names, needed)
             table = load(path, chosen).select(chosen)
             table.validate(full=True)  # else text that is no UTF-8 shows wherever it is first looked at
@@ -405,12 +437,6 @@ def _arrow(
         return Raw(tuple(names), table, False)
 
     return read
-
-
-def _parquet(path: Path, columns: list[str]) -> "pa.Table":
-    from pyarrow import parquet
-
-    return parquet.ParquetFile(path, memory_map=True).read(columns)
 
 
 def _feather(path: Path, columns: list[str]) -> "pa.Table":
@@ -464,7 +490,7 @@ def _first_line(error: BaseException) -> str:
 #: in this order: the first extension that a name ends in
 READERS: dict[str, Callable[..., Raw]] = {
     **dict.fromkeys(SEPARATORS, _text),
-    ".parquet": _arrow("Parquet", _parquet_names, _parquet),
+    ".parquet": _arrow("Parquet", _parquet_names, row_groups.read),
     ".feather": _arrow("Feather", _feather_names, _feather),
     ".dta": _stata,
     **dict.fromkeys(EXCEL, _excel),

@@ -1,6 +1,6 @@
 """Which rows of a table can be used: not those with missing values; and no infinite value in any that is used."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -37,9 +37,8 @@ def missing_by(
     """
     n = len(frame)
     read = dict.fromkeys(column for node in factors.values() for column in expression.columns(node))
-    absent = {name: frame[name].isna().to_numpy(dtype=bool) for name in read}
-    reached = [*absent.values(), *({} if also is None else also).values()]
-    gone = np.any([np.zeros(n, dtype=bool), *reached], axis=0)
+    absent = gaps_of(read, frame)
+    gone = any_of([*absent.values(), *({} if also is None else also).values()], n)
     computed = {
         name: node
         for name, node in factors.items()
@@ -50,11 +49,12 @@ def missing_by(
         values[name] = transforms.evaluate(node, frame, dict(learnt), None if train is None else train & ~gone)
         if expression.shifts(node):  # before any value is judged: the rows that it reaches beyond the table go too
             nowhere = np.isnan(values[name].reshape(n, -1)).any(axis=1)
-            absent[name] = nowhere & ~np.any([absent[c] for c in expression.columns(node)], axis=0)
+            absent[name] = nowhere & ~any_of([absent[c] for c in expression.columns(node) if c in absent], n)
             gone = gone | absent[name]
     for name in read:
         if not dates.are(frame[name]) and columns.kind(frame[name], name) == "numbers":
-            numbers = columns.as_numbers(frame[name], name)
+            stored = columns.as_stored(frame[name])
+            numbers = columns.as_numbers(frame[name], name) if stored is None else stored
             _refuse_infinite(numbers, gone, f"column '{name}'", where)
             if any(expression.is_column(node) and name in expression.columns(node) for node in factors.values()):
                 _refuse_large(numbers, gone, f"column '{name}'", where)
@@ -87,8 +87,21 @@ def columns_missing(factors: Mapping[str, Node], frame: "pd.DataFrame", where: s
     """
     read = dict.fromkeys(column for node in factors.values() for column in expression.columns(node))
     columns.require(read, frame, where)
-    absent = {name: frame[name].isna().to_numpy(dtype=bool) for name in read}
-    return {name: gaps for name, gaps in absent.items() if gaps.any()}
+    return gaps_of(read, frame)
+
+
+def gaps_of(names: Iterable[str], frame: "pd.DataFrame") -> dict[str, np.ndarray]:
+    """Where columns are missing: {column: [n] bool}, of those that are anywhere."""
+    absent = ((name, frame[name].isna().to_numpy(dtype=bool)) for name in names)
+    return {name: gaps for name, gaps in absent if gaps.any()}
+
+
+def any_of(masks: Sequence[np.ndarray], n: int) -> np.ndarray:
+    """Where any of some masks [n] is true."""
+    found = np.zeros(n, dtype=bool)
+    for mask in masks:
+        found |= mask
+    return found
 
 
 def keep(absent: Mapping[str, np.ndarray], n: int, missing: Rule, where: str, also: str = "") -> np.ndarray:
@@ -107,7 +120,7 @@ def keep(absent: Mapping[str, np.ndarray], n: int, missing: Rule, where: str, al
             f"{where} has missing values, of {plural(n, 'row')}: {counts}, the first in row {first:,}; leave those "
             f"rows out: --missing drop{also}."
         )
-    kept: np.ndarray = ~np.any([*absent.values()], axis=0)
+    kept: np.ndarray = ~any_of([*absent.values()], n)
     if not kept.any():
         raise DataError(
             f"{where} has no row without a missing value, of {plural(n, 'row')}: {counts}; use fewer features."
@@ -118,6 +131,8 @@ def keep(absent: Mapping[str, np.ndarray], n: int, missing: Rule, where: str, al
 def _refuse_infinite(
     values: np.ndarray, gone: np.ndarray, what: str, where: str, made_of: "tuple[pd.DataFrame, Node] | None" = None
 ) -> None:
+    if values.dtype.kind != "f":
+        return
     infinite = np.isinf(values).reshape(len(values), -1).any(axis=1) & ~gone
     if infinite.any():
         held = "" if made_of is None else _held(*made_of, infinite)

@@ -112,14 +112,13 @@ class Preprocessing:
         return cls(specification, formula, rule, features, aim, *named)
 
     def encode(
-        self, frame: "pd.DataFrame", where: str, *, need_target: bool, own: bool = False
+        self, frame: "pd.DataFrame", where: str, *, need_target: bool
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
         """(rows that can be used [n] bool, x [n, p], y or None), all rows of the table; use `x[rows]`. y is x, or as
         `target.apply` has it.
 
         The columns of the target are looked at only if it is needed, or every row used has them. Rows of a level of a
-        fixed effect that no training row has are left out where rows with missing values are, else refused; of the
-        file of the fit (`own`) they are in no split.
+        fixed effect that no training row has are left out where rows with missing values are, else refused.
 
         Raises:
             DataError: a column is not there, a value is missing (unless dropped), infinite, or unlike those of the fit.
@@ -137,14 +136,33 @@ class Preprocessing:
         absent |= {name: gaps for name, gaps in without.items() if name in apart}
         rows = missing.keep(absent, len(frame), self.missing, where)
         design.refuse_unseen(self.formula, self.features, frame, rows, where)
-        if not own and self.missing == "error":
+        if self.missing == "error":
             entities.refuse_unseen(self.entities, frame, rows, where)
-        elif not own:
+        else:
             rows = rows & entities.known(self.entities, frame)
         x = entities.with_codes(design.apply(self.formula, self.features, frame, rows), self.entities, frame)
         if self.formula.target is None:
             return rows, x, x
         return rows, x, self._target(frame, where, rows, needed=need_target)
+
+    def samples(
+        self, frame: "pd.DataFrame", kept: np.ndarray, parts: Mapping[str, np.ndarray], where: str
+    ) -> tuple[dict[str, np.ndarray], np.ndarray | None]:
+        """({split: x of its rows}, y of all rows of the table) of the table of the fit, of whose rows `learn` kept some
+        [n] bool and found positions of `parts` usable. y is None where the features themselves are the target.
+
+        Raises:
+            DataError: a number is too large.
+        """
+        filled, name, y = fills.apply(self.filled_with, frame), self.formula.target, None
+        if name is not None:
+            y = target.apply(name, self.formula.factors[name], self.target, filled, kept, where)
+        encoder = design.Encoder(self.formula, self.features, filled)
+        x = {split: encoder.at(rows, kept) for split, rows in parts.items() if len(rows)}
+        if self.entities:
+            codes = [one.codes(filled) for one in self.entities]
+            x = {split: np.column_stack([x[split], *(c[parts[split]] for c in codes)]) for split in x}
+        return x, y
 
     def filled(self, frame: "pd.DataFrame", where: str) -> "pd.DataFrame":
         """A table with what stands for missing values, and the indicators of the columns that are filled.
@@ -290,9 +308,10 @@ def learn(
     panel: Panel | None = None,
     weights: RowWeights | None = None,
     embed: Mapping[tuple[str, ...], int] | None = None,
-) -> tuple[Preprocessing, target.Loss, dict[str, np.ndarray], np.ndarray]:
+) -> tuple[Preprocessing, target.Loss, dict[str, np.ndarray], np.ndarray, np.ndarray]:
     """Learn from the training rows of a table: (preprocessing, the loss that `choose` gives the target, usable
-    positions of each split, rows that `encode` keeps when it needs no target [n] bool).
+    positions of each split, rows that `encode` keeps when it needs no target [n] bool, rows without missing values
+    [n] bool).
 
     `parted_by` is the column of groups, or of time, by which rows are parted: those without it are left out.
     `panel` are the columns of units and of time by which lag(...) goes. `split` gives {split: positions}; it is told
@@ -325,7 +344,7 @@ def learn(
         read, frame = fills.extended(read, filled_with), fills.apply(filled_with, frame)
     absent = missing.missing_by(read.features, frame, known, train, where, without)
     gone = [gaps for name, gaps in without.items() if name in named]
-    with_features = ~np.any([np.zeros(len(frame), dtype=bool), *gone, *absent.values()], axis=0)
+    with_features = ~missing.any_of([*gone, *absent.values()], len(frame))
     absent |= missing.missing_by(left, frame, known, train, where, absent | without)
     apart = (parted_by, None if weights is None else weights.column, *named)
     absent |= {name: gaps for name, gaps in without.items() if name in apart}
@@ -336,7 +355,8 @@ def learn(
     levels = entities.learn(wanted, frame, kept, train & kept)
     told = entities.known(levels, frame)
     with_features &= told
-    usable = {name: rows[(kept & told)[rows]] for name, rows in parts.items()}
+    there = kept & told
+    usable = parts if there.all() else {name: rows[there[rows]] for name, rows in parts.items()}
     _check_told(parts, kept, told, where)
     _check_sizes(parts, usable, where)
     w = None
@@ -355,7 +375,7 @@ def learn(
     about: dict[str, Any] = {"constant": read.constant, "weights": weights, "entities": levels}
     about["of_levels"] = tuple(entities.notes(levels, frame, {name: rows[kept[rows]] for name, rows in parts.items()}))
     found = Preprocessing(specification, read, rule, encoding, aims, binary, filled_with=filled_with, **about)
-    return found, loss, usable, with_features
+    return found, loss, usable, with_features, kept
 
 
 def _fills(
@@ -370,7 +390,7 @@ def _fills(
     """What stands for missing values: learnt from the training rows that are not left out `without` something else."""
     shifting = {name: node for name, node in read.features.items() if expression.shifts(node)}
     gone = missing.missing_by(shifting, frame, known, None, where, without)
-    kept = ~np.any([np.zeros(len(frame), dtype=bool), *without.values(), *gone.values()], axis=0)
+    kept = ~missing.any_of([*without.values(), *gone.values()], len(frame))
     train = _mask(split(kept=kept)["train"], len(frame)) & kept
     return fills.learn(read, frame, kept, train, None if weights is None else weights.values(frame, kept, where))
 

@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from econml_cli.data import files, schema
@@ -56,7 +57,7 @@ def read_table(
         with path.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         said = asked or (known.asked if known is not None else Asked())
-        raw = files.read(path, needed, said)
+        raw = files.read(path, needed, said, partial(schema.plain, said, known))
     except OSError as error:
         raise DataError(f"{source} cannot be read: {error.strerror or error}.") from error
     if raw.rows == 0:

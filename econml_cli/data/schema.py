@@ -1,6 +1,7 @@
 """What the columns of a file are: decided once, at the fit, kept with the run, and the rule of every later reading."""
 
 import dataclasses
+import functools
 import re
 import shlex
 from collections.abc import Mapping
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from econml_cli.data import notation
+from econml_cli.data import notation, text_numbers
 from econml_cli.data import rows as rows_of
 from econml_cli.data.asked import Asked, Kind
 from econml_cli.data.files import Raw
@@ -25,6 +26,8 @@ FEW = 20
 FEW_WORDS = 5
 #: levels of a column that the schema lists
 LISTED = 100
+#: of a column of more numbers than this it is not counted how many different ones there are
+COUNTED = 100_000
 _ASKED = "as was asked for"
 _ID = re.compile(r"(.*[_ .-])?(id|idno|idcode|index|row|rownum|rowid|obs|obsno|uuid|guid|pid|hhid)", re.I)
 
@@ -35,7 +38,8 @@ class Column:
 
     Attributes:
         way: of a date its format in the file. written: of a number, what may stand around it (`notation.ways`).
-        codes: of a category of Stata, {level: code}. count: of levels. missing: {mark: how often}.
+        codes: of a category of Stata, {level: code}. count: of levels, or of different numbers (0: more than `COUNTED`
+            rows have one, and they were not counted). missing: {mark: how often}.
         role: what it is for, "feature, time" where that is two things.
     """
 
@@ -62,11 +66,15 @@ class Schema:
     asked: Asked = Asked()
     unread: tuple[str, ...] = ()
 
+    @functools.cached_property
+    def _by_name(self) -> dict[str, Column]:
+        return {column.name: column for column in reversed(self.columns)}
+
     def __getitem__(self, name: str) -> Column:
-        return next(column for column in self.columns if column.name == name)
+        return self._by_name[name]
 
     def __contains__(self, name: object) -> bool:
-        return any(column.name == name for column in self.columns)
+        return name in self._by_name
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -271,52 +279,50 @@ def _plain_numbers(raw: Raw, name: str, asked: Asked) -> Column | None:
     numbers, absent = _fast(_text_of(raw, name), name, asked)
     if numbers is None or absent is None or absent.all():
         return None
-    there = numbers[~absent]
+    there = numbers[~absent] if absent.any() else numbers
     missing = {"": int(absent.sum())} if absent.any() else {}
     return _row_number(raw, name, there, Column(name, "number", "numbers", missing=missing, **_range(there)), asked)
 
 
 def _fast(column: "pa.ChunkedArray", name: str, asked: Asked) -> tuple[np.ndarray | None, np.ndarray | None]:
     import pyarrow as pa
-    import pyarrow.compute as pc
 
-    if asked.mark != "." or asked.numbers_missing(name):
-        return None, None
-    whole = column.combine_chunks()
-    filled = pc.if_else(pc.equal(whole, ""), None, whole)
-    absent = filled.is_null().to_numpy(zero_copy_only=False)
-    for kind in (pa.int64(), pa.float64()):
-        try:
-            numbers = pc.cast(filled, kind)
-        except pa.ArrowInvalid:
-            continue
-        if kind == pa.float64() and bool(pc.any(pc.is_nan(numbers)).as_py()):
-            return None, None  # "nan" is a mark, and counted as one
-        if kind == pa.float64() and _beyond(filled):
+    if pa.types.is_string(column.type):
+        if asked.mark != "." or asked.numbers_missing(name):
             return None, None
-        if kind == pa.int64() and bool(pc.any(pc.match_substring(filled, "x", ignore_case=True)).as_py()):
-            return None, None  # 0x10 is no number here
-        return numbers.fill_null(0).to_numpy(zero_copy_only=False), absent
-    return None, None
+        texts = text_numbers.Column()
+        found = texts.whole(empty=True) if texts.add(column.combine_chunks()) else None
+        if found is None:
+            return None, None
+    else:  # as `files.read` found it
+        found = column.combine_chunks()
+    there = found.fill_null(0) if found.null_count else found
+    return there.to_numpy(zero_copy_only=False), found.is_null().to_numpy(zero_copy_only=False)
 
 
-def _beyond(texts: Any) -> bool:
-    """Whether texts are whole numbers, of which some are too long for 64 bits."""
-    import pyarrow.compute as pc
-
-    longest = pc.max(pc.binary_length(texts)).as_py() or 0
-    return longest > 18 and bool(pc.all(pc.match_substring_regex(texts, "^[+-]?[0-9]+$")).as_py())
+def plain(asked: Asked, known: Schema | None, name: str) -> bool:
+    """Whether a column of a text file is looked at as text only where it is no plain number."""
+    if asked.mark != "." or asked.numbers_missing(name) or asked.kind_of(name) not in (None, "number", "identifier"):
+        return False
+    if known is None or name not in known:
+        return True
+    column = known[name]
+    return not column.written and (column.kind == "number" or (column.kind == "identifier" and column.low is not None))
 
 
 def _range(values: np.ndarray) -> dict[str, Any]:
     import pandas as pd
 
-    count = len(pd.unique(values))
-    finite = values[np.isfinite(values)] if len(values) else values
-    if not len(finite):
+    count = len(pd.unique(values)) if len(values) <= COUNTED else 0
+    if not len(values):
         return {"count": count}
-    low, high = finite.min().item(), finite.max().item()
-    return {"low": low, "high": high, "count": count}
+    low, high = values.min(), values.max()
+    if not (np.isfinite(low) and np.isfinite(high)):
+        finite = values[np.isfinite(values)]
+        if not len(finite):
+            return {"count": count}
+        low, high = finite.min(), finite.max()
+    return {"low": low.item(), "high": high.item(), "count": count}
 
 
 def _row_number(raw: Raw, name: str, values: np.ndarray, found: Column, asked: Asked) -> Column:
@@ -325,8 +331,8 @@ def _row_number(raw: Raw, name: str, values: np.ndarray, found: Column, asked: A
     if nameless and asked.kind_of(name) is None:
         why = "it has no name in the file: row numbers or names that a program wrote"
         return dataclasses.replace(found, kind="identifier", why=why)
-    numbered = values.dtype.kind == "i" and len(values) == raw.rows and found.count == raw.rows > FEW
-    if numbered and _ID.fullmatch(name) and asked.kind_of(name) is None:
+    may = values.dtype.kind == "i" and len(values) == raw.rows > FEW and _ID.fullmatch(name)
+    if may and asked.kind_of(name) is None and (found.count or len(np.unique(values))) == raw.rows:
         return dataclasses.replace(
             found, kind="identifier", why="a whole number of its own in every row, and so called"
         )
@@ -514,7 +520,7 @@ def _typed(raw: Raw, name: str, column: "pd.Series", asked: Asked) -> Column:
     types, kind = pd.api.types, asked.kind_of(name)
     absent = int(column.isna().sum())
     missing = {"": absent} if absent else {}
-    found = column.dropna()
+    found = column.dropna() if absent else column
     if not len(found):
         return Column(name, "empty", "it holds no values at all", missing=missing)
     if types.is_datetime64_any_dtype(column):
@@ -574,7 +580,8 @@ def convert(raw: Raw, schema: Schema) -> tuple["pd.DataFrame", dict[str, dict[in
         columns[name] = values
         if odd:
             wrong[name] = odd
-    return pd.DataFrame(columns, index=pd.RangeIndex(raw.rows)), wrong
+    # not put together in blocks, which would be a copy of the table
+    return pd.DataFrame(columns, index=pd.RangeIndex(raw.rows), copy=False), wrong
 
 
 def _converted(raw: Raw, name: str, column: Column, asked: Asked) -> tuple["pd.Series", dict[int, str]]:

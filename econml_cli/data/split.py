@@ -43,6 +43,8 @@ def split_rows(
     """
     check_folds(folds, fold)
     _check_share(val_fraction, test_fraction, folds)
+    if groups is None and strata is None and not folds:
+        return _split_plainly(n, val_fraction, test_fraction, seed)
     units, sizes = _units(n, groups)
     order = np.random.default_rng(seed).permutation(len(sizes))
     if strata is not None and groups is None:
@@ -70,6 +72,20 @@ def split_rows(
     return {split: np.flatnonzero(side[units] == i) for i, split in enumerate(SPLITS)}
 
 
+def _split_plainly(n: int, val_fraction: float, test_fraction: float, seed: int) -> dict[str, np.ndarray]:
+    """`split_rows` of rows that are units of their own, with no more than the order in memory beside the result."""
+    # the order of Generator.permutation(n), which is of 64 bits
+    order = np.arange(n, dtype=np.int32 if n < 2**31 else np.int64)
+    np.random.default_rng(seed).shuffle(order)
+    tested = min(max(round(test_fraction * n), 1), n) if test_fraction > 0 else 0
+    validated = min(max(round(val_fraction * n), 1), n - tested) if val_fraction > 0 else 0
+    side = np.zeros(n, dtype=np.int8)  # the place in SPLITS
+    side[order[:tested]] = SPLITS.index("test")
+    side[order[tested : tested + validated]] = SPLITS.index("val")
+    del order
+    return {split: np.flatnonzero(side == i) for i, split in enumerate(SPLITS)}
+
+
 def split_in_time(time: np.ndarray, val_fraction: float, test_fraction: float, gap: int = 0) -> dict[str, np.ndarray]:
     """Part rows by `time` [n]: the latest are for testing, those before them for validation, the earliest for training:
     {split: positions in increasing order}. Rows of one time are never parted; those of the `gap` times before the test
@@ -90,8 +106,12 @@ def split_in_time(time: np.ndarray, val_fraction: float, test_fraction: float, g
         lower = "--val-fraction, --test-fraction" + (" or --gap" if gap else "")
         raise ConfigError(f"--time has too few different values for its splits; lower {lower}.")
     since = len(sizes) - 1 - units  # 0: the latest
-    side = np.select([since < tested, since < out, since < out + validated], ["test", "", "val"], default="train")
-    return {split: np.flatnonzero(side == split) for split in SPLITS}
+    parts = {
+        "train": since >= out + validated,
+        "val": (since >= out) & (since < out + validated),
+        "test": since < tested,
+    }
+    return {split: np.flatnonzero(part) for split, part in parts.items()}
 
 
 def autocorrelation(values: np.ndarray) -> float:

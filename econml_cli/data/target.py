@@ -90,20 +90,23 @@ def learn(
     learnt: Learnt = dict(panel or {})
     column = _column(name, node, frame, learnt, train)
     labels = columns.of_labels(node, frame) is not None
-    found = column[kept].nunique()
+    found = columns.different(column, kept)
     if found < 2:
         raise DataError(
             f"Target '{name}' has the same value in all {int(kept.sum()):,} rows; nothing is to be explained."
         )
-    loss = choose(int(found), labels)
+    loss = choose(found, labels)
     if loss.classifies:
         _check_admitted(loss, column[kept].factorize()[0], name, "")
         return TargetEncoding(loss.task, _classes(name, column[kept], column[train]), 0.0, 1.0, learnt), loss
     numbers = columns.as_numbers(column, name)
-    least = int(np.where(kept, numbers, np.inf).argmin())
+    least = int((numbers if kept.all() else np.where(kept, numbers, np.inf)).argmin())
     place = f" (row {rows_of.number(least, where):,} of {where}: {numbers[least]:g})"
-    _check_admitted(loss, numbers[kept], name, place if numbers[least] <= 0 else "")
-    columns.refuse_large("Target", name, float(np.max(np.abs(numbers[kept]))))
+    del column
+    used = numbers if kept.all() else numbers[kept]
+    _check_admitted(loss, used, name, place if numbers[least] <= 0 else "")
+    columns.refuse_large("Target", name, float(max(np.max(used), -np.min(used))))
+    del used
     if exposure is not None:
         numbers = numbers / exposure
     values, w = numbers[train], None if weights is None else weights[train]

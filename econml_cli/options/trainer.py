@@ -43,6 +43,11 @@ class TrainerOptions:
     lr_end: float = option(0.0, "learning rate at the end, as a share of --lr (cosine, warmup_cosine)", ge=0, le=1)
     num_epochs: int = option(2000, "passes over the training data", ge=1)
     batch_size: int = option(512, "observations a step; 0, or no less than the training data: full batch", ge=0)
+    shuffle: Literal["auto", "sort", "feistel"] = option(
+        "auto",
+        "how each epoch is put into random order: by sorting random numbers, or by a bijection computed place by place "
+        "(cheaper); auto: sort below 100,000 training observations",
+    )
     seed: int = option(42, "seed of data, initial weights and shuffling", ge=0, lt=2**32, traced=True)
     members: int = option(1, "train this many seeds side by side as one run, an ensemble", ge=1, le=4096)
     precision: Precision = option("float32", "arithmetic of data, weights and training, end to end")

@@ -196,18 +196,19 @@ class Tabular:
             weights,
             {(column,): width for column, width in _embedded(p).items()},
         )
-        learnt, chosen, usable, kept = found
+        learnt, chosen, usable, with_features, kept = found
+        del found
         assert isinstance(chosen, Loss)
         _check_entities(read, p, chosen)
         schema = table.schema.with_roles(_roles(p, read, table))
         self._set(dataclasses.replace(learnt, loss=losses.beside_task(chosen), schema=schema), chosen)
-        rows_used, x, y = self._encoded(table, need_target=True, own=True)
-        assert y is not None
-        w = self._preprocessing.weights_of(table.frame, rows_used, p.data)
-        y = self._over_exposure(y, w)
-        self.file_rows = usable
-        place = np.cumsum(kept) - 1
-        self.split_rows = {split: place[rows] for split, rows in usable.items()}
+        x, aim = self._preprocessing.samples(table.frame, kept, usable, p.data)
+        w = self._preprocessing.weights_of(table.frame, kept, p.data)
+        y = self._over_exposure(None if aim is None else chosen.target.encoded(aim), w)
+        self.file_rows, self.split_rows = usable, dict(usable)
+        if not with_features.all():
+            place = np.cumsum(with_features) - 1
+            self.split_rows = {split: place[rows] for split, rows in usable.items()}
         if p.group is not None:
             codes = table.frame[p.group].astype("category").cat.codes.to_numpy()
             self.groups = {split: codes[rows] for split, rows in usable.items()}
@@ -216,9 +217,10 @@ class Tabular:
         )
         self.rows_read = len(table.frame)
         self._weigh_classes(p.class_weights, y, w, usable["train"])
-        del table  # before the rows are parted: of a large table the memory is needed for that
-        self._batches = {split: _batch(x, y, w, rows) for split, rows in usable.items() if len(rows)}
-        at_random = p.time is None and p.group is None
+        # before the target is parted, and anything is put on a device: a table may be most of the memory
+        del table, parted
+        self._batches = {split: _batch(own, y, w, usable[split]) for split, own in x.items()}
+        at_random = p.time is None and p.group is None and y is not None
         self.autocorrelation = _autocorrelation(y, usable, chosen) if at_random else None
 
     def _set(self, preprocessing: Preprocessing, row: Loss) -> None:
@@ -238,7 +240,7 @@ class Tabular:
         self.rows_read = None
 
     def _weigh_classes(
-        self, asked: tuple[str, ...] | None, y: np.ndarray, w: np.ndarray | None, train: np.ndarray
+        self, asked: tuple[str, ...] | None, y: np.ndarray | None, w: np.ndarray | None, train: np.ndarray
     ) -> None:
         """Set the weights of the classes in the loss, of mean 1 over the training rows."""
         from econml_cli.data import class_weights
@@ -250,6 +252,7 @@ class Tabular:
                 f"--class-weights is of classes, and the loss of '{self._preprocessing.formula.target}' is "
                 f"{self.loss_row.called}; leave it out."
             )
+        assert y is not None  # of classes
         codes = y[train].reshape(-1).astype(int)
         found = class_weights.read(asked, self.classes or [], codes, None if w is None else w[train])
         self.class_weights = found
@@ -455,7 +458,9 @@ class Tabular:
         _refuse_wrong(table)
         rows, x, y = self._encoded(table, need_target=need_target)
         w = self._preprocessing.weights_of(table.frame, rows, table.source) if need_target else None
-        return table.frame[rows], _batch(x, self._over_exposure(y, w), w, rows)
+        y = self._over_exposure(y, w)
+        batch = base.Batch(x[rows], None if y is None else y[rows], None if w is None else w[rows])
+        return table.frame[rows], batch
 
     def _over_exposure(self, y: Any, w: np.ndarray | None) -> Any:
         """The target [n, 1] over what it is counted over, where there is such a column."""
@@ -478,11 +483,9 @@ class Tabular:
         x = self._preprocessing.inputs(table.frame, rows, table.source)
         return table.frame[rows], base.Batch(x[rows], None), reasons
 
-    def _encoded(
-        self, table: Table, *, need_target: bool, own: bool = False
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    def _encoded(self, table: Table, *, need_target: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
         """`Preprocessing.encode` of a table, with y as the loss takes it."""
-        rows, x, y = self._preprocessing.encode(table.frame, table.source, need_target=need_target, own=own)
+        rows, x, y = self._preprocessing.encode(table.frame, table.source, need_target=need_target)
         return rows, x, None if y is None else self.loss_row.target.encoded(y)
 
     def column(self, name: str, split: str) -> pd.Series:
@@ -586,8 +589,8 @@ def _check_entities(read: Formula, p: TabularOptions, row: Loss) -> None:
 
 
 def _batch(x: np.ndarray, y: np.ndarray | None, w: np.ndarray | None, rows: np.ndarray) -> Batch:
-    """Some of the rows."""
-    return base.Batch(x[rows], None if y is None else y[rows], None if w is None else w[rows])
+    """Some of the rows, of which x is given; without y the features are the target."""
+    return base.Batch(x, x if y is None else y[rows], None if w is None else w[rows])
 
 
 def _panel(p: TabularOptions) -> tuple[str | None, str | None] | None:
@@ -716,7 +719,10 @@ def _splits(p: TabularOptions, table: Table, read: Formula, row: Loss | None) ->
     groups = None if p.group is None else frame[p.group]
     strata = None if p.stratify is False or groups is not None else _classes_of(frame, read, row)
     of = (len(frame), p.val_fraction, p.test_fraction, p.split_seed, groups, p.folds, p.fold)
-    return partial(splits.split_rows, *of, strata=strata)
+    if p.folds:
+        return partial(splits.split_rows, *of, strata=strata)
+    drawn = splits.split_rows(*of, strata=strata)  # whatever rows are kept
+    return lambda kept=None: drawn
 
 
 def _classes_of(frame: pd.DataFrame, read: Formula, row: Loss | None) -> np.ndarray | None:
@@ -732,7 +738,7 @@ def _classes_of(frame: pd.DataFrame, read: Formula, row: Loss | None) -> np.ndar
     if source is None and any(expression.uses(node, name) for name in (*expression.SHIFTING, *transforms._LEARNING)):
         return None
     column = frame[source] if source is not None else pd.Series(transforms.evaluate(node, frame, {}, None))
-    loss = _chosen(row)(int(column.nunique()), source is not None)
+    loss = _chosen(row)(columns.different(column), source is not None)
     return column.factorize()[0] if loss.classifies else None
 
 
@@ -742,7 +748,10 @@ def _autocorrelation(y: np.ndarray, usable: dict[str, np.ndarray], loss: Loss) -
 
     if not loss.has_residuals or not sum(len(rows) for split, rows in usable.items() if split != "train"):
         return None
-    return autocorrelation(y[np.sort(np.concatenate(list(usable.values()))), 0])
+    used = np.zeros(len(y), dtype=bool)
+    for rows in usable.values():
+        used[rows] = True
+    return autocorrelation(y[:, 0] if used.all() else y[used, 0])
 
 
 def _chosen(row: Loss | None) -> Choose:

@@ -67,6 +67,9 @@ class FitOptions(TypedDict, total=False):
     """passes over the training data (default: 2000)"""
     batch_size: int
     """observations a step; 0, or no less than the training data: full batch (default: 512)"""
+    shuffle: Literal["auto", "sort", "feistel"]
+    """how each epoch is put into random order: by sorting random numbers, or by a bijection computed place by place
+    (cheaper); auto: sort below 100,000 training observations (default: auto)"""
     seed: int
     """seed of data, initial weights and shuffling (default: 42)"""
     members: int

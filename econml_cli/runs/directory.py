@@ -161,6 +161,10 @@ class Run:
         except ConfigError as error:
             raise self._unreadable(error) from None
 
+    def says(self, option: str) -> bool:
+        """Whether config.yaml names an option, where it can be read: an older econml may not have had it."""
+        return option in configs.read_yaml(self.path / "config.yaml")
+
     def _unreadable(self, error: ConfigError) -> RunError:
         says = str(error).removeprefix("--config ")
         if own_code.VARIABLE in says:  # it is not damage that a file has to be named

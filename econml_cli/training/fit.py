@@ -143,6 +143,8 @@ def _continued(run: Run, changes: Mapping[str, Any]) -> FitConfig:
         ConfigError: a change would make it another run. RunError: it diverged.
     """
     before = run.config()
+    if not run.says("shuffle"):  # an older econml always sorted
+        before = before.replace_trainer(shuffle="sort")
     if fixed := sorted(set(changes) - set(RESUMABLE)):
         raise ConfigError(
             f"--resume continues a run as it was: --{fixed[0].replace('_', '-')} cannot change (only --num-epochs, "

@@ -26,6 +26,7 @@ from econml_cli.training.setup.setup import Setup, arrays_of, with_arrays
 from econml_cli.training.setup.state_plan import plan_of
 from econml_cli.training.step.optimizers import averaged, hyperparameters, optimizer, schedule, where_differentiated
 from econml_cli.training.step.second_order import SecondOrder, converged, is_second_order
+from econml_cli.training.step.shuffling import order as shuffled
 from econml_cli.training.step.visiting import key_at, visited
 
 RUNNING, STOPPED_EARLY, DIVERGED, SOLVED, CONVERGED = 0, 1, 2, 3, 4
@@ -179,7 +180,7 @@ class Epoch:
             return key, (self._shared(train), None)
         key, used = jax.random.split(key)
         padded = self.batches * self.size
-        order = jax.random.permutation(used, self.n)
+        order = shuffled(used, self.n, self.options.shuffle)
         if padded > self.n:
             order = jnp.concatenate([order, order[: padded - self.n]])
         cut = jax.tree.map(lambda a: a[order].reshape(self.batches, self.size, *a.shape[1:]), train)
