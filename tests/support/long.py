@@ -12,6 +12,7 @@ FILES = (
     "commands/test_watch.py",
     "data/test_real_data.py",
     "fuzz/test_fuzz.py",
+    "problems/economies/test_buffer_stock.py",
     "problems/economies/test_planted_policies.py",
     "problems/economies/test_stochastic_growth.py",
     "replication/test_package.py",

@@ -11,7 +11,8 @@ import jax.numpy as jnp
 import optax
 
 from econml_cli.options.fields import options_of
-from econml_cli.options.trainer import TrainerOptions
+from econml_cli.options.trainer import POLISHED, TrainerOptions
+from econml_cli.training.step.phases import descent_epochs
 
 #: the options that the compiled program takes as arguments
 HYPER = tuple(opt.name for opt in options_of(TrainerOptions) if opt.traced and opt.type is float)
@@ -25,7 +26,7 @@ def hyperparameters(options: TrainerOptions) -> dict[str, jax.Array]:
 
 def schedule(options: TrainerOptions, steps_per_epoch: int) -> optax.Schedule:
     """The learning rate as a multiple of --lr at each step (optax's schedules with a start value of 1)."""
-    total = options.num_epochs * steps_per_epoch
+    total = descent_epochs(options) * steps_per_epoch
     decay = options.decay_epochs * steps_per_epoch
     match options.schedule:
         case "cosine":
@@ -43,16 +44,18 @@ def schedule(options: TrainerOptions, steps_per_epoch: int) -> optax.Schedule:
 
 
 def optimizer(options: TrainerOptions, hyper: dict[str, Any], steps_per_epoch: int) -> optax.GradientTransformation:
-    """Clipping, then weight decay, then the method; only the parts that the options switch on."""
+    """Clipping, then weight decay, then the method (of two phases, that of the first); only the parts that the options
+    switch on."""
+    method = POLISHED.get(options.optimizer, (options.optimizer,))[0]
     shape = schedule(options, steps_per_epoch)
     # optax hands the step count to a callable learning rate; a constant one needs no count in the optimizer's state
     lr = hyper["lr"] if options.schedule == "constant" else lambda step: hyper["lr"] * shape(step)
     parts = []
     if options.grad_clip > 0:
         parts.append(optax.clip_by_global_norm(hyper["grad_clip"]))
-    if options.weight_decay > 0 and options.optimizer != "adamw":
+    if options.weight_decay > 0 and method != "adamw":
         parts.append(optax.add_decayed_weights(hyper["weight_decay"]))
-    match options.optimizer:
+    match method:
         case "adam":
             parts.append(optax.adam(lr))
         case "adamw":
