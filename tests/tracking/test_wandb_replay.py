@@ -116,7 +116,7 @@ def test_handing_over_takes_no_time_and_needs_no_run_that_can_be_read():
     started = time.monotonic()
     for run in runs:
         replay.add(run, "small")
-    assert time.monotonic() - started < 0.2
+    assert time.monotonic() - started < 1
     warning = replay.finish()
     assert warning.startswith("W&B has not got runs/small/nothing (") and "2 of 3 trials are logged" in warning
     assert list(kept()) == ["small-0000", "small-0001"]

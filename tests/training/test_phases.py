@@ -94,7 +94,7 @@ def test_inspect_and_a_dry_run_speak_of_it(econml):
         "fit", "mlp", "--problem", "brock_mirman", *flags, "--quiet", "--out", "run", "--accept-failed", "all"
     )
     assert done.code == 0 and Path("run/config.yaml").read_text().count("adam+lm") == 1
-    assert econml("inspect", "checkpoint", "run", "--gradients").code == 0
+    assert econml("inspect", "checkpoint", "run", "--view", "grad").code == 0
 
 
 @pytest.mark.parametrize(
