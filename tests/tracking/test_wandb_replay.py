@@ -130,6 +130,8 @@ def test_a_run_id_in_the_environment_does_not_make_the_trials_one_run(monkeypatc
         replay.add(finished(number), "small")
     assert replay.finish() is None
     assert list(kept()) == ["small-0000", "small-0001"]
+    ids = [next(r.run for r in run if r.HasField("run")).run_id for run in kept().values()]
+    assert len({*ids, "only"}) == 3
     assert os.environ["WANDB_RUN_ID"] == "only"
 
 
