@@ -65,7 +65,7 @@ def main() -> None:
 def measured(problem: str, seeds: int) -> dict[str, Any]:
     """How many seeds pass, by which recipe, in how many seconds of the processor a fit; what failed, by seed."""
     workshop, programs, failed, spent = Workshop(), Programs(), dict[str, str](), list[float]()
-    problem_of, drawn, config = None, "rngs" in accepted(registry.load(problem)), None
+    solved, problem_of, drawn, config = False, None, "rngs" in accepted(registry.load(problem)), None
     for seed in range(FIRST, FIRST + seeds):
         config = build(registry.get(problem).model, problem, [("the table", {"seed": seed})])
         started = time.process_time()
@@ -76,6 +76,7 @@ def measured(problem: str, seeds: int) -> dict[str, Any]:
             problem_of = trainer.setup.problem if drawn or problem_of is None else problem_of
             # what measures the verdicts is compiled once for each problem that is made
             found = losses(trainer.fitted(), dataclasses.replace(trainer.setup, problem=problem_of), trainer.program)
+        solved = trainer.setup.solved
         spent.append(time.process_time() - started)
         if "failed" in found:
             failed[str(seed)] = found["failed"]
@@ -83,15 +84,14 @@ def measured(problem: str, seeds: int) -> dict[str, Any]:
     passed = seeds - len(failed)
     low, high = interval(passed, seeds)
     return {
-        "recipe": recipe(config), "passed": passed, "of": seeds, "low": low, "high": high,
+        "recipe": recipe(config, solved), "passed": passed, "of": seeds, "low": low, "high": high,
         "cpu_seconds": sum(spent) / seeds, "failed": failed,
     }  # fmt: skip
 
 
-def recipe(config: FitConfig) -> str:
-    """The recipe of a fit, in words."""
-    solved = getattr(config.model_options, "solver", "gradient")
-    if solved != "gradient":
+def recipe(config: FitConfig, solved: bool) -> str:
+    """The recipe of a fit, in words; whether it is solved, not trained."""
+    if solved:
         return f"{config.model}, solved"
     options = config.trainer
     return f"{config.model}, {options.optimizer} in {options.precision}, {options.num_epochs:,} epochs"
