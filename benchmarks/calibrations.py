@@ -102,6 +102,14 @@ CALIBRATIONS: Mapping[str, tuple[Mapping[str, float], ...]] = {
         {"alpha": 0.36, "beta": 0.96, "delta": 1.0},
         {"alpha": 0.3, "beta": 0.995, "delta": 0.02},
     ),
+    "buffer_stock": (
+        {},
+        {"beta": 0.9},
+        {"gamma": 5.0},
+        {"sigma": 0.3},
+        {"R": 1.0},
+        {"gamma": 1.0, "sigma": 0.1},
+    ),
     "asset_pricing_kernel": (
         {},
         {"r": 0.05},
@@ -116,6 +124,7 @@ CALIBRATIONS: Mapping[str, tuple[Mapping[str, float], ...]] = {
 REFUSED: Mapping[str, Mapping[str, float]] = {
     "growth": {"alpha": 0.36, "beta": 0.9995, "delta": 0.002, "k0": 10.0},
     "asset_pricing": {"g": -0.001},
+    "buffer_stock": {"beta": 0.98},
     "asset_pricing_kernel": {"g": -0.001},
 }
 

@@ -214,8 +214,8 @@ FAULTS = (
     Fault(
         "adam-ignores-weight-decay",
         "ignored option",
-        old="options.weight_decay > 0 and options.optimizer not in DECOUPLED",
-        new='options.weight_decay > 0 and options.optimizer == "sgd"',
+        old="options.weight_decay > 0 and method not in DECOUPLED",
+        new='options.weight_decay > 0 and method == "sgd"',
     ),
     Fault(
         "warm-up-counted-in-steps",
@@ -709,5 +709,41 @@ FAULTS = (
         "dropped term",
         old="of_shares = one * ((j == k) - other) * apart[:, j] - one * other * apart[:, k]",
         new="of_shares = one * ((j == k) - other) * apart[:, j]",
+    ),
+    Fault(
+        "equations-weighed-by-their-size",
+        "wrong sign",
+        old="1 / np.maximum(squares, LEAST * largest)",
+        new="np.maximum(squares, LEAST * largest)",
+    ),
+    Fault(
+        "reported-losses-are-weighted",
+        "dropped term",
+        old="problem = with_arrays(self.epoch.problem, equal(inputs.arrays))",
+        new="problem = with_arrays(self.epoch.problem, inputs.arrays)",
+    ),
+    Fault(
+        "lm-forgets-its-damping-in-the-second-phase",
+        "dropped term",
+        old="return replace(states, polish=state) if polishing else replace(states, descent=state)",
+        new="return states if polishing else replace(states, descent=state)",
+    ),
+    Fault(
+        "schedule-does-not-end-where-adam-does",
+        "off by one",
+        old="total = descent_epochs(options) * steps_per_epoch",
+        new="total = options.num_epochs * steps_per_epoch",
+    ),
+    Fault(
+        "errors-above-the-published-one-pass",
+        "wrong sign",
+        old='return ours <= self.size * self.published if self.rule == "at_most"',
+        new='return ours >= self.size * self.published if self.rule == "at_most"',
+    ),
+    Fault(
+        "savings-earn-nothing",
+        "dropped term",
+        old="after = self.p.R * (m - c)[:, None] + jnp.asarray(self._incomes, m.dtype)",
+        new="after = (m - c)[:, None] + jnp.asarray(self._incomes, m.dtype)",
     ),
 )

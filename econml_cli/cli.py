@@ -37,6 +37,7 @@ COMMANDS = {
     "sweep": "Write, check, run and show hyperparameter sweeps (W&B's YAML).",
     "watch": "Watch a run, a sweep or a directory in the terminal.",
     "package": "Pack fitted runs for replication: README, versions, numbers, verify.sh.",
+    "replicate": "Run a published study and compare its figures with ours.",
     "runs": "List, show, label, rename, put away and remove runs.",
 }
 

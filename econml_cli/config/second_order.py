@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from econml_cli.options.fields import coerce, options_of
-from econml_cli.options.trainer import SECOND_ORDER, WITHOUT, TrainerOptions
+from econml_cli.options.trainer import POLISH_PRECISION, POLISHED, SECOND_ORDER, WITHOUT, TrainerOptions
 
 Layer = tuple[str, Mapping[str, Any]]
 #: the layer of values that were typed
@@ -21,10 +21,14 @@ def with_defaults(layers: Sequence[Layer], recipe: Mapping[str, Any]) -> tuple[l
     """
     naming = [at for at, (_, layer) in enumerate(layers) if "optimizer" in layer]
     method = str(layers[naming[0]][1]["optimizer"] if naming else recipe.get("optimizer"))
-    if method not in SECOND_ORDER:
+    if method not in SECOND_ORDER and method not in POLISHED:
         return list(layers), []
     cut = naming[1] if len(naming) > 1 else len(layers)
     stronger, weaker = list(layers[:cut]), list(layers[cut:])
+    if method in POLISHED:
+        own = recipe.get("optimizer") == method and "precision" in recipe
+        float64 = {} if own else {"precision": POLISH_PRECISION}
+        return [*stronger, (f"the defaults of --optimizer {method}", float64), *weaker], []
     defaults = (f"the defaults of --optimizer {method}", _brought(method, recipe))
     return [*stronger, defaults, *weaker], _useless(method, stronger)
 

@@ -26,6 +26,7 @@ from econml_cli.problems import registry as problems
 from econml_cli.problems.base import Batch, Problem
 from econml_cli.problems.economies.verdicts import judge
 from econml_cli.problems.economies.visited import outside
+from econml_cli.problems.equation_weights import WEIGHT
 from econml_cli.problems.tabular import Tabular
 from econml_cli.runs import caveats, health
 from econml_cli.runs.directory import Run
@@ -83,6 +84,9 @@ def evaluate(
             samples.problem, members, to_device(samples.parts[reported], dtype), trained, estimates
         )
         estimates |= errors
+        if not opened.changes:  # those that the fit gave its equations
+            given = {name: value for name, value in opened.summary().items() if name.startswith(WEIGHT)}
+            estimates |= {Quantity(None, name): Estimate(float(value)) for name, value in given.items()}
         if draws:
             risk = _population(samples.problem, config.problem, members, draws, draw_seed)
             estimates[Quantity(None, "population_risk")] = risk

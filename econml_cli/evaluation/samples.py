@@ -18,6 +18,7 @@ from econml_cli.problems import losses
 from econml_cli.problems import registry as problems
 from econml_cli.problems.base import Batch, Problem
 from econml_cli.problems.economies.simulation import at
+from econml_cli.problems.equation_weights import unweighted
 from econml_cli.problems.tabular import Tabular
 from econml_cli.runs.directory import Run
 from econml_cli.training.precision import to_device
@@ -65,7 +66,7 @@ def own_samples(run: Run) -> Samples:
     except DataError as error:
         raise DataError(f"{error} (`--data FILE` evaluates {run.name} on another file.)") from error
     parts = {"train": setup.train, "val": setup.val, "test": setup.test}
-    found = Samples(setup.problem, {name: part for name, part in parts.items() if part is not None})
+    found = Samples(unweighted(setup.problem), {name: part for name, part in parts.items() if part is not None})
     if same_data(run, setup):
         return found
     if not setup.problem.simulated:

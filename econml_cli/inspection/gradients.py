@@ -20,6 +20,7 @@ from econml_cli.training.precision import to_device
 from econml_cli.training.run.restore import Loaded
 from econml_cli.training.step.epoch import num_batches, weighing_one
 from econml_cli.training.step.optimizers import hyperparameters, optimizer, schedule
+from econml_cli.training.step.phases import polishes
 from econml_cli.training.step.second_order import is_second_order
 
 
@@ -89,7 +90,7 @@ def describe_gradients(run: OpenedRun) -> Gradients:
     steps = num_batches(n, options.batch_size)[0]
     lr, updates = None, None
     trained = getattr(loaded.model, "solver", "gradient") == "gradient"
-    if trained and not is_second_order(options):  # those find each step by a search of their own
+    if trained and not is_second_order(options) and not polishes(options):  # lm finds each step by a search of its own
         lr = options.lr * float(schedule(options, steps)(loaded.epoch * steps))
         updates = _updates(loaded, params, grads, steps, f"The checkpoint of epoch {loaded.step} in {run.path}")
     names, weights, given = _norms(params), _by_path(params), _norms(grads)

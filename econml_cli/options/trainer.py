@@ -14,6 +14,10 @@ SECOND_ORDER: Mapping[str, Mapping[str, Any]] = {
     "lbfgs": {"num_epochs": 1000, "batch_size": 0},
     "lm": {"num_epochs": 28, "batch_size": 0},
 }
+#: a first-order method, and the second-order one that polishes what it has found; how many epochs of the last it makes
+#: where it is not said, and the arithmetic in which it is worth it, which beats a recipe's
+POLISHED: Mapping[str, tuple[str, str]] = {"adam+lm": ("adam", "lm")}
+POLISH_EPOCHS, POLISH_PRECISION = 20, "float64"
 #: what a second-order method has no use for, since it finds each step by itself, with the value that says so
 WITHOUT: Mapping[str, Any] = {"lr": 1.0, "schedule": "constant", "momentum": 0.0, "weight_decay": 0.0, "grad_clip": 0.0}
 
@@ -24,10 +28,10 @@ class TrainerOptions:
     second-order method on the whole sample."""
 
     lr: float = option(1e-3, "learning rate at the start (after any warm-up)", gt=0, traced=True)
-    optimizer: Literal["adam", "adamw", "sgd", "lion", "muon", "schedule_free", "lbfgs", "lm"] = option(
+    optimizer: Literal["adam", "adamw", "sgd", "lion", "muon", "schedule_free", "lbfgs", "lm", "adam+lm"] = option(
         "adam",
         "first-order: adam, adamw, sgd, lion, muon, schedule_free (adamw); second-order, full batch: lbfgs, lm (least "
-        "squares)",
+        "squares); adam+lm: lm at the end",
     )
     momentum: float = option(0.0, "momentum of sgd", ge=0, lt=1, traced=True)
     weight_decay: float = option(
@@ -42,6 +46,9 @@ class TrainerOptions:
     decay_rate: float = option(0.1, "factor applied at each decay (step, exponential)", gt=0, le=1)
     lr_end: float = option(0.0, "learning rate at the end, as a share of --lr (cosine, warmup_cosine)", ge=0, le=1)
     num_epochs: int = option(2000, "passes over the training data", ge=1)
+    polish_epochs: int | None = option(
+        None, "how many of --num-epochs, the last ones, lm makes (--optimizer adam+lm; default: 20)", ge=1
+    )
     batch_size: int = option(512, "observations a step; 0, or no less than the training data: full batch", ge=0)
     shuffle: Literal["auto", "sort", "feistel"] = option(
         "auto",
@@ -57,6 +64,12 @@ class TrainerOptions:
     min_delta: float = option(0.0, "how much lower a val_loss must be to count as better", ge=0, traced=True)
     stop_loss: float | None = option(
         None, "stop once val_loss (train_loss without a validation split) is below this (default: never)", traced=True
+    )
+    equation_weights: str | None = option(
+        None,
+        "weights in the loss of the equations of an economic model: auto (each has the same part in the loss at the "
+        "start), or one of each (default: all weigh the same)",
+        metavar="auto|NAME=W,...",
     )
     states: Literal["box", "simulated", "both"] | None = option(
         None,

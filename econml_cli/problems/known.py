@@ -12,6 +12,7 @@ from flax import nnx
 from econml_cli.models.base import Model
 from econml_cli.problems import losses
 from econml_cli.problems.base import Batch, Equations, Problem, Split
+from econml_cli.problems.equation_weights import weights_of
 from econml_cli.problems.nodes import Nodes, nodes
 
 #: points of the dense grid on which a function of one input is compared with the truth
@@ -25,9 +26,11 @@ def has_residual(problem: Problem) -> bool:
 
 
 def residual(problem: Problem, model: Model, batch: Batch) -> jax.Array:
-    """The residuals whose mean square is the loss, [n, equations]: the problem's own, or f(x) - y."""
+    """The residuals whose mean square is the loss, [n, equations]: the problem's own, times the root of their weights
+    where they have some, or f(x) - y."""
     found: jax.Array = problem.residual(model, batch) if isinstance(problem, Equations) else model(batch.x) - batch.y
-    return found
+    weights = weights_of(problem)
+    return found if weights is None else found * jnp.sqrt(weights)
 
 
 def _outputs(model: Model, x: jax.Array) -> jax.Array:

@@ -28,6 +28,7 @@ ProblemName: TypeAlias = Literal[
     "friedman",
     "brock_mirman",
     "stochastic_growth",
+    "buffer_stock",
     "asset_pricing",
     "growth",
     "growth_policy",
@@ -44,9 +45,9 @@ class FitOptions(TypedDict, total=False):
 
     lr: float
     """learning rate at the start (after any warm-up) (default: 0.001)"""
-    optimizer: Literal["adam", "adamw", "sgd", "lion", "muon", "schedule_free", "lbfgs", "lm"]
+    optimizer: Literal["adam", "adamw", "sgd", "lion", "muon", "schedule_free", "lbfgs", "lm", "adam+lm"]
     """first-order: adam, adamw, sgd, lion, muon, schedule_free (adamw); second-order, full batch: lbfgs, lm (least
-    squares) (default: adam)"""
+    squares); adam+lm: lm at the end (default: adam)"""
     momentum: float
     """momentum of sgd"""
     weight_decay: float
@@ -65,6 +66,8 @@ class FitOptions(TypedDict, total=False):
     """learning rate at the end, as a share of lr (cosine, warmup_cosine)"""
     num_epochs: int
     """passes over the training data (default: 2000)"""
+    polish_epochs: int | None
+    """how many of num_epochs, the last ones, lm makes (optimizer='adam+lm'; default: 20)"""
     batch_size: int
     """observations a step; 0, or no less than the training data: full batch (default: 512)"""
     shuffle: Literal["auto", "sort", "feistel"]
@@ -82,6 +85,9 @@ class FitOptions(TypedDict, total=False):
     """how much lower a val_loss must be to count as better"""
     stop_loss: float | None
     """stop once val_loss (train_loss without a validation split) is below this (default: never)"""
+    equation_weights: str | None
+    """weights in the loss of the equations of an economic model: auto (each has the same part in the loss at the
+    start), or one of each (default: all weigh the same)"""
     states: Literal["box", "simulated", "both"] | None
     """the states that an economic model is trained on: its own sample (box, the default), paths simulated under the
     policy as it is learnt, or some of both"""
@@ -170,15 +176,15 @@ class FitOptions(TypedDict, total=False):
     regularizer_strength: float
     """how much of it (default: 0.001) [model autoencoder]"""
     N: int
-    """observations in the training sample [problem linear, problem function, problem runge and 9 more]"""
+    """observations in the training sample [problem linear, problem function, problem runge and 10 more]"""
     M: int
     """number of features (default: 2) [problem linear]"""
     sigma: float
-    """standard deviation of the noise [problem linear, problem factor, problem brock_mirman and 2 more]"""
+    """standard deviation of the noise [problem linear, problem factor, problem brock_mirman and 3 more]"""
     N_test: int
-    """observations in the test sample [problem linear, problem function, problem runge and 8 more]"""
+    """observations in the test sample [problem linear, problem function, problem runge and 9 more]"""
     N_val: int
-    """observations in the validation sample [problem linear, problem function, problem runge and 7 more]"""
+    """observations in the validation sample [problem linear, problem function, problem runge and 8 more]"""
     target: str | None
     """column to explain (with features) [problem tabular]"""
     features: str | Sequence[str] | None
@@ -277,16 +283,25 @@ class FitOptions(TypedDict, total=False):
     alpha: float
     """share of capital in income [problem brock_mirman, problem stochastic_growth, problem growth and 2 more]"""
     beta: float
-    """discount factor [problem brock_mirman, problem stochastic_growth, problem asset_pricing and 5 more]"""
+    """discount factor [problem brock_mirman, problem stochastic_growth, problem buffer_stock and 6 more]"""
     rho: float
     """persistence of log productivity z (default: 0.9) [problem brock_mirman, problem stochastic_growth]"""
     quadrature: int
-    """Gauss-Hermite nodes of the expectation [problem brock_mirman, problem stochastic_growth, problem investment]"""
+    """Gauss-Hermite nodes of the expectation [problem brock_mirman, problem stochastic_growth, problem buffer_stock,
+    problem investment]"""
     k_range: float
     """states are drawn with |log(k/kbar)| up to this [problem brock_mirman, problem stochastic_growth]"""
     z_range: float | None
     """states are drawn with |z| up to this (default: .15, and more where z varies more) [problem brock_mirman, problem
     stochastic_growth]"""
+    gamma: float
+    """relative risk aversion [problem buffer_stock, problem investment, problem cake_eating]"""
+    R: float
+    """gross return of savings [problem buffer_stock, problem cake_eating]"""
+    m_low: float
+    """least cash on hand of the states, in mean incomes (default: 0.7) [problem buffer_stock]"""
+    m_high: float
+    """most cash on hand of the states, in mean incomes (default: 4.0) [problem buffer_stock]"""
     c: float
     """constant part of dividends, y_{t+1} = c + (1+g) y_t [problem asset_pricing, problem asset_pricing_kernel]"""
     g: float
@@ -323,8 +338,6 @@ class FitOptions(TypedDict, total=False):
     """slope of inverse demand (default: 1.0) [problem investment]"""
     nu: float
     """curvature of inverse demand; the closed form is that of 1 (default: 1.0) [problem investment]"""
-    gamma: float
-    """cost of adjustment, gamma/2 u^2 [problem investment, problem cake_eating]"""
     eta: float
     """standard deviation of the aggregate shock (default: 0.001) [problem investment]"""
     trajectories: int
@@ -333,8 +346,6 @@ class FitOptions(TypedDict, total=False):
     """trajectories in the validation sample (default: 8) [problem investment]"""
     trajectories_test: int
     """trajectories in the test sample (default: 32) [problem investment]"""
-    R: float
-    """gross return on what is not eaten, a' = R (a - c) (default: 1.01) [problem cake_eating]"""
     a_range: float
     """states are drawn with log a uniform between 1/this and this (default: 1000.0) [problem cake_eating]"""
     ages: int

@@ -7,7 +7,7 @@ import pytest
 import typer
 
 from econml_cli.cli import app
-from econml_cli.commands import estimate, export, package, predict, report, simulate, watch
+from econml_cli.commands import estimate, export, package, predict, replicate, report, simulate, watch
 from econml_cli.commands import eval as questions
 from econml_cli.commands.declared import Argument, Command
 from econml_cli.commands.eval import runs
@@ -25,6 +25,7 @@ COMMANDS = (
     report.COMMAND,
     watch.COMMAND,
     package.COMMAND,
+    replicate.COMMAND,
     runs.COMMAND,
     *questions.QUESTIONS,
     checkpoint.COMMAND,

@@ -7,6 +7,7 @@ from econml_cli.problems.base import Economy, FileProblem, Problem
 from econml_cli.problems.economies.asset_pricing import AssetPricing
 from econml_cli.problems.economies.asset_pricing_kernel import AssetPricingKernel
 from econml_cli.problems.economies.brock_mirman import BrockMirman
+from econml_cli.problems.economies.buffer_stock import BufferStock
 from econml_cli.problems.economies.cake_eating import CakeEating
 from econml_cli.problems.economies.growth import Growth
 from econml_cli.problems.economies.growth_policy import GrowthPolicy
@@ -27,6 +28,7 @@ ECONOMIES: tuple[type[Economy], ...] = (
     AssetPricing,
     AssetPricingKernel,
     BrockMirman,
+    BufferStock,
     CakeEating,
     Growth,
     GrowthPolicy,

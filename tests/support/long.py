@@ -13,6 +13,7 @@ FILES = (
     "data/test_real_data.py",
     "evaluation/test_refitting.py",
     "fuzz/test_fuzz.py",
+    "problems/economies/test_buffer_stock.py",
     "problems/economies/test_planted_policies.py",
     "problems/economies/test_stochastic_growth.py",
     "replication/test_package.py",

@@ -15,6 +15,7 @@ from flax import nnx
 from econml_cli.problems.economies.asset_pricing import AssetPricing
 from econml_cli.problems.economies.asset_pricing_kernel import AssetPricingKernel
 from econml_cli.problems.economies.brock_mirman import Z_SCALE, BrockMirman
+from econml_cli.problems.economies.buffer_stock import FIRST, SHARE, UNIT, BufferStock
 from econml_cli.problems.economies.cake_eating import CakeEating
 from econml_cli.problems.economies.growth import Growth
 from econml_cli.problems.economies.growth_policy import GrowthPolicy
@@ -174,6 +175,34 @@ def stochastic_growth(problem: StochasticGrowth) -> Planted:
     )
 
 
+def buffer_stock(problem: BufferStock) -> Planted:
+    """Eaten without the limit: (1 + a) (c + s (exact - c)) + b log m, no more than a share of m, where c is what is
+    eaten of the mean income."""
+    middle = float(problem.truth(jnp.zeros((1, 1)))[0, 0])
+    edge = np.log(problem.p.m_high)
+
+    def f(x: Any, n: Any) -> Any:
+        exact, log_m = problem.truth(x), x * UNIT
+        eaten = (1 + n[0]) * (middle + n[1] * (exact - middle)) + n[2] * log_m * exact
+        eaten = jnp.minimum(eaten, n[3] * jnp.exp(log_m))
+        more = jnp.maximum(eaten - problem.least * jnp.exp(log_m), EDGE)
+        return (more + jnp.log(-jnp.expm1(-more)) - np.log(np.expm1(FIRST))) / SHARE
+
+    return models(
+        f,
+        {
+            "exact": (0, 1, 0, 2),
+            "constant consumption": (0, 0, 0, 2),
+            "half slope": (0, 0.5, 0, 2),
+            "steeper slope": (0, 1.5, 0, 2),
+            "wrong level": (-ONE_PER_CENT, 1, 0, 2),
+            "never binding": (0, 1, 0, 0.95),
+            "other root": (0, 1, 0, 0.02),
+            "1 % at the edge": (0, 1, ONE_PER_CENT / edge, 2),
+        },
+    )
+
+
 def investment(problem: Investment) -> Planted:
     """u = m truth + h_0 + h_1 mean(X)."""
     rest = problem.p.delta * problem.steady_state
@@ -292,6 +321,7 @@ PLANTED: Mapping[str, Callable[[Any], Planted]] = {
     "olg": olg,
     "growth_policy": growth_policy,
     "stochastic_growth": stochastic_growth,
+    "buffer_stock": buffer_stock,
     "investment": investment,
     "growth": growth,
     "asset_pricing": asset_pricing,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from econml_cli.problems import losses
 from econml_cli.problems.economies.dates import time_alone as time_alone
 from econml_cli.problems.economies.dates import time_zero as time_zero
+from econml_cli.problems.equation_weights import weights_of
 from econml_cli.problems.lazily import jax, jnp, np
 
 if TYPE_CHECKING:
@@ -47,8 +48,10 @@ def values(problem: object, method: str, model: Model, *arguments: Any) -> Any:
 
 
 def loss(problem: Equations, model: Model, batch: Batch) -> jax.Array:
-    """The mean square of the residuals of each state over the equations, [n]."""
-    return jnp.mean(jnp.square(problem.residual(model, batch)), axis=1)
+    """The mean square of the residuals of each state over the equations, [n]; weighted where they have weights."""
+    squares = jnp.square(problem.residual(model, batch))
+    weights = weights_of(problem)
+    return jnp.mean(squares if weights is None else squares * weights, axis=1)
 
 
 def verdicts(problem: Economy, model: Model, batch: Batch) -> dict[str, float]:

@@ -4,6 +4,7 @@ equations and its truth, and a row here. Neither this table nor the files import
 from econml_cli.problems.economies.asset_pricing import AssetPricing, AssetPricingOptions
 from econml_cli.problems.economies.asset_pricing_kernel import AssetPricingKernel, AssetPricingKernelOptions
 from econml_cli.problems.economies.brock_mirman import BrockMirman, BrockMirmanOptions
+from econml_cli.problems.economies.buffer_stock import BufferStock, BufferStockOptions
 from econml_cli.problems.economies.cake_eating import CakeEating, CakeEatingOptions
 from econml_cli.problems.economies.growth import Growth, GrowthOptions
 from econml_cli.problems.economies.growth_policy import GrowthPolicy, GrowthPolicyOptions
@@ -20,6 +21,9 @@ ECONOMIES: dict[str, ProblemEntry] = {
     ),
     "stochastic_growth": _row(
         StochasticGrowth, StochasticGrowthOptions, "stochastic growth with partial depreciation, by lm in float64"
+    ),
+    "buffer_stock": _row(
+        BufferStock, BufferStockOptions, "saving against income risk with a borrowing limit, by lm in float64"
     ),
     "asset_pricing": _row(
         AssetPricing, AssetPricingOptions, "asset price as a sequence p(t), which a bubble would solve as well"

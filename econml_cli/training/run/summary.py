@@ -10,6 +10,7 @@ from flax import nnx
 from econml_cli.models.base import Model
 from econml_cli.problems.economies.verdicts import FAILED, PASSED, judge
 from econml_cli.problems.economies.visited import outside
+from econml_cli.problems.equation_weights import told
 from econml_cli.storage import checkpoint, disk
 from econml_cli.training.loop.ensemble import member, spread
 from econml_cli.training.setup.setup import Setup, num_params
@@ -43,6 +44,7 @@ def summary(
         found |= over_members([losses(program.epoch.fitted(one), trained_on(setup, one), program) for one in alone])
     state = nnx.merge_state(*carry.kept)
     found |= {
+        **told(setup.problem),
         **report,
         "num_params": num_params(setup.model),
         "n_train": setup.n_train,

@@ -23,6 +23,7 @@ from econml_cli.problems import building as problems
 from econml_cli.problems.base import Batch, Problem, Split
 from econml_cli.problems.tabular import Tabular
 from econml_cli.training.precision import to_device
+from econml_cli.training.setup.equation_weights import weighed
 from econml_cli.training.setup.shapes import check_shapes
 
 Drawn = TypeVar("Drawn")
@@ -126,11 +127,10 @@ class Workshop:
         model = self._model(config, shapes, rngs, train)
         test = self._once("test", config, rngs, lambda: self._sample(config, problem, rngs, "test"))
         val = self._once("val", config, rngs, lambda: self._sample(config, problem, rngs, "val"))
-        setup = Setup(config, problem, model, train, val, test)
         if of not in self._checked:
             check_shapes(config, problem, model, train)
             self._checked.add(of)
-        return setup
+        return Setup(config, weighed(config, problem, model, train), model, train, val, test)
 
     def ensemble(self, config: FitConfig) -> list[Setup]:
         """The setups of the members of an ensemble: one problem and one set of samples, those of `--seed` S; member k
@@ -140,14 +140,16 @@ class Workshop:
             As `assemble`.
         """
         first = self.assemble(config)
-        _, _, rngs = self._before_the_model(config)
+        problem, train, rngs = self._before_the_model(config)
         drawn, setups = rngs.default.count[...], [first]
         for k in range(1, config.trainer.members):
             seed = (config.trainer.seed + k) % 2**32
             own = nnx.Rngs(seed)
             own.default.count[...] = drawn
             model = self._model(config, first.shapes, own, first.train)
-            setups.append(dataclasses.replace(first, config=config.replace_trainer(seed=seed), model=model))
+            mine = weighed(config, problem, model, train)
+            of = config.replace_trainer(seed=seed)
+            setups.append(dataclasses.replace(first, config=of, problem=mine, model=model))
         return setups
 
     def _before_the_model(self, config: FitConfig) -> tuple[Problem, Batch, nnx.Rngs]:

@@ -16,7 +16,7 @@ import optax
 from flax import nnx
 
 from econml_cli.models.base import Penalised
-from econml_cli.options.trainer import TrainerOptions
+from econml_cli.options.trainer import POLISHED, TrainerOptions
 from econml_cli.problems.base import Batch, Problem
 from econml_cli.problems.known import residual
 from econml_cli.problems.means import mean, product, total
@@ -25,6 +25,7 @@ from econml_cli.training.setup.second_order_checks import check_structure
 from econml_cli.training.setup.setup import Setup, arrays_of, with_arrays
 from econml_cli.training.setup.state_plan import plan_of
 from econml_cli.training.step.optimizers import averaged, hyperparameters, optimizer, schedule, where_differentiated
+from econml_cli.training.step.phases import Polished, descent_epochs, polishes
 from econml_cli.training.step.second_order import SecondOrder, converged, is_second_order
 from econml_cli.training.step.shuffling import order as shuffled
 from econml_cli.training.step.visiting import key_at, visited
@@ -128,13 +129,18 @@ class Epoch:
         self.problem = setup.problem
         self.penalised = isinstance(setup.model, Penalised)
         self.plan = plan_of(setup)
+        #: epochs after which lm polishes; None where all epochs are of one method
+        self.switch = descent_epochs(self.options) if polishes(self.options) else None
         check_structure(setup)
 
-    def optimizer(self, hyper: Any) -> optax.GradientTransformation | SecondOrder:
-        """The optax optimizer with these numbers, or the second-order method, which needs none."""
+    def optimizer(self, hyper: Any) -> optax.GradientTransformation | SecondOrder | Polished:
+        """The optax optimizer with these numbers, the second-order method, which needs none, or both."""
         if is_second_order(self.options):
             return SecondOrder(self.options.optimizer)
-        return optimizer(self.options, hyper, self.batches)
+        descent = optimizer(self.options, hyper, self.batches)
+        if self.switch is None:
+            return descent
+        return Polished(descent, SecondOrder(POLISHED[self.options.optimizer][1]))
 
     def initial(self, params: Any, other: Any, hyper: Any, seed: jax.Array, x: Any = None) -> Carry:
         """The position before the first epoch; `seed` is a uint32, `x` of the training sample where states are
@@ -166,9 +172,12 @@ class Epoch:
         model = nnx.merge(self.graphdef, carry.params, carry.other, copy=True)
         model.eval()
         states = visited(problem, model, key, inputs.train.x, self.plan)  # type: ignore[arg-type]  # the plan's check
-        if is_second_order(self.options):
-            method = SecondOrder(self.options.optimizer)
-            carry = dataclasses.replace(carry, opt_state=method.renewed(carry.params, carry.opt_state))
+        tx, state = self.optimizer(inputs.hyper), carry.opt_state
+        if isinstance(tx, SecondOrder):
+            state = tx.renewed(carry.params, state)
+        elif isinstance(tx, Polished):
+            state = tx.after(state, tx.polish.renewed(carry.params, state.polish), polishing=True)
+        carry = dataclasses.replace(carry, opt_state=state)
         return dataclasses.replace(carry, states=states)
 
     def shuffle(self, key: jax.Array, train: Batch) -> tuple[jax.Array, Batches]:
@@ -177,7 +186,7 @@ class Epoch:
         The second of `Batches` is 0 on the padding of the last batch, which so counts with its true size.
         """
         if self.batches == 1:
-            return key, (self._shared(train), None)
+            return key, self.whole(train)
         key, used = jax.random.split(key)
         padded = self.batches * self.size
         order = shuffled(used, self.n, self.options.shuffle)
@@ -189,22 +198,30 @@ class Epoch:
             counts = (jnp.arange(padded) < self.n).astype(float).reshape(self.batches, self.size)
         return key, self._shared((cut, counts), axis=1)
 
+    def whole(self, train: Batch) -> Batches:
+        """The sample as one batch."""
+        return self._shared(train), None
+
     def _shared(self, tree: Any, axis: int = 0) -> Any:
         """Arrays whose observations are along this axis, each device with its part of them."""
         return tree if self.devices is None else self.devices.rows(tree, axis)
 
-    def __call__(self, carry: Carry, inputs: Inputs, key: jax.Array, batches: Batches) -> tuple[Carry, dict[str, Any]]:
-        """The position after one epoch over `batches`, with `key` for the next one, and the metrics of the epoch."""
+    def __call__(
+        self, carry: Carry, inputs: Inputs, key: jax.Array, batches: Batches, *, polishing: bool = False
+    ) -> tuple[Carry, dict[str, Any]]:
+        """The position after one epoch over `batches`, with `key` for the next one, and the metrics of the epoch.
+        `polishing`: in the second phase of two, whose batch is the whole sample."""
         tx, problem = self.optimizer(inputs.hyper), with_arrays(self.problem, inputs.arrays)
         learner: Any = (carry.params, carry.other, carry.opt_state)
-        if self.batches == 1:
-            learner, summed = self.step(tx, problem, learner, batches)
+        if self.batches == 1 or polishing:
+            learner, summed = self.step(tx, problem, learner, batches, polishing=polishing)
         else:
             learner, totals = jax.lax.scan(lambda c, b: self.step(tx, problem, c, b), learner, batches)
             summed = jnp.sum(totals)
         params, other, opt_state = learner
         train_loss = summed / self.n
         rate = inputs.hyper["lr"] * schedule(self.options, self.batches)(carry.epoch * self.batches)
+        rate = 1.0 if polishing else rate  # as of a method that finds each step by itself
         metrics = {"train_loss": train_loss * inputs.loss_scale, "lr": jnp.asarray(rate, float)}
         finite = jnp.isfinite(train_loss) & _all_finite(params)
         if inputs.val is not None:
@@ -235,8 +252,15 @@ class Epoch:
             status=jnp.where(stop, STOPPED_EARLY, carry.status).astype(jnp.int32),
         )
 
-    def step(self, tx: Any, problem: Problem, learner: Any, batch: Batches) -> tuple[Any, jax.Array]:
+    def step(
+        self, tx: Any, problem: Problem, learner: Any, batch: Batches, *, polishing: bool = False
+    ) -> tuple[Any, jax.Array]:
         """One update; returns the summed loss of the batch before it."""
+        if isinstance(tx, Polished):
+            params, other, states = learner
+            one = (params, other, tx.state(states, polishing))
+            (params, other, state), summed = self.step(tx.method(polishing), problem, one, batch)
+            return (params, other, tx.after(states, state, polishing)), summed
         if isinstance(tx, SecondOrder):
             return self._whole(tx, problem, learner, batch[0])
         params, other, opt_state = learner

@@ -12,7 +12,8 @@ import optax
 from optax import contrib
 
 from econml_cli.options.fields import options_of
-from econml_cli.options.trainer import TrainerOptions
+from econml_cli.options.trainer import POLISHED, TrainerOptions
+from econml_cli.training.step.phases import descent_epochs
 
 #: methods whose weight decay is their own, decoupled from the gradient; of the others it is an L2 penalty
 DECOUPLED = ("adamw", "lion", "muon", "schedule_free")
@@ -30,7 +31,7 @@ def hyperparameters(options: TrainerOptions) -> dict[str, jax.Array]:
 
 def schedule(options: TrainerOptions, steps_per_epoch: int) -> optax.Schedule:
     """The learning rate as a multiple of --lr at each step (optax's schedules with a start value of 1)."""
-    total = options.num_epochs * steps_per_epoch
+    total = descent_epochs(options) * steps_per_epoch
     decay = options.decay_epochs * steps_per_epoch
     match options.schedule:
         case "cosine":
@@ -48,11 +49,13 @@ def schedule(options: TrainerOptions, steps_per_epoch: int) -> optax.Schedule:
 
 
 def optimizer(options: TrainerOptions, hyper: dict[str, Any], steps_per_epoch: int) -> optax.GradientTransformation:
-    """Clipping, then weight decay, then the method; only the parts that the options switch on.
+    """Clipping, then weight decay, then the method (of two phases, that of the first); only the parts that the options
+    switch on.
 
     Source: Kingma and Ba (2015), adam; Loshchilov and Hutter (2019), adamw; Chen et al. (2023), lion; Jordan et al.
     (2024), muon (adam for what is no matrix); Defazio et al. (2024), schedule_free adamw.
     """
+    method = POLISHED.get(options.optimizer, (options.optimizer,))[0]
     shape = schedule(options, steps_per_epoch)
     # optax hands the step count to a callable learning rate; a constant one needs no count in the optimizer's state
     lr = hyper["lr"] if options.schedule == "constant" else lambda step: hyper["lr"] * shape(step)
@@ -60,9 +63,9 @@ def optimizer(options: TrainerOptions, hyper: dict[str, Any], steps_per_epoch: i
     parts = []
     if options.grad_clip > 0:
         parts.append(optax.clip_by_global_norm(hyper["grad_clip"]))
-    if options.weight_decay > 0 and options.optimizer not in DECOUPLED:
+    if options.weight_decay > 0 and method not in DECOUPLED:
         parts.append(optax.add_decayed_weights(decay))
-    match options.optimizer:
+    match method:
         case "adam":
             parts.append(optax.adam(lr))
         case "adamw":

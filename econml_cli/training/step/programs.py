@@ -12,6 +12,7 @@ from flax import nnx
 from jax.sharding import PartitionSpec
 
 from econml_cli.problems.base import Batch
+from econml_cli.problems.equation_weights import equal
 from econml_cli.training.devices import AXIS, Devices
 from econml_cli.training.setup.setup import Setup, with_arrays
 from econml_cli.training.step.compile_key import static
@@ -58,6 +59,19 @@ class Program:
         first = carry.epoch
         buffers = {name: jnp.zeros(CAPACITY, dtype=float) for name in self.epoch.metrics}
 
+        def descend(carry: Carry) -> Any:
+            batches = self._sharing.shuffle(carry.key, self.epoch.sample(carry, inputs))
+            return self._sharing(carry, inputs, *batches)
+
+        def polish(carry: Carry) -> Any:
+            batches = self._sharing.whole(self.epoch.sample(carry, inputs))
+            return self._sharing(carry, inputs, carry.key, batches, polishing=True)
+
+        def one_epoch(carry: Carry) -> Any:
+            if self.epoch.switch is None:
+                return descend(carry)
+            return jax.lax.cond(carry.epoch < self.epoch.switch, descend, polish, carry)
+
         def running(state: Any) -> jax.Array:
             carry: Carry = state[0]
             return (carry.epoch < last) & (carry.status == RUNNING)
@@ -69,8 +83,7 @@ class Program:
                 carry = jax.lax.cond(
                     self.epoch.due(carry.epoch), lambda c: self.epoch.moved(c, inputs), lambda c: c, carry
                 )
-            batches = self._sharing.shuffle(carry.key, self.epoch.sample(carry, inputs))
-            carry, metrics = self._sharing(carry, inputs, *batches)
+            carry, metrics = one_epoch(carry)
             if self.devices is not None:
                 carry, metrics = self.devices.whole((carry, metrics))
             return carry, {name: buffers[name].at[at].set(metrics[name]) for name in buffers}
@@ -95,14 +108,34 @@ class Program:
             every: Carry = jax.vmap(moved, in_axes=(0, inputs_axes))(carry, inputs)
             return every
 
-        def member(carry: Carry, inputs: Inputs, key: jax.Array, batches: Any) -> Any:
-            after, metrics = self.epoch(carry, inputs, key, batches)
-            return where(carry.status == RUNNING, after, carry), metrics
+        def members(carry: Carry, inputs: Inputs, batches: Any, *, polishing: bool = False) -> Any:
+            """`batches`: what `shuffled` or `whole` gives."""
+            given, differ = batches
+
+            def member(carry: Carry, inputs: Inputs, key: jax.Array, batches: Any) -> Any:
+                after, metrics = self.epoch(carry, inputs, key, batches, polishing=polishing)
+                return where(carry.status == RUNNING, after, carry), metrics
+
+            return jax.vmap(member, in_axes=(0, inputs_axes, *differ))(carry, inputs, *given)
+
+        def whole(carry: Carry, inputs: Inputs) -> Any:
+            """As `shuffled`, of one batch."""
+            return (carry.key, (self.epoch.sample(carry, inputs), None)), (0, (sample_axes, None))
+
+        def one_epoch(carry: Carry, inputs: Inputs, epoch: jax.Array) -> Any:
+            if self.epoch.switch is None:
+                return members(carry, inputs, shuffled(carry, inputs))
+            return jax.lax.cond(  # all that run are at one epoch: no `vmap` over the condition
+                epoch < self.epoch.switch,
+                lambda c: members(c, inputs, shuffled(c, inputs)),
+                lambda c: members(c, inputs, whole(c, inputs), polishing=True),
+                carry,
+            )
 
         def shuffled(carry: Carry, inputs: Inputs) -> Any:
             """(keys, batches), and along which axes they differ."""
             if self.epoch.batches == 1:
-                return (carry.key, (self.epoch.sample(carry, inputs), None)), (0, (sample_axes, None))
+                return whole(carry, inputs)
             if simulated:
                 sample = self.epoch.sample(carry, inputs)
                 return jax.vmap(self.epoch.shuffle, in_axes=(0, sample_axes))(carry.key, sample), (0, 0)
@@ -120,10 +153,9 @@ class Program:
 
             def body(state: Any) -> Any:
                 carry, buffers, epoch = state
-                if simulated:  # all that run are at one epoch: without a `vmap` over the condition
+                if simulated:  # all that run are at one epoch: no `vmap` over the condition
                     carry = jax.lax.cond(self.epoch.due(epoch), lambda c: simulate(c, inputs), lambda c: c, carry)
-                given, differ = shuffled(carry, inputs)
-                carry, metrics = jax.vmap(member, in_axes=(0, inputs_axes, *differ))(carry, inputs, *given)
+                carry, metrics = one_epoch(carry, inputs, epoch)
                 return carry, {name: buffers[name].at[epoch - first].set(metrics[name]) for name in buffers}, epoch + 1
 
             carry, buffers, _ = jax.lax.while_loop(running, body, (carry, buffers, first))
@@ -147,7 +179,7 @@ class Program:
         )
 
     def _measure(self, state: Any, inputs: Inputs, parts: dict[str, Batch]) -> dict[str, jax.Array]:
-        problem = with_arrays(self.epoch.problem, inputs.arrays)
+        problem = with_arrays(self.epoch.problem, equal(inputs.arrays))
         model = nnx.merge(self.epoch.graphdef, state)
         model.eval()
         graphdef, state = nnx.split(model)

@@ -82,5 +82,7 @@ def is_second_order(options: TrainerOptions) -> bool:
 
 
 def converged(opt_state: Any) -> Any:
-    """Whether an optimizer's state says that nothing improves any more; a first-order one never does."""
+    """Whether an optimizer's state says that nothing improves any more; a first-order one never does, and one of two
+    phases by what polishes."""
+    opt_state = getattr(opt_state, "polish", opt_state)
     return opt_state.waited >= WAIT if isinstance(opt_state, Search) else False

@@ -14,7 +14,7 @@ from tests.support.economies import passed, verdicts
 from tests.support.planted import PLANTED
 
 #: what keeps a problem small and means nothing to its verdicts
-SMALLER = {"investment": {"N": 4, "trajectories_test": 2}}
+SMALLER = {"investment": {"N": 4, "trajectories_test": 2}, "buffer_stock": {"quadrature": 31}}
 CASES = [(problem, dict(parameters)) for problem, six in CALIBRATIONS.items() for parameters in six]
 
 
