@@ -37,7 +37,8 @@ class Raw:
 
     Attributes:
         names: of all columns of the file, in its order. columns: those that were read. text: whether they are all text.
-        labels: of Stata, SAS and SPSS, {column: {code: label}}. nameless: those that have no name in the file.
+        labels: of Stata, SAS and SPSS, {column: {code: label}}. titles: what they call variables, {column: label}, of
+            those that have a label. nameless: those that have no name in the file.
     """
 
     names: tuple[str, ...]
@@ -45,6 +46,7 @@ class Raw:
     text: bool
     labels: Mapping[str, Mapping[Any, str]] = field(default_factory=dict)
     nameless: frozenset[str] = frozenset()
+    titles: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def rows(self) -> int:
@@ -382,7 +384,8 @@ def _stata(path: Path, needed: Needed, asked: Asked) -> Raw:
     try:
         opened: Any = pd.read_stata(path, convert_categoricals=False, iterator=True)
         with opened as reader:
-            names = tuple(map(str, reader.variable_labels()))
+            titles = {str(name): title for name, title in reader.variable_labels().items()}
+            names = tuple(titles)
             # which variable has which of them is said by no public name of pandas
             pairs = list(zip(reader._varlist, reader._lbllist, strict=True))
             chosen = _chosen(names, needed)
@@ -393,19 +396,19 @@ def _stata(path: Path, needed: Needed, asked: Asked) -> Raw:
         raise
     except Exception as error:
         raise DataError(_not_readable(path, "Stata", error)) from error
-    return Raw(names, frame, False, labels)
+    return Raw(names, frame, False, labels, titles={name: title for name, title in titles.items() if title})
 
 
 def _statistical(path: Path, needed: Needed, asked: Asked) -> Raw:
     """A file of SAS or SPSS, labels beside the values as in Stata."""
     ending = extension(path)
     try:
-        names, frame, labels = binary.statistical(path, ending, needed)
+        names, frame, labels, titles = binary.statistical(path, ending, needed)
     except (DataError, MemoryError):
         raise
     except Exception as error:
         raise DataError(_not_readable(path, binary.STATISTICAL[ending][0], error)) from error
-    return Raw(tuple(names), frame, False, labels)
+    return Raw(tuple(names), frame, False, labels, titles=titles)
 
 
 def _not_readable(path: Path, kind: str, error: BaseException) -> str:

@@ -34,7 +34,8 @@ class Column:
     Attributes:
         way: of a date its format in the file. written: of a number, what may stand around it (`notation.ways`).
         codes: of a category of Stata, {level: code}. count: of levels. missing: {mark: how often}.
-        row: whether it says which row it is, so that no automatic feature is made of it.
+        row: whether it says which row it is, so that no automatic feature is made of it. label: what the file calls
+            it, the variable label of Stata, SAS and SPSS.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Column:
     way: str | None = None
     codes: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    label: str = ""
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,11 @@ class Schema:
     def names(self) -> tuple[str, ...]:
         """Of the columns."""
         return tuple(column.name for column in self.columns)
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """What the file calls its columns, of those that have a label."""
+        return {column.name: column.label for column in self.columns if column.label}
 
     @property
     def left_out(self) -> dict[str, str]:
@@ -144,6 +151,8 @@ def decide(raw: Raw, asked: Asked, where: str) -> Schema:
             raise DataError(f"Column '{name}' of {where} is a {found.kind}, not true and false, as --schema has it.")
         if name in asked.drop_columns:
             found = dataclasses.replace(found, role="dropped", why="--drop-columns")
+        if title := raw.titles.get(name, "").strip():
+            found = dataclasses.replace(found, label=title)
         columns.append(found)
     return Schema(tuple(columns), asked)
 

@@ -44,7 +44,21 @@ def run_html(run: Run) -> str:
     rows += [(name.replace("_", " "), number(value)) for name, value in summary.items() if name not in left_out]
     rows.append(("directory", str(run.path)))
     table = html.table(("", ""), rows, f"{run.name}: {config.model} on {config.problem}")
-    return (f"<p>{html.warning(wrong)}</p>" if wrong else "") + table
+    return (f"<p>{html.warning(wrong)}</p>" if wrong else "") + table + _curves(run)
+
+
+def _curves(run: Run) -> str:
+    """The learning curves of a run as a picture; "" where it has none."""
+    from econml_cli.evaluation.drawing import curves
+    from econml_cli.report import images
+
+    try:
+        found = curves.read(run)
+        if curves.absent(run, found) is not None:
+            return ""
+    except EconmlError:  # the table is there all the same
+        return ""
+    return images.on_paper(curves.figure(found), f"Losses of {run.name} by epoch on a log axis. {found.said()}")
 
 
 def runs_html(rows: Sequence[RunRow]) -> str:
@@ -63,8 +77,11 @@ def shown(figure: Any) -> Any:
     """A Matplotlib figure that a notebook shows whether or not pyplot was ever imported."""
 
     def png() -> bytes:
+        from econml_cli.output import figure_style
+
         out = io.BytesIO()
-        figure.savefig(out, format="png", dpi=100)
+        with figure_style.house():
+            figure.savefig(out, format="png", dpi=150)
         return out.getvalue()
 
     figure._repr_png_ = png

@@ -5,13 +5,20 @@ from typing import Any
 
 import typer
 
-from econml_cli.commands.eval import compare, effects, learning_curve, partial_dependence, risk, runs
+from econml_cli.commands.eval import calibration, compare, effects, learning_curve, partial_dependence, risk, runs
 from econml_cli.commands.eval.shared import told
 from econml_cli.commands.help_text import Group
 
 #: how the group calls the evaluation itself, which has no name on the command line
 ITSELF = "[RUN]..."
-QUESTIONS = (risk.COMMAND, learning_curve.COMMAND, effects.COMMAND, partial_dependence.COMMAND, compare.COMMAND)
+QUESTIONS = (
+    risk.COMMAND,
+    learning_curve.COMMAND,
+    effects.COMMAND,
+    partial_dependence.COMMAND,
+    calibration.COMMAND,
+    compare.COMMAND,
+)
 
 
 class EvalGroup(Group):

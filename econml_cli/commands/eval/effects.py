@@ -1,6 +1,8 @@
 """`econml eval effects [RUN]`: average partial effects of the features."""
 
-from econml_cli.commands.common import RUN, CheckpointOptions, LookupOptions
+from dataclasses import dataclass
+
+from econml_cli.commands.common import RUN, CheckpointOptions, LookupOptions, path_of
 from econml_cli.commands.declared import Command
 from econml_cli.commands.eval import shared
 from econml_cli.commands.eval.shared import (
@@ -13,6 +15,17 @@ from econml_cli.commands.eval.shared import (
     FormOptions,
     RowOptions,
 )
+from econml_cli.commands.figure_width import FigureWidthOption
+from econml_cli.options.fields import option
+
+
+@dataclass(frozen=True)
+class PlotOption:
+    """The figure."""
+
+    plot: str | None = option(
+        None, "draw the effects with their intervals in FILE (.png, .pdf, .svg), replaced if it exists", metavar="FILE"
+    )
 
 
 def effects(
@@ -24,17 +37,22 @@ def effects(
     bootstrap: BootstrapOptions,
     errors: CoefficientOptions,
     output: FormOptions,
+    figure: PlotOption,
+    size: FigureWidthOption,
 ) -> None:
     """Average the partial effect of each feature over the rows, in its own units, beside OLS or logit.
 
     The coefficients of OLS or a logit, with classical standard errors, need `pip install "econml-cli[stats]"`.
     """
-    around = shared.intervals(bootstrap)
+    around, plot = shared.intervals(bootstrap), path_of(figure.plot)
+    shared.check_plot(plot, size)
     with shared.opened(run, lookup, weights.member) as opened:
         from econml_cli.evaluation.marginal import effects as marginal
 
         found = marginal.effects(opened, **shared.sample(rows, changes, weights), **around, vcov=errors.vcov)
     shared.show({"effects": found}, output.form)
+    if plot is not None:  # after the answer, which a figure that fails must not take with it
+        shared.save_figure(found.plot(size.figure_width), plot)
 
 
 COMMAND = Command(
@@ -48,6 +66,8 @@ COMMAND = Command(
         (UNCERTAINTY, BootstrapOptions),
         (UNCERTAINTY, CoefficientOptions),
         (OUTPUT, FormOptions),
+        (OUTPUT, PlotOption),
+        (OUTPUT, FigureWidthOption),
     ),
     (RUN,),
 )
