@@ -1,4 +1,5 @@
-"""Write docs/reference/cli.md and the option tables of docs/models/*.md and docs/economics/*.md from the app itself.
+"""Write docs/reference/cli.md, the option tables of docs/models/*.md and docs/economics/*.md, and the types of options
+in Python (`typed_options`) from the app itself.
 
 `--check` fails when a page is not what would be written.
 """
@@ -8,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import typed_options
 import typer
 from figures import markers
 
@@ -145,7 +147,7 @@ def _representations() -> str:
 
 def main() -> None:
     """Write or check."""
-    pages = {PAGE: page(), **option_tables()}
+    pages = {PAGE: page(), **option_tables(), typed_options.FILE: typed_options.text()}
     for path, text in pages.items():
         if "--check" not in sys.argv:
             path.write_text(text, encoding="utf-8")

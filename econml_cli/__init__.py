@@ -17,10 +17,12 @@ if TYPE_CHECKING:
 
     from econml_cli.errors import CheckpointError, ConfigError, DataError, EconmlError, RunError, ShapeError
     from econml_cli.python.api import fit, load, runs_in
+    from econml_cli.python.comparing import compare, paper_table, write_report
+    from econml_cli.python.cross_validating import cross_validate, load_cross_validation
     from econml_cli.python.estimating import estimate, load_estimate
     from econml_cli.python.fitted_run import FittedRun
     from econml_cli.python.run_list import Runs
-    from econml_cli.python.sweeping import sweep
+    from econml_cli.python.sweeping import importance, load_sweep, sweep
     from econml_cli.runs.health import FitWarning
 
 former_names.install()
@@ -28,10 +30,12 @@ former_names.install()
 #: name -> the module that has it
 _HOMES = {
     **dict.fromkeys(("fit", "load", "runs_in"), "econml_cli.python.api"),
+    **dict.fromkeys(("compare", "paper_table", "write_report"), "econml_cli.python.comparing"),
+    **dict.fromkeys(("cross_validate", "load_cross_validation"), "econml_cli.python.cross_validating"),
     **dict.fromkeys(("estimate", "load_estimate"), "econml_cli.python.estimating"),
     "FitWarning": "econml_cli.runs.health",
     "FittedRun": "econml_cli.python.fitted_run",
-    "sweep": "econml_cli.python.sweeping",
+    **dict.fromkeys(("importance", "load_sweep", "sweep"), "econml_cli.python.sweeping"),
     "Runs": "econml_cli.python.run_list",
     **dict.fromkeys(
         ("CheckpointError", "ConfigError", "DataError", "EconmlError", "RunError", "ShapeError"), "econml_cli.errors"
@@ -49,12 +53,19 @@ __all__ = [
     "Runs",
     "ShapeError",
     "__version__",
+    "compare",
+    "cross_validate",
     "estimate",
     "fit",
+    "importance",
     "load",
+    "load_cross_validation",
     "load_estimate",
+    "load_sweep",
+    "paper_table",
     "runs_in",
     "sweep",
+    "write_report",
 ]
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from econml_cli.commands.common import say
 from econml_cli.config.fit_config import FitConfig
-from econml_cli.errors import ConfigError, DivergedError, InterruptedFitError, RunError
+from econml_cli.errors import ConfigError, InterruptedFitError
 from econml_cli.options.trainer import RunOptions
 from econml_cli.problems.tabular import TabularOptions
 
@@ -107,7 +107,8 @@ def _made(make: Callable[..., Any], config: FitConfig, options: RunOptions) -> N
         print(json.dumps(found.to_dict(), indent=2, ensure_ascii=False, allow_nan=False))  # noqa: T201
     elif not options.quiet:
         print(_text(found))  # noqa: T201
-    _refuse(found)
+    if (error := found.error()) is not None:
+        raise error
 
 
 class _Progress:
@@ -145,21 +146,3 @@ def _stopped(made: Any) -> str:
         f"Stopped by a signal; {len(there)} of {made.count} folds are complete in {path}; continue with: "
         f"econml fit --resume {path}"
     )
-
-
-def _refuse(found: Any) -> None:
-    """What went otherwise than planned as an error."""
-    path = shlex.quote(found.path)
-    if found.failed:
-        fold, reason = next(iter(found.failed.items()))
-        others = f" (and {len(found.failed) - 1} more)" if len(found.failed) > 1 else ""
-        raise RunError(
-            f"Fold {fold}{others} could not be fitted: {reason} The other folds are kept in {path}; try it again "
-            f"with: econml fit --resume {path}"
-        )
-    if found.diverged:
-        numbers = ", ".join(map(str, found.diverged))
-        raise DivergedError(
-            f"The loss or a weight became non-finite in fold {numbers} of {path}; its numbers are of the last finite "
-            "weights. Try a smaller --lr, --grad-clip 1, or --schedule warmup_cosine."
-        )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from econml_cli.commands.common import OPTIONS, RUNS, LookupOptions, check_bootstrap, find_run, path_of, say
 from econml_cli.commands.declared import Command
-from econml_cli.errors import ConfigError, RunError
+from econml_cli.errors import RunError
 from econml_cli.options.fields import option
 
 
@@ -40,40 +40,32 @@ def report(runs: list[str] | None, output: OutputOptions, numbers: NumberOptions
 
     The page needs no network and no other file. Of several runs it first compares them.
     """
-    from econml_cli.report import files
-    from econml_cli.report import pdf as printed
+    from econml_cli.report import written
 
     check_bootstrap(numbers.bootstrap)
-    out, pdf, where = Path(output.out), path_of(output.pdf), Path(lookup.runs_dir)
+    where = Path(lookup.runs_dir)
     chosen = [find_run(name, where, "report") for name in (runs or (None,))]
-    files.check(out, "--out", (".html", ".htm"), files.MARK, output.force)
-    if pdf is not None:
-        files.check(pdf, "--pdf", (".pdf",), printed.MARK, output.force)
-        printed.browser()
-    if len({run.path.resolve() for run in chosen}) < len(chosen):
-        raise ConfigError("A run is named twice; name each once.")
+    asked = written.Numbers(**dataclasses.asdict(numbers))
+    made = written.write(
+        chosen, Path(output.out), path_of(output.pdf), asked, title=output.title, force=output.force, prepare=_prepare
+    )
+    for message in made.failed:
+        say("report", message)
+    if output.json:
+        from econml_cli.output import terminal
 
-    from econml_cli.output import terminal
-    from econml_cli.report.page import page
-    from econml_cli.report.sections import Options
+        terminal.print_json(made.to_json())
+    else:
+        print("\n".join(map(str, filter(None, (made.out, made.pdf)))))  # noqa: T201
+    if made.failed:
+        raise RunError(f"{made.out} is written, but {len(made.failed)} of its sections could not be made (see above).")
+
+
+def _prepare() -> None:
+    """Keep compiled programs, once it is clear that there is something to compute."""
     from econml_cli.training import compilation_cache
 
     compilation_cache.enable()
-    made = page(chosen, Options(**dataclasses.asdict(numbers)), title=output.title)
-    files.write(made.html, out)
-    if pdf is not None:
-        printed.write(made.html, pdf)
-    for message in made.failed:
-        say("report", message)
-    written = [path for path in (out, pdf) if path is not None]
-    if output.json:
-        names = ["out", "pdf", "runs", "failed"]
-        values = [str(out), pdf and str(pdf), [str(run.path) for run in chosen], list(made.failed)]
-        terminal.print_json(dict(zip(names, values, strict=True)))
-    else:
-        print("\n".join(map(str, written)))  # noqa: T201
-    if made.failed:
-        raise RunError(f"{out} is written, but {len(made.failed)} of its sections could not be made (see above).")
 
 
 COMMAND = Command(

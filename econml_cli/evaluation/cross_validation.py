@@ -1,13 +1,14 @@
 """What a cross-validation is worth: each fold on the rows that it has not seen, and all of these rows together."""
 
 import math
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from econml_cli.errors import RunError
+from econml_cli.errors import DivergedError, EconmlError, RunError
 from econml_cli.evaluation import predictions, standard_errors
 from econml_cli.evaluation.answer import Answer
 from econml_cli.evaluation.estimate import Estimate
@@ -79,6 +80,24 @@ class CrossValidation(Answer):
     def diverged(self) -> list[int]:
         """The folds that diverged; their numbers are those of the last finite weights."""
         return [fold.number for fold in self.folds if fold.status == "diverged"]
+
+    def error(self) -> EconmlError | None:
+        """What went otherwise than planned, if anything did: a fold that could not be fitted, or diverged."""
+        path = shlex.quote(self.path)
+        if self.failed:
+            fold, reason = next(iter(self.failed.items()))
+            others = f" (and {len(self.failed) - 1} more)" if len(self.failed) > 1 else ""
+            return RunError(
+                f"Fold {fold}{others} could not be fitted: {reason} The other folds are kept in {path}; try it again "
+                f"with: econml fit --resume {path}"
+            )
+        if self.diverged:
+            numbers = ", ".join(map(str, self.diverged))
+            return DivergedError(
+                f"The loss or a weight became non-finite in fold {numbers} of {path}; its numbers are of the last "
+                "finite weights. Try a smaller --lr, --grad-clip 1, or --schedule warmup_cosine."
+            )
+        return None
 
     @property
     def rows_predicted(self) -> int:

@@ -9,7 +9,7 @@ import os
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, overload
 
 from econml_cli.config import choose
 from econml_cli.config import fit_config as configs
@@ -22,12 +22,49 @@ from econml_cli.python import frames
 from econml_cli.python.fitted_run import FittedRun
 from econml_cli.python.interruptible import StopSignal, interruptible, where_saved
 from econml_cli.python.run_list import Runs
+from econml_cli.python.wording import speaking_python
 from econml_cli.runs import directory as runs
 from econml_cli.runs import health
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from econml_cli.python.fit_options import FitOptions, ModelName, ProblemName
 
 PathLike = str | os.PathLike[str]
 
 
+@overload
+def fit(
+    model: "ModelName | None" = None,
+    *,
+    problem: "ProblemName | None" = None,
+    data: frames.Data = None,
+    config: "PathLike | Mapping[str, Any] | FitConfig | None" = None,
+    out: PathLike | None = None,
+    name: str | None = None,
+    runs_dir: PathLike = "runs",
+    force: bool = False,
+    retries: int = 0,
+    progress: bool = False,
+    **options: "Unpack[FitOptions]",
+) -> FittedRun: ...
+@overload
+def fit(  # a model or a problem of yours has options of its own
+    model: str | None = None,
+    *,
+    problem: str | None = None,
+    data: frames.Data = None,
+    config: "PathLike | Mapping[str, Any] | FitConfig | None" = None,
+    out: PathLike | None = None,
+    name: str | None = None,
+    runs_dir: PathLike = "runs",
+    force: bool = False,
+    retries: int = 0,
+    progress: bool = False,
+    **options: Any,
+) -> FittedRun: ...
+@speaking_python()
 def fit(
     model: str | None = None,
     *,
@@ -60,7 +97,8 @@ def fit(
         retries: fit again with the next seed, up to this often, until all verdicts pass and nothing diverges.
         progress: show epochs and losses on stderr.
         options: those of the model, the problem and the trainer as on the command line, with underscores:
-            `lr=1e-3, num_epochs=100, width=(64, 64), target="wage"`.
+            `lr=1e-3, num_epochs=100, width=(64, 64), target="wage"`. Those of our models and problems, with their types
+            and defaults, are in `econml_cli.python.fit_options`, where an editor finds them.
 
     Warns:
         FitWarning: it diverged, or a verdict on an economic model failed. The run is there nevertheless, with the last
@@ -72,8 +110,8 @@ def fit(
         DataError: the data cannot be fitted.
         ShapeError: model and problem do not go together.
     """
-    asked = options if data is None else {"data": _named(data), **options}
-    command = _said(model, {"problem": problem, **asked})
+    asked = options if data is None else {"data": named(data), **options}
+    command = said("fit", model, {"problem": problem, **asked})
     built = resolve(model, problem, config, **asked)
     _check_together(built, retries)
     directory = Path(out) if out is not None else Path(runs_dir) / (name or runs.new_name(built.model, built.problem))
@@ -96,10 +134,11 @@ def fit(
 
     with naming:
         run = FittedRun(interruptible(work, where_saved).run)
-    health.warn(run.failed, stacklevel=3)
+    health.warn(run.failed, stacklevel=4)
     return run
 
 
+@speaking_python()
 def resolve(model: str | None = None, problem: str | None = None, config: Any = None, **asked: Any) -> FitConfig:
     """The config that `fit` would fit: what `econml fit --print-config` prints.
 
@@ -119,6 +158,7 @@ def resolve(model: str | None = None, problem: str | None = None, config: Any = 
     return choice.config()
 
 
+@speaking_python()
 def load(
     run: PathLike | None = None, *, runs_dir: PathLike = "runs", source: PathLike | Sequence[PathLike] = ()
 ) -> FittedRun:
@@ -138,6 +178,7 @@ def load(
     return FittedRun(runs.find(None if run is None else os.fspath(run), Path(runs_dir)))
 
 
+@speaking_python()
 def runs_in(runs_dir: PathLike = "runs") -> Runs:
     """The runs directly below a directory, oldest first; none where there is no such directory."""
     from econml_cli.runs.listing import describe_runs
@@ -145,7 +186,7 @@ def runs_in(runs_dir: PathLike = "runs") -> Runs:
     return Runs(tuple(describe_runs(Path(runs_dir))))
 
 
-def _named(data: Any) -> str:
+def named(data: Any) -> str:
     """How data are called until they are in a file."""
     return "DataFrame" if frames.is_frame(data) else frames.path_of(data)
 
@@ -192,13 +233,13 @@ def _check_together(config: FitConfig, retries: int) -> None:
     table = config.problem_options
     if getattr(table, "folds", 0) and not getattr(table, "fold", 0):
         raise ConfigError(
-            f"folds={table.folds} without fold is a cross-validation, which is several runs; name one fold, or type "
-            "`econml fit --folds` in a shell."
+            f"folds={table.folds} without fold is a cross-validation, which is several runs; name one fold, or call "
+            "econml_cli.cross_validate."
         )
 
 
-def _said(model: str | None, given: Mapping[str, Any]) -> str:
-    """The call, for the record of the run."""
+def said(function: str, model: str | None, given: Mapping[str, Any]) -> str:
+    """A call, for the record of a run."""
     words = [repr(model)] if model is not None else []
     words += [f"{key}={value!r}" for key, value in given.items() if value is not None]
-    return f"econml_cli.fit({', '.join(words)})"
+    return f"econml_cli.{function}({', '.join(words)})"

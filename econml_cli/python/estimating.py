@@ -10,12 +10,17 @@ from econml_cli.errors import ConfigError
 from econml_cli.options import own_code
 from econml_cli.python import frames
 from econml_cli.python.interruptible import StopSignal, interruptible
+from econml_cli.python.wording import speaking_python
 from econml_cli.runs import directory, estimates
 
 if TYPE_CHECKING:
+    from typing import Unpack
+
     from econml_cli.causal.effect import Effect
+    from econml_cli.python.fit_options import EstimateOptions
 
 
+@speaking_python()
 def estimate(
     model: str,
     *,
@@ -27,7 +32,7 @@ def estimate(
     name: str | None = None,
     runs_dir: str | os.PathLike[str] = "runs",
     force: bool = False,
-    **options: Any,
+    **options: "Unpack[EstimateOptions]",
 ) -> "Effect":
     """Estimate a treatment effect by double machine learning, as `econml estimate` does, and keep it in a directory.
 
@@ -66,6 +71,7 @@ def estimate(
     return found
 
 
+@speaking_python()
 def load_estimate(run: str | os.PathLike[str], *, runs_dir: str | os.PathLike[str] = "runs") -> "Effect":
     """What came of an estimate that is in a directory, by its path or its name in `runs_dir`; an interrupted one is
     finished first.

@@ -2,7 +2,7 @@
 before it is needed."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,6 +14,7 @@ from econml_cli.config.fit_config import FitConfig
 from econml_cli.errors import ConfigError
 from econml_cli.python import frames, reprs
 from econml_cli.python.interruptible import StopSignal, interruptible, where_saved
+from econml_cli.python.wording import in_python, speaking_python
 from econml_cli.runs import health
 from econml_cli.runs.directory import Run
 
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from econml_cli.evaluation.evaluation import Evaluation
+    from econml_cli.evaluation.marginal.effects import Effects
+    from econml_cli.evaluation.marginal.partial_dependence import PartialDependence
+    from econml_cli.evaluation.risk.decompose import Decomposition
+    from econml_cli.evaluation.risk.risk_curve import LearningCurve
     from econml_cli.export.write import Exported
     from econml_cli.training.run.recorder import FitResult
 
@@ -60,7 +65,8 @@ class FittedRun:
     @property
     def failed(self) -> str | None:
         """What is wrong with the fit and what to try, in a sentence: it diverged, or a verdict failed; else None."""
-        return health.failed(self.run)
+        said = health.failed(self.run)
+        return None if said is None else in_python(said)
 
     @property
     def metrics(self) -> "pd.DataFrame":
@@ -116,6 +122,7 @@ class FittedRun:
 
         return precision(self.config.trainer.precision)
 
+    @speaking_python()
     def evaluate(
         self,
         data: frames.Data = None,
@@ -156,9 +163,10 @@ class FittedRun:
                 paths=Paths(**given, seed=draw_seed) if den_haan_marcet else None, vcov=vcov,
             )  # fmt: skip
         if "failed" in found.verdicts:
-            health.warn(f"{self.name} FAILED: {found.verdicts['failed']}.", stacklevel=3)
+            health.warn(f"{self.name} FAILED: {found.verdicts['failed']}.", stacklevel=4)
         return found
 
+    @speaking_python()
     def predict(
         self,
         data: frames.Data = None,
@@ -191,6 +199,7 @@ class FittedRun:
             found = predictions.predict(self.run, str(path), missing=missing, **options)
         return frames.beside(data, found) if frames.is_frame(data) else found
 
+    @speaking_python()
     def simulate(
         self, *, periods: int = 200, paths: int = 1000, seed: int = 0, step: int | None = None
     ) -> "pd.DataFrame":
@@ -202,6 +211,79 @@ class FittedRun:
 
         return frame(simulate(self.run, periods=periods, paths=paths, seed=seed, step=step))
 
+    @speaking_python()
+    def effects(
+        self,
+        data: frames.Data = None,
+        *,
+        missing: str | None = None,
+        step: int | None = None,
+        changes: Mapping[str, Any] | None = None,
+        bootstrap: int = 1000,
+        bootstrap_seed: int = 0,
+        vcov: str | None = None,
+        beside: bool = True,
+    ) -> "Effects":
+        """Average partial effects of the columns in their own units, with intervals: as `econml eval effects`.
+
+        Args:
+            data, missing, step, changes: as of `evaluate`. vcov: of a linear model: iid, HC1, HC3, cluster,
+                cluster:COLUMN. beside: whether OLS or a logit stands beside them (needs statsmodels).
+        """
+        from econml_cli.evaluation.marginal.effects import effects
+
+        with frames.as_file(data) as path:
+            return effects(
+                self.run, data=path, missing=missing, step=step, changes=changes, bootstrap=bootstrap,
+                bootstrap_seed=bootstrap_seed, vcov=vcov, beside=beside,
+            )  # fmt: skip
+
+    @speaking_python()
+    def partial_dependence(
+        self,
+        column: str,
+        data: frames.Data = None,
+        *,
+        points: int = 50,
+        missing: str | None = None,
+        step: int | None = None,
+        changes: Mapping[str, Any] | None = None,
+        bootstrap: int = 1000,
+        bootstrap_seed: int = 0,
+    ) -> "PartialDependence":
+        """The mean prediction at each value of a column, with 95 % bands: as `econml eval partial-dependence`.
+
+        `.plot()` draws it. Args: points: values of a number; the others as of `evaluate`.
+        """
+        from econml_cli.evaluation.marginal.partial_dependence import partial_dependences
+
+        with frames.as_file(data) as path:
+            return partial_dependences(
+                self.run, [column], points=points, data=path, missing=missing, step=step, changes=changes,
+                bootstrap=bootstrap, bootstrap_seed=bootstrap_seed,
+            )[0]  # fmt: skip
+
+    @speaking_python()
+    def risk(self, *, draws: int = 10_000, draw_seed: int = 0, step: int | None = None) -> "Decomposition":
+        """Empirical and population risk, generalisation and approximation error, each with a standard error: as
+        `econml eval risk`. Args: draws: fresh draws of a simulated problem, of seed `draw_seed`."""
+        from econml_cli.evaluation.risk.decompose import decompose
+
+        return decompose(self.run, draws=draws, draw_seed=draw_seed, step=step)
+
+    @speaking_python()
+    def learning_curve(
+        self, samples: Sequence[int], *, replications: int = 20, draws: int = 10_000, seed: int = 0
+    ) -> "LearningCurve":
+        """The risk of the same recipe fitted to new data sets of these sizes: as `econml eval learning-curve`.
+
+        `.plot()` draws it. Args: replications: data sets of each size. seed: of data sets, weights and draws.
+        """
+        from econml_cli.evaluation.risk.learning_curve import learning_curve
+
+        return learning_curve(self.run, samples, replications, draws=draws, seed=seed)
+
+    @speaking_python()
     def plot(
         self,
         data: frames.Data = None,
@@ -217,11 +299,13 @@ class FittedRun:
         with frames.as_file(data) as path:
             return reprs.shown(figure(self.run, data=path, missing=missing, step=step, changes=changes))
 
+    @speaking_python()
     def inspect(self, *views: str, path: str | None = None, step: int | None = None) -> reprs.Inspection:
         """What `econml inspect checkpoint` shows: "summary", "graphdef" and "state", or the `views` asked for ("split",
         "table", "grad", "torch", "raw"); of it what the pattern `path` selects ("linear2", "*.kernel")."""
         return reprs.inspect(self.run, views, path, step)
 
+    @speaking_python()
     def export(
         self, to: str, out: "str | os.PathLike[str]", *, step: int | None = None, force: bool = False
     ) -> "Exported":
@@ -231,6 +315,7 @@ class FittedRun:
 
         return export(self.run, to, Path(out), step=step, force=force)
 
+    @speaking_python()
     def resume(
         self,
         *,
@@ -263,7 +348,7 @@ class FittedRun:
 
         vars(self).pop("model", None)  # it is of the shorter run
         run = FittedRun(interruptible(work, where_saved).run)
-        health.warn(run.failed, stacklevel=3)
+        health.warn(run.failed, stacklevel=4)
         return run
 
     def __repr__(self) -> str:

@@ -1,5 +1,6 @@
 """`econml sweep run` for Python: `trials = econml_cli.sweep("sweep.yaml", trials=30)`."""
 
+import dataclasses
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from econml_cli.errors import ConfigError
 from econml_cli.options import own_code
 from econml_cli.python.interruptible import StopSignal, interruptible
+from econml_cli.python.wording import speaking_python
 from econml_cli.storage import disk
 
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 PathLike = str | os.PathLike[str]
 
 
+@speaking_python()
 def sweep(
     file: "PathLike | Mapping[str, Any]",
     *,
@@ -79,6 +82,56 @@ def sweep(
     with directory.lock(shared=begun.storage is not None):
         outcome = interruptible(work, lambda done: "Trials under way are saved; the same call goes on with the sweep.")
     return frame(outcome.results)
+
+
+@speaking_python()
+def load_sweep(
+    sweep: PathLike | None = None, *, runs_dir: PathLike = "runs", storage: str | None = None
+) -> "pd.DataFrame":
+    """The trials of a sweep that is there, or under way, as `econml_cli.sweep` returns them; nothing is computed.
+
+    Args:
+        sweep: its directory, its name in `runs_dir`, or its YAML file (default: the one changed last). storage: where
+            the study is kept (default: where the sweep's directory says).
+
+    Raises:
+        RunError: there is no such sweep.
+    """
+    return frame(_read(sweep, runs_dir, storage))
+
+
+@speaking_python()
+def importance(
+    sweep: PathLike | None = None, *, runs_dir: PathLike = "runs", storage: str | None = None
+) -> "pd.DataFrame":
+    """Which parameters of a sweep matter, as `econml sweep show` says: a row each, the most important first.
+
+    Args:
+        sweep, runs_dir, storage: as of `load_sweep`.
+
+    Returns:
+        Columns: name; importance, its share of that of all; correlation with the metric (Spearman's) with `low` and
+        `high` of its 95 % interval, and the trials it rests on. `.attrs["rung"]` is the epoch at which trials of a
+        sweep that pruned some are compared.
+    """
+    import pandas as pd
+
+    from econml_cli.sweeps.show.importance import Influence, analyse
+
+    found = analyse(_read(sweep, runs_dir, storage))
+    made = pd.DataFrame(
+        [dataclasses.asdict(one) for one in found.influences], columns=[f.name for f in dataclasses.fields(Influence)]
+    )
+    made.attrs = {"trials": found.complete, "rung": found.rung}
+    return made
+
+
+def _read(sweep: PathLike | None, runs_dir: PathLike, storage: str | None) -> "Results":
+    from econml_cli.sweeps.run.open_directory import study_of
+    from econml_cli.sweeps.study import study
+
+    where, name, _, directory = study_of(None if sweep is None else os.fspath(sweep), Path(runs_dir))
+    return study.read(storage or where, name, directory)
 
 
 def frame(results: "Results") -> "pd.DataFrame":
