@@ -73,7 +73,6 @@ def as_written(figure: Any) -> None:
     """Names of columns, classes and runs as they are: dollar signs in them are no formulas."""
     from matplotlib.category import StrCategoryFormatter
     from matplotlib.text import Text
-    from matplotlib.ticker import FixedFormatter
 
     texts = list(figure.texts)
     for axis in figure.axes:
@@ -82,8 +81,7 @@ def as_written(figure: Any) -> None:
         texts += [child for child in axis.get_children() if isinstance(child, Text)]  # titles, on whichever side
         texts += legend.get_texts() if legend else []
         for side in (axis.xaxis, axis.yaxis):  # of an axis of labels; the powers of ten of others are formulas
-            named = isinstance(side.get_major_formatter(), StrCategoryFormatter | FixedFormatter)
-            texts += side.get_ticklabels() if named else []
+            texts += side.get_ticklabels() if isinstance(side.get_major_formatter(), StrCategoryFormatter) else []
     for text in texts:
         text.set_parse_math(False)
 

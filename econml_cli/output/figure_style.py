@@ -130,7 +130,7 @@ def panels(
     figure = Figure(figsize=size, layout="constrained")
     axes = list(figure.subplots(down, across, squeeze=False).ravel())
     for axis in axes[count:]:
-        axis.set_axis_off()
+        axis.remove()
     return figure, axes[:count]
 
 

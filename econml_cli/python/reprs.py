@@ -49,8 +49,8 @@ def run_html(run: Run) -> str:
 
 def _curves(run: Run) -> str:
     """The learning curves of a run as a picture; "" where it has none."""
-    from econml_cli.evaluation.drawing import curves
-    from econml_cli.report import images
+    from econml_cli.output import figure_page
+    from econml_cli.runs import curves
 
     try:
         found = curves.read(run)
@@ -58,7 +58,9 @@ def _curves(run: Run) -> str:
             return ""
     except EconmlError:  # the table is there all the same
         return ""
-    return images.on_paper(curves.figure(found), f"Losses of {run.name} by epoch on a log axis. {found.said()}")
+    figure, alt = curves.figure(found), f"Losses of {run.name} by epoch on a log axis. {found.said()}"
+    source = figure_page.source(*figure_page.picture(figure, transparent=False))  # the page of another may be dark
+    return f'<img src="{source}" alt="{html.escape(alt)}" width="{figure_page.pixels(figure.get_figwidth())}">'
 
 
 def runs_html(rows: Sequence[RunRow]) -> str:

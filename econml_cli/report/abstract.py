@@ -7,8 +7,9 @@ from econml_cli.errors import EconmlError
 from econml_cli.evaluation import evaluation_tables
 from econml_cli.evaluation.comparing.accuracy_tests import Difference
 from econml_cli.evaluation.estimate import Quantity
-from econml_cli.evaluation.evaluation import Evaluation
+from econml_cli.evaluation.evaluation import VERDICT, Evaluation
 from econml_cli.output.tables import Grid, cell, interval
+from econml_cli.problems.economies.verdicts import PASSED
 from econml_cli.report.sections import Account, Options
 
 #: runs that are told of, each in a sentence
@@ -75,6 +76,8 @@ def _alone(e: Evaluation) -> list[str]:
     if there:
         size = e.n.get(e.reported)
         said.append(f"Its {' and its '.join(there)}" + (f" ({size:,} {e.reported} observations)." if size else "."))
+    passed = [name.removeprefix(VERDICT) for name, word in e.verdicts.items() if word == PASSED]
+    said += [f"It passed its verdict{'s' * (len(passed) > 1)} on {', '.join(passed)}."] if passed else []
     return said + _failed(e)
 
 

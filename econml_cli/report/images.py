@@ -13,12 +13,6 @@ def whole(figure: Any, alt: str, caption: str = "") -> str:
     return image(data, kind, alt, caption, pixels(figure.get_figwidth()))
 
 
-def on_paper(figure: Any, alt: str) -> str:
-    """The figure on white, for a page of another's, which may be dark."""
-    data, kind = picture(figure, transparent=False)
-    return image(data, kind, alt, "", pixels(figure.get_figwidth()))
-
-
 def by_panel(figure: Any, leave_out: str | None = None) -> str:
     """Each panel as a picture of its own, so that a narrow screen shows one below the other.
 

@@ -104,16 +104,17 @@ def _slices(grid: Grid) -> Iterator[Grid]:
         yield Grid((grid.headers[0], *grid.headers[start : start + COLUMNS]), tuple(rows), grid.title)
 
 
-def _half(section: Section) -> str:
-    """Results and learning curves stand side by side on a wide page."""
-    return ' class="half"' if section.name.endswith(("-results", "-curves")) else ""
+def _halves(sections: Sequence[Section]) -> tuple[str, ...]:
+    """The sections that stand side by side on a wide page: results of one table, and the learning curves."""
+    short = [s for s in sections if s.name.endswith("-results") and s.body.count("<table") <= 1]
+    return tuple(s.name for s in sections if short and s.name.endswith(("-results", "-curves")))
 
 
 def _article(one: Account, anchor: str, several: bool) -> str:
     """A run; its title stands at the top of the page where it is the only one."""
-    level = 3 if several else 2
+    level, half, halves = 3 if several else 2, ' class="half"', _halves(one.sections)
     parts = [
-        f'<section id="{escape(s.name)}"{_half(s)} aria-labelledby="{escape(s.name)}-title">'
+        f'<section id="{escape(s.name)}"{half * (s.name in halves)} aria-labelledby="{escape(s.name)}-title">'
         f'<h{level} id="{escape(s.name)}-title">{escape(s.title)}</h{level}>{s.body}</section>'
         for s in one.sections
     ]

@@ -9,7 +9,6 @@ from typing import Any
 from econml_cli.data.schema import Schema
 from econml_cli.errors import ConfigError, EconmlError
 from econml_cli.evaluation import evaluate
-from econml_cli.evaluation.drawing import curves
 from econml_cli.evaluation.estimate import Quantity
 from econml_cli.evaluation.evaluation import VERDICT, Evaluation
 from econml_cli.evaluation.intervals import told as methods
@@ -21,7 +20,7 @@ from econml_cli.output.terminal import number
 from econml_cli.problems.economies.verdicts import FAILED, PASSED, beside_bars
 from econml_cli.report import data, images, origin
 from econml_cli.report.elements import Section, code, definitions, paragraph, row, table, verdicts
-from econml_cli.runs import health
+from econml_cli.runs import curves, health
 from econml_cli.runs.directory import Run
 
 #: columns of the text of a model
@@ -206,7 +205,7 @@ def _effects(subject: Subject) -> str:
     one, said = _one(subject.run)
     if one.preprocessing() is None:
         return ""
-    around = {"bootstrap": subject.options.bootstrap, "bootstrap_seed": subject.options.bootstrap_seed}
+    around: dict[str, Any] = {"bootstrap": subject.options.bootstrap, "bootstrap_seed": subject.options.bootstrap_seed}
     try:
         found = effects(one, **around)
     except ConfigError:  # there is no outcome, or the inputs have no names

@@ -7,16 +7,20 @@ from pathlib import Path
 
 import jax.numpy as jnp
 import numpy as np
+import pandas as pd
 import pytest
 from flax import nnx
 from PIL import Image
 from scipy import special
 
+from econml_cli import evaluation
 from econml_cli.config.fit_config import build
 from econml_cli.errors import ConfigError
 from econml_cli.evaluation import counterfactual
 from econml_cli.evaluation.den_haan_marcet import Paths, _statistics, den_haan_marcet
 from econml_cli.evaluation.drawing import figures
+from econml_cli.evaluation.marginal.effects import effects as run_effects
+from econml_cli.evaluation.marginal.partial_dependence import partial_dependences
 from econml_cli.problems.economies.brock_mirman import BrockMirman
 from econml_cli.problems.economies.investment import Investment
 from econml_cli.runs.directory import Run
@@ -262,3 +266,32 @@ def test_a_column_whose_name_is_no_formula_is_drawn_as_it_is_written(econml, iso
     drawn = econml("eval", "run", "--plot", "fit.png")
     assert drawn.code == 0, drawn.stderr
     assert (isolated / "fit.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_labels_of_a_stata_file_stand_on_the_axes_and_the_conformal_band_holds_what_it_says(isolated, tmp_path):
+    rng = np.random.default_rng(0)
+    educ = rng.integers(8, 18, 200)
+    frame = pd.DataFrame({"wage": np.exp(0.1 * educ + rng.normal(0, 0.3, 200)), "educ": educ, "exper": educ % 5})
+    frame.to_stata(
+        "w.dta", write_index=False, variable_labels={"wage": "hourly wage, USD", "educ": "<b>years</b> $of$"}
+    )
+    run = fitted(tmp_path / "w", "linear", "tabular", data="w.dta", formula="log(wage) ~ educ + exper", solver="lstsq")
+    assert run.preprocessing()["schema"]["columns"][0]["label"] == "hourly wage, USD"
+    against, residuals, *_ = figures.figure(run).axes
+    assert (
+        against.get_xlabel() == "log(hourly wage, USD), observed" and residuals.get_xlabel() == "observed - predicted"
+    )
+    (band,), (points, _) = against.collections, against.get_lines()
+    corners = band.get_paths()[0].vertices
+    radius = np.abs(corners[:, 1] - corners[:, 0]).max()
+    found = evaluation.evaluate(run, bootstrap=0)
+    held = np.mean(np.abs(points.get_ydata() - points.get_xdata()) <= radius + 1e-9)
+    assert (
+        0.85 < held <= 1
+        and f"holding {held:.0%} of {found.n['test']}" in against.get_legend().get_texts()[1].get_text()
+    )
+    effect = run_effects(run, bootstrap=0).plot().axes[0]
+    assert [text.get_text() for text in effect.get_yticklabels()] == ["<b>years</b> $of$", "exper"]
+    assert not effect.get_yticklabels()[0].get_parse_math()
+    assert "hourly wage, USD" in effect.get_xlabel().replace("\n", " ")
+    assert partial_dependences(run, ["educ"], bootstrap=0)[0].plot().axes[0].get_xlabel() == "<b>years</b> $of$"

@@ -55,7 +55,7 @@ def _panel(axis: Any, effects: "Effects", output: str, rows: "list[Effect]", *, 
         figure_style.whiskers(axis, [y for y, _ in there], [_ends(e) for _, e in there], 1, str(effects.beside))
         axis.legend(loc="best")
     labels = [_label(effect, effects) if named else "" for effect in rows]
-    axis.set_yticks(lines, labels)
+    axis.set_yticks(lines, labels, parse_math=False)  # dollar signs in a label are no formula
     axis.tick_params(axis="y", length=0)
     axis.grid(visible=False, axis="y")
     axis.set_ylim(len(rows) - 0.5, -0.5)

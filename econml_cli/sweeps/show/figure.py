@@ -25,7 +25,7 @@ def figure(results: Results, analysis: Analysis, width: figure_style.Width | Non
     told = [one for one in analysis.influences if one.correlation is not None][:MOST]
     parts += [lambda axis, results: _correlations(axis, results, told)] if told else []
     parts += [lambda axis, results: _against(axis, results, told[0].name)] if told else []
-    drawn, axes = figure_style.panels(len(parts), width)
+    drawn, axes = figure_style.panels(len(parts), width, keys=2)
     figure_style.describe(drawn, f"{results.name}: {results.metric} of {len(results.trials):,} trials")
     for axis, part in zip(axes, parts, strict=True):
         part(axis, results)
@@ -48,19 +48,19 @@ def _history(axis: Any, results: Results) -> None:
     axis.set_title(f"{len(done):,} of {len(results.trials):,} trials are complete")
     _scale(axis, "y", values)
     if len(done):
-        axis.legend()
+        figure_style.key(axis)
 
 
 def _correlations(axis: Any, results: Results, told: list[Influence]) -> None:
     lines = list(range(len(told)))
     axis.axvline(0.0, color="0.6", linewidth=0.6)
     figure_style.whiskers(axis, lines, [(one.correlation, one.low, one.high) for one in told], 0, "")
-    axis.set_yticks(lines, [_words(one.name) for one in told])
+    axis.set_yticks(lines, [_words(one.name) for one in told], parse_math=False)
     axis.tick_params(axis="y", length=0)
     axis.grid(visible=False, axis="y")
     axis.set(xlim=(-1.05, 1.05), ylim=(len(told) - 0.5, -0.5))
     axis.set_xlabel("rank correlation, 95 % interval")
-    axis.set_title(f"With {_words(results.metric)}")
+    axis.set_title(f"Parameters and {_words(results.metric)}")
 
 
 def _against(axis: Any, results: Results, name: str) -> None:
@@ -68,7 +68,7 @@ def _against(axis: Any, results: Results, name: str) -> None:
     x, y = np.array(pairs, float).reshape(-1, 2).T
     axis.plot(x, y, "o", color=FITTED, linestyle="none", markersize=3, alpha=0.6)
     axis.set(xlabel=_words(name), ylabel=_words(results.metric))
-    axis.set_title("The parameter of most importance")
+    axis.set_title("Most important parameter")
     _scale(axis, "x", x)
     _scale(axis, "y", y)
 

@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from econml_cli.evaluation.drawing import panels
-from econml_cli.output import figure_style
+from econml_cli.output import convergence, figure_style
 from econml_cli.runs.directory import Run
 
 #: the file in a run directory that `econml fit --plot` writes
@@ -82,8 +81,8 @@ def figure(curves: Curves, title: str = "Learning curves", width: figure_style.W
     lies between the lowest and the highest of an ensemble. The title stands in the file's metadata."""
     drawn, (axis,) = figure_style.panels(1, width)
     figure_style.describe(drawn, title)
-    panels.convergence(axis, curves.rows, int(curves.epochs[-1]))
-    kept = panels.some(len(curves.epochs), panels.LINE)
+    convergence.convergence(axis, curves.rows, int(curves.epochs[-1]))
+    kept = convergence.some(len(curves.epochs), convergence.LINE)
     for name, ends in curves.bands.items():
         low, high = (np.where(values > 0, values, np.nan)[kept] for values in ends)
         figure_style.band(axis, curves.epochs[kept], low, high, COLOURS[name])
