@@ -190,7 +190,7 @@ FAULTS = (
     Fault(
         "adam-ignores-weight-decay",
         "ignored option",
-        old='options.weight_decay > 0 and options.optimizer != "adamw"',
+        old="options.weight_decay > 0 and options.optimizer not in DECOUPLED",
         new='options.weight_decay > 0 and options.optimizer == "sgd"',
     ),
     Fault(
@@ -357,7 +357,7 @@ FAULTS = (
         old='int(epochs[np.nanargmin(losses["val"])])',
         new='int(np.nanargmin(losses["val"]))',
     ),
-    Fault("pipe-breaks-a-markdown-table", "unescaped output", old="|([\\\\|*_<`])", new="|([\\\\*_<`])"),
+    Fault("pipe-breaks-a-markdown-table", "unescaped output", old="|([\\\\|*_<`]|", new="|([\\\\*_<`]|"),
     Fault(
         "second-line-of-a-title-is-latex",
         "unescaped output",
@@ -393,8 +393,8 @@ FAULTS = (
     Fault(
         "password-with-an-at-sign-shown",
         "leaked data",
-        old='authority, at, place = rest.rpartition("@")\n    if at:\n        user, colon',
-        new='authority, at, place = rest.partition("@")\n    if at:\n        user, colon',
+        old='authority, at, place = rest.rpartition("@")\n    user, colon',
+        new='authority, at, place = rest.partition("@")\n    user, colon',
     ),
     Fault(
         "torn-line-left-in-the-journal",
@@ -501,8 +501,8 @@ FAULTS = (
     Fault(
         "last-newline-of-metrics-cut",
         "off by one",
-        old='file.truncate(data.rfind(b"\\n") + 1)',
-        new='file.truncate(max(data.rfind(b"\\n"), 0))',
+        old="return 0 if found < 0 else begin + found + 1",
+        new="return 0 if found < 0 else begin + found",
     ),
     Fault(
         "failed-fit-has-finished-for-wandb",
@@ -513,8 +513,8 @@ FAULTS = (
     Fault(
         "trials-share-one-wandb-run",
         "lost state",
-        old='for name in ("WANDB_RUN_ID", "WANDB_NAME") if',
-        new='for name in ("WANDB_NAME",) if',
+        old='"id": run_id(item.name, item.run.path), "resume"',
+        new='"id": "one", "resume"',
     ),
     # commands
     Fault(
@@ -532,8 +532,8 @@ FAULTS = (
     Fault(
         "predict-ignores-missing",
         "ignored option",
-        old="predictions.predict_file(chosen, options.data, missing=missing, **given)",
-        new="predictions.predict_file(chosen, options.data, **given)",
+        old="predictions.predict_file(chosen, options.data, missing=missing, sheet=options.sheet, **given)",
+        new="predictions.predict_file(chosen, options.data, sheet=options.sheet, **given)",
     ),
     Fault(
         "timeout-always-in-seconds",

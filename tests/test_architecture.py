@@ -186,3 +186,43 @@ def test_what_a_docstring_or_a_comment_refers_to_is_there():
         and part not in {*there[name], "py", "json", "jsonl", "yaml", "md", "sh"}
     ]
     assert gone == []
+
+
+def test_every_python_that_is_started_finds_no_modules_in_the_working_directory():
+    found = 0
+    for path in sorted((ROOT / "econml_cli").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.List) and node.elts and ast.unparse(node.elts[0]) == "sys.executable":
+                assert len(node.elts) > 1 and ast.unparse(node.elts[1]) == "'-P'", f"{path}:{node.lineno}"
+                found += 1
+    assert found >= 5
+
+
+PLANTED = """
+import pickle
+import subprocess
+import tempfile
+
+import yaml
+
+
+def planted(x):
+    eval(x)
+    pickle.loads(x)
+    yaml.load(x)
+    subprocess.run(x, shell=True)
+    return tempfile.mktemp()
+"""
+
+
+def test_rules_of_security_are_checked_and_each_exception_says_why(tmp_path):
+    line = [sys.executable, "-m", "ruff", "check", "--config", str(ROOT / "pyproject.toml"), "--no-cache",
+            "--output-format", "concise", "--stdin-filename", str(ROOT / "econml_cli" / "planted.py"), "-"]  # fmt: skip
+    said = subprocess.run(line, input=PLANTED, capture_output=True, text=True, timeout=60).stdout
+    assert {"S307", "S301", "S506", "S602", "S306"} <= set(re.findall(r"\bS\d+\b", said))
+    for path in sorted((ROOT / "econml_cli").rglob("*.py")):
+        for number, text in enumerate(path.read_text().splitlines(), start=1):
+            if re.search(r"# noqa: (?:[A-Z]+\d+, ?)*S\d", text):
+                assert re.search(r"S\d+ - \w", text), f"{path}:{number} does not say why"
+    run = (ROOT / ".ci" / "run").read_text()
+    assert "uv run ruff check\n" in run and "pip-audit" in run

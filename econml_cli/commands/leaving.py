@@ -51,5 +51,6 @@ def _forget_jax() -> None:
     bridge = sys.modules.get("jax._src.xla_bridge")
     backends = getattr(bridge, "_backends", {})
     clean_up = getattr(sys.modules.get("jax._src.api"), "clean_up", None)
-    if clean_up is not None and set(backends) <= {"cpu"} and all(b.process_count() == 1 for b in backends.values()):
+    alone = all(device.process_index == 0 for backend in backends.values() for device in backend.devices())
+    if clean_up is not None and set(backends) <= {"cpu"} and alone:
         atexit.unregister(clean_up)

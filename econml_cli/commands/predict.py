@@ -19,7 +19,8 @@ class PredictOptions:
 
     out: str = option(
         None,
-        "the file (.csv, .csv.gz, .tsv, .parquet), replaced if it exists; -: stdout, as CSV",
+        "the file (.csv, .csv.gz, .tsv, .parquet, .feather, .dta, .xlsx, .sav), replaced if it exists; -: stdout, as "
+        "CSV",
         metavar="FILE",
         required=True,
     )
@@ -36,7 +37,11 @@ class PredictOptions:
     )
     embed: bool = option(False, "write the representation z = phi(x) in place of predictions")
     interval: float | None = option(
-        None, "the level of lo and hi, across the seeds of an ensemble (95)", ge=1, le=99.99, metavar="PERCENT"
+        None,
+        "the level of lo and hi, across the seeds of an ensemble, or of an outcome under --loss gaussian (95)",
+        ge=1,
+        le=99.99,
+        metavar="PERCENT",
     )
     conformal: bool = option(
         False,
@@ -48,15 +53,20 @@ class PredictOptions:
     missing: Literal["error", "drop"] | None = option(
         None, "what rows with missing values get (default: no prediction, and a column reason)"
     )
+    sheet: str | None = option(
+        None,
+        "of an Excel file given to --data: the sheet, by name or number (default: that of the fit)",
+        metavar="NAME",
+    )
     strict: bool = option(False, "refuse the file where a row of it cannot be predicted")
 
 
 def predict(run: str, options: PredictOptions, weights: CheckpointOptions, lookup: LookupOptions) -> None:
     """Write rows with a run's predictions: yhat, or the probability of each class and the likeliest one.
 
-    The file is encoded as the training data were; its columns are kept as they are, of text to the byte, and so is the
-    order of its rows: one that cannot be predicted has no prediction and a reason. Of an ensemble it is the
-    averaged prediction of its members, with sd, lo and hi across them.
+    The file is encoded as the training data were; its columns are kept as they are (of text to the byte, of Stata with
+    labels), and so is the order of its rows: one that cannot be predicted has no prediction and a reason. Of an
+    ensemble it is the averaged prediction of its members, with sd, lo and hi across them.
 
     Of an economic model --states writes its policy, the series of the period, and its residuals at chosen states.
     """
@@ -82,11 +92,13 @@ def predict(run: str, options: PredictOptions, weights: CheckpointOptions, looku
     compilation_cache.enable()
     given: dict[str, Any] = {"step": weights.step, "embed": options.embed, "asked": _interval(options), "say": _say}
     given["retransform"] = options.retransform
+    if options.sheet is not None and options.data is None:
+        raise ConfigError("--sheet is the sheet of the file given to --data; name that file, or leave it out.")
     if options.data is None:
         found = predictions.predict_own_file(chosen, **given)
     else:
         missing = "error" if options.strict else options.missing
-        found = predictions.predict_file(chosen, options.data, missing=missing, **given)
+        found = predictions.predict_file(chosen, options.data, missing=missing, sheet=options.sheet, **given)
     if not isinstance(found, predictions.Predicted):
         write_rows(found, options.out, _say)
         return
@@ -100,7 +112,8 @@ def _at_states(
     """Write the policy of an economic model at chosen states."""
     asked = {
         "data": options.data, "embed": options.embed, "interval": options.interval, "conformal": options.conformal,
-        "retransform": options.retransform, "missing": options.missing, "strict": options.strict,
+        "sheet": options.sheet, "retransform": options.retransform, "missing": options.missing,
+        "strict": options.strict,
     }  # fmt: skip
     if given := [name for name, value in asked.items() if value not in (None, False)]:
         raise ConfigError(f"--states asks for a policy at chosen states; leave out --{given[0]}.")

@@ -30,8 +30,8 @@ class SimulateOptions:
     paths: int = option(1000, "paths (one where the model has no shocks)", ge=1, metavar="N")
     out: str | None = option(
         None,
-        "where the series go: path, period, a column each (.csv, .csv.gz, .tsv, .parquet), replaced if it exists; -: "
-        "stdout, as CSV",
+        "where the series go: path, period, a column each (.csv, .csv.gz, .tsv, .parquet, .dta, .xlsx), replaced if it "
+        "exists; -: stdout, as CSV",
         metavar="FILE",
     )
     plot: str | None = option(

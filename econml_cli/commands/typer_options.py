@@ -126,7 +126,7 @@ def spell_switches(args: Sequence[str], sections: Sequence[Section]) -> list[str
     queue = list(args)
     while queue:
         token = queue.pop(0)
-        if token == "--":  # noqa: S105
+        if token == "--":  # noqa: S105 - a sign, no password
             return [*out, token, *queue]
         name, value = split(token) if token.startswith("--") else ("", None)
         if name in known and value is None and takes(queue):

@@ -32,7 +32,7 @@ def peek(args: Sequence[str], switches: frozenset[str]) -> Peek:
     argument, values, queue = None, {}, list(args)
     while queue:
         token = queue.pop(0)
-        if token == "--":  # noqa: S105
+        if token == "--":  # noqa: S105 - a sign, no password
             argument = argument or (queue[0] if queue else None)
             break
         if not token.startswith("--"):

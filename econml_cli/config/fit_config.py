@@ -2,7 +2,7 @@
 
 import dataclasses
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -154,7 +154,7 @@ def build(model: str, problem: str, layers: Layers) -> FitConfig:
     layers = [(source, phi_by_its_name(layer)) for source, layer in layers]
     suits = {
         name: value
-        for name, value in {**recipe(model, problem), **_adapted(problem, layers)}.items()
+        for name, value in usual(model, problem, layers).items()
         # not a choice that only another model offers
         if name in options and (not options[name].choices or value in options[name].choices)
     }
@@ -182,6 +182,27 @@ def recipe(model: str, problem: str) -> dict[str, Any]:
     from econml_cli.problems import registry as problems
 
     return {**models.get(model).recipe, **problems.get(problem).recipe}
+
+
+def usual(model: str, problem: str, layers: Layers, swept: Collection[str] = ()) -> dict[str, Any]:
+    """The recipe of a model on a problem for what these layers say: of the problem's options, and of which are named.
+
+    Args:
+        swept: options that are named too.
+    """
+    return {**recipe(model, problem), **_adapted(problem, layers), **_suiting(model, problem, layers, swept)}
+
+
+def _suiting(model: str, problem: str, layers: Layers, swept: Collection[str]) -> Mapping[str, Any]:
+    """What the problem has for this model, where these layers are as they should be; else {}, as in `_adapted`."""
+    from econml_cli.problems import registry as problems
+
+    entry = problems.get(problem)
+    named = {*swept, *(name for _, layer in layers for name in layer)}
+    try:
+        return entry.suiting(model, fill(entry.options, layers, []), named)
+    except (ConfigError, TypeError):
+        return {}
 
 
 def _adapted(problem: str, layers: Layers) -> Mapping[str, Any]:

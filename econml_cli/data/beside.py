@@ -1,4 +1,4 @@
-"""A file again with columns beside its own: of text every byte of a field as it stands, of Parquet every type."""
+"""A file again with columns beside its own: of text every byte of a field as it stands, of other formats every type."""
 
 import gzip
 import re
@@ -8,7 +8,7 @@ from typing import IO, TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from econml_cli.data import files, schema
+from econml_cli.data import binary, binary_out, files, schema, stata_file
 from econml_cli.data.asked import Asked
 from econml_cli.data.schema import Schema
 from econml_cli.errors import DataError
@@ -24,8 +24,8 @@ BLOCK, ROWS = 1 << 20, 10_000
 def same_format(source: Path, out: Path) -> bool:
     """Whether the columns of one file can stand in the other as they are."""
     here, there = (next((end for end in files.READERS if p.name.lower().endswith(end)), "") for p in (source, out))
-    text = (".csv", ".tsv")
-    return any(here.startswith(end) and there.startswith(end) for end in text) or here == there == ".parquet"
+    alike = ((".csv",), (".tsv",), (".parquet",), (".feather",), (".dta",), files.EXCEL, (".sav", ".zsav"))
+    return any(here.startswith(ends) and there.startswith(ends) for ends in alike)
 
 
 def frame(path: Path, known: Schema | None) -> "pd.DataFrame":
@@ -126,25 +126,42 @@ def _records(contents: bytes, mark: bytes) -> Iterator[tuple[bytes, bytes]]:
         place = found.end()
 
 
-def write_parquet(path: Path, out: Path, added: "pd.DataFrame", kept: np.ndarray | None) -> None:
-    """Write a Parquet file with columns beside its own, whose types and order are those of the file."""
+def write_arrow(path: Path, out: Path, added: "pd.DataFrame", kept: np.ndarray | None) -> None:
+    """Write a Parquet or Feather file with columns beside its own, whose types and order are those of the file."""
     import pyarrow as pa
-    from pyarrow import parquet
+    from pyarrow import feather, parquet
 
-    table = parquet.ParquetFile(path, memory_map=True).read()
+    packed = out.suffix.lower() == ".parquet"
+    table = parquet.ParquetFile(path, memory_map=True).read() if packed else feather.read_table(path)
     if kept is not None:
         table = table.filter(pa.array(kept))
     for name in added:
         table = table.append_column(str(name), pa.Array.from_pandas(added[name]))
-    parquet.write_table(table, out)
+    if packed:
+        parquet.write_table(table, out)
+    else:
+        feather.write_feather(table, str(out))
 
 
-def write(path: Path, out: Path, added: "pd.DataFrame", kept: np.ndarray | None, delimiter: str | None) -> None:
-    """Write a file of the same format as `path` with columns beside its own: `write_separated`, `write_parquet`."""
-    if out.name.lower().endswith(".parquet"):
-        write_parquet(path, out, added, kept)
+def write(
+    path: Path, out: Path, added: "pd.DataFrame", kept: np.ndarray | None, delimiter: str | None,
+    sheet: str | None = None,
+) -> None:  # fmt: skip
+    """Write a file of the same format as `path` with columns beside its own, which are kept as they are."""
+    ending = out.suffix.lower()
+    if ending in (".parquet", ".feather"):
+        write_arrow(path, out, added, kept)
         return
-    packed = out.name.lower().endswith(".gz")
+    if ending == ".dta":
+        stata_file.append(path, out, added, kept)
+        return
+    if ending in files.EXCEL:
+        binary_out.append_to_sheet(path, sheet, out, added, kept)
+        return
+    if ending in binary.STATISTICAL:
+        binary_out.append_to_spss(path, out, added, kept)
+        return
+    packed = ending == ".gz"
     with out.open("wb") as plain:
         if not packed:
             write_separated(path, plain, added, kept, delimiter)

@@ -4,6 +4,7 @@ import contextlib
 import datetime
 import importlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,8 @@ def package(name: str, extra: str, path: Path) -> Any:
 
 @contextlib.contextmanager
 def _sheet(path: Path, name: str | None) -> Iterator[Any]:
-    """A sheet of an Excel file: that of a name, or of a number from 1; without either the only one that holds anything.
+    """A sheet of an Excel file: that of a name, or of a number from 1, which '2' in quotes is not; without either the
+    only one that holds anything.
 
     Raises:
         DataError: there is no such sheet, or there are several and none is named.
@@ -43,12 +45,15 @@ def _sheet(path: Path, name: str | None) -> Iterator[Any]:
             if len(filled) > 1:
                 raise DataError(f"{path} has the sheets {', '.join(filled)}; say which: --sheet '{filled[0]}'.")
             yield sheets[filled[0]] if filled else book.worksheets[0]
-        elif name in sheets:
-            yield sheets[name]
+        elif (title := name.strip("'")) in sheets:  # no name of Excel's begins or ends with one
+            yield sheets[title]
         elif name.isdecimal() and 1 <= int(name) <= len(sheets):
             yield book.worksheets[int(name) - 1]
         else:
-            raise DataError(f"{path} has no sheet '{name}'; it has {', '.join(sheets)}.{suggest(name, list(sheets))}")
+            there = ", ".join(f"'{title}'" for title in sheets)
+            raise DataError(
+                f"{path} has no sheet '{title}'; it has {there}: say which with --sheet.{suggest(title, list(sheets))}"
+            )
     finally:
         book.close()
 
@@ -80,7 +85,7 @@ def sheet_names(path: Path, sheet: str | None) -> list[str]:
     """What stands in the header of a sheet.
 
     Raises:
-        DataError: as `sheet_columns`.
+        DataError: as `read_sheet`.
     """
     with _sheet(path, sheet) as opened:
         names = next(_rows(opened), None)
@@ -89,22 +94,41 @@ def sheet_names(path: Path, sheet: str | None) -> list[str]:
     return _trimmed(names)
 
 
-def sheet_columns(path: Path, sheet: str | None) -> tuple[list[str], list[list[str]]]:
-    """(what stands in the header of a sheet of Excel, the columns below it), all of it text. Formulas are not computed:
-    what the program that wrote the file found is taken.
+@dataclass(frozen=True)
+class Sheet:
+    """What stands in a sheet of Excel, all of it text: `header`, and the `columns` below it; `row` is the number of the
+    header's row, from 1, `title` the name of the sheet."""
+
+    title: str
+    row: int
+    header: list[str]
+    columns: list[list[str]]
+
+
+def read_sheet(path: Path, sheet: str | None) -> Sheet:
+    """A sheet of Excel. Formulas are not computed: what the program that wrote the file found is taken.
 
     Raises:
         DataError: openpyxl is not installed, there is no such sheet, several and none is named, or it is empty.
     """
     with _sheet(path, sheet) as opened:
-        rows = list(_rows(opened))
+        title, rows = opened.title, list(_rows(opened))
+        before = _blank(opened)
     if not rows:
         raise DataError(f"{path} is empty; expected a header line and rows.")
     while len(rows) > 1 and not any(rows[-1]):
         rows.pop()
     width = max(len(_trimmed(row)) for row in rows)
     padded = [[*row, *[""] * width][:width] for row in rows]
-    return padded[0], [[row[i] for row in padded[1:]] for i in range(width)]
+    return Sheet(title, before + 1, padded[0], [[row[i] for row in padded[1:]] for i in range(width)])
+
+
+def _blank(sheet: Any) -> int:
+    """How many rows a sheet has before the first that holds anything."""
+    for before, row in enumerate(sheet.iter_rows(values_only=True)):
+        if any(_text(value) for value in row):
+            return before
+    return 0
 
 
 def _trimmed(row: Sequence[str]) -> list[str]:

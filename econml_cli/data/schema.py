@@ -34,8 +34,8 @@ class Column:
     Attributes:
         way: of a date its format in the file. written: of a number, what may stand around it (`notation.ways`).
         codes: of a category of Stata, {level: code}. count: of levels. missing: {mark: how often}.
-        row: whether it says which row it is, so that no automatic feature is made of it. label: what the file calls
-            it, the variable label of Stata, SAS and SPSS.
+        role: what it is for, "feature, time" where that is two things. label: what the file calls it, the variable
+            label of Stata, SAS and SPSS.
     """
 
     name: str
@@ -56,10 +56,11 @@ class Column:
 
 @dataclass(frozen=True)
 class Schema:
-    """The columns that are read of a file, in its order, and how it is written."""
+    """The columns that are read of a file, in its order, how it is written, and the names of the others, `unread`."""
 
     columns: tuple[Column, ...]
     asked: Asked = Asked()
+    unread: tuple[str, ...] = ()
 
     def __getitem__(self, name: str) -> Column:
         return next(column for column in self.columns if column.name == name)
@@ -94,6 +95,10 @@ class Schema:
             self, columns=tuple(dataclasses.replace(c, role=roles.get(c.name, c.role)) for c in self.columns)
         )
 
+    def of_sheet(self, sheet: str | None) -> "Schema":
+        """The same for another sheet of Excel; None: for that of the fit."""
+        return self if sheet is None else dataclasses.replace(self, asked=dataclasses.replace(self.asked, sheet=sheet))
+
     def to_json(self) -> dict[str, Any]:
         """JSON values only."""
         plain = {f.name: f.default for f in dataclasses.fields(Column) if f.default is not dataclasses.MISSING}
@@ -109,7 +114,8 @@ class Schema:
         asked = {f.name: getattr(self.asked, f.name) for f in dataclasses.fields(Asked)}
         marks = {name: list(of) for name, of in asked.pop("column_missing").items()}
         said = {k: list(v) if isinstance(v, tuple) else v for k, v in asked.items() if v not in (None, ())}
-        return {"columns": columns, "asked": said | ({"column_missing": marks} if marks else {})}
+        found = {"columns": columns, "asked": said | ({"column_missing": marks} if marks else {})}
+        return found | ({"unread": list(self.unread)} if self.unread else {})
 
     @classmethod
     def from_json(cls, saved: Mapping[str, Any]) -> "Schema":
@@ -124,7 +130,10 @@ class Schema:
             asked = dataclasses.replace(asked, column_missing=_tuples(asked.column_missing))
         except (KeyError, TypeError, AttributeError) as error:
             raise DataError(f"preprocessing.json is damaged ({error} is amiss); fit again.") from None
-        return cls(tuple(columns), asked)
+        unread = saved.get("unread", [])
+        if not isinstance(unread, list) or not all(isinstance(name, str) for name in unread):
+            raise DataError("preprocessing.json is damaged ('unread' is amiss); fit again.")
+        return cls(tuple(columns), asked, tuple(unread))
 
 
 def _tuples(saved: Mapping[str, Any]) -> dict[str, Any]:
@@ -154,7 +163,8 @@ def decide(raw: Raw, asked: Asked, where: str) -> Schema:
         if title := raw.titles.get(name, "").strip():
             found = dataclasses.replace(found, label=title)
         columns.append(found)
-    return Schema(tuple(columns), asked)
+    read = {column.name for column in columns}
+    return Schema(tuple(columns), asked, tuple(name for name in raw.names if name not in read))
 
 
 def _read(raw: Raw) -> list[str]:

@@ -7,8 +7,9 @@ from typing import Any
 
 from econml_cli.data.asked import Asked
 from econml_cli.data.schema import Column, Schema
+from econml_cli.data.schema_shape import SCHEMA
 from econml_cli.errors import ConfigError, suggest
-from econml_cli.storage import limited_yaml
+from econml_cli.storage import json_shape, limited_yaml
 
 #: what a column can be said to be; "drop": it is not there
 KINDS = ("number", "category", "boolean", "date", "identifier", "drop")
@@ -76,15 +77,16 @@ def read(file: str) -> Asked:
     except limited_yaml.RefusedError as error:
         where = f" at line {error.line}" if error.line else ""
         raise ConfigError(f"--schema {file} is not valid YAML{where} ({error}).") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ConfigError(f"--schema {file} cannot be read: {error}.") from None
     return _asked(loaded, file)
 
 
 def _of_run(contents: str, file: str) -> Asked:
-    saved = json.loads(contents)
+    saved = json_shape.loads(contents.encode())
     if not isinstance(saved, dict) or not isinstance(saved.get("schema"), dict):
         raise ConfigError(f"--schema {file} is no preprocessing.json with a schema; name a schema.yaml.")
+    json_shape.check(saved, {"schema": SCHEMA})
     return Schema.from_json(saved["schema"]).asked
 
 

@@ -47,7 +47,7 @@ def split_rows(
     order = np.random.default_rng(seed).permutation(len(sizes))
     if strata is not None and groups is None:
         order = _by_class(order, strata) if folds else _interleaved(order, strata)
-    tested = _units_that_fill(sizes[order], round(test_fraction * n)) if test_fraction > 0 else 0
+    tested = units_that_fill(sizes[order], round(test_fraction * n)) if test_fraction > 0 else 0
     if folds:
         what = "rows" if groups is None else "groups"
         numbers = _folds_of(sizes[order], folds, what)
@@ -63,16 +63,17 @@ def split_rows(
         if strata is not None and groups is None:  # the folds are in the order of the classes, their rows must not be
             order[tested:] = _interleaved(order[tested:], strata)
     left = sizes[order[tested:]]
-    validated = _units_that_fill(left, round(val_fraction * n)) if val_fraction > 0 else 0
+    validated = units_that_fill(left, round(val_fraction * n)) if val_fraction > 0 else 0
     side = np.zeros(len(sizes), dtype=np.int8)  # the place in SPLITS: of as many rows as there may be, words are large
     side[order[:tested]] = SPLITS.index("test")
     side[order[tested : tested + validated]] = SPLITS.index("val")
     return {split: np.flatnonzero(side[units] == i) for i, split in enumerate(SPLITS)}
 
 
-def split_in_time(time: np.ndarray, val_fraction: float, test_fraction: float) -> dict[str, np.ndarray]:
+def split_in_time(time: np.ndarray, val_fraction: float, test_fraction: float, gap: int = 0) -> dict[str, np.ndarray]:
     """Part rows by `time` [n]: the latest are for testing, those before them for validation, the earliest for training:
-    {split: positions in increasing order}. Rows of one time are never parted.
+    {split: positions in increasing order}. Rows of one time are never parted; those of the `gap` times before the test
+    are in no split.
 
     Raises:
         ConfigError: the fractions leave nothing to train on.
@@ -81,13 +82,15 @@ def split_in_time(time: np.ndarray, val_fraction: float, test_fraction: float) -
     _, units = np.unique(time, return_inverse=True)
     sizes, n = np.bincount(units), len(time)
     backwards = sizes[::-1]
-    tested = _units_that_fill(backwards, round(test_fraction * n)) if test_fraction > 0 else 0
-    left = backwards[tested:]
-    validated = _units_that_fill(left, round(val_fraction * n)) if val_fraction > 0 else 0
-    if tested + validated >= len(sizes):
-        raise ConfigError("--time has too few different values for its splits; lower --val-fraction, --test-fraction.")
+    tested = units_that_fill(backwards, round(test_fraction * n)) if test_fraction > 0 else 0
+    out = tested + gap if tested else 0
+    left = backwards[out:]
+    validated = units_that_fill(left, round(val_fraction * n)) if val_fraction > 0 else 0
+    if out + validated >= len(sizes):
+        lower = "--val-fraction, --test-fraction" + (" or --gap" if gap else "")
+        raise ConfigError(f"--time has too few different values for its splits; lower {lower}.")
     since = len(sizes) - 1 - units  # 0: the latest
-    side = np.where(since < tested, "test", np.where(since < tested + validated, "val", "train"))
+    side = np.select([since < tested, since < out, since < out + validated], ["test", "", "val"], default="train")
     return {split: np.flatnonzero(side == split) for split in SPLITS}
 
 
@@ -167,6 +170,6 @@ def _units(n: int, groups: Any) -> tuple[np.ndarray, np.ndarray]:
     return units, np.bincount(units)
 
 
-def _units_that_fill(sizes: np.ndarray, rows: int) -> int:
+def units_that_fill(sizes: np.ndarray, rows: int) -> int:
     """How many units, taken in this order, it takes to hold that many rows; at least one."""
     return int(np.searchsorted(np.cumsum(sizes), max(rows, 1))) + 1

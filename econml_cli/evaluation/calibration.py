@@ -140,6 +140,7 @@ def calibration(
     data: str | None = None,
     missing: str | None = None,
     changes: Mapping[str, Any] | None = None,
+    sheet: str | None = None,
 ) -> Calibration:
     """Predicted probabilities of a classifier beside the shares that were observed, on the split that `evaluate`
     reports; of an ensemble those of the averaged prediction. The bins have equal numbers of observations, as far as
@@ -154,7 +155,7 @@ def calibration(
     """
     if bins < 1:
         raise ConfigError(f"--bins must be at least 1, got {bins}.")
-    with open_run(run, step=step, data=data, missing=missing, changes=changes) as opened:
+    with open_run(run, step=step, data=data, missing=missing, changes=changes, sheet=sheet) as opened:
         config, samples = opened.config(), opened.samples()
         row = losses.of(samples.problem)
         if not row.classifies:

@@ -10,7 +10,7 @@ from flax import nnx
 from econml_cli.data.identified import moved, null_space
 from econml_cli.data.weights import RowWeights
 from econml_cli.errors import ConfigError, DataError, EconmlError, plural
-from econml_cli.evaluation import multinomial, robust_regression
+from econml_cli.evaluation import equations, robust_regression
 from econml_cli.evaluation.opened import OpenedRun
 from econml_cli.evaluation.standard_errors import critical, two_sided
 from econml_cli.models.base import Model
@@ -18,6 +18,7 @@ from econml_cli.models.linear import COLLINEAR, Linear
 from econml_cli.problems import losses
 from econml_cli.problems.base import Batch, Problem
 from econml_cli.problems.families import GAUSSIAN, Family
+from econml_cli.problems.per_row import named
 from econml_cli.problems.tabular import Tabular
 from econml_cli.runs import caveats
 
@@ -26,6 +27,7 @@ CHOICES = ("iid", "HC1", "HC3", "cluster")
 INTERCEPT = "Intercept"
 #: groups of a column that can be clustered by
 FEWEST = 3
+TOO_FEW = "standard errors under this loss need more rows, and rows that all weigh the same (or frequencies)"
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,7 @@ class Coefficients:
         values: NaN where there is no estimate. errors: standard errors, {} where there are none; see `why`.
         vcov: which ones they are. freedom: as of `Weights`. converged: whether the fit has come to its end.
         absorbed: how many levels each fixed effect has, {} where there is none.
+        equations: {equation: what it is of}, in words, of a model that has several; names begin with it.
     """
 
     values: dict[str, float]
@@ -68,6 +71,17 @@ class Coefficients:
     converged: bool = True
     why: str | None = None
     absorbed: dict[str, int] = field(default_factory=dict)
+    equations: dict[str, str] = field(default_factory=dict)
+
+    def parts(self) -> list[tuple[str, dict[str, str]]]:
+        """Of each equation what it is of, and its coefficients {name: column}; ("", all of them) where there is one."""
+        if not self.equations:
+            return [("", {name: name for name in self.values})]
+        names, size = list(self.values), len(self.values) // len(self.equations)
+        return [  # by place: a class may be called as another one begins
+            (words, {name: name[len(f"{label}: ") :] for name in names[i * size : (i + 1) * size]})
+            for i, (label, words) in enumerate(self.equations.items())
+        ]
 
     def statistic(self, name: str) -> float:
         """The coefficient over its standard error; NaN where either is not there, or the error is 0."""
@@ -80,15 +94,15 @@ class Coefficients:
 
 
 def coefficients(run: OpenedRun, problem: Problem, model: Model, vcov: str | None = None) -> Coefficients | None:
-    """Those of the linear model of a run; None for other models and problems. Of several classes those of each against
-    the first, named "class: column".
+    """Those of the linear model of a run; None for other models and problems. Of several equations (`Several`) those of
+    each, named "equation: column".
 
     Standard errors are of the rows of the fit, whatever it is evaluated on: there are none of a run whose data file is
     gone or has changed, nor of a fit that has not converged.
 
     Args:
         problem: as of its samples. vcov: None: "cluster" where the fit has groups, "HC1" where its weights are of
-            sampling, or its counts are no whole numbers, else "iid".
+            sampling or of classes, or its counts are no whole numbers, else "iid".
 
     Raises:
         ConfigError: there is no such standard error of this fit. DataError: its rows cannot be clustered so.
@@ -97,7 +111,9 @@ def coefficients(run: OpenedRun, problem: Problem, model: Model, vcov: str | Non
         return None
     linear = model.linear
     if linear.kernel.shape[1] > 1:
-        return _of_classes(run, problem, linear, vcov) if losses.of(problem).per_row is losses.cross_entropy else None
+        row = losses.of(problem)
+        several = row.per_row is losses.cross_entropy or row.is_normal or bool(row.levels)
+        return _of_several(run, problem, linear, vcov) if several else None
     kernel = np.asarray(linear.kernel[...], np.float64)[:, 0]
     bias = 0.0 if linear.bias is None else float(np.asarray(linear.bias[...], np.float64)[0])
     values, summary = problem.unstandardise(kernel, bias), run.summary()
@@ -132,35 +148,107 @@ def _in_units(problem: Tabular) -> np.ndarray:
     return np.vstack([np.r_[1.0, -mean / scale], rows]) if problem.constant and not problem.absorbed else rows
 
 
-def _of_classes(run: OpenedRun, problem: Tabular, linear: nnx.Linear, vcov: str | None) -> Coefficients:
-    """The coefficients of a multinomial logit, with the standard errors of statsmodels' MNLogit."""
-    kernel = np.asarray(linear.kernel[...], np.float64)
-    bias = np.zeros(kernel.shape[1]) if linear.bias is None else np.asarray(linear.bias[...], np.float64)
-    values, none = dict[str, float](), caveats.unidentified(run.summary())
-    for j, name in enumerate((problem.classes or ())[1:], start=1):
-        of = problem.unstandardise(kernel[:, j] - kernel[:, 0], bias[j] - bias[0])
-        values |= {f"{name}: {column}": np.nan if column in none else b for column, b in of.items()}
-    found = Coefficients(values, converged=not run.summary().get("not_converged"))
+@dataclass(frozen=True)
+class Several:
+    """The weights of a linear model of several equations (classes, quantiles, a mean and a log variance).
+
+    Attributes:
+        labels: {equation: what it is of}, in words. w: of the constant (first) and of the standardised inputs, [1 + p,
+            m], of an outcome in its own units; without a constant the first is 0.
+        covariances: of those of each equation, [m, 1 + p, 1 + p]; None where there is none, and `why`. vcov: which.
+        free: as of `Weights`.
+    """
+
+    labels: dict[str, str]
+    w: np.ndarray
+    covariances: np.ndarray | None = None
+    vcov: str | None = None
+    free: np.ndarray | None = None
+    why: str | None = None
+
+
+def several_of(run: OpenedRun, problem: Tabular, linear: nnx.Linear, vcov: str | None) -> Several:
+    """The equations of a linear model that has more than one. Those of classes are log odds against the first class.
+
+    The covariances are those of statsmodels' MNLogit, of QuantReg for each quantile, and of the maximum likelihood of a
+    normal distribution (the inverse Hessian; `HC1` the sandwich, `cluster` that of sums over groups).
+
+    Raises:
+        ConfigError, DataError: as `coefficients`.
+    """
+    row = losses.of(problem)
+    found = _equations(problem, linear)
+    constant = linear.bias is not None
     problem, why = with_rows(run, problem)
     sample = problem.sample(None, "train")
-    if why := why or _without_errors(run, sample) or ("" if found.converged else "not converged"):
+    if why := why or _without_errors(run) or ("not converged" if run.summary().get("not_converged") else ""):
         return dataclasses.replace(found, why=why)
     assert sample is not None
     kind, groups = _kind(run, problem, vcov)
-    x, y = np.asarray(sample.x, np.float64), np.asarray(sample.y)
-    z, w = (x, kernel) if linear.bias is None else (np.column_stack([np.ones(len(x)), x]), np.vstack([bias, kernel]))
-    if len(z) <= np.linalg.matrix_rank(z) * (w.shape[1] - 1):
+    x = np.asarray(sample.x, np.float64)[:, : len(problem.features.names)]
+    z = np.column_stack([np.ones(len(x)), x]) if constant else x
+    y = np.asarray(sample.y, np.float64).reshape(len(x))
+    if not row.classifies:
+        y = y * problem.target_scale + problem.target_mean
+    design = _Design(z, y, problem.weights, losses.weights_in(problem, sample), groups)
+    m, w = found.w.shape[1], found.w if constant else found.w[1:]
+    if design.n <= design.rank * m:
         return dataclasses.replace(found, why="there are no more rows than coefficients")
-    all_of = multinomial.covariance(z, y, w, robust=kind == "HC1", groups=groups if kind == "cluster" else None)
-    rows = _in_units(problem)[:, len(z.T) == len(x.T) :]
-    free, blocks = moved(null_space(z), rows), np.split(np.arange(len(all_of)), w.shape[1] - 1)
-    variances = np.r_[tuple(np.einsum("ij,jk,ik->i", rows, all_of[np.ix_(b, b)], rows) for b in blocks)]
-    lost = np.tile(free, len(blocks)) | np.isnan(list(values.values()))
-    errors = np.where(lost, np.nan, np.sqrt(np.clip(variances, 0, None)))
-    values = {name: np.nan if gone else b for (name, b), gone in zip(values.items(), lost, strict=True)}
-    return dataclasses.replace(
-        found, values=values, errors=dict(zip(values, errors.tolist(), strict=True)), vcov=_named(kind, vcov)
-    )
+    groups = design.groups if kind == "cluster" else None
+    if row.levels:
+        each = [_of_robust(design, w[:, j], kind, row, problem.target_scale, j) for j in range(m)]
+        if any(one is None for one in each):
+            return dataclasses.replace(found, why=TOO_FEW)
+        blocks = np.stack([one for one in each if one is not None])
+    else:
+        rows = (equations.of_classes if row.classifies else equations.of_normal)(design.z, design.y, w)
+        whole = equations.covariance(design.z, rows, design.weights, design.counts, robust=kind == "HC1", groups=groups)
+        k = len(w)
+        blocks = np.stack([whole[j * k : (j + 1) * k, j * k : (j + 1) * k] for j in range(m)])
+    free = null_space(design.z)
+    if not constant:  # the place of one that is not there
+        blocks, free = np.pad(blocks, ((0, 0), (1, 0), (1, 0))), np.pad(free, ((1, 0), (0, 0)))
+    return dataclasses.replace(found, covariances=blocks, vcov=_named(kind, vcov), free=free)
+
+
+def _equations(problem: Tabular, linear: nnx.Linear) -> Several:
+    """The equations without standard errors."""
+    row, kernel = losses.of(problem), np.asarray(linear.kernel[...], np.float64)[: len(problem.features.names)]
+    bias = np.zeros(kernel.shape[1]) if linear.bias is None else np.asarray(linear.bias[...], np.float64)
+    w, constant = np.vstack([bias, kernel]), float(linear.bias is not None)
+    scale, mean, target = problem.target_scale, problem.target_mean, problem.describe()["target"]
+    if row.classifies:
+        classes = list(problem.classes or [])
+        labels = {str(c): f"log odds of {c} against {classes[0]}" for c in classes[1:]}
+        return Several(labels, w[:, 1:] - w[:, :1])
+    if row.is_normal:
+        shift = np.zeros_like(w)
+        shift[0] = mean * constant, 2 * np.log(scale) * constant
+        labels = {"mean": f"mean of {target}", "log variance": f"log variance of {target}"}
+        return Several(labels, w * np.array([scale, 1.0]) + shift)
+    shift = np.zeros_like(w)
+    shift[0] = mean * constant
+    return Several({named(q): f"{named(q)} of {target}" for q in row.levels}, w * scale + shift)
+
+
+def _of_several(run: OpenedRun, problem: Tabular, linear: nnx.Linear, vcov: str | None) -> Coefficients:
+    """The coefficients of a linear model of several equations, named "equation: column"."""
+    estimate = several_of(run, problem, linear, vcov)
+    columns, rows, none = list(problem.unstandardise(estimate.w[1:, 0], 0.0)), _in_units(problem), set[str]()
+    none |= set(caveats.unidentified(run.summary()))
+    free = np.zeros(len(rows), dtype=bool) if estimate.free is None else moved(estimate.free, rows)
+    values, errors = dict[str, float](), dict[str, float]()
+    for j, label in enumerate(estimate.labels):
+        for column, b, lost in zip(columns, (rows @ estimate.w[:, j]).tolist(), free, strict=True):
+            values[f"{label}: {column}"] = np.nan if lost or column in none else b
+        if estimate.covariances is not None:
+            variances = np.einsum("ij,jk,ik->i", rows, estimate.covariances[j], rows)
+            found = np.where(free, np.nan, np.sqrt(np.clip(variances, 0, None))).tolist()
+            errors |= {f"{label}: {c}": np.nan if c in none else e for c, e in zip(columns, found, strict=True)}
+    return Coefficients(
+        values, errors, estimate.vcov, converged=not run.summary().get("not_converged"), why=estimate.why,
+        equations=estimate.labels,
+    )  # fmt: skip
 
 
 def with_rows(run: OpenedRun, problem: Tabular) -> tuple[Tabular, str]:
@@ -176,10 +264,8 @@ def with_rows(run: OpenedRun, problem: Tabular) -> tuple[Tabular, str]:
     return own, ""
 
 
-def _without_errors(run: OpenedRun, sample: Batch | None) -> str:
-    """Why the coefficients of classes have no standard errors; "" where they have."""
-    if sample is not None and sample.w is not None:
-        return "standard errors of classes are of rows that all weigh the same"
+def _without_errors(run: OpenedRun) -> str:
+    """Why coefficients have no standard errors, whatever the loss; "" where they have."""
     if run.config().trainer.weight_decay > 0:
         return "--weight-decay shrinks the coefficients, which have no standard errors then"
     return "the classes are separated, so that the estimate is infinite" if run.summary().get("separated") else ""
@@ -211,10 +297,8 @@ def weights_of(
     sample = problem.sample(None, "train")
     if sample is None:
         return None, why
-    if run.config().trainer.weight_decay > 0:
-        return None, "--weight-decay shrinks the coefficients, which have no standard errors then"
-    if run.summary().get("separated"):
-        return None, "the classes are separated, so that the estimate is infinite"
+    if why := _without_errors(run):
+        return None, why
     kind, groups = _kind(run, problem, vcov)
     if problem.absorbed:
         return _within_levels(problem, model, sample, kind, _named(kind, vcov), groups)
@@ -228,12 +312,12 @@ def weights_of(
         y, scale, shift = y * scale, 1.0, float(np.log(scale)) if bias else 0.0
     w = w * scale + np.r_[shift, np.zeros(len(w) - 1)] if bias else w * scale
     y = y * scale + shift * (not row.by_mean)
-    design = _Design(z, y, problem.weights, None if sample.w is None else np.asarray(sample.w, np.float64), groups)
+    design = _Design(z, y, problem.weights, losses.weights_in(problem, sample), groups)
     if design.n <= design.rank:
         return None, "there are no more rows than coefficients"
     found = _covariance(design, w, kind, family) if family is not None else _of_robust(design, w, kind, row, scale)
     if found is None:
-        return None, "standard errors under this loss need more rows, and rows that all weigh the same"
+        return None, TOO_FEW
     covariance, free = found, null_space(design.z)
     if not bias:  # the place of a constant that is not there
         w, covariance, free = np.r_[0.0, w], np.pad(covariance, ((1, 0), (1, 0))), np.pad(free, ((1, 0), (0, 0)))
@@ -241,14 +325,33 @@ def weights_of(
     return Weights(row.classical == "logit", w, covariance, _named(kind, vcov), free, freedom), None
 
 
-def _of_robust(of: "_Design", w: np.ndarray, kind: str, row: losses.Loss, scale: float) -> np.ndarray | None:
-    """The covariance under Huber's loss, or that of one quantile; None where rows have weights, or are too few."""
-    if not np.all(of.weights == 1):
+def covariance_of(
+    problem: Tabular, z: np.ndarray, y: np.ndarray, w: np.ndarray, family: Family
+) -> tuple[np.ndarray, float | None]:
+    """The covariance [k, k] of estimates w of a generalised linear model on the training rows of a problem, with their
+    weights, and its degrees of freedom (None: normal): clustered where they have groups, HC1 of sampling weights and
+    those of classes, else classical."""
+    sample, groups = problem.sample(None, "train"), problem.groups.get("train")
+    assert sample is not None  # z and y are of it
+    sampling = bool(problem.class_weights) or (problem.weights is not None and problem.weights.kind == "sampling")
+    kind = "cluster" if groups is not None else "HC1" if sampling else "iid"
+    design = _Design(z, y, problem.weights, losses.weights_in(problem, sample), groups)
+    return _covariance(design, w, kind, family), _freedom(design, kind) if family.estimates_scale else None
+
+
+def _of_robust(
+    of: "_Design", w: np.ndarray, kind: str, row: losses.Loss, scale: float, place: int = 0
+) -> np.ndarray | None:
+    """The covariance under Huber's loss, or that of the quantile at a `place`; None where rows have weights that are no
+    frequencies, or are too few."""
+    if not np.array_equal(of.weights, of.counts):
         return None
-    residual = of.y - of.z @ w
+    often = of.counts.astype(np.int64)
+    z, y = np.repeat(of.z, often, axis=0), np.repeat(of.y, often)
+    groups, residual = None if of.groups is None else np.repeat(of.groups, often), y - z @ w
     if row.delta is not None:
-        return robust_regression.of_huber(of.z, residual, row.delta * scale, kind, of.groups)
-    return robust_regression.of_quantile(of.z, of.y, residual, row.levels[0], kind, of.groups)
+        return robust_regression.of_huber(z, residual, row.delta * scale, kind, groups)
+    return robust_regression.of_quantile(z, y, residual, row.levels[place], kind, groups)
 
 
 def _freedom(of: "_Design", kind: str) -> float:
@@ -329,7 +432,7 @@ def _kind(run: OpenedRun, problem: Tabular, vcov: str | None) -> tuple[str, np.n
     row, weights, groups = losses.of(problem), problem.weights, problem.groups.get("train")
     if (column := column_of(vcov)) is not None:
         vcov, groups = "cluster", _groups(problem, column)
-    sampling = weights is not None and weights.kind == "sampling"
+    sampling = (weights is not None and weights.kind == "sampling") or bool(problem.class_weights)
     kind = vcov or ("cluster" if groups is not None else "HC1" if sampling or not problem.counts_whole else "iid")
     if kind not in CHOICES:
         raise ConfigError(f"vcov must be one of {', '.join(CHOICES)}, cluster:COLUMN, got {kind!r}.")
@@ -341,7 +444,7 @@ def _kind(run: OpenedRun, problem: Tabular, vcov: str | None) -> tuple[str, np.n
     if kind == "iid" and sampling:
         raise ConfigError(
             f"--vcov iid takes errors of one variance, which sampling weights are no statement about ({run.name} has "
-            "--weight-kind sampling); use --vcov HC1."
+            f"{'--class-weights' if problem.class_weights else '--weight-kind sampling'}); use --vcov HC1."
         )
     if kind == "HC3" and problem.absorbed:
         raise ConfigError(f"--vcov HC3 needs leverages, and {run.name} has absorbed fixed effects; use --vcov HC1.")

@@ -29,7 +29,7 @@ def measure(
     if not replications:
         return found
     loss = np.stack([one.loss for one in scored]).mean(axis=0, dtype=np.float64)
-    mixture = averaged([one.yhat for one in scored])
+    mixture = averaged(row, [one.yhat for one in scored])
     together = metrics.moments(row, loss, scored[0].y, mixture, scored[0].w, of_yhat=False)
     around = with_intervals(together, replications=replications, seed=seed, groups=groups)
     own, mean_loss = around.pop("loss"), Quantity(split, "loss")
@@ -37,10 +37,11 @@ def measure(
     return found | {Quantity(split, name, "averaged"): estimate for name, estimate in around.items()}
 
 
-def averaged(yhat: Sequence[np.ndarray | None]) -> np.ndarray | None:
-    """The mean of the members' predictions [n, dout] (of probabilities: a mixture), in float64."""
+def averaged(row: Loss, yhat: Sequence[np.ndarray | None]) -> np.ndarray | None:
+    """The members' predictions [n, dout] together, by the row of their loss (the mean; of distributions a mixture), in
+    float64."""
     there = [one for one in yhat if one is not None]
-    return np.stack(there).mean(axis=0, dtype=np.float64) if there else None
+    return np.asarray(row.averages(np.stack(there).astype(np.float64))) if there else None
 
 
 def numbers(found: Sequence[Mapping[str, float]]) -> Estimates:

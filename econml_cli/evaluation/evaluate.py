@@ -19,6 +19,8 @@ from econml_cli.evaluation.opened import Members, OpenedRun, open_run
 from econml_cli.evaluation.risk.population import population_risk
 from econml_cli.evaluation.samples import Samples, Scored, as_counted, scorer, size
 from econml_cli.evaluation.standard_errors import groups_of, unspread
+from econml_cli.output import schema_table
+from econml_cli.output.tables import Grid
 from econml_cli.problems import losses, metrics
 from econml_cli.problems import registry as problems
 from econml_cli.problems.base import Batch, Problem
@@ -42,6 +44,7 @@ def evaluate(
     step: int | None = None,
     missing: str | None = None,
     changes: Mapping[str, Any] | None = None,
+    sheet: str | None = None,
     paths: Paths | None = None,
     vcov: str | None = None,
 ) -> Evaluation:
@@ -50,6 +53,7 @@ def evaluate(
     Args:
         data: a file to evaluate on instead, encoded as the training data were (problems that read a file).
         missing: "error" or "drop": what its rows with missing values get (default: as in the fit).
+        sheet: of that file, where it is one of Excel (default: that of the fit).
         draws: fresh draws that estimate the population risk (simulated problems); 0: none.
         draw_seed, bootstrap_seed: their seeds. bootstrap: replications of the 95 % intervals; 0: no intervals.
         step: the epoch of the checkpoint (default: the best weights where early stopping kept some, else the newest).
@@ -63,7 +67,7 @@ def evaluate(
         ShapeError: the model cannot read the changed problem.
         RunError, CheckpointError: the run, its data file or its checkpoint is missing, changed or damaged.
     """
-    with open_run(run, step=step, data=data, missing=missing, changes=changes) as opened:
+    with open_run(run, step=step, data=data, missing=missing, changes=changes, sheet=sheet) as opened:
         config, dtype = opened.config(), opened.dtype
         _check(config, draws)
         members = opened.members()
@@ -100,7 +104,18 @@ def evaluate(
         members=members.total, diverged=members.diverged, member=run.member,
         convergence={name: value for name, value in opened.summary().items() if name in CONVERGENCE},
         schema=samples.problem.schema if isinstance(samples.problem, Tabular) else None,
+        data=_data(opened, samples),
     )  # fmt: skip
+
+
+def _data(run: OpenedRun, samples: Samples) -> Grid | None:
+    """What was read of which file, in a few lines; None of simulated observations."""
+    problem = samples.problem
+    if not isinstance(problem, Tabular):
+        return None
+    where = run.data or str(getattr(run.config().problem_options, "data", None))
+    used = sum(size(part) for part in samples.parts.values())
+    return schema_table.brief(problem.learnt, where, used, problem.rows_read)
 
 
 def _changed(run: OpenedRun) -> dict[str, Any]:

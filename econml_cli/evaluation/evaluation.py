@@ -43,7 +43,8 @@ class Evaluation(Answer):
 
     Of an ensemble of several `members` each estimate is the mean over those that have not `diverged`, with their
     standard deviation, lowest and highest; `averaged_test_rmse` and its like are of their averaged prediction, and a
-    verdict says how many have passed. `member` is the one that was chosen. `schema`: what the columns of a file are.
+    verdict says how many have passed. `member` is the one that was chosen. `schema`: what the columns of a file are;
+    `data` the same in a few lines.
     """
 
     run: str
@@ -67,6 +68,7 @@ class Evaluation(Answer):
     member: int | None = None
     convergence: dict[str, Any] = field(default_factory=dict)
     schema: Schema | None = None
+    data: Grid | None = None
 
     @property
     def coefficients(self) -> dict[str, float] | None:
@@ -85,9 +87,10 @@ class Evaluation(Answer):
         return f"Evaluation('{self.run}': {self.model} on {self.problem}{told}{failed})"
 
     def grids(self) -> list[Grid]:
-        """Metrics by split; errors against the truth; verdicts; coefficients. Of an ensemble each number across its
-        members, and what their averaged prediction is worth."""
-        return [*(_across(self) if self.members > 1 else _single(self)), *_verdicts(self), *_coefficients(self)]
+        """Metrics by split; errors against the truth; what was read of a file; verdicts; coefficients. Of an ensemble
+        each number across its members, and what their averaged prediction is worth."""
+        own = _across(self) if self.members > 1 else _single(self)
+        return [*own, *([self.data] if self.data else []), *_verdicts(self), *_coefficients(self)]
 
     def rows(self) -> list[dict[str, Any]]:
         """One row: test_loss, test_loss_low, test_loss_high, ...; coefficients as coef_NAME, their standard errors as
@@ -191,21 +194,28 @@ def _coefficients(e: Evaluation) -> list[Grid]:
     if of.absorbed:
         levels = ", ".join(f"{name} ({plural(count, 'level')})" for name, count in of.absorbed.items())
         title += f"; fixed effects: {levels}"
+    return [_of_equation(of, names, f"{title}: {words}" if words else title) for words, names in of.parts()]
+
+
+def _of_equation(of: Coefficients, names: Mapping[str, str], title: str) -> Grid:
+    """The table of one equation, whose coefficients are called as `names` says."""
     if not of.converged or not of.errors:
-        rows = tuple((name, UNKNOWN if math.isnan(value) else cell(value)) for name, value in of.values.items())
+        values = {called: of.values[name] for name, called in names.items()}
+        rows = tuple((name, UNKNOWN if math.isnan(value) else cell(value)) for name, value in values.items())
         if not of.converged:
-            return [Grid(("", "where it stopped"), rows, "Not converged: no estimates, in the units of the data")]
-        return [Grid(("", ""), rows, f"{title} ({of.why})" if of.why else title)]
+            told = title.replace("Coefficients, in the units of the data", "Not converged: no estimates", 1)
+            return Grid(("", "where it stopped"), rows, f"{told}, in the units of the data")
+        return Grid(("", ""), rows, f"{title} ({of.why})" if of.why else title)
     headers = ("", "coefficient", f"s.e. ({of.vcov})", "z" if of.freedom is None else "t", "p")
-    return [Grid(headers, tuple(_coefficient(of, name) for name in of.values), title)]
+    return Grid(headers, tuple(_coefficient(of, name, called) for name, called in names.items()), title)
 
 
-def _coefficient(of: Coefficients, name: str) -> tuple[str, ...]:
+def _coefficient(of: Coefficients, name: str, called: str) -> tuple[str, ...]:
     """A line of the table: the coefficient, its standard error, t or z, and p."""
     if math.isnan(of.values[name]):
-        return (name, UNKNOWN, "", "", "")
+        return (called, UNKNOWN, "", "", "")
     told = (of.values[name], of.errors[name], of.statistic(name), of.p_value(name))
-    return (name, *("" if math.isnan(x) else cell(x) for x in told))
+    return (called, *("" if math.isnan(x) else cell(x) for x in told))
 
 
 def _words(name: str) -> str:

@@ -62,13 +62,14 @@ class OpenedRun(Run):
 
     Attributes:
         step: the epoch of the checkpoint (None: the newest; of it the best weights where early stopping kept some).
-        data, missing, changes: what `samples` are, as in `evaluate`.
+        data, missing, changes, sheet: what `samples` are, as in `evaluate`.
     """
 
     step: int | None = None
     data: str | None = None
     missing: str | None = None
     changes: Mapping[str, Any] | None = None
+    sheet: str | None = None
     #: what was read, by what it is; shared with the same run opened for another member, step or sample
     _kept: dict[Hashable, Any] = field(default_factory=dict, repr=False, compare=False)
 
@@ -170,10 +171,10 @@ class OpenedRun(Run):
             changes, model = self.changes, self.members().models[0]
             return self._once(("changed", repr(changes)), lambda: changed_samples(self, model, changes))
         if self.data is not None:
-            path, missing = self.data, self.missing
+            path, missing, sheet = self.data, self.missing, self.sheet
             return self._once(
-                ("new", path, missing, need_target),
-                lambda: new_samples(self, path, need_target=need_target, missing=missing),
+                ("new", path, missing, need_target, sheet),
+                lambda: new_samples(self, path, need_target=need_target, missing=missing, sheet=sheet),
             )
         return self.own_samples()
 
@@ -184,8 +185,8 @@ class OpenedRun(Run):
             DataError: it cannot be read.
         """
         saved = (self.preprocessing() or {}).get("schema")
-        known = None if saved is None else Schema.from_json(saved)
-        return self._once(("table", path), lambda: read_table(path, known=known).frame)
+        known = None if saved is None else Schema.from_json(saved).of_sheet(self.sheet)
+        return self._once(("table", path, self.sheet), lambda: read_table(path, known=known).frame)
 
 
 @contextlib.contextmanager
@@ -197,6 +198,7 @@ def open_run(
     data: str | None = None,
     missing: str | None = None,
     changes: Mapping[str, Any] | None = None,
+    sheet: str | None = None,
 ) -> Iterator[OpenedRun]:
     """A run that lends what it reads, in a context in which JAX computes in the precision of its fit.
 
@@ -207,6 +209,7 @@ def open_run(
         member: of an ensemble, the one that is meant. data: a file that stands for its samples.
         missing: "error" or "drop": what rows of that file with missing values get (default: as in the fit).
         changes: options of the problem (simulated ones only) in place of those of the fit, by name.
+        sheet: of that file, where it is one of Excel (default: that of the fit).
 
     Raises:
         ConfigError: there is no such member. RunError: the config cannot be read. The rest is read, and may fail, when
@@ -221,6 +224,7 @@ def open_run(
         data=opened.data if data is None else data,
         missing=opened.missing if missing is None else missing,
         changes=changes or opened.changes,
+        sheet=opened.sheet if sheet is None else sheet,
     )
     with precision(opened.dtype):
         yield opened

@@ -50,6 +50,15 @@ def _sd(stacked: np.ndarray) -> np.ndarray | None:
     return stacked.std(axis=0, ddof=1) if len(stacked) > 1 else None
 
 
+def of_normal(distribution: np.ndarray, level: float) -> dict[str, np.ndarray]:
+    """`lo` and `hi`: the central `level` percent interval of an outcome, given mean and standard deviation [n, 2]."""
+    from scipy.special import ndtri
+
+    mean, sd = distribution[:, 0].astype(np.float64), distribution[:, 1].astype(np.float64)
+    wide = float(ndtri(0.5 + level / 200)) * sd
+    return {"lo": mean - wide, "hi": mean + wide}
+
+
 @dataclass(frozen=True)
 class Conformal:
     """Split conformal prediction: a new outcome lies within `radius` [dout] of its prediction with at least the
@@ -159,9 +168,13 @@ def check_spread(run: Run, asked: Asked | None, of: Members) -> None:
     raise ConfigError(f"--interval: {why}; add --conformal, or {remedy}.")
 
 
-def notes(run: Run, asked: Asked | None, of: Members) -> list[str]:
-    """What the columns lo and hi of predictions are, and which members those are of, in a sentence each."""
+def notes(run: Run, asked: Asked | None, of: Members, normal: bool = False) -> list[str]:
+    """What the columns lo and hi of predictions are, and which members those are of, in a sentence each; `normal`:
+    whether mean and standard deviation of a normal distribution are predicted."""
     level, lost = asked.level if asked is not None else LEVEL, [of.left_out] if of.diverged else []
+    if normal and (asked is not None or len(of.models) > 1):
+        several = ", a mixture over the members" * (len(of.models) > 1)
+        return [f"lo, hi: {level:g} % of an outcome by the normal distribution that is predicted{several}", *lost]
     if asked is not None and asked.conformal:
         told = [f"lo, hi: {level:g} % by split conformal prediction, from the validation split"]
         if getattr(run.config().problem_options, "group", None) is not None:

@@ -13,7 +13,8 @@ import jax
 import numpy as np
 
 from econml_cli.config.fit_config import FitConfig
-from econml_cli.data import beside, files
+from econml_cli.data import beside, binary_out, files
+from econml_cli.data.asked import Asked as Said
 from econml_cli.data.schema import Schema
 from econml_cli.errors import ConfigError, DataError, plural
 from econml_cli.evaluation import prediction_intervals as intervals
@@ -46,6 +47,10 @@ WRITERS = {
     ".csv.gz": lambda frame, path: frame.to_csv(path, index=False, compression="gzip"),
     ".tsv": lambda frame, path: frame.to_csv(path, index=False, sep="\t"),
     ".parquet": lambda frame, path: frame.to_parquet(path, index=False),
+    ".feather": lambda frame, path: frame.reset_index(drop=True).to_feather(path),
+    ".dta": binary_out.write_stata,
+    ".xlsx": binary_out.write_sheet,
+    **dict.fromkeys((".sav", ".zsav"), binary_out.write_spss),
 }
 
 
@@ -59,6 +64,7 @@ def predict(
     asked: Asked | None = None,
     say: Say = _silent,
     retransform: bool = False,
+    sheet: str | None = None,
 ) -> "pd.DataFrame":
     """The rows of a file with the run's predictions, `predict_file` as a table: its columns and order, then
 
@@ -73,7 +79,8 @@ def predict(
     the model h(phi(x)).
     The target's column need not be there. A row that cannot be predicted has no prediction, and a column `reason` says
     why; with `missing` "error" such a row is refused, with "drop" rows with missing values are left out. `say` is told,
-    in a sentence each, what is to be known of the weights, of the intervals, and of such rows.
+    in a sentence each, what is to be known of the weights, of the intervals, and of such rows. `sheet` is that of an
+    Excel file (default: the one of the fit).
 
     Raises:
         ConfigError: the problem reads no file, the model has no representation, or there is nothing to make the
@@ -81,7 +88,7 @@ def predict(
         DataError: the file cannot be read or encoded, or has such a column.
         RunError, CheckpointError: the run cannot be read.
     """
-    more: dict[str, Any] = {"step": step, "missing": missing, "embed": embed, "asked": asked}
+    more: dict[str, Any] = {"step": step, "missing": missing, "embed": embed, "asked": asked, "sheet": sheet}
     return predict_file(run, path, say=say, retransform=retransform, **more).frame()
 
 
@@ -114,7 +121,8 @@ class Predicted:
             return
         check_output(out)
         with _refusals(out), disk.replacing(out) as temporary:
-            beside.write(source, temporary, self.added, self.kept, self._delimiter())
+            asked = Said() if self.schema is None else self.schema.asked
+            beside.write(source, temporary, self.added, self.kept, asked.delimiter, asked.sheet)
 
     def to_stdout(self) -> None:
         """The same as CSV on stdout."""
@@ -122,10 +130,8 @@ class Predicted:
         if not beside.same_format(source, Path("out.csv")):
             self.frame().to_csv(sys.stdout, index=False, lineterminator="\n")
             return
-        beside.write_separated(source, cast("IO[bytes]", _Decoded()), self.added, self.kept, self._delimiter())
-
-    def _delimiter(self) -> str | None:
-        return None if self.schema is None else self.schema.asked.delimiter
+        delimiter = None if self.schema is None else self.schema.asked.delimiter
+        beside.write_separated(source, cast("IO[bytes]", _Decoded()), self.added, self.kept, delimiter)
 
 
 class _Decoded:
@@ -150,11 +156,12 @@ def predict_file(
     asked: Asked | None = None,
     say: Say = _silent,
     retransform: bool = False,
+    sheet: str | None = None,
 ) -> Predicted:
     """The predictions for a file, as `predict` has them."""
     import pandas as pd
 
-    with open_run(run, step=step, data=path, missing=missing or "explain") as opened:
+    with open_run(run, step=step, data=path, missing=missing or "explain", sheet=sheet) as opened:
         samples = opened.samples(need_target=False)
         frame, problem = samples.frame, samples.problem
         assert frame is not None
@@ -190,6 +197,10 @@ def levels(run: OpenedRun, problem: Problem, added: dict[str, np.ndarray]) -> di
 
     Source: Duan (1983), Journal of the American Statistical Association 78, "Smearing Estimate".
     """
+    if losses.of(problem).target.several:
+        raise ConfigError(
+            f"--retransform is of a mean, and {run.name} {losses.of(problem).target.does} of a log; leave it out."
+        )
     name = next(iter(added))
     if not name.startswith("yhat_log_"):
         raise ConfigError(f"--retransform is of a target that is a log, and that of {run.name} is none; leave it out.")
@@ -221,9 +232,9 @@ def _adds(
 ) -> Callable[[Any], dict[str, np.ndarray]]:
     """The function that makes the new columns from the inputs x of some rows."""
     if not embed:
-        found = run.members()
+        found, normal = run.members(), losses.of(problem).is_normal
         make = _predicts(run, problem, found, asked)
-        for note in (*health.of_weights(run, found.lost, found.epoch), *intervals.notes(run, asked, found)):
+        for note in (*health.of_weights(run, found.lost, found.epoch), *intervals.notes(run, asked, found, normal)):
             say(note)
         return make
     loaded = run.loaded()
@@ -246,7 +257,9 @@ def _predicts(
     run: OpenedRun, problem: Problem, of: Members, asked: Asked | None
 ) -> Callable[[Any], dict[str, np.ndarray]]:
     """Of several models the averaged prediction; beside it the intervals that are asked for, or those across models."""
-    intervals.check_spread(run, asked, of)
+    row = losses.of(problem)
+    if not row.is_normal:
+        intervals.check_spread(run, asked, of)
     models = of.models
     level = asked.level if asked is not None else LEVEL
     conformal = calibrate(run, models, level) if asked is not None and asked.conformal else None
@@ -254,7 +267,10 @@ def _predicts(
     def make(x: Any) -> dict[str, np.ndarray]:
         yhat = [predicted(problem, model, x, run.dtype) for model in models]
         # one prediction as it is, in its own precision
-        mean = yhat[0] if len(yhat) == 1 else np.stack(yhat).mean(axis=0, dtype=np.float64)
+        mean = yhat[0] if len(yhat) == 1 else np.asarray(row.averages(np.stack(yhat).astype(np.float64)))
+        if row.is_normal:
+            told = asked is not None or len(yhat) > 1
+            return {**columns(problem, mean), **(intervals.of_normal(mean, level) if told else {})}
         if conformal is not None:
             return {**columns(problem, mean), **_beside_each(problem, mean, conformal.around(mean, yhat))}
         if len(yhat) > 1:
@@ -362,6 +378,7 @@ def check_output(path: Path, reads: str | None = None) -> None:
 
     Raises:
         ConfigError: its extension is none that can be written, its directory does not exist, or it is the input.
+        DataError: a package that writes it is not installed.
     """
     if _extension(path) is None:
         raise ConfigError(f"{path} must end in one of {', '.join(WRITERS)}.")
@@ -369,6 +386,7 @@ def check_output(path: Path, reads: str | None = None) -> None:
         raise ConfigError(f"{path} cannot be written: {path.parent} is not a directory, or the name is one.")
     if reads is not None and Path(reads).resolve() == path.resolve():
         raise ConfigError(f"{path} is the file that is read; write the predictions to another one.")
+    binary_out.available(path)
 
 
 def _extension(path: Path) -> str | None:

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
+from econml_cli.data import files
 from econml_cli.errors import ConfigError, DataError, RunError
 from econml_cli.models.base import Model
 from econml_cli.problems import losses
@@ -87,12 +88,14 @@ def with_states(samples: Samples, x: Any, members: int, member: int | None) -> S
     return dataclasses.replace(samples, parts={**samples.parts, "train": at(states)})
 
 
-def new_samples(run: Run, path: str, *, need_target: bool, missing: str | None = None) -> Samples:
+def new_samples(
+    run: Run, path: str, *, need_target: bool, missing: str | None = None, sheet: str | None = None
+) -> Samples:
     """The rows of a file, encoded with what the run learnt from its training data, as the split "data".
 
     `missing` ("error" or "drop") says what rows with missing values get (default: as in the fit); with "explain" rows
-    that cannot be predicted are left out, and `reasons` says why. Works without the data file of the fit. Call it
-    inside `precision(...)`.
+    that cannot be predicted are left out, and `reasons` says why. `sheet` is that of an Excel file (default: the one of
+    the fit). Works without the data file of the fit. Call it inside `precision(...)`.
 
     Raises:
         ConfigError: the problem reads no file. DataError: the file cannot be used. RunError: the run is damaged.
@@ -105,6 +108,8 @@ def new_samples(run: Run, path: str, *, need_target: bool, missing: str | None =
         raise RunError(f"{run.path} has no preprocessing.json, so new data cannot be encoded; fit again.")
     explained = missing == "explain"
     changed = preprocessing if missing is None or explained else {**preprocessing, "missing": missing}
+    if sheet is not None:
+        changed = _with_sheet(changed, path, sheet)
     problem = cls.restore(changed)
     if explained and hasattr(problem, "explain"):
         frame, batch, reasons = problem.explain(str(path))
@@ -120,6 +125,20 @@ def new_samples(run: Run, path: str, *, need_target: bool, missing: str | None =
     if isinstance(problem, Tabular):
         notes = (*notes, *problem.of_unseen_levels(frame))
     return Samples(problem, {"data": batch}, notes, frame, reasons)
+
+
+def _with_sheet(preprocessing: dict[str, Any], path: str, sheet: str) -> dict[str, Any]:
+    """What a run learnt, for another sheet than that of its fit.
+
+    Raises:
+        ConfigError: the file has no sheets, or the run is of an econml that knew none.
+    """
+    if not path.lower().endswith(files.EXCEL):
+        raise ConfigError(f"--sheet is of Excel files, and {path} is none; leave it out.")
+    schema = preprocessing.get("schema")
+    if schema is None:
+        raise ConfigError("--sheet: the run is of an older econml, which knew no sheets; save the sheet as a .csv.")
+    return {**preprocessing, "schema": {**schema, "asked": {**schema["asked"], "sheet": sheet}}}
 
 
 def _ungrouped(run: Run, group: str | None, frame: Any, path: str) -> tuple[str, ...]:
@@ -172,7 +191,9 @@ def scorer(problem: Problem, model: Model, dtype: str) -> Callable[..., Scored]:
     @jax.jit
     def measure(state: Any, part: Batch) -> tuple[Any, ...]:
         model = nnx.merge(graphdef, state)
-        loss = problem.loss(model, part)
+        # of a table without the weights of classes, as its metrics are
+        own = table is None or losses.is_own(problem)
+        loss = problem.loss(model, part) if own else losses.unweighted(problem, model, part)
         if not compares:
             return (loss,)
         if table is not None:

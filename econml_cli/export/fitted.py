@@ -1,5 +1,6 @@
 """What is exported: a fitted model with what its inputs and outputs mean, and observations to compare it on."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +12,7 @@ from econml_cli.errors import DataError, EconmlError, RunError
 from econml_cli.evaluation.opened import OpenedRun
 from econml_cli.evaluation.samples import Samples, computed, predicted
 from econml_cli.models.base import Model
-from econml_cli.problems import losses
+from econml_cli.problems import losses, per_row
 from econml_cli.problems import registry as problems
 from econml_cli.problems.base import Problem
 from econml_cli.problems.targets import names_of
@@ -47,7 +48,8 @@ class Inputs:
 @dataclass(frozen=True)
 class Outputs:
     """What it gives, under the names of `econml predict`: `transform` of the network's output ("affine": out * scale +
-    mean; "exp" and "sorted": the same of that; "sigmoid", "softmax"; None: what the problem does with it is none of
+    mean; "exp" and "sorted": the same of that; "mean_sd": of two, the second being the log of a variance; "sigmoid",
+    "softmax"; None: what the problem does with it is none of
     these)."""
 
     names: list[str]
@@ -171,7 +173,9 @@ def _outputs(
             units.append((learnt["mean"], learnt["scale"]))
     candidates = [("affine", *unit) for unit in units] + [("sigmoid", 0.0, 1.0), ("softmax", 0.0, 1.0)]
     candidates += [("exp", *unit) for unit in units]
-    if aim.several:  # where none cross in this sample, what sorts them cannot be told from what does not
+    if losses.of(problem).is_normal:
+        candidates = [("mean_sd", [mean, 0.0], [scale, scale]) for mean, scale in units if np.size(mean) == 1]
+    elif aim.several:  # where none cross in this sample, what sorts them cannot be told from what does not
         candidates = [("sorted", *unit) for unit in units]
     for transform, mean, scale in candidates:
         if np.size(mean) not in (1, y.shape[1]):
@@ -189,12 +193,15 @@ def _softmax(out: np.ndarray) -> np.ndarray:
     return shares
 
 
+#: the log of the least variance, which the templates repeat
+_FLOOR = math.log(per_row.LEAST_VARIANCE)
 TRANSFORMS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "affine": lambda out: out,
     "sigmoid": lambda out: np.exp(-np.logaddexp(0, -out)),
     "softmax": _softmax,
     "exp": np.exp,
     "sorted": lambda out: np.sort(out, axis=-1),
+    "mean_sd": lambda out: np.stack([out[..., 0], np.exp(0.5 * np.logaddexp(out[..., 1], _FLOOR))], axis=-1),
 }
 
 

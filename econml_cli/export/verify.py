@@ -57,7 +57,9 @@ def _predictions(fitted: Fitted, form: str, directory: Path) -> tuple[float, flo
         script = Path(__file__).with_name("replay.py")
         command = [sys.executable, "-P", str(script), form, str(directory.absolute()), str(inputs), str(outputs)]
         try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)  # noqa: S603
+            done = subprocess.run(  # noqa: S603 - this interpreter, our own script
+                command, capture_output=True, text=True, timeout=PATIENCE
+            )
         except subprocess.TimeoutExpired:
             raise EconmlError(
                 f"Running what --to {form} wrote took more than {PATIENCE} s, so nothing was written."

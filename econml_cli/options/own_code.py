@@ -57,6 +57,8 @@ def sha256(path: str | Path) -> str:
 
 def _contents(path: str | Path) -> bytes:
     try:
+        if Path(path).exists() and not Path(path).is_file():  # a pipe is waited for for ever
+            raise ConfigError(f"{path} is no regular file; name a Python file.")
         return Path(path).read_bytes()
     except FileNotFoundError:
         raise ConfigError(f"There is no file {path}; say where it is, as seen from {Path.cwd()}.") from None

@@ -24,12 +24,14 @@ class TrainerOptions:
     second-order method on the whole sample."""
 
     lr: float = option(1e-3, "learning rate at the start (after any warm-up)", gt=0, traced=True)
-    optimizer: Literal["adam", "adamw", "sgd", "lbfgs", "lm"] = option(
-        "adam", "first-order: adam, adamw, sgd; second-order, full batch: lbfgs, lm (least squares)"
+    optimizer: Literal["adam", "adamw", "sgd", "lion", "muon", "schedule_free", "lbfgs", "lm"] = option(
+        "adam",
+        "first-order: adam, adamw, sgd, lion, muon, schedule_free (adamw); second-order, full batch: lbfgs, lm (least "
+        "squares)",
     )
     momentum: float = option(0.0, "momentum of sgd", ge=0, lt=1, traced=True)
     weight_decay: float = option(
-        0.0, "decoupled weight decay (adamw), or L2 penalty on the gradient (adam, sgd)", ge=0, traced=True
+        0.0, "L2 penalty on the gradient (adam, sgd), or decoupled weight decay (the others)", ge=0, traced=True
     )
     grad_clip: float = option(0.0, "clip the gradient to this global norm; 0: never", ge=0, traced=True)
     schedule: Literal["constant", "cosine", "step", "exponential", "warmup_cosine"] = option(
@@ -80,8 +82,11 @@ class RepresentationOptions:
 
 @dataclass(frozen=True)
 class TrackingOptions:
-    """Where metrics go besides metrics.jsonl."""
+    """Where metrics go, and how many of them."""
 
+    log_every: int | None = option(
+        None, "epochs between two rows of metrics.jsonl and of W&B; the first and the last are always there (1)", ge=1
+    )
     wandb_mode: Literal["online", "offline", "disabled"] | None = option(
         None,
         "W&B logging (default: what WANDB_MODE says, or offline in W&B's settings file; online under a W&B agent; else "

@@ -7,8 +7,9 @@ from typing import Any
 from econml_cli.errors import printable
 from econml_cli.output import working
 
-#: colours and emphasis, which rich writes and which end with the line
-_STYLE = re.compile(r"(\x1b\[[0-9;]*m)")
+#: colours and emphasis (of our help, of W&B's lines); not what blinks, turns around or hides text
+_STYLE = re.compile(r"(\x1b\[(?:(?:0|1|2|3|4|22|[349][0-7]|39)?(?:;(?=\d)|(?=m)))*m)")
+_PLAINLY = "\x1b[0m"
 
 
 class Plain:
@@ -21,7 +22,8 @@ class Plain:
         """Write what is left of the text; says how long it was, as any stream."""
         working.pause() if self.styled is not sys.__stdout__ else working.stop()
         parts = _STYLE.split(text)
-        self.styled.write("".join(part if i % 2 else printable(part) for i, part in enumerate(parts)))
+        ends = [_PLAINLY] if len(parts) > 1 and parts[-2] not in (_PLAINLY, "\x1b[m") else []  # no colour outlasts it
+        self.styled.write("".join([*(part if i % 2 else printable(part) for i, part in enumerate(parts)), *ends]))
         return len(text)
 
     def writelines(self, lines: Any) -> None:

@@ -159,8 +159,10 @@ def _pipes(cells: Iterable[str]) -> str:
 
 
 def escape_markdown(cell: str) -> str:
-    """Text that Markdown shows as it is; underscores inside a word, as in test_loss, it leaves alone anyway."""
-    return re.sub(r"(?<=[^\W_])_+(?=[^\W_])|([\\|*_<`])", lambda m: "\\" + m[1] if m[1] else m[0], cell)
+    """Text that Markdown shows as it is, on one line; underscores inside a word, as in test_loss, it leaves alone
+    anyway."""
+    cell = re.sub(r"[\r\n]+", " ", cell)
+    return re.sub(r"(?<=[^\W_])_+(?=[^\W_])|([\\|*_<`]|\](?=\())", lambda m: "\\" + m[1] if m[1] else m[0], cell)
 
 
 def latex(table: Table) -> str:
@@ -208,7 +210,8 @@ def escape_latex(cell: str) -> str:
             return f"${m[1]} \\times 10^{{{int(m[2])}}}$"
         return f"]$ \\times 10^{{{int(m[3])}}}$" if m[3] else "$-$"
 
-    return _NUMBER.sub(number, _SPECIAL.sub(lambda m: _LATEX[m[0]], cell))
+    plain = re.sub(r"[\r\n]+", " ", cell)  # an empty line ends the table
+    return _NUMBER.sub(number, _SPECIAL.sub(lambda m: _LATEX[m[0]], plain))
 
 
 def as_html(table: Table) -> str:

@@ -11,6 +11,8 @@ import time
 from contextvars import ContextVar
 from typing import Any
 
+from econml_cli.errors import printable
+
 #: seconds before it appears (a command that is done by then never shows one), and between two pictures
 DELAY, TICK = 0.2, 0.1
 #: take the line away
@@ -33,7 +35,7 @@ class Spinner:
 
     def phase(self, name: str) -> None:
         """Say what begins."""
-        self._phase = name
+        self._phase = printable(name)  # it may quote a file, and goes to the terminal as it is
 
     def pause(self) -> None:
         """Clear the line for something that is written now; it comes back below it."""

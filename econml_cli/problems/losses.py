@@ -14,7 +14,17 @@ from econml_cli.errors import ConfigError, suggest
 from econml_cli.options import own_code, plugins
 from econml_cli.problems import per_row
 from econml_cli.problems.families import BINOMIAL, GAMMA, GAUSSIAN, POISSON, Family
-from econml_cli.problems.targets import CLASSES, FEATURES, NOTHING, NUMBER, TWO_CLASSES, Target, Task, quantiles
+from econml_cli.problems.targets import (
+    CLASSES,
+    FEATURES,
+    MEAN_AND_SD,
+    NOTHING,
+    NUMBER,
+    TWO_CLASSES,
+    Target,
+    Task,
+    quantiles,
+)
 
 if TYPE_CHECKING:
     from econml_cli.models.base import Model
@@ -29,6 +39,10 @@ GROUP = "econml_cli.losses"
 
 def _as_it_is(output: Any) -> Any:
     return output
+
+
+def _mean_of_members(predictions: Any) -> Any:
+    return predictions.mean(axis=0)
 
 
 def _any_numbers(values: Any, target: str) -> str | None:
@@ -48,6 +62,10 @@ class Loss:
         least_squares: whether it is the mean square of output - y over outputs, so that least squares minimises it.
         convex: whether it is convex and twice differentiable in the output, so that Newton's method minimises it for a
             model that is linear in its parameters.
+        log_density: whether it is minus the log of a density of the target: it is reported for the target in its own
+            units (log of the standard deviation more than for the standardised one), and may be negative. Newton's
+            method minimises it for a model that is linear in its parameters.
+        averages: predictions [K, n, dout] of K members -> that of all together [n, dout].
         power: a mean loss of the standardised target times (standard deviation)^power is reported.
         standardises: whether a number is standardised by its mean and standard deviation in the training rows; not
             where the loss needs y as it is (counts).
@@ -74,6 +92,8 @@ class Loss:
     inverse_link: Callable[[Any], Any] = _as_it_is
     least_squares: bool = False
     convex: bool = False
+    log_density: bool = False
+    averages: Callable[[Any], Any] = _mean_of_members
     power: float = 0
     standardises: bool = True
     by_mean: bool = False
@@ -101,7 +121,12 @@ class Loss:
     @property
     def solvable(self) -> bool:
         """Whether a model that is linear in its parameters can be solved for it, not trained."""
-        return self.least_squares or self.convex or bool(self.levels)
+        return self.least_squares or self.by_newton or bool(self.levels)
+
+    @property
+    def by_newton(self) -> bool:
+        """Whether a model that is linear in its parameters is solved by Newton's method."""
+        return not self.least_squares and (self.convex or self.log_density)
 
     @property
     def observed(self) -> bool:
@@ -122,6 +147,11 @@ class Loss:
     def reconstructs(self) -> bool:
         """Whether x itself is predicted."""
         return self.target.reconstructs
+
+    @property
+    def is_normal(self) -> bool:
+        """Whether mean and standard deviation of a normal distribution are predicted."""
+        return self.target is MEAN_AND_SD
 
     @property
     def has_residuals(self) -> bool:
@@ -250,6 +280,12 @@ _TABLE = (
         "gamma", per_row.gamma, inverse_link=per_row.exponential, convex=True, by_mean=True,
         words="half the gamma deviance", admits=_positive, metrics=("durations", "regression"), shown=("d2",),
         family=GAMMA,
+    ),
+    Loss(
+        "gaussian", per_row.gaussian, MEAN_AND_SD, per_row.mean_and_sd,
+        words="minus the log density of a normal distribution", log_density=True, averages=per_row.of_mixture,
+        metrics=("normal",), shown=("rmse", "r2", "between_90"), classical="OLS",
+        linear_model="heteroscedastic regression",
     ),
     _huber(HUBER),
     _quantile(0.5),
@@ -380,9 +416,28 @@ def saved(name: str | None, task: str | None) -> Loss:
 
 def loss(problem: "Problem", model: "Model", batch: "Batch") -> Any:
     """The loss of each observation by the problem's row, [n]: what a problem has as its `loss`."""
-    per_row = of(problem).per_row
-    assert per_row is not None  # a problem of equations has a loss of its own
-    return per_row(model(batch.x), batch.y)
+    found, weights = unweighted(problem, model, batch), getattr(problem, "loss_weights", None)
+    return found if weights is None else found * weights[batch.y.reshape(-1).astype("int32")]
+
+
+def unweighted(problem: "Problem", model: "Model", batch: "Batch") -> Any:
+    """The same without the weights of classes: what is reported."""
+    row = of(problem)
+    assert row.per_row is not None  # a problem of equations has a loss of its own
+    found = row.per_row(model(batch.x), batch.y)
+    return found + getattr(problem, "loss_shift", 0.0) if row.log_density else found
+
+
+def weights_in(problem: "Problem", batch: "Batch") -> Any:
+    """The weights of observations in the loss that is minimised, NumPy float64 [n]; None where all are 1."""
+    import numpy as np
+
+    own, classes = batch.w, getattr(problem, "class_weights", {})
+    found = None if own is None else np.asarray(own, np.float64)
+    if not classes:
+        return found
+    of_class = np.array(list(classes.values()))[np.asarray(batch.y).reshape(-1).astype(int)]
+    return of_class if found is None else found * of_class
 
 
 def predict(problem: "Problem", model: "Model", x: Any) -> Any:

@@ -209,6 +209,41 @@ def coverage(y: np.ndarray, quantiles: np.ndarray, levels: Sequence[float] = (0.
     return Moments(columns, lambda means: {name: means[..., i] for i, name in enumerate(names)}, shares)
 
 
+#: coverages of central intervals that are reported, and probabilities at which a distribution is compared with outcomes
+CENTRAL = (0.5, 0.9, 0.95)
+_PROBABILITIES = np.arange(1, 10) / 10
+
+
+def normal(y: np.ndarray, distribution: np.ndarray) -> Moments:
+    """Of normal distributions with mean and standard deviation [n, 2]: rmse, mae and r2 of the mean; between_50,
+    between_90, between_95, the share of y [n, 1] in the central intervals of these probabilities, which it should be;
+    and of the probability integral transform u = F(y), which is uniform where the distribution is right: pit_mean (.5),
+    pit_sd (1 / sqrt(12) = .289; less: too wide, more: too narrow) and calibration_error, the mean of |share of
+    u <= p, less p| over p = .1, ..., .9.
+
+    Source: Gneiting, Balabdaoui and Raftery (2007), Journal of the Royal Statistical Society B 69, 243-268; Kuleshov,
+    Fenner and Ermon (2018), International Conference on Machine Learning, for the calibration error.
+    """
+    from scipy.special import ndtr
+
+    y, found = np.asarray(y, np.float64).reshape(-1, 1), np.asarray(distribution, np.float64)
+    u = ndtr((y[:, 0] - found[:, 0]) / found[:, 1])[:, None]
+    inside = np.hstack([np.abs(2 * u - 1) <= level for level in CENTRAL])
+    names = [f"between_{100 * level:.10g}" for level in CENTRAL]
+    k = len(names)
+
+    def statistic(means: np.ndarray) -> Values:
+        shares = {name: means[..., i] for i, name in enumerate(names)}
+        spread = np.sqrt(np.clip(means[..., k + 1] - np.square(means[..., k]), 0, None))
+        error = np.abs(means[..., k + 2 :] - _PROBABILITIES).mean(axis=-1)
+        return {**shares, "pit_mean": means[..., k], "pit_sd": spread, "calibration_error": error}
+
+    columns = np.hstack([inside, u, np.square(u), u <= _PROBABILITIES])
+    scales: dict[str, Scale] = {**dict.fromkeys(names, "share"), "calibration_error": "positive"}
+    own = Moments(columns, statistic, scales)
+    return _together([regression(y, found[:, :1]), own])
+
+
 def binary(y: np.ndarray, p: np.ndarray, w: np.ndarray | None = None, loss: np.ndarray | None = None) -> Moments:
     """accuracy (of p >= 1/2), base_rate (accuracy of always guessing the more frequent class), log_loss and auc.
 

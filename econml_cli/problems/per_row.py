@@ -1,9 +1,10 @@
-"""Losses of one observation beside squared error and cross-entropy: of counts, durations, quantiles, outliers.
+"""Losses of one observation beside squared error and cross-entropy: of counts, durations, quantiles, outliers, spread.
 
 Each is a function (output [n, dout], y [n, 1]) -> [n], called inside jit; its row is in losses.py. No jax at module
 level.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -61,6 +62,46 @@ def pinball(levels: Sequence[float]) -> PerRow:
         return jnp.mean(jnp.maximum(q * error, (q - 1) * error), axis=1)
 
     return per_row
+
+
+#: the least variance of a normal distribution, in squared standard deviations of the target: a likelihood has no bound
+#: where a row is fitted exactly
+LEAST_VARIANCE = 1e-10
+
+
+def _log_variance(output: Any) -> Any:
+    """log(v + LEAST_VARIANCE) at log(v), which neither overflows nor stops to have a slope."""
+    import jax.numpy as jnp
+
+    return jnp.logaddexp(output, float(math.log(LEAST_VARIANCE)))
+
+
+def gaussian(output: Any, y: Any) -> Any:
+    """Minus the log density of y [n, 1] under N(m, v) at output [n, 2], m and log(v).
+
+    Source: Nix and Weigend (1994), Proceedings of the IEEE International Conference on Neural Networks 1, 55-60."""
+    import jax.numpy as jnp
+
+    log_v = _log_variance(output[:, 1])
+    return 0.5 * (math.log(2 * math.pi) + log_v + jnp.square(y[:, 0] - output[:, 0]) * jnp.exp(-log_v))
+
+
+def mean_and_sd(output: Any) -> Any:
+    """The mean and the standard deviation [n, 2] at output [n, 2] of `gaussian`."""
+    import jax.numpy as jnp
+
+    return jnp.concatenate([output[:, :1], jnp.exp(0.5 * _log_variance(output[:, 1:]))], axis=1)
+
+
+def of_mixture(predictions: Any) -> Any:
+    """Mean and standard deviation [n, 2] of the equal mixture of K normal distributions, given theirs [K, n, 2].
+
+    Source: Lakshminarayanan, Pritzel and Blundell (2017), Advances in Neural Information Processing Systems 30."""
+    import numpy as np
+
+    means, sds = predictions[..., 0], predictions[..., 1]
+    variance = np.square(sds).mean(axis=0) + means.var(axis=0)
+    return np.stack([means.mean(axis=0), np.sqrt(variance)], axis=-1)
 
 
 def in_order(output: Any) -> Any:

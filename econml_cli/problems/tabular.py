@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from econml_cli.data import expression
 from econml_cli.errors import ConfigError, DataError
 from econml_cli.options.fields import option
-from econml_cli.problems import losses
+from econml_cli.problems import losses, table_networks
 from econml_cli.problems.lazily import base, jax, jnp, np
 from econml_cli.problems.losses import Loss
 from econml_cli.problems.read_options import ReadOptions
@@ -70,6 +70,12 @@ class _Explained:
     delta: float | None = option(
         None, "of --loss huber: where it turns linear, in standard deviations of the target (default: 1.345)", gt=0
     )
+    class_weights: tuple[str, ...] | None = option(
+        None,
+        "of classes: what an error of each weighs in the loss, balanced (as one over its frequency) or LEVEL=W,...; "
+        "metrics are not weighted by it",
+        metavar="balanced|LEVEL=W",
+    )
     constant: bool | None = option(
         None, "a constant term (default: unless the formula has - 1 or 0 +, or model linear --no-bias)"
     )
@@ -90,6 +96,13 @@ class TabularOptions(ReadOptions, _Explained):
     group: str | None = option(None, "column whose values never stand on two sides of the split", metavar="COLUMN")
     time: str | None = option(
         None, "column of time: the latest rows are for testing, those before for validation", metavar="COLUMN"
+    )
+    gap: int = option(
+        0, "with --time: how many of its values next to the test rows nothing is trained on", ge=0, metavar="N"
+    )
+    window: Literal["expanding", "rolling"] = option(
+        "expanding",
+        "with --time and --folds: a fold trains on all that is earlier, or on as many periods as the first fold",
     )
     weights: str | None = option(None, "column of the weights of the rows", metavar="COLUMN")
     weight_kind: Literal["precision", "frequency", "sampling"] = option(
@@ -120,7 +133,8 @@ class Tabular:
 
     The arguments are those of `TabularOptions`; a cross-validation makes one problem a fold. `file_rows` gives the rows
     of the file that each split has, `split_rows` their positions among the rows that `encode` keeps when it needs no
-    target, `groups` the number of the group of each of its rows (with --group).
+    target, `groups` the number of the group of each of its rows (with --group), `rows_read` how many rows the file has.
+    `table` is the file where it was read already.
 
     Raises:
         ConfigError: no data, or not either a target or a formula, or a formula that is not admitted, or no such fold
@@ -131,17 +145,21 @@ class Tabular:
     simulated: ClassVar[bool] = False
     #: of a model that is linear in its parameters
     recipe: ClassVar[dict[str, Any]] = {"solver": "exact"}
+    suiting = staticmethod(table_networks.recipe)
     loss = losses.loss
     #: the first autocorrelation of a numeric target in the order of the file; None where rows were not parted at random
     autocorrelation: float | None
     file_rows: dict[str, np.ndarray]
     split_rows: dict[str, np.ndarray]
     groups: dict[str, np.ndarray]
+    rows_read: int | None
+    #: what a row of each class weighs in the loss, by the name of the class; {} where all weigh the same
+    class_weights: dict[str, float]
     _batches: dict[str, Batch]
     _source: str
     _about: dict[str, Any]
 
-    def __init__(self, *, rngs: Any, **options: Any):
+    def __init__(self, *, rngs: Any, table: Table | None = None, **options: Any):
         from econml_cli.data import preprocessing
         from econml_cli.data import split as splits
         from econml_cli.data.read import read_table
@@ -155,7 +173,8 @@ class Tabular:
         splits.check_folds(p.folds, p.fold)
         weights = _weights(p)
         asked = p.asked()
-        table = read_table(p.data, asked, needed=partial(_needed, p, asked))
+        if table is None:
+            table = read_table(p.data, asked, needed=partial(_needed, p, asked))
         apart = (*_apart(p), *table.schema.left_out)
         self._source = p.data
         names = [name for name in table.names if name not in asked.drop_columns]
@@ -163,13 +182,14 @@ class Tabular:
         read = specification.formula()
         _check_embedded(read, _embedded(p))
         _refuse_unsuited(read, table, _embedded(p))
+        parted = _splits(p, table, read, row)
         found = preprocessing.learn(
             table.frame,
             p.data,
             specification,
             p.missing,
             _chosen(row),
-            _splits(p, table, read, row),
+            parted,
             p.group,
             p.constant,
             _panel(p),
@@ -191,29 +211,57 @@ class Tabular:
         if p.group is not None:
             codes = table.frame[p.group].astype("category").cat.codes.to_numpy()
             self.groups = {split: codes[rows] for split, rows in usable.items()}
-        self._about = _about(table, usable)
+        self._about = _about(table, usable, 0 if p.time is None else len(table.frame) - _rows_in(parted()))
+        self.rows_read = len(table.frame)
+        self._weigh_classes(p.class_weights, y, w, usable["train"])
         del table  # before the rows are parted: of a large table the memory is needed for that
         self._batches = {split: _batch(x, y, w, rows) for split, rows in usable.items() if len(rows)}
-        parted = p.time is None and p.group is None
-        self.autocorrelation = _autocorrelation(y, usable, chosen) if parted else None
+        at_random = p.time is None and p.group is None
+        self.autocorrelation = _autocorrelation(y, usable, chosen) if at_random else None
 
     def _set(self, preprocessing: Preprocessing, row: Loss) -> None:
         self._preprocessing = preprocessing
         self.constant = preprocessing.formula.constant
         self.loss_row = row
-        self.autocorrelation = None
+        self.autocorrelation, self.class_weights = None, {}
         aim = preprocessing.target
         self.task: Task | None = row.task
         self.classes = aim.classes
         self.din = len(preprocessing.features.names) + len(preprocessing.entities)
         self.dout = row.target.width(len(aim.classes or ()), self.din)
         self.loss_scale = aim.scale**row.power
+        if row.log_density:  # an array, as all numbers in which two fits of one compiled program may differ
+            self.loss_shift = jnp.asarray(np.log(aim.scale))
         self.file_rows, self.split_rows, self.groups, self._batches, self._about = {}, {}, {}, {}, {}
+        self.rows_read = None
+
+    def _weigh_classes(
+        self, asked: tuple[str, ...] | None, y: np.ndarray, w: np.ndarray | None, train: np.ndarray
+    ) -> None:
+        """Set the weights of the classes in the loss, of mean 1 over the training rows."""
+        from econml_cli.data import class_weights
+
+        if asked is None:
+            return
+        if not self.loss_row.classifies:
+            raise ConfigError(
+                f"--class-weights is of classes, and the loss of '{self._preprocessing.formula.target}' is "
+                f"{self.loss_row.called}; leave it out."
+            )
+        codes = y[train].reshape(-1).astype(int)
+        found = class_weights.read(asked, self.classes or [], codes, None if w is None else w[train])
+        self.class_weights = found
+        self.loss_weights = jnp.asarray(np.array(list(found.values())))
 
     def sample(self, rngs: Any, split: Split, n: int | None = None) -> Batch | None:
         """x [n, din] float64 and y (see `Batch`), standardised, in the order of the file; None for an empty split. The
         last columns of x are numbers of levels, one for each of the `entities`."""
         return self._batches.get(split)
+
+    @property
+    def learnt(self) -> Preprocessing:
+        """What encodes any table like that of the fit."""
+        return self._preprocessing
 
     @property
     def features(self) -> Encoding:
@@ -275,6 +323,12 @@ class Tabular:
         if schema is None:
             return []
         notes = list(self._preprocessing.of_levels)
+        if self.class_weights:
+            told = ", ".join(f"{name} {weight:.3g}" for name, weight in self.class_weights.items())
+            notes.append(
+                f"class weights in the loss that training minimised: {told}; losses and metrics of eval are without "
+                "them."
+            )
         if not self.counts_whole:
             notes.append(
                 f"the target '{self._preprocessing.formula.target}' is no whole number everywhere: the fit is pseudo "
@@ -336,7 +390,9 @@ class Tabular:
         if self.loss_row.reconstructs:
             features = self._preprocessing.features
             return y * xp.asarray(features.scale) + xp.asarray(features.mean)
-        return y * self._preprocessing.target.scale + self._preprocessing.target.mean
+        aim, location = self._preprocessing.target, self.loss_row.target.location
+        moves = xp.asarray(location) if location and y.shape[-1] == len(location) else 1.0
+        return y * aim.scale + moves * aim.mean
 
     def verdicts(self, model: Model, batch: Batch) -> dict[str, float]:
         """None: the truth is not known."""
@@ -353,6 +409,7 @@ class Tabular:
             "classes": self.classes,
             **({} if self._preprocessing.loss is None else {"loss": self._preprocessing.loss}),
             **({} if self.weights is None else {"weights": self.weights.to_json()}),
+            **({"class_weights": self.class_weights} if self.class_weights else {}),
             **({"fixed_effects": self.fixed_effects} if self.absorbed else {}),
             **({"embeddings": {one.name: one.width for one in self.entities}} if self.embedded else {}),
         }
@@ -392,6 +449,7 @@ class Tabular:
         from econml_cli.data.read import read_table
 
         table = read_table(path, known=self._preprocessing.schema)
+        self.rows_read = len(table.frame)
         _refuse_wrong(table)
         rows, x, y = self._encoded(table, need_target=need_target)
         w = self._preprocessing.weights_of(table.frame, rows, table.source) if need_target else None
@@ -605,7 +663,7 @@ def _refuse_wrong(table: Table) -> None:
 
 
 def _roles(p: TabularOptions, read: Formula, table: Table) -> dict[str, str]:
-    """What each column that was read is for."""
+    """What each column that was read is for; "feature, time" of one that is two things."""
     roles = dict.fromkeys(read.feature_columns, "feature")
     if read.target is not None:
         roles |= dict.fromkeys(expression.columns(read.factors[read.target]), "target")
@@ -617,13 +675,17 @@ def _roles(p: TabularOptions, read: Formula, table: Table) -> dict[str, str]:
         *((name, "fixed effect") for names in read.absorbed for name in names),
         *((name, "embedding") for name in _embedded(p)),
     )  # fmt: skip
-    return {name: role for name, role in apart if name is not None} | roles
+    for name, role in dict(apart).items():
+        if name is not None:
+            roles[name] = f"{roles[name]}, {role}" if name in roles else role
+    return roles
 
 
 def _splits(p: TabularOptions, table: Table, read: Formula, row: Loss | None) -> Callable[..., dict[str, np.ndarray]]:
     """What parts the rows of a table."""
     from econml_cli.data import columns
     from econml_cli.data import split as splits
+    from econml_cli.data.folds_in_time import folds_in_time
 
     frame = table.frame
     if p.time is not None:
@@ -638,7 +700,11 @@ def _splits(p: TabularOptions, table: Table, read: Formula, row: Loss | None) ->
             if labels
             else columns.as_numbers(frame[p.time], p.time)
         )
-        parts = splits.split_in_time(np.asarray(values), p.val_fraction, p.test_fraction)
+        if p.folds:
+            own = (p.folds, p.fold, p.val_fraction, p.gap, p.window == "rolling")
+            parts = folds_in_time(np.asarray(values), *own)
+        else:
+            parts = splits.split_in_time(np.asarray(values), p.val_fraction, p.test_fraction, p.gap)
         return lambda kept=None: parts
     groups = None if p.group is None else frame[p.group]
     strata = None if p.stratify is False or groups is not None else _classes_of(frame, read, row)
@@ -688,9 +754,12 @@ def _check_typed(p: TabularOptions, row: Loss | None) -> None:
         raise ConfigError(f"--formula already says what {other} would; give one of the two.")
     if p.formula is None and p.target is None and not reconstructs:
         raise ConfigError('Problem tabular needs --target COLUMN, or --formula such as "log(wage) ~ educ + exper".')
-    if p.time is not None and (p.group is not None or p.folds):
-        other = "--group" if p.group is not None else "--folds"
-        raise ConfigError(f"--time parts the rows in time, where {other} parts them at random; leave one of them out.")
+    if p.time is not None and p.group is not None:
+        raise ConfigError("--time parts the rows in time, where --group parts them at random; leave one of them out.")
+    if p.gap and p.time is None:
+        raise ConfigError(f"--gap {p.gap} is of a split in time; name the column: --time COLUMN.")
+    if p.window != "expanding" and (p.time is None or not p.folds):
+        raise ConfigError(f"--window {p.window} is of folds in time; add --time COLUMN and --folds K.")
     exposed = [f"--{name} {column}" for name, column in (("exposure", p.exposure), ("offset", p.offset)) if column]
     if exposed and (row is None or not row.rates):
         raise ConfigError(f"{exposed[0]} is of counts; add --loss poisson, or leave it out.")
@@ -712,13 +781,19 @@ def _check_typed(p: TabularOptions, row: Loss | None) -> None:
         raise ConfigError(f"--features names '{twice}' twice.")
 
 
-def _about(table: Table, usable: dict[str, np.ndarray]) -> dict[str, Any]:
+def _rows_in(parts: dict[str, np.ndarray]) -> int:
+    return sum(map(len, parts.values()))
+
+
+def _about(table: Table, usable: dict[str, np.ndarray], outside: int) -> dict[str, Any]:
+    """`outside`: rows that a split in time leaves out on purpose."""
     sizes = {split: len(rows) for split, rows in usable.items()}
     return {
         "data": table.source,
         "path": table.path,
         "sha256": table.sha256,
         "rows": len(table.frame),
-        "rows_dropped": len(table.frame) - sum(sizes.values()),
+        "rows_dropped": len(table.frame) - sum(sizes.values()) - outside,
+        **({"rows_outside": outside} if outside else {}),
         "split_sizes": sizes,
     }

@@ -51,6 +51,8 @@ class Target:
         classify: probabilities [n, outputs] -> class numbers [n]; None where there are no classes.
         observed: whether there is an outcome that a prediction can be compared with.
         reconstructs: whether y is x itself. several: whether the outputs are several statistics of one number.
+        location: of each of several, 1 where it moves with the number, 0 where it does not (a standard deviation); ():
+            all do.
     """
 
     task: Task | None
@@ -64,6 +66,7 @@ class Target:
     observed: bool = True
     reconstructs: bool = False
     several: bool = False
+    location: tuple[float, ...] = ()
 
     @property
     def classifies(self) -> bool:
@@ -139,6 +142,16 @@ def quantiles(labels: Sequence[str]) -> Target:
     )  # fmt: skip
 
 
+#: y [n, 1] float, of which the mean and the standard deviation are predicted
+MEAN_AND_SD = Target(
+    "regression", "predicts a mean and a standard deviation",
+    lambda names, width: (_predicted(names, 1)[0], "sd"),
+    lambda names, width: (names.target, f"sd of {names.target}"),
+    lambda names, width: "mean and standard deviation in the target's own units",
+    width=lambda classes, features: 2,
+    several=True,
+    location=(1.0, 0.0),
+)  # fmt: skip
 #: y [n, 1] float, 0 or 1; one output, from which the probability of 1 follows
 TWO_CLASSES = Target(
     "binary", "predicts classes", lambda names, width: ("p",), _of_second, _second,

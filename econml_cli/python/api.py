@@ -114,7 +114,7 @@ def fit(
     command = said("fit", model, {"problem": problem, **asked})
     built = resolve(model, problem, config, **asked)
     _check_together(built, retries)
-    directory = Path(out) if out is not None else Path(runs_dir) / (name or runs.new_name(built.model, built.problem))
+    directory = Path(out) if out is not None else runs.named(runs_dir, name, runs.new_name(built.model, built.problem))
     runs.check_free(directory, force)
 
     from econml_cli.python.progress import log, sinks

@@ -58,7 +58,7 @@ def estimate(
     said = {"data": file, "target": target, "treatment": treatment, "nuisance": nuisance, "with": given}
     asked = Specification.from_dict({"model": model, **said, **options}, f"econml_cli.estimate({model!r})")
     own_code.name(nuisance, None, None)
-    path = Path(runs_dir) / (name or directory.new_name(model, target))
+    path = directory.named(runs_dir, name, directory.new_name(model, target))
     estimates.check_free(path, force)
 
     from econml_cli.causal import estimation

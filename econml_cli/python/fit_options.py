@@ -44,12 +44,13 @@ class FitOptions(TypedDict, total=False):
 
     lr: float
     """learning rate at the start (after any warm-up) (default: 0.001)"""
-    optimizer: Literal["adam", "adamw", "sgd", "lbfgs", "lm"]
-    """first-order: adam, adamw, sgd; second-order, full batch: lbfgs, lm (least squares) (default: adam)"""
+    optimizer: Literal["adam", "adamw", "sgd", "lion", "muon", "schedule_free", "lbfgs", "lm"]
+    """first-order: adam, adamw, sgd, lion, muon, schedule_free (adamw); second-order, full batch: lbfgs, lm (least
+    squares) (default: adam)"""
     momentum: float
     """momentum of sgd"""
     weight_decay: float
-    """decoupled weight decay (adamw), or L2 penalty on the gradient (adam, sgd)"""
+    """L2 penalty on the gradient (adam, sgd), or decoupled weight decay (the others)"""
     grad_clip: float
     """clip the gradient to this global norm; 0: never"""
     schedule: Literal["constant", "cosine", "step", "exponential", "warmup_cosine"]
@@ -93,6 +94,8 @@ class FitOptions(TypedDict, total=False):
     """how many checkpoints to keep (default: 2)"""
     phi: str | None
     """a fixed representation before the model: polynomial:degree=3, random_features:num_features=200"""
+    log_every: int | None
+    """epochs between two rows of metrics.jsonl and of W&B; the first and the last are always there (1)"""
     wandb_mode: Literal["online", "offline", "disabled"] | None
     """W&B logging (default: what WANDB_MODE says, or offline in W&B's settings file; online under a W&B agent; else
     disabled)"""
@@ -194,6 +197,9 @@ class FitOptions(TypedDict, total=False):
     delta: float | None
     """of loss='huber': where it turns linear, in standard deviations of the target (default: 1.345) [problem tabular,
     problem stochastic_growth, problem growth and 2 more]"""
+    class_weights: str | Sequence[str] | None
+    """of classes: what an error of each weighs in the loss, balanced (as one over its frequency) or LEVEL=W,...;
+    metrics are not weighted by it [problem tabular]"""
     constant: bool | None
     """a constant term (default: unless the formula has - 1 or 0 +, or model linear bias=False) [problem tabular]"""
     missing: Literal["error", "drop", "indicate"]
@@ -228,6 +234,11 @@ class FitOptions(TypedDict, total=False):
     """column whose values never stand on two sides of the split [problem tabular]"""
     time: str | None
     """column of time: the latest rows are for testing, those before for validation [problem tabular]"""
+    gap: int
+    """with time: how many of its values next to the test rows nothing is trained on [problem tabular]"""
+    window: Literal["expanding", "rolling"]
+    """with time and folds: a fold trains on all that is earlier, or on as many periods as the first fold (default:
+    expanding) [problem tabular]"""
     weights: str | None
     """column of the weights of the rows [problem tabular]"""
     weight_kind: Literal["precision", "frequency", "sampling"]

@@ -129,6 +129,7 @@ class FittedRun:
         data: frames.Data = None,
         *,
         missing: str | None = None,
+        sheet: str | None = None,
         step: int | None = None,
         changes: Mapping[str, Any] | None = None,
         bootstrap: int = 1000,
@@ -159,7 +160,7 @@ class FittedRun:
         given = {name: n for name, n in (("periods", periods), ("paths", paths)) if n is not None}
         with frames.as_file(data) as path:
             found = evaluate(
-                self.run, data=path, missing=missing, step=step, changes=changes,
+                self.run, data=path, missing=missing, sheet=sheet, step=step, changes=changes,
                 bootstrap=bootstrap, bootstrap_seed=bootstrap_seed, draws=draws, draw_seed=draw_seed,
                 paths=Paths(**given, seed=draw_seed) if den_haan_marcet else None, vcov=vcov,
             )  # fmt: skip
@@ -176,6 +177,7 @@ class FittedRun:
         conformal: bool = False,
         embed: bool = False,
         missing: str | None = None,
+        sheet: str | None = None,
         step: int | None = None,
         retransform: bool = False,
     ) -> "pd.DataFrame":
@@ -197,7 +199,7 @@ class FittedRun:
         if data is None:
             return predictions.predict_own(self.run, **options)
         with frames.as_file(data) as path:
-            found = predictions.predict(self.run, str(path), missing=missing, **options)
+            found = predictions.predict(self.run, str(path), missing=missing, sheet=sheet, **options)
         return frames.beside(data, found) if frames.is_frame(data) else found
 
     @speaking_python()
@@ -292,6 +294,7 @@ class FittedRun:
         bins: int = 10,
         seed: int = 0,
         missing: str | None = None,
+        sheet: str | None = None,
         step: int | None = None,
         changes: Mapping[str, Any] | None = None,
     ) -> "Calibration":
@@ -302,7 +305,7 @@ class FittedRun:
         from econml_cli.evaluation.calibration import calibration
 
         with frames.as_file(data) as path:
-            more: dict[str, Any] = {"missing": missing, "step": step, "changes": changes}
+            more: dict[str, Any] = {"missing": missing, "sheet": sheet, "step": step, "changes": changes}
             return calibration(self.run, bins=bins, seed=seed, data=path, **more)
 
     @speaking_python()
@@ -311,6 +314,7 @@ class FittedRun:
         data: frames.Data = None,
         *,
         missing: str | None = None,
+        sheet: str | None = None,
         step: int | None = None,
         changes: Mapping[str, Any] | None = None,
         width: Literal["single", "double"] | None = None,
@@ -321,7 +325,7 @@ class FittedRun:
         from econml_cli.evaluation.drawing.figures import figure
 
         with frames.as_file(data) as path:
-            drawn = figure(self.run, data=path, missing=missing, step=step, changes=changes, width=width)
+            drawn = figure(self.run, data=path, missing=missing, sheet=sheet, step=step, changes=changes, width=width)
         return reprs.shown(drawn)
 
     @speaking_python()

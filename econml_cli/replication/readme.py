@@ -56,6 +56,13 @@ def _plain(text: Any) -> str:
     return re.sub(r"([>\[\]#~!&])", r"\\\1", escape_markdown(" ".join(printable(str(text)).split())))
 
 
+def _code(text: str) -> str:
+    """Text of a user's as code, whatever backticks are in it."""
+    plain = " ".join(printable(text).split())
+    fence = "`" * (max((len(run) for run in re.findall("`+", plain)), default=0) + 1)
+    return f"{fence} {plain} {fence}" if len(fence) > 1 else f"`{plain}`"
+
+
 def _overview(parts: Sequence[Part], exhibits: Sequence[Exhibit]) -> str:
     fits = ", ".join(f"`{part.name}`" for part in parts)
     made = f" {len(exhibits)} tables or figures are made from them." if exhibits else ""
@@ -103,7 +110,7 @@ def _software(parts: Sequence[Part]) -> str:
     commits = dict.fromkeys(str(part.manifest["git_commit"]) for part in parts if part.manifest.get("git_commit"))
     told = markdown(Grid(("software", "version"), tuple(rows), align="ll"))
     lock = "`requirements.txt` has every package that was installed, with its version."
-    where = f" The author's programs were at commit {', '.join(commits)}." if commits else ""
+    where = f" The author's programs were at commit {', '.join(map(_plain, commits))}." if commits else ""
     return f"### Software requirements\n\n{told}\n\n{lock}{where}"
 
 
@@ -141,14 +148,14 @@ def _programs(parts: Sequence[Part]) -> str:
         ("requirements.txt", "the versions of all packages"),
     ]
     rows += [(f"source/{name}", "code of the author") for name in sorted({n for part in parts for n in part.sources})]
-    return "\n".join(f"* `{name}`: {told}." for name, told in rows)
+    return "\n".join(f"* {_code(name)}: {told}." for name, told in rows)
 
 
 def _listed(parts: Sequence[Part], exhibits: Sequence[Exhibit]) -> str:
     """A list, not a table: a command may have a vertical bar in it."""
     rows = [
-        f"* {_plain(one.title)}: `{one.command}`, in `expected/exhibits/{one.name}/`; on the same platform equal up to "
-        "rounding."
+        f"* {_plain(one.title)}: {_code(one.command)}, in `expected/exhibits/{one.name}/`; on the same platform equal "
+        "up to rounding."
         for one in exhibits
     ]
     for part in parts:

@@ -59,7 +59,7 @@ def write(html: str, path: Path) -> None:
 
 def _run(command: list[str]) -> str:
     """Run the browser, and end all of its processes if it takes too long; returns the last line that it said."""
-    with subprocess.Popen(  # noqa: S603
+    with subprocess.Popen(  # noqa: S603 - a browser of the PATH, options of ours
         command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
         errors="replace", start_new_session=True,
     ) as process:  # fmt: skip

@@ -113,7 +113,7 @@ def _results(subject: Subject) -> str:
         )
     if (failed := e.verdicts.get("failed")) and not why:
         parts.append(paragraph(f"Not passed: {failed}.", "note"))
-    first, *others = [grid for grid in e.grids() if grid.title != "Verdicts"]
+    first, *others = [grid for grid in e.grids() if grid.title != "Verdicts" and grid is not e.data]
     tables = [table(first, caption=f"Losses and metrics, weights of epoch {e.epoch:,}"), *map(table, others)]
     parts.append(row(*tables, _bars(subject.run, e)))
     if around := [quantity.name for quantity, one in e.measured.items() if quantity.split and one.low is not None]:
@@ -165,6 +165,9 @@ def _data(subject: Subject) -> str:
     schema = (run.preprocessing() or {}).get("schema")
     if schema is not None:
         found.append(schema_table.grid(Schema.from_json(schema)))
+    evaluated = subject.evaluated
+    if not isinstance(evaluated, EconmlError) and evaluated.data is not None:
+        found.insert(0, evaluated.data)
     return "".join(
         [definitions(about) if about else "", row(*map(table, found)), paragraph(f"sd: over n - 1; {units}.", "note")]
     )

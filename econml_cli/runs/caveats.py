@@ -70,7 +70,7 @@ def _overfitted(summary: Mapping[str, Any]) -> list[str]:
         )
     if (linear := summary.get("linear_val_loss")) and (own := summary.get("val_loss")):
         said.append(
-            f"least squares predicts better: its val_loss is {linear:.4g}, that of this fit {own:.4g} "
+            f"a linear model predicts better: its val_loss is {linear:.4g}, that of this fit {own:.4g} "
             f"({own / linear - 1:.0%} more); stop earlier, regularise, or fit linear."
         )
     return said

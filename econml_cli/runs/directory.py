@@ -4,6 +4,7 @@ import contextlib
 import datetime
 import os
 import platform
+import re
 import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from econml_cli.config import fit_config as configs
 from econml_cli.errors import ConfigError, RunError, suggest
 from econml_cli.options import own_code
 from econml_cli.problems.table import PROBLEMS
-from econml_cli.runs import documents
+from econml_cli.runs import documents, metrics_lines
 from econml_cli.storage import directories, disk, json_shape
 from econml_cli.storage.steps import steps
 
@@ -29,8 +30,6 @@ SWEEP = "sweep.json"
 ENDED = ("max_epochs", "early_stopping", "converged", "solved")
 #: what the process that trains a run, or makes a cross-validation, holds
 LOCK = ".lock"
-#: bytes of metrics.jsonl that are read at most
-MOST_METRICS = 2_000_000_000
 #: what a fit writes to in a run's directory; none of it is ever a link
 WRITTEN = (LOCK, "checkpoints", "config.yaml", "manifest.json", "metrics.jsonl", "summary.json")
 
@@ -185,22 +184,11 @@ class Run:
         Raises:
             RunError: a line is no JSON object.
         """
-        if not self.metrics_path.exists():
-            return []
-        try:
-            whole, _, _torn = disk.read_bytes(self.metrics_path, MOST_METRICS).rpartition(b"\n")
-        except (OSError, ValueError) as error:
-            said = getattr(error, "strerror", None) or error
-            raise RunError(f"{self.metrics_path} cannot be read ({said}); restore it from a copy.") from None
-        rows = []
-        for i, line in enumerate(whole.split(b"\n") if whole else ()):
-            try:
-                row = json_shape.loads(line)
-                json_shape.check(row, documents.METRICS)
-                rows.append(row)
-            except (ValueError, RecursionError) as error:
-                raise RunError(f"{self.metrics_path} is damaged in line {i + 1} ({error}); delete that line.") from None
-        return rows
+        found = metrics_lines.read(self.metrics_path)
+        if found.damage is not None:
+            line, said = found.damage
+            raise RunError(f"{self.metrics_path} is damaged in line {line} ({said}); delete that line.")
+        return found.rows
 
     def _json(self, name: str, shape: json_shape.Shape) -> dict[str, Any]:
         absent = f"{self.path} has no {name}, so it is not a run; `econml runs list` lists the runs."
@@ -224,9 +212,24 @@ def this_process() -> dict[str, Any]:
 
 
 def new_name(model: str, problem: str) -> str:
-    """A name that sorts by time and does not collide: mlp-linear-20261122-234913-7f3a."""
+    """A name that sorts by time and does not collide: mlp-linear-20261122-234913-7f3a.
+
+    `problem` may be the name of a column: of it what no directory is called is a hyphen.
+    """
     now = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
-    return f"{own_code.label(model)}-{own_code.label(problem)}-{now}-{secrets.token_hex(2)}"
+    of = re.sub(r"[^\w.+-]+", "-", own_code.label(problem))[:80]
+    return f"{own_code.label(model)}-{of}-{now}-{secrets.token_hex(2)}"
+
+
+def named(runs_dir: str | os.PathLike[str], name: str | None, default: str) -> Path:
+    """Where a run of a name is kept: below `runs_dir`.
+
+    Raises:
+        ConfigError: the name, which may be that of somebody's config file, leads elsewhere.
+    """
+    if name is not None and (Path(name).is_absolute() or {"..", "."} & {*re.split(r"[/\\]", name)}):
+        raise ConfigError(f"--name {name} leaves {os.fspath(runs_dir)}/; give a name, or the whole path as --out.")
+    return Path(runs_dir) / (name or default)
 
 
 def check_free(path: Path, force: bool) -> None:

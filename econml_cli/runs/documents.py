@@ -1,10 +1,12 @@
 """What the JSON files of a run hold, as far as anybody reads it: a file that is not of this shape is damaged."""
 
+from econml_cli.data.schema_shape import SCHEMA
 from econml_cli.storage.json_shape import (
     HEX,
     INTEGER,
     NUMBER,
     OBJECT,
+    SWITCH,
     TEXT,
     TEXTS,
     Each,
@@ -87,16 +89,26 @@ SUMMARY: Shape = {
     "verdict_*?": TEXT,
 }
 METRICS: Shape = {"epoch": _COUNT, **_LOSSES}
-_LEARNT = {"levels?": Each(Each(Kind("a scalar", lambda value: not isinstance(value, dict | list))), keyed=True)}
+_SCALAR = Kind("a scalar", lambda value: not isinstance(value, dict | list))
+_LEARNT = {"levels?": Each(Each(_SCALAR), keyed=True)}
 PREPROCESSING: Shape = {
     "version?": INTEGER,
     "specification?": {"text": _WORDS, "target": _WORDS, "features": TEXTS},
     "missing?": TEXT,
-    "features?": {**_LEARNT, "learnt?": OBJECT, "names?": TEXTS, "mean?": listed(NUMBER), "scale?": listed(NUMBER)},
+    "features?": {
+        **_LEARNT,
+        "learnt?": OBJECT,
+        "names?": TEXTS,
+        "mean?": listed(NUMBER),
+        "scale?": listed(NUMBER),
+        "idle?": TEXTS,
+    },
     "target?": {"task?": TEXT, "learnt?": OBJECT, "mean?": optional(NUMBER), "scale?": optional(NUMBER)},
     "binary?": optional(TEXTS),
     "loss?": _WORDS,
-    "schema?": {"columns": Each(OBJECT), "asked": OBJECT},
+    "fills?": Each(_SCALAR, keyed=True),
+    "constant?": SWITCH,
+    "schema?": SCHEMA,
     "entities?": Each({"columns": TEXTS, "levels": TEXTS, "unseen": listed(_COUNT), "width": optional(INTEGER)}),
 }
 FOLDS: Shape = {

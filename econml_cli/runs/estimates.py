@@ -18,6 +18,8 @@ from econml_cli.version import __version__
 if TYPE_CHECKING:
     import numpy as np
 
+#: no prediction of ours is larger: its square would be no number
+LARGEST = 1e150
 #: the folder of what each repeat predicted
 PREDICTIONS = "predictions"
 
@@ -65,7 +67,7 @@ class EstimateDirectory:
             return None
         try:
             found = np.load(io.BytesIO(disk.read_bytes(path)), allow_pickle=False)
-            whole = found.shape == (n,) and found.dtype == np.float64 and bool(np.isfinite(found).all())
+            whole = found.shape == (n,) and found.dtype == np.float64 and bool((np.abs(found) <= LARGEST).all())
         except (OSError, ValueError, EOFError, AttributeError) as error:
             raise RunError(f"{path} cannot be read ({error}); delete it, and it is computed again.") from None
         if not whole:

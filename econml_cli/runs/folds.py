@@ -121,7 +121,8 @@ def alone(directory: Path) -> contextlib.AbstractContextManager[None]:
     Raises:
         RunError: another process is making it.
     """
-    disk.refuse_links(directory, (runs.LOCK, "config.yaml", CROSS_VALIDATION))
+    folds = (path.name for path in directory.glob("fold*"))
+    disk.refuse_links(directory, (runs.LOCK, "config.yaml", CROSS_VALIDATION, *folds))
     taken = f"{directory} is being made by another process; wait for it, or choose another --out."
     return disk.exclusive(directory / runs.LOCK, taken)
 

@@ -18,6 +18,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from econml_cli.storage import disk
+
 #: bytes of an index or an object that are read at most, and seconds that comparing files may take
 MOST_BYTES, MOST_SECONDS = 64_000_000, 2.0
 #: deltas upon deltas of a packed object: git itself makes 50 at most
@@ -336,7 +338,7 @@ class _Objects:
     def _packed(self, pack: Path, offset: int, depth: int) -> tuple[bytes, bytes]:
         if depth > MOST_DELTAS:
             raise ValueError("deltas without end")
-        with pack.open("rb") as file:
+        with disk.opened(pack) as file:
             file.seek(offset)
             data = file.read(4_000_000)  # a commit is small, and so is a text that is shown
         kind, at = data[0] >> 4 & 7, 1
@@ -355,7 +357,7 @@ class _Objects:
 
 def _find(index: Path, digest: bytes, size: int) -> int | None:
     """Where in its pack an object stands, by the pack's index."""
-    with index.open("rb") as file:
+    with disk.opened(index) as file:
         head = file.read(8 + 1024)
         if head[:8] != b"\377tOc\0\0\0\2":
             return None
@@ -418,10 +420,7 @@ def _inflate(data: bytes) -> bytes:
 
 def _bytes(path: Path) -> bytes:
     """A regular file's bytes: a pipe or a device could be waited for for ever."""
-    about = path.stat()
-    if not stat.S_ISREG(about.st_mode) or about.st_size > MOST_BYTES:
-        raise ValueError(f"{path} is no file that git has written")
-    return path.read_bytes()
+    return disk.read_bytes(path, MOST_BYTES)
 
 
 def _text(path: Path) -> str:

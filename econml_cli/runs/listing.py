@@ -182,7 +182,7 @@ def last_metrics(path: Path) -> dict[str, Any]:
         OSError: it cannot be read. ValueError: the line is no JSON object.
     """
     try:
-        with path.open("rb") as file:
+        with disk.opened(path) as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - _END))
             whole, _, _torn = file.read(_END).rpartition(b"\n")
     except FileNotFoundError:

@@ -41,7 +41,7 @@ class Curve:
 
     def read(self) -> "Curve":
         """Read what has been appended since the last time."""
-        with contextlib.suppress(OSError), self.path.open("rb") as file:
+        with contextlib.suppress(OSError, ValueError), disk.opened(self.path) as file:
             if file.seek(0, os.SEEK_END) < self._at:  # it was begun again
                 self.epochs, self.train, self.val = [], [], []
                 self._at, self._every, self._seen = 0, 1, 0
@@ -60,7 +60,7 @@ class Curve:
         try:
             row = json.loads(line)
             epoch, losses = int(row["epoch"]), [_number(row.get(f"{name}_loss")) for name in ("train", "val")]
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        except (ValueError, OverflowError, KeyError, TypeError, AttributeError, RecursionError):
             return
         self._seen += 1
         if self._seen % self._every:

@@ -12,7 +12,7 @@ import stat
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, overload
+from typing import Any, BinaryIO, overload
 
 from econml_cli.errors import RunError
 from econml_cli.storage import json_shape
@@ -24,13 +24,16 @@ LOCK_ATTEMPTS, LOCK_PAUSE = 10, 0.02
 _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
 
 
-def write_text(path: Path, text: str) -> None:
+def write_text(path: Path, text: str, *, private: bool = False) -> None:
     """Write a file so that a kill at any instant leaves the old one or the new one, whole.
+
+    Args:
+        private: nobody else may read it, whatever the umask and the file that was there.
 
     Raises:
         RunError: as `replacing`.
     """
-    with replacing(path) as temporary:
+    with replacing(path, private=private) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
@@ -51,7 +54,7 @@ def sync(directory: Path) -> None:
 
 
 @contextlib.contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, *, private: bool = False) -> Iterator[Path]:
     """A file beside `path`, of its suffix, for somebody else to write: on leaving the context it takes the place of
     `path`, whole and with the mode of what was there; if anything is raised it is gone and `path` as it was.
 
@@ -60,7 +63,8 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         RunError: `path` is there and no regular file.
     """
-    mode = _mode(path)
+    there = _mode(path)
+    mode = 0o600 if private else there
     temporary = path.with_name(f".{path.name[:100]}.{secrets.token_hex(8)}.tmp{path.suffix[:50]}")
     flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | _NOFOLLOW
     os.close(os.open(temporary, flags, 0o666 if mode is None else 0o600))
@@ -117,18 +121,29 @@ def append_text(path: Path, text: str, *, sync: bool) -> None:
             os.fsync(file.fileno())
 
 
-def read_bytes(path: Path, most: int = MOST_BYTES) -> bytes:
-    """The contents of a regular file: a pipe would be waited for for ever, a device read without end.
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[BinaryIO]:
+    """A regular file to be read: a pipe would be waited for for ever, a device read without end.
 
     Raises:
-        OSError: it cannot be read. ValueError: it is no regular file, or larger than `most`.
+        OSError: it cannot be read. ValueError: it is no regular file.
     """
     with os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as file:
-        about = os.fstat(file.fileno())
-        if not stat.S_ISREG(about.st_mode):
-            raise ValueError(f"it is {_kind(about.st_mode)}")
-        if about.st_size > most:
-            raise ValueError(f"it has {about.st_size:,} bytes, more than {most:,}")
+        mode = os.fstat(file.fileno()).st_mode
+        if not stat.S_ISREG(mode):
+            raise ValueError(f"it is {_kind(mode)}")
+        yield file
+
+
+def read_bytes(path: Path, most: int = MOST_BYTES) -> bytes:
+    """The contents of a regular file.
+
+    Raises:
+        OSError, ValueError: as `opened`, or it is larger than `most`.
+    """
+    with opened(path) as file:
+        if (size := os.fstat(file.fileno()).st_size) > most:
+            raise ValueError(f"it has {size:,} bytes, more than {most:,}")
         return file.read(most)
 
 

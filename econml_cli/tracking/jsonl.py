@@ -1,14 +1,18 @@
 """metrics.jsonl: one line an epoch, append-only, always written."""
 
+import os
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, BinaryIO
 
+from econml_cli.runs import metrics_lines
 from econml_cli.runs.directory import Run, append_metrics
 from econml_cli.tracking.rows import after, as_text
 
 #: seconds between two times that the disk is waited for
 SYNC_SECONDS = 5.0
+#: bytes that are read at a time in search of the end of the last whole line
+BLOCK = 65_536
 
 
 class JsonlSink:
@@ -23,9 +27,9 @@ class JsonlSink:
     def __init__(self, run: Run):
         self.run = run
         _cut_torn_line(run)
-        rows = run.metrics()
-        self.first: Mapping[str, Any] | None = rows[0] if rows else None
-        self.last: int = rows[-1]["epoch"] if rows else 0
+        first, last = metrics_lines.ends(run.metrics_path)
+        self.first: Mapping[str, Any] | None = first
+        self.last: int = 0 if last is None else last["epoch"]
         self._synced = time.monotonic()
 
     def log(self, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -49,5 +53,14 @@ def _cut_torn_line(run: Run) -> None:
     if not run.metrics_path.exists():
         return
     with run.metrics_path.open("rb+") as file:
-        data = file.read()
-        file.truncate(data.rfind(b"\n") + 1)
+        end = file.seek(0, os.SEEK_END)
+        while end and not (at := _last_line_feed(file, max(0, end - BLOCK), end)):
+            end = max(0, end - BLOCK)
+        file.truncate(at if end else 0)
+
+
+def _last_line_feed(file: BinaryIO, begin: int, end: int) -> int:
+    """The place behind the last line feed between two places of a file; 0 where there is none."""
+    file.seek(begin)
+    found = file.read(end - begin).rfind(b"\n")
+    return 0 if found < 0 else begin + found + 1

@@ -45,8 +45,10 @@ class Rows(Sequence[Mapping[str, Any]]):
 
 
 def after(rows: Sequence[Mapping[str, Any]], epoch: int) -> Sequence[Mapping[str, Any]]:
-    """The rows of later epochs than this one; `rows` are of consecutive epochs."""
-    return rows[max(0, epoch + 1 - rows[0]["epoch"]) :] if rows else rows
+    """The rows of later epochs than this one."""
+    if isinstance(rows, Rows):  # of consecutive epochs
+        return rows[max(0, epoch + 1 - rows.first) :]
+    return [row for row in rows if row["epoch"] > epoch]
 
 
 def as_text(rows: Iterable[Mapping[str, Any]]) -> str:

@@ -4,7 +4,6 @@ All of it happens in one daemon thread, on one wandb-core: it can neither stop n
 is in the run directories in any case.
 """
 
-import contextlib
 import os
 import queue
 import threading
@@ -116,8 +115,7 @@ class Replay:
         except (EconmlError, OSError) as error:  # this run cannot be read; the others can
             self._problem = self._problem or f"W&B has not got {item.run.path} ({short(error)})"
             return
-        with _no_other_run():
-            run = self._client.open(config=dict(config), **self._identity(item))
+        run = self._client.open(config=dict(config), **self._identity(item))
         log_rows(run, rows)
         run.summary.update(summary)
         if self._artifacts:
@@ -136,6 +134,7 @@ class Replay:
         identity: dict[str, Any] = {"group": item.group, "job_type": item.job_type}
         if self._project:
             identity["project"] = self._project
+        # both are said, so that WANDB_NAME and WANDB_RUN_ID do not make all trials one run
         identity |= {"name": item.name, "id": run_id(item.name, item.run.path), "resume": "allow"}
         if item.tags:
             identity["tags"] = item.tags
@@ -147,13 +146,3 @@ class Replay:
         if self._client.kept is None:  # none was ever opened
             return explain(error).rstrip(".")
         return f"W&B stopped ({short(error)})"
-
-
-@contextlib.contextmanager
-def _no_other_run() -> Any:
-    """WANDB_RUN_ID, which would make all trials one run, is out of sight while one is opened."""
-    taken = {name: os.environ.pop(name) for name in ("WANDB_RUN_ID", "WANDB_NAME") if name in os.environ}
-    try:
-        yield
-    finally:
-        os.environ.update(taken)

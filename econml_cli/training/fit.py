@@ -15,6 +15,7 @@ from econml_cli.errors import CheckpointError, ConfigError, DamagedError, RunErr
 from econml_cli.options.trainer import TrackingOptions
 from econml_cli.output import working
 from econml_cli.runs import directory as runs
+from econml_cli.runs import metrics_lines
 from econml_cli.runs.directory import Run
 from econml_cli.storage import checkpoint, directories, disk
 from econml_cli.storage.steps import put_aside, steps
@@ -127,6 +128,8 @@ def resume(
         continued(run, trainer.setup, trainer, say)
         if not writes:
             return follow(run, trainer, stop_signal)
+        if (mended := metrics_lines.mend(run.metrics_path, trainer.carry.done)) is not None:
+            say(mended)
         disk.write_text(run.path / "config.yaml", config.to_yaml())
         (run.path / "summary.json").unlink(missing_ok=True)  # it is of the shorter run
         run.update_manifest(status="running", process=runs.this_process())
@@ -154,7 +157,10 @@ def _continued(run: Run, changes: Mapping[str, Any]) -> FitConfig:
             f"--num-epochs cannot change on --resume with --schedule {schedule}, whose path depends on it; it was "
             f"{before.trainer.num_epochs}."
         )
-    done = max([*steps(run.checkpoints)[-1:], *(row["epoch"] for row in run.metrics()[-1:])], default=0)
+    done = max(
+        [*steps(run.checkpoints)[-1:], *(row["epoch"] for row in metrics_lines.read(run.metrics_path).rows[-1:])],
+        default=0,
+    )
     if epochs < done and epochs != before.trainer.num_epochs:
         raise ConfigError(f"--num-epochs {epochs} is less than the {done} epochs that {run.path} has done already.")
     return config

@@ -11,6 +11,7 @@ from econml_cli.causal import estimation
 from econml_cli.causal.folds import folds_of
 from econml_cli.causal.options import Specification
 from econml_cli.causal.sample import read
+from econml_cli.data import files
 from econml_cli.errors import ConfigError, InterruptedFitError, RunError
 from econml_cli.runs import estimates
 from tests.support import running
@@ -304,3 +305,18 @@ def test_a_damaged_directory_is_said_to_be(econml, file, isolated):
     path.write_text(json.dumps(document | {"options": {"model": "plr", "data": str(file)}}))
     resumed = running.here("estimate", "resume", "hurt")
     assert resumed == 1
+
+
+def test_a_file_is_read_once_and_of_it_what_is_needed(file, monkeypatch):
+    found, real = [], files.read
+
+    def kept(*args, **kwargs):
+        found.append(real(*args, **kwargs))
+        return found[-1]
+
+    monkeypatch.setattr(files, "read", kept)
+    sample = read(asked(file, controls=["x1"]))
+    assert len(found) == 1 and set(found[0].columns.column_names) == {"y", "d", "x1"}
+    frame = pd.read_csv(file)
+    np.testing.assert_allclose(sample.x[:, 0], frame.x1, rtol=1e-12)
+    np.testing.assert_array_equal(sample.y, frame.y)

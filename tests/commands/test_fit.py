@@ -16,6 +16,9 @@ from types import SimpleNamespace
 import pytest
 import yaml
 
+from econml_cli.errors import RunError
+from econml_cli.runs.directory import Run
+from econml_cli.storage import disk
 from tests.support.fits import fitted
 from tests.support.running import to_be_killed
 from tests.support.waiting import wait_until
@@ -85,6 +88,7 @@ def test_the_saved_config_repeats_the_run_exactly(econml):
         pytest.param(("--patience", "30"), marks=pytest.mark.slow),
         pytest.param(("--precision", "float64"), marks=pytest.mark.slow),
         pytest.param(("--optimizer", "sgd"), marks=pytest.mark.slow),
+        pytest.param(("--optimizer", "schedule_free", "--patience", "30", "--grad-clip", "1"), marks=pytest.mark.slow),
     ],
 )
 def test_20_epochs_and_20_more_are_40_epochs_bit_for_bit(econml, options):
@@ -376,8 +380,38 @@ def test_checkpoints_of_another_run_are_refused(econml, run):
 def test_a_damaged_line_of_metrics_is_named(econml, run):
     with Path("r/metrics.jsonl").open("a") as file:
         file.write('{"epoch": 7, "tr\n')
+    with pytest.raises(RunError, match=r"metrics.jsonl is damaged in line 7"):
+        Run(Path("r")).metrics()
+
+
+@pytest.mark.parametrize("damage", [b"\0" * 300, b'{"epoch": 3, "tr\n', b"\xff\xfe\n"])
+def test_damaged_metrics_are_kept_and_said_and_the_fit_goes_on(econml, run, damage):
+    path = Path("r/metrics.jsonl")
+    lines = path.read_bytes().splitlines(keepends=True)
+    broken = b"".join([*lines[:2], damage, *([] if damage[0] == 0 else lines[3:])])
+    path.write_bytes(broken)
     ran = econml("fit", "--resume", "r", "--num-epochs", "9")
-    assert ran.code == 1 and "metrics.jsonl is damaged in line 7" in ran.stderr
+    (aside,) = Path("r").glob(".damaged-metrics.jsonl-*")
+    assert ran.code == 0 and "is damaged in line 3 (" in ran.stderr and str(aside) in ran.stderr
+    assert aside.read_bytes() == broken and path.read_bytes().startswith(b"".join(lines[:2]))
+    epochs = [row["epoch"] for row in Run(Path("r")).metrics()]
+    assert epochs == [1, 2, *([] if damage[0] == 0 else [4, 5, 6]), 7, 8, 9]
+    assert len(list(Path("r").glob(".damaged-*"))) == 1
+
+
+def test_metrics_that_a_disk_does_not_give_are_left_as_they_are(econml, run, monkeypatch):
+    before = Path("r/metrics.jsonl").read_bytes()
+    read = disk.read_bytes
+
+    def fails(path, *most):
+        if path.name == "metrics.jsonl":
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return read(path, *most)
+
+    monkeypatch.setattr(disk, "read_bytes", fails)
+    ran = econml("fit", "--resume", "r", "--num-epochs", "9")
+    assert ran.code == 1 and ran.stderr.count("\n") == 1 and "Input/output error" in ran.stderr
+    assert Path("r/metrics.jsonl").read_bytes() == before and not list(Path("r").glob(".damaged-*"))
 
 
 @pytest.mark.slow

@@ -22,12 +22,18 @@ kept.itself = kept
 atexit.register(lambda: print("at exit"))
 threading.Thread(target=lambda: (time.sleep(0.2), print("thread"))).start()
 sys.stdout.write("result ")  # not flushed
-leave(3)
+try:
+    leave(3)
+except SystemExit:
+    print("Python's own way out")
+    raise
 """
 
 
-def test_threads_exit_functions_and_buffers_come_first():
-    done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, timeout=60)
+@pytest.mark.parametrize("before", ["", "import jax; jax.devices()"], ids=["light", "jax"])
+def test_threads_exit_functions_and_buffers_come_first(before):
+    line = [sys.executable, "-c", f"{before}\n{PROGRAM}"]
+    done = subprocess.run(line, capture_output=True, text=True, timeout=60)
     assert done.returncode == 3 and done.stderr == ""
     assert done.stdout == "result thread\nat exit\n"
 

@@ -1,16 +1,19 @@
 """Predictions beside the columns of a file, which come back as they are."""
 
+import datetime
 import gzip
 import io
 from pathlib import Path
 from unittest import mock
 
 import numpy as np
+import openpyxl
 import pandas as pd
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pandas.io.stata import StataReader
 from pyarrow import parquet
 
 from econml_cli.data import beside
@@ -177,25 +180,137 @@ def test_any_parquet_file_that_pandas_can_write_comes_back_from_predict(run, col
     assert after["yhat"].null_count == 0
 
 
+STATA = st.lists(
+    st.one_of(
+        st.lists(st.integers(-100, 100), min_size=3, max_size=3),
+        st.lists(st.floats(-1e30, 1e30, allow_subnormal=False) | st.just(np.nan), min_size=3, max_size=3),
+        st.lists(st.text("abcé ", max_size=5), min_size=3, max_size=3),
+        st.lists(st.sampled_from(["no", "yes"]), min_size=3, max_size=3).map(pd.Categorical),
+        st.lists(st.datetimes(pd.Timestamp("1970-01-01"), pd.Timestamp("2200-01-01")), min_size=3, max_size=3),
+    ),
+    min_size=1,
+    max_size=4,
+)
+
+
+def stata_says(path):
+    """What pandas reads of a .dta: its table, and labels, formats and types of its variables."""
+    with StataReader(path, convert_categoricals=False) as reader:
+        frame = reader.read()
+        about = zip(reader._varlist, reader._fmtlist, reader._typlist, reader._lbllist, strict=True)
+        return frame, reader.variable_labels(), list(about), reader.value_labels(), reader.data_label
+
+
+def same_in_stata(before, after, added):
+    """Whether a .dta has the variables of another one unchanged, then those that were added."""
+    (own, labels, about, values, title), (found, *rest) = stata_says(before), stata_says(after)
+    assert list(found) == [*own, *added] and rest[1][: len(about)] == about
+    pd.testing.assert_frame_equal(found[list(own)], own)
+    assert {name: rest[0][name] for name in own} == labels and rest[2:] == [values, title]
+
+
+@given(columns=STATA, release=st.sampled_from([114, 117, 118, 119]), order=st.sampled_from("<>"))
+def test_any_file_that_pandas_writes_for_stata_keeps_its_variables(columns, release, order):
+    frame = pd.DataFrame({f"c{i}": values for i, values in enumerate(columns)})
+    labels = {"c0": "the first"}
+    more = {"convert_strl": list(frame.select_dtypes("str"))} if release > 114 else {}
+    frame.to_stata("any.dta", write_index=False, version=release, byteorder=order, variable_labels=labels,
+                   data_label="of 2001", **more)  # fmt: skip
+    added = pd.DataFrame({"yhat": [1.0, np.nan, -3.0], "p_New York": [1, 2, 3], "reason": ["", "é is missing", None]})
+    beside.write(Path("any.dta"), Path("any-out.dta"), added, None, None)
+    same_in_stata("any.dta", "any-out.dta", ["yhat", "p_New_York", "reason"])
+    found = pd.read_stata("any-out.dta")
+    assert list(found.reason) == ["", "é is missing", ""] and found["p_New_York"].tolist() == [1, 2, 3]
+    np.testing.assert_array_equal(found.yhat, added.yhat)
+    beside.write(Path("any.dta"), Path("any-out.dta"), added.iloc[:2], np.array([True, False, True]), None)
+    left, whole = pd.read_stata("any-out.dta", convert_categoricals=False), stata_says("any.dta")[0]
+    pd.testing.assert_frame_equal(left[list(whole)], whole.iloc[[0, 2]].reset_index(drop=True))
+
+
 @pytest.mark.slow
 @settings(max_examples=10)
-@given(
-    columns=st.lists(
-        st.one_of(
-            st.lists(st.integers(-100, 100), min_size=3, max_size=3),
-            st.lists(st.floats(-1e30, 1e30, allow_subnormal=False), min_size=3, max_size=3),
-            st.lists(st.datetimes(pd.Timestamp("1970-01-01"), pd.Timestamp("2200-01-01")), min_size=3, max_size=3),
-        ),
-        min_size=1,
-        max_size=4,
-    )
-)
+@given(columns=STATA)
 def test_any_file_that_pandas_writes_for_stata_comes_back_from_predict(run, columns):
     predictable(columns).to_stata("any.dta", write_index=False)
-    assert running.here("predict", run.path, "--data", "any.dta", "--out", "any-out.parquet") == 0
-    after, before = pd.read_parquet("any-out.parquet"), pd.read_stata("any.dta")
-    assert list(after) == [*before, "yhat"] and after.yhat.notna().all()
-    pd.testing.assert_frame_equal(after[list(before)], before, check_dtype=False)
+    assert running.here("predict", run.path, "--data", "any.dta", "--out", "any-out.dta") == 0
+    same_in_stata("any.dta", "any-out.dta", ["yhat"])
+    assert pd.read_stata("any-out.dta").yhat.notna().all()
+
+
+def test_codes_for_missing_of_stata_stay_what_they_are(run, econml):
+    pyreadstat = pytest.importorskip("pyreadstat")
+    rows = pd.DataFrame(
+        {"x": [1.0, 2.0, 3.0], "z": [1.0, "a", 3.0], "married": ["yes", "no", "yes"], "income": [1, "r", 2]}
+    )
+    pyreadstat.write_dta(rows, "c.dta", missing_user_values={"z": ["a"], "income": ["r"]})
+    ran = econml("predict", run.path, "--data", "c.dta", "--out", "o.dta")
+    assert ran.code == 0 and "1 row has no prediction" in ran.stderr
+    found, about = pyreadstat.read_dta("o.dta", user_missing=True)
+    assert list(found.z) == [1.0, "a", 3.0] and list(found.income) == [1.0, "r", 2.0]
+    assert about.missing_user_values == {"z": ["a"], "income": ["r"]} and list(found.reason) == ["", "z is missing", ""]
+
+
+def test_a_sheet_of_excel_keeps_its_cells_and_the_other_sheets(run, econml):
+    book = openpyxl.Workbook()
+    book.active.title = "notes"
+    sheet = book.create_sheet("rows")
+    rows = [[], ["id", "x", "z", "married", "when"], ["007", 1, 2, "yes", datetime.date(2001, 2, 3)],
+            ["008", None, 2, "no", None], ["009", 3, 4.5, "no", datetime.date(2001, 2, 4)]]  # fmt: skip
+    for row in rows:
+        sheet.append(row)
+    sheet["E3"].number_format, sheet["B3"].font = "dd/mm/yyyy", openpyxl.styles.Font(bold=True)
+    book["notes"]["A1"] = "of 2001"
+    book.save("r.xlsx")
+    ran = econml("predict", run.path, "--data", "r.xlsx", "--sheet", "rows", "--out", "o.xlsx")
+    assert ran.code == 0, ran.stderr
+    found = openpyxl.load_workbook("o.xlsx")
+    assert found.sheetnames == ["notes", "rows"] and found["notes"]["A1"].value == "of 2001"
+    cells = [[cell.value for cell in row] for row in found["rows"].iter_rows()]
+    before = openpyxl.load_workbook("r.xlsx")["rows"]
+    assert [row[:5] for row in cells] == [[cell.value for cell in row] for row in before.iter_rows()]
+    assert cells[1][5:] == ["yhat", "reason"] and cells[3][5:] == [None, "x is missing"]
+    assert found["rows"]["E3"].number_format == "dd/mm/yyyy" and found["rows"]["B3"].font.bold
+    csv = pd.DataFrame(rows[2:], columns=rows[1])
+    csv.to_csv("r.csv", index=False)
+    econml("predict", run.path, "--data", "r.csv", "--out", "o.csv")
+    assert [cells[2][5], cells[4][5]] == pd.read_csv("o.csv").yhat.dropna().tolist()
+    econml("predict", run.path, "--data", "r.xlsx", "--sheet", "rows", "--out", "o.xlsx", "--missing", "drop")
+    assert [row[0].value for row in openpyxl.load_workbook("o.xlsx")["rows"].iter_rows(min_row=3)] == ["007", "009"]
+
+
+def test_a_file_of_spss_keeps_labels_formats_and_codes_for_missing(run, econml):
+    pyreadstat = pytest.importorskip("pyreadstat")
+    rows = pd.DataFrame({"x": [1.0, -9, 3.0], "z": [1.0, 2.0, 3.0], "married": ["yes", "no", "yes"]})
+    rows["when"] = pd.to_datetime(["2001-02-03"] * 3)
+    pyreadstat.write_sav(rows, "r.sav", missing_ranges={"x": [-9]}, column_labels={"z": "years"},
+                         variable_value_labels={"z": {1.0: "one"}}, variable_format={"z": "F5.1"})  # fmt: skip
+    assert econml("predict", run.path, "--data", "r.sav", "--out", "o.sav").code == 0
+    before, own = pyreadstat.read_sav("r.sav", user_missing=True)
+    found, about = pyreadstat.read_sav("o.sav", user_missing=True)
+    pd.testing.assert_frame_equal(found[list(before)], before)
+    assert list(found)[4:] == ["yhat", "reason"] and list(found.reason) == ["", "x is missing", ""]
+    for what in ("missing_ranges", "variable_value_labels"):
+        assert getattr(about, what) == getattr(own, what)
+    assert about.column_names_to_labels["z"] == "years" and about.original_variable_types["z"] == "F5.1"
+
+
+@pytest.mark.parametrize("out", ["o.dta", "o.xlsx", "o.sav", "o.feather"])
+def test_a_csv_can_be_written_in_another_format(run, econml, out):
+    frame = pd.DataFrame({
+        "x": [1.0, 2.0, 3.0], "z": [1.0, 0.5, -1.0], "married": ["yes", "no", "yes"],
+        "id": [2**60 + 1, 2**60 + 2, 2**60 + 3], "2 words": ["=1+1", "b", ""], "ok": [True, False, True],
+        "when": pd.to_datetime(["2001-01-01", "2001-01-02", None]),
+    })  # fmt: skip
+    frame.to_csv("t.csv", index=False)
+    assert econml("predict", run.path, "--data", "t.csv", "--out", out).code == 0
+    econml("predict", run.path, "--data", "t.csv", "--out", "o.csv")
+    read = {"dta": pd.read_stata, "xlsx": pd.read_excel, "sav": pd.read_spss, "feather": pd.read_feather}
+    found = read[out.partition(".")[2]](out)
+    assert list(found.iloc[:, 0]) == [1, 2, 3] and list(found.married) == ["yes", "no", "yes"]
+    assert [int(i) for i in found.id] == list(frame.id)
+    assert found.iloc[:, 4].fillna("").tolist() == ["=1+1", "b", ""]  # a text, no formula
+    assert [str(day)[:10] for day in found.when[:2]] == ["2001-01-01", "2001-01-02"] and found.when.isna()[2]
+    np.testing.assert_allclose(found.yhat, pd.read_csv("o.csv").yhat, rtol=1e-12)
 
 
 def test_the_marks_at_the_beginning_of_a_file_are_no_part_of_its_first_name(run, econml):

@@ -3,6 +3,7 @@
 import builtins
 import datetime
 import importlib
+import json
 from pathlib import Path
 
 import numpy as np
@@ -50,7 +51,9 @@ def test_of_several_sheets_one_is_named():
     with pytest.raises(DataError, match=r"has the sheets all rows, few; say which: --sheet 'all rows'"):
         read_table("two.xlsx")
     assert [len(read_table("two.xlsx", Asked(sheet=name)).frame) for name in ("few", "2", "1")] == [4, 4, 30]
-    with pytest.raises(DataError, match=r"no sheet 'fwe'.*Did you mean 'few'"):
+    with pytest.raises(
+        DataError, match=r"no sheet 'fwe'; it has 'all rows', 'few', 'nothing': say which.*Did you mean 'few'"
+    ):
         read_table("two.xlsx", Asked(sheet="fwe"))
     with pytest.raises(DataError, match="is empty"):
         read_table("two.xlsx", Asked(sheet="nothing"))
@@ -109,3 +112,43 @@ def test_without_the_package_the_message_says_how_to_get_it(name, extra, monkeyp
     monkeypatch.setattr(importlib, "import_module", absent)
     with pytest.raises(DataError, match=rf'pip install "econml-cli\[{extra}\]"'):
         read_table(name)
+
+
+def test_a_new_book_has_the_sheet_of_the_fit_or_another_is_named(econml):
+    frame().to_excel("fit.xlsx", index=False, sheet_name="2001")
+    with pd.ExcelWriter("new.xlsx") as book:
+        frame().head(4).to_excel(book, index=False, sheet_name="2002")
+        frame().head(6).to_excel(book, index=False, sheet_name="2003")
+    frame().head(4).to_excel("one.xlsx", index=False, sheet_name="2002")
+    frame().to_csv("new.csv", index=False)
+    run = fitted(Path("r"), data="fit.xlsx", formula="y ~ x + g", model="linear")
+    assert run.preprocessing()["schema"]["asked"] == {"sheet": "'2001'"}
+    for command in (("predict", "r", "--out", "out.csv"), ("eval", "r"), ("eval", "effects", "r")):
+        for name, there in (("new.xlsx", "'2002', '2003'"), ("one.xlsx", "'2002'")):
+            ran = econml(*command, "--data", name)
+            assert ran.code == 1 and f"{name} has no sheet '2001'; it has {there}: say which with --sheet" in ran.stderr
+    assert econml("predict", "r", "--data", "new.xlsx", "--sheet", "2003", "--out", "out.csv").code == 0
+    assert len(pd.read_csv("out.csv")) == 6
+    assert json.loads(econml("eval", "r", "--data", "new.xlsx", "--sheet", "2", "--json").stdout)["n_data"] == 6
+    assert econml("predict", "r", "--data", "new.csv", "--out", "out.csv").code == 0
+    for wrong, why in ((("--data", "new.csv"), "is of Excel files, and new.csv is none"), ((), "name that file")):
+        ran = econml("predict", "r", *wrong, "--sheet", "2003", "--out", "out.csv")
+        assert ran.code == 2 and why in ran.stderr
+
+
+def test_that_nothing_writes_a_format_is_said_before_anything_is_done(econml, monkeypatch):
+    rows = frame()
+    rows.to_csv("t.csv", index=False)
+    fitted(Path("r"), data="t.csv", formula="y ~ x + g", model="linear")
+    real = importlib.import_module
+
+    def without(name, *args):
+        if name in ("openpyxl", "pyreadstat"):
+            raise ImportError(name)
+        return real(name, *args)
+
+    monkeypatch.setattr(importlib, "import_module", without)
+    for out, package, extra in (("o.xlsx", "openpyxl", "excel"), ("o.sav", "pyreadstat", "sas")):
+        ran = econml("predict", "r", "--data", "t.csv", "--out", out)
+        said = f'{out} needs the package {package}: pip install "econml-cli[{extra}]"'
+        assert ran.code == 1 and said in ran.stderr and not Path(out).exists()

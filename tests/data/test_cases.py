@@ -1,6 +1,7 @@
 """Small files as people have them, one fault of reading each, with the numbers that are right."""
 
 import json
+import re
 from functools import partial
 from pathlib import Path
 
@@ -9,12 +10,14 @@ import pandas as pd
 import pytest
 from flax import nnx
 from matplotlib.dates import ConciseDateFormatter, num2date
+from matplotlib.figure import Figure
 
 from econml_cli.config.fit_config import read_yaml
 from econml_cli.data import files
 from econml_cli.data.read import read_table
 from econml_cli.errors import DataError
 from econml_cli.evaluation.drawing import figures
+from econml_cli.evaluation.drawing.panels import date_axis
 from econml_cli.problems.tabular import Tabular
 from tests.support.fits import fitted
 
@@ -457,3 +460,42 @@ def test_dates_are_on_the_axes_of_figures(econml):
     assert num2date(again.get_xlim()[0]).year <= 2001
     ran = econml("eval", "effects", "r")
     assert ran.code == 2 and "no feature besides dates" in ran.stderr
+
+
+@pytest.mark.slow
+def test_eval_and_report_say_what_was_read_in_a_few_lines(econml):
+    rows = pd.read_csv(CASES / "panel.csv")
+    rows["name"] = [f"n{i}" for i in range(len(rows))]
+    rows.loc[[3, 4], "x"] = np.nan
+    rows.to_csv("t.csv")
+    fitted(Path("r"), data="t.csv", model="linear", formula="y ~ x + C(year) + .", missing="drop",
+           group="country", drop_columns=("name",))  # fmt: skip
+    lines = [
+        "Data: t.csv", "  target      y (number)", "  numbers     x, year", "  categories  C(year) (20 levels)",
+        "  group       country",
+        "  left out    Unnamed: 0 (it has no name in the file: row numbers or names that a program wrote); "
+        "name (--drop-columns)",
+        "  rows        118 of 120; 2 with missing values left out",
+    ]  # fmt: skip
+    assert "\n".join(["", *lines, ""]) in econml("eval", "r", "--bootstrap", "0").stdout
+    assert "\n".join(lines) in econml("fit", "--config", "r/config.yaml", "--dry-run").stdout
+    shown = econml("eval", "r", "--data", "t.csv", "--format", "markdown", "--bootstrap", "0").stdout
+    assert "118 of 120" in shown and "Unnamed: 0" in shown
+    assert econml("report", "r", "--out", "r.html", "--bootstrap", "0").code == 0
+    assert "118 of 120; 2 with missing values left out" in Path("r.html").read_text()
+    found = json.loads(econml("eval", "r", "--json", "--bootstrap", "0").stdout)
+    assert "data" not in found and {c["name"] for c in found["schema"]["columns"]} >= {"name", "Unnamed: 0", "country"}
+    other = fitted(Path("s"), data="t.csv", model="linear", formula="y ~ x", missing="drop", time="year")
+    assert other.preprocessing()["schema"]["unread"] == ["Unnamed: 0", "country", "name"]
+    shown = econml("eval", "s", "--bootstrap", "0", "--columns").stdout
+    assert "  time      year\n  not used  Unnamed: 0, country, name\n" in shown
+    assert "\nnot used: Unnamed: 0, country, name" in shown and re.search("year +time +number +2000 to 2019", shown)
+
+
+def test_any_span_of_dates_has_an_axis(recwarn):
+    for days in (3, 20, 80, 400, 900, 1_000, 2_000, 5_000, 30_000):
+        axis = Figure().subplots()
+        date_axis(axis)
+        axis.plot(pd.date_range("2001-01-01", periods=2, freq=f"{days}D"), [0, 1])
+        assert 2 <= len(axis.get_xticks()) <= 10
+    assert not [warning for warning in recwarn if "AutoDateLocator" in str(warning.message)]

@@ -182,10 +182,10 @@ RUNS = "open('pwned', 'w').write('x')"
     ],
 )
 def test_whatever_is_not_on_the_list_is_refused_and_never_run(attack):
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(ConfigError):
         formula.parse(attack, COLUMNS)
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
     assert not Path("pwned").exists()
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from econml_cli.errors import RunError
+from econml_cli.output.tables import Grid, latex
 from tests.support.fits import fitted
 
 
@@ -19,6 +20,11 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, bias in (("ols", True), ("through-0", False)):
         fitted(runs / name, solver="lstsq", N=60, M=3, sigma=0.5, bias=bias)
     return runs
+
+
+def test_a_title_of_several_lines_is_one_comment_in_latex():
+    text = latex(Grid(("a", "b"), (("x", "1"),), title="one\n\\input{evil}"))
+    assert text.splitlines()[0] == r"% one \input{evil}" and text.splitlines()[1].startswith(r"\begin{tabular}")
 
 
 @pytest.fixture

@@ -8,10 +8,12 @@ import pandas as pd
 import pytest
 
 from econml_cli.evaluation.at_states import predict_at, state_names
+from econml_cli.evaluation.counterfactual import changed_samples
 from econml_cli.problems.economies.brock_mirman import BrockMirman
 from econml_cli.problems.economies.cake_eating import CakeEating
 from econml_cli.problems.economies.olg import OLG
 from econml_cli.runs.directory import Run
+from econml_cli.training.precision import precision
 from tests.support.fits import fitted, load_model
 
 SMALL = {"N": 32, "N_test": 32, "N_val": 8, "num_epochs": 3, "width": "4"}
@@ -34,6 +36,16 @@ def test_a_grid_has_policy_series_truth_and_residuals_of_the_model(econml, savin
     np.testing.assert_allclose(found["log10_euler"], np.log10(np.abs(found["residual"])), rtol=1e-3, atol=1e-3)
     np.testing.assert_allclose(found["c"] + found["savings_rate"] * found["y"], found["y"], rtol=1e-5)
     assert np.allclose(found["savings_rate_exact"], 0.36 * 0.96)
+
+
+def test_in_another_economy_the_policy_reads_states_in_the_units_of_its_fit(savings):
+    run, model = Run(savings), load_model(Run(savings))[0]
+    state = {"k": jnp.array([0.15, 0.25]), "z": jnp.array([0.0, 0.01])}
+    with precision("float32"):
+        other = changed_samples(run, model, {"alpha": "0.5"}).problem
+        own = changed_samples(run, model, {"alpha": "0.36"}).problem
+    assert other.kbar != pytest.approx(own.kbar, rel=0.1) and own.units == pytest.approx(own.kbar)
+    np.testing.assert_allclose(model(other.observe(state)), model(own.observe(state)), rtol=1e-6)
 
 
 def test_states_of_a_file(savings, tmp_path):

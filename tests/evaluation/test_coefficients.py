@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from econml_cli.errors import ConfigError, DataError
+from econml_cli.evaluation.coefficients import Coefficients
 from econml_cli.evaluation.comparing.compare import compare
 from econml_cli.evaluation.evaluate import evaluate
 from econml_cli.evaluation.marginal.effects import effects
@@ -261,9 +262,43 @@ def test_coefficients_of_classes_and_their_standard_errors_are_those_of_statsmod
 
 def test_coefficients_of_classes_stand_in_every_table(choices, econml):
     _, run = choices
-    error = evaluate(run, bootstrap=0).linear.errors["walk: d"]
-    assert "s.e. (cluster)" in (shown := econml("eval", run.path, "--bootstrap", 0).stdout) and f"{error:.4g}" in shown
+    of = evaluate(run, bootstrap=0).linear
+    error = of.errors["walk: d"]
+    shown = econml("eval", run.path, "--bootstrap", 0).stdout
+    assert "s.e. (cluster)" in shown and f"{error:.4g}" in shown
+    assert "in the units of the data: log odds of walk against bus" in shown  # a table for each class
     for form in ("table", "latex"):
-        assert f"({error:.4g})" in econml("eval", "compare", run.path, "--bootstrap", 0, "--format", form).stdout
+        shown = econml("eval", "compare", run.path, "--bootstrap", 0, "--format", form).stdout
+        assert f"({error:.4g})" in shown
+        lines = [line.strip(" &\\") for line in shown.splitlines()]
+        places = [i for i, line in enumerate(lines) if line.startswith("log odds of")]
+        assert len(places) == 2 and all(lines[i + 1].split()[0] == "x" for i in places)
+    shown = econml("eval", "compare", run.path, "--bootstrap", 0, "--paper", "--format", "latex").stdout
+    assert "log odds of walk against bus" in shown and "walk: x" not in shown
+    chosen = ("--rows", "walk: d=Has a car,car: x", "--format", "csv")
+    assert econml("eval", "compare", run.path, "--bootstrap", 0, *chosen).code == 0
+    shown = econml("eval", "compare", run.path, "--bootstrap", 0, *chosen[:2]).stdout
+    assert "Has a car" in shown and "car: x" in shown and "log odds" not in shown
     with pytest.raises(ConfigError, match="HC3 is of least squares"):
         evaluate(run, bootstrap=0, vcov="HC3")
+
+
+@pytest.mark.parametrize("kind", ["iid", "HC1", "cluster:g"])
+def test_a_weighted_logit_of_classes_has_the_errors_of_the_rows_that_it_stands_for(choices, kind, tmp_path):
+    frame, _ = choices
+    frame = frame.assign(w=np.arange(len(frame)) % 4)
+    again = frame.loc[np.repeat(frame.index, frame["w"])]
+    frame.to_csv(tmp_path / "w.csv", index=False)
+    options = {"data": str(tmp_path / "w.csv"), "formula": "c ~ x + d", "weights": "w", **WHOLE}
+    run = fitted(tmp_path / "run", weight_kind="frequency", **options)
+    found = evaluate(run, bootstrap=0, vcov=kind).linear
+    robust = {"HC1": {"cov_type": "HC0"}, "cluster:g": {"cov_type": "cluster", "cov_kwds": {"groups": again["g"]}}}
+    model = sm.MNLogit(again["c"].astype("category").cat.codes, sm.add_constant(again[["x", "d"]].astype(float)))
+    theirs = model.fit(disp=0, tol=1e-12, method="newton", **robust.get(kind, {}))
+    np.testing.assert_allclose(list(found.values.values()), np.asarray(theirs.params).T.ravel(), rtol=1e-6)
+    np.testing.assert_allclose(list(found.errors.values()), np.asarray(theirs.bse).T.ravel(), rtol=1e-6)
+
+
+def test_names_of_classes_that_begin_alike_are_told_apart():
+    found = Coefficients({"a: x": 1.0, "a: b: x": 2.0}, equations={"a": "of a", "a: b": "of a: b"})
+    assert found.parts() == [("of a", {"a: x": "x"}), ("of a: b", {"a: b: x": "x"})]

@@ -18,7 +18,7 @@ from econml_cli.config.fit_config import build
 from econml_cli.errors import ConfigError
 from econml_cli.evaluation import counterfactual
 from econml_cli.evaluation.den_haan_marcet import Paths, _statistics, den_haan_marcet
-from econml_cli.evaluation.drawing import figures
+from econml_cli.evaluation.drawing import figures, panels
 from econml_cli.evaluation.marginal.effects import effects as run_effects
 from econml_cli.evaluation.marginal.partial_dependence import partial_dependences
 from econml_cli.problems.economies.brock_mirman import BrockMirman
@@ -266,6 +266,21 @@ def test_a_column_whose_name_is_no_formula_is_drawn_as_it_is_written(econml, iso
     drawn = econml("eval", "run", "--plot", "fit.png")
     assert drawn.code == 0, drawn.stderr
     assert (isolated / "fit.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("unit", ["s", "min", "h", "D", "ME", "YE"])
+def test_an_axis_of_dates_has_few_marks_and_warns_of_nothing(unit, recwarn):
+    from matplotlib.figure import Figure
+
+    for count in (2, 20, 40, 59, 61, 200):
+        dates = pd.date_range("2001-01-31", periods=count, freq=unit)
+        figure = Figure()
+        axis = figure.add_subplot()
+        axis.plot(dates.to_numpy(), np.arange(count))
+        panels.date_axis(axis)
+        figure.draw_without_rendering()
+        assert 1 <= len(axis.get_xticks()) <= 8, (count, unit)
+    assert not recwarn.list
 
 
 def test_labels_of_a_stata_file_stand_on_the_axes_and_the_conformal_band_holds_what_it_says(isolated, tmp_path):

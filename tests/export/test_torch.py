@@ -6,13 +6,16 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pandas as pd
 import pytest
 from flax import nnx
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed (pip install torch)")
 
 from econml_cli.config.fit_config import build  # noqa: E402
+from econml_cli.evaluation.predictions import predict  # noqa: E402
 from econml_cli.export.torch_names import named_parameters, torch_state  # noqa: E402
+from econml_cli.export.write import export  # noqa: E402
 from econml_cli.models.mlp import MLP  # noqa: E402
 from econml_cli.training.fit import fit  # noqa: E402
 from econml_cli.training.setup.setup import assemble  # noqa: E402
@@ -40,6 +43,33 @@ def test_the_names_of_our_tensors_are_those_that_pytorch_lists_in_its_order(name
     ours = torch_state(model).keys() - {row.name for row in named_parameters(model)}
     # neither a penalty nor the factors of a polynomial are in both
     assert {key for key, _ in network.named_buffers()} ^ ours <= {"ridge", "strength", "phi.factors"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("loss", "options", "transform"),
+    [
+        ("poisson", {}, "exp"),
+        ("quantile", {"quantiles": (0.49, 0.5, 0.51)}, "sorted"),  # so close, and so few epochs, that some cross
+        ("gaussian", {}, "mean_sd"),
+    ],
+)
+def test_outputs_of_other_losses_are_those_of_predict(loss, options, transform, tmp_path):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"x": rng.normal(50, 20, 60), "z": rng.normal(size=60), "y": rng.poisson(3.0, 60)})
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    table = {"data": str(tmp_path / "t.csv"), "target": "y", "loss": loss, "num_epochs": 2, "width": 4, **options}
+    run = fit(build("mlp", "tabular", [("test", table)]), tmp_path / "run").run
+    export(run, "torch", tmp_path / "out")
+    assert json.loads((tmp_path / "out" / "model.json").read_text())["outputs"]["transform"] == transform
+    code, x = load_code(tmp_path / "out"), frame[["x", "z"]].to_numpy()
+    found, columns = code.predict(x).numpy(), predict(run, str(tmp_path / "t.csv"))
+    names = json.loads((tmp_path / "out" / "model.json").read_text())["outputs"]["names"]
+    assert relative(found, columns[names].to_numpy()) < 1e-5
+    if transform == "sorted":
+        about = json.loads((tmp_path / "out" / "model.json").read_text())["inputs"]
+        raw = code.load()(torch.as_tensor((x - about["mean"]) / about["scale"], dtype=torch.float32))
+        assert (torch.diff(raw, dim=1) < 0).any() and (np.diff(found, axis=1) >= 0).all()
 
 
 @pytest.mark.parametrize("activation", ["relu", "tanh", "gelu", "silu", "sigmoid", "softplus", "identity"])

@@ -1,7 +1,11 @@
 """What may become of a file: one change each, drawn by a generator of random numbers."""
 
+import gzip
+import io
 import json
 import random
+import re
+import zipfile
 from collections.abc import Callable
 from typing import Any
 
@@ -31,7 +35,7 @@ def of_bytes(data: bytes, random_: random.Random) -> bytes:
         lambda: data[:at] + data[at : at + 40] * 3 + data[at:],
         lambda: data.replace(b"\n", b"\r\n"),
         lambda: b"\xef\xbb\xbf" + data,
-        lambda: data.decode("utf-8").encode("utf-16"),
+        lambda: data.decode("utf-8", "replace").encode("utf-16"),
         lambda: b"",
         lambda: b"\0" * len(data),
         lambda: data + b"\xff\xfe",
@@ -109,5 +113,62 @@ def of_csv(data: bytes, random_: random.Random) -> bytes:
     return "\n".join(",".join(row) for row in rows).encode("utf-8", "replace")
 
 
-#: by suffix
-BY_SUFFIX = {".json": of_json, ".jsonl": of_json, ".yaml": of_yaml, ".csv": of_csv}
+def of_tsv(data: bytes, random_: random.Random) -> bytes:
+    """As a CSV."""
+    return of_csv(data.replace(b"\t", b","), random_).replace(b",", b"\t")
+
+
+def of_gzip(data: bytes, random_: random.Random) -> bytes:
+    """What is packed is changed, or the packing."""
+    if random_.random() < 0.3:
+        return of_bytes(data, random_)
+    return gzip.compress(of_csv(gzip.decompress(data), random_))
+
+
+def of_zip(data: bytes, random_: random.Random) -> bytes:
+    """One of the files in it is changed, missing, or a giant of zeros; or the packing is."""
+    if random_.random() < 0.3:
+        return of_bytes(data, random_)
+    with zipfile.ZipFile(io.BytesIO(data)) as packed:
+        files = {name: packed.read(name) for name in packed.namelist()}
+    name, kind = random_.choice(sorted(files)), random_.random()
+    if kind < 0.15:
+        del files[name]
+    elif kind < 0.25:
+        files[name] = BILLION_LAUGHS
+    elif kind < 0.6:
+        text = files[name].decode("utf-8")
+        old = random_.choice(re.findall(r'"[^"]*"|>[^<]+<', text) or [text])
+        new = str(random_.choice(("", "x", -1, 0, 10**12, "9" * 400, "../../x", "\x1b[2J", "XFD1048576", "1e308")))
+        files[name] = text.replace(old, old[0] + new + old[-1], 1).encode()
+    else:
+        files[name] = of_bytes(files[name], random_)
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as packed:
+        for each, contents in files.items():
+            packed.writestr(each, contents)
+    return out.getvalue()
+
+
+#: XML that stands for a billion of words
+BILLION_LAUGHS = (
+    '<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a0 "lol">'
+    + "".join(f'<!ENTITY a{i + 1} "{f"&a{i};" * 10}">' for i in range(9))
+    + "]><x>&a9;</x>"
+).encode()
+
+
+def of_binary(data: bytes, random_: random.Random) -> bytes:
+    """A few bytes are others, which may be a length; or as `of_bytes`."""
+    if random_.random() < 0.4:
+        return of_bytes(data, random_)
+    at, width = random_.randrange(len(data)), random_.choice((1, 2, 4, 8))
+    value = random_.choice((b"\xff" * width, b"\0" * width, b"\x7f" + b"\xff" * (width - 1), random_.randbytes(width)))
+    return data[:at] + value + data[at + width :]
+
+
+#: by suffix; of any other `of_binary`
+BY_SUFFIX = {
+    ".json": of_json, ".jsonl": of_json, ".yaml": of_yaml, ".csv": of_csv, ".tsv": of_tsv, ".gz": of_gzip,
+    ".xlsx": of_zip,
+}  # fmt: skip

@@ -1,8 +1,12 @@
 """The first 300 cases, in three parts that share the time; `python -m tests.fuzz` runs as many as one likes."""
 
+import json
+import shutil
+from pathlib import Path
+
 import pytest
 
-from tests.fuzz import cases
+from tests.fuzz import cases, made
 
 COUNT, PARTS = 300, 3
 
@@ -15,13 +19,69 @@ def test_whatever_a_file_holds_is_answered_in_a_sentence(part, tmp_path):
         directory = tmp_path / str(number)
         directory.mkdir()
         found = cases.run(number, directory)
-        if found.fault and not found.fault.endswith("GiB"):  # the memory of a worker is that of all its tests
+        shutil.rmtree(directory)
+        if found.fault:
             wrong.append(f"{number}: {found.fault}: {found.command} with {found.file}: {found.said[-300:]}")
     assert not wrong, "\n".join(wrong)
 
 
-@pytest.mark.parametrize(("number", "code", "says"), [(1578, 0, "x is beyond 1e+150"), (1878, 1, "preprocessing.json")])
-def test_what_a_longer_run_has_found_is_answered_in_a_sentence(number, code, says, tmp_path):
-    found = cases.run(number, tmp_path)
-    assert found.code == code and says in found.said, found.said
-    assert found.fault is None or found.fault.endswith("GiB"), found.fault
+@pytest.mark.slow
+def test_what_is_not_changed_is_read(tmp_path):
+    """Else the cases would say nothing of how a changed file is read."""
+    wrong = []
+    for number, (_, patterns, command) in enumerate(cases.COMMANDS):
+        directory = tmp_path / str(number)
+        shutil.copytree(made.directory(), directory)
+        words = [patterns[0] if word == "{}" else word for word in command]
+        found = cases.done(number, words, "", directory / "repository" * patterns[0].startswith("repository"))
+        if found.code != 0 or found.fault:
+            wrong.append(f"{found.code}: {found.command}: {found.said[-300:]}")
+    assert not wrong, "\n".join(wrong)
+
+
+def _of_run(change, *words):
+    def changed(directory):
+        path = directory / "table" / "preprocessing.json"
+        path.write_text(json.dumps(change(json.loads(path.read_text()))))
+        return words
+
+    return changed
+
+
+def _one_more_mean(document):
+    document["features"]["mean"] = [*document["features"]["mean"], 0.5]
+    return document
+
+
+def _beyond(directory):
+    path = directory / "table.csv"
+    *rows, last = path.read_text().splitlines()  # of what is said the end is kept
+    path.write_text("\n".join([*rows, ",".join([last.split(",")[0], "1e308", last.split(",")[2]])]) + "\n")
+    return ("predict", "table", "--data", "table.csv", "--out", "-")
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "says"),
+    [
+        (_beyond, 0, "x is beyond 1e+150"),
+        (_of_run(_one_more_mean, "report", "table", "--out", "page.html"), 1, "preprocessing.json"),
+    ],
+)
+def test_what_a_longer_run_has_found_is_answered_in_a_sentence(change, code, says, tmp_path):
+    shutil.copytree(made.BY_0_1, tmp_path / "made")
+    found = cases.done(0, list(change(tmp_path / "made")), "", tmp_path / "made")
+    assert found.code == code and says in found.said and found.fault is None, found
+
+
+@pytest.mark.parametrize("number", range(8))
+def test_a_case_changes_one_file(number, tmp_path, monkeypatch):
+    monkeypatch.setattr(cases, "done", lambda number, words, file, directory: file)
+    changed = cases.run(number, tmp_path)
+    was = made.directory()
+    differ = [
+        str(path.relative_to(tmp_path))
+        for path in tmp_path.rglob("*")
+        if path.is_file() and path.read_bytes() != (was / path.relative_to(tmp_path)).read_bytes()
+    ]
+    assert differ in ([changed], [])  # of few bytes the change may be none
+    assert Path(tmp_path, changed).is_file()

@@ -12,12 +12,12 @@ from econml_cli.output import streams, terminal
 from econml_cli.runs.directory import Run
 from tests.support.fits import fitted
 
-CLIPBOARD, CLEAR, BACKWARDS = "\x1b]52;c;cm0gLXJm\x07", "\x1b[2J\x1b[H", "\u202egnp.exe"
+CLIPBOARD, CLEAR, BACKWARDS = "\x1b]52;c;cm0gLXJm\x07", "\x1b[2J\x1b[H", "\u202e\u061cgnp.exe"
 NASTY = f"a{CLIPBOARD}{CLEAR}{BACKWARDS}\x9b2Jb"
 
 
 def harmless(text):
-    return not {"\x1b", "\x07", "\x9b", "\u202e"} & set(text)
+    return not {"\x1b", "\x07", "\x9b", "\u202e", "\u061c"} & set(text)
 
 
 class Terminal(io.StringIO):
@@ -43,6 +43,23 @@ def test_a_terminal_gets_letters_and_colours(monkeypatch):
         written.replace("\x1b[1;31m", "").replace("\x1b[0m", "")
     )
     assert isinstance(sys.stdout.styled, Terminal) and isinstance(sys.stderr, io.StringIO)  # a pipe gets the data
+
+
+def test_no_text_of_a_file_hides_blinks_or_colours_what_comes_after_it(monkeypatch):
+    monkeypatch.setattr(sys, "stdout", Terminal())
+    streams.guard()
+    for text, written in (
+        ("\x1b[8mhidden", "[8mhidden"),
+        ("\x1b[5m\x1b[7mx", "[5m[7mx"),
+        ("\x1b[1;38;5;16mx", "[1;38;5;16mx"),
+        ("\x1b[31mred", "\x1b[31mred\x1b[0m"),
+        ("\x1b[1;33mboth\x1b[0m", "\x1b[1;33mboth\x1b[0m"),
+        ("\x1b[1mhead\x1b[m", "\x1b[1mhead\x1b[m"),
+        ("\x1b]8;;http://x\x1b\\link\x1b]8;;\x1b\\", "]8;;http://x\\link]8;;\\"),
+    ):
+        sys.stdout.styled.seek(0), sys.stdout.styled.truncate()
+        sys.stdout.write(text)
+        assert sys.stdout.styled.getvalue() == written
 
 
 def test_what_is_shown_has_our_styles_and_none_of_a_file(monkeypatch):

@@ -192,10 +192,10 @@ WRONG = [
 
 @pytest.mark.parametrize("text", ATTACKS + WRONG)
 def test_whatever_is_not_arithmetic_is_refused_at_once(text, isolated):
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(ConfigError) as refused:
         expression.parse(text)
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
     assert "--expr" in str(refused.value) and len(str(refused.value)) < 500
     assert not (isolated / "pwned").exists()
 
@@ -204,10 +204,10 @@ def test_whatever_is_not_arithmetic_is_refused_at_once(text, isolated):
     "text", ["2^" * 50 + "x", ".9^" * 50 + "1 + x", "x" + "*x" * 50, "min(x, 1, " + "x, " * 200 + "2)"]
 )
 def test_long_towers_are_computed_at_once(text):
-    started = time.perf_counter()
+    started = time.process_time()
     with np.errstate(all="ignore"):
         expression.parse(text)(X)
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 @pytest.mark.parametrize(

@@ -131,6 +131,19 @@ def test_several_quantiles_do_not_cross_and_say_their_coverage(econml, frame):
     predicted = pd.read_csv("p.csv")
     columns = ["yhat_q10", "yhat_q50", "yhat_q90"]
     assert set(columns) <= set(predicted) and (np.diff(predicted[columns], axis=1) >= 0).all()
+    from statsmodels.regression.quantile_regression import QuantReg
+
+    for level, name in ((0.1, "q10"), (0.5, "q50"), (0.9, "q90")):
+        theirs = QuantReg(frame["y"], design(frame)).fit(q=level, vcov="iid", max_iter=20000, p_tol=1e-12)
+        ours = [found["coefficients"][f"{name}: {column}"] for column in ("Intercept", "x", "z")]
+        np.testing.assert_allclose(ours, theirs.params, rtol=1e-5, atol=1e-6)
+        errors = [found["standard_errors"][f"{name}: {column}"] for column in ("Intercept", "x", "z")]
+        np.testing.assert_allclose(errors, theirs.bse, rtol=1e-4)
+    assert "in the units of the data: q90 of y" in econml("eval", "r", "--bootstrap", 0).stdout
+    effects = json.loads(econml("eval", "effects", "r", "--json", "--bootstrap", 0).stdout)["effects"]["effects"]
+    slope = next(e["effect"] for e in effects if e["column"] == "x" and e["output"] == "q90 of y")
+    assert slope["value"] == pytest.approx(found["coefficients"]["q90: x"], rel=1e-6)
+    assert slope["standard_error"] == pytest.approx(found["standard_errors"]["q90: x"], rel=1e-6)
 
 
 def test_a_network_learns_quantiles_that_do_not_cross(econml, frame):
@@ -150,6 +163,7 @@ def test_weighted_quantiles_are_those_of_repeated_rows(econml, frame):
     two = told(econml, "y", "--loss", "quantile")
     assert one["train_loss"]["value"] == pytest.approx(two["train_loss"]["value"], rel=1e-9)
     assert one["coefficients"] == pytest.approx(two["coefficients"], rel=1e-6)
+    assert one["standard_errors"] == pytest.approx(two["standard_errors"], rel=1e-6)
 
 
 @pytest.mark.parametrize("delta", [1.345, 0.3])
@@ -183,6 +197,7 @@ def test_a_run_remembers_the_numbers_of_its_loss(econml, frame):
         ("count", ("--loss", "gamma"), "needs positive numbers"),
         ("y", ("--loss", "quantile", "--quantiles", "1.2"), "strictly between 0 and 1"),
         ("y", ("--loss", "quantile", "--quantiles", ".9,.1"), "each larger"),
+        ("y", ("--loss", "gauss"), "Did you mean 'gaussian'"),
         ("y", ("--quantiles", ".9"), "--quantiles is of --loss quantile"),
         ("y", ("--exposure", "e"), "add --loss poisson"),
         ("count", ("--loss", "poisson", "--exposure", "x"), "exposure 'x' is negative"),

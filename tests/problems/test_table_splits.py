@@ -78,7 +78,7 @@ def test_a_series_that_is_parted_at_random_is_warned_of_and_parted_in_time_when_
     config = {"data": "t.csv", "target": "y", "time": "t"}
     problem = Tabular(**config, rngs=nnx.Rngs(0))
     assert problem.file_rows["test"].tolist() == list(range(160, 200)) and problem.din == 1
-    refused = econml("fit", "linear", "--data", "t.csv", "--target", "y", "--time", "t", "--folds", 3)
+    refused = econml("fit", "linear", "--data", "t.csv", "--target", "y", "--time", "t", "--group", "x")
     assert refused.code == 2 and "leave one of them out" in refused.stderr
 
 

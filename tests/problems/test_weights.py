@@ -100,6 +100,26 @@ def test_effects_on_another_file_heed_its_weights_and_say_where_it_has_none(econ
     assert abs(bare.effects[0].estimate.value - values[0][0]) > 1e-6
 
 
+@pytest.mark.parametrize(
+    ("target", "column", "kind"),
+    [("y", "h", "precision"), ("y", "h", "sampling"), ("y", "w", "frequency"), ("d", "w", "frequency")],
+)
+def test_weighted_least_squares_or_a_weighted_logit_stands_beside_the_effects(econml, target, column, kind):
+    frame = table()
+    told(econml, target, more=("--weights", column, "--weight-kind", kind))
+    found = effects(Run(Path("r")), bootstrap=0)
+    assert found.beside == ("OLS" if target == "y" else "logit")
+    for effect in found.effects:  # the linear model is the same one
+        assert effect.beside.value == pytest.approx(effect.estimate.value, rel=1e-6)
+        assert effect.beside.standard_error == pytest.approx(effect.estimate.standard_error, rel=1e-5)
+    if kind in ("precision", "sampling"):
+        options = {"cov_type": "HC1"} if kind == "sampling" else {}
+        theirs = sm.WLS(frame["y"], sm.add_constant(frame[NAMES]), frame["h"]).fit(**options)
+        beside = [effect.beside for effect in found.effects]
+        np.testing.assert_allclose([one.value for one in beside], theirs.params[NAMES], rtol=1e-9)
+        np.testing.assert_allclose([one.standard_error for one in beside], theirs.bse[NAMES], rtol=1e-9)
+
+
 def test_frequencies_are_the_rows_repeated_in_a_comparison_and_in_effects(econml):
     table()
     found = []

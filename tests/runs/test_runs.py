@@ -2,12 +2,14 @@
 
 import json
 import subprocess
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 import pytest
 
-from econml_cli.errors import RunError
+import econml_cli
+from econml_cli.errors import ConfigError, RunError
 from econml_cli.problems.economies import verdicts
 from econml_cli.runs import directory, health
 from econml_cli.runs.directory import Run
@@ -157,3 +159,27 @@ def test_a_failed_verdict_is_told_with_its_number_and_its_bar():
     nested = {"failed": "states (82% (of 100) lie outside); loss (a 2 is not below 1)"}
     assert health.reasons(nested) == {"states": "82% (of 100) lie outside", "loss": "a 2 is not below 1"}
     assert health.in_words({"verdict_loss": "1 of 2"}, "verdict_loss") == "1 of 2" and health.reasons({}) == {}
+
+
+@pytest.mark.parametrize("name", ["../x", "a/../../x", "/tmp/x", "..", ".", "a/./b", "..\\x"])
+def test_no_name_leaves_the_directory_of_runs(econml, isolated, name):
+    Path("d.csv").write_text("y,d,x\n" + "".join(f"{i % 7},{i % 2},{i % 5}\n" for i in range(30)))
+    Path("c.yaml").write_text(json.dumps({"name": name, "force": True}))
+    estimated = ("estimate", "plr", "--data", "d.csv", "--target", "y", "--treatment", "d", "--controls", "x")
+    lines = (
+        ("fit", "linear", "--name", name),
+        (*estimated, "--name", name),
+        (*estimated, "--config", "c.yaml"),  # which somebody may have sent
+    )
+    for line in lines:
+        ran = econml(*line)
+        assert ran.code == 2 and f"--name {name} leaves runs/" in ran.stderr, ran
+    with pytest.raises(ConfigError, match="leaves"):
+        econml_cli.fit("linear", name=name)
+    with pytest.raises(ConfigError, match="leaves"):
+        econml_cli.estimate("plr", data="d.csv", target="y", treatment="d", controls=["x"], name=name)
+    assert sorted(path.name for path in isolated.iterdir()) == ["c.yaml", "d.csv"]
+    assert directory.named("runs", "a/b", "c") == Path("runs/a/b") and directory.named("runs", None, "c") == Path(
+        "runs/c"
+    )
+    assert "/" not in directory.new_name("plr", "../../x\n") and "\n" not in directory.new_name("plr", "a\nb")

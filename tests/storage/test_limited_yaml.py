@@ -40,7 +40,7 @@ MERGES = "a: &a {x: 1}\n" + "".join(
     ],
 )
 def test_what_is_no_plain_data_is_refused_with_its_line_and_key(tmp_path, text, line, said):
-    began = time.monotonic()
+    began = time.process_time()
     with pytest.raises(limited_yaml.RefusedError) as refused:
         limited_yaml.load(text)
     assert said in str(refused.value) and line in (None, refused.value.line)
@@ -49,7 +49,7 @@ def test_what_is_no_plain_data_is_refused_with_its_line_and_key(tmp_path, text, 
     with pytest.raises(ConfigError) as error:
         read_yaml(path)
     assert said in str(error.value) and str(path) in str(error.value)
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 5
 
 
 def test_plain_data_is_read_as_by_pyyaml():

@@ -1,10 +1,21 @@
-"""`python -m tests.storm --kills 200 --seed 0`: kill, break, and print by row what was tried and what failed."""
+"""`python -m tests.storm --kills 200 --seed 0`: kill, break, and print by row what was tried and what failed.
+
+With --results FILE every attempt is a line of that file, and those that are in it are not made again: a storm that was
+ended goes on, and several, of other seeds, are told together. The rows take turns, so that one that is ended has tried
+all of them.
+"""
 
 import argparse
+import collections
+import json
 import os
 import random
+import shutil
+import signal
 import tempfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from tests.support import caches
 
@@ -14,31 +25,66 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.storm", description=__doc__)
     parser.add_argument("--kills", type=int, default=24, help="how many in all rows together")
     parser.add_argument("--seed", type=int, default=0, help="decides the moments, as far as a machine repeats itself")
-    parser.add_argument("--row", help="only this one")
+    parser.add_argument("--row", action="append", help="only this one; may be repeated")
+    parser.add_argument("--results", type=Path, help="a file that keeps what was tried")
+    parser.add_argument("--tell", action="store_true", help="only tell what is in --results")
     asked = parser.parse_args()
     caches.use(os.environ)
     from tests.storm.rows import ROWS
 
-    rows = {name: row for name, row in ROWS.items() if asked.row in (None, name)}
-    shares = sum(share for share, _ in rows.values()) or 1
-    worst = 0
-    print(f"{'row':22} {'tried':>6} {'failed':>6} {'skipped':>8}")
-    with tempfile.TemporaryDirectory(prefix="econml-storm-") as scratch:
+    rows = {name: row for name, row in ROWS.items() if not asked.row or name in asked.row}
+    found = _kept(asked.results)
+    made = {(each["row"], each["seed"], each["number"]) for each in found}
+    signal.signal(signal.SIGTERM, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with tempfile.TemporaryDirectory(prefix="econml-storm-", ignore_cleanup_errors=True) as scratch:
         os.environ["HOME"] = scratch
-        for name, (share, row) in rows.items():
-            tried = max(1, round(asked.kills * share / shares))
-            found = []
-            for number in range(tried):
-                directory = Path(scratch, name.replace(" ", "_"), str(number))
+        try:
+            shares = {} if asked.tell else {name: share for name, (share, _) in rows.items()}
+            for name, number in _attempts(asked.kills, shares):
+                if (name, asked.seed, number) in made:
+                    continue
+                directory = Path(scratch, name.replace(" ", "_").replace("/", "_"), str(number))
                 directory.mkdir(parents=True)
-                found.append(row(directory, random.Random(f"{asked.seed} {name} {number}")))
-            skipped = [fault for fault in found if fault and fault.startswith("skipped")]
-            faults = [fault for fault in found if fault and not fault.startswith("skipped")]
-            print(f"{name:22} {tried - len(skipped):6} {len(faults):6} {len(skipped):8}", flush=True)
-            for fault in faults:
-                print(f"    {fault}", flush=True)
-            worst = max(worst, len(faults))
-    return int(worst > 0)
+                fault = rows[name][1](directory, random.Random(f"{asked.seed} {name} {number}"))
+                found.append({"row": name, "seed": asked.seed, "number": number, "fault": fault})
+                if asked.results is not None:
+                    with asked.results.open("a") as file:
+                        file.write(json.dumps(found[-1]) + "\n")
+                shutil.rmtree(directory, ignore_errors=True)
+        except KeyboardInterrupt:
+            print("ended before all were tried")
+    return _told(found)
+
+
+def _kept(results: Path | None) -> list[dict[str, Any]]:
+    there = results is not None and results.exists()
+    return [json.loads(line) for line in results.read_text().splitlines()] if results is not None and there else []
+
+
+def _attempts(kills: int, shares: Mapping[str, int]) -> Iterator[tuple[str, int]]:
+    """(row, number) of each attempt, the rows in turns by their shares."""
+    whole = sum(shares.values()) or 1
+    wanted = {name: max(1, round(kills * share / whole)) for name, share in shares.items()}
+    turns = sorted((number / wanted[name], name, number) for name in wanted for number in range(wanted[name]))
+    yield from ((name, number) for _, name, number in turns)
+
+
+def _told(found: list[dict[str, Any]]) -> int:
+    """Print the sums by row; 1 where something was lost."""
+    tried, failed, skipped = (collections.Counter[str]() for _ in range(3))
+    print(f"{'row':22} {'tried':>6} {'failed':>6} {'skipped':>8}")
+    for each in found:
+        fault = each["fault"]
+        skipped[each["row"]] += bool(fault) and fault.startswith("skipped")
+        tried[each["row"]] += not (fault and fault.startswith("skipped"))
+        failed[each["row"]] += bool(fault) and not fault.startswith("skipped")
+    for name in dict.fromkeys(each["row"] for each in found):
+        print(f"{name:22} {tried[name]:6} {failed[name]:6} {skipped[name]:8}")
+        for each in found:
+            if each["row"] == name and each["fault"] and not each["fault"].startswith("skipped"):
+                print(f"    {each['number']} of seed {each['seed']}: {each['fault']}")
+    print(f"{'all':22} {tried.total():6} {failed.total():6} {skipped.total():8}")
+    return int(failed.total() > 0)
 
 
 if __name__ == "__main__":

@@ -144,6 +144,29 @@ def kill_folds(scratch: Path, random_: random.Random) -> str | None:
     return f"fitted again: {again}" if again else None
 
 
+def kill_estimate(scratch: Path, random_: random.Random) -> str | None:
+    """An estimate of a treatment effect is killed and resumed: it is the one that nobody disturbed."""
+    rows = "".join(f"{i / 7 + i % 3:.3f},{(i * 37 % 11) / 5},{i % 5},{i * 7 % 3 // 2}\n" for i in range(80))
+    data = scratch.parent / "d.csv"
+    data.write_text("y,a,b,d\n" + rows)
+    words = ("estimate", "plr", "--data", str(data), "--target", "y", "--treatment", "d", "--controls", "a,b",
+             "--nuisance", "mlp", "--with", "width=4", "--with", "num_epochs=300", "--folds", "2", "--repeats", "6",
+             "--json")  # fmt: skip
+    kept = scratch.parent / "undisturbed"
+    if not kept.exists():
+        code, said = done(*words, "--runs-dir", str(scratch.parent), "--name", kept.name)
+        assert code == 0, said
+    process = start(*words, "--runs-dir", str(scratch), "--name", "e")
+    kill(process, random_.uniform(2.0, 9.0))
+    if not (scratch / "e" / "estimate.json").exists():
+        return None
+    code, said = done("estimate", "resume", str(scratch / "e"), "--json")
+    if code:
+        return said
+    wanted, found = (json.loads((path / "estimate.json").read_text())["results"] for path in (kept, scratch / "e"))
+    return None if wanted["estimate"] == found["estimate"] else "another estimate than without a kill"
+
+
 def kill_sweep(scratch: Path, random_: random.Random, *more: str, workers: int = 1) -> str | None:
     """A sweep is killed and goes on: no finished trial is lost, every point is tried."""
     (scratch / "s.yaml").write_text(SWEEP)
@@ -224,6 +247,7 @@ ROWS: dict[str, tuple[int, Row]] = {
     "sweep, vmap": (1, lambda scratch, random_: kill_sweep(scratch, random_, "--engine", "vmap")),
     "sweep, process": (1, lambda scratch, random_: kill_sweep(scratch, random_, "--engine", "process", "--jobs", "2")),
     "sweep, two workers": (1, kill_workers),
+    "estimate": (1, kill_estimate),
     "full disk": (1, full_disk),
     "a stranger's folder": (0, probes),
 }

@@ -282,3 +282,29 @@ def test_a_real_slurm_starts_a_worker_again_until_the_sweep_is_done(econml, swee
         wait_until(lambda: "JobState=COMPLETED" in real.asked("scontrol", "show", "job", job), 240)
     [trial] = json.loads(econml("sweep", "show", "small", "--json").stdout)["trials"]
     assert (trial["number"], trial["state"], trial["epochs"]) == (0, "complete", 60000)
+
+
+@pytest.mark.parametrize("url", ["postgresql://me:hunter2@host/db", "postgresql://host/db?user=me&password=hunter2"])
+@pytest.mark.parametrize("spelt", ["{} {}", "{}={}"])
+def test_no_password_is_in_the_script_not_even_in_the_line_that_made_it(econml, sweep, url, spelt, monkeypatch):
+    typed = spelt.format("--storage", url).split()
+    argv = ["sweep", "slurm", sweep, *typed, "--out", "job.sh"]
+    ran = econml(*argv)
+    text = Path("job.sh").read_text()
+    assert ran.code == 0 and "hunter2" not in text + ran.stdout and text.count("--storage") == 2
+    assert "hunter2" not in ran.stderr and "PGPASSWORD" in ran.stderr  # it is warned of
+    further = econml("sweep", "slurm", sweep, "--out", "other.sh", "--", *typed)
+    assert further.code == 0 and "hunter2" not in Path("other.sh").read_text() + further.stdout + further.stderr
+    assert econml(*[word for word in argv if "hunter2" not in str(word) and word != "--storage"]).stderr == ""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")
+def test_a_script_that_sets_a_secret_is_for_its_owner_alone(econml, sweep):
+    before = os.umask(0o022)
+    try:
+        plain = econml("sweep", "slurm", sweep, "--setup", "module load python", "--out", "plain.sh")
+        secret = econml("sweep", "slurm", sweep, "--setup", "export WANDB_API_KEY=abc", "--out", "secret.sh")
+    finally:
+        os.umask(before)
+    assert (Path("plain.sh").stat().st_mode & 0o777, Path("secret.sh").stat().st_mode & 0o777) == (0o644, 0o600)
+    assert plain.stderr == "" and "WANDB_API_KEY" in secret.stderr and "abc" not in secret.stderr

@@ -4,6 +4,7 @@ import json
 import math
 import subprocess
 import sys
+import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -413,6 +414,9 @@ def test_custom_is_refused(isolated: Path):
         ("postgresql://host/db?user=me&password=secret", "postgresql://host/db?user=me&password=***"),
         ("postgresql://me@host/db", "postgresql://me@host/db"),
         ("runs/s/study.journal", "runs/s/study.journal"),
+        ("runs/me@home/a:b@c.journal", "runs/me@home/a:b@c.journal"),
+        ("postgresql:/me:secret@host/db", "postgresql:/me:***@host/db"),
+        ("postgresql://host/db?user=me&PassWD=secret", "postgresql://host/db?user=me&PassWD=***"),
     ],
 )
 def test_passwords_are_not_shown(url: str, safe: str):
@@ -422,6 +426,26 @@ def test_passwords_are_not_shown(url: str, safe: str):
     line = ["sweep", "run", "s.yaml", f"--storage={url}", "--storage", url, "--fix", "expr=a=b"]
     assert passwords.masked(line) == ["sweep", "run", "s.yaml", f"--storage={kept}", "--storage", kept, *line[-2:]]
     assert bool(passwords.advice(line)) is (url != kept)
+
+
+@pytest.mark.parametrize(
+    "storage",
+    [
+        "postgresql://me:hunter2@host:99:hunter2@127.0.0.1/db",  # the library says what is no number
+        "postgresql://me:hunter2@127.0.0.1:port/db",
+        "postgresql://me:hunter2@[::1/db",
+        "postgresql:/me:hunter2@127.0.0.1/db",  # once the name of a file
+        "grpc://me:hunter2@nowhere",
+    ],
+)
+def test_no_part_of_a_password_is_told_of_an_address_that_is_none(isolated: Path, storage: str, econml):
+    Path("s.yaml").write_text(GRID)
+    ran = econml("sweep", "run", "s.yaml", "--storage", storage, "--quiet")
+    assert ran.code == 1 and "Unexpected" not in ran.stderr and "hunter2" not in ran.stderr
+    with pytest.raises(RunError) as refused:
+        open_study(sweep_of(), storage)
+    assert "hunter2" not in "".join(traceback.format_exception(refused.value))  # what --debug shows
+    assert [path.name for path in isolated.iterdir() if "hunter" in path.name] == []
 
 
 @pytest.mark.parametrize("storage", ["grpc://nowhere", "nonsense://x", "mysql://me:secret@127.0.0.1:1/db"])

@@ -14,7 +14,7 @@ def sweep(n: int = 24) -> Results:
     trials = []
     for i in range(n):
         lr, width = 10 ** rng.uniform(-4, -1), int(rng.integers(8, 256))
-        value = float(abs(np.log10(lr) + 1) ** 4 / 30 + rng.uniform(0, 1e-3))
+        value = float(abs(np.log10(lr) + 1) ** 4 / 30 + rng.uniform(0, 1))
         trials.append(Trial(i, i, "complete", {"lr": float(lr), "width": width}, value))
     trials.append(Trial(n, n, "failed", {"lr": 0.1, "width": 8}, None))
     return Results("$lecture$", "random", "val_loss", "minimize", ("lr", "width"), n + 1, tuple(trials))

@@ -116,7 +116,7 @@ def test_handing_over_takes_no_time_and_needs_no_run_that_can_be_read():
     started = time.monotonic()
     for run in runs:
         replay.add(run, "small")
-    assert time.monotonic() - started < 0.2
+    assert time.monotonic() - started < 1
     warning = replay.finish()
     assert warning.startswith("W&B has not got runs/small/nothing (") and "2 of 3 trials are logged" in warning
     assert list(kept()) == ["small-0000", "small-0001"]
@@ -130,6 +130,8 @@ def test_a_run_id_in_the_environment_does_not_make_the_trials_one_run(monkeypatc
         replay.add(finished(number), "small")
     assert replay.finish() is None
     assert list(kept()) == ["small-0000", "small-0001"]
+    ids = [next(r.run for r in run if r.HasField("run")).run_id for run in kept().values()]
+    assert len({*ids, "only"}) == 3
     assert os.environ["WANDB_RUN_ID"] == "only"
 
 

@@ -177,7 +177,7 @@ def test_two_thousand_rows_are_handed_over_at_once_and_all_arrive():
     run = sink("offline", pytest.fail)
     started = time.monotonic()
     run.log(rows(2000))
-    assert time.monotonic() - started < 0.2
+    assert time.monotonic() - started < 1
     run.finish({})
     assert sum(r.HasField("history") for r in records(offline_file())) == 2000
 

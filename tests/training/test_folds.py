@@ -269,9 +269,21 @@ def test_eval_reads_the_folds_and_says_what_the_directory_is(data, econml):
     assert len(folds) == 3  # a shell's fold* names the runs alone
     ran = econml("eval", *folds, "--format", "csv")
     assert ran.code == 0 and len(ran.stdout.splitlines()) == 4
-    for name in ("cv", "runs/cv"):
+    fitted = json.loads(Path("runs/cv", CROSS_VALIDATION).read_text())["results"]
+    for name in ("cv", "runs/cv"):  # the table is shown again
+        assert json.loads(econml("eval", name, "--json").stdout) == fitted
         ran = econml("eval", name)
-        assert ran.code == 1 and "runs/cv is a cross-validation, not one run" in ran.stderr
+        assert ran.code == 0 and "cross-validated in 3 folds" in ran.stdout and "Out of fold" in ran.stdout
+        assert "cross-validated in 3 folds" in econml("runs", "show", name).stdout
+    saved = json.loads(Path("runs/cv", CROSS_VALIDATION).read_text())
+    del saved["results"]
+    Path("runs/cv", CROSS_VALIDATION).write_text(json.dumps(saved))  # as where it was killed before its table was made
+    assert json.loads(econml("eval", "cv", "--json").stdout)["test_loss"] == fitted["test_loss"]
+    assert len(econml("eval", "cv", "--format", "csv").stdout.splitlines()) == 4
+    refused = econml("eval", "cv", "--vcov", "HC1")
+    assert refused.code == 2 and "name a fold, runs/cv/fold1" in refused.stderr
+    refused = econml("eval", "effects", "cv")
+    assert refused.code == 1 and "runs/cv is a cross-validation, not one run" in refused.stderr
     assert directory.list_runs(Path("runs")) == []
 
 

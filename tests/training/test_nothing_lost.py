@@ -284,6 +284,42 @@ def test_a_second_sigterm_ends_what_is_stuck_in_compiled_code():
     assert process.wait(timeout=20) == 143
 
 
+COMPILING = """
+import sys, time
+from jax._src import compiler
+from econml_cli.cli import program
+
+def compiles(*args, **more):  # as long as a large network takes
+    print("compiling", flush=True)
+    while True:
+        time.sleep(0.05)
+
+compiler.backend_compile_and_load = compiler.compile_or_get_cached = compiles
+sys.argv = ["econml", "fit", "linear", "--N", "20", "--num-epochs", "5", "--out", "r"]
+program()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("times", [2, 3])
+def test_ctrl_c_again_during_compilation_ends_with_a_clean_line(times, isolated):
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    process = subprocess.Popen([sys.executable, "-c", COMPILING], text=True, start_new_session=True, **streams)
+    assert process.stdout.readline() == "compiling\n"
+    for _ in range(times):
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.3)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 130 and "Traceback" not in err and err.count("\n") <= 1, (out, err)
+
+
+def test_the_patience_of_a_second_sigterm_is_less_than_ten_seconds():
+    from econml_cli.commands import signals
+
+    assert 0 < signals.PATIENCE < 10
+
+
 def test_an_export_that_is_interrupted_leaves_nothing(run, econml, monkeypatch):
     from econml_cli.export import write
 

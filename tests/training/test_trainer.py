@@ -8,6 +8,7 @@ import numpy as np
 import optax
 import pytest
 from flax import nnx
+from optax import contrib
 
 from econml_cli.config.fit_config import TrainerOptions, build
 from econml_cli.errors import ShapeError
@@ -47,7 +48,14 @@ def test_batches_cover_the_sample_and_full_batch_is_one():
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
-    [{"optimizer": "sgd", "momentum": 0.9}, {"optimizer": "adam"}, {"optimizer": "adamw", "weight_decay": 0.1}],
+    [
+        {"optimizer": "sgd", "momentum": 0.9},
+        {"optimizer": "adam"},
+        {"optimizer": "adamw", "weight_decay": 0.1},
+        {"optimizer": "lion", "weight_decay": 0.1},
+        {"optimizer": "muon", "weight_decay": 0.1},
+        {"optimizer": "schedule_free", "weight_decay": 0.1},
+    ],
 )
 def test_full_batch_training_is_the_plain_loop(options):
     trainer = trainer_of(batch_size=0, lr=0.01, **options)
@@ -57,6 +65,9 @@ def test_full_batch_training_is_the_plain_loop(options):
         "sgd": lambda: optax.sgd(o.lr, momentum=o.momentum),
         "adam": lambda: optax.adam(o.lr),
         "adamw": lambda: optax.adamw(o.lr, weight_decay=o.weight_decay),
+        "lion": lambda: optax.lion(o.lr, weight_decay=o.weight_decay),
+        "muon": lambda: contrib.muon(o.lr, weight_decay=o.weight_decay, adam_weight_decay=o.weight_decay),
+        "schedule_free": lambda: contrib.schedule_free_adamw(o.lr, weight_decay=o.weight_decay),
     }[o.optimizer]()
     state = tx.init(params)
 
@@ -69,6 +80,8 @@ def test_full_batch_training_is_the_plain_loop(options):
         expected.append(float(value))
         updates, state = tx.update(grads, state, params)
         params = optax.apply_updates(params, updates)
+    if o.optimizer == "schedule_free":  # ours carries what is evaluated, optax's where the gradient is taken
+        params = contrib.schedule_free_eval_params(state, params)
     rows = run(trainer)
     np.testing.assert_allclose([row["train_loss"] for row in rows], expected, rtol=1e-5)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6), weights(trainer), params)

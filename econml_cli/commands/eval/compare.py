@@ -1,5 +1,6 @@
 """`econml eval compare RUN RUN...`: the runs as columns of a regression table."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from econml_cli.commands.common import RUNS, CheckpointOptions, LookupOptions
 from econml_cli.commands.declared import Command
-from econml_cli.commands.eval import shared
+from econml_cli.commands.eval import folds, shared
 from econml_cli.commands.eval.shared import (
     DATA,
     DRAWS,
@@ -94,7 +95,17 @@ def compare(
     errors: CoefficientOptions,
     output: FormOptions,
 ) -> None:
-    """Set runs side by side as columns of a regression table, with paired tests of their losses."""
+    """Set runs side by side as columns of a regression table, with paired tests of their losses.
+
+    Cross-validations on the same folds are compared fold by fold: `econml eval compare CV1 CV2`.
+    """
+    if validated := folds.named(runs, Path(lookup.runs_dir)):
+        others = [rows, weights, bootstrap, draws, errors, dataclasses.replace(paper, out=None)]
+        others.append(dataclasses.replace(tests, baseline=None, stars=False))
+        folds.refuse_others(validated, others, "--baseline, --stars, --format, --out")
+        folds.compare(validated, tests.baseline, tests.stars, paper.form(output.form), paper.out)
+        return
+
     from econml_cli.runs import directory
     from econml_cli.training import compilation_cache
 
@@ -131,6 +142,7 @@ def show(
         step=step,
         data=rows.data,
         missing=rows.missing,
+        sheet=rows.sheet,
         series=tests.dm,
         horizon=tests.horizon or 1,
         draws=DRAWS if draws.draws is None else draws.draws,

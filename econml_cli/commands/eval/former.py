@@ -173,5 +173,5 @@ def _compare(
     if sample["changes"]:
         raise ConfigError("--compare makes a table of the runs' own data; leave --with out.")
     tests = ComparisonOptions(asked.baseline, asked.stars, asked.dm, asked.horizon)
-    rows = RowOptions(sample["data"], sample["missing"])
+    rows = RowOptions(sample["data"], sample["missing"], sample["sheet"])
     compare.show(runs, tests, rows, sample["step"], around, draws, form)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from econml_cli.commands.common import RUNS, CheckpointOptions, LookupOptions, find_run, path_of
 from econml_cli.commands.declared import Command
-from econml_cli.commands.eval import former, shared
+from econml_cli.commands.eval import folds, former, shared
 from econml_cli.commands.eval.former import FormerOptions
 from econml_cli.commands.eval.shared import (
     DATA,
@@ -39,7 +39,8 @@ class WriteOptions:
 
     predictions: str | None = option(
         None,
-        "also write the rows with their predictions here (.csv, .csv.gz, .tsv, .parquet), replaced if it exists",
+        "also write the rows with their predictions here (.csv, .csv.gz, .tsv, .parquet, .feather, .dta, .xlsx, .sav), "
+        "replaced if it exists",
         metavar="FILE",
     )
     plot: str | None = option(
@@ -111,7 +112,8 @@ def evaluate(
 ) -> None:
     """Evaluate fitted runs: train, val and test loss, errors against the truth, metrics with 95 % intervals.
 
-    Several runs make one table, sorted by test loss; an ensemble is told across its members.
+    Several runs make one table, sorted by test loss; an ensemble is told across its members. The table of a
+    cross-validation is shown again.
 
     `econml eval QUESTION RUN` answers a question of its own:
     risk, learning-curve, effects, partial-dependence, calibration, compare.
@@ -124,6 +126,18 @@ def evaluate(
             [rows, changes, weights, bootstrap, fresh, simulated, errors, verdicts, written, size, asked],
             output,
         )
+        return
+    if not asked.names and (validated := folds.named(runs, where)):
+        if len(validated) > 1:
+            raise ConfigError(
+                f"{validated[0]} and {validated[1]} are cross-validations; `econml eval compare` compares them."
+            )
+        folds.refuse_others(
+            validated,
+            [rows, changes, weights, fresh, simulated, errors, verdicts, written, asked],
+            "--format, --bootstrap",
+        )
+        folds.show(validated[0], bootstrap, output.form)
         return
     chosen = [_find(name, where).of_member(weights.member) for name in (runs or (None,))]
     _refuse(len(chosen), asked, predictions, plot, changes, simulated)
@@ -221,7 +235,7 @@ def _write(run: "Run", sample: dict[str, Any], path: Path) -> None:
 
     data, step = sample["data"], sample["step"]
     found = (
-        predicted.predict_file(run, data, step=step, missing=sample["missing"])
+        predicted.predict_file(run, data, step=step, missing=sample["missing"], sheet=sample["sheet"])
         if data
         else predicted.predict_own_file(run, step=step)
     )

@@ -33,6 +33,16 @@ class RowOptions:
     missing: Literal["error", "drop"] | None = option(
         None, "what rows with missing values get (default: as in the fit)"
     )
+    sheet: str | None = option(
+        None,
+        "of an Excel file given to --data: the sheet, by name or number (default: that of the fit)",
+        metavar="NAME",
+    )
+
+    def __post_init__(self) -> None:
+        """Refuse a sheet of no file. Raises ConfigError."""
+        if self.sheet is not None and self.data is None:
+            raise ConfigError("--sheet is the sheet of the file given to --data; name that file, or leave it out.")
 
 
 @dataclass(frozen=True)
@@ -125,7 +135,7 @@ def opened(run: str | None, lookup: LookupOptions, member: int | None) -> Iterat
 
 
 def sample(rows: RowOptions, changes: ChangeOptions, weights: CheckpointOptions) -> dict[str, Any]:
-    """What the functions of `econml_cli.evaluation` call data, missing, step and changes.
+    """What the functions of `econml_cli.evaluation` call data, missing, sheet, step and changes.
 
     Raises:
         ConfigError: a --with is not NAME=VALUE.
@@ -133,7 +143,9 @@ def sample(rows: RowOptions, changes: ChangeOptions, weights: CheckpointOptions)
     from econml_cli.evaluation import counterfactual
 
     changed = counterfactual.parse(list(changes.with_))
-    return {"data": rows.data, "missing": rows.missing, "step": weights.step, "changes": changed}
+    return {
+        "data": rows.data, "missing": rows.missing, "sheet": rows.sheet, "step": weights.step, "changes": changed,
+    }  # fmt: skip
 
 
 def intervals(options: BootstrapOptions) -> dict[str, Any]:

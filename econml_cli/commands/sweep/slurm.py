@@ -112,7 +112,10 @@ def slurm(
     text = scripts.script(job, arguments, Path.cwd(), ["econml", *sys.argv[1:]])
     out = path_of(output.out)
     if out is not None:
-        _write(out, text)
+        secrets = passwords.in_lines(each.setup)
+        if secrets:
+            say([f"--setup sets {secrets[0]}, which is then in the script: only you may read it. A file is better."])
+        _write(out, text, private=bool(secrets))
     if output.submit:
         typer.echo(scripts.submit(text, out))
     else:
@@ -136,10 +139,10 @@ def _check(arguments: list[str]) -> None:
         raise ConfigError(f"econml sweep run: {message}") from None
 
 
-def _write(path: Path, text: str) -> None:
+def _write(path: Path, text: str, *, private: bool) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        disk.write_text(path, text)
+        disk.write_text(path, text, private=private)
     except OSError as error:
         raise RunError(f"{path} cannot be written: {error}.") from None
 

@@ -34,6 +34,7 @@ def compare(
     step: int | None = None,
     data: str | None = None,
     missing: str | None = None,
+    sheet: str | None = None,
     series: bool | None = None,
     horizon: int = 1,
     draws: int = 10_000,
@@ -53,7 +54,7 @@ def compare(
             formula of these has lag(...) in it, and the rows have no groups and no weights. horizon: periods ahead of
             the forecasts.
         draws: fresh draws that runs of one simulated problem are compared on; 0: none. draw_seed: their seed.
-        step, data, missing, vcov: as in `evaluate`.
+        step, data, missing, sheet, vcov: as in `evaluate`.
 
     Raises:
         ConfigError: the baseline is not among the runs, the horizon does not fit, or `series` is asked of rows that
@@ -64,7 +65,7 @@ def compare(
     base = _place(runs, baseline)
     evaluations, tested = list[Evaluation](), list[Tested]()
     for run in runs:
-        with open_run(run, step=step, data=data, missing=missing) as opened:
+        with open_run(run, step=step, data=data, missing=missing, sheet=sheet) as opened:
             evaluations.append(evaluate(opened, bootstrap=bootstrap, bootstrap_seed=bootstrap_seed, vcov=vcov))
             tested.append(_tested(opened, evaluations[-1].reported))
     alike = tested[base].groups is None and tested[base].batch.w is None

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 #: a name of a run, or a value of an option, that is longer stands in the notes, or is cut
 LONG = 16
+#: a title of a block of coefficients that is longer is cut
+WIDEST = 40
 #: significant digits of the ends of an interval: fewer where the table would not fit otherwise
 DIGITS = (3, 2)
 WORDS = {"rmse": "RMSE", "mae": "MAE", "r2": "R2", "auc": "AUC"}
@@ -92,17 +94,35 @@ def _coefficients(columns: Sequence[Column]) -> Block:
     that has not converged, of which a note says so."""
     given = [column.evaluation.linear for column in columns]
     shown = [one if one is not None and one.converged else None for one in given]
-    names = list(dict.fromkeys(name for one in shown if one is not None for name in one.values))
-    names.sort(key=lambda name: name == INTERCEPT)
     rows = list[Row]()
-    for name in names:
-        rows.append((" ".join(name.split()), *("" if one is None else _value(one, name) for one in shown)))
+    for heading, name, called in listed([one for one in shown if one is not None]):
+        if heading is not None:
+            rows.append((_cut(heading), *("" for _ in shown)))
+        rows.append((" ".join(called.split()), *("" if one is None else _value(one, name) for one in shown)))
         errors = [math.nan if one is None else one.errors.get(name, math.nan) for one in shown]
         below = ["" if math.isnan(error) else f"({cell(error)})" for error in errors]
         rows += [("", *below)] if any(below) else []
     kinds = ["" if one is None or one.vcov is None else one.vcov for one in shown]
     rows += _fixed_effects(shown)
     return tuple(rows + ([("standard errors", *kinds)] if any(kinds) else []))
+
+
+def listed(shown: Sequence[Coefficients]) -> list[tuple[str | None, str, str]]:
+    """The coefficients of some fits, each once, the constant of an equation last: what their equation is of (with the
+    first of each; None with the others, and where there is one), their name, and what they are called."""
+    parts: dict[str, dict[str, str]] = {}
+    for one in shown:
+        for words, names in one.parts():
+            parts.setdefault(words, {}).update(names)
+    found: list[tuple[str | None, str, str]] = []
+    for words, names in sorted(parts.items(), key=lambda part: part[0] != ""):
+        ordered = sorted(names.items(), key=lambda item: item[1] == INTERCEPT)
+        found += [(words or None if i == 0 else None, *item) for i, item in enumerate(ordered)]
+    return found
+
+
+def _cut(heading: str) -> str:
+    return heading if len(heading) <= WIDEST else f"{heading[: WIDEST - 3]}..."
 
 
 def _fixed_effects(shown: Sequence[Coefficients | None]) -> list[Row]:

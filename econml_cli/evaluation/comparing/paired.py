@@ -27,7 +27,7 @@ Test = Callable[[np.ndarray, np.ndarray | None, np.ndarray | None], Difference]
 #: options of a simulated problem that say how much of it is drawn, not what it is
 SIZES = ("N", "N_test", "N_val")
 #: options of a problem that reads a file that say which of its rows are for testing
-SPLITS = ("split_seed", "test_fraction", "group", "folds", "fold")
+SPLITS = ("split_seed", "test_fraction", "group", "folds", "fold", "gap", "window")
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from econml_cli.errors import ConfigError, suggest
 from econml_cli.evaluation.coefficients import INTERCEPT, Coefficients
 from econml_cli.evaluation.comparing.column import Column
+from econml_cli.evaluation.comparing.compare_layout import listed
 from econml_cli.evaluation.comparing.comparison import Comparison
 from econml_cli.evaluation.estimate import Quantity
 from econml_cli.output import tables
@@ -133,15 +134,30 @@ def _coefficients(columns: Sequence[Column], style: Style) -> Block:
             f"--rows: no run has a coefficient '{unknown[0]}'.{suggest(unknown[0], there)} There are "
             f"{', '.join(there[:20])}{', ...' if len(there) > 20 else ''}."
         )
-    names = list(style.rows) or sorted(there, key=lambda name: name == INTERCEPT)
+    found = listed([one for one in shown if one is not None])
+    named = {name: called for _, name, called in found}
+    # in an order of the user's own coefficients of several equations stand under their whole names
+    chosen = [(None, name, name if named[name] == name else "") for name in style.rows] or found
     rows: list[Row] = []
-    for name in names:
-        label = style.rows.get(name) or next((c.called(name) for c in columns if c.called(name) != name), _plain(name))
+    for heading, name, called in chosen:
+        if heading is not None:
+            rows.append((heading, *("" for _ in columns)))
+        label = style.rows.get(name) or _label(columns, called) or _whole(columns, name, named[name])
         decimals = _decimals([one for one in shown if one is not None], name, style)
         rows.append((label, *("" if one is None else _value(one, name, decimals, style) for one in shown)))
         below = ["" if one is None else _error(one, name, decimals) for one in shown]
         rows += [("", *below)] if any(below) else []
     return tuple(rows)
+
+
+def _label(columns: Sequence[Column], name: str) -> str:
+    """The label that a file gives a column, or the coefficient in words."""
+    return next((c.called(name) for c in columns if c.called(name) != name), _plain(name))
+
+
+def _whole(columns: Sequence[Column], name: str, called: str) -> str:
+    """The label behind that of its equation: "walk: Income"."""
+    return f"{name.removesuffix(called)}{_label(columns, called)}"
 
 
 def _shown(column: Column) -> Coefficients | None:

@@ -73,6 +73,7 @@ def figure(
     missing: str | None = None,
     step: int | None = None,
     changes: Mapping[str, Any] | None = None,
+    sheet: str | None = None,
     width: figure_style.Width | None = None,
 ) -> Any:
     """The panels of a run, as a `matplotlib.figure.Figure`.
@@ -87,7 +88,7 @@ def figure(
     Raises:
         As `evaluate`.
     """
-    with open_run(run, step=step, data=data, missing=missing, changes=changes) as opened:
+    with open_run(run, step=step, data=data, missing=missing, changes=changes, sheet=sheet) as opened:
         config, loaded, samples = opened.config(), opened.loaded(), opened.samples()
         epoch = loaded.epoch
         split = next(name for name in REPORTED if name in samples.parts)
@@ -122,8 +123,8 @@ def _dated(samples: Samples, split: str) -> tuple[str, np.ndarray] | None:
     problem = samples.problem
     if not isinstance(problem, Tabular) or problem.schema is None:
         return None
-    found = [c for c in problem.schema.columns if c.kind == "date" and c.role in ("time", "feature")]
-    names = [c.name for c in sorted(found, key=lambda c: c.role != "time")]
+    found = [c for c in problem.schema.columns if c.kind == "date" and {"time", "feature"} & set(c.role.split(", "))]
+    names = [c.name for c in sorted(found, key=lambda c: "time" not in c.role)]
     if samples.frame is not None:
         names = [name for name in names if name in samples.frame.columns]
     if not names:

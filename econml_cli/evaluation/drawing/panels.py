@@ -45,8 +45,11 @@ def counts(axis: Any, values: np.ndarray, name: str, title: str) -> None:
 
 def date_axis(axis: Any) -> None:
     """Write the dates of an x axis as shortly as they can be told apart."""
-    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+    from matplotlib.dates import HOURLY, MINUTELY, MONTHLY, SECONDLY, AutoDateLocator, ConciseDateFormatter
 
     locator = AutoDateLocator(maxticks=6)  # type: ignore[no-untyped-call]
+    # Matplotlib counts by months up to five years: of so few marks its widest step is too narrow, and it warns
+    for unit, widest in ((MONTHLY, 12), (HOURLY, 24), (MINUTELY, 60), (SECONDLY, 60)):
+        locator.intervald[unit] = [*locator.intervald[unit], widest]
     axis.xaxis.set_major_locator(locator)
     axis.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]

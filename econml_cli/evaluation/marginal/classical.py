@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 
 from econml_cli.data.identified import moved
-from econml_cli.evaluation.coefficients import weights_of
+from econml_cli.evaluation.coefficients import covariance_of, several_of, weights_of
 from econml_cli.evaluation.estimate import Estimate
 from econml_cli.evaluation.marginal.columns import Sample
 from econml_cli.evaluation.opened import OpenedRun
@@ -15,10 +15,12 @@ from econml_cli.evaluation.standard_errors import critical
 from econml_cli.models.base import Model
 from econml_cli.models.linear import Linear
 from econml_cli.problems import losses
-from econml_cli.problems.families import GAMMA, POISSON
+from econml_cli.problems.base import Batch
+from econml_cli.problems.families import BINOMIAL, GAMMA, GAUSSIAN, POISSON
 from econml_cli.problems.losses import Classical as Name
 from econml_cli.problems.means import mean
 from econml_cli.problems.tabular import Tabular
+from econml_cli.training.step.newton import minimise
 
 #: of the index, what the mean is
 Link = Literal["identity", "logistic", "log"]
@@ -79,7 +81,8 @@ def fit(here: Sample) -> tuple[Classical | None, tuple[str, ...]]:
     """The classical model of a run's loss (OLS, a logit), on the rows and inputs that it was fitted to, and what to say
     if there is none.
 
-    Standard errors are classical; where rows have groups, clustered by them (Stata's `vce(cluster)`).
+    Standard errors are classical; where rows have groups, clustered by them (Stata's `vce(cluster)`); rows with weights
+    have them as in `_weighted`.
     """
     name = losses.of(here.problem).classical
     if not isinstance(here.problem, Tabular) or name is None:
@@ -92,8 +95,6 @@ def fit(here: Sample) -> tuple[Classical | None, tuple[str, ...]]:
     batch = here.problem.sample(None, "train")
     if batch is None:
         return None, (f"No {name} beside the effects: it is fitted to the rows of the fit, not to those of --data.",)
-    if batch.w is not None:
-        return None, (f"No {name} beside the effects: its standard errors here are of rows that all weigh the same.",)
     if here.problem.absorbed:  # the model is that already
         return None, ()
     if here.problem.entities:
@@ -102,6 +103,8 @@ def fit(here: Sample) -> tuple[Classical | None, tuple[str, ...]]:
     x = _with_constant(x) if here.problem.constant else x
     if np.linalg.matrix_rank(x) < x.shape[1] or len(x) <= x.shape[1]:
         return None, (f"No {name} beside the effects: the columns of the design are collinear, or too many.",)
+    if batch.w is not None or here.problem.class_weights:
+        return _weighted(here.problem, batch, name, y, x), ()
     groups = here.problem.groups.get("train")
     options: dict[str, Any] = {}
     if groups is not None:
@@ -122,11 +125,32 @@ def fit(here: Sample) -> tuple[Classical | None, tuple[str, ...]]:
     return Classical(name, params, covariance, _critical(name, x, groups), link=link), ()
 
 
+def _weighted(problem: Tabular, batch: Batch, name: Name, y: np.ndarray, z: np.ndarray) -> Classical:
+    """The same on rows with weights, of a design z [n, k] with its constant: weighted least squares, a weighted logit.
+
+    Standard errors are those of `coefficients`: classical, of sampling weights (and those of classes) HC1, with groups
+    clustered.
+    """
+    w = losses.weights_in(problem, batch)
+    assert w is not None  # asked of rows that have some
+    family, root = GAUSSIAN if name == "OLS" else BINOMIAL, np.sqrt(w)
+    if name == "OLS":
+        params = np.linalg.lstsq(root[:, None] * z, root * y, rcond=None)[0]
+    else:
+        params = minimise(losses.binary_cross_entropy, z, y[:, None], 1, w).w[:, 0]
+    covariance, freedom = covariance_of(problem, z, y, params, family)
+    if not problem.constant:  # the place of the one that is not there
+        params, covariance = np.r_[0.0, params], np.pad(covariance, ((1, 0), (1, 0)))
+    link: Link = "identity" if name == "OLS" else "logistic"
+    return Classical(name, params, covariance, critical(freedom), link=link)
+
+
 def of_linear(
     run: OpenedRun, here: Sample, model: Model, vcov: str | None
-) -> tuple[Classical | None, str | None, str | None]:
-    """A linear model itself as a classical one, by the covariance of its coefficients; which one that is; and why there
-    is none. All are None of other models, and of classes.
+) -> tuple[tuple[Classical | None, ...] | None, str | None, str | None]:
+    """A linear model itself as a classical one for each of its outputs, by the covariance of its coefficients (None of
+    an output that is not linear, a standard deviation); which covariance that is; and why there is none. All are None
+    of other models, and of several classes.
 
     Raises:
         ConfigError: there is no such covariance of this fit.
@@ -134,10 +158,12 @@ def of_linear(
     row = losses.of(here.problem)
     if run.config().model != "linear" or not isinstance(model, Linear) or not isinstance(here.problem, Tabular):
         return None, None, None
-    if model.linear.kernel.shape[1] > 1:
-        return None, None, None if row.is_log_loss else "the loss has no standard errors"
+    if row.per_row is losses.cross_entropy:
+        return None, None, None
     if run.summary().get("not_converged"):
         return None, None, "the fit has not converged"
+    if model.linear.kernel.shape[1] > 1:
+        return _of_equations(run, here, model, vcov)
     found, why = weights_of(run, here.problem, model, vcov)
     if found is None:
         return None, None, why
@@ -147,7 +173,26 @@ def of_linear(
     q = len(here.problem.absorbed)  # the places of the fixed effects, which nothing moves
     w, covariance = np.pad(found.w, (0, q)), np.pad(found.covariance, (0, q))
     free = np.pad(found.free, ((0, q), (0, 0)))
-    return Classical(row.classical, w, covariance, found.critical(), free, link), found.vcov, None
+    return (Classical(row.classical, w, covariance, found.critical(), free, link),), found.vcov, None
+
+
+def _of_equations(
+    run: OpenedRun, here: Sample, model: Linear, vcov: str | None
+) -> tuple[tuple[Classical | None, ...] | None, str | None, str | None]:
+    """Those of several quantiles, or of the mean of a normal distribution."""
+    row, problem = losses.of(here.problem), here.problem
+    if not (row.levels or row.is_normal) or not isinstance(problem, Tabular):
+        return None, None, "the loss has no standard errors"
+    found = several_of(run, problem, model.linear, vcov)
+    if found.covariances is None:
+        return None, None, found.why
+    if row.levels and (np.diff(_with_constant(here.rows.x()) @ found.w, axis=1) < 0).any():
+        return None, None, "the quantiles cross in some rows, where those that are predicted are sorted ones"
+    own: list[Classical | None] = [
+        Classical(None, found.w[:, j], found.covariances[j], critical(), found.free)
+        for j in range(found.w.shape[1] if row.levels else 1)
+    ]
+    return (*own, *([None] if row.is_normal else [])), found.vcov, None
 
 
 def _critical(name: str, x: np.ndarray, groups: Any) -> float:

@@ -77,13 +77,14 @@ class Effects(Answer):
     def _grid(self, output: str) -> Grid:
         errors = any(effect.estimate.standard_error is not None for effect in self.effects)
         headers = ("", "effect", *(("s.e.", "95 % interval") if errors else ()))
-        headers += (self.beside, "s.e.") if self.beside else ()
+        beside = self.beside is not None and any(e.beside is not None for e in self.effects if e.output == output)
+        headers += (str(self.beside), "s.e.") if beside else ()
         rows = []
         for effect in (effect for effect in self.effects if effect.output == output):
             own, other = effect.estimate, effect.beside
             row = [effect.label, cell(own.value)]
             row += [cell(own.standard_error), interval_of(own)] if errors else []
-            if self.beside:
+            if beside:
                 row += [cell(other and other.value), cell(other and other.standard_error)]
             rows.append(tuple(row))
         where = f"{self.n:,} rows of {self.split}"
@@ -126,6 +127,7 @@ def effects(
     data: str | None = None,
     missing: str | None = None,
     changes: Mapping[str, Any] | None = None,
+    sheet: str | None = None,
     beside: bool = True,
     vcov: str | None = None,
 ) -> Effects:
@@ -143,7 +145,8 @@ def effects(
     logit, on the same inputs, with classical standard errors (clustered with --group) by the delta method.
 
     Args:
-        step, data, missing, changes: as in `evaluate`. models: the members of an ensemble (default: those of the run).
+        step, data, missing, changes, sheet: as in `evaluate`.
+        models: the members of an ensemble (default: those of the run).
         split: the rows averaged over: by default the estimation sample, "train".
         vcov: the standard errors of a linear model's coefficients, as in `evaluate`.
         beside: whether to fit OLS or a logit (problem tabular; needs statsmodels).
@@ -154,7 +157,7 @@ def effects(
     Source: Wooldridge (2010), Econometric Analysis of Cross Section and Panel Data, sections 2.2 and 15.6; the
     averages are those of Stata's `margins, dydx(*)`.
     """
-    with open_run(run, step=step, data=data, missing=missing, changes=changes) as opened:
+    with open_run(run, step=step, data=data, missing=missing, changes=changes, sheet=sheet) as opened:
         config = opened.config()
         members = opened.members().models if models is None else tuple(models)
         here = sample(opened, members[0], split=split)
@@ -169,14 +172,18 @@ def effects(
         alone = len(members) == 1
         own, kind, none = classical.of_linear(opened, here, members[0], vcov) if alone else (None, None, None)
         if own is not None:
-            means = [estimate for estimate in _beside(here, own) if estimate is not None]
+            each = [None if one is None else _beside(here, one) for one in own]
+            places = [(i, j) for i in range(len(found)) for j in range(len(each))]
+            exact = [None if (of := each[j]) is None else of[i] for i, j in places]
+            # of an output that is not linear the value alone: an error given the fit would be taken for the other
+            means = [Estimate(m.value) if e is None else e for e, m in zip(exact, means, strict=True)]
         elif none is not None:  # an error of 0, or of a mean over rows alone, would be taken for that of the estimate
             means = [Estimate(one.value) for one in means]
         rival, why = classical.fit(here) if beside else (None, ())
         others = [None] * len(found) if rival is None else _beside(here, rival)
     cells = [(one, output, other) for one, other in zip(found, others, strict=True) for output in here.outputs]
     together = [
-        Effect(one.column, one.change, output, mean, other)
+        Effect(one.column, one.change, output, mean, other if output == here.outputs[0] else None)
         for (one, output, other), mean in zip(cells, means, strict=True)
     ]
     return Effects(

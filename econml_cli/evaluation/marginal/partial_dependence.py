@@ -121,6 +121,7 @@ def partial_dependences(
     data: str | None = None,
     missing: str | None = None,
     changes: Mapping[str, Any] | None = None,
+    sheet: str | None = None,
 ) -> list[PartialDependence]:
     """For each of some columns the mean over rows of the prediction with the column at each of its values, in the units
     of the file.
@@ -138,7 +139,7 @@ def partial_dependences(
     """
     if points < 2:
         raise ConfigError(f"A partial dependence needs at least 2 points, got {points}.")
-    with open_run(run, step=step, data=data, missing=missing, changes=changes) as opened:
+    with open_run(run, step=step, data=data, missing=missing, changes=changes, sheet=sheet) as opened:
         config = opened.config()
         members = opened.members().models if models is None else tuple(models)
         here = sample(opened, members[0], split=split)

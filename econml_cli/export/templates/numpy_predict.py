@@ -54,5 +54,7 @@ def predict(x: Any, network: Network | None = None, directory: Path = HERE) -> n
         out = np.exp(out)
     if outputs["transform"] == "sorted":
         out = np.sort(out, axis=-1)
+    if outputs["transform"] == "mean_sd":  # log(1e-10): the least variance
+        out = np.stack([out[..., 0], np.exp(0.5 * np.logaddexp(out[..., 1], -23.025850929940457))], axis=-1)
     scale, mean = (np.array(outputs[name], dtype=out.dtype) for name in ("scale", "mean"))
     return out * scale + mean

@@ -52,5 +52,8 @@ def predict(x: Any, network: nn.Module | None = None, directory: Path = HERE) ->
         out = torch.exp(out)
     if outputs["transform"] == "sorted":
         out = torch.sort(out, dim=-1).values
+    if outputs["transform"] == "mean_sd":  # log(1e-10): the least variance
+        least = torch.full_like(out[..., 1], -23.025850929940457)
+        out = torch.stack([out[..., 0], torch.exp(0.5 * torch.logaddexp(out[..., 1], least))], dim=-1)
     scale, mean = (torch.tensor(outputs[name], dtype=out.dtype, device=out.device) for name in ("scale", "mean"))
     return out * scale + mean

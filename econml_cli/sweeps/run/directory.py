@@ -8,6 +8,7 @@ runs/lecture/
 """
 
 import contextlib
+import os
 import re
 import shutil
 from collections.abc import Mapping
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from econml_cli.errors import RunError, suggest
-from econml_cli.runs.directory import SWEEP
+from econml_cli.runs.directory import SWEEP, WRITTEN
 from econml_cli.storage import directories, disk, json_shape
 
 SCHEMA = 1
@@ -54,7 +55,8 @@ class SweepDirectory:
         """Remove the checkpoints of a trial, of all its fits; the records stay."""
         run = self.run(number)
         for found in (run / "checkpoints", *run.glob("*/checkpoints")):
-            shutil.rmtree(found, ignore_errors=True)
+            if not run.is_symlink() and not found.parent.is_symlink():
+                shutil.rmtree(found, ignore_errors=True)
 
     def exists(self) -> bool:
         return (self.path / SWEEP).is_file()
@@ -91,13 +93,26 @@ class SweepDirectory:
         The system drops the lock with the process.
 
         Raises:
-            RunError: another process is running it by itself, or workers share it and this one does not.
+            RunError: another process is running it by itself, or workers share it and this one does not; or something
+                in it is a link, through which a trial would be trained, or its checkpoints removed.
         """
+        disk.refuse_links(self.path, ("sweep.yaml", SWEEP, "study.journal", ".lock", *_names(self.path)))
+        for trial in self.path.iterdir():
+            # of a trial what is a run: a program may make links of its own
+            runs = (name for name in _names(trial) if (trial / name / "manifest.json").exists())
+            disk.refuse_links(trial, (*WRITTEN, *runs))
         taken = (
             f"{self.path} is being run by another process; wait for it, or let several share it: add --storage "
             f"{self.journal} to each."
         )
         return disk.exclusive(self.path / ".lock", taken, shared=shared)
+
+
+def _names(directory: Path) -> tuple[str, ...]:
+    """What is in a directory; () of a file."""
+    with contextlib.suppress(OSError):
+        return tuple(os.listdir(directory))  # noqa: PTH208 - of thousands of trials, without a stat of each
+    return ()
 
 
 def slug(name: str) -> str:

@@ -131,7 +131,7 @@ class _Worker:
         # -P: what lies in the working directory is no module
         environment = {**os.environ}
         environment.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # one GPU serves them all
-        self._process = subprocess.Popen(  # noqa: S603
+        self._process = subprocess.Popen(  # noqa: S603 - this interpreter, our own module
             [sys.executable, "-P", "-m", "econml_cli.sweeps.run.worker", str(place), str(places)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment,
         )  # fmt: skip

@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from econml_cli.config import fit_config as configs
 from econml_cli.errors import ConfigError
 from econml_cli.options.fields import Option
-from econml_cli.options.trainer import TrainerOptions
 from econml_cli.sweeps.spec import flags, parameters, schema, target
 from econml_cli.sweeps.spec.space import Parameter, Space
 from econml_cli.sweeps.spec.target import Target
@@ -146,7 +144,7 @@ def _tail(request: Request, aim: Target, settings: Mapping[str, Mapping[str, Any
 
 def _epochs(aim: Target, settings: Mapping[str, Mapping[str, Any]]) -> int:
     """The fewest epochs that a trial has."""
-    usual = configs.recipe(aim.model, aim.problem).get("num_epochs", TrainerOptions.num_epochs)
+    usual = aim.settled("num_epochs", "the sweep", settings)
     given = settings.get("num_epochs", {"value": usual})
     return int(given.get("value") or given.get("min") or min(given.get("values", [1])))
 

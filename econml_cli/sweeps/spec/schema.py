@@ -203,10 +203,11 @@ def _target(data: Mapping[str, Any], space: Space, findings: Findings) -> Target
 
 def _patient(aim: Target, space: Space) -> bool:
     """Whether a fit keeps its best epoch, or may, by a parameter."""
-    if any(target.option_of(parameter) == "patience" for parameter in space.parameters):
+    swept = {target.option_of(parameter) for parameter in space.parameters}
+    if "patience" in swept:
         return True
     try:
-        return int(aim.settled("patience", "the sweep") or 0) > 0
+        return int(aim.settled("patience", "the sweep", swept) or 0) > 0
     except (ConfigError, ValueError):  # said elsewhere
         return True
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any
@@ -87,15 +87,19 @@ class Target:
         files = choose.config_file(self.fixed, variables)
         return choose.resolve([(source, {**point, **settled}), ("its command", fixed)], files, variables)
 
-    def settled(self, name: str, source: str) -> Any:
+    def settled(self, name: str, source: str, swept: Collection[str] = ()) -> Any:
         """The value of an option that is the same in every trial: of the command, a config file, a recipe, a default.
+
+        Args:
+            swept: the options that the parameters of the sweep name.
 
         Raises:
             ConfigError: as `choice`.
         """
         usual = {option.name: option.default for option in self.options().values()}
-        usual |= configs.recipe(self.model, self.problem)
-        layers = [layer for _, layer in self.choice({}, source).layers]
+        choice = self.choice({}, source)
+        usual |= configs.usual(self.model, self.problem, choice.layers, swept)
+        layers = [layer for _, layer in choice.layers]
         return next((layer[name] for layer in [*layers, usual] if name in layer), None)
 
     def typed(self, point: Mapping[str, Any]) -> dict[str, Any]:

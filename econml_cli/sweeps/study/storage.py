@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from econml_cli.errors import RunError
-from econml_cli.sweeps.study.passwords import shown
+from econml_cli.sweeps.study.passwords import mistyped, shown
 
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage
@@ -35,6 +35,7 @@ def connect(storage: str, *, alone: bool) -> "BaseStorage":
     """
     with reported(storage):
         _silence()
+        _check(storage)
         if (path := journal_path(storage)) is not None:
             path.touch()
             if alone:
@@ -51,6 +52,7 @@ def connect_to_read(storage: str) -> "BaseStorage":
     """
     with reported(storage):
         _silence()
+        _check(storage)
         path = journal_path(storage)
         if path is None and storage.startswith("grpc://"):
             return _grpc(storage)
@@ -58,6 +60,28 @@ def connect_to_read(storage: str) -> "BaseStorage":
         if file is not None and not file.is_file():
             raise RunError(f"There is no study in {file}; run the sweep first, or look for it elsewhere.")
         return _journal(path, mend=False) if path else _database(storage, make=False)
+
+
+def _check(storage: str) -> None:
+    """Refuse what is no address, before a library quotes a part of it (which may be one of a password).
+
+    Raises:
+        RunError: that sentence.
+    """
+    wrong = mistyped(storage)
+    if not wrong and journal_path(storage) is None and not storage.startswith("grpc://"):
+        from sqlalchemy.engine import make_url
+        from sqlalchemy.exc import ArgumentError
+
+        try:
+            make_url(storage)
+        except (ArgumentError, ValueError):
+            wrong = True
+    if wrong:
+        raise RunError(
+            f"--storage {shown(storage)} is neither a file nor the URL of a database (SCHEME://USER@HOST:PORT/NAME); "
+            "in a user or a password write %40 for @, %3A for : and %2F for /."
+        )
 
 
 def journal_path(storage: str) -> Path | None:
@@ -184,7 +208,7 @@ def _grpc(storage: str) -> "BaseStorage":
 
     host, _, port = storage.removeprefix("grpc://").rstrip("/").partition(":")
     if not host or not port.isdigit():
-        raise RunError(f"{storage} is not grpc://HOST:PORT.")
+        raise RunError(f"{shown(storage)} is not grpc://HOST:PORT.")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # "experimental"
         proxy = GrpcStorageProxy(host=host, port=int(port))
@@ -194,7 +218,7 @@ def _grpc(storage: str) -> "BaseStorage":
 
 def _database(storage: str, *, make: bool = True) -> "BaseStorage":
     from optuna.storages import RDBStorage, get_storage
-    from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+    from sqlalchemy.exc import SQLAlchemyError
 
     url = re.sub(r"^postgres(ql)?://", "postgresql+psycopg://", storage)
     if url.startswith("postgresql"):
@@ -204,8 +228,6 @@ def _database(storage: str, *, make: bool = True) -> "BaseStorage":
     for attempt in range(10):
         try:
             return get_storage(RDBStorage(url, engine_kwargs=dict(settings), skip_table_creation=not make))
-        except ArgumentError:
-            raise RunError(f"--storage {shown(storage)} is neither a file nor the URL of a database.") from None
         except SQLAlchemyError as error:
             if attempt == 9 or not any(words in str(error).lower() for words in _RACE):
                 raise

@@ -4,7 +4,7 @@ import contextlib
 import time
 
 from econml_cli.errors import DamagedError, EconmlError, RunError
-from econml_cli.runs import directory
+from econml_cli.runs import directory, metrics_lines
 from econml_cli.storage.steps import steps
 from econml_cli.training.fit import check, continued
 from econml_cli.training.loop.trainer import Trainer
@@ -65,6 +65,7 @@ def _record(request: Request, setup: Setup, trainer: Trainer, run: directory.Run
             run = directory.create(request.directory, files, force=True, lock=close)
         else:
             close.enter_context(directory.training_lock(run))
+            metrics_lines.mend(run.metrics_path, done)
             (run.path / "summary.json").unlink(missing_ok=True)
             run.update_manifest(status="running", process=directory.this_process())
         recording = close.enter_context(Recording(run, setup, trainer.program, no_sinks, done, started))

@@ -35,13 +35,15 @@ class History:
     losses: np.ndarray
     first: float
 
-    def falls(self) -> float | None:
+    def falls(self, log_density: bool = False) -> float | None:
         """The mean loss over the tenth of the epochs before the last tenth, less that over the last tenth, as a share
-        of the latter; None of fewer than 20 epochs."""
+        of the latter (of minus a log density, which may be 0 or negative, in nats); None of fewer than 20 epochs."""
         k = len(self.losses) // LAST
         if k < 2:
             return None
         before, last = (float(np.mean(part, dtype=np.float64)) for part in (self.losses[-2 * k : -k], self.losses[-k:]))
+        if log_density:
+            return before - last
         return (before - last) / abs(last) if last else 0.0
 
 
@@ -60,11 +62,12 @@ def measures(setup: Setup, program: Program, carry: Carry, history: History) -> 
     inputs = inputs_of(setup)
     given = [inputs if one.states is None else inputs_of(trained_on(setup, one)) for one in alone]
     norms = np.array([float(program.gradient_norm(*one.kept, own)) for one, own in zip(alone, given, strict=True)])
-    scale = abs(history.first) / float(setup.problem.loss_scale)
+    log_density = losses.of(setup.problem).log_density
+    scale = 1.0 if log_density else abs(history.first) / float(setup.problem.loss_scale)
     found: dict[str, Any] = {}
     if np.isfinite(norms).any():
         found["gradient_norm"] = float(np.nanmax(norms)) / (scale if np.isfinite(scale) and scale > 0 else 1.0)
-    falls = history.falls()
+    falls = history.falls(log_density)
     if falls is not None and np.isfinite(falls):
         found["loss_fall"] = falls
     if isinstance(setup.problem, Tabular):
@@ -105,7 +108,7 @@ def _missed(setup: Setup, model: Model) -> tuple[float, bool] | None:
         curvature = rows.T @ rows * max(float(np.mean(np.square(aims - rows @ solution))), 1e-30) ** -1
     else:
         assert row.per_row is not None
-        least = minimise(row.per_row, z, np.asarray(sample.y), 1, sample.w)
+        least = minimise(row.per_row, z, np.asarray(sample.y), 1, losses.weights_in(setup.problem, sample))
         solution, curvature = least.w, least.hessian * n
     covariance = np.linalg.pinv(curvature, rcond=1e-12, hermitian=True)
     weights = [np.asarray(model.linear.kernel[...], np.float64)]

@@ -4,6 +4,8 @@ a linear model predicts better."""
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
 from econml_cli.data.identified import MOST
@@ -13,9 +15,12 @@ from econml_cli.problems import losses
 from econml_cli.problems.means import mean
 from econml_cli.problems.tabular import Tabular
 from econml_cli.training.setup.setup import Setup
+from econml_cli.training.step.newton import minimise
 
 #: the share by which a validation loss is above another from which it is said
 ABOVE = 0.05
+#: what a problem keeps of it
+HELD = "_val_loss_of_linear"
 
 
 def overfitting(setup: Setup, found: Mapping[str, Any], history: Sequence[np.ndarray]) -> dict[str, Any]:
@@ -23,7 +28,7 @@ def overfitting(setup: Setup, found: Mapping[str, Any], history: Sequence[np.nda
 
     `val_rose`: [lowest val_loss, its epoch among those of `history`, the last one], where no best weights are kept.
     `unregularised`: [parameters, training rows], where there are more of the first and neither patience, weight decay
-    nor dropout. `linear_val_loss`: of least squares on the same inputs, where it is lower.
+    nor dropout. `linear_val_loss`: of a linear model of the same inputs, where it is lower.
 
     Args:
         found: what summary.json says otherwise. history: validation losses of successive epochs, in chunks.
@@ -35,33 +40,52 @@ def overfitting(setup: Setup, found: Mapping[str, Any], history: Sequence[np.nda
     values = np.concatenate(history) if history else np.empty(0)
     if trainer.patience == 0 and len(values) and np.isfinite(values).all():
         lowest = int(values.argmin())
-        if values[-1] > (1 + ABOVE) * values[lowest]:
+        # shares of a loss that may be negative mean nothing: of a log density nats count
+        unit = 1.0 if losses.of(setup.problem).log_density else float(values[lowest])
+        if values[-1] > values[lowest] + ABOVE * unit:
             told["val_rose"] = [float(values[lowest]), lowest + 1, float(values[-1])]
     held = trainer.patience > 0 or trainer.weight_decay > 0 or getattr(setup.config.model_options, "dropout", 0) > 0
     if found["num_params"] > setup.n_train and not held:
         told["unregularised"] = [found["num_params"], setup.n_train]
-    if (linear := _of_least_squares(setup)) is not None and found.get("val_loss", 0.0) > (1 + ABOVE) * linear:
+    if (linear := _of_linear(setup)) is not None and found.get("val_loss", 0.0) > (1 + ABOVE) * linear:
         told["linear_val_loss"] = linear
     return told
 
 
-def _of_least_squares(setup: Setup) -> float | None:
-    """The validation loss of least squares, in reported units; None where it is not of squared error, where there is
-    no such split, or where it would take long."""
-    problem, val = setup.problem, setup.val
+def _of_linear(setup: Setup) -> float | None:
+    """The validation loss of the linear model that minimises the training loss (least squares, a logit, ...), in
+    reported units; None where its loss is not convex, where there is no such split, or where it would take long.
+
+    It is kept with the problem, which the fits of a sweep share.
+    """
+    held = vars(setup.problem)
+    if HELD not in held:
+        held[HELD] = _fitted_linear(setup)
+    found: float | None = held[HELD]
+    return found
+
+
+def _fitted_linear(setup: Setup) -> float | None:
+    problem, val, row = setup.problem, setup.val, losses.of(setup.problem)
     assert isinstance(problem, Tabular)
-    if val is None or not losses.of(problem).least_squares or losses.of(problem).reconstructs:
+    if val is None or row.reconstructs or not (row.least_squares or row.convex) or row.per_row is None:
         return None
     p = len(problem.features.names)
-    if setup.n_train * p**2 > MOST / 10 or setup.n_train <= p:
+    size, most = setup.n_train * (p * problem.dout) ** 2, MOST / 10 if row.least_squares else MOST / 300
+    if size > most or setup.n_train <= p * problem.dout:
         return None
 
     def design(x: Any) -> np.ndarray:
         rows = np.asarray(x, np.float64)[:, :p]
         return with_constant(rows) if problem.constant else rows
 
-    y = np.asarray(setup.train.y, np.float64)
-    w, _ = least_squares(*weighted(design(setup.train.x), y, setup.train.w))
-    squares = np.square(np.asarray(val.y, np.float64) - design(val.x) @ w)[:, 0]
-    weights = None if val.w is None else np.asarray(val.w, np.float64)
-    return float(mean(squares, weights)) * float(problem.loss_scale)
+    train, z, y = setup.train, design(setup.train.x), np.asarray(setup.train.y)
+    weights = None if train.w is None else np.asarray(train.w, np.float64)
+    if row.least_squares:
+        w, _ = least_squares(*weighted(z, y.astype(np.float64), weights))
+    else:
+        w = minimise(row.per_row, z, y, problem.dout, weights, classes=row.per_row is losses.cross_entropy).w
+    with jax.enable_x64(True):
+        each = np.asarray(row.per_row(jnp.asarray(design(val.x) @ w), jnp.asarray(val.y)), np.float64)
+    found = float(mean(each, None if val.w is None else np.asarray(val.w, np.float64))) * float(problem.loss_scale)
+    return found if np.isfinite(found) else None

@@ -13,6 +13,7 @@ from econml_cli.runs.directory import Run
 from econml_cli.storage import checkpoint, directories, disk
 from econml_cli.tracking.base import Sink
 from econml_cli.tracking.jsonl import JsonlSink
+from econml_cli.tracking.thinned import thinned
 from econml_cli.training.loop.trainer import Chunk
 from econml_cli.training.run import provenance
 from econml_cli.training.run.convergence import history_of, measures
@@ -66,7 +67,10 @@ class Recording:
         self._id = run.manifest().get("id", "")
         self._writer = checkpoint.CheckpointWriter(run.checkpoints, setup.config.trainer.keep)
         self._metrics = JsonlSink(run)
-        self._sinks: list[Sink] = [self._metrics, *open_sinks(run, setup.config, done)]
+        every = setup.config.tracking.log_every
+        self._sinks: list[Sink] = [
+            thinned(sink, every) for sink in (self._metrics, *open_sinks(run, setup.config, done))
+        ]
         # a resumed run goes on counting from where its last checkpoint was
         before = run.manifest().get("seconds", {}) if done else {}
         self._saved, self._training = time.monotonic(), float(before.get("seconds_training", 0.0))

@@ -24,7 +24,7 @@ from econml_cli.training.devices import Devices
 from econml_cli.training.setup.second_order_checks import check_structure
 from econml_cli.training.setup.setup import Setup, arrays_of, with_arrays
 from econml_cli.training.setup.state_plan import plan_of
-from econml_cli.training.step.optimizers import hyperparameters, optimizer, schedule
+from econml_cli.training.step.optimizers import averaged, hyperparameters, optimizer, schedule, where_differentiated
 from econml_cli.training.step.second_order import SecondOrder, converged, is_second_order
 from econml_cli.training.step.visiting import key_at, visited
 
@@ -239,13 +239,14 @@ class Epoch:
         if isinstance(tx, SecondOrder):
             return self._whole(tx, problem, learner, batch[0])
         params, other, opt_state = learner
+        point = where_differentiated(self.options, params, opt_state)
 
         def loss(params: Any) -> Any:
             return self._batch_loss(problem, params, other, *batch)
 
-        (_, (summed, other)), grads = jax.value_and_grad(loss, has_aux=True)(params)
-        updates, opt_state = tx.update(grads, opt_state, params)
-        return (optax.apply_updates(params, updates), other, opt_state), summed
+        (_, (summed, other)), grads = jax.value_and_grad(loss, has_aux=True)(point)
+        updates, opt_state = tx.update(grads, opt_state, point)
+        return (averaged(self.options, optax.apply_updates(point, updates), opt_state), other, opt_state), summed
 
     def _whole(self, method: SecondOrder, problem: Problem, learner: Any, batch: Batch) -> tuple[Any, jax.Array]:
         """`step` by a second-order method on the whole sample."""

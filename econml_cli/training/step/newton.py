@@ -54,8 +54,9 @@ def minimise(
     """The w [k, dout] at which the mean of per_row(z w, y) is least; the one of smallest norm where several are.
 
     Args:
-        per_row: (output [n, dout], y) -> the loss of each observation [n], convex in the output. z: the design, float64
-            [n, k]. y: as the loss takes it. weights: of the observations [n]; None: all are 1.
+        per_row: (output [n, dout], y) -> the loss of each observation [n], convex in the output (else what is found is
+            a local minimum). z: the design, float64 [n, k]. y: as the loss takes it. weights: of the observations [n];
+            None: all are 1.
         classes: whether the loss stays as it is where all outputs move together, as of classes: the first is the base
             while it is minimised, so that the Hessian is not singular.
 
@@ -97,7 +98,8 @@ def _descend(at: Callable[[np.ndarray], Point], start: np.ndarray) -> Minimum:
     scale = abs(here.loss) or 1.0
     while np.linalg.norm(here.gradient) > TOLERANCE * scale and steps < MOST:
         values, vectors = np.linalg.eigh(here.hessian)
-        kept = values > FLAT * values[-1]
+        values = np.abs(values)  # downhill too where the loss is not convex there
+        kept = values > FLAT * values.max()
         step = -(vectors[:, kept] @ ((vectors[:, kept].T @ here.gradient) / values[kept]))
         found = _along(at, here, step)
         if found is None:  # what is left is rounding

@@ -9,10 +9,15 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import optax
+from optax import contrib
 
 from econml_cli.options.fields import options_of
 from econml_cli.options.trainer import TrainerOptions
 
+#: methods whose weight decay is their own, decoupled from the gradient; of the others it is an L2 penalty
+DECOUPLED = ("adamw", "lion", "muon", "schedule_free")
+#: of schedule_free: how far the gradient is taken towards the averaged weights, from the fast ones (0: at these)
+TOWARDS_AVERAGE = 0.9
 #: the options that the compiled program takes as arguments
 HYPER = tuple(opt.name for opt in options_of(TrainerOptions) if opt.traced and opt.type is float)
 
@@ -43,20 +48,47 @@ def schedule(options: TrainerOptions, steps_per_epoch: int) -> optax.Schedule:
 
 
 def optimizer(options: TrainerOptions, hyper: dict[str, Any], steps_per_epoch: int) -> optax.GradientTransformation:
-    """Clipping, then weight decay, then the method; only the parts that the options switch on."""
+    """Clipping, then weight decay, then the method; only the parts that the options switch on.
+
+    Source: Kingma and Ba (2015), adam; Loshchilov and Hutter (2019), adamw; Chen et al. (2023), lion; Jordan et al.
+    (2024), muon (adam for what is no matrix); Defazio et al. (2024), schedule_free adamw.
+    """
     shape = schedule(options, steps_per_epoch)
     # optax hands the step count to a callable learning rate; a constant one needs no count in the optimizer's state
     lr = hyper["lr"] if options.schedule == "constant" else lambda step: hyper["lr"] * shape(step)
+    decay = hyper["weight_decay"]
     parts = []
     if options.grad_clip > 0:
         parts.append(optax.clip_by_global_norm(hyper["grad_clip"]))
-    if options.weight_decay > 0 and options.optimizer != "adamw":
-        parts.append(optax.add_decayed_weights(hyper["weight_decay"]))
+    if options.weight_decay > 0 and options.optimizer not in DECOUPLED:
+        parts.append(optax.add_decayed_weights(decay))
     match options.optimizer:
         case "adam":
             parts.append(optax.adam(lr))
         case "adamw":
-            parts.append(optax.adamw(lr, weight_decay=hyper["weight_decay"]))
+            parts.append(optax.adamw(lr, weight_decay=decay))
         case "sgd":
             parts.append(optax.sgd(lr, momentum=hyper["momentum"] if options.momentum > 0 else None))
+        case "lion":
+            parts.append(optax.lion(lr, weight_decay=decay))
+        case "muon":
+            parts.append(contrib.muon(lr, weight_decay=decay, adam_weight_decay=decay))
+        case "schedule_free":
+            parts.append(contrib.schedule_free_adamw(lr, b1=TOWARDS_AVERAGE, weight_decay=decay))
     return optax.chain(*parts)
+
+
+def where_differentiated(options: TrainerOptions, params: Any, opt_state: Any) -> Any:
+    """The weights at which the gradient is taken: `params`, or of schedule_free a point between them, which are
+    averaged, and the fast ones."""
+    if options.optimizer != "schedule_free":
+        return params
+    return jax.tree.map(lambda x, z: (1 - TOWARDS_AVERAGE) * z + TOWARDS_AVERAGE * x, params, opt_state[-1].z)
+
+
+def averaged(options: TrainerOptions, moved: Any, opt_state: Any) -> Any:
+    """The weights after a step that took `where_differentiated` to `moved`: its inverse. They are what is evaluated,
+    kept and saved."""
+    if options.optimizer != "schedule_free":
+        return moved
+    return jax.tree.map(lambda y, z: (y - (1 - TOWARDS_AVERAGE) * z) / TOWARDS_AVERAGE, moved, opt_state[-1].z)

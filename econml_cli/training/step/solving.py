@@ -65,7 +65,7 @@ def by_newton(setup: Setup) -> bool:
     """Whether a model is solved by Newton's method: it takes what is exact for the loss, another convex one."""
     row = losses.of(setup.problem)
     linear = getattr(setup.model, "solver", "") == EXACT and isinstance(setup.model, LinearInParameters)
-    return linear and row.convex and not row.least_squares and not losses.is_own(setup.problem)
+    return linear and row.by_newton and not losses.is_own(setup.problem)
 
 
 def by_programme(setup: Setup) -> bool:
@@ -145,7 +145,7 @@ def rounding_error(setup: Setup, exact: np.ndarray) -> float:
 def _newton(setup: Setup) -> dict[str, float]:
     sample, row, model = in_float64(setup), losses.of(setup.problem), setup.model
     assert row.per_row is not None and isinstance(model, LinearInParameters)
-    y, w = np.asarray(sample.y), None if sample.w is None else np.asarray(sample.w, np.float64)
+    y, w = np.asarray(sample.y), losses.weights_in(setup.problem, sample)
     design = model.design(sample.x)
     if not np.isfinite(design).all():
         raise ValueError("its features have values that are not finite")

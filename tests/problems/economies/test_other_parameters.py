@@ -17,7 +17,7 @@ from econml_cli.problems.economies.asset_pricing import AssetPricing
 from econml_cli.problems.economies.asset_pricing_kernel import AssetPricingKernel
 from econml_cli.problems.economies.growth import Growth
 from econml_cli.problems.economies.growth_policy import GrowthPolicy
-from econml_cli.problems.economies.investment import Investment, linear_policy
+from econml_cli.problems.economies.investment import Investment, _demand, linear_policy
 from econml_cli.runs.directory import Run
 from econml_cli.training.precision import precision
 from econml_cli.training.setup.setup import Workshop, assemble, units_of
@@ -93,6 +93,11 @@ def test_another_curvature_of_demand_has_its_own_steady_state(options):
         assert problem.steady_state == pytest.approx(steady, rel=1e-9)
         X = np.asarray(problem.sample(nnx.Rngs(0), "train").x).mean(axis=1).reshape(-1, 64)
         assert abs(X[0, -1] - steady) < 0.05 * abs(X[0, 0] - steady)
+        # the line that touches inverse demand there
+        p, (intercept, slope) = problem.p, _demand(problem.p)
+        height = [p.alpha0 - p.alpha1 * x**p.nu for x in (steady - 1e-5, steady, steady + 1e-5)]
+        assert slope == pytest.approx((height[0] - height[2]) / 2e-5, rel=1e-6)
+        assert intercept - slope * steady == pytest.approx(height[1], rel=1e-6)
 
 
 def test_a_slope_that_is_nearly_none_does_not_cost_the_dividend_its_digits():
