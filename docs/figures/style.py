@@ -56,7 +56,7 @@ def save(figure: Figure, path: Path) -> None:
 
 
 def save_image(image: Image.Image, path: Path) -> None:
-    """Write a PNG of 128 colours, which a plot does not exceed by far; it does not say when and by what it was made."""
-    few = image.convert("RGB").quantize(128, dither=Image.Dither.NONE)
+    """Write a PNG of 256 colours, the most different ones of it; it does not say when and by what it was made."""
+    few = image.convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
     few.info.clear()
     few.save(path, format="PNG", optimize=True)
