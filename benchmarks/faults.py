@@ -200,6 +200,18 @@ FAULTS = (
         new="warmup = options.warmup_epochs or",
     ),
     Fault(
+        "recipe-of-a-table-beats-what-is-said",
+        "ignored option",
+        old="if options.val_fraction == 0 or any(name in named for name in PLAIN):",
+        new="if options.val_fraction == 0:",
+    ),
+    Fault(
+        "linear-model-of-a-logit-compared-on-its-training-rows",
+        "swapped split",
+        old="row.per_row(jnp.asarray(design(val.x) @ w), jnp.asarray(val.y))",
+        new="row.per_row(jnp.asarray(z @ w), jnp.asarray(y))",
+    ),
+    Fault(
         "patience-of-one-epoch-more",
         "off by one",
         old="carry.epoch - best_epoch >= self.options.patience",

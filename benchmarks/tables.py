@@ -386,10 +386,8 @@ def _compared(losses: Losses, method: str, other: str) -> str:
     signs = {name: beyond_noise(of[method], of[other]) for name, of in losses.items()}
     count = {sign: [name for name, found in signs.items() if found == sign] for sign in (1, 0, -1)}
     worse = f" ({', '.join(count[-1])})" if count[-1] else ""
-    return (
-        f"* {method} against {other}: better beyond noise on {len(count[1])} tables, worse on {len(count[-1])}{worse}, "
-        f"within noise on {len(count[0])}."
-    )
+    said = f"* {method} against {other}: better beyond noise on {len(count[1])} of {len(signs)} tables"
+    return f"{said}, worse on {len(count[-1])}{worse}, within noise on {len(count[0])}."
 
 
 def _row(cells: Sequence[str]) -> str:

@@ -238,6 +238,7 @@ def test_dry_run_reports_and_writes_nothing(econml, isolated):
     ran = econml("fit", "mlp", "--dry-run", "--json", "--batch-size", "32")
     report = json.loads(ran.stdout)
     assert report["num_params"] == 17025 and report["steps_per_epoch"] == 16
+    assert report["training"] == "adam, lr 0.001, batches of 32, 2,000 epochs, no early stopping"
     assert report["shapes"]["linear1.kernel"] == [2, 128]
     # forward and backward of a 2-128-128-1 network: about 6 FLOPs a weight and observation
     assert 5 * 17025 * 32 < report["flops_per_step"] < 8 * 17025 * 32
