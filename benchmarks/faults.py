@@ -746,4 +746,22 @@ FAULTS = (
         old="after = self.p.R * (m - c)[:, None] + jnp.asarray(self._incomes, m.dtype)",
         new="after = (m - c)[:, None] + jnp.asarray(self._incomes, m.dtype)",
     ),
+    Fault(
+        "responses-in-shares-called-per-cent",
+        "wrong unit",
+        old="found: np.ndarray = 100 * (hit / base - 1)",
+        new="found: np.ndarray = hit / base - 1",
+    ),
+    Fault(
+        "calibration-error-of-bins-not-of-rows",
+        "wrong sign",
+        old="error = float(np.abs(shares - means) @ sizes / len(p))",
+        new="error = float(np.abs((shares - means) @ sizes / len(p)))",
+    ),
+    Fault(
+        "date-in-a-figure",
+        "ignored option",
+        old='".pdf": {"CreationDate": None, ',
+        new='".pdf": {',
+    ),
 )

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from econml_cli.python.comparing import compare, paper_table, write_report
     from econml_cli.python.cross_validating import cross_validate, load_cross_validation
     from econml_cli.python.estimating import estimate, load_estimate
+    from econml_cli.python.figures import save_figure
     from econml_cli.python.fitted_run import FittedRun
     from econml_cli.python.run_list import Runs
     from econml_cli.python.sweeping import importance, load_sweep, sweep
@@ -35,6 +36,7 @@ _HOMES = {
     **dict.fromkeys(("estimate", "load_estimate"), "econml_cli.python.estimating"),
     "FitWarning": "econml_cli.runs.health",
     "FittedRun": "econml_cli.python.fitted_run",
+    "save_figure": "econml_cli.python.figures",
     **dict.fromkeys(("importance", "load_sweep", "sweep"), "econml_cli.python.sweeping"),
     "Runs": "econml_cli.python.run_list",
     **dict.fromkeys(
@@ -64,6 +66,7 @@ __all__ = [
     "load_sweep",
     "paper_table",
     "runs_in",
+    "save_figure",
     "sweep",
     "write_report",
 ]

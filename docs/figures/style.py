@@ -1,4 +1,4 @@
-"""How all figures look: small, plain, told apart without colour vision and in print."""
+"""How the figures of the docs look: in the style of the package, a little larger, as small pictures for a page."""
 
 import io
 from collections.abc import Callable, Sequence
@@ -9,29 +9,28 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 from PIL import Image
 
-#: of Okabe and Ito (2008), ordered from dark to light: blue, vermilion, bluish green, orange, grey
-COLORS = ("#0072B2", "#D55E00", "#009E73", "#E69F00", "#7F7F7F")
-#: a second mark for each colour
-LINES, MARKERS = ("-", "--", "-.", ":", (0, (5, 1))), ("o", "s", "^", "D", "v")
+from econml_cli.output import figure_style
+from econml_cli.output.figure_style import COLORS, LINES, MARKERS, ticks
+
+__all__ = ["COLORS", "LINES", "MARKERS", "SETTINGS", "band", "drawn", "panels", "save", "save_image", "ticks"]
+
+#: in place of those for print: on a screen a page is narrower than its figure
 SETTINGS = {
     "font.size": 9.0,
     "axes.titlesize": 9.5,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "grid.color": "0.9",
-    "grid.linewidth": 0.6,
+    "axes.labelsize": 9.0,
+    "xtick.labelsize": 8.5,
+    "ytick.labelsize": 8.5,
+    "legend.fontsize": 8.5,
     "lines.linewidth": 1.5,
     "lines.markersize": 4.0,
-    "legend.frameon": False,
-    "legend.fontsize": 8.5,
     "savefig.dpi": 140,
 }
 
 
 def drawn(draw: Callable[[dict[str, Any]], Figure], numbers: dict[str, Any]) -> Figure:
     """The figure that a module draws of its numbers, in this style."""
-    with rc_context(SETTINGS):
+    with figure_style.house(), rc_context(SETTINGS):
         return draw(numbers)
 
 
@@ -44,27 +43,20 @@ def panels(columns: int = 1) -> tuple[Figure, Sequence[Any]]:
 def band(axis: Any, x: Sequence[float], spreads: Sequence[dict[str, float]], number: int, label: str) -> None:
     """A line through medians in the style of a number, with a lighter band from low to high."""
     median, low, high = ([one[key] for one in spreads] for key in ("median", "low", "high"))
-    axis.fill_between(x, low, high, color=COLORS[number], alpha=0.18, linewidth=0)
-    axis.plot(x, median, color=COLORS[number], linestyle=LINES[number], marker=MARKERS[number], label=label)
-
-
-def ticks(axis: Any, values: Sequence[float]) -> None:
-    """A logarithmic x axis with ticks at these values, written out."""
-    axis.set_xscale("log")
-    axis.set_xticks(values, [f"{value:,g}" for value in values])
-    axis.tick_params(axis="x", which="minor", bottom=False)
+    figure_style.band(axis, x, low, high, COLORS[number])
+    axis.plot(x, median, marker=MARKERS[number], label=label, **figure_style.look(number))
 
 
 def save(figure: Figure, path: Path) -> None:
     """Write a figure as a small PNG."""
     drawn = io.BytesIO()
-    with rc_context(SETTINGS):
+    with figure_style.house(), rc_context(SETTINGS):
         figure.savefig(drawn, format="png")
     save_image(Image.open(drawn), path)
 
 
 def save_image(image: Image.Image, path: Path) -> None:
-    """Write a PNG of 128 colours, which a plot does not exceed by far; it does not say when and by what it was made."""
-    few = image.convert("RGB").quantize(128, dither=Image.Dither.NONE)
+    """Write a PNG of 256 colours, the most different ones of it; it does not say when and by what it was made."""
+    few = image.convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
     few.info.clear()
     few.save(path, format="PNG", optimize=True)

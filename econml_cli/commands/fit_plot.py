@@ -10,9 +10,9 @@ if TYPE_CHECKING:
 
 def plot(run: "Run", *, show: bool, say: Callable[[str], None]) -> None:
     """Save learning_curve.png in the run; print the curves below the summary where there is one (`show`)."""
-    from econml_cli.evaluation.drawing import curves
     from econml_cli.output import curve_text, figure_files, streams
     from econml_cli.output import terminal as display
+    from econml_cli.runs import curves
 
     found = curves.read(run)
     if why := curves.absent(run, found):

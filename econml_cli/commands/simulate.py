@@ -15,6 +15,7 @@ from econml_cli.commands.common import (
     write_rows,
 )
 from econml_cli.commands.declared import Command
+from econml_cli.commands.figure_width import FigureWidthOption
 from econml_cli.errors import ConfigError
 from econml_cli.options.fields import option
 
@@ -35,7 +36,8 @@ class SimulateOptions:
     )
     plot: str | None = option(
         None,
-        "draw the series as fans, and the response to a shock, in FILE (.png, .pdf, .svg), replaced if it exists",
+        "draw the series as fans, and their responses to a shock in per cent of the steady state, in FILE (.png, .pdf, "
+        ".svg), replaced if it exists",
         metavar="FILE",
     )
     impulse: str | None = option(
@@ -45,7 +47,13 @@ class SimulateOptions:
     json: bool = option(False, "print one JSON document and nothing else")
 
 
-def simulate(run: str | None, options: SimulateOptions, weights: CheckpointOptions, lookup: LookupOptions) -> None:
+def simulate(
+    run: str | None,
+    options: SimulateOptions,
+    weights: CheckpointOptions,
+    lookup: LookupOptions,
+    size: FigureWidthOption,
+) -> None:
     """Simulate an economic model under its fitted policy; print mean, sd and quantiles of each series.
 
     Period 0 is the model's start; the shocks depend on --seed alone.
@@ -57,6 +65,7 @@ def simulate(run: str | None, options: SimulateOptions, weights: CheckpointOptio
     out, plot = options.out, path_of(options.plot)
     if out == "-" and options.json:
         raise ConfigError("--out - and --json both write to stdout; leave one of them out.")
+    size.check(plot)
     if plot is not None:
         figure_files.check_file(plot)
     chosen = find_run(run, Path(lookup.runs_dir), "simulate").of_member(weights.member)
@@ -84,7 +93,7 @@ def simulate(run: str | None, options: SimulateOptions, weights: CheckpointOptio
     if plot is not None:
         from econml_cli.evaluation.simulation import fan
 
-        figure_files.save(fan.figure(found), plot)
+        figure_files.save(fan.figure(found, size.figure_width), plot)
         _say(f"drawn in {plot}")
     if options.json:
         terminal.print_json(found.to_dict())
@@ -95,6 +104,11 @@ def simulate(run: str | None, options: SimulateOptions, weights: CheckpointOptio
 COMMAND = Command(
     "econml simulate",
     simulate,
-    ((OPTIONS, SimulateOptions), (OPTIONS, CheckpointOptions), (OPTIONS, LookupOptions)),
+    (
+        (OPTIONS, SimulateOptions),
+        (OPTIONS, CheckpointOptions),
+        (OPTIONS, LookupOptions),
+        (OPTIONS, FigureWidthOption),
+    ),
     (RUN,),
 )

@@ -149,9 +149,9 @@ def _trimmed(row: Sequence[str]) -> list[str]:
 
 def statistical(
     path: Path, ending: str, needed: Callable[[Sequence[str]], Sequence[str]] | None
-) -> tuple[list[str], Any, Mapping[str, Mapping[Any, str]]]:
-    """(names of all columns, DataFrame of those needed, {column: {code: label}}) of a file of SAS or SPSS; values that
-    its author declared missing are missing.
+) -> tuple[list[str], Any, Mapping[str, Mapping[Any, str]], Mapping[str, str]]:
+    """(names of all columns, DataFrame of those needed, {column: {code: label}}, {column: what it is called}) of a file
+    of SAS or SPSS; values that its author declared missing are missing.
 
     Raises:
         DataError: pyreadstat is not installed. Whatever pyreadstat raises: it is damaged.
@@ -161,7 +161,8 @@ def statistical(
     chosen = names if needed is None else [name for name in dict.fromkeys(needed(names)) if name in names]
     frame, about = read(str(path), usecols=chosen or names[:1], dates_as_pandas_datetime=True)
     labels = {str(name): of for name, of in about.variable_value_labels.items()}
-    return names, frame, labels
+    titles = {str(name): str(title) for name, title in about.column_names_to_labels.items() if title}
+    return names, frame, labels, titles
 
 
 def statistical_names(path: Path, ending: str) -> list[str]:

@@ -43,8 +43,9 @@ class Raw:
 
     Attributes:
         names: of all columns of the file, in its order. columns: those that were read. text: whether it is of text.
-        labels: of Stata, SAS and SPSS, {column: {code: label}}. nameless: those that have no name in the file.
-        sheet: of Excel, the name of the sheet. source: the file as it was named.
+        labels: of Stata, SAS and SPSS, {column: {code: label}}. titles: what they call variables, {column: label}, of
+            those that have a label. nameless: those that have no name in the file. sheet: of Excel, the name of the
+            sheet. source: the file as it was named.
     """
 
     names: tuple[str, ...]
@@ -54,6 +55,7 @@ class Raw:
     nameless: frozenset[str] = frozenset()
     sheet: str | None = None
     source: str = ""
+    titles: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def rows(self) -> int:
@@ -452,7 +454,8 @@ def _stata(path: Path, needed: Needed, asked: Asked) -> Raw:
     try:
         opened: Any = pd.read_stata(path, convert_categoricals=False, iterator=True)
         with opened as reader:
-            names = tuple(map(str, reader.variable_labels()))
+            titles = {str(name): title for name, title in reader.variable_labels().items()}
+            names = tuple(titles)
             # which variable has which of them is said by no public name of pandas
             pairs = list(zip(reader._varlist, reader._lbllist, strict=True))
             chosen = _chosen(names, needed)
@@ -463,19 +466,19 @@ def _stata(path: Path, needed: Needed, asked: Asked) -> Raw:
         raise
     except Exception as error:
         raise DataError(_not_readable(path, "Stata", error)) from error
-    return Raw(names, frame, False, labels)
+    return Raw(names, frame, False, labels, titles={name: title for name, title in titles.items() if title})
 
 
 def _statistical(path: Path, needed: Needed, asked: Asked) -> Raw:
     """A file of SAS or SPSS, labels beside the values as in Stata."""
     ending = extension(path)
     try:
-        names, frame, labels = binary.statistical(path, ending, needed)
+        names, frame, labels, titles = binary.statistical(path, ending, needed)
     except (DataError, MemoryError):
         raise
     except Exception as error:
         raise DataError(_not_readable(path, binary.STATISTICAL[ending][0], error)) from error
-    return Raw(tuple(names), frame, False, labels)
+    return Raw(tuple(names), frame, False, labels, titles=titles)
 
 
 def _not_readable(path: Path, kind: str, error: BaseException) -> str:

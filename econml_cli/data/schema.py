@@ -40,7 +40,8 @@ class Column:
         way: of a date its format in the file. written: of a number, what may stand around it (`notation.ways`).
         codes: of a category of Stata, {level: code}. count: of levels, or of different numbers (0: more than `COUNTED`
             rows have one, and they were not counted). missing: {mark: how often}.
-        role: what it is for, "feature, time" where that is two things.
+        role: what it is for, "feature, time" where that is two things. label: what the file calls it, the variable
+            label of Stata, SAS and SPSS.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Column:
     way: str | None = None
     codes: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    label: str = ""
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,11 @@ class Schema:
     def names(self) -> tuple[str, ...]:
         """Of the columns."""
         return tuple(column.name for column in self.columns)
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """What the file calls its columns, of those that have a label."""
+        return {column.name: column.label for column in self.columns if column.label}
 
     @property
     def left_out(self) -> dict[str, str]:
@@ -164,6 +171,8 @@ def decide(raw: Raw, asked: Asked, where: str) -> Schema:
             raise DataError(f"Column '{name}' of {where} is a {found.kind}, not true and false, as --schema has it.")
         if name in asked.drop_columns:
             found = dataclasses.replace(found, role="dropped", why="--drop-columns")
+        if title := raw.titles.get(name, "").strip():
+            found = dataclasses.replace(found, label=title)
         columns.append(found)
     read = {column.name for column in columns}
     return Schema(tuple(columns), asked, tuple(name for name in raw.names if name not in read))

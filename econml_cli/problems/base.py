@@ -16,7 +16,7 @@ from econml_cli.problems.targets import Task
 
 __all__ = [
     "Batch", "Constrained", "Economy", "Equations", "FileProblem", "HasEuler", "HasStability", "HasTruth", "Moves",
-    "NamesEquations", "Preprocesses", "Problem", "Realised", "Shocked", "Solves", "Split", "Task",
+    "NamesEquations", "Preprocesses", "Problem", "ReadsStates", "Realised", "Shocked", "Solves", "Split", "Task",
 ]  # fmt: skip
 
 Split = Literal["train", "val", "test", "population"]
@@ -158,6 +158,15 @@ class NamesEquations(Equations, Protocol):
 
 
 @runtime_checkable
+class ReadsStates(Protocol):
+    """What an economic model adds whose network reads its states in other units than its own."""
+
+    def in_units(self, x: Any) -> Mapping[str, Any]:
+        """The numbers of the states x [n, din] in the economy's own units, each [n], by name: one for each column of x,
+        which depends on that column alone."""
+
+
+@runtime_checkable
 class Constrained(Protocol):
     """What an economic model adds that has constraints which may bind."""
 
@@ -181,7 +190,8 @@ class Economy(Problem, Equations, Shocked, HasEuler, HasTruth, HasStability, Pro
     the `verdicts` that follow from it, `economies.simulation` the paths.
 
     It may have `units`: what `sample` and `observe` measure the states in, where that follows from the parameters; the
-    same policy in another economy (`--with`) goes on reading states in these units.
+    same policy in another economy (`--with`) goes on reading states in these units. It may have `words`, what its
+    states, outputs and series are called (`problems.words`).
     """
 
     #: what a failed stability verdict means: a clause that ends the sentence "..., so "

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from econml_cli.config import choose, fit_config
 from econml_cli.config.fit_config import FitConfig
@@ -21,6 +21,7 @@ from econml_cli.runs.directory import Run
 if TYPE_CHECKING:
     import pandas as pd
 
+    from econml_cli.evaluation.calibration import Calibration
     from econml_cli.evaluation.evaluation import Evaluation
     from econml_cli.evaluation.marginal.effects import Effects
     from econml_cli.evaluation.marginal.partial_dependence import PartialDependence
@@ -286,6 +287,28 @@ class FittedRun:
         return learning_curve(self.run, samples, replications, draws=draws, seed=seed)
 
     @speaking_python()
+    def calibration(
+        self,
+        data: frames.Data = None,
+        *,
+        bins: int = 10,
+        seed: int = 0,
+        missing: str | None = None,
+        sheet: str | None = None,
+        step: int | None = None,
+        changes: Mapping[str, Any] | None = None,
+    ) -> "Calibration":
+        """Predicted probabilities of a classifier beside observed shares: as `econml eval calibration`.
+
+        `.plot()` draws it. Args: bins: of equal numbers of observations. seed: of what chance alone would give.
+        """
+        from econml_cli.evaluation.calibration import calibration
+
+        with frames.as_file(data) as path:
+            more: dict[str, Any] = {"missing": missing, "sheet": sheet, "step": step, "changes": changes}
+            return calibration(self.run, bins=bins, seed=seed, data=path, **more)
+
+    @speaking_python()
     def plot(
         self,
         data: frames.Data = None,
@@ -294,13 +317,16 @@ class FittedRun:
         sheet: str | None = None,
         step: int | None = None,
         changes: Mapping[str, Any] | None = None,
+        width: Literal["single", "double"] | None = None,
     ) -> Any:
         """The figure of `econml eval --plot`, a `matplotlib.figure.Figure`: the fit against the truth or the data, its
-        residuals, the losses by epoch. The arguments are those of `evaluate`."""
+        residuals, the losses by epoch. The arguments are those of `evaluate`; `width`: of one column of a journal or
+        of its page. `econml_cli.save_figure` writes it for print."""
         from econml_cli.evaluation.drawing.figures import figure
 
         with frames.as_file(data) as path:
-            return reprs.shown(figure(self.run, data=path, missing=missing, sheet=sheet, step=step, changes=changes))
+            drawn = figure(self.run, data=path, missing=missing, sheet=sheet, step=step, changes=changes, width=width)
+        return reprs.shown(drawn)
 
     @speaking_python()
     def inspect(self, *views: str, path: str | None = None, step: int | None = None) -> reprs.Inspection:

@@ -44,7 +44,23 @@ def run_html(run: Run) -> str:
     rows += [(name.replace("_", " "), number(value)) for name, value in summary.items() if name not in left_out]
     rows.append(("directory", str(run.path)))
     table = html.table(("", ""), rows, f"{run.name}: {config.model} on {config.problem}")
-    return (f"<p>{html.warning(wrong)}</p>" if wrong else "") + table
+    return (f"<p>{html.warning(wrong)}</p>" if wrong else "") + table + _curves(run)
+
+
+def _curves(run: Run) -> str:
+    """The learning curves of a run as a picture; "" where it has none."""
+    from econml_cli.output import figure_page
+    from econml_cli.runs import curves
+
+    try:
+        found = curves.read(run)
+        if curves.absent(run, found) is not None:
+            return ""
+    except EconmlError:  # the table is there all the same
+        return ""
+    figure, alt = curves.figure(found), f"Losses of {run.name} by epoch on a log axis. {found.said()}"
+    source = figure_page.source(*figure_page.picture(figure, transparent=False))  # the page of another may be dark
+    return f'<img src="{source}" alt="{html.escape(alt)}" width="{figure_page.pixels(figure.get_figwidth())}">'
 
 
 def runs_html(rows: Sequence[RunRow]) -> str:
@@ -63,8 +79,11 @@ def shown(figure: Any) -> Any:
     """A Matplotlib figure that a notebook shows whether or not pyplot was ever imported."""
 
     def png() -> bytes:
+        from econml_cli.output import figure_style
+
         out = io.BytesIO()
-        figure.savefig(out, format="png", dpi=100)
+        with figure_style.house():
+            figure.savefig(out, format="png", dpi=150)
         return out.getvalue()
 
     figure._repr_png_ = png

@@ -1,13 +1,15 @@
 """What a report says first, in words: what was fitted to what, how good it is, and which of several is better."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from econml_cli.errors import EconmlError
 from econml_cli.evaluation import evaluation_tables
 from econml_cli.evaluation.comparing.accuracy_tests import Difference
 from econml_cli.evaluation.estimate import Quantity
-from econml_cli.evaluation.evaluation import Evaluation
-from econml_cli.output.tables import cell
+from econml_cli.evaluation.evaluation import VERDICT, Evaluation
+from econml_cli.output.tables import Grid, cell, interval
+from econml_cli.problems.economies.verdicts import PASSED
 from econml_cli.report.sections import Account, Options
 
 #: runs that are told of, each in a sentence
@@ -16,12 +18,52 @@ MOST = 8
 _WORDS = {"r2": "R2", "accuracy": "accuracy", "auc": "AUC"}
 
 
-def sentences(accounts: Sequence[Account], options: Options) -> list[str]:
-    """The abstract, a sentence each; [] where no run could be evaluated."""
+@dataclass(frozen=True)
+class Tested:
+    """Several runs, the lowest loss first, and the paired test of each of the `shown` others against the first (None:
+    it is of other observations); `why` there is no test, in words."""
+
+    ranked: tuple[Evaluation, ...]
+    shown: tuple[Evaluation, ...]
+    tests: tuple[Difference | None, ...]
+    why: str = ""
+
+
+def tested(accounts: Sequence[Account], options: Options) -> Tested | None:
+    """The runs that could be evaluated, compared; None of fewer than two."""
+    from econml_cli.evaluation.comparing.compare import compare
+
     found = [one for one in accounts if one.evaluation is not None]
     if len(found) < 2:
-        return [said for one in found if one.evaluation is not None for said in _alone(one.evaluation)]
-    return _together(found, options)
+        return None
+    ranked = tuple(evaluation_tables.ordered([one.evaluation for one in found if one.evaluation is not None], None))
+    runs = {id(one.evaluation): one.run for one in found}
+    shown = ranked[1:MOST]
+    try:
+        chosen = [runs[id(e)] for e in (ranked[0], *shown)]
+        columns = compare(chosen, bootstrap=options.bootstrap, bootstrap_seed=options.bootstrap_seed).columns
+    except EconmlError as error:
+        return Tested(ranked, (), (), str(error))
+    return Tested(ranked, shown, tuple(column.against for column in columns[1:]))
+
+
+def sentences(accounts: Sequence[Account], compared: Tested | None) -> list[str]:
+    """The abstract, a sentence each; [] where no run could be evaluated."""
+    if compared is None:
+        return [said for one in accounts if one.evaluation is not None for said in _alone(one.evaluation)]
+    return _together(compared)
+
+
+def grid(compared: Tested) -> Grid | None:
+    """The paired tests as a table; None where there are none."""
+    rows = tuple(
+        (e.run, cell(t.value), interval(t.low, t.high), "" if t.p_value is None else _p(t.p_value).removeprefix("= "),
+         t.caveat or f"{t.test}, {t.n:,} {'fresh draws' if t.draws else 'observations'}")
+        for e, t in zip(compared.shown, compared.tests, strict=True)
+        if t is not None
+    )  # fmt: skip
+    headers = ("", "difference in loss", "95 % interval", "p", "test")
+    return Grid(headers, rows, f"Paired, against {compared.ranked[0].run}") if rows else None
 
 
 def _alone(e: Evaluation) -> list[str]:
@@ -34,6 +76,8 @@ def _alone(e: Evaluation) -> list[str]:
     if there:
         size = e.n.get(e.reported)
         said.append(f"Its {' and its '.join(there)}" + (f" ({size:,} {e.reported} observations)." if size else "."))
+    passed = [name.removeprefix(VERDICT) for name, word in e.verdicts.items() if word == PASSED]
+    said += [f"It passed its verdict{'s' * (len(passed) > 1)} on {', '.join(passed)}."] if passed else []
     return said + _failed(e)
 
 
@@ -52,23 +96,19 @@ def _with_interval(e: Evaluation, name: str, word: str) -> str:
     return f"{word} is {cell(found.value)}{around}"
 
 
-def _together(found: Sequence[Account], options: Options) -> list[str]:
+def _together(compared: Tested) -> list[str]:
     """Of several: which has the lowest loss, and by how much each of the others is above it, with the paired test."""
-    from econml_cli.evaluation.comparing.compare import compare
-
-    ranked = evaluation_tables.ordered([one.evaluation for one in found if one.evaluation is not None], None)
+    ranked, shown = compared.ranked, compared.shown
     best = ranked[0]
     said = [f"Of {len(ranked)} runs {best.run} has the lowest {_with_interval(best, 'loss', f'{best.reported} loss')}."]
     said[0] = said[0].replace(" loss is ", " loss: ", 1)
-    runs = {id(one.evaluation): one.run for one in found}
-    shown = ranked[1:MOST]
-    try:
-        chosen = [runs[id(e)] for e in (best, *shown)]
-        columns = compare(chosen, bootstrap=options.bootstrap, bootstrap_seed=options.bootstrap_seed).columns
-        tests = [column.against for column in columns[1:]]
-    except EconmlError as error:
-        return [*said, f"They are not tested against each other: {error}", *(s for e in ranked for s in _failed(e))]
-    for e, test in zip(shown, tests, strict=True):
+    if compared.why:
+        return [
+            *said,
+            f"They are not tested against each other: {compared.why}",
+            *(s for e in ranked for s in _failed(e)),
+        ]
+    for e, test in zip(shown, compared.tests, strict=True):
         said.append(_against(e, best, test))
     left = len(ranked) - 1 - len(shown)
     said += [f"{left:,} more are in the table."] if left else []

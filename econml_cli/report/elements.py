@@ -1,9 +1,9 @@
 """The elements of the page as HTML. Everything that comes from a run is escaped here."""
 
-import base64
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from econml_cli.output import figure_page
 from econml_cli.output.html import escape
 from econml_cli.output.tables import Grid
 from econml_cli.problems.economies.verdicts import FAILED, PASSED
@@ -45,6 +45,11 @@ def table(grid: Grid, links: Sequence[str] = (), caption: str | None = None, kin
     return f"{box}<table{named}>{''.join(parts)}</table></div>"
 
 
+def row(*parts: str) -> str:
+    """Parts side by side where the page is wide enough, else one below the other."""
+    return f'<div class="row">{"".join(parts)}</div>' if any(parts) else ""
+
+
 def definitions(rows: Iterable[tuple[str, str]], kind: str = "facts") -> str:
     """Names and what they are, as a description list."""
     pairs = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in rows)
@@ -71,6 +76,7 @@ def verdicts(rows: Iterable[tuple[str, str, str]]) -> str:
 
 def image(data: bytes, kind: str, alt: str, caption: str, width: int) -> str:
     """A picture that lies in the page itself; `kind` is "svg+xml" or "png", `width` in CSS pixels."""
-    source = f"data:image/{kind};base64,{base64.b64encode(data).decode('ascii')}"
     told = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
-    return f'<figure><img src="{source}" alt="{escape(alt)}" width="{width}">{told}</figure>'
+    beside = ' class="beside"' if told else ""
+    source = figure_page.source(data, kind)
+    return f'<figure{beside}><img src="{source}" alt="{escape(alt)}" width="{width}">{told}</figure>'

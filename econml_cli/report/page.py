@@ -10,7 +10,7 @@ from econml_cli.evaluation.evaluation import REPORTED
 from econml_cli.output.html import escape
 from econml_cli.output.tables import Grid
 from econml_cli.report import abstract
-from econml_cli.report.elements import Section, paragraph, table
+from econml_cli.report.elements import Section, paragraph, row, table
 from econml_cli.report.sections import Account, Options, account, anchored
 from econml_cli.runs.directory import Run
 from econml_cli.version import __version__
@@ -41,7 +41,8 @@ def page(runs: Sequence[Run], options: Options | None = None, *, title: str | No
 
 def compose(accounts: Sequence[Account], options: Options | None = None, *, title: str | None = None) -> Page:
     """The page of runs whose accounts are there; `options` say how the paired test of several is done."""
-    said = abstract.sentences(accounts, options or Options())
+    compared = abstract.tested(accounts, options or Options())
+    said = abstract.sentences(accounts, compared)
     accounts = [anchored(one, f"run{i + 1}") for i, one in enumerate(accounts)]
     heading = title or (accounts[0].heading if len(accounts) == 1 else f"{len(accounts)} runs compared")
     fill = {
@@ -49,7 +50,7 @@ def compose(accounts: Sequence[Account], options: Options | None = None, *, titl
         "style": _part("page.css"),
         "abstract": paragraph(" ".join(said), "abstract") if said else "",
         "contents": _contents(accounts),
-        "comparison": _comparison(accounts) if len(accounts) > 1 else "",
+        "comparison": _comparison(accounts, compared) if len(accounts) > 1 else "",
         "runs": "\n".join(_article(one, f"run{i + 1}", len(accounts) > 1) for i, one in enumerate(accounts)),
         "made": escape(f"Made by econml {__version__} with `econml report`."),
     }
@@ -77,8 +78,8 @@ def _contents(accounts: Sequence[Account]) -> str:
     return f'<ul class="runs"><li><a href="#comparison">Comparison</a></li>{"".join(items)}</ul>'
 
 
-def _comparison(accounts: Sequence[Account]) -> str:
-    """The runs that could be evaluated, the best first, each linked to its account."""
+def _comparison(accounts: Sequence[Account], compared: abstract.Tested | None) -> str:
+    """The runs that could be evaluated, the best first, each linked to its account; then the paired tests."""
     anchors = {id(one.evaluation): f"run{i + 1}" for i, one in enumerate(accounts)}
     found = [one.evaluation for one in accounts if one.evaluation is not None]
     if not found:
@@ -91,7 +92,9 @@ def _comparison(accounts: Sequence[Account]) -> str:
         for i, grid in enumerate(_slices(evaluation_tables.comparison(ranked)))
     )
     body += table(shares) if shares else ""
-    return f'<section id="comparison" class="comparison"><h2>Comparison</h2>{body}</section>'
+    tests = None if compared is None else abstract.grid(compared)
+    body += table(tests) if tests else ""
+    return f'<section id="comparison" class="comparison"><h2>Comparison</h2>{row(body)}</section>'
 
 
 def _slices(grid: Grid) -> Iterator[Grid]:
@@ -101,11 +104,17 @@ def _slices(grid: Grid) -> Iterator[Grid]:
         yield Grid((grid.headers[0], *grid.headers[start : start + COLUMNS]), tuple(rows), grid.title)
 
 
+def _halves(sections: Sequence[Section]) -> tuple[str, ...]:
+    """The sections that stand side by side on a wide page: results of one table, and the learning curves."""
+    short = [s for s in sections if s.name.endswith("-results") and s.body.count("<table") <= 1]
+    return tuple(s.name for s in sections if short and s.name.endswith(("-results", "-curves")))
+
+
 def _article(one: Account, anchor: str, several: bool) -> str:
     """A run; its title stands at the top of the page where it is the only one."""
-    level = 3 if several else 2
+    level, half, halves = 3 if several else 2, ' class="half"', _halves(one.sections)
     parts = [
-        f'<section id="{escape(s.name)}" aria-labelledby="{escape(s.name)}-title">'
+        f'<section id="{escape(s.name)}"{half * (s.name in halves)} aria-labelledby="{escape(s.name)}-title">'
         f'<h{level} id="{escape(s.name)}-title">{escape(s.title)}</h{level}>{s.body}</section>'
         for s in one.sections
     ]

@@ -9,20 +9,24 @@ from typing import Any
 from econml_cli.data.schema import Schema
 from econml_cli.errors import ConfigError, EconmlError
 from econml_cli.evaluation import evaluate
-from econml_cli.evaluation.drawing import curves
+from econml_cli.evaluation.estimate import Quantity
 from econml_cli.evaluation.evaluation import VERDICT, Evaluation
 from econml_cli.evaluation.intervals import told as methods
+from econml_cli.evaluation.marginal.effects import Effect, Effects, effects
 from econml_cli.evaluation.opened import OpenedRun, open_run
 from econml_cli.output import schema_table
-from econml_cli.output.tables import cell, interval
+from econml_cli.output.tables import Grid, cell, interval
 from econml_cli.output.terminal import number
+from econml_cli.problems.economies.verdicts import FAILED, PASSED, beside_bars
 from econml_cli.report import data, images, origin
-from econml_cli.report.elements import Section, code, definitions, paragraph, table, verdicts
-from econml_cli.runs import health
+from econml_cli.report.elements import Section, code, definitions, paragraph, row, table, verdicts
+from econml_cli.runs import curves, health
 from econml_cli.runs.directory import Run
 
 #: columns of the text of a model
 TREE_WIDTH = 110
+#: columns of a file whose partial dependence is drawn, and points of each
+COLUMNS, POINTS = 3, 25
 #: what the verdicts on an economic model ask
 MEANINGS = {
     "loss": "whether the equations hold, within their bars",
@@ -111,10 +115,23 @@ def _results(subject: Subject) -> str:
     if (failed := e.verdicts.get("failed")) and not why:
         parts.append(paragraph(f"Not passed: {failed}.", "note"))
     first, *others = [grid for grid in e.grids() if grid.title != "Verdicts" and grid is not e.data]
-    parts += [table(first, caption=f"Losses and metrics, weights of epoch {e.epoch:,}"), *map(table, others)]
+    tables = [table(first, caption=f"Losses and metrics, weights of epoch {e.epoch:,}"), *map(table, others)]
+    parts.append(row(*tables, _bars(subject.run, e)))
     if around := [quantity.name for quantity, one in e.measured.items() if quantity.split and one.low is not None]:
         parts.append(paragraph(f"95 % intervals: {methods(around, e.bootstrap)}, seed {e.bootstrap_seed}.", "note"))
     return "".join(parts)
+
+
+def _bars(run: OpenedRun, e: Evaluation) -> str:
+    """The numbers that the verdicts rest on, each beside its bar; "" where there are none."""
+    if e.members > 1 or not any(name.startswith(VERDICT) for name in e.verdicts):
+        return ""
+    measured = {quantity.label: estimate.value for quantity, estimate in e.measured.items()}
+    rows = tuple(
+        (f"{verdict}: {name.replace('_', ' ')}", cell(value), f"< {bar:.4g}", PASSED if value < bar else FAILED)
+        for verdict, name, value, bar in beside_bars(run.own_samples().problem, measured)
+    )
+    return table(Grid(("", "number", "bar", ""), rows, "What the verdicts rest on")) if rows else ""
 
 
 def _headline(run: OpenedRun, e: Evaluation) -> list[tuple[str, str]]:
@@ -153,7 +170,7 @@ def _data(subject: Subject) -> str:
     if not isinstance(evaluated, EconmlError) and evaluated.data is not None:
         found.insert(0, evaluated.data)
     return "".join(
-        [definitions(about) if about else "", *map(table, found), paragraph(f"sd: over n - 1; {units}.", "note")]
+        [definitions(about) if about else "", row(*map(table, found)), paragraph(f"sd: over n - 1; {units}.", "note")]
     )
 
 
@@ -165,9 +182,9 @@ def _curves(subject: Subject) -> str:
     at = int(found.epochs[-1])
     if found.kept and found.best is not None and found.best in found.epochs:  # its weights are those of this page
         at = found.best
-    row = next(row for row in found.rows if row["epoch"] == at)
-    names = [name for name in curves.COLOURS if f"{name}_loss" in row]
-    ends = [f"{name} loss {_told(row[f'{name}_loss'])}" for name in names]
+    logged = next(each for each in found.rows if each["epoch"] == at)
+    names = [name for name in curves.COLOURS if f"{name}_loss" in logged]
+    ends = [f"{name} loss {_told(logged[f'{name}_loss'])}" for name in names]
     alt = f"Losses by epoch on a log axis; at epoch {at:,}: {', '.join(ends)}."
     caption = f"{alt} {found.said().capitalize()}." if found.said() else alt
     return images.whole(curves.figure(found, ""), alt, caption)
@@ -181,7 +198,46 @@ def _fit(subject: Subject) -> str:
     from econml_cli.evaluation.drawing import figures
 
     one, said = _one(subject.run)
-    return said + images.by_panel(figures.figure(one), leave_out="Convergence")
+    return said + images.by_panel(figures.figure(one, width="single"), leave_out="Convergence")
+
+
+def _effects(subject: Subject) -> str:
+    """Average partial effects, and the partial dependence on the columns that move the prediction most; "" of a run
+    whose inputs are no columns of a file."""
+    from econml_cli.evaluation.marginal import effects_figure, partial_dependence
+
+    one, said = _one(subject.run)
+    if one.preprocessing() is None:
+        return ""
+    around: dict[str, Any] = {"bootstrap": subject.options.bootstrap, "bootstrap_seed": subject.options.bootstrap_seed}
+    try:
+        found = effects(one, **around)
+    except ConfigError:  # there is no outcome, or the inputs have no names
+        return ""
+    shown = _largest(one, found)
+    pictures = []
+    if len(found.effects) <= effects_figure.MOST:
+        alt = f"Average partial effects of {len(found.effects)} columns, with their 95 % intervals, as in the table."
+        pictures.append(images.whole(found.plot("single"), alt))
+    if shown:
+        parts = partial_dependence.partial_dependences(one, shown, points=POINTS, **around)
+        pictures.append(images.by_panel(partial_dependence.figure(parts, "single")))
+    notes = (paragraph(note, "note") for note in found.notes)
+    return "".join([said, row(*map(table, found.grids()), *pictures), *notes])
+
+
+def _largest(run: OpenedRun, found: Effects) -> list[str]:
+    """The columns that move the prediction most over the range that they have, at most `COLUMNS`."""
+    saved = (run.preprocessing() or {}).get("schema")
+    ranges = {c.name: (c.low, c.high) for c in Schema.from_json(saved).columns} if saved else {}
+
+    def size(effect: Effect) -> float:
+        low, high = ranges.get(effect.column, (None, None))
+        wide = high - low if isinstance(low, int | float) and isinstance(high, int | float) else 1.0
+        return abs(effect.estimate.value) * (1.0 if effect.change else wide)
+
+    known = [effect for effect in found.effects if math.isfinite(effect.estimate.value)]
+    return list(dict.fromkeys(effect.column for effect in sorted(known, key=size, reverse=True)))[:COLUMNS]
 
 
 def _risk(subject: Subject) -> str:
@@ -196,9 +252,19 @@ def _risk(subject: Subject) -> str:
     except ConfigError:  # neither fresh draws nor a test split
         return ""
     grids = [replace(grid, rows=tuple(r for r in grid.rows if r[1] != "not available")) for grid in found.grids()]
+    if found.over != "fresh draws":  # the population risk is the test loss: one number has one interval
+        grids = [replace(grid, rows=tuple(_as_above(r, subject.evaluated) for r in grid.rows)) for grid in grids]
     over = "fresh draws" if found.over == "fresh draws" else f"observations of the {found.over}"
     told = f"In reported units; the population risk is a mean over {found.draws:,} {over}."
-    return "".join([said, *(table(grid, caption="The risk in parts") for grid in grids), paragraph(told, "note")])
+    return said + row(*(table(grid, caption="The risk in parts") for grid in grids)) + paragraph(told, "note")
+
+
+def _as_above(row: tuple[str, ...], e: Evaluation | EconmlError) -> tuple[str, ...]:
+    """The row of the population risk with the interval that the test loss has among the results."""
+    loss = None if isinstance(e, EconmlError) else e.measured.get(Quantity("test", "loss"))
+    if loss is None or row[0].strip() != "population risk" or loss.low is None:
+        return row
+    return (*row[:-1], interval(loss.low, loss.high))
 
 
 def _model(subject: Subject) -> str:
@@ -207,10 +273,9 @@ def _model(subject: Subject) -> str:
 
     one, said = _one(subject.run)
     found = describe_checkpoint(one)
-    return (
-        said
-        + code(_plain(text.graph(found.graph)), "graphdef of the model")
-        + code(_plain(text.state(found.leaves)), "state of the model")
+    return said + row(
+        code(_plain(text.graph(found.graph)), "graphdef of the model"),
+        code(_plain(text.state(found.leaves)), "state of the model"),
     )
 
 
@@ -227,9 +292,10 @@ Part = Callable[[Subject], str]
 #: in the order of the page: (anchor, title, what makes its HTML, "" where there is nothing to say)
 PARTS: Sequence[tuple[str, str, Part]] = (
     ("results", "Results", _results),
-    ("data", "Data", _data),
     ("curves", "Learning curves", _curves),
+    ("data", "Data", _data),
     ("fit", "Fit", _fit),
+    ("effects", "Effects", _effects),
     ("risk", "Risk", _risk),
     ("model", "Model", _model),
     ("repeat", "How to repeat it", lambda subject: origin.repeat(subject.run)),

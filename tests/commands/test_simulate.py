@@ -137,6 +137,10 @@ def test_json_is_one_document_with_the_summary_and_the_response(econml, made, si
         and len(found["response"]["k"]) == 9
         and found["response"]["z"][1] == pytest.approx(0.02)
     )
+    relative = found["relative_response"]["z"]
+    assert (
+        relative["unit"] == "per cent" and relative["values"][1] == pytest.approx(2.0) and len(relative["exact"]) == 9
+    )
 
 
 @pytest.mark.slow
@@ -150,7 +154,15 @@ def test_the_fan_shows_bands_median_truth_and_the_response(econml, made, simulat
     assert np.allclose(median.get_ydata(), np.median(found.series["k"], axis=1))
     assert np.allclose(exact.get_ydata(), np.median(found.truth["k"], axis=1))
     assert len(axes[0].collections) == 2
-    assert np.allclose(axes[1].get_lines()[1].get_ydata(), found.response["k"])
+    _, response, exact = axes[1].get_lines()
+    alpha, rho, sigma, t = 0.36, 0.9, 0.02, np.arange(9.0)  # of the exact policy log k is known in closed form
+    k = sigma * np.where(t > 1, (rho ** (t - 1) - alpha ** (t - 1)) / (rho - alpha), 0.0)
+    assert np.allclose(exact.get_ydata(), 100 * np.expm1(k), atol=1e-3) and 100 * k.max() > 2
+    assert np.array_equal(response.get_ydata(), found.relative["k"].values)
+    assert axes[1].get_ylabel() == "% from\nsteady state" and axes[0].get_title("left") == "capital k"
+    z = found.relative["z"]  # a logarithm: 100 times the difference
+    assert z.unit == "per cent" and z.steady and np.allclose(z.values, 100 * found.response["z"], atol=1e-4)
+    assert np.allclose(found.relative["savings_rate"].exact, 0, atol=1e-4)
 
 
 def test_values_that_are_not_finite_are_told_of_and_neither_stop_the_table_nor_the_figure(made, simulated):

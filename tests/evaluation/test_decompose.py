@@ -456,8 +456,8 @@ def test_a_curve_as_tables_json_csv_and_figure(curve, tmp_path):
     axis = figure.axes[0]
     assert (axis.get_xscale(), axis.get_yscale()) == ("log", "log")
     assert {text.get_text() for text in axis.get_legend().get_texts()} == {
-        "train risk",
-        "population risk",
+        "train risk, 95 % band",
+        "population risk, 95 % band",
         "Bayes risk",
     }
     figure_files.save(figure, tmp_path / "curve.svg")

@@ -10,13 +10,17 @@ import numpy as np
 import pandas as pd
 import pytest
 from flax import nnx
+from PIL import Image
 from scipy import special
 
+from econml_cli import evaluation
 from econml_cli.config.fit_config import build
 from econml_cli.errors import ConfigError
 from econml_cli.evaluation import counterfactual
 from econml_cli.evaluation.den_haan_marcet import Paths, _statistics, den_haan_marcet
 from econml_cli.evaluation.drawing import figures, panels
+from econml_cli.evaluation.marginal.effects import effects as run_effects
+from econml_cli.evaluation.marginal.partial_dependence import partial_dependences
 from econml_cli.problems.economies.brock_mirman import BrockMirman
 from econml_cli.problems.economies.investment import Investment
 from econml_cli.runs.directory import Run
@@ -59,33 +63,43 @@ def drawn(run: Path, **options):
 
 
 @pytest.mark.slow
-def test_a_policy_is_drawn_beside_its_truth_with_residuals_and_losses(econml, made):
-    for name, end in (("savings", "png"), ("line", "pdf"), ("line", "svg")):
-        done = econml("eval", made(name), "--bootstrap", 0, "--plot", f"s.{end}")
-        assert f"drawn in s.{end}" in done.stderr and Path(f"s.{end}").stat().st_size > 5000
-    policy, residuals, convergence = drawn(made("savings"))
-    _, exact = policy.get_lines()
-    assert np.allclose(exact.get_ydata(), 0.36 * 0.96) and len(exact.get_ydata()) == 32
+def test_a_policy_is_lines_over_the_first_state_at_round_values_of_the_second(made):
+    run = Run(made("savings"))
+    policy, residuals, response, convergence = figures.figure(run).axes
+    assert (policy.get_xlabel(), policy.get_ylabel()) == ("capital k", "savings rate")
+    fitted, exact = policy.get_lines()[::2], policy.get_lines()[1::2]
+    assert len(fitted) == 3 and all(np.allclose(line.get_ydata(), 0.36 * 0.96) for line in exact)
+    model, problem = load_model(run)[0], BrockMirman()
+    z = [float(line.get_label().removeprefix("z = ")) for line in fitted]
+    assert z[0] < -0.05 < abs(z[1]) < 0.05 < z[2] and all(round(value, 2) == value for value in z)
+    for value, line in zip(z, fitted, strict=True):
+        k = np.asarray(line.get_xdata())
+        x = problem.observe({"k": jnp.asarray(k), "z": jnp.full(len(k), value)})
+        np.testing.assert_allclose(line.get_ydata(), problem.predict(model, x)[:, 0], atol=1e-4)
     assert sum(bar.get_height() for bar in residuals.patches) == 32
-    rows = Run(made("savings")).metrics()
+    assert response.get_ylabel() == "% from steady state"
+    rows = run.metrics()
     losses = {line.get_label(): line.get_ydata() for line in convergence.get_lines()}
     assert np.allclose(losses["train loss"], [row["train_loss"] for row in rows])
     assert np.allclose(losses["val loss"], [row["val_loss"] for row in rows])
+    assert len(figures.figure(Run(made("firms"))).axes) == 5  # 8 firms are a few states
 
 
-@pytest.mark.slow
-def test_a_policy_of_a_few_states_is_drawn_over_the_first_at_values_of_the_second(made):
-    *three, lines = figures.figure(Run(made("savings"))).axes
-    assert len(three) == 3 and (lines.get_xlabel(), lines.get_ylabel()) == ("log_k", "savings_rate")
-    fitted, exact = lines.get_lines()[::2], lines.get_lines()[1::2]
-    assert len(fitted) == 3 and all(np.allclose(line.get_ydata(), 0.36 * 0.96) for line in exact)
-    model, problem = load_model(Run(made("savings")))[0], BrockMirman()
-    z = [float(line.get_label().removeprefix("z_scaled = ")) for line in fitted]
-    assert z[0] < -1 < abs(z[1]) < 1 < z[2]
-    for value, line in zip(z, fitted, strict=True):
-        x = np.stack([line.get_xdata(), np.full(len(line.get_xdata()), value)], axis=1)
-        np.testing.assert_allclose(line.get_ydata(), problem.predict(model, jnp.asarray(x))[:, 0], atol=1e-4)
-    assert len(figures.figure(Run(made("firms"))).axes) == 4  # 8 firms are a few states
+def test_a_figure_is_as_wide_as_a_column_or_a_page_and_the_same_to_the_byte(econml, made):
+    for end in ("png", "pdf", "svg"):
+        line = ("eval", made("line"), "--bootstrap", 0, "--figure-width", "single", "--plot")
+        for name in ("a", "b"):
+            done = econml(*line, f"{name}.{end}")
+            assert f"drawn in {name}.{end}" in done.stderr
+        written = Path(f"a.{end}").read_bytes()
+        assert written == Path(f"b.{end}").read_bytes() and b"line: linear on linear" in written
+    assert b"/FontFile2" in Path("a.pdf").read_bytes() and b"/CreationDate" not in Path("a.pdf").read_bytes()
+    assert b"<text" not in Path("a.svg").read_bytes() and b"<dc:date>" not in Path("a.svg").read_bytes()
+    with Image.open("a.png") as image:
+        assert abs(image.width / image.info["dpi"][0] * 25.4 - 89) < 0.2 and round(image.info["dpi"][0]) == 300
+    page = figures.figure(Run(made("line")), width="double")
+    assert page.get_figwidth() * 25.4 == pytest.approx(183) and not page.texts
+    assert "add --plot FILE" in econml("eval", made("line"), "--figure-width", "single").stderr
 
 
 @pytest.mark.slow
@@ -93,7 +107,7 @@ def test_a_policy_of_many_states_is_drawn_against_its_truth(made):
     policy, *_ = drawn(made("firms"))
     points, diagonal = policy.get_lines()
     assert len(points.get_xdata()) == 10 and np.array_equal(*diagonal.get_data())
-    assert policy.get_xlabel() == "u, exact"
+    assert policy.get_xlabel() == "investment u, exact"
 
 
 @pytest.mark.slow
@@ -103,6 +117,7 @@ def test_a_function_of_one_input_is_a_curve_beside_the_truth_and_the_observation
     assert len(observed.get_xdata()) == 32 and len(fitted.get_xdata()) == 400
     assert np.allclose(truth.get_ydata(), np.sin(2 * np.pi * truth.get_xdata()), atol=1e-5)
     assert sum(bar.get_height() for bar in residuals.patches) == 32
+    assert not curve.collections  # 8 validation rows are too few for 95 %
 
 
 @pytest.mark.slow
@@ -111,8 +126,9 @@ def test_other_problems_are_drawn_too(made):
     assert against.get_xlabel() == "y, truth" and len(against.get_lines()[0].get_xdata()) == 20
     curve, _, convergence = drawn(made("interpolated"))
     assert len(curve.get_lines()) == 3 and convergence.get_lines()[0].get_marker() == "o"
-    probabilities, losses, _ = drawn(made("classes"))
-    assert "probability" in probabilities.get_xlabel() and "Losses" in losses.get_title()
+    reliability, probabilities, _ = drawn(made("classes"))
+    assert "Calibration error" in reliability.get_title("left") and reliability.get_ylabel() == "observed share"
+    assert len(reliability.containers) == 1 and "predicted P(" in probabilities.get_xlabel()
 
 
 def test_the_plot_is_of_one_run_and_of_a_known_format(econml, made):
@@ -265,3 +281,32 @@ def test_an_axis_of_dates_has_few_marks_and_warns_of_nothing(unit, recwarn):
         figure.draw_without_rendering()
         assert 1 <= len(axis.get_xticks()) <= 8, (count, unit)
     assert not recwarn.list
+
+
+def test_labels_of_a_stata_file_stand_on_the_axes_and_the_conformal_band_holds_what_it_says(isolated, tmp_path):
+    rng = np.random.default_rng(0)
+    educ = rng.integers(8, 18, 200)
+    frame = pd.DataFrame({"wage": np.exp(0.1 * educ + rng.normal(0, 0.3, 200)), "educ": educ, "exper": educ % 5})
+    frame.to_stata(
+        "w.dta", write_index=False, variable_labels={"wage": "hourly wage, USD", "educ": "<b>years</b> $of$"}
+    )
+    run = fitted(tmp_path / "w", "linear", "tabular", data="w.dta", formula="log(wage) ~ educ + exper", solver="lstsq")
+    assert run.preprocessing()["schema"]["columns"][0]["label"] == "hourly wage, USD"
+    against, residuals, *_ = figures.figure(run).axes
+    assert (
+        against.get_xlabel() == "log(hourly wage, USD), observed" and residuals.get_xlabel() == "observed - predicted"
+    )
+    (band,), (points, _) = against.collections, against.get_lines()
+    corners = band.get_paths()[0].vertices
+    radius = np.abs(corners[:, 1] - corners[:, 0]).max()
+    found = evaluation.evaluate(run, bootstrap=0)
+    held = np.mean(np.abs(points.get_ydata() - points.get_xdata()) <= radius + 1e-9)
+    assert (
+        0.85 < held <= 1
+        and f"holding {held:.0%} of {found.n['test']}" in against.get_legend().get_texts()[1].get_text()
+    )
+    effect = run_effects(run, bootstrap=0).plot().axes[0]
+    assert [text.get_text() for text in effect.get_yticklabels()] == ["<b>years</b> $of$", "exper"]
+    assert not effect.get_yticklabels()[0].get_parse_math()
+    assert "hourly wage, USD" in effect.get_xlabel().replace("\n", " ")
+    assert partial_dependences(run, ["educ"], bootstrap=0)[0].plot().axes[0].get_xlabel() == "<b>years</b> $of$"

@@ -1,5 +1,6 @@
 """`import econml_cli`: fits and runs from Python and from a notebook, by the numbers of the command line."""
 
+import base64
 import json
 import re
 import signal
@@ -358,6 +359,11 @@ def test_views_exports_and_figures_are_those_of_the_commands(made, econml):
     figure = run.plot()
     assert len(figure.axes) == 3
     assert figure._repr_png_().startswith(b"\x89PNG")
+    assert econml_cli.save_figure(run.plot(width="single"), "a.pdf").read_bytes().startswith(b"%PDF")
+    shown = run._repr_html_()  # the table, then the learning curves on white
+    assert shown.index("</table>") < shown.index('<img src="data:image/svg+xml;base64,') and "by epoch" in shown
+    drawn = base64.b64decode(shown.partition("base64,")[2].partition('"')[0]).decode()
+    assert "system-ui" in drawn and "train loss" in drawn and shown == run._repr_html_()
 
 
 def test_runs_of_a_directory_are_listed_and_found(made):

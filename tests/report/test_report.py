@@ -19,13 +19,13 @@ from econml_cli.config.fit_config import build
 from econml_cli.errors import RunError
 from econml_cli.evaluation import evaluate
 from econml_cli.evaluation.comparing.compare import compare
-from econml_cli.evaluation.drawing import curves
 from econml_cli.output import curve_text as terminal
 from econml_cli.output.tables import cell
 from econml_cli.output.terminal import number
 from econml_cli.report import files, images, pdf
 from econml_cli.report.page import compose, page
 from econml_cli.report.sections import PARTS, Options, Subject, account
+from econml_cli.runs import curves
 from econml_cli.runs.directory import Run
 from econml_cli.training.fit import fit
 from tests.support.waiting import wait_until
@@ -108,9 +108,10 @@ def moments(text, name):
 @pytest.mark.slow
 def test_a_page_has_every_section_and_contents_that_lead_to_them(pages):
     document = Document(pages["lin"].html)
-    assert [a["href"] for a in document.all("a")] == [f"#run1-{name}" for name, _, _ in PARTS]
-    assert [s["id"] for s in document.all("section")] == [f"run1-{name}" for name, _, _ in PARTS]
-    assert len(document.all("h1")) == 1 and len(document.all("h2")) == len(PARTS)
+    parts = [name for name, _, _ in PARTS if name != "effects"]  # those are of a table
+    assert [a["href"] for a in document.all("a")] == [f"#run1-{name}" for name in parts]
+    assert [s["id"] for s in document.all("section")] == [f"run1-{name}" for name in parts]
+    assert len(document.all("h1")) == 1 and len(document.all("h2")) == len(parts)
     assert document.all("html") == [{"lang": "en"}] and len(document.all("main")) == 1
     assert any(meta.get("name") == "viewport" for meta in document.all("meta"))
     assert pages["lin"].failed == ()
@@ -231,8 +232,8 @@ def test_what_cannot_be_made_is_said_in_its_place(fitted, tmp_path):
     config = tmp_path / "moved" / "config.yaml"
     config.write_text(re.sub(r"(?m)^data: .*$", "data: gone.csv", config.read_text()))
     found = page([Run(tmp_path / "moved")], FEW)
-    assert len(found.failed) == 4 and all("gone.csv" in said for said in found.failed)
-    assert found.html.count('<p class="missing">') == 4
+    assert len(found.failed) == 5 and all("gone.csv" in said for said in found.failed)
+    assert found.html.count('<p class="missing">') == 5
     assert "Losses by epoch on a log axis" in found.html and "graphdef of the model" in found.html
 
 
@@ -493,14 +494,39 @@ def test_a_page_begins_with_what_came_out_in_words(fitted, pages):
     assert "(20 test observations)." in told and pages["ols"].html.index("abstract") < pages["ols"].html.index("<nav")
 
 
+def test_the_page_of_a_table_has_effects_partial_dependence_and_one_interval_for_the_test_loss(pages, fitted):
+    text = html.unescape(pages[EVIL].html)
+    effects = text.partition('id="run1-effects"')[2].partition("</section>")[0]
+    assert "Average partial effects on wage" in effects and effects.count("<img") == 3
+    assert 'alt="wage against educ"' in effects and 'alt="Average partial effects of 2 columns' in effects
+    loss = evaluate(fitted[EVIL], bootstrap=50).estimates["test_loss"]
+    told = f"[{cell(loss.low)}, {cell(loss.high)}]"
+    risk = text.partition('id="run1-risk"')[2].partition("population risk")[2].partition("</tr>")[0]
+    assert told in risk and text.count(told) == 3  # headline, table, risk
+
+
+@pytest.mark.slow
+def test_every_number_of_a_verdict_stands_beside_its_bar(pages, fitted):
+    rests = pages["bm"].html.partition("What the verdicts rest on")[2].partition("</table>")[0]
+    e = evaluate(fitted["bm"], bootstrap=0)
+    for name, bar in (("policy_error_mean", 0.001), ("steady_state_error", 0.1), ("states_outside", 0.1)):
+        value = e.estimates[name].value
+        row = rests.partition(f": {name.replace('_', ' ')}")[2].partition("</tr>")[0]
+        assert re.findall("<td>([^<]*)</td>", row) == [
+            cell(value), f"&lt; {bar:g}", "passed" if value < bar else "FAILED"
+        ]  # fmt: skip
+
+
 def test_of_several_runs_the_abstract_has_the_paired_test(fitted, tmp_path):
     other = fit(build("linear", "linear", [("test", {"num_epochs": 5, **SIZES, "lr": 1e-4})]), tmp_path / "worse").run
     same = fit(build("linear", "linear", [("test", {"num_epochs": 5, **SIZES, "lr": 1e-3})]), tmp_path / "better").run
-    told = abstract_of(page([other, same], Options(bootstrap=200, draws=200)))
+    made = page([other, same], Options(bootstrap=200, draws=200))
+    told, tests = abstract_of(made), made.html.partition("<caption>Paired, against better")[2].partition("</table>")[0]
     found = compare([same, other], bootstrap=200)
     test = found.columns[1].against
     assert told.startswith("Of 2 runs better has the lowest test loss: ")
     assert f"worse's loss is {cell(test.value)} higher than better's" in told and test.value > 0
+    assert cell(test.value) in tests and f"[{cell(test.low)}, {cell(test.high)}]" in tests
     assert f"{cell(test.low)} to {cell(test.high)}, p " in told and f"paired bootstrap on {test.n} observations" in told
 
 

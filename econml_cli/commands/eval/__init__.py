@@ -5,7 +5,16 @@ from typing import Any
 
 import typer
 
-from econml_cli.commands.eval import compare, effects, importance, learning_curve, partial_dependence, risk, runs
+from econml_cli.commands.eval import (
+    calibration,
+    compare,
+    effects,
+    importance,
+    learning_curve,
+    partial_dependence,
+    risk,
+    runs,
+)  # fmt: skip
 from econml_cli.commands.eval.shared import told
 from econml_cli.commands.help_text import Group
 
@@ -13,7 +22,7 @@ from econml_cli.commands.help_text import Group
 ITSELF = "[RUN]..."
 QUESTIONS = (
     risk.COMMAND, learning_curve.COMMAND, effects.COMMAND, partial_dependence.COMMAND, importance.COMMAND,
-    compare.COMMAND,
+    calibration.COMMAND, compare.COMMAND,
 )  # fmt: skip
 
 

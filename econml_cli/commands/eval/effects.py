@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from econml_cli.commands.common import RUN, CheckpointOptions, LookupOptions
+from econml_cli.commands.common import RUN, CheckpointOptions, LookupOptions, path_of
 from econml_cli.commands.declared import Command
 from econml_cli.commands.eval import shared
 from econml_cli.commands.eval.shared import (
@@ -15,6 +15,7 @@ from econml_cli.commands.eval.shared import (
     FormOptions,
     RowOptions,
 )
+from econml_cli.commands.figure_width import FigureWidthOption
 from econml_cli.options.fields import option
 
 
@@ -31,6 +32,15 @@ class RefitOptions:
     )
 
 
+@dataclass(frozen=True)
+class PlotOption:
+    """The figure."""
+
+    plot: str | None = option(
+        None, "draw the effects with their intervals in FILE (.png, .pdf, .svg), replaced if it exists", metavar="FILE"
+    )
+
+
 def effects(
     run: str | None,
     rows: RowOptions,
@@ -41,12 +51,15 @@ def effects(
     errors: CoefficientOptions,
     again: RefitOptions,
     output: FormOptions,
+    figure: PlotOption,
+    size: FigureWidthOption,
 ) -> None:
     """Average the partial effect of each feature over the rows, in its own units, beside OLS or logit.
 
     The coefficients of OLS or a logit, with classical standard errors, need `pip install "econml-cli[stats]"`.
     """
-    around = shared.intervals(bootstrap)
+    around, plot = shared.intervals(bootstrap), path_of(figure.plot)
+    shared.check_plot(plot, size)
     with shared.opened(run, lookup, weights.member) as opened:
         from econml_cli.evaluation.marginal import effects as marginal
 
@@ -54,6 +67,8 @@ def effects(
             opened, **shared.sample(rows, changes, weights), **around, vcov=errors.vcov, refit=again.refit
         )
     shared.show({"effects": found}, output.form)
+    if plot is not None:  # after the answer, which a figure that fails must not take with it
+        shared.save_figure(found.plot(size.figure_width), plot)
 
 
 COMMAND = Command(
@@ -68,6 +83,8 @@ COMMAND = Command(
         (UNCERTAINTY, CoefficientOptions),
         (UNCERTAINTY, RefitOptions),
         (OUTPUT, FormOptions),
+        (OUTPUT, PlotOption),
+        (OUTPUT, FigureWidthOption),
     ),
     (RUN,),
 )

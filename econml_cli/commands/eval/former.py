@@ -14,6 +14,7 @@ from econml_cli.errors import ConfigError
 from econml_cli.options.fields import option
 
 if TYPE_CHECKING:
+    from econml_cli.output.figure_style import Width
     from econml_cli.runs.directory import Run
 
 
@@ -104,6 +105,7 @@ def answer(
     form: str,
     plot: Path | None,
     vcov: str | None = None,
+    width: "Width | None" = None,
 ) -> None:
     """Answer the questions in one document; all but --compare are to one run.
 
@@ -116,11 +118,11 @@ def answer(
     found = _found(runs[0], asked, sample, draws, around, vcov)
     shared.show(found, form)
     if plot is not None and asked.samples is not None:  # after the answer, which a figure must not take with it
-        shared.save_figure(found["learning_curve"].plot(), plot)
+        shared.save_figure(found["learning_curve"].plot(width), plot)
     elif plot is not None:
         from econml_cli.evaluation.marginal.partial_dependence import figure
 
-        shared.save_figure(figure(found["partial_dependence"]), plot)
+        shared.save_figure(figure(found["partial_dependence"], width), plot)
 
 
 def _found(

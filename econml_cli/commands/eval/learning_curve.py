@@ -7,6 +7,7 @@ from econml_cli.commands.common import RUN, LookupOptions, path_of
 from econml_cli.commands.declared import Command
 from econml_cli.commands.eval import shared
 from econml_cli.commands.eval.shared import DATA, DRAWS, OUTPUT, UNCERTAINTY, DrawOptions, FormOptions, told
+from econml_cli.commands.figure_width import FigureWidthOption
 from econml_cli.options.fields import option
 
 if TYPE_CHECKING:
@@ -38,18 +39,19 @@ def learning_curve(
     lookup: LookupOptions,
     output: FormOptions,
     figure: PlotOption,
+    size: FigureWidthOption,
 ) -> None:
     """Fit the recipe of a run again to new data sets of these sizes, with new weights: risk against the size.
 
     --draw-seed is also the seed of the data sets.
     """
     plot = path_of(figure.plot)
-    shared.check_plot(plot)
+    shared.check_plot(plot, size)
     with shared.opened(run, lookup, curve.member) as opened:
         found = learning(opened, curve.samples, curve.replications, draws)
     shared.show({"learning_curve": found}, output.form)
     if plot is not None:  # after the answer, which a figure that fails must not take with it
-        shared.save_figure(found.plot(), plot)
+        shared.save_figure(found.plot(size.figure_width), plot)
 
 
 def learning(run: "Run", samples: tuple[int, ...], replications: int | None, draws: DrawOptions) -> Any:
@@ -74,6 +76,7 @@ COMMAND = Command(
         (DATA, LookupOptions),
         (OUTPUT, FormOptions),
         (OUTPUT, PlotOption),
+        (OUTPUT, FigureWidthOption),
     ),
     (RUN,),
 )

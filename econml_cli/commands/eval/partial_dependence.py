@@ -14,6 +14,7 @@ from econml_cli.commands.eval.shared import (
     FormOptions,
     RowOptions,
 )
+from econml_cli.commands.figure_width import FigureWidthOption
 from econml_cli.options.fields import option
 
 
@@ -45,10 +46,11 @@ def partial_dependence(
     bootstrap: BootstrapOptions,
     output: FormOptions,
     figure: PlotOption,
+    size: FigureWidthOption,
 ) -> None:
     """Move one column over its values, all others as they are: the mean prediction, with 95 % intervals."""
     around, plot = shared.intervals(bootstrap), path_of(figure.plot)
-    shared.check_plot(plot)
+    shared.check_plot(plot, size)
     with shared.opened(run, lookup, weights.member) as opened:
         from econml_cli.evaluation.marginal.partial_dependence import figure as panels
         from econml_cli.evaluation.marginal.partial_dependence import partial_dependences
@@ -56,7 +58,7 @@ def partial_dependence(
         found = partial_dependences(opened, asked.column, **shared.sample(rows, changes, weights), **around)
     shared.show({"partial_dependence": found}, output.form)
     if plot is not None:  # after the answer, which a figure that fails must not take with it
-        shared.save_figure(panels(found), plot)
+        shared.save_figure(panels(found, size.figure_width), plot)
 
 
 COMMAND = Command(
@@ -71,6 +73,7 @@ COMMAND = Command(
         (UNCERTAINTY, BootstrapOptions),
         (OUTPUT, FormOptions),
         (OUTPUT, PlotOption),
+        (OUTPUT, FigureWidthOption),
     ),
     (RUN,),
 )

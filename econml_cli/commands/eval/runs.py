@@ -22,11 +22,13 @@ from econml_cli.commands.eval.shared import (
     RowOptions,
     told,
 )
+from econml_cli.commands.figure_width import FigureWidthOption
 from econml_cli.errors import ConfigError, RunError, UnstableError, plural, suggest
 from econml_cli.options.fields import option
 from econml_cli.runs import estimates, health
 
 if TYPE_CHECKING:
+    from econml_cli.output.figure_style import Width
     from econml_cli.runs.directory import Run
     from econml_cli.runs.estimates import EstimateDirectory
 
@@ -43,8 +45,8 @@ class WriteOptions:
     )
     plot: str | None = option(
         None,
-        "draw the fit against the truth or the data, its residuals, and convergence (.png, .pdf, .svg), replaced if it "
-        "exists",
+        "draw the fit against the truth or the data (of an economic model the policy and responses to shocks), "
+        "residuals and convergence in FILE (.png, .pdf, .svg), replaced if it exists",
         metavar="FILE",
     )
     columns: bool = option(False, "print also what the columns of the data were taken for (--json has it in any case)")
@@ -104,6 +106,7 @@ def evaluate(
     errors: CoefficientOptions,
     verdicts: VerdictOptions,
     written: WriteOptions,
+    size: FigureWidthOption,
     output: FormOptions,
     asked: FormerOptions,
 ) -> None:
@@ -113,13 +116,15 @@ def evaluate(
     cross-validation is shown again.
 
     `econml eval QUESTION RUN` answers a question of its own:
-    risk, learning-curve, effects, partial-dependence, importance, compare.
+    risk, learning-curve, effects, partial-dependence, importance, calibration, compare.
     A run of such a name is ./risk.
     """
     where, plot, predictions = Path(lookup.runs_dir), path_of(written.plot), path_of(written.predictions)
     if len(runs or ()) == 1 and (effect := estimates.find((runs or [""])[0], where)) is not None:
         _show_effect(
-            effect, [rows, changes, weights, bootstrap, fresh, simulated, errors, verdicts, written, asked], output
+            effect,
+            [rows, changes, weights, bootstrap, fresh, simulated, errors, verdicts, written, size, asked],
+            output,
         )
         return
     if not asked.names and (validated := folds.named(runs, where)):
@@ -138,7 +143,7 @@ def evaluate(
     _refuse(len(chosen), asked, predictions, plot, changes, simulated)
     asked.check(len(chosen), output.form, plot is not None)
     around = shared.intervals(bootstrap)
-    shared.check_plot(plot)
+    shared.check_plot(plot, size)
 
     from econml_cli.evaluation import predictions as predicted
     from econml_cli.evaluation.opened import open_run
@@ -157,10 +162,10 @@ def evaluate(
             _write(chosen[0], sample, predictions)
         if asked.names:
             former.advise(asked, runs or [])
-            former.answer(chosen, asked, sample, draws, around, output.form, plot, errors.vcov)
+            former.answer(chosen, asked, sample, draws, around, output.form, plot, errors.vcov, size.figure_width)
             return
         if plot is not None:
-            _draw(chosen[0], sample, plot)
+            _draw(chosen[0], sample, plot, size.figure_width)
         # another economy (--with) is not what the policy was fitted to
         accepted = ("loss", "truth") if changes.with_ else verdicts.accept_failed
         options = {**sample, **around, **seeds, "vcov": errors.vcov}
@@ -241,11 +246,11 @@ def _write(run: "Run", sample: dict[str, Any], path: Path) -> None:
     told(f"{plural(len(found), 'row')} written to {path}")
 
 
-def _draw(run: "Run", sample: dict[str, Any], plot: Path) -> None:
+def _draw(run: "Run", sample: dict[str, Any], plot: Path, width: "Width | None") -> None:
     """The fit as a figure."""
     from econml_cli.evaluation.drawing import figures
 
-    shared.save_figure(figures.figure(run, **sample), plot)
+    shared.save_figure(figures.figure(run, **sample, width=width), plot)
 
 
 def _evaluate(
@@ -299,6 +304,7 @@ COMMAND = Command(
         (UNCERTAINTY, CoefficientOptions),
         (OUTPUT, VerdictOptions),
         (OUTPUT, WriteOptions),
+        (OUTPUT, FigureWidthOption),
         (OUTPUT, FormOptions),
         ("Former", FormerOptions),
     ),

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from econml_cli.commands.common import CheckpointOptions, LookupOptions, check_bootstrap, find_run, say
+from econml_cli.commands.figure_width import FigureWidthOption
 from econml_cli.errors import ConfigError, suggest
 from econml_cli.options.fields import option
 
@@ -178,12 +179,14 @@ def check_draws(run: "Run", draws: DrawOptions, *, seed_is_of_draws: bool = True
         raise ConfigError(f"{said} needs a problem that can be simulated; {problem} reads a file: leave {said} out.")
 
 
-def check_plot(plot: Path | None) -> None:
-    """Refuse a figure that cannot be written, before anything is computed.
+def check_plot(plot: Path | None, size: FigureWidthOption | None = None) -> None:
+    """Refuse a figure that cannot be written, or a width of none, before anything is computed.
 
     Raises:
         ConfigError: it says what to change.
     """
+    if size is not None:
+        size.check(plot)
     if plot is not None:
         from econml_cli.output import figure_files
 

@@ -8,12 +8,14 @@ import typer
 
 from econml_cli.commands.common import OPTIONS, RunsDirOption, find_run, path_of, say
 from econml_cli.commands.declared import Argument, Command
+from econml_cli.commands.figure_width import FigureWidthOption
 from econml_cli.commands.inspect import shared
 from econml_cli.commands.inspect.shared import JsonOption, View
 from econml_cli.errors import ConfigError
 from econml_cli.options.fields import option
 
 if TYPE_CHECKING:
+    from econml_cli.output.figure_style import Width
     from econml_cli.runs.directory import Run
 
 FILES, FINDINGS = "Files", "Findings (exit code 1 where they are bad)"
@@ -71,6 +73,7 @@ def checkpoint(
     asked: FindingOptions,
     lookup: RunsDirOption,
     form: JsonOption,
+    size: FigureWidthOption,
 ) -> None:
     """Show a fitted model: a summary, its modules (graphdef) and its arrays (state); compare it; check it."""
     html, plot, path, step = path_of(written.html), path_of(written.plot), shown.path, shown.step
@@ -88,10 +91,11 @@ def checkpoint(
         _compare(found, second, step, asked.other_step, asked.tolerance, path, form.json)
     else:
         shared.check_html(html, written.force)
+        size.check(plot)
         if plot is not None:
             figure_files.check_file(plot)
         views = shared.chosen(shown.view, shown.table, ("summary", "graphdef", "state"))
-        _show(found, step, views, path, shown.values, form.json, html, plot)
+        _show(found, step, views, path, shown.values, form.json, html, plot, size.figure_width)
 
 
 def _refuse(
@@ -118,6 +122,7 @@ def _show(
     json: bool,
     html: Path | None,
     plot: Path | None,
+    width: "Width | None",
 ) -> None:
     from econml_cli.inspection import views as shown
     from econml_cli.inspection.checkpoints import describe_checkpoint
@@ -125,7 +130,8 @@ def _show(
 
     report = shared.with_torch_names(describe_checkpoint(run, step, views=views, path=path), path)
     if plot is not None:
-        figure_files.save(figure_files.weights(report.leaves, f"{run.name}, epoch {report.summary['epoch']:,}"), plot)
+        title = f"{run.name}, epoch {report.summary['epoch']:,}"
+        figure_files.save(figure_files.weights(report.leaves, title, width), plot)
         say("inspect", f"{plot} written")
     shared.write_html(report, html, path)
     terminal.print_json(report.to_json(values)) if json else terminal.show(shown.report(report, values))
@@ -171,6 +177,7 @@ COMMAND = Command(
         (FINDINGS, FindingOptions),
         (OPTIONS, RunsDirOption),
         (OPTIONS, JsonOption),
+        (OPTIONS, FigureWidthOption),
     ),
     (RUN,),
 )

@@ -101,10 +101,11 @@ def _folds(found: "Kept", json: bool) -> None:
 
 
 def _sweep(found: "Kept", json: bool) -> None:
+    from econml_cli.commands.figure_width import FigureWidthOption
     from econml_cli.commands.sweep import shared, show
     from econml_cli.runs import listing
 
-    show.show(str(found.path), show.ShowOptions(json=json), shared.RunsDirOption())
+    show.show(str(found.path), show.ShowOptions(json=json), shared.RunsDirOption(), FigureWidthOption())
     if not json:
         _labels(listing.row(found))
 

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Literal
 
 import typer
 
-from econml_cli.commands.common import OPTIONS, path_of
+from econml_cli.commands.common import OPTIONS, path_of, say
 from econml_cli.commands.declared import Argument, Command
+from econml_cli.commands.figure_width import FigureWidthOption
 from econml_cli.commands.sweep.shared import RunsDirOption
 from econml_cli.errors import ConfigError, RunError
 from econml_cli.options.fields import option
@@ -40,6 +41,12 @@ class ShowOptions:
         "write one page with figures for a browser instead, replaced if it exists, and print its path",
         metavar="FILE",
     )
+    plot: str | None = option(
+        None,
+        "also draw the metric by trial, the correlation of each parameter with it, and the parameter that matters "
+        "most, in FILE (.png, .pdf, .svg), replaced if it exists",
+        metavar="FILE",
+    )
     force: bool = option(False, "with --html: replace a file that is no page of econml, too")
     storage: str | None = option(
         None, "where the study is kept (default: where the sweep's directory says)", metavar="URL"
@@ -52,16 +59,17 @@ class ShowOptions:
     )
 
 
-def show(sweep: str | None, options: ShowOptions, lookup: RunsDirOption) -> None:
+def show(sweep: str | None, options: ShowOptions, lookup: RunsDirOption, size: FigureWidthOption) -> None:
     """Show a sweep: its trials, the best run, the importance of each parameter and its rank correlation.
 
     Works while the sweep runs, too.
     """
-    html, form = path_of(options.html), options.format
+    html, plot, form = path_of(options.html), path_of(options.plot), options.format
+    size.check(plot)
     if html is not None and (options.json or form != "text"):
         raise ConfigError("--html writes a page and prints its path; leave --format and --json out, or call it twice.")
 
-    from econml_cli.output import files, terminal
+    from econml_cli.output import figure_files, files, terminal
     from econml_cli.storage import disk
     from econml_cli.sweeps.show import page, table, text
     from econml_cli.sweeps.show.importance import analyse
@@ -69,6 +77,8 @@ def show(sweep: str | None, options: ShowOptions, lookup: RunsDirOption) -> None
 
     if html is not None:
         files.check(html, "--html", files.GENERATOR.encode(), options.force)
+    if plot is not None:
+        figure_files.check_file(plot)
     results = _of_wandb(sweep, options) or study.read(*_where(sweep, options.storage, Path(lookup.runs_dir)))
     trials = table.ordered(results, options.sort)[: options.top]
     if html is not None:
@@ -83,6 +93,11 @@ def show(sweep: str | None, options: ShowOptions, lookup: RunsDirOption) -> None
         terminal.show(text.text(results, trials, analyse(results)))
     else:
         print(table.render(results, trials, form))  # noqa: T201
+    if plot is not None:  # after the answer, which a figure that fails must not take with it
+        from econml_cli.sweeps.show import figure
+
+        figure_files.save(figure.figure(results, analyse(results), size.figure_width), plot)
+        say("sweep show", f"drawn in {plot}")
 
 
 def _of_wandb(sweep: str | None, options: ShowOptions) -> "Results | None":
@@ -118,4 +133,9 @@ def _where(sweep: str | None, storage: str | None, runs_dir: Path) -> tuple[str,
     return str(storage), sweep, None
 
 
-COMMAND = Command("econml sweep show", show, ((OPTIONS, ShowOptions), (OPTIONS, RunsDirOption)), (SWEEP,))
+COMMAND = Command(
+    "econml sweep show",
+    show,
+    ((OPTIONS, ShowOptions), (OPTIONS, RunsDirOption), (OPTIONS, FigureWidthOption)),
+    (SWEEP,),
+)

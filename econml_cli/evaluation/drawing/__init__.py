@@ -1,1 +1,1 @@
-"""Figures of runs, and learning curves in a terminal."""
+"""Figures of runs."""

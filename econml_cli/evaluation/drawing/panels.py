@@ -1,23 +1,36 @@
 """Panels that several figures of a run have: counts, a cloud about the 45-degree line, losses by epoch."""
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-FITTED, OTHER, TRUE = "tab:blue", "tab:orange", "black"
-#: points of a cloud, and of a line, beyond which a file becomes large
-CLOUD, LINE = 4000, 2000
+from econml_cli.output import figure_style
+from econml_cli.output.convergence import convergence, some
+from econml_cli.output.figure_style import FITTED, OTHER, TRUE
+
+__all__ = ["CLOUD", "cloud", "convergence", "counts", "date_axis", "diagonal", "some"]
+
+#: points of a cloud beyond which a file becomes large
+CLOUD = 4000
+#: points of a cloud beyond which a PDF or SVG holds them as dots of a picture
+SHAPES = 300
 
 
-def diagonal(axis: Any, across: np.ndarray, up: np.ndarray) -> None:
-    """A cloud, and the line on which both are the same."""
+def cloud(axis: Any, x: np.ndarray, y: np.ndarray, **look: Any) -> None:
+    """Points, at most `CLOUD` of them."""
+    kept = some(len(x), CLOUD)
+    settings = {"color": FITTED, "markersize": 3, "markeredgewidth": 0, "linestyle": "none", **look}
+    axis.plot(x[kept], y[kept], "o", rasterized=len(kept) > SHAPES, **settings)
+
+
+def diagonal(axis: Any, across: np.ndarray, up: np.ndarray, radius: float | None = None, label: str = "") -> None:
+    """A cloud, and the line on which both are the same; within `radius` of it a band, of that label."""
     across, up = across.reshape(-1), up.reshape(-1)
-    kept = some(len(across), CLOUD)
-    axis.plot(across[kept], up[kept], ".", color=FITTED, markersize=3, alpha=0.5)
-    ends = [min(across.min(), up.min()), max(across.max(), up.max())]
-    axis.plot(ends, ends, color=TRUE, linewidth=1, linestyle="--", label="45 degrees")
-    axis.legend(frameon=False, fontsize="small")
+    cloud(axis, across, up, alpha=0.5)
+    ends = np.array([min(across.min(), up.min()), max(across.max(), up.max())])
+    axis.plot(ends, ends, color=TRUE, linewidth=0.8, linestyle="--", label="45 degrees")
+    if radius is not None:
+        figure_style.band(axis, ends, ends - radius, ends + radius, OTHER, label)
 
 
 def counts(axis: Any, values: np.ndarray, name: str, title: str) -> None:
@@ -26,32 +39,8 @@ def counts(axis: Any, values: np.ndarray, name: str, title: str) -> None:
     axis.hist(finite, bins=int(np.clip(np.sqrt(len(finite)), 5, 50)), color=FITTED)
     lost = f" of {len(values):,}, the others are not finite" if len(finite) < len(values) else ""
     axis.set(xlabel=name, ylabel="count")
-    axis.set_title(f"{title}: {len(finite):,}{lost}", fontsize="medium")
+    axis.set_title(f"{title}: {len(finite):,}{lost}")
     axis.locator_params(axis="x", nbins=6)
-
-
-def convergence(axis: Any, rows: Sequence[Mapping[str, Any]], epoch: int) -> None:
-    """Losses by epoch, and the epoch of the weights where it is not the last."""
-    axis.set_title("Convergence", fontsize="medium")
-    epochs = np.array([row["epoch"] for row in rows])
-    for name, colour in (("train_loss", FITTED), ("val_loss", OTHER)):
-        values = np.array([np.nan if row.get(name) is None else row[name] for row in rows], np.float64)
-        if not np.any(values > 0):
-            continue
-        kept = some(len(rows), LINE)
-        look = {"marker": "o"} if len(rows) == 1 else {"linewidth": 1.2}
-        axis.plot(epochs[kept], values[kept], color=colour, label=name.replace("_", " "), **look)
-    if len(rows) and epoch < epochs[-1]:
-        axis.axvline(epoch, color="0.5", linewidth=1, linestyle=":", label=f"epoch {epoch:,}")
-    if axis.has_data():
-        axis.set_yscale("log")
-        axis.legend(frameon=False, fontsize="small")
-    axis.set(xlabel="epoch", ylabel="loss")
-
-
-def some(n: int, most: int) -> np.ndarray:
-    """Places of at most so many of n, evenly spaced."""
-    return np.unique(np.linspace(0, n - 1, min(n, most)).astype(int)) if n else np.arange(0)
 
 
 def date_axis(axis: Any) -> None:

@@ -1,11 +1,12 @@
 """Average partial effects: by how much the prediction changes with each column of the data, on average over rows."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from econml_cli.evaluation import words
 from econml_cli.evaluation.answer import Answer
 from econml_cli.evaluation.estimate import Estimate
 from econml_cli.evaluation.evaluation import interval_of
@@ -15,6 +16,7 @@ from econml_cli.evaluation.marginal.columns import Rows, Sample, sample
 from econml_cli.evaluation.marginal.slopes import compared
 from econml_cli.evaluation.opened import OpenedRun, open_run
 from econml_cli.models.base import Model
+from econml_cli.output import figure_style
 from econml_cli.output.tables import Grid, cell, flat
 from econml_cli.runs import caveats
 from econml_cli.runs.directory import Run
@@ -46,7 +48,7 @@ class Effects(Answer):
 
     `members` models were averaged; `beside` is what stands in the last columns: "OLS", "logit", or None. `vcov` says
     which standard errors of a linear model's coefficients those of its effects follow from; None: they are given the
-    fit, or by so many `refits`.
+    fit, or by so many `refits`. `labels` are the words that the file has for its columns.
     """
 
     run: str
@@ -62,6 +64,13 @@ class Effects(Answer):
     notes: tuple[str, ...]
     vcov: str | None = None
     refits: int = 0
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    def plot(self, width: figure_style.Width | None = None) -> Any:
+        """The effects with their intervals, as a `matplotlib.figure.Figure`."""
+        from econml_cli.evaluation.marginal.effects_figure import figure
+
+        return figure(self, width)
 
     def grids(self) -> list[Grid]:
         """A table for each output."""
@@ -198,7 +207,7 @@ def effects(
     return Effects(
         run=run.name, model=config.model, problem=config.problem, split=here.split, n=here.n,
         members=len(members), effects=tuple(together), beside=None if rival is None else rival.name,
-        bootstrap=bootstrap, bootstrap_seed=bootstrap_seed, vcov=kind,
+        bootstrap=bootstrap, bootstrap_seed=bootstrap_seed, vcov=kind, labels=words.labels_of(opened),
         refits=0 if again is None else again.fits,
         notes=(
             *here.notes, *_notes(here.rows, together, undefined), *why, *_without(none),

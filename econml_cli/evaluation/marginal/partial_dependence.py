@@ -1,12 +1,13 @@
 """Partial dependence: the mean prediction as one column takes each of its values, the others as they are."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from econml_cli.errors import ConfigError, suggest
+from econml_cli.evaluation import words
 from econml_cli.evaluation.answer import Answer
 from econml_cli.evaluation.drawing import panels
 from econml_cli.evaluation.estimate import Estimate
@@ -14,6 +15,7 @@ from econml_cli.evaluation.marginal import averages
 from econml_cli.evaluation.marginal.columns import Rows, Sample, sample
 from econml_cli.evaluation.opened import open_run
 from econml_cli.models.base import Model
+from econml_cli.output import figure_files, figure_style
 from econml_cli.output.tables import Grid, cell, flat, interval
 from econml_cli.problems.means import mean
 from econml_cli.runs import caveats
@@ -40,7 +42,8 @@ class Point:
 class PartialDependence(Answer):
     """The partial dependence of each output of a fitted run on one column, over the `n` rows of a `split`.
 
-    `deciles` are those of a continuous column, and say where the rows are.
+    `deciles` are those of a continuous column, and say where the rows are. `labels` are the words that the file has for
+    its columns.
     """
 
     run: str
@@ -55,6 +58,7 @@ class PartialDependence(Answer):
     bootstrap: int
     bootstrap_seed: int
     notes: tuple[str, ...]
+    labels: Mapping[str, str] = field(default_factory=dict)
 
     def of(self, output: str) -> list[Point]:
         """The points of one output."""
@@ -100,9 +104,9 @@ class PartialDependence(Answer):
             for point in self.points
         ]
 
-    def plot(self) -> Any:
+    def plot(self, width: figure_style.Width | None = None) -> Any:
         """The curve with its band, as a `matplotlib.figure.Figure`."""
-        return figure([self])
+        return figure([self], width)
 
 
 def partial_dependences(
@@ -149,7 +153,7 @@ def partial_dependences(
                 run=run.name, model=config.model, problem=config.problem, column=column, split=here.split, n=here.n,
                 members=len(members), points=_points(here, column, points, at, bootstrap, bootstrap_seed),
                 deciles=_deciles(here.rows, column), bootstrap=bootstrap, bootstrap_seed=bootstrap_seed,
-                notes=(*here.notes, *without),
+                notes=(*here.notes, *without), labels=words.labels_of(opened),
             )
             for column in columns
         ]  # fmt: skip
@@ -207,39 +211,42 @@ def _deciles(rows: Rows, column: str) -> tuple[float, ...]:
     return tuple(map(float, np.quantile(rows.values(column), np.arange(1, 10) / 10)))
 
 
-def figure(parts: Sequence[PartialDependence]) -> Any:
-    """One panel a column, in one `matplotlib.figure.Figure`: the mean, its band, and ticks at the column's deciles."""
-    from matplotlib.figure import Figure
-
-    from econml_cli.output import figure_files
-
-    drawn = Figure(figsize=(4.6 * len(parts), 3.8), layout="constrained")
-    drawn.suptitle(f"{parts[0].run}: {parts[0].model} on {parts[0].problem}, partial dependence", fontsize="medium")
-    for axis, part in zip(drawn.subplots(1, len(parts), squeeze=False)[0], parts, strict=True):
+@figure_style.styled
+def figure(parts: Sequence[PartialDependence], width: figure_style.Width | None = None) -> Any:
+    """One panel a column, in one `matplotlib.figure.Figure`: the mean, its 95 % band, and a rug at the column's
+    deciles."""
+    keys = 3 if any(part.deciles for part in parts) else 1
+    drawn, axes = figure_style.panels(len(parts), width, keys=keys + len(parts[0].outputs) - 1)
+    figure_style.describe(drawn, f"{parts[0].run}: {parts[0].model} on {parts[0].problem}, partial dependence")
+    for axis, part in zip(axes, parts, strict=True):
         _panel(axis, part)
-        axis.tick_params(labelsize="small")
-        axis.spines[["top", "right"]].set_visible(False)
     figure_files.as_written(drawn)
     return drawn
 
 
 def _panel(axis: Any, part: PartialDependence) -> None:
+    several = len(part.outputs) > 1
     for i, output in enumerate(part.outputs):
         points = part.of(output)
         means = np.array([point.estimate.value for point in points])
         ends = [(point.estimate.low, point.estimate.high) for point in points]
         low, high = np.array(ends, np.float64).T
-        look: dict[str, Any] = {"color": f"C{i}", "label": output}
+        look, label = figure_style.look(i), words.worded(output, part.labels) if several else "mean prediction"
         if part.deciles:
             where = [point.value for point in points]
-            axis.plot(where, means, linewidth=1.8, marker="." if len(points) <= FEW else "", **look)
-            axis.fill_between(where, low, high, color=f"C{i}", alpha=0.25, linewidth=0)
+            axis.plot(where, means, marker="." if len(points) <= FEW else "", label=label, **look)
+            if np.isfinite(low).any():
+                figure_style.band(axis, where, low, high, look["color"], None if several else "95 % interval")
         else:
             reach = np.nan_to_num(np.vstack([means - low, high - means])).clip(min=0)
-            axis.errorbar([str(point.value) for point in points], means, yerr=reach, fmt="o", capsize=3, **look)
+            around = "" if several or not np.isfinite(low).any() else ", 95 % interval"
+            bars: dict[str, Any] = {"color": look["color"], "fmt": figure_style.MARKERS[i], "label": label + around}
+            axis.errorbar([str(point.value) for point in points], means, yerr=reach, capsize=2, **bars)
+            axis.margins(x=0.15)
     if part.deciles:
-        axis.plot(part.deciles, np.zeros(len(part.deciles)), "|", color="0.4", transform=axis.get_xaxis_transform())
-    several = "probability" if part.outputs[0].startswith("P(") else "prediction"
-    axis.set(xlabel=part.column, ylabel=part.outputs[0] if len(part.outputs) == 1 else several)
-    if len(part.outputs) > 1:
-        axis.legend(frameon=False, fontsize="small")
+        figure_style.rug(axis, part.deciles, "deciles of the rows")
+    probability = part.outputs[0].startswith("P(")
+    meant = ("probability" if probability else "prediction") if several else words.worded(part.outputs[0], part.labels)
+    axis.set_xlabel(figure_style.folded(words.worded(part.column, part.labels), axis))
+    axis.set_ylabel(figure_style.folded(meant, letters=30))
+    figure_style.key(axis)

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from econml_cli.evaluation.answer import Answer
-from econml_cli.evaluation.drawing.panels import FITTED, OTHER, TRUE
 from econml_cli.evaluation.estimate import Estimate
+from econml_cli.output import figure_style
 from econml_cli.output.tables import Grid, cell, flat, interval
 
 #: what the estimates of a point are called outside
@@ -97,9 +97,9 @@ class LearningCurve(Answer):
         head = {"run": self.run, "bayes_risk": self.bayes_risk, "replications": self.replications}
         return [{**head, **flat(_json(point))} for point in self.points]
 
-    def plot(self) -> Any:
+    def plot(self, width: figure_style.Width | None = None) -> Any:
         """The risks against n with their bands, as a `matplotlib.figure.Figure`."""
-        return figure(self)
+        return figure(self, width)
 
 
 def _noun(over: str) -> str:
@@ -122,33 +122,35 @@ def _json(point: Point) -> dict[str, Any]:
     }
 
 
-def figure(curve: LearningCurve) -> Any:
+@figure_style.styled
+def figure(curve: LearningCurve, width: figure_style.Width | None = None) -> Any:
     """Train and population risk against n on log axes, with 95 % bands and the Bayes risk, as a
-    `matplotlib.figure.Figure`. What is not positive is not drawn."""
-    from matplotlib.figure import Figure
-
-    drawn = Figure(figsize=(5.6, 3.8), layout="constrained")
-    axis = drawn.subplots()
-    drawn.suptitle(f"{curve.run}: {curve.model} on {curve.problem}, {curve.replications} data sets of each n")
-    sizes = np.array([point.n for point in curve.points])
-    for label, colour, name in (("train", FITTED, "empirical"), ("population", OTHER, "population")):
+    `matplotlib.figure.Figure`. What is not positive is not drawn: a band that reaches zero ends at the axis."""
+    drawn, (axis,) = figure_style.panels(1, width)
+    figure_style.describe(
+        drawn, f"{curve.run}: {curve.model} on {curve.problem}, {curve.replications} data sets of each n"
+    )
+    sizes, there = np.array([point.n for point in curve.points]), list[np.ndarray]()
+    for i, (label, name) in enumerate((("train", "empirical"), ("population", "population"))):
         found = [getattr(point, name) for point in curve.points]
         mean, low, high = (_positive([getattr(e, part) for e in found]) for part in ("value", "low", "high"))
-        axis.plot(sizes, mean, color=colour, marker="o", markersize=4, linewidth=1.5, label=f"{label} risk")
-        # a band that reaches below zero ends a little below its mean, where a log axis has no zero
-        axis.fill_between(
-            sizes, np.where(np.isfinite(low), low, mean / 10), high, color=colour, alpha=0.25, linewidth=0
+        look = {**figure_style.look(i), "marker": figure_style.MARKERS[i]}
+        axis.plot(sizes, mean, label=f"{label} risk, 95 % band", **look)
+        figure_style.band(
+            axis, sizes, np.where(np.isfinite(low), low, np.nanmin([*mean, 1.0]) / 1e6), high, look["color"]
         )
+        there += [values[np.isfinite(values)] for values in (mean, low, high)]
     if curve.bayes_risk:
-        axis.axhline(curve.bayes_risk, color=TRUE, linewidth=1, linestyle="--", label="Bayes risk")
-    axis.set(xscale="log", xlabel="observations in the training sample", ylabel="risk")
-    if any(np.any(np.isfinite(line.get_ydata())) for line in axis.lines):
-        axis.set_yscale("log")
-    axis.set_xticks(sizes, [f"{n:,}" for n in sizes])
-    axis.xaxis.minorticks_off()
-    axis.spines[["top", "right"]].set_visible(False)
-    axis.tick_params(labelsize="small")
-    axis.legend(frameon=False, fontsize="small")
+        axis.axhline(curve.bayes_risk, color=figure_style.TRUE, linewidth=0.8, linestyle="--", label="Bayes risk")
+        there.append(np.array([curve.bayes_risk]))
+    axis.set(xlabel="observations in the training sample", ylabel="risk")
+    figure_style.ticks(axis, [point.n for point in curve.points])
+    every = np.concatenate(there)
+    if len(every):
+        least, most = float(every.min()), float(every.max())
+        figure_style.log_axis(axis, "y", (least, most))
+        axis.set_ylim(least / 1.25, most * 1.25)
+    axis.legend()
     return drawn
 
 

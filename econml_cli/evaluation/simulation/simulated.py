@@ -2,8 +2,8 @@
 
 import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import jax
 import numpy as np
@@ -12,14 +12,18 @@ from flax import nnx
 from econml_cli.errors import ConfigError, suggest
 from econml_cli.evaluation.answer import Answer
 from econml_cli.evaluation.opened import open_run
+from econml_cli.evaluation.simulation.responses import Response, responses
 from econml_cli.models.base import Model
 from econml_cli.output.tables import Grid
 from econml_cli.problems import registry as problems
 from econml_cli.problems.base import HasTruth, Moves, Shocked
 from econml_cli.problems.economies import simulation
+from econml_cli.problems.words import words_of
 from econml_cli.runs import health
 from econml_cli.runs.directory import Run
 from econml_cli.training.setup.setup import available_memory
+
+T = TypeVar("T")
 
 #: periods of an impulse response, at most
 HORIZON = 40
@@ -39,6 +43,8 @@ class Simulated(Answer):
         impulse: the shock that `response` and `true_response` are of, None where the model has none.
         response, true_response: each [horizon]: how a series moves after one standard deviation of that shock in
             period 0; a shock of a period shows in the state of the next.
+        relative: the same in per cent of the steady state of the fitted policy, {} where there is no shock.
+        words: what series are called, by name.
         notes: what is to be known, in sentences.
     """
 
@@ -52,6 +58,8 @@ class Simulated(Answer):
     response: dict[str, np.ndarray]
     true_response: dict[str, np.ndarray]
     notes: tuple[str, ...]
+    relative: dict[str, Response] = field(default_factory=dict)
+    words: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -89,7 +97,8 @@ class Simulated(Answer):
         found |= {"seed": self.seed, "periods": periods, "paths": paths, "series": self.summary()}
         if self.impulse is not None:
             response = {name: values.tolist() for name, values in self.response.items()}
-            found |= {"impulse": self.impulse, "response": response}
+            relative = {name: found.to_json() for name, found in self.relative.items()}
+            found |= {"impulse": self.impulse, "response": response, "relative_response": relative}
         return {**found, "notes": list(self.notes)}
 
     def rows(self) -> list[dict[str, Any]]:
@@ -151,9 +160,16 @@ def simulate(
         truth = {} if true is None else _in_order(simulation.simulate(true, model, **much), order)
         response = _response(problem, model, impulse, periods, order)
         true_response = _response(true, model, impulse, periods, order)
+        words = words_of(problem)
+        relative: dict[str, Response] = {}
+        if impulse is not None:
+            assert isinstance(problem, Shocked)
+            horizon = min(periods, HORIZON + 1)
+            relative = _in_order(responses(problem, true, model, impulse, periods=horizon, words=words), order)
     return Simulated(
         run=run.name, problem=config.problem, epoch=epoch, seed=seed, series=series, truth=truth,
         impulse=impulse, response=response, true_response=true_response, notes=(*notes, *_warnings(opened, series)),
+        relative=relative, words=words,
     )  # fmt: skip
 
 
@@ -168,7 +184,7 @@ def _response(
     return _in_order(simulation.impulse_response(problem, model, impulse, periods=horizon), names)
 
 
-def _in_order(series: Mapping[str, np.ndarray], names: Sequence[str]) -> dict[str, np.ndarray]:
+def _in_order(series: Mapping[str, T], names: Sequence[str]) -> dict[str, T]:
     return {name: series[name] for name in names}
 
 

@@ -109,6 +109,7 @@ class AssetPricing:
     start, observe = economics.time_zero, economics.time_alone  # the state is t
     shock_size = 0
     impulses: ClassVar[dict[str, int]] = {}
+    words: ClassVar = {"t": "period t", "p": "price p", "y": "dividend y"}
     bars: ClassVar = {
         "loss": {"log10_euler_path_mean": -3.0, "log10_euler_path_max": -2.3, "log10_euler_max": -2.0},
         "truth": {

@@ -118,6 +118,7 @@ class AssetPricingKernel:
     start, observe = economics.time_zero, economics.time_alone  # the state is t
     shock_size = 0
     impulses: ClassVar[dict[str, int]] = {}
+    words: ClassVar = {"t": "time t", "mu": "price of the asset", "truth": "exact price"}
     bars: ClassVar = {
         "loss": {"log10_euler_mean": -2.5, "log10_euler_path_mean": -2.5},
         "truth": {

@@ -72,6 +72,10 @@ class BrockMirman:
     loss, verdicts, observed = economics.loss, economics.verdicts, economics.zero
     shock_size, path = 1, (200, 16)
     impulses: ClassVar = {"z": 0}
+    words: ClassVar = {
+        "k": "capital k", "z": "log productivity z", "y": "output y", "c": "consumption c",
+        "savings_rate": "savings rate",
+    }  # fmt: skip
     unstable = "capital does not settle where saving replaces what wears out"
 
     def __init__(self, **parameters: Any):
@@ -143,6 +147,10 @@ class BrockMirman:
     def observe(self, state: Any) -> jax.Array:
         """(log(k/units), z/.05), [paths, 2]."""
         return jnp.stack([jnp.log(state["k"] / self.units), state["z"] / Z_SCALE], axis=1)
+
+    def in_units(self, x: Any) -> dict[str, Any]:
+        """k and z of what the network reads, each [n]."""
+        return {"k": self.units * np.exp(x[:, 0]), "z": x[:, 1] * Z_SCALE}
 
     def step(self, model: Model, state: Any, shock: jax.Array) -> tuple[Any, dict[str, jax.Array]]:
         """k' = s y, z' = rho z + sigma eps."""

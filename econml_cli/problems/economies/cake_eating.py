@@ -80,6 +80,9 @@ class CakeEating:
     loss, verdicts, observed = economics.loss, economics.verdicts, economics.zero
     shock_size = 0
     impulses: ClassVar[dict[str, int]] = {}
+    words: ClassVar = {
+        "log_a": "log wealth a", "a": "wealth a", "c": "consumption c", "share": "share of wealth consumed"
+    }  # fmt: skip
     unstable = "wealth is left over for ever: beta^t u'(c_t) a_t does not go to 0 as transversality asks"
 
     def __init__(self, **parameters: Any):
@@ -137,6 +140,10 @@ class CakeEating:
     def start(self, paths: int) -> jax.Array:
         """log a at the end of the states from which wealth moves to the other one."""
         return jnp.full(paths, self.log_range if self.growth < 1 else -self.log_range)
+
+    def in_units(self, x: Any) -> dict[str, Any]:
+        """log a of what the network reads, [n]."""
+        return {"log_a": x[:, 0] * self.units}
 
     def observe(self, state: jax.Array) -> jax.Array:
         """log a / units, [paths, 1]."""

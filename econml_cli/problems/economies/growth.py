@@ -83,6 +83,7 @@ class Growth:
     start, observe = economics.time_zero, economics.time_alone  # the state is t
     shock_size = 0
     impulses: ClassVar[dict[str, int]] = {}
+    words: ClassVar = {"t": "period t", "k": "capital k", "y": "output y", "c": "consumption c"}
     unstable = (
         "the path does not end at the steady state: capital is piled up and not eaten, or eaten up (the Euler equation "
         "holds on such paths as well)"

@@ -81,6 +81,7 @@ class GrowthPolicy:
     loss, verdicts, observed = economics.loss, economics.verdicts, economics.zero
     shock_size = 0
     impulses: ClassVar[dict[str, int]] = {}
+    words: ClassVar = {"k": "capital k", "k_next": "capital tomorrow k'", "y": "output y", "c": "consumption c"}
     bars: ClassVar = {
         "loss": {
             "log10_euler_mean": -3.0,

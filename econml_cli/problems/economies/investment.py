@@ -98,6 +98,9 @@ class Investment:
     loss, verdicts, observed = economics.loss, economics.verdicts, economics.zero
     path = (100, 8)
     impulses: ClassVar = {"omega": 0}
+    words: ClassVar = {
+        "u": "investment u", "X_mean": "mean capital", "X_sd": "sd of capital across firms", "price": "price p"
+    }  # fmt: skip
     unstable = "the fit has found a root on which capital explodes, not the solution (its residual is zero as well)"
 
     def __init__(self, *, rngs: nnx.Rngs, **parameters: Any):

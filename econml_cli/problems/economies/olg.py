@@ -96,6 +96,11 @@ class OLG:
     loss, verdicts, observed = economics.loss, economics.verdicts, economics.zero
     shock_size, path = 2, (200, 16)
     impulses: ClassVar = {"delta": 0, "eta": 1}
+    words: ClassVar = {
+        "K": "capital K", "R": "gross return R", "wage": "wage", "c": "consumption c", "delta": "depreciation shock",
+        "eta": "productivity shock", **{f"saved_{h}": f"share saved at age {h}" for h in range(1, 100)},
+        **{f"a{h}": f"assets at age {h}" for h in range(2, 101)},
+    }  # fmt: skip
     unstable = "capital does not stay where the saving of the generations keeps it"
 
     def __init__(self, **parameters: Any):
@@ -193,6 +198,11 @@ class OLG:
             "d": jnp.zeros(paths),
             "e": jnp.zeros(paths),
         }
+
+    def in_units(self, x: Any) -> dict[str, Any]:
+        """The assets of each age, and the shocks, of what the network reads, each [n]."""
+        assets = {f"a{h + 2}": self.units[h] * np.exp(x[:, h]) for h in range(self.dout)}
+        return {**assets, "delta": x[:, self.dout], "eta": x[:, self.dout + 1]}
 
     def observe(self, state: Any) -> jax.Array:
         """(log(a_h/units_h), shocks), [paths, A+1]."""

@@ -70,16 +70,37 @@ def impulse_response(problem: Shocked, model: Model, name: str, *, periods: int)
     Raises:
         KeyError: the model has no shock of that name.
     """
+    after, before = paths_of_impulse(problem, model, name, periods=periods)
+    return {series: after[series] - before[series] for series in after}
+
+
+def paths_of_impulse(
+    problem: Shocked, model: Model, name: str, *, periods: int, settle: int = 0
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """(each series after one standard deviation of one shock in period 0, the same without any shock), each [periods];
+    from where the start of the problem is after `settle` periods without shocks.
+
+    Raises:
+        KeyError: the model has no shock of that name.
+    """
     graphdef, state = nnx.split(model)
     hit = jnp.zeros((periods, 1, problem.shock_size)).at[0, 0, problem.impulses[name]].set(IMPULSE)
 
     @jax.jit
     def run(state: Any, shocks: jax.Array) -> Any:
         model = nnx.merge(graphdef, state)
-        return jax.lax.scan(lambda at, shock: problem.step(model, at, shock), problem.start(1), shocks)[1]
+
+        def one(at: Any, shock: jax.Array) -> Any:
+            return problem.step(model, at, shock)
+
+        first = problem.start(1)
+        if settle:
+            none = jnp.zeros(shocks.shape[1:], shocks.dtype)
+            first = jax.lax.fori_loop(0, settle, lambda _, at: one(at, none)[0], first)
+        return jax.lax.scan(one, first, shocks)[1]
 
     after, before = (jax.device_get(run(state, shocks)) for shocks in (hit, jnp.zeros_like(hit)))
-    return {series: (np.asarray(after[series]) - np.asarray(before[series]))[:, 0] for series in after}
+    return tuple({series: np.asarray(path[series])[:, 0] for series in path} for path in (after, before))  # type: ignore[return-value]
 
 
 def values(problem: object, method: str, model: Model, *arguments: Any) -> Any:

@@ -84,6 +84,10 @@ class StochasticGrowth:
     loss, verdicts, observed = economics.loss, economics.verdicts, economics.zero
     shock_size, path = 1, (400, 16)
     impulses: ClassVar = {"z": 0}
+    words: ClassVar = {
+        "k": "capital k", "z": "log productivity z", "y": "output y", "c": "consumption c", "i": "investment i",
+        "share": "share of resources consumed",
+    }  # fmt: skip
     unstable = "capital does not settle where its gross return is 1/beta"
 
     def __init__(self, **parameters: Any):
@@ -188,6 +192,10 @@ class StochasticGrowth:
     def observe(self, state: Any) -> jax.Array:
         """(log(k/units) / k_range, z / z_range), [paths, 2]."""
         return jnp.stack([jnp.log(state["k"] / self.units) / self.p.k_range, state["z"] / self.p.z_range], axis=1)
+
+    def in_units(self, x: Any) -> dict[str, Any]:
+        """k and z of what the network reads, each [n]."""
+        return {"k": self.units * np.exp(x[:, 0] * self.p.k_range), "z": x[:, 1] * self.p.z_range}
 
     def step(self, model: Model, state: Any, shock: jax.Array) -> tuple[Any, dict[str, jax.Array]]:
         """k' = e^z k^alpha + (1-delta) k - c, z' = rho z + sigma eps."""

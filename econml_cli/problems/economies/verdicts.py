@@ -78,15 +78,29 @@ def _summary(name: str, where: str, looked: Mapping[str, Any]) -> dict[str, floa
     return {f"{name}_error_mean": float(values.mean()), f"{name}_error_max": float(values.max())}
 
 
+def bars_of(problem: object) -> Mapping[str, Mapping[str, float]]:
+    """What each number must lie below, by verdict: the problem's bars, and that of the states visited."""
+    own: Mapping[str, Mapping[str, float]] = getattr(problem, "bars", {})
+    return {**own, visited.STATES: own.get(visited.STATES, visited.BARS[visited.STATES])}
+
+
+def beside_bars(problem: object, found: Mapping[str, Any]) -> list[tuple[str, str, float, float]]:
+    """(verdict, number, its value, its bar) of every number of `found` that a verdict rests on."""
+    return [
+        (verdict, name, float(found[name]), bar)
+        for verdict, limits in bars_of(problem).items()
+        for name, bar in limits.items()
+        if name in found
+    ]
+
+
 def judge(problem: object, found: Mapping[str, Any]) -> dict[str, str]:
     """`verdict_loss`, `verdict_truth`, `verdict_stability`, `verdict_states`: "passed" where every number of `found`
     that the verdict rests on lies below its bar; a verdict of which no number is there (no closed form, say) is left
     out. The last one has a bar where the problem says none. `failed` says in words what has not passed, if anything has
     not."""
-    own: Mapping[str, Mapping[str, float]] = getattr(problem, "bars", {})
-    bars = {**own, visited.STATES: own.get(visited.STATES, visited.BARS[visited.STATES])}
     told, reasons = dict[str, str](), []
-    for verdict, limits in bars.items():
+    for verdict, limits in bars_of(problem).items():
         there = {name: bar for name, bar in limits.items() if name in found}
         if not there:
             continue

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from econml_cli.evaluation.drawing import panels
+from econml_cli.output import convergence, figure_style
 from econml_cli.runs.directory import Run
 
 #: the file in a run directory that `econml fit --plot` writes
 FILE = "learning_curve.png"
-COLOURS = {"train": panels.FITTED, "val": panels.OTHER}
+COLOURS = {"train": figure_style.FITTED, "val": figure_style.OTHER}
 
 
 @dataclass(frozen=True)
@@ -75,23 +75,20 @@ def absent(run: Run, curves: Curves) -> str | None:
     return None
 
 
-def figure(curves: Curves, title: str = "Learning curves") -> Any:
+@figure_style.styled
+def figure(curves: Curves, title: str = "Learning curves", width: figure_style.Width | None = None) -> Any:
     """Train and val loss by epoch on a log axis, as a `matplotlib.figure.Figure`; a ring marks the best epoch, a band
-    lies between the lowest and the highest of an ensemble."""
-    from matplotlib.figure import Figure
-
-    drawn = Figure(figsize=(5.6, 3.4), layout="constrained")
-    axis = drawn.subplots()
-    panels.convergence(axis, curves.rows, int(curves.epochs[-1]))
-    kept = panels.some(len(curves.epochs), panels.LINE)
+    lies between the lowest and the highest of an ensemble. The title stands in the file's metadata."""
+    drawn, (axis,) = figure_style.panels(1, width)
+    figure_style.describe(drawn, title)
+    convergence.convergence(axis, curves.rows, int(curves.epochs[-1]))
+    kept = convergence.some(len(curves.epochs), convergence.LINE)
     for name, ends in curves.bands.items():
         low, high = (np.where(values > 0, values, np.nan)[kept] for values in ends)
-        axis.fill_between(curves.epochs[kept], low, high, color=COLOURS[name], alpha=0.2, linewidth=0)
+        figure_style.band(axis, curves.epochs[kept], low, high, COLOURS[name])
     if curves.best is not None:
         _ring(axis, curves, curves.best)
-    axis.set_title(title, fontsize="medium", parse_math=False)  # it may be the name of a run
-    axis.tick_params(which="both", labelsize="small")
-    axis.spines[["top", "right"]].set_visible(False)
+    axis.set_title("")
     return drawn
 
 
@@ -99,7 +96,7 @@ def _ring(axis: Any, curves: Curves, best: int) -> None:
     """A ring around the val loss of that epoch, where it was logged."""
     there = np.flatnonzero(curves.epochs == best)
     if len(there) and "val" in curves.losses and curves.losses["val"][there[0]] > 0:
-        look: dict[str, Any] = {"markersize": 8, "markerfacecolor": "none", "markeredgewidth": 1.6}
+        look: dict[str, Any] = {"markersize": 7, "markerfacecolor": "none", "markeredgewidth": 1.2}
         value = curves.losses["val"][there[0]]
-        axis.plot([best], [value], "o", color=panels.OTHER, label=curves.said(), **look)
-        axis.legend(frameon=False, fontsize="small")
+        axis.plot([best], [value], "o", color=figure_style.OTHER, label=curves.said(), **look)
+        axis.legend()
