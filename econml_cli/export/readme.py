@@ -72,7 +72,8 @@ It needs {_NEEDS[form]}.
 
 def _plain(text: str) -> str:
     """The name of a run or a column as a line of text: Markdown finds no link, no HTML and no heading in it."""
-    return re.sub(r"([>\[\]#~!&])", r"\\\1", escape_markdown(" ".join(printable(text).split())))
+    escaped = escape_markdown(" ".join(printable(text).split()))
+    return re.sub(r"(\\.)|([>\[\]#~!&])", lambda found: found[1] or f"\\{found[2]}", escaped)
 
 
 def _meaning(fitted: Fitted, form: str) -> str:

@@ -1,10 +1,12 @@
 """Weights of the equations of an economic model, which a fit gives to its problem (`--equation-weights`)."""
 
+from __future__ import annotations
+
 import copy
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
-import numpy as np
+from econml_cli.problems.lazily import np
 
 #: the attribute of a problem; an array [equations] of mean 1
 ATTRIBUTE = "equation_weights"

@@ -211,7 +211,7 @@ def _effects(subject: Subject) -> str:
         return ""
     around: dict[str, Any] = {"bootstrap": subject.options.bootstrap, "bootstrap_seed": subject.options.bootstrap_seed}
     try:
-        found = effects(one, **around)
+        found = effects(one, **around, vcov=subject.options.vcov)
     except ConfigError:  # there is no outcome, or the inputs have no names
         return ""
     shown = _largest(one, found)
