@@ -9,6 +9,7 @@ import numpy as np
 
 from econml_cli.causal.options import MODELS
 from econml_cli.causal.scores import Estimated
+from econml_cli.errors import plural
 from econml_cli.evaluation.answer import Answer, as_json
 from econml_cli.evaluation.standard_errors import Z, two_sided
 from econml_cli.output import regression_tables, tables
@@ -115,12 +116,13 @@ class Effect(Answer):
         """The effect; the nuisances; overlap, where there are propensities; compliers."""
         row = (self.treatment, cell(self.value), cell(self.standard_error), cell(self.t), f"{self.p_value:.3f}", interval(*self.interval))  # fmt: skip # noqa: E501
         clustered = "" if self.cluster is None else f" in {self.clusters:,} clusters by {self.cluster}"
+        used = f"{plural(self.n, 'row')}{clustered}, {plural(len(self.controls), 'control')}"
         times = "" if len(self.repeats) == 1 else f", median over {len(self.repeats)} repeats"
         found = [
             Grid(
                 ("", "estimate", "std. error", "t", "P>|t|", "95 % interval"), (row,),
                 f"Effect of {self.treatment} on {self.target}: {MODELS[self.model]}",
-                notes=(f"  {self.n:,} rows{clustered}, {len(self.controls)} controls, {self.folds} folds{times}",),
+                notes=(f"  {used}, {self.folds} folds{times}",),
             ),
             Grid(
                 ("", "of", "loss", "rows", "R2", "log loss"), tuple(map(_nuisance_row, self.nuisances)),

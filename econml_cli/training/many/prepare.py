@@ -36,10 +36,13 @@ class Preparer:
             if request.config.trainer.members > 1:
                 return "a sweep trains one member a trial: leave --members out, and sweep over seed"
             try:
-                setup = self._workshop.assemble(request.config)
+                run = _resumable(request)
+                config = request.config
+                if run is not None and not run.says("shuffle"):  # an older econml always sorted
+                    config = config.replace_trainer(shuffle="sort")
+                setup = self._workshop.assemble(config)
                 check(setup)
                 trainer = Trainer(setup, self.programs)
-                run = _resumable(request)
                 if run is not None:
                     try:
                         continued(run, setup, trainer)
