@@ -165,7 +165,7 @@ def test_mypy_compares_every_problem_with_its_protocol():
 
 
 #: words that stand for an object of the program, and packages of others, where they are also the name of a file or room
-OBJECTS = {"econml_cli", "jax", "run", "wandb"}
+OBJECTS = {"econml_cli", "jax", "matplotlib", "run", "wandb"}
 
 
 def test_what_a_docstring_or_a_comment_refers_to_is_there():

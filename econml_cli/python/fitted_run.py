@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from econml_cli.evaluation.calibration import Calibration
     from econml_cli.evaluation.evaluation import Evaluation
     from econml_cli.evaluation.marginal.effects import Effects
+    from econml_cli.evaluation.marginal.importance import Importances
     from econml_cli.evaluation.marginal.partial_dependence import PartialDependence
     from econml_cli.evaluation.risk.decompose import Decomposition
     from econml_cli.evaluation.risk.risk_curve import LearningCurve
@@ -226,19 +227,48 @@ class FittedRun:
         bootstrap_seed: int = 0,
         vcov: str | None = None,
         beside: bool = True,
+        refit: int = 0,
+        sheet: str | None = None,
     ) -> "Effects":
         """Average partial effects of the columns in their own units, with intervals: as `econml eval effects`.
 
         Args:
             data, missing, step, changes: as of `evaluate`. vcov: of a linear model: iid, HC1, HC3, cluster,
-                cluster:COLUMN. beside: whether OLS or a logit stands beside them (needs statsmodels).
+                cluster:COLUMN. beside: whether OLS or a logit stands beside them (needs statsmodels). refit: bootstrap
+                samples to fit the recipe to again, for errors of another sample. sheet: of an Excel file.
         """
         from econml_cli.evaluation.marginal.effects import effects
 
         with frames.as_file(data) as path:
             return effects(
                 self.run, data=path, missing=missing, step=step, changes=changes, bootstrap=bootstrap,
-                bootstrap_seed=bootstrap_seed, vcov=vcov, beside=beside,
+                bootstrap_seed=bootstrap_seed, vcov=vcov, beside=beside, refit=refit, sheet=sheet,
+            )  # fmt: skip
+
+    @speaking_python()
+    def permutation_importance(
+        self,
+        *columns: str,
+        data: frames.Data = None,
+        permutations: int = 20,
+        seed: int = 0,
+        missing: str | None = None,
+        step: int | None = None,
+        bootstrap: int = 1000,
+        bootstrap_seed: int = 0,
+    ) -> "Importances":
+        """By how much the loss on the test rows rises where a column is shuffled: as `econml eval importance`.
+
+        Args:
+            columns: default: all; "a+b" are shuffled together. data, missing, step: as of `evaluate`. permutations: how
+                often each is shuffled, from `seed`.
+        """
+        from econml_cli.evaluation.marginal.importance import importance
+
+        with frames.as_file(data) as path:
+            return importance(
+                self.run, columns=columns, permutations=permutations, seed=seed, data=path, missing=missing, step=step,
+                bootstrap=bootstrap, bootstrap_seed=bootstrap_seed,
             )  # fmt: skip
 
     @speaking_python()

@@ -44,7 +44,7 @@ def there(isolated):
         ("fit --bias re", "resnet"),
         ("fit --resume ", "growth1 wage"),
         ("eval w", "wage"),
-        ("eval ", "risk learning-curve effects partial-dependence importance compare growth1 wage"),
+        ("eval ", "risk learning-curve effects partial-dependence importance calibration compare growth1 wage"),
         ("eval compare g", "growth1"),
         ("predict ", "growth1 wage"),
         ("predict wage --data ", ""),

@@ -182,7 +182,7 @@ def test_values_that_are_not_finite_are_told_of_and_neither_stop_the_table_nor_t
         (("linear",), "Problem linear cannot be simulated"),
         (("stochastic", "--impulse", "zz"), "has no such shock; its shocks are z."),
         (("sequence", "--impulse", "z"), "no shock has a name in it"),
-        (("stochastic", "--out", "s.xlsx"), "must end in one of"),
+        (("stochastic", "--out", "s.ods"), "must end in one of"),
         (("stochastic", "--plot", "s.jpg"), "must end in .png"),
         (("stochastic", "--out", "-", "--json"), "both write to stdout"),
         (("stochastic", "--paths", 10**8, "--periods", 10**5), "free here; ask for fewer"),

@@ -48,6 +48,9 @@ def test_effects_and_partial_dependence_are_those_of_the_command(made, econml):
     asked = econml("eval", "partial-dependence", ols.path, "--column=educ", "--bootstrap=40", "--json")
     assert shown(asked, "partial_dependence") in (part.to_dict(), [part.to_dict()])
     assert part.plot().axes
+    shuffled = ols.permutation_importance("educ", bootstrap=40)
+    asked = econml("eval", "importance", ols.path, "--columns=educ", "--bootstrap=40", "--json")
+    assert shuffled.to_dict() == shown(asked, "importance")
     there = ols.effects(wages(20), bootstrap=0)
     assert (there.n, there.effects[0].estimate.value) == (20, pytest.approx(found.effects[0].estimate.value))
 

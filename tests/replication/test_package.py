@@ -168,7 +168,11 @@ def test_a_trial_and_a_cross_validation_are_equal_up_to_rounding(there):
     for fold in (1, 2):
         shutil.copytree(there / "ols", f"runs/cv/fold{fold}")
     shutil.copy("runs/ols/config.yaml", "runs/cv/config.yaml")
-    about = {"status": "complete", "folds": 2, "results": {"path": "runs/cv", "test_loss": {"value": 0.5, "sd": 0.1}}}
+    results = {
+        "path": "runs/cv", "model": "linear", "problem": "tabular", "folds": 2, "fold": [], "pooled": {},
+        "test_loss": {"value": 0.5, "sd": 0.1},
+    }  # fmt: skip
+    about = {"status": "complete", "folds": 2, "results": results}
     disk.write_json(Path("runs/cv/cross_validation.json"), about)
     trial, folds, alone = gather.parts([kept(there / name) for name in ("net", "cv", "ols")])
     assert (trial.exact, folds.exact, alone.exact) == (False, False, True)
