@@ -106,7 +106,7 @@ CALIBRATIONS: Mapping[str, tuple[Mapping[str, float], ...]] = {
         {},
         {"beta": 0.9},
         {"gamma": 5.0},
-        {"sigma": 0.3},
+        {"sigma": 0.2},
         {"R": 1.0},
         {"gamma": 1.0, "sigma": 0.1},
     ),
