@@ -156,8 +156,9 @@ def test_with_evaluates_the_same_model_on_another_size(econml, made):
 def test_with_other_parameters_the_truth_is_theirs(econml, made):
     done = econml("eval", made("savings"), "--with", "alpha=.5", "--bootstrap", 0, "--plot", "s.png", "--json")
     assert json.loads(done.stdout)["with"] == {"alpha": 0.5}
-    _, exact = drawn(made("savings"), changes={"alpha": ".5"})[0].get_lines()
-    assert np.allclose(exact.get_ydata(), 0.5 * 0.96)
+    lines = drawn(made("savings"), changes={"alpha": ".5"})[0].get_lines()
+    exact = [line for line in lines if np.allclose(line.get_ydata(), 0.5 * 0.96)]
+    assert exact and len(exact) < len(lines)
 
 
 @pytest.mark.parametrize(
