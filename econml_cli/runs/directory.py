@@ -165,6 +165,10 @@ class Run:
         """Whether config.yaml names an option, where it can be read: an older econml may not have had it."""
         return option in configs.read_yaml(self.path / "config.yaml")
 
+    def in_its_order(self, config: configs.FitConfig) -> configs.FitConfig:
+        """A config of this run with the order that its epochs have: an econml that had no `shuffle` always sorted."""
+        return config if self.says("shuffle") else config.replace_trainer(shuffle="sort")
+
     def _unreadable(self, error: ConfigError) -> RunError:
         says = str(error).removeprefix("--config ")
         if own_code.VARIABLE in says:  # it is not damage that a file has to be named

@@ -142,9 +142,7 @@ def _continued(run: Run, changes: Mapping[str, Any]) -> FitConfig:
     Raises:
         ConfigError: a change would make it another run. RunError: it diverged.
     """
-    before = run.config()
-    if not run.says("shuffle"):  # an older econml always sorted
-        before = before.replace_trainer(shuffle="sort")
+    before = run.in_its_order(run.config())
     if fixed := sorted(set(changes) - set(RESUMABLE)):
         raise ConfigError(
             f"--resume continues a run as it was: --{fixed[0].replace('_', '-')} cannot change (only --num-epochs, "

@@ -20,6 +20,7 @@ import econml_cli
 import econml_cli.python.api
 from econml_cli.output import html
 from tests.support import ROOT
+from tests.support.wages import wages
 from tests.support.waiting import wait_until
 
 SMALL = {"N": 40, "N_val": 20, "N_test": 20, "num_epochs": 4, "width": (4, 4)}
@@ -30,12 +31,6 @@ def flags(options):
     """The same options as words of a command line."""
     words = {name: ",".join(map(str, v)) if isinstance(v, tuple) else str(v) for name, v in options.items()}
     return [f"--{name.replace('_', '-')}={value}" for name, value in words.items()]
-
-
-def wages(n=60):
-    draws = np.random.default_rng(0)
-    frame = pd.DataFrame({"educ": draws.normal(12, 2, n), "city": draws.choice(["a", "b"], n)})
-    return frame.assign(wage=5 + 0.5 * frame.educ + (frame.city == "b") + draws.normal(0, 0.1, n))
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ import json
 import typing
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 
@@ -13,12 +12,7 @@ from econml_cli.config import fit_config
 from econml_cli.models.table import MODELS
 from econml_cli.problems.table import PROBLEMS
 from econml_cli.python import api, fit_options
-
-
-def wages(n=60):
-    draws = np.random.default_rng(0)
-    frame = pd.DataFrame({"educ": draws.normal(12, 2, n), "city": draws.choice(["a", "b"], n)})
-    return frame.assign(wage=5 + 0.5 * frame.educ + (frame.city == "b") + draws.normal(0, 0.1, n))
+from tests.support.wages import wages
 
 
 @pytest.fixture(scope="module")

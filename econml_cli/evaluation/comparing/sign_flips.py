@@ -1,5 +1,7 @@
 """The test of a mean by random signs of its observations, and the interval of what it does not reject, in NumPy."""
 
+from abc import ABC, abstractmethod
+
 import numpy as np
 
 from econml_cli.evaluation.bootstrap import BLOCK
@@ -11,7 +13,7 @@ ROUNDING = 1e-13
 LEVEL = 0.05
 
 
-class SignTest:
+class SignTest(ABC):
     """A test of a mean whose statistic is compared with its own values under drawn signs, at any mean under the
     hypothesis, and the interval of what it does not reject. A subclass has these, and the statistics.
 
@@ -23,9 +25,9 @@ class SignTest:
     scale: float
     _units: int
 
+    @abstractmethod
     def _statistics(self, m: float) -> tuple[np.ndarray, np.ndarray]:
         """The statistic of the sample [1] and of each replication [B] where the mean is `centre` + m `scale`."""
-        raise NotImplementedError
 
     def p_value(self, mean: float) -> float:
         """Two-sided, of the hypothesis that this is the mean."""

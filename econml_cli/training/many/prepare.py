@@ -37,10 +37,7 @@ class Preparer:
                 return "a sweep trains one member a trial: leave --members out, and sweep over seed"
             try:
                 run = _resumable(request)
-                config = request.config
-                if run is not None and not run.says("shuffle"):  # an older econml always sorted
-                    config = config.replace_trainer(shuffle="sort")
-                setup = self._workshop.assemble(config)
+                setup = self._workshop.assemble(request.config if run is None else run.in_its_order(request.config))
                 check(setup)
                 trainer = Trainer(setup, self.programs)
                 if run is not None:
