@@ -671,8 +671,8 @@ FAULTS = (
     Fault(
         "old-runs-go-on-in-another-order",
         "lost state",
-        old='before = before.replace_trainer(shuffle="sort")',
-        new="pass",
+        old='return config if self.says("shuffle") else config.replace_trainer(shuffle="sort")',
+        new="return config",
     ),
     Fault(
         "sums-of-blocks-forget-the-ones-before",
