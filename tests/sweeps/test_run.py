@@ -287,7 +287,7 @@ def test_what_is_typed_wrong_is_said_before_anything_starts(econml):
         (["--timeout", "soon"], "--timeout must be a time"),
         (["--keep", "bset"], "Did you mean 'best'?"),
         (["--engine", "warp"], "warp"),
-        (["--storage", "mysqll://nowhere/x"], "storage"),
+        (["--storage", "mysqll://nowhere/x"], "--storage mysqll://nowhere/x begins with no database"),
     ]:
         ran = econml("sweep", "run", file, *words)
         assert ran.code in (1, 2) and expected in ran.stderr, (words, ran.stderr)

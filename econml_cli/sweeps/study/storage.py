@@ -71,10 +71,15 @@ def _check(storage: str) -> None:
     wrong = mistyped(storage)
     if not wrong and journal_path(storage) is None and not storage.startswith("grpc://"):
         from sqlalchemy.engine import make_url
-        from sqlalchemy.exc import ArgumentError
+        from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
         try:
-            make_url(storage)
+            make_url(storage).get_dialect()
+        except NoSuchModuleError as error:
+            raise RunError(
+                f"--storage {shown(storage)} begins with no database that SQLAlchemy knows here; write "
+                "postgresql://USER@HOST/NAME, mysql://..., sqlite:///FILE, grpc://HOST:PORT, or a file for a journal."
+            ) from error
         except (ArgumentError, ValueError):
             wrong = True
     if wrong:
