@@ -47,6 +47,31 @@ def test_the_page_has_the_table_of_these_calibrations_and_all_seeds_pass():
     assert set(told.values()) == {"5 of 5"}
 
 
+def parameters_of(name: str) -> list[dict[str, Any]]:
+    """All calibrations of a problem."""
+    return [parameters for problem, parameters in CASES + FURTHER if problem == name]
+
+
+@pytest.mark.parametrize("parameters", [*parameters_of("asset_pricing"), {"periods_test": 10}], ids=str)
+def test_a_price_is_followed_until_a_bubble_of_one_per_cent_is_more_than_the_price(parameters):
+    p = (problem := made("asset_pricing", parameters)).p
+    last, end = p.periods_test - 1, problem.followed(p.periods_test - 1)
+    assert end >= 2 * last + 1
+    # relative to a price that grows at most as dividends do
+    assert 0.01 * (p.beta * (1 + max(p.g, 0))) ** (last - end) > 1.7
+
+
+@pytest.mark.parametrize("parameters", parameters_of("cake_eating"), ids=str)
+def test_the_same_error_of_the_share_eaten_passes_and_fails_at_every_calibration(parameters):
+    """A share that is too large by e eats s e / (1 - s) more of what is left, in the residual and in every period."""
+    problem = made("cake_eating", parameters)
+    bars, periods = problem.bars, problem.path[0] - 1
+    of_residual, of_wealth = 10 ** bars["loss"]["log10_euler_mean"], bars["stability"]["wealth_error"]
+    shown = problem.share / (1 - problem.share)
+    assert 9e-4 * shown < of_residual < 0.02 * shown
+    assert 9e-4 * shown * periods < of_wealth < 0.01 * shown * periods
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "parameters"), CASES + FURTHER, ids=lambda part: str(part).replace(" ", ""))
 def test_the_exact_policy_passes_and_no_wrong_one_does(name, parameters):
