@@ -33,7 +33,8 @@ def test_what_is_not_changed_is_read(tmp_path):
         directory = tmp_path / str(number)
         shutil.copytree(made.directory(), directory)
         words = [patterns[0] if word == "{}" else word for word in command]
-        found = cases.done(number, words, "", directory / "repository" * patterns[0].startswith("repository"))
+        here = directory / "repository" if patterns[0].startswith("repository") else directory
+        found = cases.done(number, words, "", here)
         if found.code != 0 or found.fault:
             wrong.append(f"{found.code}: {found.command}: {found.said[-300:]}")
     assert not wrong, "\n".join(wrong)
