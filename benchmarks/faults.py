@@ -41,6 +41,19 @@ KINDS = (
 )
 
 FAULTS = (
+    # economies: what a verdict looks at
+    Fault(
+        "bars-of-the-cake-do-not-move-with-the-share",
+        "wrong constant",
+        old="scale = math.log10(_shown(self.share, self.growth) / SHOWN)",
+        new="scale = 0.0",
+    ),
+    Fault(
+        "a-price-that-grows-is-not-followed-to-where-a-bubble-shows",
+        "dropped term",
+        old="faster = self.p.beta * (1 + max(self.p.g, 0.0))",
+        new="faster = self.p.beta",
+    ),
     # data: folds, scaling, formulas, missing values, reading
     Fault(
         "same-fold-always-validates",
