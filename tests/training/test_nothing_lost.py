@@ -156,16 +156,6 @@ def test_a_solved_run_that_is_resumed_keeps_what_the_solver_said(isolated):
     assert {name: resume(solved).summary[name] for name in told} == {name: before[name] for name in told}
 
 
-@pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")
-def test_a_cache_that_others_can_write_to_is_not_used(isolated):
-    """It holds machine code."""
-    cache = isolated / "cache"
-    cache.mkdir()
-    for mode, used in ((0o700, True), (0o755, True), (0o775, False), (0o757, False)):
-        cache.chmod(mode)
-        assert compilation_cache._private(cache) is used
-
-
 def test_an_entry_of_the_cache_that_cannot_be_read_is_written_again_without_a_word(isolated, monkeypatch, capfd):
     import jax
 
