@@ -279,7 +279,12 @@ def usable(path: Path) -> bool:
 
 
 def create(
-    path: Path, files: Mapping[str, str], force: bool, *, lock: contextlib.ExitStack | None = None, keep: bool = False
+    path: Path,
+    files: Mapping[str, str | bytes],
+    force: bool,
+    *,
+    lock: contextlib.ExitStack | None = None,
+    keep: bool = False,
 ) -> Run:
     """Make a run directory that holds `files` from its first instant (`directories.making`).
 
@@ -294,9 +299,9 @@ def create(
     check_free(path, force)
     with directories.making(path, keep=keep) as made:
         (made / "checkpoints").mkdir()
-        for name, text in files.items():
+        for name, contents in files.items():
             (made / name).parent.mkdir(exist_ok=True)
-            disk.write_text(made / name, text)
+            disk.write_bytes(made / name, contents.encode() if isinstance(contents, str) else contents)
         with contextlib.ExitStack() as unused:
             (lock or unused).enter_context(training_lock(Run(made)))
     return Run(path)
