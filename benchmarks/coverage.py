@@ -25,6 +25,7 @@ from econml_cli.evaluation import bootstrap, intervals
 from econml_cli.evaluation.comparing.accuracy_tests import diebold_mariano, in_series, paired_bootstrap
 from econml_cli.evaluation.comparing.sign_flips import Flips
 from econml_cli.evaluation.cross_validation import over_folds
+from econml_cli.evaluation.prediction_intervals import radius_of
 from econml_cli.problems import metrics
 
 Array = np.ndarray
@@ -258,9 +259,26 @@ def fold_cases() -> Iterator[Case]:
         yield f"{k} folds of {n} rows", sample, 1 + FEATURES / (n - n // k - FEATURES - 1)
 
 
+def conformal_cases() -> Iterator[Case]:
+    """An outcome whose spread grows with x and is of long tails, of a predicted mean and sd that know the first alone:
+    `econml` is split conformal in predicted standard deviations, `normal` the normal distribution's interval; the truth
+    that is covered is a new outcome less the one that is drawn, 0."""
+    for n in (50, 200):
+
+        def draw(rng: np.random.Generator, n: int = n) -> Ends:
+            x = rng.uniform(-1, 1, n + 1)
+            sd = np.exp(x)
+            y = sd * rng.standard_t(3, n + 1)
+            radius = float(radius_of((np.abs(y[:n]) / sd[:n])[:, None], 95)[0])
+            wide = {"econml": radius * sd[n], "normal": 1.96 * sd[n]}
+            return {method: (float(-half - y[n]), float(half - y[n])) for method, half in wide.items()}
+
+        yield f"outcome, conformal from n {n}", draw, 0.0
+
+
 CASES: dict[str, Callable[[], Iterator[Case]]] = {
     "loss": loss_cases, "r2": r2_cases, "auc": auc_cases, "accuracy": accuracy_cases, "groups": group_cases,
-    "paired": paired_cases, "folds": fold_cases,
+    "paired": paired_cases, "folds": fold_cases, "conformal": conformal_cases,
 }  # fmt: skip
 
 

@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 
 from econml_cli.data.identified import EXTREME, moved, null_space, separation, separation_of_classes
-from econml_cli.models.linear import COLLINEAR, Linear
+from econml_cli.models.absorbed_poisson import COLLINEAR
+from econml_cli.models.linear import Linear
 from econml_cli.problems import losses
 from econml_cli.problems.base import Batch
 from econml_cli.problems.tabular import Tabular
