@@ -3,8 +3,6 @@
 import json
 import os
 import shutil
-import signal
-import time
 import zipfile
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,6 +18,7 @@ from econml_cli.sweeps.run.directory import SweepDirectory
 from econml_cli.sweeps.show import text as shown
 from econml_cli.tracking import wandb_settings
 from tests.support import ROOT
+from tests.support.waiting import never_idle
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="pipes and links of POSIX")
 MADE = ROOT / "tests" / "data" / "made_by_0.1"
@@ -27,19 +26,9 @@ MADE = ROOT / "tests" / "data" / "made_by_0.1"
 
 @pytest.fixture(autouse=True)
 def patience():
-    """A pipe that is opened is waited for for ever: the test fails once twenty seconds have passed without any work."""
-    worked = [time.process_time()]
-
-    def late(*_):
-        if time.process_time() - worked[-1] < 0.1:  # else the machine is busy
-            raise AssertionError("it waits")
-        worked.append(time.process_time())
-
-    before = signal.signal(signal.SIGALRM, late)
-    signal.setitimer(signal.ITIMER_REAL, 20, 20)
-    yield
-    signal.setitimer(signal.ITIMER_REAL, 0)
-    signal.signal(signal.SIGALRM, before)
+    """A pipe that is opened is waited for for ever."""
+    with never_idle():
+        yield
 
 
 def pipe(path):
