@@ -341,6 +341,48 @@ FAULTS = (
         new="math.ceil(n * share - 1e-9)",
     ),
     Fault(
+        "conformal-radius-not-in-predicted-sds",
+        "wrong unit",
+        old="np.abs(y.reshape(-1, 1) - yhat[:, :1]) / yhat[:, 1:]",
+        new="np.abs(y.reshape(-1, 1) - yhat[:, :1])",
+    ),
+    Fault(
+        "errors-of-counts-within-levels-not-for-small-samples",
+        "dropped term",
+        old="else (of.n - 1) / (of.n - k))",
+        new="else 1.0)",
+    ),
+    Fault(
+        "scores-of-counts-without-their-mean",
+        "dropped term",
+        old="levels = FixedEffects(codes, sizes, mean if w is None else w * mean)",
+        new="levels = FixedEffects(codes, sizes, w)",
+    ),
+    Fault(
+        "weightless-counts-keep-a-level",
+        "dropped term",
+        old="np.bincount(levels[:, j], weight * y, size)",
+        new="np.bincount(levels[:, j], y, size)",
+    ),
+    Fault(
+        "separation-by-columns-not-looked-for",
+        "skipped check",
+        old="if len(rest) and (y[rest] == 0).any():",
+        new="if False:",
+    ),
+    Fault(
+        "separated-rows-left-out-without-a-word",
+        "lost warning",
+        old="notes = [*_told(every, codes, gone, seen), *entities.notes(told, frame, kept)]",
+        new="notes = [*entities.notes(told, frame, kept)]",
+    ),
+    Fault(
+        "weights-of-classes-not-in-a-paper",
+        "lost warning",
+        old='return found | ({"Class weights": "Yes"} if problem.class_weights else {})',
+        new="return found",
+    ),
+    Fault(
         "collinear-instruments-counted",
         "wrong constant",
         old="int(np.median(np.linalg.matrix_rank(products, tol=SINGULAR, hermitian=True)))",

@@ -278,7 +278,11 @@ def _without_errors(run: OpenedRun) -> str:
     """Why coefficients have no standard errors, whatever the loss; "" where they have."""
     if run.config().trainer.weight_decay > 0:
         return "--weight-decay shrinks the coefficients, which have no standard errors then"
-    return "the classes are separated, so that the estimate is infinite" if run.summary().get("separated") else ""
+    return (
+        "rows are separated (classes, or zeros), so that the estimate is infinite"
+        if run.summary().get("separated")
+        else ""
+    )
 
 
 def weights_of(

@@ -40,8 +40,8 @@ def sentences(summary: Mapping[str, Any]) -> tuple[str, ...]:
         said.append(f"not identified: {_listed(names)}: columns are collinear in the training rows; leave some out.")
     if names := summary.get("separated"):
         said.append(
-            f"not identified: {_listed(names)}: these columns separate the classes of the training rows, so that the "
-            "estimate is infinite."
+            f"not identified: {_listed(names)}: these columns separate the classes of the training rows (of counts: "
+            "rows with 0), so that the estimate is infinite."
         )
     if names := summary.get("no_information"):
         said.append(f"no information in the training split: {_listed(names)} (the same in all its rows): weight 0.")

@@ -392,3 +392,12 @@ def test_rows_of_new_tables_of_a_level_without_counts_are_not_predicted(counted,
     lost = frame.head(40)["firm"].isin(["f00", "f01", "f02"]).to_numpy()
     assert lost.any() and np.array_equal(found["yhat"].isna().to_numpy(), lost)
     assert found["reason"][lost].str.contains("whose fixed effect no training row tells").all()
+
+
+def test_a_column_that_separates_zeros_is_no_estimate_without_fixed_effects_either(counted, tmp_path):
+    _, path, _ = counted
+    run = fitted(tmp_path / "r", data=path, formula="y ~ x + s", **POISSON)
+    found = evaluate(run, bootstrap=0)
+    assert run.summary()["separated"] == ["s"] and np.isnan(found.linear.values["s"])
+    assert not np.isnan(found.linear.values["x"]) and not found.linear.errors
+    assert any("of counts: rows with 0" in note for note in found.notes)
