@@ -94,14 +94,14 @@ def row(text: bytes) -> dict[str, Any]:
     return dict(found)
 
 
-def mend(path: Path, done: int) -> str | None:
-    """Where a file is damaged, keep it under another name, and write anew the whole lines up to an epoch, after which
-    all is computed again. What was done, in a sentence; None where nothing was amiss.
+def mend(path: Path, found: Lines, done: int) -> str | None:
+    """Where a file, in which `read` has just found these lines, is damaged, keep it under another name, and write anew
+    the whole lines up to an epoch, after which all is computed again. What was done, in a sentence; None where nothing
+    was amiss.
 
     Raises:
-        RunError: as `read`. OSError: the disk refuses.
+        OSError: the disk refuses.
     """
-    found = read(path)
     if found.damage is None:
         return None
     kept = [text + b"\n" for row, text in zip(found.rows, found.texts, strict=True) if row["epoch"] <= done]
