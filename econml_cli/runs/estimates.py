@@ -68,7 +68,7 @@ class EstimateDirectory:
         try:
             found = np.load(io.BytesIO(disk.read_bytes(path)), allow_pickle=False)
             whole = found.shape == (n,) and found.dtype == np.float64 and bool((np.abs(found) <= LARGEST).all())
-        except (OSError, ValueError, EOFError, AttributeError) as error:
+        except Exception as error:  # NumPy reads a damaged header as Python: TokenError and a dozen other kinds
             raise RunError(f"{path} cannot be read ({error}); delete it, and it is computed again.") from None
         if not whole:
             raise RunError(f"{path} does not hold {n:,} numbers; delete it, and it is computed again.")

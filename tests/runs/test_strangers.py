@@ -7,12 +7,14 @@ import zipfile
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from econml_cli.errors import ConfigError, DataError, RunError
 from econml_cli.evaluation.comparing import folds as comparing_folds
 from econml_cli.evaluation.cross_validation import PREDICTIONS
 from econml_cli.runs import folds, git, watching
+from econml_cli.runs.estimates import EstimateDirectory
 from econml_cli.sweeps.run import program
 from econml_cli.sweeps.run.directory import SweepDirectory
 from econml_cli.sweeps.show import text as shown
@@ -101,6 +103,17 @@ def test_a_pipe_where_a_small_file_belongs_is_not_waited_for(isolated):
     assert shown.commands(results, best)["refit"].startswith("econml fit")
     command.write_text("python mine.py --lr 0.1\n")
     assert shown.commands(results, best)["refit"] == "python mine.py --lr 0.1"
+
+
+@pytest.mark.parametrize("shape", [b":\0\0\0\0,), ", b": ((((((((", b": (-1,), ", b": (9**9,),"])
+def test_predictions_of_an_estimate_with_a_damaged_header_are_damaged(isolated, shape):
+    kept = EstimateDirectory(isolated)
+    kept.keep(1, "l", np.arange(40.0))
+    assert kept.kept(1, "l", 40).tolist() == list(range(40))
+    path = kept._file(1, "l")
+    path.write_bytes(path.read_bytes().replace(b": (40,), ", shape.ljust(9)))
+    with pytest.raises(RunError, match=r"repeat1\.l\.npy .* is computed again"):
+        kept.kept(1, "l", 40)
 
 
 def test_numbers_that_are_none_are_passed_over_by_watch(isolated):
