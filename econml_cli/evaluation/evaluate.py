@@ -120,7 +120,7 @@ def _data(run: OpenedRun, samples: Samples) -> Grid | None:
         return None
     where = run.data or str(getattr(run.config().problem_options, "data", None))
     used = sum(size(part) for part in samples.parts.values())
-    return schema_table.brief(problem.learnt, where, used, problem.rows_read, problem.describe().get("rows_dropped"))
+    return schema_table.brief(problem.learnt, where, used, problem.rows_read, problem.describe())
 
 
 def _changed(run: OpenedRun) -> dict[str, Any]:

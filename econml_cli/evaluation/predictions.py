@@ -274,7 +274,8 @@ def _predicts(
         mean = yhat[0] if len(yhat) == 1 else np.asarray(row.averages(np.stack(yhat).astype(np.float64)))
         if row.is_normal:
             told = asked is not None or len(yhat) > 1
-            return {**columns(problem, mean), **(intervals.of_normal(mean, level) if told else {})}
+            ends = intervals.of_normal(mean, level) if told and conformal is None else {}
+            return {**columns(problem, mean), **(ends if conformal is None else conformal.of_normal(mean))}
         if conformal is not None:
             return {**columns(problem, mean), **_beside_each(problem, mean, conformal.around(mean, yhat))}
         if len(yhat) > 1:

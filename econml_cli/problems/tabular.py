@@ -160,6 +160,7 @@ class Tabular:
     rows_read: int | None
     #: what a row of each class weighs in the loss, by the name of the class; {} where all weigh the same
     class_weights: dict[str, float]
+    _preprocessing: Preprocessing
     _batches: dict[str, Batch]
     _source: str
     _about: dict[str, Any]
@@ -168,6 +169,7 @@ class Tabular:
         from econml_cli.data import preprocessing
         from econml_cli.data import split as splits
         from econml_cli.data.read import read_table
+        from econml_cli.problems import fixed_counts
 
         p = TabularOptions(**options)
         if p.data is None:
@@ -213,6 +215,11 @@ class Tabular:
         x, aim = self._preprocessing.samples(table.frame, kept, usable, p.data)
         w = self._preprocessing.weights_of(table.frame, kept, p.data)
         y = self._over_exposure(None if aim is None else chosen.target.encoded(aim), w)
+        if read.absorbed and not chosen.least_squares and y is not None:
+            learnt, usable, with_features, x = fixed_counts.without_separated(
+                self._preprocessing, table.frame, usable, with_features, x, y[:, 0], w, p.data
+            )
+            self._preprocessing = learnt
         self.file_rows, self.split_rows = usable, dict(usable)
         if not with_features.all():
             place = np.cumsum(with_features) - 1
@@ -220,9 +227,9 @@ class Tabular:
         if p.group is not None:
             codes = table.frame[p.group].astype("category").cat.codes.to_numpy()
             self.groups = {split: codes[rows] for split, rows in usable.items()}
-        self._about = _about(
-            table, usable, 0 if p.time is None else int(table.frame[p.time].notna().sum()) - _rows_in(parted())
-        )
+        outside = 0 if p.time is None else int(table.frame[p.time].notna().sum()) - _rows_in(parted())
+        untold = sum(int(kept[rows].sum()) for rows in parted(kept=kept).values()) - _rows_in(usable)
+        self._about = _about(table, usable, outside, untold if read.absorbed else 0)
         self.rows_read = len(table.frame)
         self._weigh_classes(p.class_weights, y, w, usable["train"])
         # before the target is parted, and anything is put on a device: a table may be most of the memory
@@ -618,10 +625,10 @@ def _check_embedded(read: Formula, embedded: Collection[str]) -> None:
 
 def _check_entities(read: Formula, p: TabularOptions, row: Loss) -> None:
     """Refuse fixed effects and embeddings that the loss rules out."""
-    if read.absorbed and not row.least_squares:
+    if read.absorbed and not row.absorbs:
         raise ConfigError(
-            f"Fixed effects are absorbed under squared error, and the loss is {row.called}; write C(...) for dummies "
-            "of them, or leave out --loss."
+            f"Fixed effects are absorbed under squared error and --loss poisson, and the loss is {row.called}; write "
+            "C(...) for dummies of them, or leave out --loss."
         )
     if p.embed and row.reconstructs:
         raise ConfigError("--embed is of a target, and --loss reconstruction has none; leave it out.")
@@ -845,15 +852,17 @@ def _rows_in(parts: dict[str, np.ndarray]) -> int:
     return sum(map(len, parts.values()))
 
 
-def _about(table: Table, usable: dict[str, np.ndarray], outside: int) -> dict[str, Any]:
-    """`outside`: rows that a split in time leaves out on purpose."""
+def _about(table: Table, usable: dict[str, np.ndarray], outside: int, untold: int) -> dict[str, Any]:
+    """`outside`: rows that a split in time leaves out on purpose. `untold`: of levels whose fixed effect no training
+    row tells, or separated."""
     sizes = {split: len(rows) for split, rows in usable.items()}
     return {
         "data": table.source,
         "path": table.path,
         "sha256": table.sha256,
         "rows": len(table.frame),
-        "rows_dropped": len(table.frame) - sum(sizes.values()) - outside,
+        "rows_dropped": len(table.frame) - sum(sizes.values()) - outside - untold,
         **({"rows_outside": outside} if outside else {}),
+        **({"rows_untold": untold} if untold else {}),
         "split_sizes": sizes,
     }

@@ -4,10 +4,19 @@ from typing import Any
 
 import numpy as np
 
-from econml_cli.data.identified import EXTREME, moved, null_space, separation, separation_of_classes
-from econml_cli.models.linear import COLLINEAR, Linear
+from econml_cli.data.identified import (
+    EXTREME,
+    moved,
+    null_space,
+    separation,
+    separation_of_classes,
+    separation_of_counts,
+)
+from econml_cli.models.absorbed_poisson import COLLINEAR
+from econml_cli.models.linear import Linear
 from econml_cli.problems import losses
 from econml_cli.problems.base import Batch
+from econml_cli.problems.families import POISSON
 from econml_cli.problems.tabular import Tabular
 from econml_cli.training.setup.setup import Setup
 from econml_cli.training.step.solving import in_float64
@@ -22,7 +31,7 @@ def identified(setup: Setup) -> dict[str, Any]:
     `no_information`: of columns that are the same in all training rows. `not_identified`: of coefficients ("Intercept"
     is one) that can be moved without changing any fitted value, since columns are collinear. `separated`: of those
     whose logit estimate (of several classes that of one of them) is infinite, since their columns tell the classes of
-    the training rows apart. Empty ones are left out.
+    the training rows apart, or some zeros of a count. Empty ones are left out.
 
     `data_notes`: what is to be known of how the file was read, in sentences. `wide`: [design columns, training rows,
     factor with most of the columns] where there are more columns than rows. `series_autocorrelation`: of the target in
@@ -67,9 +76,10 @@ def _named(labels: list[str], which: np.ndarray) -> list[str]:
 
 def _separating(setup: Setup, z: np.ndarray, sample: Any) -> np.ndarray | None:
     """The directions [k, d] in which a linear logit, or one of several classes, goes on for ever, where fitted
-    probabilities are 0 or 1."""
+    probabilities are 0 or 1; or the log of the mean of counts, where that is 0."""
     row = losses.of(setup.problem)
-    if not row.is_log_loss or not isinstance(setup.model, Linear):
+    counts = row.family is POISSON and isinstance(setup.model, Linear) and not setup.model.absorbed  # else left out
+    if not (row.is_log_loss or counts) or not isinstance(setup.model, Linear):
         return None
     kernel, bias = setup.model.linear.kernel[...], setup.model.linear.bias
     index = np.asarray(sample.x, np.float64) @ np.asarray(kernel, np.float64)
@@ -78,6 +88,9 @@ def _separating(setup: Setup, z: np.ndarray, sample: Any) -> np.ndarray | None:
         index = index - index.min(axis=1, keepdims=True)
     if setup.solved and np.max(np.abs(index)) < EXTREME:
         return None
+    if counts:
+        direction = separation_of_counts(z, np.asarray(sample.y)[:, 0] == 0)
+        return None if direction is None else direction[:, None]
     if index.shape[1] > 1:
         return separation_of_classes(z, np.asarray(sample.y).reshape(-1), index.shape[1])
     found = separation(z, np.asarray(sample.y)[:, 0] == 1)
