@@ -764,4 +764,16 @@ FAULTS = (
         old='".pdf": {"CreationDate": None, ',
         new='".pdf": {',
     ),
+    Fault(
+        "of-several-seeds-the-best",
+        "wrong constant",
+        old="told = {name: statistics.median(values) for name, values in found.items()}",
+        new="told = {name: min(values) for name, values in found.items()}",
+    ),
+    Fault(
+        "households-between-two-points-of-a-histogram-swapped",
+        "off by one",
+        old="values = np.concatenate([(chance * (1 - above)[:, None]).ravel(), (chance * above[:, None]).ravel()])",
+        new="values = np.concatenate([(chance * above[:, None]).ravel(), (chance * (1 - above)[:, None]).ravel()])",
+    ),
 )
