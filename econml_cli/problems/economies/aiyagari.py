@@ -35,7 +35,9 @@ def least_income(states: int, sigma: float) -> float:
     """The smallest income of the chain, in mean incomes."""
     width = sigma * math.sqrt(states - 1)
     levels = [math.exp(width * (2 * i / (states - 1) - 1)) for i in range(states)]
-    return levels[0] / sum(math.comb(states - 1, i) / 2 ** (states - 1) * level for i, level in enumerate(levels))
+    chances = [math.comb(states - 1, i) / float(2 ** (states - 1)) for i in range(states)]
+    mean: float = sum(chance * level for chance, level in zip(chances, levels, strict=True))
+    return levels[0] / mean
 
 
 @dataclass(frozen=True)
