@@ -837,6 +837,18 @@ FAULTS = (
         old="return yields + 0.5 * self.p.adjustment * growth * (growth + 2)",
         new="return yields",
     ),
+    Fault(
+        "of-several-seeds-the-best",
+        "wrong constant",
+        old="told = {name: statistics.median(values) for name, values in found.items()}",
+        new="told = {name: min(values) for name, values in found.items()}",
+    ),
+    Fault(
+        "households-between-two-points-of-a-histogram-swapped",
+        "off by one",
+        old="values = np.concatenate([(chance * (1 - above)[:, None]).ravel(), (chance * above[:, None]).ravel()])",
+        new="values = np.concatenate([(chance * above[:, None]).ravel(), (chance * (1 - above)[:, None]).ravel()])",
+    ),
     # files, folders and secrets of others: what runs code, what is written through, what is read within limits
     Fault(
         "name-of-a-run-ends-the-docstring",
