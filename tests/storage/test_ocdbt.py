@@ -1,6 +1,7 @@
 """Checkpoints read without Orbax are those that Orbax reads, and whatever is unusual is left to it."""
 
 import json
+import os
 import resource
 import shutil
 import sys
@@ -12,6 +13,7 @@ import pytest
 from econml_cli.errors import DamagedError
 from econml_cli.storage import checkpoint, ocdbt
 from econml_cli.storage.checkpoint import CheckpointWriter
+from tests.support.waiting import never_idle
 
 MADE_BEFORE = Path(__file__).parent.parent / "data/made_by_0.1"
 SECTIONS = {
@@ -101,6 +103,16 @@ def test_a_store_that_claims_a_million_times_a_million_is_refused_before_anythin
     with pytest.raises(DamagedError, match=r"claims arrays of 4,000\.0 GB in files of 0\.0 MB"):
         checkpoint.load(copied)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit - before < 5e8
+
+
+@pytest.mark.parametrize("lay", [lambda path, there: path.symlink_to(there), lambda path, there: os.mkfifo(path)])
+def test_a_link_or_a_pipe_in_a_checkpoint_is_damage(copied, tmp_path, lay):
+    """A link out of the run would be read as weights, a pipe waited for."""
+    data = max((copied / "7/default/d").iterdir(), key=lambda p: p.stat().st_size)
+    data.rename(tmp_path / "elsewhere")
+    lay(data, tmp_path / "elsewhere")
+    with never_idle(), pytest.raises(DamagedError, match=f"{data.name[:40]}.* is neither a file nor a directory"):
+        checkpoint.load(copied)
 
 
 def test_a_changed_byte_is_told_as_damage_without_orbax(copied, monkeypatch):
