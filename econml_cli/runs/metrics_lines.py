@@ -49,11 +49,10 @@ def read(path: Path) -> Lines:
     texts = whole.split(b"\n") if whole else []
     for i, text in enumerate(texts):
         try:
-            row = _row(text)
+            found.rows.append(row(text))
         except (ValueError, RecursionError) as error:
             damage = damage or (i + 1, str(error))
             continue
-        found.rows.append(row)
         found.texts.append(text)
     if not _BEGINS.startswith(torn[: len(_BEGINS)]):  # it is a disk that leaves zeros, not a kill
         damage = damage or (len(texts) + 1, "it is no JSON")
@@ -79,15 +78,20 @@ def ends(path: Path) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
     if not whole:
         return None, None
     try:
-        return _row(first), _row(whole.rpartition(b"\n")[2])
+        return row(first), row(whole.rpartition(b"\n")[2])
     except (ValueError, RecursionError) as error:
         raise RunError(f"{path} is damaged in its first or last line ({error}); delete that line.") from None
 
 
-def _row(text: bytes) -> dict[str, Any]:
-    row = json_shape.loads(text)
-    json_shape.check(row, documents.METRICS)
-    return dict(row)
+def row(text: bytes) -> dict[str, Any]:
+    """What a line holds.
+
+    Raises:
+        ValueError, RecursionError: it is no JSON, or not what a line holds; says which key.
+    """
+    found = json_shape.loads(text)
+    json_shape.check(found, documents.METRICS)
+    return dict(found)
 
 
 def mend(path: Path, found: Lines, done: int) -> str | None:
