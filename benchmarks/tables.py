@@ -3,6 +3,7 @@
     uv run --group bench python benchmarks/tables.py                       # ten splits of every table
     uv run --group bench python benchmarks/tables.py --splits 2 --only wage1
     uv run --group bench python benchmarks/tables.py --choose              # what defaults are chosen by
+    uv run --group bench python benchmarks/tables.py --ensembles           # what several members gain, in validation
     uv run --group bench python benchmarks/tables.py --write docs/tables.md   # and put the table into a page
 
 Every method gets the same training rows and the same standardised inputs (and target), those of `econml fit`. The rows
@@ -177,6 +178,11 @@ class Ours:
 
     def predicted(self, split: int) -> dict[str, np.ndarray]:
         """What the fit predicts of the rows for validation and testing; and `epochs`, those that it was trained for."""
+        each = self.by_member(split)
+        return {name: np.mean(values, axis=0) if name != "epochs" else values for name, values in each.items()}
+
+    def by_member(self, split: int) -> dict[str, np.ndarray]:
+        """The same of each member by itself, [members, n] or [members, n, classes]."""
         from econml_cli.training.fit import make_trainer
         from econml_cli.training.loop.ensemble import member
         from econml_cli.training.precision import precision
@@ -195,7 +201,7 @@ class Ours:
             for name in ("val", "test"):
                 batch = getattr(setup, name)
                 each = [np.asarray(setup.problem.standardised(model, batch.x), np.float64) for model in models]
-                found[name] = _shaped(np.mean(each, axis=0), setup.problem.classes is not None)
+                found[name] = np.stack([_shaped(values, setup.problem.classes is not None) for values in each])
             found["epochs"] = np.asarray([trainer.carry.done])
         return found
 
@@ -338,6 +344,48 @@ def measured(
     return found
 
 
+#: members of which a fit is cut into ensembles, and the sizes of these
+MEMBERS, SIZES = 8, (1, 2, 4, 8)
+
+
+def of_ensembles(names: Sequence[str], splits: Sequence[int], keep: Path | None) -> Losses:
+    """The loss on the rows for validation of ensembles of each size in `SIZES`: the mean over the ensembles that
+    `MEMBERS` members can be cut into, so that sizes are compared at the same fits. Kept as in `measured`."""
+    known: dict[str, Any] = json.loads(keep.read_text()) if keep is not None and keep.exists() else {}
+    found: Losses = {name: {f"{k} members": [] for k in SIZES} for name in names}
+    with tempfile.TemporaryDirectory() as folder:
+        for name in names:
+            path = Path(folder) / f"{name}.parquet"
+            TABLES[name].frame().to_parquet(path)
+            fitter = Ours(path, {"members": MEMBERS})
+            for split in splits:
+                start, key = time.perf_counter(), f"{name}|ensembles|{split}"
+                if key not in known:
+                    rows, each = fitter.rows(split), fitter.by_member(split)["val"]
+                    known[key] = {
+                        str(k): float(
+                            np.mean([rows.loss(part.mean(axis=0), "val") for part in np.split(each, MEMBERS // k)])
+                        )
+                        for k in SIZES
+                    }
+                for k in SIZES:
+                    found[name][f"{k} members"].append(known[key][str(k)])
+                if keep is not None:
+                    keep.write_text(json.dumps(known))
+                told = "  ".join(f"{k}: {known[key][str(k)]:.4f}" for k in SIZES)
+                print(f"{key:<28} {told}  {time.perf_counter() - start:.0f} s", file=sys.stderr, flush=True)
+    return found
+
+
+def gained(losses: Losses) -> str:
+    """The loss of ensembles over that of one member, by table."""
+    lines = [_row(["table", *losses[next(iter(losses))]]), _row(["---", *["---:"] * len(SIZES)])]
+    for name, of in losses.items():
+        means = [float(np.mean(values)) for values in of.values()]
+        lines.append(_row([name, f"{means[0]:.4f}", *(f"{mean / means[0] - 1:+.1%}" for mean in means[1:])]))
+    return "\n".join(lines)
+
+
 def ranks(losses: Losses, methods: Sequence[str]) -> dict[str, float]:
     """The mean over tables of the rank that the mean loss of a method has among these methods; 1 is the best."""
     each = [pd.Series({method: np.mean(of[method]) for method in methods}).rank() for of in losses.values()]
@@ -415,6 +463,7 @@ def main() -> None:
     parser.add_argument("--only", choices=TABLES, action="append", help="a table (several times: several)")
     parser.add_argument("--method", choices=[*OURS, *PEERS], action="append", help="likewise of methods")
     parser.add_argument("--choose", action="store_true", help="compare candidates for the defaults, on other splits")
+    parser.add_argument("--ensembles", action="store_true", help="ensembles of several sizes, by validation")
     parser.add_argument("--json", type=Path, metavar="FILE", help="keep losses here, and take up those that are there")
     parser.add_argument("--write", type=Path, metavar="PAGE", help="put the table into this page")
     args = parser.parse_args()
@@ -423,6 +472,10 @@ def main() -> None:
     from econml_cli.training import compilation_cache
 
     compilation_cache.enable()
+    if args.ensembles:
+        kept = of_ensembles(args.only or list(TABLES), range(args.splits), args.json)
+        print(gained(kept))
+        return
     if args.choose:
         names = args.only or [name for name, source in TABLES.items() if source.chosen_on]
         found = measured(names, CHOOSING_SPLITS, CANDIDATES, [LINEAR], args.json)

@@ -50,6 +50,20 @@ def separation(z: np.ndarray, positive: np.ndarray) -> np.ndarray | None:
     return np.asarray(found.x)
 
 
+def separation_of_counts(z: np.ndarray, zero: np.ndarray) -> np.ndarray | None:
+    """The same of a Poisson likelihood: a direction [k] in which the mean of some rows without counts, `zero` [n] bool,
+    falls for ever, and that of all other rows stays as it is.
+
+    Source: Correia, Guimaraes and Zylkin (2019), "Verifying the existence of maximum likelihood estimates for
+    generalized linear models", arXiv:1903.01633, proposition 1.
+    """
+    free = null_space(z[~zero])
+    if not free.shape[1] or not zero.any():
+        return None
+    found = separation(z[zero] @ free, np.zeros(int(zero.sum()), dtype=bool))
+    return None if found is None else np.asarray(free @ found)
+
+
 def separation_of_classes(z: np.ndarray, y: np.ndarray, classes: int) -> np.ndarray | None:
     """The same of a multinomial logit: directions [k, classes] of the weights of classes (0 of the first) in which the
     odds of the class of each row, y [n], against every other rise or stay. None where there are none, or where the

@@ -8,13 +8,16 @@ import numpy as np
 from flax import nnx
 
 from econml_cli.data.identified import moved, null_space
+from econml_cli.data.stored import is_stored
 from econml_cli.data.weights import RowWeights
 from econml_cli.errors import ConfigError, DataError, EconmlError, plural
 from econml_cli.evaluation import equations, robust_regression
 from econml_cli.evaluation.opened import OpenedRun
 from econml_cli.evaluation.standard_errors import critical, two_sided
+from econml_cli.models import absorbed_poisson
+from econml_cli.models.absorbed_poisson import COLLINEAR
 from econml_cli.models.base import Model
-from econml_cli.models.linear import COLLINEAR, Linear
+from econml_cli.models.linear import Linear
 from econml_cli.problems import losses
 from econml_cli.problems.base import Batch, Problem
 from econml_cli.problems.families import GAUSSIAN, Family
@@ -276,7 +279,11 @@ def _without_errors(run: OpenedRun) -> str:
     """Why coefficients have no standard errors, whatever the loss; "" where they have."""
     if run.config().trainer.weight_decay > 0:
         return "--weight-decay shrinks the coefficients, which have no standard errors then"
-    return "the classes are separated, so that the estimate is infinite" if run.summary().get("separated") else ""
+    return (
+        "rows are separated (classes, or zeros), so that the estimate is infinite"
+        if run.summary().get("separated")
+        else ""
+    )
 
 
 def weights_of(
@@ -305,6 +312,8 @@ def weights_of(
     sample = problem.sample(None, "train")
     if sample is None:
         return None, why
+    if is_stored(sample.x):
+        return None, "without standard errors: they take the whole sample, which --stream does not hold"
     if why := _without_errors(run):
         return None, why
     kind, groups = _kind(run, problem, vcov)
@@ -370,29 +379,43 @@ def _freedom(of: "_Design", kind: str) -> float:
 def _within_levels(
     problem: Tabular, model: Linear, sample: Batch, kind: str, vcov: str, groups: Any
 ) -> tuple[Weights | None, str | None]:
-    """The slopes of a model with fixed effects, whose rows are what varies within the levels. Degrees of freedom are
-    counted as fixest does: all levels of all fixed effects, less one for each but the first; with clusters those of
-    fixed effects that lie within the clusters count as one each.
+    """The slopes of a model with fixed effects, whose rows are what varies within the levels: under the Poisson
+    likelihood with weights times the mean. Degrees of freedom are counted as fixest does: all levels of all fixed
+    effects, less one for each but the first; with clusters those of fixed effects that lie within the clusters count as
+    one each.
 
     Source: Berge (2018), "Efficient estimation of maximum likelihood models with multiple fixed-effects: the R package
-    FENmlm", CREA discussion paper 13, and the vignette of fixest on standard errors.
+    FENmlm", CREA discussion paper 13, and the vignette of fixest on standard errors; Correia, Guimaraes and Zylkin
+    (2020), Stata Journal 20, 95-115.
     """
     weights = None if sample.w is None else np.asarray(sample.w, np.float64)
-    z, levels = model.within(sample.x, weights)
-    y = levels.within(np.asarray(sample.y, np.float64) * problem.target_scale)[:, 0]
-    w = np.asarray(model.linear.kernel[...], np.float64)[:, 0] * problem.target_scale
+    family, scale = losses.of(problem).family, problem.target_scale
+    assert family is not None  # of a loss that absorbs
+    kernel, y = np.asarray(model.linear.kernel[...], np.float64)[:, 0], np.asarray(sample.y, np.float64) * scale
+    mean: np.ndarray | None = None
+    if family is GAUSSIAN:
+        z, levels = model.within(sample.x, weights)
+        w, y = kernel * scale, levels.within(y)
+    else:
+        mean = family.mean(model.index(sample.x)) * scale
+        rows, q = np.asarray(sample.x, np.float64), len(model.absorbed)
+        z, levels = absorbed_poisson.within(rows[:, :-q], rows[:, -q:], model.absorbed, mean, weights)
+        w = kernel
     counts = levels.levels
     absorbed = sum(counts) - (len(counts) - 1)
     if kind == "cluster":
         used = slice(None) if weights is None else weights > 0
         within = [_lies_within(levels.codes[used, j], groups[used]) for j in range(len(counts))]
         absorbed -= sum(count - 1 for count, one in zip(counts, within, strict=True) if one)
-    design = _Design(z, y, problem.weights, weights, groups, absorbed, COLLINEAR)
+    design = _Design(z, y[:, 0], problem.weights, weights, groups, absorbed, COLLINEAR)
     if design.n <= design.k:
         return None, "there are no more rows than coefficients and fixed effects"
-    covariance, free = _covariance(design, w, kind, GAUSSIAN), null_space(design.z, COLLINEAR)
+    used = slice(None) if weights is None else weights > 0
+    covariance = _covariance(design, w, kind, family, None if mean is None else mean[used])
+    free = null_space(design.z, COLLINEAR)
     w, covariance, free = np.r_[0.0, w], np.pad(covariance, ((1, 0), (1, 0))), np.pad(free, ((1, 0), (0, 0)))
-    return Weights(False, w, covariance, vcov, free, _freedom(design, kind)), None
+    freedom = _freedom(design, kind) if family.estimates_scale else None
+    return Weights(False, w, covariance, vcov, free, freedom), None
 
 
 def _lies_within(codes: np.ndarray, groups: np.ndarray) -> bool:
@@ -497,12 +520,15 @@ class _Design:
         return 0 if self.groups is None else int(self.groups.max()) + 1
 
 
-def _covariance(of: _Design, w: np.ndarray, kind: str, family: Family) -> np.ndarray:
+def _covariance(of: _Design, w: np.ndarray, kind: str, family: Family, mean: np.ndarray | None = None) -> np.ndarray:
     """The covariance of the weights w [k] of a design; of what is identified where it is singular.
 
-    A row that stands for several counts as often as these; the weight of any other is a factor of its score.
+    A row that stands for several counts as often as these; the weight of any other is a factor of its score. Where the
+    design is what varies within levels the `mean` [n] is not that of its index, and factors for small samples are those
+    of fixest whatever the family: (n - 1) / (n - k) of `iid`.
     """
-    mean = family.mean(of.z @ w)
+    within = mean is not None
+    mean = family.mean(of.z @ w) if mean is None else mean
     slope, variance = family.slope(mean), family.variance(mean)
     information = np.sqrt(of.weights * slope**2 / variance)
     u, s, vt = np.linalg.svd(information[:, None] * of.z, full_matrices=False)
@@ -512,11 +538,11 @@ def _covariance(of: _Design, w: np.ndarray, kind: str, family: Family) -> np.nda
     k, residual = int(kept.sum()) + of.k - of.rank, of.y - mean
     if kind == "iid":
         scale = float(of.weights @ (residual**2 / variance)) / (of.n - k) if family.estimates_scale else 1.0
-        return bread * scale
+        return bread * (scale if family.estimates_scale or not within else (of.n - 1) / (of.n - k))
     if kind == "HC3":
         residual = residual / (1 - np.sum(np.square(u), axis=1) / of.counts)
     scores = of.z * (of.weights * residual * slope / variance)[:, None]
-    factor = of.n / (of.n - k) if kind == "HC1" and family.estimates_scale else 1.0
+    factor = of.n / (of.n - k) if kind == "HC1" and (family.estimates_scale or within) else 1.0
     if kind == "cluster" and of.groups is not None:
         sums = np.zeros((of.clusters, of.z.shape[1]))
         np.add.at(sums, of.groups, scores)

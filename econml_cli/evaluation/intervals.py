@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from econml_cli.errors import plural
 from econml_cli.evaluation.bootstrap import Units, blocks_of_counts, resampled_means, units_of
 from econml_cli.evaluation.estimate import Estimate
 from econml_cli.evaluation.standard_errors import critical
@@ -24,6 +25,10 @@ LEAST, FAR = 3, 100.0
 FEW_OF_CLASS = 10
 #: fewer units have Student's quantiles: those of their bootstrap are too far out to be known
 ENOUGH = 30
+#: between which ends the metrics of a scale lie
+ENDS: dict[Scale, tuple[float, float]] = {
+    "positive": (0.0, math.inf), "below one": (-math.inf, 1.0), "share": (0.0, 1.0), "area": (0.0, 1.0),
+}  # fmt: skip
 #: beyond this share of the variance in one unit the sample says too little of the tail
 ALONE = 0.6
 #: up to so many units the end towards large losses is taken further out by these shares, see `_beyond`
@@ -77,7 +82,8 @@ def intervals(
     """
     if replications == 0:
         return {}
-    units, values = units_of(moments.columns, groups), moments.values()
+    summed = None if moments.sizes is None else Units(moments.columns, moments.sizes)
+    units, values = summed or units_of(moments.columns, groups), moments.values()
     if len(units.sizes) == 1:
         return dict.fromkeys(values, Interval(math.nan, math.nan))
     slopes = _gradients(moments, units.means[None], units)
@@ -172,10 +178,10 @@ def _studentised(
 def _quantiles(t: np.ndarray, scale: Scale | None, tail: float, n: int) -> tuple[float, float]:
     """The upper and the lower quantile of studentised values, which give the lower and the upper end; on the side of
     large losses (the lower end of an R2) as `_beyond`."""
-    from scipy.special import stdtrit
-
     above, below = _beyond("positive", scale, tail, n), _beyond("below one", scale, tail, n)
     if n < ENOUGH:
+        from scipy.special import stdtrit  # slow to import, and only for so few
+
         free = max(n - 1.0, 1.0)
         return float(stdtrit(free, 1 - below)), float(stdtrit(free, above))
     if not len(t):
@@ -185,7 +191,12 @@ def _quantiles(t: np.ndarray, scale: Scale | None, tail: float, n: int) -> tuple
         return wide, -wide
     far, near = np.quantile(t, [above, 1 - below])
     # a sample that is one observation and little else has samples with next to no variance
-    return min(float(near), float(stdtrit(2, 1 - below))), max(float(far), float(stdtrit(2, above)))
+    return min(float(near), _student2(1 - below)), max(float(far), _student2(above))
+
+
+def _student2(p: float) -> float:
+    """The quantile of Student's distribution with two degrees of freedom, in closed form."""
+    return (2 * p - 1) / math.sqrt(2 * p * (1 - p))
 
 
 def _beyond(long: Scale, scale: Scale | None, tail: float, n: int) -> float:
@@ -204,7 +215,7 @@ def _area(moments: Moments, name: str, value: float, error: float, groups: np.nd
 
     rare = moments.rare[name]
     count = int(rare.sum()) if groups is None else len(np.unique(groups[rare]))
-    told = f"{count} {moments.named[name] if groups is None else 'groups with the scarcer class'}"
+    told = counted(count, moments.named[name] if groups is None else "group with the scarcer class")
     if value in (0.0, 1.0):
         low, high = auc_from_one(int(rare.sum()), int((~rare).sum()), level)
         return Interval(*((low, high) if value == 1 else (1 - high, 1 - low)), f"separated: {told}")
@@ -215,6 +226,12 @@ def _area(moments: Moments, name: str, value: float, error: float, groups: np.nd
     at, slope = link.to(value), link.slope(value)
     ends = (float(link.back(at - wide * slope * error)), float(link.back(at + wide * slope * error)))
     return Interval(*ends, f"only {told}" if count < FEW_OF_CLASS else "")
+
+
+def counted(count: int, noun: str) -> str:
+    """(5, "positive") -> "5 positives", (2, "row of the rarest class") -> "2 rows of the rarest class"."""
+    first, *rest = noun.split(" ", 1)
+    return " ".join((plural(count, first), *rest))
 
 
 def _caveat(units: Units, slope: np.ndarray, grouped: bool) -> str:

@@ -63,10 +63,12 @@ def of_normal(distribution: np.ndarray, level: float) -> dict[str, np.ndarray]:
 class Conformal:
     """Split conformal prediction: a new outcome lies within `radius` [dout] of its prediction with at least the
     probability asked for, if it is exchangeable with the `n` outcomes of the validation split; with groups, if its
-    group, which was not seen, is exchangeable with theirs.
+    group, which was not seen, is exchangeable with theirs. Of a predicted mean and standard deviation the radius is a
+    number of the latter, so that intervals are wide where the model says so, and cover whether it is right or not.
 
-    Source: Lei, G'Sell, Rinaldo, Tibshirani and Wasserman (2018), JASA 113, algorithm 2; for groups, Lee, Barber and
-    Willett (2023), Distribution-free inference with hierarchical data, arXiv:2306.06342.
+    Source: Lei, G'Sell, Rinaldo, Tibshirani and Wasserman (2018), JASA 113, algorithm 2, and section 5.2 for residuals
+    over what is predicted of their size; for groups, Lee, Barber and Willett (2023), Distribution-free inference with
+    hierarchical data, arXiv:2306.06342.
     """
 
     radius: np.ndarray
@@ -76,9 +78,15 @@ class Conformal:
         """The interval around predictions [n, dout], and the standard deviation across members."""
         return Spread(_sd(np.stack(members).astype(np.float64)), yhat - self.radius, yhat + self.radius)
 
+    def of_normal(self, distribution: np.ndarray) -> dict[str, np.ndarray]:
+        """`lo` and `hi`, given mean and standard deviation [n, 2]."""
+        mean, sd = distribution[:, 0].astype(np.float64), distribution[:, 1].astype(np.float64)
+        return {"lo": mean - self.radius[0] * sd, "hi": mean + self.radius[0] * sd}
+
 
 def calibrate(run: OpenedRun, models: Sequence[Model], level: float) -> Conformal:
-    """The radius that the residuals of the validation split give; of several models for their averaged prediction.
+    """The radius that the residuals of the validation split give, over their predicted standard deviations where a
+    model predicts these; of several models for their averaged prediction.
 
     Call it inside `precision(...)`.
 
@@ -89,7 +97,7 @@ def calibrate(run: OpenedRun, models: Sequence[Model], level: float) -> Conforma
     samples = run.own_samples()
     without_weights(run, samples, "--conformal")
     row = losses.of(samples.problem)
-    if not row.has_residuals:
+    if not row.has_residuals and not row.is_normal:
         raise ConfigError(f"--conformal {_unsuited(run, row)}; leave it out.")
     batch = samples.parts.get("val")
     if batch is None:
@@ -97,10 +105,13 @@ def calibrate(run: OpenedRun, models: Sequence[Model], level: float) -> Conforma
             f"--conformal learns from the validation split, and {run.name} has none; fit it with --val-fraction "
             "(or --N-val)."
         )
-    yhat = np.mean(
-        [predicted(samples.problem, model, batch.x, run.dtype) for model in models], axis=0, dtype=np.float64
-    )
-    scores = np.abs(np.asarray(samples.problem.observed(jax.device_get(batch)), np.float64).reshape(yhat.shape) - yhat)
+    each = [predicted(samples.problem, model, batch.x, run.dtype) for model in models]
+    yhat = np.asarray(row.averages(np.stack(each).astype(np.float64)))
+    y = np.asarray(samples.problem.observed(jax.device_get(batch)), np.float64)
+    if row.is_normal:
+        scores = np.abs(y.reshape(-1, 1) - yhat[:, :1]) / yhat[:, 1:]
+    else:
+        scores = np.abs(y.reshape(yhat.shape) - yhat)
     return Conformal(radius_of(scores, level, getattr(samples.problem, "groups", {}).get("val")), len(scores))
 
 
@@ -172,11 +183,13 @@ def notes(run: Run, asked: Asked | None, of: Members, normal: bool = False) -> l
     """What the columns lo and hi of predictions are, and which members those are of, in a sentence each; `normal`:
     whether mean and standard deviation of a normal distribution are predicted."""
     level, lost = asked.level if asked is not None else LEVEL, [of.left_out] if of.diverged else []
-    if normal and (asked is not None or len(of.models) > 1):
+    conformal = asked is not None and asked.conformal
+    if normal and not conformal and (asked is not None or len(of.models) > 1):
         several = ", a mixture over the members" * (len(of.models) > 1)
         return [f"lo, hi: {level:g} % of an outcome by the normal distribution that is predicted{several}", *lost]
-    if asked is not None and asked.conformal:
-        told = [f"lo, hi: {level:g} % by split conformal prediction, from the validation split"]
+    if conformal:
+        scaled = ", in predicted standard deviations" * normal
+        told = [f"lo, hi: {level:g} % by split conformal prediction{scaled}, from the validation split"]
         if getattr(run.config().problem_options, "group", None) is not None:
             told.append("by groups: for rows of a group that the fit has not seen")
         if run.config().trainer.patience:

@@ -7,13 +7,12 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
+from econml_cli.models import absorbed_poisson
+from econml_cli.models.absorbed_poisson import COLLINEAR
 from econml_cli.models.fixed_effects import FixedEffects
 from econml_cli.models.initializers import affine
 from econml_cli.models.least_squares import assign, solve_layer, with_constant
 from econml_cli.models.table import LinearOptions
-
-#: singular values of columns within levels, over the largest, that are taken for 0: what is left of them is rounding
-COLLINEAR = 1e-9
 
 
 class Linear(nnx.Module):
@@ -99,6 +98,37 @@ class Linear(nnx.Module):
         levels = FixedEffects(rows[:, -q:], self.absorbed, w)
         return levels.within(rows[:, :-q]), levels
 
+    def solve_poisson(self, x: Any, y: Any, w: Any = None) -> dict[str, Any]:
+        """Set W, b and the fixed effects to those that maximise the Poisson likelihood of y [n, 1] with the mean exp(f)
+        at x [n, din], with weights w [n].
+
+        Returns:
+            As `solve`, of columns within the levels at the last weights of the steps, and `newton_steps` and
+            `gradient_norm` (over the mean of y).
+
+        Raises:
+            ValueError: it has no maximum.
+        """
+        rows, q = np.asarray(x, np.float64), len(self.absorbed)
+        found = absorbed_poisson.fit(rows[:, :-q], rows[:, -q:], self.absorbed, np.asarray(y, np.float64)[:, 0], w)
+        self._set_within(found.slopes, found.constant, found.effects)
+        report = {"condition_number": found.condition, "rank": found.rank, "columns": len(found.slopes)}
+        of_steps = {"gradient_norm": found.score, "newton_steps": found.steps}
+        return {**report, **of_steps, "fitted": found.index[:, None]}
+
+    def index(self, x: Any) -> np.ndarray:
+        """f at x [n, din] with fixed effects, of which each row has a level, in float64: [n]."""
+        rows, q = np.asarray(x, np.float64), len(self.absorbed)
+        slopes, effects = (np.asarray(part[...], np.float64) for part in (self.linear.kernel, self.effects))
+        assert self.linear.bias is not None  # it holds what the effects of mean 0 leave
+        each = np.split(effects, np.cumsum(self.absorbed)[:-1])
+        levels = sum(one[rows[:, j - q].astype(np.int64)] for j, one in enumerate(each))
+        return np.asarray(rows[:, :-q] @ slopes[:, 0] + float(self.linear.bias[...][0]) + levels)
+
+    def _set_within(self, slopes: np.ndarray, constant: float, effects: list[np.ndarray]) -> None:
+        assign(self.linear, np.r_[slopes, constant][:, None])
+        self.effects[...] = jnp.asarray(np.concatenate(effects), self.effects[...].dtype)
+
     def _solve_within(self, x: np.ndarray, y: np.ndarray, w: Any) -> dict[str, Any]:
         """Slopes by least squares within the levels, then the effects of what they leave."""
         rows = x[:, : -len(self.absorbed)]
@@ -106,8 +136,7 @@ class Linear(nnx.Module):
         root = np.sqrt(levels.w)[:, None]
         slopes, _, rank, s = np.linalg.lstsq(root * z, root[:, 0] * levels.within(y[:, None])[:, 0], rcond=COLLINEAR)
         effects, constant = levels.centred(levels.of(y - rows @ slopes))
-        assign(self.linear, np.r_[slopes, constant][:, None])
-        self.effects[...] = jnp.asarray(np.concatenate(effects), self.effects[...].dtype)
+        self._set_within(slopes, constant, effects)
         fitted = (rows @ slopes + constant + levels.sum_of(effects))[:, None]
         condition = float(s[0] / s[-1]) if len(s) and s[-1] > 0 else float("inf")
         return {"condition_number": condition, "rank": int(rank), "columns": len(slopes), "fitted": fitted}

@@ -1,6 +1,7 @@
 """What the columns of a file were taken for: as a table of all of them, or in a few lines."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from econml_cli.data.preprocessing import Preprocessing
 from econml_cli.data.schema import Column, Schema
@@ -12,10 +13,11 @@ from econml_cli.output.terminal import number
 SHOWN = 8
 
 
-def brief(learnt: Preprocessing, where: str, used: int, rows: int | None, dropped: int | None = None) -> Grid:
+def brief(learnt: Preprocessing, where: str, used: int, rows: int | None, about: Mapping[str, Any]) -> Grid:
     """A few lines on what a fit reads of a file `where`: its target, the features by kind, the columns that are for
-    something else, what was left out and why, and how many of its `rows` (None: not known) are `used`; `dropped` are
-    those with missing values (default: all others), what is left is in no split."""
+    something else, what was left out and why, and how many of its `rows` (None: not known) are `used`; `about` says how
+    many have missing values (`rows_dropped`; default: all others) and how many no fixed effect (`rows_untold`), what is
+    left is in no split."""
     formula, levels, schema = learnt.specification.formula(), learnt.features.levels, learnt.schema
     lines = [] if formula.target is None else [("target", _target(learnt, formula.target))]
     labels = [f"{name} ({plural(len(levels[name]), 'level')})" for name in formula.features if name in levels]
@@ -28,10 +30,12 @@ def brief(learnt: Preprocessing, where: str, used: int, rows: int | None, droppe
         lines.append(("left out", _several([f"{name} ({why})" for name, why in out.items()], "; ")))
         unused = [c.name for c in schema.columns if c.role == "unused" and c.name not in out]
         lines.append(("not used", _several([*unused, *schema.unread])))
-    gone = 0 if rows is None else rows - used if dropped is None else dropped
-    other = 0 if rows is None else rows - used - gone
+    dropped, untold = about.get("rows_dropped"), int(about.get("rows_untold", 0))
+    gone = 0 if rows is None else rows - used if dropped is None else int(dropped)
+    other = 0 if rows is None or dropped is None else rows - used - gone - untold
     told = ["" if rows is None else f" of {rows:,}"]
     told += [f"; {gone:,} with missing values left out"] if gone else []
+    told += [f"; {untold:,} whose fixed effect nothing tells left out"] if untold else []
     told += [f"; {other:,} in no split"] if other else []
     lines.append(("rows", f"{used:,}{''.join(told)}"))
     return Grid(("", ""), tuple((name, text) for name, text in lines if text), f"Data: {where}", align="ll")

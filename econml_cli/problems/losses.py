@@ -124,6 +124,11 @@ class Loss:
         return self.least_squares or self.by_newton or bool(self.levels)
 
     @property
+    def absorbs(self) -> bool:
+        """Whether fixed effects of a linear model can be absorbed under it: squared error of a number, and counts."""
+        return (self.least_squares and not self.reconstructs) or self.family is POISSON
+
+    @property
     def by_newton(self) -> bool:
         """Whether a model that is linear in its parameters is solved by Newton's method."""
         return not self.least_squares and (self.convex or self.log_density)

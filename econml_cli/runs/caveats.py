@@ -40,8 +40,8 @@ def sentences(summary: Mapping[str, Any]) -> tuple[str, ...]:
         said.append(f"not identified: {_listed(names)}: columns are collinear in the training rows; leave some out.")
     if names := summary.get("separated"):
         said.append(
-            f"not identified: {_listed(names)}: these columns separate the classes of the training rows, so that the "
-            "estimate is infinite."
+            f"not identified: {_listed(names)}: these columns separate the classes of the training rows (of counts: "
+            "rows with 0), so that the estimate is infinite."
         )
     if names := summary.get("no_information"):
         said.append(f"no information in the training split: {_listed(names)} (the same in all its rows): weight 0.")
@@ -85,12 +85,12 @@ def of_rows(run: Run, elsewhere: Any = None) -> tuple[str, ...]:
     about = run.manifest().get("data", {})
     if not isinstance(about, Mapping) or not about.get("rows_dropped") or elsewhere is not None:
         return ()
-    return (dropped(run.name, int(about["rows"]), int(about["rows_dropped"])),)
+    return (dropped(run.name, int(about["rows"]), int(about["rows_dropped"]), int(about.get("rows_untold") or 0)),)
 
 
-def dropped(name: str, rows: int, missing: int) -> str:
-    """The sentence on rows with missing values."""
-    return f"{name}: {rows - missing:,} of {rows:,} rows used; {missing:,} with missing values dropped."
+def dropped(name: str, rows: int, missing: int, untold: int = 0) -> str:
+    """The sentence on rows with missing values; `untold` are left out for another reason."""
+    return f"{name}: {rows - missing - untold:,} of {rows:,} rows used; {missing:,} with missing values dropped."
 
 
 def unidentified(summary: Mapping[str, Any]) -> frozenset[str]:

@@ -48,6 +48,7 @@ DATA: Shape = {
     "sha256?": _WORDS,
     "rows?": optional(_COUNT),
     "rows_dropped?": optional(_COUNT),
+    "rows_untold?": optional(_COUNT),
 }
 MANIFEST: Shape = {
     "schema?": _COUNT,

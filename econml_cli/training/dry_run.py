@@ -86,7 +86,7 @@ def _data(problem: Any, config: FitConfig, shapes: Mapping[str, list[int]]) -> G
         return None
     used = sum(shapes[name][0] for name in ("x", "x_val", "x_test") if name in shapes)
     where = str(getattr(config.problem_options, "data", None))
-    return schema_table.brief(problem.learnt, where, used, problem.rows_read, problem.describe().get("rows_dropped"))
+    return schema_table.brief(problem.learnt, where, used, problem.rows_read, problem.describe())
 
 
 def training(options: TrainerOptions) -> str:

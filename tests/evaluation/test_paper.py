@@ -55,6 +55,21 @@ def test_a_paper_has_coefficients_errors_fixed_effects_and_no_names_of_programs(
     assert r"Hourly wage (US\$)" in text and not any(word in text for word in ("[T.", "seconds", "ols", "solver"))
 
 
+def test_a_paper_says_how_rows_are_weighted(made, tmp_path):
+    here, ols, _, _ = made
+    frame = pd.read_stata(here / "t.dta").assign(pw=1.0)
+    frame.loc[:40, "pw"] = 2.0
+    frame.to_stata(tmp_path / "t.dta", variable_labels={"pw": "Sampling weight"}, write_index=False)
+    data = {"data": str(tmp_path / "t.dta"), **WHOLE}
+    weighted = fitted(tmp_path / "w", formula="wage ~ educ", weights="pw", weight_kind="sampling", **data)
+    classes = fitted(tmp_path / "c", formula="sex ~ educ", class_weights="balanced", **data)
+    found = cells(paper.render(compare([ols, weighted, classes], bootstrap=0), paper.Style(), "latex"))
+    assert found["Weights"] == ["No", "Sampling weight (sampling)", "No"]
+    assert found["Class weights"] == ["No", "No", "Yes"]
+    plain = paper.render(compare([ols], bootstrap=0), paper.Style(), "latex")
+    assert "eights" not in plain
+
+
 def test_rows_are_chosen_ordered_and_named_and_digits_stars_and_captions_are_heeded(made):
     _, ols, fixed, _ = made
     found = compare([ols, fixed], bootstrap=0)

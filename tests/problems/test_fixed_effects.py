@@ -11,6 +11,7 @@ from econml_cli.evaluation.marginal.effects import effects
 from econml_cli.evaluation.opened import open_run
 from econml_cli.evaluation.predictions import predict, predict_own
 from econml_cli.export.fitted import read
+from econml_cli.models import absorbed_poisson
 from econml_cli.models.fixed_effects import FixedEffects
 from econml_cli.report.data import described
 from tests.support.fits import fitted, load_model
@@ -166,7 +167,7 @@ def test_effects_tables_and_exports_know_of_fixed_effects(made, tmp_path):
         ("y ~ x | nofirm", {}, "no column 'nofirm'"),
         ("y ~ x | one", {}, "one level"),
         ("y ~ x | row", {}, "144 training rows"),
-        ("w ~ x | firm", {"loss": "poisson"}, "squared error"),
+        ("w ~ x | firm", {"loss": "gamma"}, "squared error and --loss poisson"),
         ("y ~ x | firm", {"num_epochs": 5}, "solved for"),
         ("y ~ x | firm", {"model": "mlp"}, "absorbs no fixed effects"),
         ("y ~ x | firm", {"group": "firm"}, "no training row has"),
@@ -242,3 +243,161 @@ def test_an_embedding_that_cannot_be_is_refused_in_a_sentence(made, tmp_path, op
     given = {"data": path, "model": "mlp", "formula": "y ~ x + z", **options}
     with pytest.raises((ConfigError, DataError), match=message):
         fitted(tmp_path / "r", **given)
+
+
+def counts():
+    """320 rows of 40 firms of 5 regions in 8 years, counted over hours; nothing is counted in three firms, and nothing
+    where s is 1 (among others)."""
+    rng, n = np.random.default_rng(4), 320
+    firm, year = rng.integers(0, 40, n), rng.integers(2000, 2008, n)
+    u, v = rng.normal(size=40), rng.normal(size=8) / 2
+    x = rng.normal(size=n) + u[firm] / 2
+    z = rng.normal(size=n) + v[year - 2000]
+    hours = rng.uniform(0.5, 3, n)
+    y = rng.poisson(hours * np.exp(0.4 * x - 0.3 * z + u[firm] + v[year - 2000]))
+    y[firm < 3] = 0
+    w = rng.integers(1, 4, n)
+    frame = pd.DataFrame({"y": y, "x": x, "z": z, "hours": hours, "firm": [f"f{i:02d}" for i in firm], "year": year})
+    return frame.assign(region=firm % 5, w=w, s=((y == 0) & (frame.index % 3 == 0)).astype(int))
+
+
+POISSON = {"loss": "poisson", **WHOLE}
+
+
+@pytest.fixture(scope="module")
+def counted(tmp_path_factory):
+    """The counts, their file, and a fit with the effects of firms and years."""
+    here = tmp_path_factory.mktemp("counted")
+    frame, path = counts(), here / "t.csv"
+    frame.to_csv(path, index=False)
+    return frame, str(path), fitted(here / "two", data=str(path), formula="y ~ x + z | firm + year", **POISSON)
+
+
+#: fepois(formula, counts(), vcov, fixef_rm="none", iwls_tol=1e-12) of pyfixest 0.60.0, the offset log(hours), weights w
+FEPOIS = {
+    ("firm + year", "iid", ""): ([0.40874027929, -0.28669688807], [0.03605882628, 0.03951733869]),
+    ("firm + year", "HC1", ""): ([0.40874027929, -0.28669688807], [0.05598932684, 0.05457373997]),
+    ("firm + year", "cluster:firm", ""): ([0.40874027929, -0.28669688807], [0.04576462583, 0.04703198550]),
+    ("firm + year", "cluster:region", ""): ([0.40874027929, -0.28669688807], [0.02561631975, 0.03641193385]),
+    ("region^year", "HC1", "exposure"): ([0.68649914540, -0.26293426573], [0.05763415316, 0.07079621212]),
+    ("region^year", "cluster:firm", "exposure"): ([0.68649914540, -0.26293426573], [0.07108735723, 0.05968865849]),
+    ("firm + year", "iid", "weights"): ([0.45996018167, -0.25318978493], [0.02616210394, 0.02775064437]),
+    ("firm + year", "cluster:firm", "weights"): ([0.45996018167, -0.25318978493], [0.04423356625, 0.04945981994]),
+}
+
+
+def of_pyfixest(run, which, absorbed):
+    for (effects_of, vcov, what), (values, errors) in FEPOIS.items():
+        if (effects_of, what) == (absorbed, which):
+            found = evaluate(run, bootstrap=0, vcov=vcov).linear
+            np.testing.assert_allclose(list(found.values.values()), values, rtol=1e-6)
+            np.testing.assert_allclose(list(found.errors.values()), errors, rtol=1e-6)
+            assert found.freedom is None  # a normal distribution, as of any Poisson likelihood
+
+
+def test_counts_with_fixed_effects_are_those_of_fepois(counted):
+    frame, _, run = counted
+    of_pyfixest(run, "", "firm + year")
+    found = evaluate(run, bootstrap=0)
+    gone = int(frame["firm"].isin(["f00", "f01", "f02"]).sum())
+    assert found.n["train"] == len(frame) - gone == 295 and found.linear.absorbed == {"firm": 37, "year": 8}
+    assert any(f"{gone} training rows of 3 levels of the fixed effect 'firm' left out" in note for note in found.notes)
+    assert f"320; {gone} whose fixed effect nothing tells left out" in found.render("table")
+    sums = (
+        predict_own(run)
+        .assign(firm=frame["firm"], y=frame["y"])
+        .dropna(subset="yhat")
+        .groupby("firm")[["yhat", "y"]]
+        .sum()
+    )
+    np.testing.assert_allclose(sums["yhat"], sums["y"], rtol=1e-5)  # what the score of a level says
+    assert "firm" not in run.summary().get("not_identified", [])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("absorbed", "which", "options"),
+    [("region^year", "exposure", {"exposure": "hours"}), ("firm + year", "weights", {"weights": "w"})],
+)
+def test_counts_over_an_exposure_and_with_weights_are_those_of_fepois(counted, tmp_path, absorbed, which, options):
+    _, path, _ = counted
+    run = fitted(tmp_path / "r", data=path, formula=f"y ~ x + z | {absorbed}", **options, **POISSON)
+    of_pyfixest(run, which, absorbed)
+
+
+@pytest.mark.slow
+def test_frequencies_of_counts_are_repeated_rows(counted, tmp_path):
+    frame, path, _ = counted
+    frame.loc[frame.index.repeat(frame["w"])].to_csv(tmp_path / "long.csv", index=False)
+    formula, found = "y ~ x + z | firm + year", []
+    for data, options in ((path, {"weights": "w", "weight_kind": "frequency"}), (str(tmp_path / "long.csv"), {})):
+        run = fitted(tmp_path / f"r{len(found)}", data=data, formula=formula, **options, **POISSON)
+        found.append([evaluate(run, bootstrap=0, vcov=vcov).linear.errors for vcov in ("iid", "HC1", "cluster:firm")])
+    for short, long in zip(*found, strict=True):
+        assert short == pytest.approx(long, rel=1e-6)
+
+
+@pytest.mark.slow
+def test_rows_that_a_column_separates_are_left_out(counted, tmp_path):
+    _, path, _ = counted
+    run = fitted(tmp_path / "r", data=path, formula="y ~ x + z + s | firm + year", **POISSON)
+    found = evaluate(run, bootstrap=0, vcov="HC1")
+    # fepois(..., separation_check=["fe", "ir"]) of pyfixest 0.60.0, with N 262
+    assert found.n["train"] == 262 and np.isnan(found.linear.values["s"])
+    assert [found.linear.values[name] for name in "xz"] == pytest.approx([0.40122598807, -0.25536335062], rel=1e-6)
+    assert [found.linear.errors[name] for name in "xz"] == pytest.approx([0.05585131185, 0.05290089292], rel=1e-6)
+    assert any(note.startswith("33 training rows left out: a combination of columns") for note in found.notes)
+
+
+def test_newton_within_levels_is_newton_with_dummies():
+    frame = counts()
+    frame = frame[frame["firm"] > "f02"]
+    y, x = frame["y"].to_numpy(float), frame[["x", "z"]].to_numpy()
+    codes = np.column_stack([frame["firm"].factorize()[0], frame["year"] - 2000])
+    found = absorbed_poisson.fit(x, codes, (37, 8), y, None)
+    theirs = sm.GLM(y, np.column_stack([x, dummies(frame).drop(columns=["x", "z"])]), sm.families.Poisson()).fit(
+        tol=1e-14
+    )
+    np.testing.assert_allclose(found.slopes, theirs.params[:2], rtol=1e-9)
+    np.testing.assert_allclose(np.exp(found.index), theirs.mu, rtol=1e-7)
+    each = found.constant + found.effects[0][codes[:, 0]] + found.effects[1][codes[:, 1]]
+    np.testing.assert_allclose(x @ found.slopes + each, found.index, atol=1e-9)
+    assert found.score < 1e-12 and abs(found.effects[0][codes[:, 0]].mean()) < 1e-12
+
+
+def test_separation_is_found_where_zeros_can_be_told_apart_and_nowhere_else():
+    y = np.array([0, 0, 1, 2, 0, 3, 0, 1.0])
+    codes = np.array([0, 0, 1, 1, 1, 2, 2, 2])[:, None]
+    u = np.array([1, 2, 3, 1, 5, 2, 4, 4.0])
+    none = absorbed_poisson.separated(u[:, None], codes, (3,), y, None)
+    assert none.tolist() == [True, True, False, False, False, False, False, False]  # a level of zeros
+    s = np.array([0, 0, 0, 0, 1, 0, 0, 0.0])
+    some = absorbed_poisson.separated(np.column_stack([u, s + u]), codes, (3,), y, None)  # s = their difference
+    assert some.tolist() == [True, True, False, False, True, False, False, False]
+    weightless = absorbed_poisson.separated(u[:, None], codes, (3,), y, np.array([1, 1, 0, 0, 1, 1, 1, 1.0]))
+    assert weightless.tolist() == [True, True, True, True, True, False, False, False]  # what counts there has no weight
+
+
+def test_a_table_of_separated_rows_alone_is_refused(tmp_path):
+    frame = pd.DataFrame({"y": [0, 0, 0, 5.0], "x": [1, 2, 3, 4.0], "g": ["a", "a", "b", "c"]})
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    with pytest.raises(DataError, match="is separated"):
+        fitted(tmp_path / "r", data=str(tmp_path / "t.csv"), formula="y ~ x | g", **POISSON)
+
+
+def test_rows_of_new_tables_of_a_level_without_counts_are_not_predicted(counted, tmp_path):
+    frame, _, run = counted
+    frame.head(40).to_csv(tmp_path / "new.csv", index=False)
+    found = predict(run, str(tmp_path / "new.csv"))
+    lost = frame.head(40)["firm"].isin(["f00", "f01", "f02"]).to_numpy()
+    assert lost.any() and np.array_equal(found["yhat"].isna().to_numpy(), lost)
+    assert found["reason"][lost].str.contains("whose fixed effect no training row tells").all()
+
+
+def test_a_column_that_separates_zeros_is_no_estimate_without_fixed_effects_either(counted, tmp_path):
+    _, path, _ = counted
+    run = fitted(tmp_path / "r", data=path, formula="y ~ x + s", **POISSON)
+    found = evaluate(run, bootstrap=0)
+    assert run.summary()["separated"] == ["s"] and np.isnan(found.linear.values["s"])
+    assert not np.isnan(found.linear.values["x"]) and not found.linear.errors
+    assert any("of counts: rows with 0" in note for note in found.notes)

@@ -10,7 +10,7 @@ from scipy import optimize, stats
 
 from econml_cli.evaluation.evaluate import evaluate
 from econml_cli.evaluation.marginal.effects import effects
-from econml_cli.evaluation.predictions import predict
+from econml_cli.evaluation.predictions import predict, predict_own
 from econml_cli.export.write import export
 from econml_cli.problems import losses, metrics, per_row
 from econml_cli.runs.directory import Run
@@ -119,7 +119,29 @@ def test_predictions_are_mean_and_standard_deviation_with_their_interval_and_met
     assert measured["train_calibration_error"].value == pytest.approx(np.mean(np.abs(shares - np.arange(1, 10) / 10)))
     assert measured["train_rmse"].value == pytest.approx(np.sqrt(np.mean((frame["y"] - mean) ** 2)), rel=1e-6)
     refused = econml("predict", run.path, "--data", path, "--conformal", "--out", "q.csv")
-    assert refused.code == 2 and "predicts a mean and a standard deviation" in refused.stderr
+    assert refused.code == 2 and "learns from the validation split" in refused.stderr
+
+
+def test_conformal_intervals_are_scaled_by_the_standard_deviation_and_cover_where_that_is_wrong(tmp_path, econml):
+    rng, n = np.random.default_rng(8), 1500
+    frame = pd.DataFrame({"x": rng.uniform(-1, 1, n)})
+    frame["y"] = 3 + frame["x"] + np.exp(frame["x"]) * rng.standard_t(3, n)  # no normal distribution: long tails
+    frame.head(500).to_csv(tmp_path / "t.csv", index=False)
+    frame.tail(1000).to_csv(tmp_path / "new.csv", index=False)
+    run = fitted(tmp_path / "r", data=str(tmp_path / "t.csv"), formula="y ~ x", loss="gaussian", val_fraction=0.5)
+    new = str(tmp_path / "new.csv")
+    ran = econml("predict", run.path, "--data", new, "--conformal", "--interval", 80, "--out", "p.csv")
+    assert ran.code == 0 and "conformal prediction, in predicted standard deviations" in ran.stderr
+    found, own = pd.read_csv("p.csv"), predict_own(run)
+    own = own[own["split"] == "val"]
+    scores = np.sort(np.abs(own["y"] - own["yhat"]) / own["sd"])
+    radius = scores[math.ceil((len(own) + 1) * 0.8) - 1]
+    np.testing.assert_allclose((found["hi"] - found["lo"]) / 2, radius * found["sd"], rtol=1e-5)
+    np.testing.assert_allclose((found["hi"] + found["lo"]) / 2, found["yhat"], rtol=1e-5)
+    inside = (found["lo"] <= found["y"]) & (found["y"] <= found["hi"])
+    assert inside.mean() == pytest.approx(0.8, abs=0.07)
+    for half in (found["x"] < 0, found["x"] >= 0):  # of both sizes of errors: about as often
+        assert inside[half].mean() == pytest.approx(0.8, abs=0.1)
 
 
 def test_a_right_distribution_is_calibrated_and_one_that_is_too_narrow_is_told():

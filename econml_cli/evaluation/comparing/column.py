@@ -22,6 +22,8 @@ class Column:
         against: the test against the baseline; None for the baseline itself, and where there can be none.
         method: what its model is called in a paper: "OLS", "logit", "mlp".
         labels: what the file calls its variables (Stata's variable labels), by column.
+        weighted: how its rows count in the loss, {row of a paper's table: cell}: "Weights", "Exposure", "Offset",
+            "Class weights"; {} where all count the same.
     """
 
     label: str
@@ -35,6 +37,7 @@ class Column:
     against: Difference | None = None
     method: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
+    weighted: Mapping[str, str] = field(default_factory=dict)
 
     def called(self, column: str) -> str:
         """The label of a column, the column itself where it has none."""

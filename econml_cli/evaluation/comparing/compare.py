@@ -2,7 +2,7 @@
 
 import contextlib
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,8 @@ from econml_cli.evaluation.evaluation import Evaluation
 from econml_cli.evaluation.opened import OpenedRun, open_run
 from econml_cli.evaluation.samples import scorer
 from econml_cli.problems import losses
+from econml_cli.problems.base import Problem
+from econml_cli.problems.tabular import Tabular
 from econml_cli.runs.directory import Run
 
 
@@ -89,11 +91,21 @@ def compare(
     against, notes = _against(tested, base, test, draws, draw_seed, data is not None)
     if in_time and horizon > 1:
         notes += _gaps(tested[base], data is not None)
+    notes += _of_groups(tested[base])
     options = differing_options([one.config for one in tested], [e.status == "solved" for e in evaluations])
     columns = tuple(map(_column, evaluations, tested, options, against))
     columns = tuple(dataclasses.replace(column, label=_label(i)) for i, column in enumerate(columns))
     said = dict.fromkeys(note for evaluation in evaluations for note in evaluation.notes)
     return Comparison(columns, base, stars, bootstrap, bootstrap_seed, (*notes, *said))
+
+
+def _of_groups(base: Tested) -> tuple[str, ...]:
+    """What stands for an observation where rows come in groups."""
+    if base.groups is None:
+        return ()
+    count, name = len(np.unique(base.groups)), getattr(base.config.problem_options, "group", None)
+    which = f"of '{name}' " if name else ""
+    return (f"Intervals and tests draw whole groups: {count:,} {which}with {base.n:,} observations.",)
 
 
 def _label(i: int) -> str:
@@ -182,14 +194,27 @@ def _gaps(tested: Tested, on_file: bool) -> list[str]:
     return [f"Autocovariances are those of successive {tested.split} rows, which are not adjacent in the file{told}."]
 
 
+def _weighted(problem: Problem, labels: Mapping[str, str]) -> dict[str, str]:
+    """`Column.weighted` of a problem."""
+    if not isinstance(problem, Tabular):
+        return {}
+    found, weights = dict[str, str](), problem.weights
+    if weights is not None:
+        called = labels.get(weights.column) or weights.column
+        kind = weights.kind.capitalize() if weights.is_exposure else "Weights"
+        found[kind] = called if weights.is_exposure else f"{called} ({weights.kind})"
+    return found | ({"Class weights": "Yes"} if problem.class_weights else {})
+
+
 def _column(evaluation: Evaluation, tested: Tested, options: dict[str, Any], against: Difference | None) -> Column:
     manifest, summary, about = tested.run.manifest(), tested.run.summary(), tested.problem.describe()
+    labels = _labels(about.get("path"))
     return Column(
         label="", evaluation=evaluation, target=about.get("target"),
         features=len(about["features"]) if isinstance(about.get("features"), list) else int(tested.problem.din),
         n_train=evaluation.n.get("train") or manifest.get("shapes", {}).get("n_train"),
         options=options, num_params=manifest.get("num_params"), seconds=summary.get("seconds_training"),
-        against=against, method=_method(tested), labels=_labels(about.get("path")),
+        against=against, method=_method(tested), labels=labels, weighted=_weighted(tested.problem, labels),
     )  # fmt: skip
 
 

@@ -216,12 +216,14 @@ def _error(of: Coefficients, name: str, decimals: int) -> str:
 
 
 def _below(columns: Sequence[Column], style: Style) -> Block:
-    """Fixed effects, standard errors, N, and how well the runs fit, in and out of sample."""
+    """Fixed effects, weights, standard errors, N, and how well the runs fit, in and out of sample."""
     shown = [_shown(column) for column in columns]
     rows: list[Row] = []
     for name in dict.fromkeys(name for one in shown if one is not None for name in one.absorbed):
         called = next((c.called(name) for c in columns if c.called(name) != name), name)
         rows.append((f"{called} fixed effects", *("Yes" if one and name in one.absorbed else "No" for one in shown)))
+    for called in dict.fromkeys(name for column in columns for name in column.weighted):
+        rows.append((called, *(column.weighted.get(called, "No") for column in columns)))
     kinds = ["" if one is None or one.vcov is None else _vcov(one.vcov) for one in shown]
     rows += [("Standard errors", *kinds)] if any(kinds) else []
     rows.append(("Observations", *("" if c.n_train is None else f"{c.n_train:,}" for c in columns)))

@@ -4,10 +4,19 @@ from typing import Any
 
 import numpy as np
 
-from econml_cli.data.identified import EXTREME, moved, null_space, separation, separation_of_classes
-from econml_cli.models.linear import COLLINEAR, Linear
+from econml_cli.data.identified import (
+    EXTREME,
+    moved,
+    null_space,
+    separation,
+    separation_of_classes,
+    separation_of_counts,
+)
+from econml_cli.models.absorbed_poisson import COLLINEAR
+from econml_cli.models.linear import Linear
 from econml_cli.problems import losses
 from econml_cli.problems.base import Batch
+from econml_cli.problems.families import POISSON
 from econml_cli.problems.tabular import Tabular
 from econml_cli.training.setup.setup import Setup
 from econml_cli.training.step.solving import in_float64
@@ -22,7 +31,7 @@ def identified(setup: Setup) -> dict[str, Any]:
     `no_information`: of columns that are the same in all training rows. `not_identified`: of coefficients ("Intercept"
     is one) that can be moved without changing any fitted value, since columns are collinear. `separated`: of those
     whose logit estimate (of several classes that of one of them) is infinite, since their columns tell the classes of
-    the training rows apart. Empty ones are left out.
+    the training rows apart, or some zeros of a count. Empty ones are left out.
 
     `data_notes`: what is to be known of how the file was read, in sentences. `wide`: [design columns, training rows,
     factor with most of the columns] where there are more columns than rows. `series_autocorrelation`: of the target in
@@ -30,8 +39,13 @@ def identified(setup: Setup) -> dict[str, Any]:
     """
     if not isinstance(setup.problem, Tabular):
         return {}
-    problem, sample = setup.problem, in_float64(setup)
-    features = problem.preprocessing()["features"]
+    problem = setup.problem
+    found: dict[str, Any] = {"no_information": problem.uninformative, "data_notes": problem.notes()}
+    if problem.autocorrelation is not None and problem.autocorrelation > SERIES:
+        found["series_autocorrelation"] = problem.autocorrelation
+    if setup.streamed:  # whether columns are collinear takes all of them at once
+        return {name: value for name, value in found.items() if value}
+    sample, features = in_float64(setup), problem.preprocessing()["features"]
     idle = list(features.get("idle", ()))
     names = [name for name in features["names"] if name not in idle]
     there = ~np.isin(features["names"], idle)
@@ -46,11 +60,8 @@ def identified(setup: Setup) -> dict[str, Any]:
     if constant:  # the constant in the units of the file, of which the slopes times the means are a part
         shift = -np.asarray(features["mean"])[there] / np.asarray(features["scale"])[there]
         functionals, labels = np.vstack([functionals, np.r_[shift, 1.0]]), [*labels, "Intercept"]
-    found: dict[str, Any] = {"no_information": problem.uninformative, "data_notes": problem.notes()}
     if len(features["names"]) > len(x):
         found["wide"] = [len(features["names"]), len(x), problem.widest()]
-    if problem.autocorrelation is not None and problem.autocorrelation > SERIES:
-        found["series_autocorrelation"] = problem.autocorrelation
     free = null_space(z, tolerance)
     found["not_identified"] = _named(labels, moved(free, functionals))
     used = Batch(*(np.asarray(part)[informs] for part in sample))
@@ -65,9 +76,10 @@ def _named(labels: list[str], which: np.ndarray) -> list[str]:
 
 def _separating(setup: Setup, z: np.ndarray, sample: Any) -> np.ndarray | None:
     """The directions [k, d] in which a linear logit, or one of several classes, goes on for ever, where fitted
-    probabilities are 0 or 1."""
+    probabilities are 0 or 1; or the log of the mean of counts, where that is 0."""
     row = losses.of(setup.problem)
-    if not row.is_log_loss or not isinstance(setup.model, Linear):
+    counts = row.family is POISSON and isinstance(setup.model, Linear) and not setup.model.absorbed  # else left out
+    if not (row.is_log_loss or counts) or not isinstance(setup.model, Linear):
         return None
     kernel, bias = setup.model.linear.kernel[...], setup.model.linear.bias
     index = np.asarray(sample.x, np.float64) @ np.asarray(kernel, np.float64)
@@ -76,6 +88,9 @@ def _separating(setup: Setup, z: np.ndarray, sample: Any) -> np.ndarray | None:
         index = index - index.min(axis=1, keepdims=True)
     if setup.solved and np.max(np.abs(index)) < EXTREME:
         return None
+    if counts:
+        direction = separation_of_counts(z, np.asarray(sample.y)[:, 0] == 0)
+        return None if direction is None else direction[:, None]
     if index.shape[1] > 1:
         return separation_of_classes(z, np.asarray(sample.y).reshape(-1), index.shape[1])
     found = separation(z, np.asarray(sample.y)[:, 0] == 1)

@@ -17,7 +17,7 @@ from flax import nnx
 
 from econml_cli.models.base import Penalised
 from econml_cli.options.trainer import POLISHED, TrainerOptions
-from econml_cli.problems.base import Batch, Problem
+from econml_cli.problems.base import Batch, Problem, Redraws
 from econml_cli.problems.known import residual
 from econml_cli.problems.means import mean, product, total
 from econml_cli.training.devices import Devices
@@ -33,6 +33,8 @@ from econml_cli.training.step.visiting import key_at, visited
 RUNNING, STOPPED_EARLY, DIVERGED, SOLVED, CONVERGED = 0, 1, 2, 3, 4
 #: what the seed of the shuffling is folded with
 SHUFFLE = 2**31
+#: what the key of the shuffling is folded with, before the epoch, for what a problem draws anew (`Redraws`)
+DRAWS = 2**29
 #: observations whose loss is computed at once where a whole sample is measured
 BLOCK = 2**16
 
@@ -77,7 +79,7 @@ class Carry:
 @dataclass(frozen=True)
 class Inputs:
     """What a fit is trained with and on: `hyper` numeric options, `arrays` of the problem, `loss_scale`, two samples
-    (`val` may be None); or, for a `vmap`, the axis of each of these."""
+    (`val` may be None, and both are where the samples are streamed); or, for a `vmap`, the axis of each of these."""
 
     hyper: Any
     arrays: Any
@@ -93,8 +95,10 @@ Batches = tuple[Batch, jax.Array | None]
 
 def inputs_of(setup: Setup) -> Inputs:
     """The inputs of one fit."""
-    scale, train = jnp.asarray(setup.problem.loss_scale, float), weighing_one(setup.train)
-    return Inputs(hyperparameters(setup.config.trainer), arrays_of(setup.problem), scale, train, setup.val)
+    scale = jnp.asarray(setup.problem.loss_scale, float)
+    # what is streamed is handed to the program a part at a time
+    samples = (None, None) if setup.streamed else (weighing_one(setup.train), setup.val)
+    return Inputs(hyperparameters(setup.config.trainer), arrays_of(setup.problem), scale, *samples)
 
 
 def trained_on(setup: Setup, carry: Carry) -> Setup:
@@ -212,20 +216,37 @@ class Epoch:
         """The position after one epoch over `batches`, with `key` for the next one, and the metrics of the epoch.
         `polishing`: in the second phase of two, whose batch is the whole sample."""
         tx, problem = self.optimizer(inputs.hyper), with_arrays(self.problem, inputs.arrays)
+        batches = self._redrawn(problem, carry, batches)
         learner: Any = (carry.params, carry.other, carry.opt_state)
         if self.batches == 1 or polishing:
             learner, summed = self.step(tx, problem, learner, batches, polishing=polishing)
         else:
             learner, totals = jax.lax.scan(lambda c, b: self.step(tx, problem, c, b), learner, batches)
             summed = jnp.sum(totals)
+        val_loss = None if inputs.val is None else self.risk(problem, learner[0], learner[1], inputs.val)
+        return self.closed(carry, inputs, key, learner, summed, val_loss, polishing=polishing)
+
+    def closed(
+        self,
+        carry: Carry,
+        inputs: Inputs,
+        key: jax.Array,
+        learner: Any,
+        summed: jax.Array,
+        val_loss: jax.Array | None,
+        *,
+        polishing: bool = False,
+    ) -> tuple[Carry, dict[str, Any]]:
+        """The same once the steps are made: `learner` is (params, other, opt_state) behind them, `summed` the sum of
+        the losses of all observations, `val_loss` in the units that are minimised."""
         params, other, opt_state = learner
         train_loss = summed / self.n
         rate = inputs.hyper["lr"] * schedule(self.options, self.batches)(carry.epoch * self.batches)
         rate = 1.0 if polishing else rate  # as of a method that finds each step by itself
         metrics = {"train_loss": train_loss * inputs.loss_scale, "lr": jnp.asarray(rate, float)}
         finite = jnp.isfinite(train_loss) & _all_finite(params)
-        if inputs.val is not None:
-            metrics["val_loss"] = self._risk(problem, params, other, inputs.val) * inputs.loss_scale
+        if val_loss is not None:
+            metrics["val_loss"] = val_loss * inputs.loss_scale
             finite &= jnp.isfinite(metrics["val_loss"])
         after = dataclasses.replace(
             carry, params=params, other=other, opt_state=opt_state, key=key, epoch=carry.epoch + 1
@@ -237,6 +258,15 @@ class Epoch:
         # a non-finite epoch is undone: what is kept is the last state that was finite
         diverged = dataclasses.replace(carry, status=jnp.int32(DIVERGED))
         return where(finite, after, diverged), metrics
+
+    def _redrawn(self, problem: Problem, carry: Carry, batches: Batches) -> Batches:
+        """The batches with random draws of this epoch, where a problem has such."""
+        if not isinstance(problem, Redraws):
+            return batches
+        (batch, counts), key = batches, jax.random.fold_in(jax.random.fold_in(carry.key, DRAWS), carry.epoch)
+        if self.batches == 1:
+            return self._shared(problem.redraw(key, batch)), counts
+        return self._shared(jax.vmap(problem.redraw)(jax.random.split(key, self.batches), batch), axis=1), counts
 
     def _early_stop(self, carry: Carry, val_loss: jax.Array | None, min_delta: jax.Array) -> Carry:
         if not self.options.patience or val_loss is None:
@@ -301,7 +331,8 @@ class Epoch:
             objective += share * model.penalty(batch.x)
         return objective, (summed, nnx.state(model, nnx.Not(nnx.Param)))
 
-    def _risk(self, problem: Problem, params: Any, other: Any, batch: Batch) -> jax.Array:
+    def risk(self, problem: Problem, params: Any, other: Any, batch: Batch) -> jax.Array:
+        """The mean loss of a sample, the model in evaluation mode."""
         model = nnx.merge(self.graphdef, params, other)
         model.eval()
         graphdef, state = nnx.split(model)

@@ -13,6 +13,7 @@ from flax import nnx
 from econml_cli.config.exact import EXACT
 from econml_cli.errors import ConfigError
 from econml_cli.models.base import LinearInParameters, Solvable, SolvableWithWeights
+from econml_cli.models.linear import Linear
 from econml_cli.options.own_modules import first_line
 from econml_cli.problems import losses
 from econml_cli.problems.base import Batch, Solves
@@ -100,6 +101,7 @@ def solve(setup: Setup, program: Any, inputs: Inputs, carry: Carry) -> Solution:
             report = dict(setup.problem.solve(model, setup.train))
         else:
             how = _programme if by_programme(setup) else _newton if by_newton(setup) else _least_squares
+            how = _poisson_within if by_newton(setup) and isinstance(model, Linear) and model.absorbed else how
             report = how(setup)
     except (ValueError, np.linalg.LinAlgError) as error:
         raise ConfigError(f"Model {setup.config.model} cannot be solved: {first_line(error)}.") from error
@@ -155,6 +157,16 @@ def _newton(setup: Setup) -> dict[str, float]:
     model.assign(found.w)
     report = {"gradient_norm": found.gradient_norm, "newton_steps": found.steps}
     return {**report, "rounding_error": rounding_error(setup, design @ found.w)}
+
+
+def _poisson_within(setup: Setup) -> dict[str, float]:
+    """Fixed effects under the one loss with Newton's method that absorbs them (`Loss.absorbs`)."""
+    sample, model = in_float64(setup), setup.model
+    assert isinstance(model, Linear)
+    w = None if sample.w is None else np.asarray(sample.w, np.float64)
+    report = model.solve_poisson(sample.x, sample.y, w)
+    exact = report.pop("fitted")
+    return {**report, "rounding_error": rounding_error(setup, exact)}
 
 
 def _programme(setup: Setup) -> dict[str, float]:
