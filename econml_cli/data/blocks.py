@@ -129,9 +129,9 @@ class _Writing:
         """The columns that hold numbers and empty fields alone: {column: their type}."""
         import pyarrow as pa
 
-        from econml_cli.data import schema
+        from econml_cli.data.infer import plain
 
-        left = {name: Column() for name in names if schema.plain(self._asked, None, name)}
+        left = {name: Column() for name in names if plain(self._asked, None, name)}
         for batch in blocks(list(left)) if left else ():
             for name in list(left):
                 if not left[name].add(batch.column(batch.schema.get_field_index(name))):

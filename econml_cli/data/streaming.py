@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from econml_cli.data import columns, design, expression, formula, missing, schema, target, transforms
+from econml_cli.data import columns, design, expression, formula, missing, target, transforms
 from econml_cli.data.asked import Asked
 from econml_cli.data.blocks import Source
+from econml_cli.data.convert import convert
 from econml_cli.data.expression import Node
 from econml_cli.data.formula import Formula
+from econml_cli.data.infer import decide
 from econml_cli.data.preprocessing import Preprocessing, Specification
-from econml_cli.data.schema import Schema
+from econml_cli.data.schema import Column, Schema
 from econml_cli.data.split import SPLITS, autocorrelation, sides_of
 from econml_cli.data.terms import Terms, numbers_of
 from econml_cli.errors import ConfigError, DataError
@@ -132,13 +134,13 @@ def _of_target(read: Formula) -> list[str]:
 
 def _columns(source: Source, asked: Asked) -> tuple[Schema, dict[str, _Judged]]:
     """(what the columns are, what each says as a factor by itself), of one column after the other."""
-    found, judged = dict[str, schema.Column](), dict[str, _Judged]()
+    found, judged = dict[str, Column](), dict[str, _Judged]()
     for name in source.chosen:
         raw = source.read([name])
-        one = schema.decide(raw, asked, source.where)
+        one = decide(raw, asked, source.where)
         found[name] = one[name]
         if one[name].kind in ("number", "category", "boolean"):
-            frame, node = schema.convert(raw, one)[0], formula.of_columns(None, (name,)).features[name]
+            frame, node = convert(raw, one)[0], formula.of_columns(None, (name,)).features[name]
             judged[name] = _judged(name, node, frame, source.where)
         del raw
     order = [name for name in source.names if name in found]
@@ -162,7 +164,7 @@ def _judged(name: str, node: Node, frame: "pd.DataFrame", where: str) -> _Judged
 
 def _frame(source: Source, names: Sequence[str], decided: Schema) -> "pd.DataFrame":
     """Some columns, whole, as the schema says."""
-    return schema.convert(source.read(list(dict.fromkeys(names))), decided)[0]
+    return convert(source.read(list(dict.fromkeys(names))), decided)[0]
 
 
 def _check_sizes(side: np.ndarray, plan: Plan, where: str) -> None:
@@ -191,7 +193,7 @@ def _frames(source: Source, read: Formula, decided: Schema) -> "Iterator[tuple[s
     # y ~ 1 reads a column for the number of rows
     names = read.feature_columns or [decided.names[0]]
     for raw in source.blocks(names):
-        frame = schema.convert(raw, decided)[0]
+        frame = convert(raw, decided)[0]
         yield slice(place, place + len(frame)), frame
         place += len(frame)
     if place != source.rows:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from econml_cli.config.fit_config import FitConfig
-from econml_cli.data import beside, expression, files, schema
+from econml_cli.data import beside, expression, files
+from econml_cli.data.convert import convert
 from econml_cli.data.files import Raw
 from econml_cli.data.schema import Schema
 from econml_cli.data.split import SPLITS
@@ -169,7 +170,7 @@ def _added(
     """(the new columns of a block, why each row has no prediction)."""
     own = problem.learnt
     there = [name for name in columns if name in known]
-    frame, wrong = schema.convert(Raw(columns, table.select(there), False, source=path), known)
+    frame, wrong = convert(Raw(columns, table.select(there), False, source=path), known)
     why = own.reasons(frame, path, wrong)
     rows = why == ""
     found = make(own.inputs(frame, rows, path)[rows]) if rows.any() else {}
