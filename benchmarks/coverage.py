@@ -4,6 +4,8 @@
     uv run python benchmarks/coverage.py --only auc paired # some of them
     uv run python benchmarks/coverage.py --samples 200     # a quick look
     uv run python benchmarks/coverage.py --size            # how often paired tests reject, 5,000 samples each
+    uv run python benchmarks/coverage.py --size series     # those of series alone
+    uv run python benchmarks/coverage.py --size series --samples 2000 --json FILE  # goes on where it was ended
 
 NumPy alone: no model is fitted but least squares by a formula. `econml` is what the package does; `percentile` is what
 it did before. The share that covers has a standard error of 0.7 points at 95 % and 1,000 samples.
@@ -12,7 +14,9 @@ it did before. The share that covers has a standard error of 0.7 points at 95 % 
 import argparse
 import json
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy import stats
@@ -33,6 +37,7 @@ Case = tuple[str, Callable[[np.random.Generator], Ends], float]
 REPLICATIONS = 999
 #: of tests of series, whose p-values are then known to 1.5 points at 5 %
 SIGNS = 199
+HORIZONS = (2, 4)
 SIZES = (50, 100, 200)
 #: of the regressions that are cross-validated
 FEATURES = 5
@@ -161,51 +166,60 @@ DIFFERENCES: dict[str, Callable[[np.random.Generator, int], Array]] = {
 }
 
 
-def sizes(samples: int) -> Iterator[tuple[str, dict[str, float]]]:
-    """(case, {test: percent of samples in which it rejects at 5 %}), of differences and of groups of 5 of them."""
+#: percent of samples in which a test rejects at 5 %, by its name
+Rejected = dict[str, float]
+
+
+def paired_sizes(samples: int) -> Iterator[tuple[str, Callable[[], Rejected]]]:
+    """(case, what measures it), of differences and of groups of 5 of them."""
     for name, draw in DIFFERENCES.items():
         for n, each in ((20, 1), (50, 1), (200, 1), (20, 5)):
-            found: dict[str, list[float]] = {"econml": [], "signs of the mean": [], "Diebold-Mariano": []}
-            for i in range(samples):
-                d = draw(np.random.default_rng([21, i]), n)
-                if each > 1:  # a common part, and one of each row
-                    d = np.repeat(d, each) + draw(np.random.default_rng([22, i]), n * each)
-                found["econml"].append(Flips(*_sums(d, each), REPLICATIONS, i).p_value(0.0))
-                found["signs of the mean"].append(_of_the_mean(d.reshape(-1, each).sum(axis=1), i))
-                if each == 1:
-                    found["Diebold-Mariano"].append(diebold_mariano(d).p_value or 0.0)
             what = f"{n} groups of {each}" if each > 1 else f"n {n}"
-            yield f"{name}, {what}", {test: 100 * float(np.mean(np.array(p) <= 0.05)) for test, p in found.items() if p}
+            yield f"{name}, {what}", partial(_paired_size, draw, n, each, samples)
 
 
-#: of each horizon the weights of a moving average of shocks
-AVERAGES = {2: ((1.0, 1.0),), 4: ((1.0, 1.0, 1.0, 1.0),)}
+def _paired_size(draw: Callable[[np.random.Generator, int], Array], n: int, each: int, samples: int) -> Rejected:
+    found: dict[str, list[float]] = {"econml": [], "signs of the mean": [], "Diebold-Mariano": []}
+    for i in range(samples):
+        d = draw(np.random.default_rng([21, i]), n)
+        if each > 1:  # a common part, and one of each row
+            d = np.repeat(d, each) + draw(np.random.default_rng([22, i]), n * each)
+        found["econml"].append(Flips(*_sums(d, each), REPLICATIONS, i).p_value(0.0))
+        found["signs of the mean"].append(_of_the_mean(d.reshape(-1, each).sum(axis=1), i))
+        if each == 1:
+            found["Diebold-Mariano"].append(diebold_mariano(d).p_value or 0.0)
+    return {test: 100 * float(np.mean(np.array(p) <= 0.05)) for test, p in found.items() if p}
 
 
-def serial_sizes(samples: int) -> Iterator[tuple[str, dict[str, float]]]:
-    """The same of differences that are correlated over the horizon: squares of the averages of two models' errors, or
-    averages of skewed shocks."""
-    for horizon, averages in AVERAGES.items():
-        for weights in averages:
-            for name, draw in (*ERRORS.items(), *((k, v) for k, v in DIFFERENCES.items() if k.startswith("skewed"))):
-                of = squares(averaged(draw[0], weights)) if isinstance(draw, tuple) else averaged(draw, weights)
-                for n in (20, 50, 200):
-                    p = np.empty((samples, 2))
-                    for i in range(samples):
-                        d = of(np.random.default_rng([23, i]), n)
-                        found = in_series(d, horizon=horizon, replications=SIGNS, seed=i, interval=False)
-                        p[i] = found.p_value, found.classical_p_value
-                    tests = ("econml", "Harvey, Leybourne and Newbold")
-                    share = 100 * np.mean(p <= 0.05, axis=0)
-                    case = f"horizon {horizon}, average {', '.join(f'{w:g}' for w in weights)}: {name}, n {n}"
-                    yield case, dict(zip(tests, share.tolist(), strict=True))
+def serial_sizes(samples: int) -> Iterator[tuple[str, Callable[[], Rejected]]]:
+    """The same of differences that are correlated over the horizon: squares of the averages of two models' errors over
+    so many periods, or averages of skewed shocks."""
+    for n in (20, 50, 200):
+        for horizon in HORIZONS:
+            for name, (draw, _) in ERRORS.items():
+                of = squares(averaged(draw, horizon))
+                yield f"horizon {horizon}: {name} errors, n {n}", partial(_serial_size, of, n, horizon, samples)
+            for name, skewed in DIFFERENCES.items():
+                if name.startswith("skewed"):
+                    of = averaged(skewed, horizon)
+                    yield f"horizon {horizon}: {name}, n {n}", partial(_serial_size, of, n, horizon, samples)
+
+
+def _serial_size(of: Callable[[np.random.Generator, int], Array], n: int, horizon: int, samples: int) -> Rejected:
+    p = np.empty((samples, 2))
+    for i in range(samples):
+        d = of(np.random.default_rng([23, i]), n)
+        found = in_series(d, horizon=horizon, replications=SIGNS, seed=i, interval=False)
+        p[i] = found.p_value, found.classical_p_value
+    share = 100 * np.mean(p <= 0.05, axis=0)
+    return dict(zip(("econml", "Harvey, Leybourne and Newbold"), share.tolist(), strict=True))
 
 
 def averaged(
-    draw: Callable[[np.random.Generator, int], Array], weights: tuple[float, ...]
+    draw: Callable[[np.random.Generator, int], Array], periods: int
 ) -> Callable[[np.random.Generator, int], Array]:
-    """A moving average of what is drawn."""
-    return lambda rng, n: np.convolve(draw(rng, n + len(weights) - 1), weights, mode="valid")
+    """Sums of what is drawn over so many periods."""
+    return lambda rng, n: np.convolve(draw(rng, n + periods - 1), np.ones(periods), mode="valid")
 
 
 def _sums(d: Array, each: int) -> tuple[Array, Array]:
@@ -285,17 +299,30 @@ def measured(case: Case, samples: int) -> dict[str, dict[str, float]]:
     return found
 
 
+SIZES_OF = {"paired": paired_sizes, "series": serial_sizes}
+
+
+def tell_sizes(kinds: list[str], samples: int, file: Path | None) -> None:
+    """Print how often each test rejects, case by case; what the file has of as many samples is not measured again."""
+    there: dict[str, Any] = json.loads(file.read_text()) if file and file.exists() else {}
+    kept: dict[str, Rejected] = there.setdefault(f"{samples} samples", {})
+    for kind in kinds:
+        for case, measure in SIZES_OF[kind](samples):
+            kept[case] = kept.get(case) or measure()
+            print(f"{case:50s}" + "  ".join(f"{test} {share:.1f}" for test, share in kept[case].items()), flush=True)
+            if file:
+                file.write_text(json.dumps(there, indent=2))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="+", choices=CASES, default=list(CASES), help="which cases")
     parser.add_argument("--samples", type=int, help="samples of each (1,000; of --size 5,000)")
-    parser.add_argument("--size", action="store_true", help="how often paired tests reject")
-    parser.add_argument("--json", type=Path, help="keep the figures in a file")
+    parser.add_argument("--size", nargs="*", choices=SIZES_OF, help="how often paired tests reject (alone: all tests)")
+    parser.add_argument("--json", type=Path, help="keep the figures in a file; those of --size that are there are kept")
     asked = parser.parse_args()
-    if asked.size:
-        for kind in (sizes, serial_sizes):
-            for name, rejected in kind(asked.samples or 5000):
-                print(f"{name:70s}" + "  ".join(f"{test} {share:.1f}" for test, share in rejected.items()), flush=True)
+    if asked.size is not None:
+        tell_sizes(asked.size or list(SIZES_OF), asked.samples or 5000, asked.json)
         return
     kept = {}
     print(f"{'case':36s} {'method':16s} covers  below  above  length (median)  (mean)")

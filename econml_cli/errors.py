@@ -20,6 +20,9 @@ def printable(text: str) -> str:
 #: can be asked to send before a time limit or a preemption
 STOP_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2")
 
+#: what is said where memory does not suffice
+OUT_OF_MEMORY = "Out of memory; try a smaller --batch-size, a smaller model, or less data."
+
 
 class EconmlError(Exception):
     """Something failed (exit code 1): the base of every error this package raises on purpose."""

@@ -106,6 +106,37 @@ def test_files_are_written_by_one_helper_that_leaves_the_old_or_the_new_one():
     assert found == {"storage/disk.py", *APART}
 
 
+#: what is read otherwise than by `disk.read_bytes`, which waits for no pipe and fills no memory: our own resources, the
+#: answer of a process of ours, a file of Python that the user has named, what has been found to be a regular file
+READ_APART = {
+    "export/assemble.py", "export/replay.py", "inspection/templates/__init__.py", "options/own_code.py",
+    "replication/archive.py", "replication/exhibits.py", "replication/package.py", "replication/studies.py",
+    "report/page.py", "report/pdf.py", "storage/ocdbt.py", "sweeps/remote/wandb_launch.py", "sweeps/show/page.py",
+    "training/compilation_cache.py", "training/setup/setup.py",
+}  # fmt: skip
+
+
+def test_small_files_are_read_by_one_helper_that_waits_for_nothing():
+    found = set()
+    for path in (ROOT / "econml_cli").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            reads = isinstance(node, ast.Attribute) and node.attr in ("read_text", "read_bytes")
+            if reads and getattr(node.value, "id", None) not in ("disk", "limited_yaml"):
+                found.add(str(path.relative_to(ROOT / "econml_cli")))
+    assert {name for name in found if not re.search("templates/(numpy|torch|compare)", name)} == READ_APART
+
+
+def test_yaml_is_read_by_one_reader():
+    found = {
+        str(path.relative_to(ROOT / "econml_cli"))
+        for path in (ROOT / "econml_cli").rglob("*.py")
+        if re.search(
+            r"\byaml\.(safe_load|load|full_load|unsafe_load|SafeLoader|Loader|compose|parse)\b", path.read_text()
+        )
+    }
+    assert found == {"storage/limited_yaml.py"}
+
+
 #: what only an escaper writes: of LaTeX, of Markdown, of HTML
 ESCAPED = ("textbackslash", "\\&", "\\%", "\\_"), ("\\|", "\\`"), ("&lt;", "&gt;", "&amp;", "&quot;", "&#")
 

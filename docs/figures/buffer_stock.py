@@ -45,7 +45,9 @@ def draw(numbers: dict[str, Any]) -> Any:
     axes[0].set(xlabel="cash on hand", title="consumption c(m)", ylim=(0.4, 1.6))
     axes[0].legend()
     for axis, name, title in ((axes[1], "error", "|c / exact - 1|"), (axes[2], "gap", "|residual|")):
-        axis.plot(numbers["m"], np.maximum(numbers[name], 1e-10), color=style.COLORS[0])
+        shown = np.asarray(numbers[name])
+        shown[shown < 1e-10] = np.nan  # all is eaten, which is exact: no logarithm of zero
+        axis.plot(numbers["m"], shown, color=style.COLORS[0])
         axis.set(xlabel="cash on hand", title=title, yscale="log", ylim=(1e-10, 1e-2))
     return figure
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from econml_cli.output import figure_style
 from figures import style
 from figures.fitting import fit, rounded
 
@@ -46,7 +47,7 @@ def draw(numbers: dict[str, Any]) -> Any:
             axis.plot(x, curve, color=style.COLORS[i], linestyle=style.LINES[i], label=label.format(name))
         axis.plot(numbers[data]["x"], numbers[data]["y"], "o", color="0.15", markersize=3)
         axis.set(xlabel="x", ylim=(-2.1, 2.1))
-        axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=3, columnspacing=1.2)
+        figure_style.key(axis, columns=3)
     axes[0].set(ylabel="Y and f(x)", title="six exact values, ridge 0 (dotted: the truth)")
     axes[1].set(title="forty values with noise of sd 0.3, matern32")
     return figure

@@ -37,6 +37,7 @@ def draw(numbers: dict[str, Any]) -> Any:
         left.plot(numbers["x"], numbers["curves"][nodes], **drawn)
         right.plot(numbers["degrees"], numbers["max_error"][nodes], marker=style.MARKERS[i], **drawn)
     left.set(xlabel="x", ylabel="f(x)", title=f"degree {SHOWN}, {SHOWN + 1} nodes")
+    left.set_xticks((-1, -0.5, 0, 0.5, 1))
     right.set(
         xlabel="degree", ylabel="largest error on [-1, 1]", yscale="log", title="interpolation at degree + 1 nodes"
     )

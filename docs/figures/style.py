@@ -5,8 +5,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from matplotlib import rc_context
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 from PIL import Image
 
 from econml_cli.output import figure_style
@@ -26,12 +28,25 @@ SETTINGS = {
     "lines.markersize": 4.0,
     "savefig.dpi": 140,
 }
+#: colours of a picture that are kept exactly
+FREQUENT = 48
 
 
 def drawn(draw: Callable[[dict[str, Any]], Figure], numbers: dict[str, Any]) -> Figure:
     """The figure that a module draws of its numbers, in this style."""
     with figure_style.house(), rc_context(SETTINGS):
-        return draw(numbers)
+        figure = draw(numbers)
+        for axis in figure.axes:
+            _log_axes(axis)
+        return figure
+
+
+def _log_axes(axis: Any) -> None:
+    """Logarithmic axes with the ticks of the package's own figures, where a figure has not set its own (`ticks`)."""
+    if axis.get_xscale() == "log" and isinstance(axis.xaxis.get_major_locator(), LogLocator):
+        figure_style.log_axis(axis, "x")
+    if axis.get_yscale() == "log" and isinstance(axis.yaxis.get_major_locator(), LogLocator):
+        figure_style.log_axis(axis, "y")
 
 
 def panels(columns: int = 1) -> tuple[Figure, Sequence[Any]]:
@@ -56,7 +71,15 @@ def save(figure: Figure, path: Path) -> None:
 
 
 def save_image(image: Image.Image, path: Path) -> None:
-    """Write a PNG of 256 colours, the most different ones of it; it does not say when and by what it was made."""
-    few = image.convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
-    few.info.clear()
+    """Write a PNG of 256 colours: the most frequent ones as they are, so that a pale grey stays grey, and the most
+    different of the others. It does not say when and by what it was made."""
+    full = image.convert("RGB")
+    counted = sorted(full.getcolors(full.width * full.height) or [], reverse=True)
+    frequent = [color for _, color in counted[:FREQUENT]]
+    different = full.quantize(256 - FREQUENT, Image.Quantize.MAXCOVERAGE).getpalette() or []
+    palette = np.array([*frequent, *np.reshape(different, (-1, 3))])[:256]
+    colors, places = np.unique(np.asarray(full).reshape(-1, 3), axis=0, return_inverse=True)
+    distances = ((colors[:, None].astype(int) - palette) ** 2).sum(axis=2)
+    few = Image.fromarray(distances.argmin(axis=1)[places].reshape(full.height, full.width).astype(np.uint8), "P")
+    few.putpalette(palette.ravel().tolist())
     few.save(path, format="PNG", optimize=True)

@@ -25,6 +25,7 @@ _FORMULA = re.compile(r'<(span|div) class="arithmatex">\\([(\[])(.*?)\\[)\]]</\1
 _OPTION = re.compile(r"<code>(--?[\w-]+(?:[ =][\w.,]+)?)</code>")
 #: a function before its argument, which latex2mathml writes without a space
 _NAMED = re.compile(r"(<mi>(?:exp|log|max|min|sin)</mi>)(?=<m(?:i|sub|sup|subsup)>)")
+_PICTURE = re.compile(r'<img [^>]*src="([^"]+)"[^>]*>')
 _TWO_BRACKETS = re.compile(r"^(#+ .*\]) \[", re.MULTILINE)
 _OUTSIDE = re.compile(r"[a-z]+:|#|/")
 
@@ -69,7 +70,9 @@ def _linked(found: re.Match[str], source: str, page: str) -> str:
 
 
 def on_page_content(content: str, **_: Any) -> str:
-    """Formulas as MathML, which browsers draw by themselves; options in one line, not broken after `--`."""
+    """Formulas as MathML, which browsers draw by themselves; options in one line, not broken after `--`; each picture
+    leads to itself in full size, as a phone shows it too small to read."""
+    content = _PICTURE.sub(r'<a href="\1">\g<0></a>', content)
     return _OPTION.sub(r'<code class="option">\1</code>', _FORMULA.sub(_mathml, content))
 
 

@@ -7,8 +7,10 @@ from typing import IO, TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from econml_cli.data import binary, binary_out, files, records, schema, stata_file
+from econml_cli.data import binary, binary_out, files, records, stata_file
 from econml_cli.data.asked import Asked
+from econml_cli.data.convert import convert
+from econml_cli.data.infer import decide
 from econml_cli.data.schema import Schema
 from econml_cli.errors import DataError
 
@@ -35,9 +37,9 @@ def frame(path: Path, known: Schema | None) -> "pd.DataFrame":
     """
     asked = Asked() if known is None else known.asked
     raw = files.read(path, asked=asked)
-    plain = schema.decide(raw, asked.of_file(raw.names), str(path))
+    plain = decide(raw, asked.of_file(raw.names), str(path))
     columns = tuple(known[c.name] if known is not None and c.name in known else c for c in plain.columns)
-    return schema.convert(raw, Schema(columns, asked))[0]
+    return convert(raw, Schema(columns, asked))[0]
 
 
 def names(path: Path, known: Schema | None) -> tuple[str, ...]:

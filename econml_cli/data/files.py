@@ -62,6 +62,12 @@ class Raw:
         """How many there are."""
         return len(self.columns)
 
+    @property
+    def names_read(self) -> list[str]:
+        """Of the columns that were read."""
+        columns: Any = self.columns
+        return list(map(str, columns.columns if hasattr(columns, "iloc") else columns.column_names))
+
 
 def find(source: str) -> Path:
     """The file that --data names.

@@ -292,7 +292,9 @@ def specify(
     chosen = tuple(others if features is None else features)
     columns.require(chosen if aim is None else (aim, *chosen), names, where)
     if not chosen:
-        raise DataError(f"{where} has no column besides the target '{aim}' to explain it with.")
+        beside = " and ".join(f"'{name}'" for name in (aim, *apart) if name is not None) or "none"
+        remedy = "name some with --features" + (f", or lags: --formula '{aim} ~ lag({aim})'" if aim else "")
+        raise DataError(f"{where} has no column besides {beside} that could be a feature; {remedy}.")
     return Specification(None, aim, chosen)
 
 

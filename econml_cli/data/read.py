@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
-from econml_cli.data import files, schema
+from econml_cli.data import files, infer
 from econml_cli.data.asked import Asked
+from econml_cli.data.convert import convert
 from econml_cli.data.schema import Schema
 from econml_cli.errors import DataError
 
@@ -57,7 +58,7 @@ def read_table(
         with path.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         said = asked or (known.asked if known is not None else Asked())
-        raw = files.read(path, needed, said, partial(schema.plain, said, known))
+        raw = files.read(path, needed, said, partial(infer.plain, said, known))
     except OSError as error:
         raise DataError(f"{source} cannot be read: {error.strerror or error}.") from error
     if raw.rows == 0:
@@ -65,8 +66,8 @@ def read_table(
     # of a sheet the name is kept: it is what other files have to have
     if raw.sheet is not None:
         said = dataclasses.replace(said, sheet=f"'{raw.sheet}'" if raw.sheet.isdecimal() else raw.sheet)
-    decided = known if known is not None else schema.decide(raw, said, source)
-    frame, wrong = schema.convert(raw, decided)
+    decided = known if known is not None else infer.decide(raw, said, source)
+    frame, wrong = convert(raw, decided)
     return Table(frame, source, str(path.absolute()), sha256, decided, raw.names, wrong)
 
 

@@ -12,11 +12,12 @@ from econml_cli.errors import DivergedError, EconmlError, RunError
 from econml_cli.evaluation import predictions, standard_errors
 from econml_cli.evaluation.answer import Answer
 from econml_cli.evaluation.estimate import Estimate
-from econml_cli.evaluation.intervals import with_intervals
+from econml_cli.evaluation.intervals import ENDS, FEW_OF_CLASS, counted, with_intervals
 from econml_cli.evaluation.opened import open_run
 from econml_cli.evaluation.samples import Scored, as_counted, scorer, size
 from econml_cli.output.tables import Grid
 from econml_cli.problems import losses, metrics
+from econml_cli.problems.metrics import Moments
 from econml_cli.problems.tabular import Tabular
 from econml_cli.runs import folds_table
 from econml_cli.runs.directory import Run
@@ -150,7 +151,7 @@ def cross_validation(folds: Folds, *, bootstrap: int = 1000, bootstrap_seed: int
         path=str(folds.path), model=folds.config.model, problem=folds.config.problem,
         task=str(row.task), count=folds.count, shown=row.shown,
         folds=tuple(each.fold for each in found), failed=dict(folds.failed),
-        over={name: over_folds(values, _ratio(found)) for name, values in columns.items()},
+        over={name: _over(name, values, found) for name, values in columns.items()},
         sd={name: float(np.std(values, ddof=1)) if len(values) > 1 else np.nan for name, values in columns.items()},
         pooled=_pooled(found, bootstrap, bootstrap_seed),
     )  # fmt: skip
@@ -166,6 +167,7 @@ class _Found:
     fold: Fold
     problem: Tabular
     scored: Scored
+    measured: dict[str, Moments]
 
     @property
     def rows(self) -> np.ndarray:
@@ -181,12 +183,12 @@ def _fold(run: Run, number: int) -> _Found:
         scored = {split: score(batch) for split, batch in samples.parts.items()}
         meant = {split: as_counted(samples.problem, [part], None)[0][0] for split, part in scored.items()}
     row, values = losses.of(samples.problem), dict[str, float]()
-    for split, part in meant.items():
-        measured = metrics.moments(row, part.loss, part.y, part.yhat, part.w).values()
-        values |= {f"{split}_{name}": value for name, value in measured.items()}
+    measured = {split: metrics.moments(row, p.loss, p.y, p.yhat, p.w) for split, p in meant.items()}
+    for split, moments in measured.items():
+        values |= {f"{split}_{name}": value for name, value in moments.values().items()}
     sizes = dict.fromkeys(_SPLITS, 0) | {split: size(batch) for split, batch in samples.parts.items()}
     fold = Fold(number, str(run.path), opened.status(), loaded.epoch, sizes, values)
-    return _Found(fold, problem, scored["test"])
+    return _Found(fold, problem, scored["test"], measured)
 
 
 def over_folds(values: np.ndarray, ratio: float) -> Estimate:
@@ -199,6 +201,20 @@ def over_folds(values: np.ndarray, ratio: float) -> Estimate:
     """
     own = standard_errors.standard_error(values)
     return standard_errors.around(float(np.mean(values)), own * math.sqrt(1 + len(values) * ratio), len(values) - 1)
+
+
+def _over(column: str, values: np.ndarray, found: Sequence[_Found]) -> Estimate:
+    """The mean over folds of the metric of a column such as "test_auc", whose interval holds no number that the metric
+    cannot be, and says of how few observations of a class a fold has its area."""
+    split, _, name = column.partition("_")
+    own = [each.measured[split] for each in found if split in each.measured]
+    mean = over_folds(values, _ratio(found))
+    if mean.low is None or mean.high is None or not own:
+        return mean
+    low, high = ENDS[own[0].scales[name]] if name in own[0].scales else (-math.inf, math.inf)
+    rare = [int(moments.rare[name].sum()) for moments in own if name in moments.rare]
+    few = f"only {counted(min(rare), own[0].named[name])} in a fold" if rare and min(rare) < FEW_OF_CLASS else ""
+    return mean.within(max(mean.low, low), min(mean.high, high), few)
 
 
 def _ratio(found: Sequence[_Found]) -> float:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from econml_cli.errors import plural
 from econml_cli.evaluation.bootstrap import Units, blocks_of_counts, resampled_means, units_of
 from econml_cli.evaluation.estimate import Estimate
 from econml_cli.evaluation.standard_errors import critical
@@ -24,6 +25,10 @@ LEAST, FAR = 3, 100.0
 FEW_OF_CLASS = 10
 #: fewer units have Student's quantiles: those of their bootstrap are too far out to be known
 ENOUGH = 30
+#: between which ends the metrics of a scale lie
+ENDS: dict[Scale, tuple[float, float]] = {
+    "positive": (0.0, math.inf), "below one": (-math.inf, 1.0), "share": (0.0, 1.0), "area": (0.0, 1.0),
+}  # fmt: skip
 #: beyond this share of the variance in one unit the sample says too little of the tail
 ALONE = 0.6
 #: up to so many units the end towards large losses is taken further out by these shares, see `_beyond`
@@ -204,7 +209,7 @@ def _area(moments: Moments, name: str, value: float, error: float, groups: np.nd
 
     rare = moments.rare[name]
     count = int(rare.sum()) if groups is None else len(np.unique(groups[rare]))
-    told = f"{count} {moments.named[name] if groups is None else 'groups with the scarcer class'}"
+    told = counted(count, moments.named[name] if groups is None else "group with the scarcer class")
     if value in (0.0, 1.0):
         low, high = auc_from_one(int(rare.sum()), int((~rare).sum()), level)
         return Interval(*((low, high) if value == 1 else (1 - high, 1 - low)), f"separated: {told}")
@@ -215,6 +220,12 @@ def _area(moments: Moments, name: str, value: float, error: float, groups: np.nd
     at, slope = link.to(value), link.slope(value)
     ends = (float(link.back(at - wide * slope * error)), float(link.back(at + wide * slope * error)))
     return Interval(*ends, f"only {told}" if count < FEW_OF_CLASS else "")
+
+
+def counted(count: int, noun: str) -> str:
+    """(5, "positive") -> "5 positives", (2, "row of the rarest class") -> "2 rows of the rarest class"."""
+    first, *rest = noun.split(" ", 1)
+    return " ".join((plural(count, first), *rest))
 
 
 def _caveat(units: Units, slope: np.ndarray, grouped: bool) -> str:

@@ -1,11 +1,8 @@
 """The README of an export: what is in it, and the lines that load it and predict."""
 
-import re
-
-from econml_cli.errors import printable
 from econml_cli.export.fitted import Fitted
 from econml_cli.export.formats import FORMATS
-from econml_cli.output.tables import escape_markdown
+from econml_cli.output.tables import plain_markdown
 
 _NEEDS = {
     "safetensors": "safetensors and numpy",
@@ -49,14 +46,14 @@ def readme(fitted: Fitted, form: str) -> str:
     if fitted.run.preprocessing() is not None:
         held["preprocessing.json"] = "how the columns of the data become the inputs"
         if filled := (fitted.run.preprocessing() or {}).get("fills"):
-            columns = ", ".join(map(_plain, filled))
-            ends = f"inputs that end in {_plain('[missing]')} are 1 there, else 0"
+            columns = ", ".join(map(plain_markdown, filled))
+            ends = f"inputs that end in {plain_markdown('[missing]')} are 1 there, else 0"
             held["preprocessing.json"] += f"; gaps of {columns} are filled with its `fills`, and {ends}"
     held["test_sample.npz"] = f"x, y: observations ({fitted.compared_on}) and what econml predicts there"
     listing = "\n".join(f"* `{name}`: {text}" for name, text in held.items())
-    model, problem = _plain(fitted.config.model), _plain(fitted.config.problem)
+    model, problem = plain_markdown(fitted.config.model), plain_markdown(fitted.config.problem)
     return f"""\
-# {_plain(fitted.run.name)}
+# {plain_markdown(fitted.run.name)}
 
 Model {model}, fitted to problem {problem} by econml, epoch {fitted.epoch:,}.
 It needs {_NEEDS[form]}.
@@ -70,12 +67,6 @@ It needs {_NEEDS[form]}.
 """
 
 
-def _plain(text: str) -> str:
-    """The name of a run or a column as a line of text: Markdown finds no link, no HTML and no heading in it."""
-    escaped = escape_markdown(" ".join(printable(text).split()))
-    return re.sub(r"(\\.)|([>\[\]#~!&])", lambda found: found[1] or f"\\{found[2]}", escaped)
-
-
 def _meaning(fitted: Fitted, form: str) -> str:
     if form == "safetensors":
         return (
@@ -84,8 +75,8 @@ def _meaning(fitted: Fitted, form: str) -> str:
         )
     shape = ", ".join(["n", *map(str, fitted.inputs.shape)])
     names = fitted.inputs.names
-    columns = f" Its columns are {', '.join(map(_plain, names))}." if names and len(names) <= 20 else ""
-    outputs = ", ".join(map(_plain, fitted.outputs.names[:20]))
+    columns = f" Its columns are {', '.join(map(plain_markdown, names))}." if names and len(names) <= 20 else ""
+    outputs = ", ".join(map(plain_markdown, fitted.outputs.names[:20]))
     return (
         f"x [{shape}] is {fitted.inputs.dtype}, in the units of the data: `inputs` in `model.json`.{columns} What "
         f"comes out, {outputs}, is what `econml predict` gives: {fitted.outputs.meaning}."

@@ -213,17 +213,17 @@ def origin(name: str) -> dict[str, str] | None:
     return {"reference": name, "path": str(path.absolute()), "sha256": sha256(path)}
 
 
-def copies(origins: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
-    """{path in the run directory: text} of the files that a run was fitted with, kept to be read.
+def copies(origins: Mapping[str, Mapping[str, str]]) -> dict[str, bytes]:
+    """{path in the run directory: contents} of the files that a run was fitted with, kept to be read.
 
     Args:
         origins: {"model", "problem" or "loss": what `origin` says}.
     """
-    kept: dict[str, str] = {}
+    kept: dict[str, bytes] = {}
     for kind, found in origins.items():
-        path, text = Path(found["path"]), Path(found["path"]).read_text(encoding="utf-8")
-        free = kept.get(f"{KEPT}/{path.name}", text) == text  # else model and problem are files of one name
-        kept[f"{KEPT}/{path.name}" if free else f"{KEPT}/{kind}_{path.name}"] = text
+        path, contents = Path(found["path"]), _contents(found["path"])  # bytes: their SHA-256 is to be the same
+        free = kept.get(f"{KEPT}/{path.name}", contents) == contents  # else model and problem are files of one name
+        kept[f"{KEPT}/{path.name}" if free else f"{KEPT}/{kind}_{path.name}"] = contents
     return kept
 
 

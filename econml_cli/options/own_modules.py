@@ -4,10 +4,12 @@ import contextlib
 import hashlib
 import importlib.abc
 import importlib.util
+import inspect
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from econml_cli.errors import ConfigError, EconmlError
 
@@ -84,6 +86,22 @@ def where(error: BaseException) -> str:
             found = f" in line {trace.tb_lineno} of {trace.tb_frame.f_code.co_filename}"
         trace = trace.tb_next
     return found
+
+
+def is_own(cls: type) -> bool:
+    """Whether a class is of a file of the user's."""
+    return str(cls.__module__).startswith(PREFIX)
+
+
+def defined(function: Any) -> str:
+    """Where in a file of the user's a function or a method begins, as " (line 12 of mymodel.py)", seen from the working
+    directory; "" if it is elsewhere."""
+    function = inspect.unwrap(getattr(function, "__func__", function))
+    code = getattr(function, "__code__", None)
+    if code is None or not str(function.__globals__.get("__name__")).startswith(PREFIX):
+        return ""
+    file, here = Path(code.co_filename), Path.cwd()
+    return f" (line {code.co_firstlineno} of {file.relative_to(here) if file.is_relative_to(here) else file})"
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from econml_cli.errors import printable
 from econml_cli.output import html
 from econml_cli.storage import disk
 
@@ -163,6 +164,13 @@ def escape_markdown(cell: str) -> str:
     anyway."""
     cell = re.sub(r"[\r\n]+", " ", cell)
     return re.sub(r"(?<=[^\W_])_+(?=[^\W_])|([\\|*_<`]|\](?=\())", lambda m: "\\" + m[1] if m[1] else m[0], cell)
+
+
+def plain_markdown(text: object) -> str:
+    """A text of a user's, such as the name of a run or a column, as one line in which Markdown finds no markup: no
+    link, no HTML, no heading. What a terminal would obey is left out."""
+    escaped = escape_markdown(" ".join(printable(str(text)).split()))
+    return re.sub(r"(\\.)|([>\[\]#~!&])", lambda found: found[1] or f"\\{found[2]}", escaped)
 
 
 def latex(table: Table) -> str:

@@ -16,7 +16,8 @@ from econml_cli.problems.targets import Task
 
 __all__ = [
     "Batch", "Constrained", "Economy", "Equations", "FileProblem", "HasEuler", "HasStability", "HasTruth", "Moves",
-    "NamesEquations", "Preprocesses", "Problem", "ReadsStates", "Realised", "Shocked", "Solves", "Split", "Task",
+    "NamesEquations", "Preprocesses", "Problem", "ReadsStates", "Realised", "Redraws", "Shocked", "Solves", "Split",
+    "Task",
 ]  # fmt: skip
 
 Split = Literal["train", "val", "test", "population"]
@@ -122,7 +123,16 @@ class Realised(Shocked, Protocol):
     """What an economic model adds whose Euler equation holds on average over a shock."""
 
     def realised(self, model: Model, x: jax.Array, shocks: jax.Array, weights: jax.Array) -> jax.Array:
-        """The residual where the shock of the next period takes the values [n or 1, q] with these weights [q], [n]."""
+        """The residual where the shock of the next period takes the values [n or 1, q] with these weights [q], [n] (or
+        [n, equations]); of d > 1 shocks the values are [n or 1, q, d]."""
+
+
+@runtime_checkable
+class Redraws(Protocol):
+    """What a problem adds whose sample holds random draws that are to be other ones in every epoch."""
+
+    def redraw(self, key: jax.Array, batch: Batch) -> Batch:
+        """The observations of a batch with draws of this key. Called inside jit, before each epoch of training."""
 
 
 @runtime_checkable

@@ -26,7 +26,7 @@ class Moments:
     """Metrics as functions of means: `columns` [n, k], and `statistic`, which maps means [..., k] to {name: [...]}.
 
     `scales` says of a metric, by name, which numbers it can be, and so how its interval is made; of one that it leaves
-    out any. `rare` [n] are the observations of the scarcer class of an area, `named` what these are called.
+    out any. `rare` [n] are the observations of the scarcer class of an area, `named` what one of these is called.
     """
 
     columns: np.ndarray
@@ -336,7 +336,7 @@ def _auc(positive: np.ndarray, score: np.ndarray, w: np.ndarray | None = None) -
         statistic,
         {"auc": "area"},
         {"auc": rare},
-        {"auc": "positives" if rare is positive else "negatives"},
+        {"auc": "positive" if rare is positive else "negative"},
     )
 
 
@@ -351,7 +351,7 @@ def _average(name: str, parts: Sequence[Moments]) -> Moments:
         scarcest,
         columns=whole.columns,
         statistic=lambda means: {name: np.mean(list(whole.statistic(means).values()), axis=0)},
-        named=scarcest.named if len(parts) == 1 else {name: "of the rarest class"},
+        named=scarcest.named if len(parts) == 1 else {name: "row of the rarest class"},
     )
 
 

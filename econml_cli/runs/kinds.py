@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from econml_cli.errors import RunError, suggest
+from econml_cli.errors import RunError
 from econml_cli.runs import directory
 from econml_cli.runs.directory import CROSS_VALIDATION, ESTIMATE, LOCK, SWEEP, Run
 from econml_cli.storage import disk
@@ -115,24 +115,16 @@ def find(name: str, runs_dir: Path, *, exactly: bool = False) -> Kept:
     Raises:
         RunError: there is none, or several start so; suggests the nearest name.
     """
-    places = (Path(name), runs_dir / name)
-    for place in places:
-        with contextlib.suppress(OSError):
-            directory.recover(place)
-        if name and (found := kept(place)) is not None:
+    places = directory.places_of(name, runs_dir)
+    for place in places if name else ():
+        if (found := kept(place)) is not None:
             return found
     there = all_in(runs_dir)
-    starting = [] if exactly or not name else [each for each in there if each.name.startswith(name)]
-    if len(starting) == 1:
-        return starting[0]
-    if starting:
-        raise RunError(
-            f"'{name}' is the start of {len(starting)}, {starting[0].name} and {starting[1].name} among them."
-        )
+    if name and not exactly and (one := directory.beginning_with(name, there)) is not None:
+        return one
     if (other := next((p for p in places if name and p.exists()), None)) is not None:
         raise RunError(f"{other} is no run, cross-validation, sweep or estimate of econml, so it is left alone.")
-    near = suggest(name, [each.name for each in there])
-    raise RunError(f"No run '{name}' here or in {runs_dir}/; `econml runs list` lists them.{near}")
+    raise directory.none_called(name, runs_dir, there)
 
 
 def matching(names: Sequence[str], runs_dir: Path) -> list[Kept]:

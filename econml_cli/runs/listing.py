@@ -1,7 +1,6 @@
 """What is kept in a directory, a row each: read, filtered, sorted. Imports nothing heavy: listing is instant."""
 
 import functools
-import json
 import math
 import os
 import re
@@ -13,7 +12,7 @@ from typing import Any
 from econml_cli.config import fit_config as configs
 from econml_cli.errors import ConfigError, EconmlError, RunError, suggest
 from econml_cli.output import sorting
-from econml_cli.runs import kinds, labels
+from econml_cli.runs import documents, kinds, labels, metrics_lines
 from econml_cli.runs.directory import CROSS_VALIDATION, SWEEP, Run
 from econml_cli.runs.estimates import EstimateDirectory
 from econml_cli.runs.kinds import Kept
@@ -119,7 +118,8 @@ def _run(found: Kept) -> RunRow:
 
 
 def _folds(found: Kept) -> RunRow:
-    about = disk.read_json(found.path / CROSS_VALIDATION, absent="it is gone", remedy="fit again")
+    path, shape = found.path / CROSS_VALIDATION, documents.FOLDS
+    about = disk.read_json(path, absent="it is gone", remedy="fit again", shape=shape)
     results = about.get("results") or {}
     losses: dict[str, Any] = {
         f"{s}_loss": (results.get(f"{s}_loss") or {}).get("value") for s in ("train", "val", "test")
@@ -180,7 +180,7 @@ def last_metrics(path: Path) -> dict[str, Any]:
     """The last whole line of metrics.jsonl: how far a run came that has not ended, or was killed; {} of none.
 
     Raises:
-        OSError: it cannot be read. ValueError: the line is no JSON object.
+        OSError, ValueError: it cannot be read. RunError: the line is not what a line holds.
     """
     try:
         with disk.opened(path) as file:
@@ -188,10 +188,10 @@ def last_metrics(path: Path) -> dict[str, Any]:
             whole, _, _torn = file.read(_END).rpartition(b"\n")
     except FileNotFoundError:
         return {}
-    found = json.loads(whole.rpartition(b"\n")[2]) if whole else {}
-    if not isinstance(found, dict):
-        raise ValueError(f"{path} is damaged in its last line")
-    return found
+    try:
+        return metrics_lines.row(whole.rpartition(b"\n")[2]) if whole else {}
+    except (ValueError, RecursionError) as error:
+        raise RunError(f"{path} is damaged in its last line ({error}).") from None
 
 
 def value(row: RunRow, name: str) -> Any:

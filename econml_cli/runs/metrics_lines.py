@@ -49,11 +49,10 @@ def read(path: Path) -> Lines:
     texts = whole.split(b"\n") if whole else []
     for i, text in enumerate(texts):
         try:
-            row = _row(text)
+            found.rows.append(row(text))
         except (ValueError, RecursionError) as error:
             damage = damage or (i + 1, str(error))
             continue
-        found.rows.append(row)
         found.texts.append(text)
     if not _BEGINS.startswith(torn[: len(_BEGINS)]):  # it is a disk that leaves zeros, not a kill
         damage = damage or (len(texts) + 1, "it is no JSON")
@@ -79,25 +78,30 @@ def ends(path: Path) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
     if not whole:
         return None, None
     try:
-        return _row(first), _row(whole.rpartition(b"\n")[2])
+        return row(first), row(whole.rpartition(b"\n")[2])
     except (ValueError, RecursionError) as error:
         raise RunError(f"{path} is damaged in its first or last line ({error}); delete that line.") from None
 
 
-def _row(text: bytes) -> dict[str, Any]:
-    row = json_shape.loads(text)
-    json_shape.check(row, documents.METRICS)
-    return dict(row)
-
-
-def mend(path: Path, done: int) -> str | None:
-    """Where a file is damaged, keep it under another name, and write anew the whole lines up to an epoch, after which
-    all is computed again. What was done, in a sentence; None where nothing was amiss.
+def row(text: bytes) -> dict[str, Any]:
+    """What a line holds.
 
     Raises:
-        RunError: as `read`. OSError: the disk refuses.
+        ValueError, RecursionError: it is no JSON, or not what a line holds; says which key.
     """
-    found = read(path)
+    found = json_shape.loads(text)
+    json_shape.check(found, documents.METRICS)
+    return dict(found)
+
+
+def mend(path: Path, found: Lines, done: int) -> str | None:
+    """Where a file, in which `read` has just found these lines, is damaged, keep it under another name, and write anew
+    the whole lines up to an epoch, after which all is computed again. What was done, in a sentence; None where nothing
+    was amiss.
+
+    Raises:
+        OSError: the disk refuses.
+    """
     if found.damage is None:
         return None
     kept = [text + b"\n" for row, text in zip(found.rows, found.texts, strict=True) if row["epoch"] <= done]

@@ -11,7 +11,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from econml_cli.errors import RunError
 from econml_cli.runs import git
+from econml_cli.storage import disk
 from econml_cli.storage.steps import steps
 
 #: what WANDB_MODE may say -> the mode it means
@@ -157,8 +159,8 @@ def log_artifact(run: WandbRun, directory: Path) -> None:
     for name in ("config.yaml", "manifest.json", "summary.json"):
         if (directory / name).is_file():
             artifact.add_file(str(directory / name))
-    with contextlib.suppress(OSError, ValueError):
-        found = json.loads((directory / "summary.json").read_text(encoding="utf-8"))
+    with contextlib.suppress(RunError):
+        found = disk.read_json(directory / "summary.json", absent="it is gone", remedy="fit again")
         rows = [[name, value if isinstance(value, str) else json.dumps(value)] for name, value in found.items()]
         artifact.add(wandb.Table(columns=["name", "value"], data=rows), "summary")
     for step in steps(directory / "checkpoints")[-1:]:
@@ -187,8 +189,9 @@ def short(error: BaseException) -> str:
 def run_id(name: str, directory: Path) -> str:
     """The same for a run and its resumption, another for a run of the same name made later (--force) or elsewhere."""
     created = ""
-    with contextlib.suppress(OSError, ValueError, AttributeError):
-        created = str(json.loads((directory / "manifest.json").read_text(encoding="utf-8")).get("created", ""))
+    with contextlib.suppress(RunError):
+        manifest = disk.read_json(directory / "manifest.json", absent="it is gone", remedy="fit again")
+        created = str(manifest.get("created", ""))
     digest = hashlib.sha256(f"{name} {created}".encode()).hexdigest()[:8]
     return f"{re.sub(r'[^A-Za-z0-9._-]+', '-', name)[:100]}-{digest}"
 

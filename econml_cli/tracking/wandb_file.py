@@ -88,7 +88,7 @@ class WandbFile:
 
 def _items(items: Any) -> Iterator[tuple[str, Any]]:
     for item in items:
-        with contextlib.suppress(ValueError):
+        with contextlib.suppress(ValueError, RecursionError):
             yield item.key or ".".join(item.nested_key), json.loads(item.value_json)
 
 
@@ -102,4 +102,7 @@ def number(value: Any) -> float | None:
     """A value of a history or a summary as a finite number."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return float(value) if math.isfinite(value) else None
+    try:
+        return float(value) if math.isfinite(value) else None
+    except OverflowError:  # a whole number of hundreds of digits
+        return None

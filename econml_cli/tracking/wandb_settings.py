@@ -4,6 +4,8 @@ import configparser
 from collections.abc import Mapping
 from pathlib import Path
 
+from econml_cli.storage import disk
+
 
 def from_files(environ: Mapping[str, str]) -> dict[str, str]:
     """{setting: text} of the user's file, with those of this directory's in front; {} where there are none.
@@ -33,7 +35,7 @@ def mode(environ: Mapping[str, str]) -> str:
 def _read(path: Path) -> dict[str, str]:
     parser = configparser.ConfigParser()
     try:
-        parser.read_string(path.read_text(encoding="utf-8"))
+        parser.read_string(disk.read_bytes(path).decode("utf-8"))  # it may be a pipe, in somebody's folder
         return dict(parser.items("default"))
-    except (OSError, UnicodeDecodeError, configparser.Error):
+    except (OSError, ValueError, configparser.Error):
         return {}

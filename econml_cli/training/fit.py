@@ -10,8 +10,10 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import jax
+
 from econml_cli.config.fit_config import FitConfig
-from econml_cli.errors import CheckpointError, ConfigError, DamagedError, RunError
+from econml_cli.errors import OUT_OF_MEMORY, CheckpointError, ConfigError, DamagedError, RunError
 from econml_cli.options.trainer import TrackingOptions
 from econml_cli.output import working
 from econml_cli.runs import directory as runs
@@ -117,22 +119,25 @@ def resume(
         config = dataclasses.replace(config, tracking=tracking)
     with precision(config.trainer.precision), lost(devices, run.path), contextlib.ExitStack() as lock:
 
-        def begin() -> bool:
+        def begin() -> metrics_lines.Lines:
             lock.enter_context(runs.training_lock(run))
+            found = metrics_lines.read(run.metrics_path)  # nobody else writes from here on: it is read once
+            _check_length(run, config, found)
             if devices is not None:
                 _newest(run, say)  # puts damaged ones aside before other processes read
-            return True
+            return found
 
-        writes = begin() if devices is None else devices.in_first(begin)
+        lines = begin() if devices is None else devices.in_first(begin)
         trainer = make_trainer(provenance.with_own_file(run, config), Workshop(), Programs(devices))
         continued(run, trainer.setup, trainer, say)
-        if not writes:
+        if lines is None:
             return follow(run, trainer, stop_signal)
-        if (mended := metrics_lines.mend(run.metrics_path, trainer.carry.done)) is not None:
-            say(mended)
-        disk.write_text(run.path / "config.yaml", config.to_yaml())
-        (run.path / "summary.json").unlink(missing_ok=True)  # it is of the shorter run
-        run.update_manifest(status="running", process=runs.this_process())
+        with _told(run, devices):
+            if (mended := metrics_lines.mend(run.metrics_path, lines, trainer.carry.done)) is not None:
+                say(mended)
+            disk.write_text(run.path / "config.yaml", config.to_yaml())
+            (run.path / "summary.json").unlink(missing_ok=True)  # it is of the shorter run
+            run.update_manifest(status="running", process=runs.this_process())
         return _train(run, trainer, open_sinks, stop_signal, started)
 
 
@@ -157,13 +162,19 @@ def _continued(run: Run, changes: Mapping[str, Any]) -> FitConfig:
             f"--num-epochs cannot change on --resume with --schedule {schedule}, whose path depends on it; it was "
             f"{before.trainer.num_epochs}."
         )
-    done = max(
-        [*steps(run.checkpoints)[-1:], *(row["epoch"] for row in metrics_lines.read(run.metrics_path).rows[-1:])],
-        default=0,
-    )
-    if epochs < done and epochs != before.trainer.num_epochs:
-        raise ConfigError(f"--num-epochs {epochs} is less than the {done} epochs that {run.path} has done already.")
     return config
+
+
+def _check_length(run: Run, config: FitConfig, found: metrics_lines.Lines) -> None:
+    """Refuse to make a run shorter than it is.
+
+    Raises:
+        ConfigError: it has done more epochs than are asked for now, which are not those it was begun with.
+    """
+    epochs = config.trainer.num_epochs
+    done = max([*steps(run.checkpoints)[-1:], *(row["epoch"] for row in found.rows[-1:])], default=0)
+    if epochs < done and epochs != run.config().trainer.num_epochs:
+        raise ConfigError(f"--num-epochs {epochs} is less than the {done} epochs that {run.path} has done already.")
 
 
 def _newest(run: Run, say: Callable[[str], None]) -> tuple[int, checkpoint.Sections]:
@@ -218,18 +229,30 @@ def make_trainer(config: FitConfig, workshop: Workshop, programs: Programs | Non
 
 
 @contextlib.contextmanager
-def _told(run: Run) -> Iterator[None]:
-    """What keeps a fit from being written, in a sentence that names the run and how to go on with it."""
+def _told(run: Run, devices: Devices | None) -> Iterator[None]:
+    """What keeps a fit from being trained or written, in a sentence that names the run and how to go on with it."""
     try:
         yield
     except (OSError, CheckpointError) as error:
         again = f"continue with: econml fit --resume {shlex.quote(str(run.path))}"
         if not (run.path / "manifest.json").is_file():
             raise RunError(f"{run.path} was moved or deleted while it was trained; put it back, and {again}") from error
-        on = f" What was saved of {run.path} is kept; {again}" if steps(run.checkpoints) else ""
         if isinstance(error, CheckpointError):
-            raise CheckpointError(f"{error}{on}") from error
-        raise RunError(f"{run.path} cannot be written: {error.strerror or error}.{on}") from error
+            raise CheckpointError(f"{error}{_kept(run)}") from error
+        raise RunError(f"{run.path} cannot be written: {error.strerror or error}.{_kept(run)}") from error
+    except (MemoryError, jax.errors.JaxRuntimeError) as error:
+        if devices is not None and devices.processes > 1:
+            raise  # another process may be gone: `lost` says so
+        if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
+            raise RunError(f"{OUT_OF_MEMORY}{_kept(run)}") from error
+        said = (str(error).strip().splitlines() or ["no reason given"])[0][:200]  # pages of an operator may follow
+        raise RunError(f"The compiled program of {run.path} failed ({said}).{_kept(run)}") from error
+
+
+def _kept(run: Run) -> str:
+    """How to go on with a run that failed, if it has a checkpoint."""
+    again = f"continue with: econml fit --resume {shlex.quote(str(run.path))}"
+    return f" What was saved of {run.path} is kept; {again}" if steps(run.checkpoints) else ""
 
 
 def _train(
@@ -240,7 +263,7 @@ def _train(
     # Orbax, which the first checkpoint needs, is imported while XLA compiles and trains without Python's lock
     threading.Thread(target=checkpoint.prepare, name="orbax", daemon=True).start()
     devices = trainer.devices
-    with _told(run), Recording(run, trainer.setup, trainer.program, open_sinks, done, started) as recording:
+    with _told(run, devices), Recording(run, trainer.setup, trainer.program, open_sinks, done, started) as recording:
         signal = agreed_signal(devices, stop_signal)
         chunks: Iterator[Chunk] = trainer.run(done, every) if signal is None else iter(())
         for chunk in chunks:

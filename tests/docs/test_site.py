@@ -45,6 +45,11 @@ def test_formulas_are_drawn_by_the_browser_itself():
     assert drawn.startswith("<p><math") and "&#x0003C;" in drawn and "&#x003B2;" in drawn and "arithmatex" not in drawn
 
 
+def test_a_picture_leads_to_itself_in_full_size():
+    drawn = script("site/hooks").on_page_content('<p><img alt="a fit" src="gallery/fit.png" /></p>')
+    assert drawn == '<p><a href="gallery/fit.png"><img alt="a fit" src="gallery/fit.png" /></a></p>'
+
+
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     """The whole site, built as CI builds it: a warning is an error."""

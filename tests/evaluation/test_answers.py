@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from econml_cli.errors import RunError
-from econml_cli.output.tables import Grid, latex
+from econml_cli.output.tables import Grid, escape_latex, latex
 from tests.support.fits import fitted
 
 
@@ -20,6 +20,12 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, bias in (("ols", True), ("through-0", False)):
         fitted(runs / name, solver="lstsq", N=60, M=3, sigma=0.5, bias=bias)
     return runs
+
+
+def test_no_text_of_a_column_is_a_command_of_latex():
+    assert escape_latex("\\input{evil} $x$ 5% a&b #1 a_b ~ ^") == (
+        r"\textbackslash{}input\{evil\} \$x\$ 5\% a\&b \#1 a\_b \textasciitilde{} \textasciicircum{}"
+    )
 
 
 def test_a_title_of_several_lines_is_one_comment_in_latex():

@@ -174,6 +174,8 @@ def test_three_classes_that_a_column_separates_have_no_estimate(choices, tmp_pat
     assert "x" in run.summary()["separated"]
     found = evaluate(run, bootstrap=0)
     assert np.isnan(found.coefficients["1: x"]) and any("separate the classes" in note for note in found.notes)
+    moved = [e.estimate.value for e in effects(run, bootstrap=0, beside=False).effects if e.column == "x"]
+    assert len(moved) == 3 and np.isnan(moved).all()
 
 
 def test_what_is_not_identified_is_said_in_place_of_a_number(made, econml, tmp_path):

@@ -373,6 +373,7 @@ def test_a_design_that_has_no_ols_has_none_beside(isolated, tmp_path):
     found = effects(separated)
     assert found.beside is None and "No logit beside the effects" in found.notes[0]
     assert found.vcov is None and "separate the classes" in found.notes[-1]
+    assert np.isnan(values(found)["x"])  # of an infinite estimate, wherever training stopped
 
 
 def test_the_delta_method_is_the_derivative_of_the_effect_in_the_coefficients():

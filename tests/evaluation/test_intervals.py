@@ -317,7 +317,9 @@ def test_the_table_itself_says_of_how_few_groups_an_interval_is(grouped, tmp_pat
     found = json.loads(econml("eval", runs[0].path, "--data", few, "--json").stdout)
     assert found["data_loss"]["caveat"] == "only 4 groups"
     shown = econml("eval", "compare", *(run.path for run in runs), "--data", few).stdout
-    assert "]!" in shown and "(1) data loss: only 4 groups" in " ".join(shown.split())
+    said = " ".join(shown.split())
+    assert "]!" in shown and "(1) data loss: only 4 groups" in said
+    assert f"Intervals and tests draw whole groups: 4 of 'firm' with {len(pd.read_csv(few))} observations." in said
 
 
 # -- conformal prediction by group

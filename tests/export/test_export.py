@@ -20,10 +20,10 @@ from econml_cli.errors import ConfigError, EconmlError
 from econml_cli.export import formats, writers
 from econml_cli.export.assemble import model_source
 from econml_cli.export.fitted import difference
-from econml_cli.export.readme import _plain
 from econml_cli.export.torch_names import named_parameters
 from econml_cli.export.write import export
 from econml_cli.models.mlp import MLP
+from econml_cli.output.tables import plain_markdown
 from econml_cli.runs.directory import Run
 from econml_cli.training.fit import fit
 from tests.support.export_twins import MODELS, load_code, made, relative, twin
@@ -357,9 +357,9 @@ def test_the_name_of_a_run_is_text_in_model_py(name, isolated):
 
 def test_names_of_runs_and_columns_are_text_in_readme_md():
     nasty = "x\n# [click](http://evil) <img src=y onerror=z> `code` *b*\x1b[2J"
-    written = _plain(nasty)
+    written = plain_markdown(nasty)
     assert written == r"x \# \[click\](http://evil) \<img src=y onerror=z\> \`code\` \*b\*\[2J"
-    assert _plain("test_loss") == "test_loss"
+    assert plain_markdown("test_loss") == "test_loss"
 
 
 @pytest.mark.slow

@@ -86,6 +86,9 @@ COMMANDS: tuple[tuple[int, tuple[str, ...], tuple[str, ...]], ...] = (
     (2, ("repository/.git/*", "repository/.git/objects/**/*", "repository/.git/refs/heads/*", "repository/a.py"),
      ("fit", "linear", "--solver", "lstsq", "--N", "9", "--N-val", "9", "--N-test", "9", "--quiet", "--out", "../new")),
 )  # fmt: skip
+#: how the commands begin that only read, and little
+QUICK = {("inspect", "runs"), ("inspect", "data"), ("fit", "--config"), ("runs", "list"), ("runs", "show"),
+         ("sweep", "check"), ("sweep", "sample"), ("watch", ".")}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -100,17 +103,50 @@ class Outcome:
     seconds: float
     fault: str | None
 
+    def told(self) -> str:
+        """The case in a line, with the end of what was said."""
+        return f"{self.number}: {self.fault}: {self.command} with {self.file}: {self.said[-300:]}"
+
 
 def run(number: int, directory: Path) -> Outcome:
     """Run one case in this process, in an empty directory."""
+    shutil.copytree(made.directory(), directory, dirs_exist_ok=True, symlinks=True)
+    return _run_in(number, directory)
+
+
+def is_quick(number: int) -> bool:
+    """Whether the command of a case only reads, and little."""
+    return _drawn(number)[2][:2] in QUICK
+
+
+def run_quickly(number: int, directory: Path) -> Outcome:
+    """Run a quick case in a copy of what is made, which is as it was afterwards: copying takes longer than reading."""
+    kept = dict[Path, bytes]()
+    try:
+        return _run_in(number, directory, kept)
+    finally:
+        for path, contents in kept.items():
+            path.write_bytes(contents)
+
+
+def _drawn(number: int) -> tuple[random.Random, tuple[str, ...], tuple[str, ...]]:
+    """What draws all else of a case, the patterns of the file, the command."""
     random_ = random.Random(number)
     _, patterns, command = random_.choices(COMMANDS, [weight for weight, *_ in COMMANDS])[0]
-    shutil.copytree(made.directory(), directory, dirs_exist_ok=True, symlinks=True)
+    return random_, patterns, command
+
+
+def _run_in(number: int, directory: Path, kept: dict[Path, bytes] | None = None) -> Outcome:
+    """Run one case in a copy of what is made; `kept` is given what the changed file held."""
+    random_, patterns, command = _drawn(number)
     file = _one_of(directory, random_.choice(patterns), random_)
     path = directory / file
     change = mutations.BY_SUFFIX.get(path.suffix, mutations.of_binary)
     path.chmod(0o600)  # git's objects cannot be written
-    path.write_bytes(change(path.read_bytes(), random_))
+    before = path.read_bytes()
+    if kept is not None:
+        kept[path] = before
+    path.write_bytes(change(before, random_))
     words = [file if word == "{}" else word for word in command]
     return done(number, words, file, directory / "repository" if file.startswith("repository") else directory)
 

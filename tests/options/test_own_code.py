@@ -454,6 +454,14 @@ def test_no_word_of_a_command_line_but_model_and_problem_names_a_file(econml, is
     assert [path for _, path in own_code._remembered()] == [str(isolated / "evil.py")]
 
 
+def test_the_copy_of_a_file_has_its_bytes():
+    """So that its SHA-256 is that of the manifest, whatever its line ends and its encoding."""
+    contents = b"# -*- coding: latin-1 -*-\r\nname = '\xe9'\r\n"
+    Path("mine.py").write_bytes(contents)
+    origin = own_code.origin("./mine.py:Net")
+    assert own_code.copies({"model": origin, "problem": origin}) == {"source/mine.py": contents}
+
+
 def test_files_whose_names_are_not_utf8_or_hold_line_ends_are_remembered_or_not_at_all(monkeypatch):
     record = own_code._record()
     record.parent.mkdir(parents=True)

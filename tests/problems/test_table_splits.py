@@ -80,6 +80,10 @@ def test_a_series_that_is_parted_at_random_is_warned_of_and_parted_in_time_when_
     assert problem.file_rows["test"].tolist() == list(range(160, 200)) and problem.din == 1
     refused = econml("fit", "linear", "--data", "t.csv", "--target", "y", "--time", "t", "--group", "x")
     assert refused.code == 2 and "leave one of them out" in refused.stderr
+    pd.read_csv("t.csv")[["y", "t"]].to_csv("bare.csv", index=False)
+    alone = econml("fit", "linear", "--data", "bare.csv", "--target", "y", "--time", "t")
+    assert alone.code == 1 and "no column besides 'y' and 't' that could be a feature" in alone.stderr
+    assert "--formula 'y ~ lag(y)'" in alone.stderr
 
 
 def test_rows_dropped_for_missing_values_are_said(econml):

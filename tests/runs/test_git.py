@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import zlib
 from pathlib import Path
 
 import pytest
@@ -157,6 +158,28 @@ def test_no_data_and_no_secret_is_in_what_is_not_committed(repository):
     told = git.diff(repository)
     assert "SECRET" not in told and "+1" in told
     assert all(f"# {name} differs" in told for name in hidden)
+
+
+def test_nothing_outside_of_the_repository_is_read(repository):
+    """A file that is sent may track what the names of its folders, as links, lead to."""
+    outside = repository.parent / "outside"
+    outside.mkdir()
+    (outside / "c.py").write_text("SECRET\n")
+    shutil.rmtree("b")
+    Path("b").symlink_to(outside)
+    Path("b-c.py").unlink()
+    Path("b-c.py").symlink_to(outside / "c.py")
+    told = git.diff(repository)
+    assert "SECRET" not in told and "# b/c.py differs" in told and "# b-c.py differs" in told
+    for path in (b"../outside/c.py", b".git/HEAD", b"./a.py", b"/etc/hostname"):
+        assert git._now(os.fsencode(repository), path) == b"\0"
+
+
+def test_an_object_that_unpacks_to_more_than_anybody_wrote_is_no_object(monkeypatch):
+    monkeypatch.setattr(git, "MOST_BYTES", 10_000)
+    with pytest.raises(ValueError, match="too large"):
+        git._inflate(zlib.compress(bytes(10**6)))
+    assert git._inflate(zlib.compress(b"blob 1\0x")) == b"blob 1\0x"
 
 
 def test_a_large_difference_is_cut(repository):

@@ -3,16 +3,22 @@
 import json
 import os
 import shutil
-import signal
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from econml_cli.errors import ConfigError, DataError, RunError
+from econml_cli.evaluation.comparing import folds as comparing_folds
+from econml_cli.evaluation.cross_validation import PREDICTIONS
 from econml_cli.runs import folds, git, watching
+from econml_cli.sweeps.run import program
 from econml_cli.sweeps.run.directory import SweepDirectory
+from econml_cli.sweeps.show import text as shown
+from econml_cli.tracking import wandb_settings
 from tests.support import ROOT
+from tests.support.waiting import never_idle
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="pipes and links of POSIX")
 MADE = ROOT / "tests" / "data" / "made_by_0.1"
@@ -20,16 +26,9 @@ MADE = ROOT / "tests" / "data" / "made_by_0.1"
 
 @pytest.fixture(autouse=True)
 def patience():
-    """A pipe that is opened is waited for for ever: after ten seconds the test fails."""
-
-    def late(*_):
-        raise AssertionError("it waits")
-
-    before = signal.signal(signal.SIGALRM, late)
-    signal.alarm(20)
-    yield
-    signal.alarm(0)
-    signal.signal(signal.SIGALRM, before)
+    """A pipe that is opened is waited for for ever."""
+    with never_idle():
+        yield
 
 
 def pipe(path):
@@ -86,11 +85,57 @@ def test_a_pipe_in_git_is_not_waited_for(isolated):
     assert git.commit(isolated) == "a" * 40
 
 
+def test_a_pipe_where_a_small_file_belongs_is_not_waited_for(isolated):
+    pipe(Path("wandb/settings"))
+    assert wandb_settings.from_files({"WANDB_CONFIG_DIR": "elsewhere"}) == {}
+    pipe(Path("cv", PREDICTIONS))
+    with pytest.raises(RunError, match="cannot be read"):
+        comparing_folds._rows(Path("cv"))
+    pipe(Path("0000", program.PID))
+    program._end_left_over(Path("0000"))
+    best, results = SimpleNamespace(run="0000", replicates=None), SimpleNamespace(directory=None, replication=None)
+    command = pipe(Path("0000/command.txt"))
+    assert shown.commands(results, best)["refit"].startswith("econml fit")
+    command.unlink()
+    command.write_bytes(b"python mine.py \xff\n")
+    assert shown.commands(results, best)["refit"].startswith("econml fit")
+    command.write_text("python mine.py --lr 0.1\n")
+    assert shown.commands(results, best)["refit"] == "python mine.py --lr 0.1"
+
+
 def test_numbers_that_are_none_are_passed_over_by_watch(isolated):
     lines = ['{"epoch": 1, "train_loss": 2.0}', '{"epoch": Infinity}', '{"epoch": 2, "train_loss": 1' + "0" * 400 + "}",
              "[" * 100_000, '{"epoch": 3, "train_loss": 1.0}', ""]  # fmt: skip
     Path("metrics.jsonl").write_text("\n".join(lines))
     assert watching.Curve(Path("metrics.jsonl")).read().epochs == [1, 3]
+
+
+DEEP = '{"epoch": 2, "train_loss": ' + "[" * 20_000
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "says"),
+    [
+        ("metrics.jsonl", f'{{"epoch": 1, "train_loss": 2.0}}\n{DEEP}\n', "recursion"),
+        ("metrics.jsonl", '{"epoch": 1}\n{"epoch": "2"}\n', "'epoch' is \"2\", expected an integer"),
+        ("metrics.jsonl", '{"epoch": 1}\n{"epoch": 2, "val_loss": [1]}\n', "'val_loss' is [1], expected a number"),
+        ("cross_validation.json", '{"status": "complete", "results": []}', "'results' is [], expected an object"),
+        ("cross_validation.json", '{"status": "complete", "results": {"folds": 1}}', "'results.model' is missing"),
+    ],
+)
+def test_what_is_damaged_is_listed_with_its_file_and_key_and_hides_no_other(econml, isolated, name, text, says):
+    shutil.copytree(MADE / "network", "runs/good")
+    if name == "metrics.jsonl":
+        shutil.copytree(MADE / "network", "runs/bad")
+        Path("runs/bad/summary.json").unlink()  # it has not ended: how far it came is in its last line
+    Path("runs/bad").mkdir(exist_ok=True)
+    Path("runs/bad", name).write_text(text)
+    for words in (("runs", "list", "--json"), ("inspect", "runs", "--json")):
+        rows = {row["name"]: row for row in json.loads(econml(*words).stdout)}
+        assert rows["good"]["status"] == "max_epochs"
+        if words[0] == "runs" or name == "metrics.jsonl":
+            assert rows["bad"]["status"] == "damaged", rows["bad"]
+            assert name in rows["bad"]["error"] and says in rows["bad"]["error"], rows["bad"]
 
 
 @pytest.fixture
@@ -177,6 +222,7 @@ def test_names_in_the_readme_of_a_package_are_text(econml, isolated):
         text = packed.read("replication/README.md").decode()
     outside = text.replace(r"\<", "").replace(r"\[", "").replace(r"\]", "").replace(r"\#", "").replace(r"\`", "")
     assert "<img" not in outside and "](" not in outside and "\n# [" not in text and "\\<img" in text
+    assert r"\# \[x\](http://x)" in text and r"\\" not in text
     from econml_cli.replication.readme import _code
 
     assert _code("a b") == "`a b`" and _code(exhibit) == f"``` {exhibit} ```" and "\n" not in _code("a\nb\x1b[2J")

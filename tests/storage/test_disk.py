@@ -9,6 +9,7 @@ import pytest
 
 from econml_cli.errors import RunError
 from econml_cli.storage import disk, json_shape
+from tests.support.waiting import never_idle
 
 posix = pytest.mark.skipif(os.name != "posix", reason="permissions and links of POSIX")
 
@@ -83,11 +84,12 @@ def test_a_pipe_a_device_and_a_giant_are_not_waited_for(isolated):
     os.mkfifo(pipe)
     with giant.open("wb") as file:
         file.truncate(2**40)
-    for path, said in ((pipe, "a pipe"), (Path("/dev/zero"), "a device"), (giant, "more than")):
-        with pytest.raises(ValueError, match=said):
-            disk.read_bytes(path)
-        with pytest.raises(RunError, match="cannot be read"):
-            disk.read_json(path, absent="absent", remedy="try again")
+    with never_idle():
+        for path, said in ((pipe, "a pipe"), (Path("/dev/zero"), "a device"), (giant, "more than")):
+            with pytest.raises(ValueError, match=said):
+                disk.read_bytes(path)
+            with pytest.raises(RunError, match="cannot be read"):
+                disk.read_json(path, absent="absent", remedy="try again")
 
 
 def test_whether_a_lock_is_held_is_seen_without_taking_it(isolated):

@@ -1,7 +1,9 @@
 """Checkpoints read without Orbax are those that Orbax reads, and whatever is unusual is left to it."""
 
 import json
+import resource
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -84,6 +86,21 @@ def test_metadata_that_are_not_ours_are_unusual(copied, change):
 def test_arrays_that_claim_more_than_they_may_are_not_allocated(written):
     with pytest.raises(ocdbt.UnusualError, match="claims"):
         ocdbt.read(written / "7", 10)
+
+
+def test_a_store_that_claims_a_million_times_a_million_is_refused_before_anything_is_allocated(copied):
+    """Zeros that nobody has stored: 4 TB for whoever believes it."""
+    import tensorstore as ts
+
+    store = ts.KvStore.open({"driver": "ocdbt", "base": f"file://{copied}/7/default/"}).result()
+    key = "model.linear1.kernel/.zarray"
+    about = json.loads(store.read(key).result().value)
+    store.write(key, json.dumps({**about, "shape": [10**6, 10**6], "chunks": [10**6, 10**6]}).encode()).result()
+    unit = 1 if sys.platform == "darwin" else 1024
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    with pytest.raises(DamagedError, match=r"claims arrays of 4,000\.0 GB in files of 0\.0 MB"):
+        checkpoint.load(copied)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit - before < 5e8
 
 
 def test_a_changed_byte_is_told_as_damage_without_orbax(copied, monkeypatch):

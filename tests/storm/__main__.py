@@ -75,20 +75,30 @@ def _attempts(kills: int, shares: Mapping[str, int]) -> Iterator[tuple[str, int]
 
 def _told(found: list[dict[str, Any]]) -> int:
     """Print the sums by row; 1 where something was lost."""
-    tried, failed, skipped = (collections.Counter[str]() for _ in range(3))
-    print(f"{'row':22} {'tried':>6} {'failed':>6} {'skipped':>8}")
-    for each in found:
-        fault = each["fault"]
-        skipped[each["row"]] += bool(fault) and fault.startswith("skipped")
-        tried[each["row"]] += not (fault and fault.startswith("skipped"))
-        failed[each["row"]] += bool(fault) and not fault.startswith("skipped")
-    for name in dict.fromkeys(each["row"] for each in found):
-        print(f"{name:22} {tried[name]:6} {failed[name]:6} {skipped[name]:8}")
+    kinds = [(each["row"], _kind(each["fault"])) for each in found]
+    counts = {kind: collections.Counter(row for row, of in kinds if of == kind) for kind in KINDS}
+    tried = collections.Counter(row for row, of in kinds if of in ("held", "failed"))
+    print(f"{'row':22} {'tried':>6} {'failed':>6} {'missed':>7} {'skipped':>8}")
+    for name in dict.fromkeys(row for row, _ in kinds):
+        print(f"{name:22} {tried[name]:6} {counts['failed'][name]:6} {counts['missed'][name]:7} "
+              f"{counts['skipped'][name]:8}")  # fmt: skip
         for each in found:
-            if each["row"] == name and each["fault"] and not each["fault"].startswith("skipped"):
+            if each["row"] == name and _kind(each["fault"]) == "failed":
                 print(f"    {each['number']} of seed {each['seed']}: {each['fault']}")
-    print(f"{'all':22} {tried.total():6} {failed.total():6} {skipped.total():8}")
-    return int(failed.total() > 0)
+    print(f"{'all':22} {tried.total():6} {counts['failed'].total():6} {counts['missed'].total():7} "
+          f"{counts['skipped'].total():8}")  # fmt: skip
+    return int(counts["failed"].total() > 0)
+
+
+#: what an attempt can be
+KINDS = ("held", "failed", "missed", "skipped")
+
+
+def _kind(fault: str | None) -> str:
+    """What became of an attempt."""
+    return next(
+        (kind for kind in ("missed", "skipped") if (fault or "").startswith(kind)), "failed" if fault else "held"
+    )
 
 
 if __name__ == "__main__":

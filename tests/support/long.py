@@ -20,6 +20,7 @@ FILES = (
     "storm/test_storm.py",
     "sweeps/test_conditional.py",
     "sweeps/test_objectives.py",
+    "sweeps/test_preempted.py",
     "sweeps/test_slurm.py",
     "sweeps/test_start_from.py",
     "sweeps/test_wandb_runs.py",

@@ -27,6 +27,8 @@ from econml_cli.problems.economies.stochastic_growth import StochasticGrowth
 EDGE = 1e-9
 #: a level, or a bubble at the last period, that is wrong by this share
 ONE_PER_CENT = 0.01
+#: and one so small that a policy which is wrong by it is right
+RIGHT = 2e-4
 
 Planted = Mapping[str, nnx.Module]
 
@@ -88,6 +90,7 @@ def cake_eating(problem: CakeEating) -> Planted:
         f,
         {
             "exact": (0, 0),
+            "right to .02 %": (np.log1p(RIGHT), RIGHT / span / 2),
             "constant consumption": (0, -1),
             "half slope": (0, -0.5),
             "steeper slope": (0, 0.5),
@@ -112,6 +115,7 @@ def olg(problem: OLG) -> Planted:
         f,
         {
             "exact": (0, 0, 0),
+            "right to .02 %": (np.log1p(-RIGHT), 0, 0),
             "constant saving": (0, -1, 0),
             "half slope": (0, -0.5, 0),
             "steeper slope": (0, 0.5, 0),
@@ -271,20 +275,22 @@ def growth(problem: Growth) -> Planted:
 
 
 def asset_pricing(problem: AssetPricing) -> Planted:
-    """Paths of the price, to twice the test horizon."""
+    """Paths of the price, to where it is followed."""
     p = problem.p
-    t = np.arange(2 * p.periods_test + 5, dtype=float)
+    t = np.arange(problem.followed(p.periods_test - 1) + 5, dtype=float)
     exact = np.asarray(problem.truth(jnp.asarray(t[:, None])))[:, 0]
     scale = p.price_unit * np.asarray(problem.trend(jnp.asarray(t))) * np.ones_like(t)
     last, middle = p.periods_test - 1, exact[: p.periods_test].mean()
     paths = {
         "exact": exact,
+        "right to .02 %": exact * (1 + RIGHT),
         "constant price": np.full_like(t, exact[0]),
         "half slope": middle + 0.5 * (exact - middle),
         "steeper slope": middle + 1.5 * (exact - middle),
         "wrong level": exact * (1 + ONE_PER_CENT),
         "other root": exact + 0.05 * exact[0] * p.beta**-t,
         "bubble of 1 %": exact + ONE_PER_CENT * exact[last] * p.beta ** (last - t),
+        "bubble of .2 %": exact + ONE_PER_CENT / 5 * exact[last] * p.beta ** (last - t),
         "worth nothing": np.zeros_like(t),
     }
     return sequence(paths, scale, p.time_unit)

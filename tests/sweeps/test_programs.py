@@ -56,6 +56,11 @@ def trials():
     return sorted(read("runs/s/study.journal", "s", Path("runs/s")).trials, key=lambda trial: trial.params["lr"])
 
 
+def test_numbers_that_no_float_holds_are_none_of_a_metric():
+    values = (2, 0.5, True, "1", None, 10**400, -(10**400), float("nan"))
+    assert [wandb_file.number(value) for value in values] == [2.0, 0.5, None, None, None, None, None, None]
+
+
 def test_a_program_is_run_once_it_is_named_and_its_lines_are_its_history(econml, monkeypatch):
     monkeypatch.setenv("WANDB_RUN_ID", "of-another-run")
     file = sweep_file()

@@ -506,8 +506,11 @@ def test_another_worker_goes_on_from_the_checkpoint_of_one_that_was_killed(econm
     assert 0 < done < 40
     (killed.path / "summary.json").unlink()
     killed.update_manifest(status="running", process={"host": "another machine", "pid": 1})
+    note, noted = engine.Study.note, []
+    monkeypatch.setattr(engine.Study, "note", lambda self, *said: noted.append(said) or note(self, *said))
     ran = econml(*line)
     assert ran.code == 0, ran.stderr
+    assert noted[0] == (1, done)  # from its first sign: a worker that is killed now has still come further
     (lost, again) = trials(econml)
     assert (lost["state"], again["state"], again["number"]) == ("failed", "complete", "1")
     run = Run(Path("runs/small/0001"))

@@ -221,6 +221,14 @@ def test_two_tasks_of_one_script_share_the_trials_and_the_script_run_again_goes_
 def test_a_job_that_makes_no_sense_names_the_option():
     with pytest.raises(ConfigError, match=r"--time soon is no time of Slurm"):
         slurm.Job("a", 1, time="soon")
+    for said, wrong in (
+        ("--partition", {"partition": "short\n#SBATCH --account=theirs"}),
+        ("--account", {"account": "$(id)"}),
+        ("--memory", {"memory": "8G\nexit"}),
+        ("--time", {"time": "90\n90"}),
+    ):
+        with pytest.raises(ConfigError, match=said):
+            slurm.Job("a", 1, **wrong)
 
 
 @pytest.mark.parametrize(("signals", "code", "asked"), [("USR1", 0, True), ("TERM", 143, False), ("", 4, False)])

@@ -14,6 +14,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from econml_cli.errors import ConfigError, RunError
+from econml_cli.sweeps.run.open_directory import open_directory
 from econml_cli.sweeps.spec import distributions, identity, schema
 from econml_cli.sweeps.spec.sample import sample
 from econml_cli.sweeps.spec.space import Parameter, Space
@@ -426,6 +427,14 @@ def test_passwords_are_not_shown(url: str, safe: str):
     line = ["sweep", "run", "s.yaml", f"--storage={url}", "--storage", url, "--fix", "expr=a=b"]
     assert passwords.masked(line) == ["sweep", "run", "s.yaml", f"--storage={kept}", "--storage", kept, *line[-2:]]
     assert bool(passwords.advice(line)) is (url != kept)
+
+
+@pytest.mark.parametrize("url", ["postgresql://me:hunter2@host/db", "postgresql://host/db?user=me&password=hunter2"])
+def test_no_password_is_in_the_directory_of_a_sweep(isolated: Path, url: str):
+    Path("s.yaml").write_text(GRID)
+    open_directory(sweep_of("grid"), Path("swept"), 0, url, None, None, "econml sweep run s.yaml")
+    written = {path.name: path.read_text() for path in Path("swept").rglob("*") if path.is_file()}
+    assert "hunter2" not in "".join(written.values()) and "postgresql://" in written["sweep.json"]
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from econml_cli.config.fit_config import build
 from econml_cli.data.split import split_rows
 from econml_cli.errors import ConfigError, RunError
-from econml_cli.evaluation.cross_validation import cross_validation
+from econml_cli.evaluation.cross_validation import Fold, _Found, _over, cross_validation, over_folds
 from econml_cli.evaluation.evaluate import evaluate
+from econml_cli.problems import metrics
 from econml_cli.runs import directory
 from econml_cli.runs.directory import CROSS_VALIDATION, Run
 from econml_cli.training.cross_validate import fit_folds, of_fold
@@ -158,6 +159,23 @@ def test_means_and_intervals_over_folds_are_those_of_nadeau_and_bengio(data):
     ratio = np.mean([fold.n["test"] / fold.n["train"] for fold in found.folds])
     assert over.standard_error == pytest.approx(losses.std(ddof=1) * np.sqrt(1 / 3 + ratio))
     assert over.high - over.value == pytest.approx(4.302653 * over.standard_error, rel=1e-6)  # t(2), 97.5 %
+
+
+def test_the_interval_of_an_area_over_folds_is_within_0_and_1_and_says_how_few_positives_a_fold_has():
+    score = np.linspace(0.1, 0.9, 10)
+    found = []
+    for fold, positive in enumerate((0, 4, 9)):
+        of = metrics.binary((np.arange(10) == positive).astype(float)[:, None], score[:, None])
+        values = {f"test_{name}": value for name, value in of.values().items()}
+        found.append(_Found(Fold(fold, "", "done", 1, {"train": 20, "test": 10}, values), None, None, {"test": of}))
+    areas = np.array([each.fold.metrics["test_auc"] for each in found])
+    area, accuracy = (
+        _over(f"test_{name}", np.array([each.fold.metrics[f"test_{name}"] for each in found]), found)
+        for name in ("auc", "accuracy")
+    )
+    plain = over_folds(areas, 0.5)
+    assert plain.low < 0 and plain.high > 1 and (area.low, area.high, area.value) == (0, 1, plain.value)
+    assert area.caveat == "only 1 positive in a fold" and accuracy.caveat is None and accuracy.low >= 0
 
 
 @pytest.mark.slow

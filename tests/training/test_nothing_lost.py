@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from econml_cli.errors import CheckpointError, RunError
+from econml_cli.errors import CheckpointError, ConfigError, RunError
 from econml_cli.runs import directory
 from econml_cli.runs.directory import Run
-from econml_cli.storage import checkpoint, directories
+from econml_cli.storage import checkpoint, directories, disk
 from econml_cli.storage.steps import steps
 from econml_cli.training import compilation_cache
 from econml_cli.training.fit import fit, resume
@@ -93,7 +93,7 @@ def test_a_disk_that_does_not_answer_costs_nothing(run, monkeypatch, code):
     opened = Path.open
 
     def fails(self, mode="r", *more, **further):
-        if "checkpoints" in str(self) and mode == "rb":
+        if "checkpoints/6/" in self.as_posix() and mode == "rb":  # an older one can be read
             raise OSError(code, os.strerror(code))
         return opened(self, mode, *more, **further)
 
@@ -156,39 +156,73 @@ def test_a_solved_run_that_is_resumed_keeps_what_the_solver_said(isolated):
     assert {name: resume(solved).summary[name] for name in told} == {name: before[name] for name in told}
 
 
-def test_an_entry_of_the_cache_that_cannot_be_read_is_written_again_without_a_word(isolated, monkeypatch, capfd):
+@pytest.fixture
+def cache(isolated, monkeypatch):
+    """A cache of compiled programs of the test's own, enabled as commands do."""
     import jax
-
-    cache = isolated / "cache"
-    cache.mkdir()
-    before = jax.config.jax_compilation_cache_dir
-    monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)
-    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", str(cache))
     from jax.experimental.compilation_cache import compilation_cache as jax_cache
 
+    where, before = isolated / "cache", jax.config.jax_compilation_cache_dir
+    where.mkdir()
+    monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)
+    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", str(where))
     try:
-        jax.config.update("jax_compilation_cache_dir", str(cache))
+        jax.config.update("jax_compilation_cache_dir", str(where))
         jax_cache.reset_cache()
         with warnings.catch_warnings():
             compilation_cache.enable()
-
-            def compiled():
-                def some_program(x):
-                    return x * 3 + 1
-
-                return jax.jit(some_program)(2.0)
-
-            compiled()
-            (entry,) = cache.glob("jit_some_program-*-cache")
-            whole = entry.read_bytes()
-            entry.write_bytes(whole[: len(whole) // 2])
-            capfd.readouterr()
-            assert compiled() == 7.0
-            assert entry.read_bytes() != whole[: len(whole) // 2] and entry.stat().st_size > len(whole) // 2
-            assert capfd.readouterr().err == ""
+            yield where
     finally:
         jax.config.update("jax_compilation_cache_dir", before)
         jax_cache.reset_cache()
+
+
+def compiled(add=1):
+    """Compile a program that no other test has, as a new process would."""
+    import jax
+
+    def some_program(x):
+        return x * 3 + add
+
+    return float(jax.jit(some_program)(2.0))
+
+
+DAMAGE = {
+    "truncated": lambda whole: whole[: len(whole) // 2],
+    "empty": lambda whole: b"",
+    "one byte": lambda whole: whole[:100] + bytes([whole[100] ^ 1]) + whole[101:],
+    "zeros": lambda whole: bytes(len(whole)),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_damaged_entry_of_the_cache_is_deleted_and_written_again_without_a_word(cache, capfd, damage):
+    compiled()
+    (entry,) = cache.glob("jit_some_program-*-cache")
+    entry.write_bytes(broken := DAMAGE[damage](entry.read_bytes()))
+    capfd.readouterr()
+    assert compiled() == 7.0
+    mended = entry.read_bytes()
+    assert mended != broken and len(mended) > 100
+    assert compiled() == 7.0
+    assert entry.read_bytes() == mended and capfd.readouterr() == ("", "")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="limits of POSIX")
+def test_a_cache_on_a_full_disk_is_done_without(cache, capfd):
+    """The system takes the first 100 bytes of a file, as a disk does that has no more."""
+    import resource
+
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    capfd.readouterr()
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
+        assert [compiled(), compiled(2)] == [7.0, 8.0]
+        left = sorted(path.name for path in cache.iterdir())
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert not left and capfd.readouterr() == ("", "")
+    assert compiled() == 7.0 and len(list(cache.glob("jit_some_program-*-cache"))) == 1
 
 
 def test_a_cache_that_others_can_write_to_is_not_used(isolated):
@@ -264,6 +298,48 @@ def test_a_full_disk_says_how_to_go_on(econml, monkeypatch):
     assert ran.code == 1 and "the disk is full" in ran.stderr and "econml fit --resume r" in ran.stderr
 
 
+def test_resuming_on_a_full_disk_changes_nothing_and_says_how_to_go_on(run, econml, monkeypatch):
+    before = contents(run)
+
+    def full(path, *_, **__):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(disk, "replacing", full)
+        ran = econml("fit", "--resume", "r", "--num-epochs", 8, "--quiet")
+    said = "What was saved of r is kept; continue with: econml fit --resume r"
+    assert ran.code == 1 and ran.stderr == f"econml fit: r cannot be written: No space left on device. {said}\n"
+    assert contents(run) == before
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        ("RESOURCE_EXHAUSTED: Out of memory allocating 9 bytes.\npages", "Out of memory; try a smaller --batch-size"),
+        ("INTERNAL: a kernel failed\npages\nof it", "The compiled program of r failed (INTERNAL: a kernel failed)."),
+    ],
+)
+def test_a_member_that_fails_is_said_in_a_sentence_that_names_the_run(econml, monkeypatch, error, says):
+    import jax
+
+    from econml_cli.training.loop.ensemble import Ensemble
+
+    advance = Ensemble._advance
+
+    def fails(self, stack, stop):
+        if stop > 2:
+            raise jax.errors.JaxRuntimeError(error)
+        return advance(self, stack, stop)
+
+    monkeypatch.setattr(Ensemble, "_advance", fails)
+    line = ("--N", 20, "--num-epochs", 6, "--members", 2, "--checkpoint-every", 1, "--out", "r", "--quiet")
+    ran = econml("fit", "linear", *line)
+    assert ran.code == 1 and says in ran.stderr and "pages" not in ran.stderr and ran.stderr.count("\n") == 1
+    assert ran.stderr.endswith("What was saved of r is kept; continue with: econml fit --resume r\n")
+    monkeypatch.setattr(Ensemble, "_advance", advance)
+    assert Run(Path("r")).status() == "failed" and resume(Run(Path("r"))).summary["epochs"] == 6
+
+
 STUCK = """
 import hashlib
 from econml_cli.commands import signals
@@ -278,10 +354,13 @@ def test_a_second_sigterm_ends_what_is_stuck_in_compiled_code():
     process = subprocess.Popen([sys.executable, "-c", STUCK], stdout=subprocess.PIPE, text=True)
     assert process.stdout.readline() == "ready\n"
     time.sleep(1.5)  # until it is in there
-    for _ in range(2):
-        process.send_signal(signal.SIGTERM)
-        time.sleep(0.3)
-    assert process.wait(timeout=20) == 143
+    try:
+        for _ in range(2):
+            process.send_signal(signal.SIGTERM)
+            time.sleep(0.3)
+        assert process.wait(timeout=20) == 143
+    finally:
+        process.kill()
 
 
 COMPILING = """
@@ -346,3 +425,18 @@ def test_a_fit_ends_with_its_summary_although_its_metrics_are_damaged_while_it_t
     assert ended.stop_reason == "max_epochs" and ended.summary["gradient_norm"] == run.summary()["gradient_norm"]
     with pytest.raises(RunError, match="damaged in line 1"):
         ended.run.metrics()
+
+
+def test_a_run_that_is_resumed_has_its_metrics_read_once(run, monkeypatch):
+    read, asked = disk.read_bytes, []
+
+    def counted(path, *more):
+        asked.append(path.name)
+        return read(path, *more)
+
+    monkeypatch.setattr(disk, "read_bytes", counted)
+    resume(run, {"num_epochs": 8})
+    assert asked.count("metrics.jsonl") == 1
+    with pytest.raises(ConfigError, match="--num-epochs 4 is less than the 8 epochs"):
+        resume(run, {"num_epochs": 4})
+    assert [row["epoch"] for row in run.metrics()] == list(range(1, 9))

@@ -91,11 +91,21 @@ def compare(
     against, notes = _against(tested, base, test, draws, draw_seed, data is not None)
     if in_time and horizon > 1:
         notes += _gaps(tested[base], data is not None)
+    notes += _of_groups(tested[base])
     options = differing_options([one.config for one in tested], [e.status == "solved" for e in evaluations])
     columns = tuple(map(_column, evaluations, tested, options, against))
     columns = tuple(dataclasses.replace(column, label=_label(i)) for i, column in enumerate(columns))
     said = dict.fromkeys(note for evaluation in evaluations for note in evaluation.notes)
     return Comparison(columns, base, stars, bootstrap, bootstrap_seed, (*notes, *said))
+
+
+def _of_groups(base: Tested) -> tuple[str, ...]:
+    """What stands for an observation where rows come in groups."""
+    if base.groups is None:
+        return ()
+    count, name = len(np.unique(base.groups)), getattr(base.config.problem_options, "group", None)
+    which = f"of '{name}' " if name else ""
+    return (f"Intervals and tests draw whole groups: {count:,} {which}with {base.n:,} observations.",)
 
 
 def _label(i: int) -> str:

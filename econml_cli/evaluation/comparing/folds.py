@@ -5,6 +5,7 @@ All is read from what the cross-validations have kept; nothing is computed again
 
 import csv
 import dataclasses
+import io
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -231,9 +232,9 @@ def _rows(directory: Path) -> list[tuple[str, str]]:
     """(fold, target) of each row of the file, as text."""
     path = directory / PREDICTIONS
     try:
-        with path.open(encoding="utf-8", newline="") as file:
+        with disk.opened(path) as raw, io.TextIOWrapper(raw, encoding="utf-8", newline="") as file:
             return [(row.get("fold") or "", row.get("target") or "") for row in csv.DictReader(file)]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except (OSError, ValueError, csv.Error) as error:
         raise RunError(
             f"{path}, which says which rows are in which fold, cannot be read; make it again with `econml fit --resume "
             f"{directory}`."

@@ -18,6 +18,7 @@ from econml_cli.evaluation.opened import OpenedRun, open_run
 from econml_cli.models.base import Model
 from econml_cli.output import figure_style
 from econml_cli.output.tables import Grid, cell, flat
+from econml_cli.problems.tabular import Tabular
 from econml_cli.runs import caveats
 from econml_cli.runs.directory import Run
 
@@ -233,10 +234,29 @@ def _of_model(here: Sample, model: classical.Classical | Multinomial) -> list[Es
 
 
 def _without_errors(opened: OpenedRun, here: Sample, model: Model, means: Sequence[Estimate]) -> list[Estimate]:
-    """The effects alone, NaN where they are not identified."""
+    """The effects alone, NaN where they are not identified: their columns are collinear, or separate the classes."""
     own = classical.bare(opened, here, model)
     lost = [False] * len(means) if own is None else [np.isnan(one.value) for one in _of_model(here, own)]
+    if separated := opened.summary().get("separated"):
+        apart = _moves(here, separated)
+        lost = [one or other for one, other in zip(lost, apart, strict=True)]
     return [Estimate(np.nan if gone else one.value) for one, gone in zip(means, lost, strict=True)]
+
+
+def _moves(here: Sample, names: Sequence[str]) -> list[bool]:
+    """Whether one of these columns of the design is among what moves, of each effect on each output."""
+    assert isinstance(here.problem, Tabular)  # of no other problem a summary has them
+    rows, found = here.rows, list[bool]()
+    which = np.isin(here.problem.preprocessing()["features"]["names"], list(names))
+    for name in rows.names:
+        levels = rows.levels(name)
+        if levels is None:
+            moves = [rows.slope(name)]
+        else:
+            base = rows.placed(name, levels[0])
+            moves = [rows.placed(name, level) - base for level in levels[1:]]
+        found += [bool(move[:, : len(which)][:, which].any()) for move in moves for _ in here.outputs]
+    return found
 
 
 def _without(why: str | None) -> tuple[str, ...]:

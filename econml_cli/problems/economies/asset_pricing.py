@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 GROWING = 3.0
 #: the slope of the price on the dividend is told where that moves the price by more than this share
 MOVES = 0.05
+#: the price is followed until a bubble has grown so many times faster than the price without one (that of 1 % at T is
+#: then 174 % of it, as at twice the horizon at the defaults), or for so many periods, whichever is sooner
+GROWN, LONGEST = 0.9**-49, 10_000
 
 
 @dataclass(frozen=True)
@@ -175,17 +178,23 @@ class AssetPricing:
         x = self.observe(state)
         return state + 1, {"p": self.predict(model, x)[:, 0], "y": self.dividend(state)}
 
+    def followed(self, last: int) -> int:
+        """The period to which a price that was fitted or tested to the period `last`, T, is followed: 2 T + 1, or later
+        where dividends that grow nearly as fast as they are discounted let a bubble show later, or T is early."""
+        faster = self.p.beta * (1 + max(self.p.g, 0.0))
+        return last + max(last + 1, min(LONGEST, math.ceil(math.log(GROWN) / -math.log(faster) - 1e-9)))
+
     def stability(self, model: Model, batch: Batch) -> dict[str, float]:
-        """With T the last period of the batch: `bubble`, |zeta| beta^-t as a share of the fundamental price at t = 2 T
-        + 1, where zeta is the slope of p(t) - H x_t on beta^-t over the periods to there. A bubble grows as beta^-t,
-        so that 1 % at T is much at 2 T, which the error of a fit that flattens there is not. `transversality`, beta^T
-        p(T). And `slope`, of the price on the dividend (least squares over the periods to T), with `slope_error`,
-        relative to H_1, where the dividend moves enough for it to be told."""
-        periods = economics.doubled(batch)
+        """With T the last period of the batch: `bubble`, |zeta| beta^-t as a share of the fundamental price at the last
+        period t to which it is `followed`, where zeta is the slope of p(t) - H x_t on beta^-t over the periods to
+        there. A bubble grows as beta^-t, so that 1 % at T is much there, which the error of a fit that flattens is not.
+        `transversality`, beta^T p(T). And `slope`, of the price on the dividend (least squares over the periods to T),
+        with `slope_error`, relative to H_1, where the dividend moves enough for it to be told."""
+        end = int(batch.x.max())
+        periods = jnp.arange(self.followed(end) + 1, dtype=batch.x.dtype)[:, None]
         t = np.asarray(periods, np.float64)[:, 0]
         p = economics.values(self, "predict", model, periods)[:, 0]
         fundamental = np.asarray(self.truth(periods), np.float64)[:, 0]
-        end = len(t) // 2 - 1
         growth = self.p.beta ** (t[-1] - t)  # 1 at the end: beta^-t itself overflows on a long horizon
         at_end = growth @ (p - fundamental) / (growth @ growth)
         found = {

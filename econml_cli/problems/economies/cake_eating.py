@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 #: periods of the path, at most
 LONGEST = 200
+#: what is seen of errors of the share at the default parameters: `_shown`, and what one leaves of wealth on the path
+SHOWN, LEFT = 0.05158341332652468, 6.169458538811522
+#: an error of wealth at the end of the path that is too large, whatever made it
+FAR_OFF = 0.5
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,12 @@ class CakeEatingOptions:
                 "lower --beta, or bring --R nearer to 1",
             )
         )
+
+
+def _shown(share: float, growth: float) -> float:
+    """What the Euler residual shows of errors in the share eaten: of a relative error e it shows e s / (1 - s), and of
+    one that changes by e over a unit of log wealth, which moves by log(growth) in a period, e |log(growth)|."""
+    return share / (1 - share) + abs(math.log(growth))
 
 
 class CakeEating:
@@ -96,8 +106,15 @@ class CakeEating:
         # as long as the true path from the one end of the states stays among them
         steps = 2 * self.log_range / max(abs(math.log(self.growth)), 1e-9)
         self.path = (max(2, min(LONGEST, int(steps))), 1)
+        # as much more, or less, than at the defaults as is seen there of the same errors of the policy
+        scale = math.log10(_shown(self.share, self.growth) / SHOWN)
+        left = (self.path[0] - 1) * self.share / self.factor
         self.bars = {
-            "loss": {"log10_euler_mean": -4.0, "log10_euler_path_mean": -4.0, "log10_euler_max": -3.0},
+            "loss": {
+                "log10_euler_mean": scale - 4.0,
+                "log10_euler_path_mean": scale - 4.0,
+                "log10_euler_max": scale - 3.0,
+            },
             "truth": {
                 "policy_error_mean": 1e-3,
                 "policy_error_max": 5e-3,
@@ -105,7 +122,10 @@ class CakeEating:
                 "path_error_max": 5e-3,
                 "slope": 1e-3,
             },
-            "stability": {"transversality": 0.5 * (1 + self.factor), "wealth_error": 0.02},
+            "stability": {
+                "transversality": 0.5 * (1 + self.factor),
+                "wealth_error": min(FAR_OFF, 0.02 * left / LEFT),
+            },
         }
 
     def sample(self, rngs: nnx.Rngs, split: Split, n: int | None = None) -> Batch | None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from econml_cli.errors import ShapeError
 from econml_cli.models.base import Model
+from econml_cli.options import own_modules
 from econml_cli.problems.base import Constrained, NamesEquations
 from econml_cli.problems.economies.simulation import at
 
@@ -31,14 +32,18 @@ def look(problem: Any, model: Model, x: jax.Array) -> dict[str, jax.Array]:
         names = problem.equations
         residual = jnp.abs(problem.residual(model, at(x)))
         if residual.shape[1] != len(names):
-            raise ShapeError(f"`equations` names {len(names)} equations, and the residual has {residual.shape[1]}.")
+            place = own_modules.defined(problem.residual)
+            raise ShapeError(
+                f"`equations` names {len(names)} equations, and the residual{place} has {residual.shape[1]}."
+            )
         found |= {f"{EQUATION}{name}": residual[:, i] for i, name in enumerate(names)}
     pairs = problem.constraints(model, x) if isinstance(problem, Constrained) else {}
     for name, (a, b) in pairs.items():
         if a.shape != (len(x),) or b.shape != (len(x),):
+            place = own_modules.defined(problem.constraints)
             raise ShapeError(
-                f"`constraints` gives '{name}' as {list(a.shape)} and {list(b.shape)}, expected twice [{len(x)}]: "
-                "slack and multiplier at each state."
+                f"`constraints`{place} gives '{name}' as {list(a.shape)} and {list(b.shape)}, expected twice "
+                f"[{len(x)}]: slack and multiplier at each state."
             )
         found |= {f"{SLACK}{name}": jnp.abs(jnp.minimum(a, b)), f"{BINDS}{name}": (a < b).astype(x.dtype)}
     return found

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from econml_cli.problems import losses
@@ -13,7 +14,7 @@ from econml_cli.problems.lazily import jax, jnp, np
 
 if TYPE_CHECKING:
     from econml_cli.models.base import Model
-    from econml_cli.problems.base import Batch, Economy, Equations, Moves
+    from econml_cli.problems.base import Batch, Economy, Equations, Moves, Realised
 
 #: how far beyond the floor a decision that is not feasible is counted in the residual
 PENALTY = 1.0
@@ -22,6 +23,11 @@ TINY = 1e-24
 #: of a recipe: a smooth policy of few states, from PyTorch's initial weights, since Flax's (zero biases) find a wrong
 #: root of some economies at some seeds
 SMOOTH = {"activation": "tanh", "init": "torch_uniform", "schedule": "cosine", "batch_size": 0}
+#: the same by Levenberg and Marquardt's method, whose few steps a small network is enough for
+BY_LM = {
+    "activation": "tanh", "init": "torch_uniform", "batch_size": 0,
+    "optimizer": "lm", "precision": "float64", "num_epochs": 60, "width": 24, "depth": 2,
+}  # fmt: skip
 #: what the residual is compared with: nothing is observed in an economic model, and y is 0
 zero = losses.observed
 
@@ -52,6 +58,37 @@ def loss(problem: Equations, model: Model, batch: Batch) -> jax.Array:
     squares = jnp.square(problem.residual(model, batch))
     weights = weights_of(problem)
     return jnp.mean(squares if weights is None else squares * weights, axis=1)
+
+
+def drawn(x: jax.Array, key: jax.Array, shocks: int = 1) -> Batch:
+    """The batch of these states [n, ...] with two independent draws of the N(0, 1) shocks of the next period at each,
+    y [n, 2 shocks]: what `all_in_one` reads."""
+    return dataclasses.replace(at(x), y=jax.random.normal(key, (len(x), 2 * shocks), x.dtype))
+
+
+def redraw(problem: object, key: jax.Array, batch: Batch) -> Batch:
+    """The same states with other draws of `drawn`: what a problem whose loss is `all_in_one` has as its `redraw`."""
+    return dataclasses.replace(batch, y=jax.random.normal(key, batch.y.shape, batch.y.dtype))
+
+
+def all_in_one(problem: Realised, model: Model, batch: Batch) -> jax.Array:
+    """The product of what `problem.realised` leaves under two independent draws of the shocks (those of `drawn`), [n].
+
+    Its mean is that of the square of the *expected* residual, as E[r(e) r(e')] = (E r)^2, with two evaluations however
+    many shocks there are: an objective without quadrature. The square under one draw is larger by the variance of r,
+    and has another minimum. A loss of one state may be negative. A finite sample can be fitted to its draws, so they
+    are other ones in every epoch: a problem with this `loss` has `redraw = economics.redraw`, too.
+
+    Source: Maliar, Maliar and Winant (2021), Deep learning for solving dynamic economic models, Journal of Monetary
+    Economics 122, section 3.
+    """
+    draws = batch.y.reshape(len(batch.x), 2, -1)
+    shocks = draws if draws.shape[2] == 1 else draws[:, :, None, :]  # [n, q] of one shock, [n, q, d] of several
+    alone = jnp.ones(1, batch.x.dtype)
+    first, second = (problem.realised(model, batch.x, shocks[:, i], alone) for i in (0, 1))
+    product = (first * second).reshape(len(batch.x), -1)
+    weights = weights_of(problem)
+    return jnp.mean(product if weights is None else product * weights, axis=1)
 
 
 def verdicts(problem: Economy, model: Model, batch: Batch) -> dict[str, float]:

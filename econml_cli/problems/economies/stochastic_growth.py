@@ -74,10 +74,7 @@ class StochasticGrowth:
     calibration is that of HighDimensionalEconLab's "Taming the Curse of Dimensionality".
     """
 
-    recipe: ClassVar = {
-        "activation": "tanh", "init": "torch_uniform", "batch_size": 0,
-        "optimizer": "lm", "precision": "float64", "num_epochs": 60, "width": 24, "depth": 2,
-    }  # fmt: skip
+    recipe: ClassVar = economics.BY_LM
     simulated: ClassVar[bool] = True
     task: Task | None = None
     din, dout, loss_scale = 2, 1, 1.0

@@ -10,6 +10,7 @@ import numpy as np
 from flax import nnx
 
 from econml_cli.models.base import Model
+from econml_cli.options import own_modules
 from econml_cli.problems.base import Batch, Economy, HasEuler, HasStability, HasTruth, Moves
 from econml_cli.problems.economies import constraints, simulation, visited
 from econml_cli.problems.economies.simulation import Same, at
@@ -32,7 +33,10 @@ def verdicts(problem: Economy, model: Model, batch: Batch) -> dict[str, float]:
     found = {**_summary("euler", "", sample), **_summary("euler", "path_", path)}
     found |= {**_summary("policy", "", sample), **_summary("path", "", path)}
     found |= constraints.numbers(path or sample)
-    return {**found, **(problem.stability(model, batch) if isinstance(problem, HasStability) else {})}
+    if not isinstance(problem, HasStability):
+        return found
+    with own_modules.telling("`stability` fails"):
+        return {**found, **problem.stability(model, batch)}
 
 
 # compiled once for all models of one shape on one problem: the trials of a sweep share it
@@ -104,7 +108,7 @@ def judge(problem: object, found: Mapping[str, Any]) -> dict[str, str]:
         there = {name: bar for name, bar in limits.items() if name in found}
         if not there:
             continue
-        above = [_missed(name, found[name], bar) for name, bar in there.items() if not found[name] < bar]
+        above = [_missed(problem, found, name, bar) for name, bar in there.items() if not found[name] < bar]
         told[f"verdict_{verdict}"] = FAILED if above else PASSED
         if above:
             reasons.append(f"{verdict} ({', '.join(above)})")
@@ -112,6 +116,8 @@ def judge(problem: object, found: Mapping[str, Any]) -> dict[str, str]:
     return {**told, "failed": "; ".join(reasons)} if reasons else told
 
 
-def _missed(name: str, value: float, bar: float) -> str:
+def _missed(problem: object, found: Mapping[str, Any], name: str, bar: float) -> str:
     """That a number is not below its bar, in words."""
-    return visited.said(value, bar) if name == visited.OUTSIDE else f"{name} {value:.4g} is not below {bar:g}"
+    if name == visited.OUTSIDE:
+        return visited.said(problem, found, bar)
+    return f"{name} {found[name]:.4g} is not below {bar:g}"

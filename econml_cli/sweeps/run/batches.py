@@ -71,6 +71,7 @@ class Batches:
         self._open: dict[int, Trial] = {}
         self._paused: dict[int, Mapping[str, float]] = {}
         self._noted: dict[int, float] = {}
+        self._saved: dict[int, int] = {}
 
     def run_all(self) -> None:
         """Until there is nothing left to do, or a stop."""
@@ -103,7 +104,7 @@ class Batches:
         return max(-(-MANY // each), 4 * jobs)  # method bayes gives no more than a batch
 
     def _run(self, trials: Sequence[Trial]) -> None:
-        self._open = {trial.number: trial for trial in trials}
+        self._open, self._saved = {trial.number: trial for trial in trials}, {}
         self._watcher.started(trials)
         self._executor.add(self._requests(trials))
         # a program cannot be paused: it is judged as its values come
@@ -143,6 +144,8 @@ class Batches:
         config = config_of(self._sweep, {**trial.params, **more})
         manifest = {"name": self._sweep.name, "trial": trial.number, "params": {**trial.params, **more}}
         self._take_over(trial, place, manifest)
+        saved = self._saved.get(trial.number, 0)
+        self._saved[trial.number] = saved + max(steps(Run(place).checkpoints), default=0)
         return Request(trial.number, config, place, manifest)
 
     def _take_over(self, trial: Trial, place: Path, manifest: Mapping[str, Any]) -> None:
@@ -158,10 +161,13 @@ class Batches:
                     return
 
     def _note(self, event: Event) -> None:
-        """Let the other workers know how far a trial has come, now and then."""
+        """Let the other workers know how far a trial has come: from the first how far it was saved, then now and then.
+
+        A worker that is killed before it is time for a second note has still come further than the one before it.
+        """
         now = time.monotonic()
         if event.kind == "begun" or now - self._noted.get(event.number, -math.inf) > NOTE:
-            self._study.note(event.number, event.epoch)
+            self._study.note(event.number, max(event.epoch, self._saved.get(event.number, 0)))
             self._noted[event.number] = now
 
     def _handle(self, event: Event) -> None:

@@ -108,7 +108,7 @@ class Process:
         whole = data[: data.rfind(b"\n") + 1]
         self._read_to += len(whole)
         for line in whole.decode("utf-8", "replace").splitlines():
-            with contextlib.suppress(ValueError):
+            with contextlib.suppress(ValueError, RecursionError):
                 row = json.loads(line) if line.startswith("{") else None
                 if isinstance(row, dict):
                     yield {k: v for k in row if (v := wandb_file.number(row[k])) is not None}
@@ -122,9 +122,10 @@ class Process:
         elif self._values:
             found = dict(self._said)
         else:
-            with contextlib.suppress(OSError, ValueError):
-                said = json.loads((self.directory / "summary.json").read_text(encoding="utf-8"))
-                found = {k: v for k in said if (v := wandb_file.number(said[k])) is not None}
+            with contextlib.suppress(OSError, ValueError, RecursionError):
+                said = json.loads(disk.read_bytes(self.directory / "summary.json"))
+                entries = said.items() if isinstance(said, dict) else ()
+                found = {k: v for k, value in entries if (v := wandb_file.number(value)) is not None}
         if self._metric not in found and self._values:
             found[self._metric] = self._values[-1]
         seconds = round(time.monotonic() - self._began, 3)
@@ -157,7 +158,7 @@ def _end_left_over(directory: Path) -> None:
     for how in (signals.SIGTERM, signals.SIGKILL):
         until = time.monotonic() + PATIENCE
         try:
-            leader = int((directory / PID).read_text(encoding="utf-8"))
+            leader = int(disk.read_bytes(directory / PID))
         except (OSError, ValueError):
             return
         while disk.held(directory / LOCK):

@@ -1,5 +1,6 @@
 """What a sweep has found, for a reader and as JSON. Returns text or something rich can print; prints nothing."""
 
+import contextlib
 import dataclasses
 import shlex
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from econml_cli.output.terminal import Widest, columns, key_values, number, pairs
+from econml_cli.storage import disk
 from econml_cli.sweeps.show import replicates, table
 from econml_cli.sweeps.show.importance import Analysis
 from econml_cli.sweeps.study.trials import Results, Trial
@@ -74,8 +76,9 @@ def commands(results: Results, best: Trial) -> dict[str, str]:
     """What to type next for the best trial: {"show": ..., "refit": ...}; {} where its run is not known."""
     if best.run is None:
         return {}
-    if (own := Path(best.run) / "command.txt").is_file():  # a program of the user's
-        return {"show": shlex.join(["cat", f"{best.run}/stdout.txt"]), "refit": own.read_text(encoding="utf-8").strip()}
+    with contextlib.suppress(OSError, ValueError):  # a program of the user's
+        own = disk.read_bytes(Path(best.run) / "command.txt").decode("utf-8")
+        return {"show": shlex.join(["cat", f"{best.run}/stdout.txt"]), "refit": own.strip()}
     home, config, more = results.directory, best.run, list[str]()
     if best.replicates is not None:  # the first of its fits; of a cross-validation, fitted to all rows
         config = f"{best.run}/{best.replicates.labels[0]}"

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from econml_cli.errors import ConfigError, suggest
 from econml_cli.options.fields import options_of
 from econml_cli.options.trainer import TrackingOptions
+from econml_cli.storage import disk
 from econml_cli.sweeps.spec import identity, trial_config
 from econml_cli.sweeps.spec.identity import METRIC
 from econml_cli.sweeps.spec.schema import Sweep
@@ -110,8 +111,8 @@ def points(sweep: Sweep, path: Path, along: Mapping[str, "Axis"]) -> list[Point]
         ConfigError: a column that is no parameter, a value that the space does not have (with its line), no point.
     """
     try:
-        rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig"), newline="")))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        rows = list(csv.DictReader(io.StringIO(disk.read_bytes(path).decode("utf-8-sig"), newline="")))
+    except (OSError, ValueError, csv.Error) as error:
         raise ConfigError(f"--start-from {path} cannot be read ({error}).") from None
     names = {p.name for p in sweep.space.parameters}
     columns = {name: name.removeprefix("param.") for name in (rows[0] if rows else {}) if name}

@@ -57,7 +57,7 @@ class Preparer:
 def _record(request: Request, setup: Setup, trainer: Trainer, run: directory.Run | None) -> Fit:
     """The fit with its run directory: the one of an interrupted attempt, or a new one."""
     started, done = time.perf_counter(), int(trainer.carry.epoch)
-    resumed = run is not None
+    resumed, rows = run is not None, []
     more = {"sweep": dict(request.manifest)} if request.manifest else {}
     with contextlib.ExitStack() as close:
         if run is None:
@@ -65,12 +65,13 @@ def _record(request: Request, setup: Setup, trainer: Trainer, run: directory.Run
             run = directory.create(request.directory, files, force=True, lock=close)
         else:
             close.enter_context(directory.training_lock(run))
-            metrics_lines.mend(run.metrics_path, done)
+            found = metrics_lines.read(run.metrics_path)
+            metrics_lines.mend(run.metrics_path, found, done)
+            rows = [row for row in found.rows if row["epoch"] <= done]
             (run.path / "summary.json").unlink(missing_ok=True)
             run.update_manifest(status="running", process=directory.this_process())
         recording = close.enter_context(Recording(run, setup, trainer.program, no_sinks, done, started))
         fit = Fit(request, setup, recording, close.pop_all(), trainer, resumed)
-    rows = [row for row in run.metrics() if row["epoch"] <= done] if resumed else []
     if rows:
         fit.metrics = {name: value for name, value in rows[-1].items() if name != "epoch"}
         if request.config.trainer.patience:

@@ -26,10 +26,10 @@ from econml_cli.training.setup.setup import Setup, num_params
 from econml_cli.version import __version__
 
 
-def files(setup: Setup, command: str | None, **more: Any) -> dict[str, str]:
+def files(setup: Setup, command: str | None, **more: Any) -> dict[str, str | bytes]:
     """What a run directory holds before training starts; `more` goes into its manifest."""
     manifest = disk.finite({**_manifest(setup, command), **more})
-    files = {
+    files: dict[str, str | bytes] = {
         "config.yaml": setup.config.to_yaml(),
         "manifest.json": json.dumps(manifest, indent=2, ensure_ascii=False) + "\n",
     }

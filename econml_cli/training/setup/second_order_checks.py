@@ -10,7 +10,7 @@ from flax import nnx
 from econml_cli.errors import ConfigError
 from econml_cli.models.base import Model, Penalised
 from econml_cli.options.trainer import POLISH_EPOCHS, POLISHED, SECOND_ORDER, TrainerOptions
-from econml_cli.problems.base import Batch, Equations
+from econml_cli.problems.base import Batch, Equations, Redraws
 from econml_cli.problems.known import has_residual, residual
 from econml_cli.training.setup.setup import Setup, available_memory, num_params
 from econml_cli.training.setup.squared_error import TOLERANCE, are_proportional, first_rows, is_squared_error
@@ -48,6 +48,11 @@ def check_structure(setup: Setup) -> None:
         raise ConfigError(
             f"--optimizer {name} needs the same loss every time it looks, and dropout draws another one; set --dropout "
             f"0, or use {FIRST_ORDER}."
+        )
+    if isinstance(setup.problem, Redraws):
+        raise ConfigError(
+            f"--optimizer {name} needs the same loss every time it looks, and problem {setup.config.problem} draws "
+            f"other shocks in every epoch (`redraw`); use {FIRST_ORDER}."
         )
     if _has_lm(setup) and not has_residual(setup.problem):
         raise ConfigError(

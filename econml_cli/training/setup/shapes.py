@@ -4,13 +4,13 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
-from flax import nnx
 
 from econml_cli.config.fit_config import FitConfig
 from econml_cli.errors import ShapeError
 from econml_cli.models.base import Model
 from econml_cli.options import own_modules
 from econml_cli.problems.base import Batch, Equations, Problem
+from econml_cli.training.setup.economy_shapes import check_economy, computed
 
 
 def check_shapes(config: FitConfig, problem: Problem, model: Model, train: Batch) -> None:
@@ -32,16 +32,21 @@ def check_shapes(config: FitConfig, problem: Problem, model: Model, train: Batch
         )
     if isinstance(problem, Equations):
         _check_residual(config, problem, model, train)
+    if own_modules.is_own(type(problem)):  # ours are tested
+        check_economy(config.problem, problem, model, train.x)
     what = f"The loss of problem {config.problem} cannot be computed"
     loss = _shape_of(lambda m, b: problem.loss(m, b), model, train, what)
     if loss != [n]:
         raise ShapeError(
-            f"The loss of problem {config.problem} has shape {loss}, expected [{n}]: one value an observation."
+            f"The loss of problem {config.problem}{own_modules.defined(problem.loss)} has shape {loss}, expected "
+            f"[{n}]: one value an observation."
         )
 
 
 def _check_residual(config: FitConfig, problem: Equations, model: Model, train: Batch) -> None:
     """Raise ShapeError where a residual is not [n, equations]: also where it has n columns because it has n rows."""
+
+    residual = f"The residual of problem {config.problem}{own_modules.defined(problem.residual)}"
 
     def columns(n: int) -> int:
         batch = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((n, *leaf.shape[1:]), leaf.dtype), train)
@@ -49,16 +54,15 @@ def _check_residual(config: FitConfig, problem: Equations, model: Model, train: 
         shape = _shape_of(lambda m, b: problem.residual(m, b), model, batch, what)
         if len(shape) != 2 or shape[0] != n:
             raise ShapeError(
-                f"The residual of problem {config.problem} has shape {shape}, expected [{n}, equations]: a column an "
-                "equation, also of one."
+                f"{residual} has shape {shape}, expected [{n}, equations]: a column an equation, also of one."
             )
         return shape[1]
 
     n = int(train.x.shape[0])
     if columns(n) != columns(n + 1):
         raise ShapeError(
-            f"The residual of problem {config.problem} has shape [{n}, {n}] at {n} observations: somewhere in it [{n}] "
-            f"meets [{n}, 1]; keep both [{n}, 1]."
+            f"{residual} has shape [{n}, {n}] at {n} observations: somewhere in it [{n}] meets [{n}, 1]; keep both "
+            f"[{n}, 1]."
         )
 
 
@@ -68,9 +72,5 @@ def _shape_of(function: Callable[[Model, Any], jax.Array], model: Model, given: 
     Raises:
         ShapeError: the function fails; `what` begins the sentence.
     """
-    try:
-        found = nnx.eval_shape(function, model, given)
-        return [int(size) for size in found.shape]
-    except Exception as error:
-        why = f"{own_modules.where(error)}: {own_modules.said(error)}"
-        raise ShapeError(f"{what}{why}. Check the shapes that its layers expect; --debug shows the trace.") from error
+    found = computed(what, function, model, given)
+    return [int(size) for size in found.shape]

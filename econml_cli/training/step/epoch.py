@@ -17,7 +17,7 @@ from flax import nnx
 
 from econml_cli.models.base import Penalised
 from econml_cli.options.trainer import POLISHED, TrainerOptions
-from econml_cli.problems.base import Batch, Problem
+from econml_cli.problems.base import Batch, Problem, Redraws
 from econml_cli.problems.known import residual
 from econml_cli.problems.means import mean, product, total
 from econml_cli.training.devices import Devices
@@ -33,6 +33,8 @@ from econml_cli.training.step.visiting import key_at, visited
 RUNNING, STOPPED_EARLY, DIVERGED, SOLVED, CONVERGED = 0, 1, 2, 3, 4
 #: what the seed of the shuffling is folded with
 SHUFFLE = 2**31
+#: what the key of the shuffling is folded with, before the epoch, for what a problem draws anew (`Redraws`)
+DRAWS = 2**29
 #: observations whose loss is computed at once where a whole sample is measured
 BLOCK = 2**16
 
@@ -212,6 +214,7 @@ class Epoch:
         """The position after one epoch over `batches`, with `key` for the next one, and the metrics of the epoch.
         `polishing`: in the second phase of two, whose batch is the whole sample."""
         tx, problem = self.optimizer(inputs.hyper), with_arrays(self.problem, inputs.arrays)
+        batches = self._redrawn(problem, carry, batches)
         learner: Any = (carry.params, carry.other, carry.opt_state)
         if self.batches == 1 or polishing:
             learner, summed = self.step(tx, problem, learner, batches, polishing=polishing)
@@ -237,6 +240,15 @@ class Epoch:
         # a non-finite epoch is undone: what is kept is the last state that was finite
         diverged = dataclasses.replace(carry, status=jnp.int32(DIVERGED))
         return where(finite, after, diverged), metrics
+
+    def _redrawn(self, problem: Problem, carry: Carry, batches: Batches) -> Batches:
+        """The batches with random draws of this epoch, where a problem has such."""
+        if not isinstance(problem, Redraws):
+            return batches
+        (batch, counts), key = batches, jax.random.fold_in(jax.random.fold_in(carry.key, DRAWS), carry.epoch)
+        if self.batches == 1:
+            return self._shared(problem.redraw(key, batch)), counts
+        return self._shared(jax.vmap(problem.redraw)(jax.random.split(key, self.batches), batch), axis=1), counts
 
     def _early_stop(self, carry: Carry, val_loss: jax.Array | None, min_delta: jax.Array) -> Carry:
         if not self.options.patience or val_loss is None:
