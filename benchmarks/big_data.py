@@ -2,11 +2,14 @@
 
     uv run python benchmarks/big_data.py                              # 10^6 rows of ten columns, Parquet
     uv run python benchmarks/big_data.py --rows 10000000 --beside before=/path/to/another/checkout
+    uv run python benchmarks/big_data.py --rows 10000000 --stream     # a fit, streamed: encoded, trained, evaluated
     uv run python benchmarks/big_data.py --columns 1250,2500,5000     # CPU seconds of wide tables of 2,000 rows
 
 Each figure is of a process of its own. *floor* imports JAX and Flax and compiles one function; *reader* is pyarrow
 reading the file, all of it (pandas, of a .dta); *prepare* is what `econml fit mlp --data FILE --target y` does before
-its first epoch, *table* what of it is reading and encoding. Memory is the most that the process ever held (VmHWM),
+its first epoch, *table* what of it is reading and encoding. With `--stream`, *encode* is `prepare` of a table that is
+not held whole, *epoch* an epoch from what was encoded, *fit* `econml fit` of one epoch, *eval* `econml eval --bootstrap
+0` of its run, all three from what *encode* has written. Memory is the most that the process ever held (VmHWM),
 beyond the floor, as a multiple of the numbers as float32.
 """
 
@@ -53,6 +56,56 @@ with precision("float32"):
     setup = Workshop().assemble(config)
 """,
 }
+STREAMED = """
+from pathlib import Path
+from econml_cli.config.fit_config import build
+from econml_cli.training.fit import make_trainer
+from econml_cli.training.precision import precision
+from econml_cli.training.setup.setup import Workshop
+options = {"data": FILE, "target": "y", "width": "8", "batch_size": "4096", "num_epochs": "1", "stream": "true"}
+config = build("mlp", "tabular", [("the benchmark", options)])
+"""
+STREAMING = {
+    "encode": STREAMED
+    + """
+with precision("float32"):
+    trainer = make_trainer(config, Workshop())
+""",
+    "epoch": STREAMED
+    + """
+with precision("float32"):
+    trainer = make_trainer(config, Workshop())
+    list(trainer.run())
+""",
+    "fit": STREAMED
+    + """
+from econml_cli.training.fit import fit
+fit(config, Path(FILE + ".run"))
+""",
+    "eval": """
+from pathlib import Path
+from econml_cli.evaluation.evaluate import evaluate
+from econml_cli.runs.directory import Run
+evaluate(Run(Path(FILE + ".run")), bootstrap=0)
+""",
+}
+
+
+def streamed(rows: int) -> None:
+    """Print what a streamed fit takes, row by row as it is measured; of one round."""
+    size = 4 * rows * COLUMNS
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "table.parquet"
+        write(file, rows)
+        os.environ["XDG_CACHE_HOME"] = folder  # what is encoded lies there, and is found by the next
+        print(f"{rows:,} rows x {COLUMNS} columns, {size / 2**20:,.0f} MiB as float32\n")
+        print("| | peak, MiB | (peak - floor) / float32 | CPU, s |\n|---|---|---|---|", flush=True)
+        floor = measured(PROGRAMS["floor"], file, HERE)["peak"]
+        cases = {"floor": PROGRAMS["floor"], "reader": PROGRAMS["reader"], **STREAMING}
+        for name, program in cases.items():
+            found = measured(program, file, HERE)
+            peak = found["peak"]
+            print(f"| {name} | {peak / 2**20:,.0f} | {(peak - floor) / size:.1f} | {found['cpu']:.2f} |", flush=True)
 
 
 def write(path: Path, rows: int, count: int = COLUMNS) -> None:
@@ -109,8 +162,12 @@ def main() -> None:
     parser.add_argument("--beside", metavar="NAME=DIR", action="append", default=[], help="another checkout")
     parser.add_argument("--columns", type=lambda text: [*map(int, text.split(","))], help="of wide tables instead")
     parser.add_argument("--json", type=Path, metavar="FILE", help="keep the figures")
+    parser.add_argument("--stream", action="store_true", help="a streamed fit instead")
     asked = parser.parse_args()
     packages = {"this": HERE} | {name: Path(place) for name, _, place in (one.partition("=") for one in asked.beside)}
+    if asked.stream:
+        streamed(asked.rows)
+        return
     if asked.columns:
         wide(asked.columns, asked.rounds, packages)
         return

@@ -94,6 +94,9 @@ def predict(run: str, options: PredictOptions, weights: CheckpointOptions, looku
     given["retransform"] = options.retransform
     if options.sheet is not None and options.data is None:
         raise ConfigError("--sheet is the sheet of the file given to --data; name that file, or leave it out.")
+    plain = not (options.embed or options.retransform or options.strict or options.sheet or options.missing)
+    if plain and given["asked"] is None and _in_blocks(chosen, options, weights):
+        return
     if options.data is None:
         found = predictions.predict_own_file(chosen, **given)
     else:
@@ -104,6 +107,19 @@ def predict(run: str, options: PredictOptions, weights: CheckpointOptions, looku
         return
     found.to_stdout() if options.out == "-" else found.write(Path(options.out))
     _say(f"{plural(len(found.added), 'row')} written to {'stdout' if options.out == '-' else options.out}")
+
+
+def _in_blocks(run: Any, options: PredictOptions, weights: CheckpointOptions) -> bool:
+    """Write the predictions of a large Parquet file a block of rows at a time; False where it is none."""
+    if not options.out.lower().endswith(".parquet"):
+        return False
+    from econml_cli.evaluation import large_predictions
+
+    if not large_predictions.suits(run, options.data):
+        return False
+    count = large_predictions.predict(run, options.data, Path(options.out), step=weights.step, say=_say)
+    _say(f"{plural(count, 'row')} written to {options.out}")
+    return True
 
 
 def _at_states(

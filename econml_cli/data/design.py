@@ -59,26 +59,44 @@ def learn(
     made: dict[str, np.ndarray] = {}
     for name, node in formula.features.items():
         if (column := columns.of_labels(node, frame)) is not None:
-            levels[name] = _from_base(columns.levels(columns.labelled(node, frame)[kept], column), node, column)
-            alike = len(levels[name]) < 2
+            levels[name] = levels_of(columns.labelled(node, frame)[kept], node, column)
+            is_same = len(levels[name]) < 2
         else:
             made[name] = numbers_of(node, frame, learnt, train)
-            alike = _alike(made[name], kept)
-        if alike:
+            is_same = alike(made[name], kept)
+        if is_same:
             same.append(name)
-    if same:
-        named = f"Feature '{same[0]}' is" if len(same) == 1 else f"Features {', '.join(map(repr, same))} are"
-        raise DataError(
-            f"{named} the same in all rows used, so nothing can be learnt from {'it' if len(same) == 1 else 'them'}; "
-            f"leave {'it' if len(same) == 1 else 'them'} out."
-        )
+    refuse_same(same)
     terms = Terms(formula, frame, levels, learnt, made)
     mean, scale, varies = _moments(terms, kept, train, weights, constant)
     idle = [name for name, there in zip(terms.names, varies, strict=True) if not there]
     return Encoding(levels, learnt, terms.names, mean.tolist(), scale.tolist(), idle)
 
 
-def _alike(values: np.ndarray, kept: np.ndarray) -> bool:
+def refuse_same(names: list[str]) -> None:
+    """Refuse features that are the same in all rows.
+
+    Raises:
+        DataError: there are any.
+    """
+    if names:
+        named = f"Feature '{names[0]}' is" if len(names) == 1 else f"Features {', '.join(map(repr, names))} are"
+        raise DataError(
+            f"{named} the same in all rows used, so nothing can be learnt from {'it' if len(names) == 1 else 'them'}; "
+            f"leave {'it' if len(names) == 1 else 'them'} out."
+        )
+
+
+def levels_of(labels: "pd.Series", node: Node, column: str) -> list[str]:
+    """The levels of a factor of labels, the reference level first.
+
+    Raises:
+        DataError: there are too many, or no such reference level.
+    """
+    return _from_base(columns.levels(labels, column), node, column)
+
+
+def alike(values: np.ndarray, kept: np.ndarray) -> bool:
     """Whether values [n] or [n, k] are the same in all rows `kept` [n] bool."""
     first = int(kept.argmax())
     head = slice(first, first + columns.FIRST)  # most columns show at once that they are not
@@ -137,6 +155,57 @@ class _Sums:
         room[0] = self.total
         np.multiply(x, 1.0 if w is None else w[:, None], out=room[1:])
         self.total, self._begun = np.add.reduce(room if self._begun else room[1:], axis=0), True
+
+
+class Moments:
+    """`_moments` of a table of which a block of rows is there at a time: all blocks are added, then `next`, and again.
+
+    The first time they give the means, the second time the standard deviations.
+    """
+
+    def __init__(self, names: list[str], constant: bool):
+        """`names`: of the design columns. `constant`: whether means are taken off."""
+        self.names, self._constant, p = names, constant, len(names)
+        self._low, self._high, self._largest = np.full(p, np.inf), np.full(p, -np.inf), np.zeros(p)
+        self._sums, self._rows = _Sums(p), 0
+        self._mean: np.ndarray | None = None
+
+    def add(self, terms: Terms, train: np.ndarray) -> None:
+        """Take a block, whose rows `train` (positions) are for training."""
+        p = len(self.names)
+        if self._mean is None and not terms.small:
+            for _, x in _each(terms):
+                self._largest = np.maximum(self._largest, _largest(x, None))
+        for block in cut(len(train), p):
+            x = terms.at(train[block])
+            if self._mean is None:
+                self._low, self._high = np.minimum(self._low, x.min(axis=0)), np.maximum(self._high, x.max(axis=0))
+                self._rows += len(x)
+            else:
+                x -= self._mean
+                np.square(x, out=x)
+            self._sums.add(x, None)
+
+    def next(self) -> None:
+        """All blocks have been added.
+
+        Raises:
+            DataError: a number beyond `LARGEST`.
+        """
+        p = len(self.names)
+        if self._mean is None:
+            _refuse(self.names, self._largest)
+            self._mean = self._sums.total / self._rows if self._constant else np.zeros(p)
+            self._sums = _Sums(p)
+
+    def encoding(self, levels: dict[str, list[str]]) -> Encoding:
+        """What they give, with the levels of the factors of labels."""
+        assert self._mean is not None
+        varies = self._high > self._low if self._constant else (self._high != 0) | (self._low != 0)
+        sd = np.sqrt(self._sums.total / self._rows)
+        idle = [name for name, there in zip(self.names, varies, strict=True) if not there]
+        scale = np.where(varies & (sd > 0), sd, 1.0)
+        return Encoding(levels, {}, self.names, self._mean.tolist(), scale.tolist(), idle)
 
 
 def _each(terms: Terms) -> Iterator[tuple[slice, np.ndarray]]:

@@ -32,6 +32,9 @@ NAMELESS = "Unnamed: {}"
 Bytes = Any
 #: of the names of all columns, those to read; None: all
 Needed = Callable[[Sequence[str]], Sequence[str]] | None
+#: (columns -> record batches of their text, which may be asked for again; the columns) -> a table whose last row is the
+#: last of the file
+Take = Callable[[Callable[[Sequence[str]], Iterator["pa.RecordBatch"]], Sequence[str]], "pa.Table"]
 #: whether a column of a text file may be read as plain numbers; None: none may
 Plain = Callable[[str], bool] | None
 
@@ -253,7 +256,16 @@ def _chosen(names: Sequence[str], needed: Needed) -> list[str]:
     return [name for name in chosen if name in there] or list(names[:1])
 
 
-def _text(path: Path, needed: Needed, asked: Asked, plain: Plain = None) -> Raw:
+def in_blocks(path: Path, needed: Needed, asked: Asked, take: Take) -> Raw:
+    """Read separated text a block of rows at a time: what `take` makes of it is given back in place of its columns.
+
+    Raises:
+        DataError: as `read`. OSError: the system cannot read it.
+    """
+    return _text(path, needed, asked, take=take)
+
+
+def _text(path: Path, needed: Needed, asked: Asked, plain: Plain = None, take: "Take | None" = None) -> Raw:
     """Separated text in UTF-8, with or without a byte order mark; every field as it stands, or a `plain` number."""
     import pyarrow as pa
     from pyarrow import csv as arrow
@@ -269,7 +281,9 @@ def _text(path: Path, needed: Needed, asked: Asked, plain: Plain = None) -> Raw:
         names, nameless = _named(written, path)
         rows = _Rows()
         chosen = _chosen(names, needed)
-        if plain is None:
+        if take is not None:
+            table = take(lambda those: _blocks(path, _how(names, those, separator, lines, rows)), chosen)
+        elif plain is None:
             with open_bytes(path) as file:
                 table = arrow.read_csv(file, *_how(names, chosen, separator, lines, rows))
         else:

@@ -74,6 +74,22 @@ def split_rows(
 
 def _split_plainly(n: int, val_fraction: float, test_fraction: float, seed: int) -> dict[str, np.ndarray]:
     """`split_rows` of rows that are units of their own, with no more than the order in memory beside the result."""
+    side = _sides(n, val_fraction, test_fraction, seed)
+    return {split: np.flatnonzero(side == i) for i, split in enumerate(SPLITS)}
+
+
+def sides_of(n: int, val_fraction: float, test_fraction: float, seed: int) -> np.ndarray:
+    """Which of `SPLITS` each row is in, int8 [n]: the same parts as `split_rows` makes of rows without groups, strata
+    and folds, of a byte a row.
+
+    Raises:
+        ConfigError: the fractions leave nothing to train on.
+    """
+    _check_share(val_fraction, test_fraction, 0)
+    return _sides(n, val_fraction, test_fraction, seed)
+
+
+def _sides(n: int, val_fraction: float, test_fraction: float, seed: int) -> np.ndarray:
     # the order of Generator.permutation(n), which is of 64 bits
     order = np.arange(n, dtype=np.int32 if n < 2**31 else np.int64)
     np.random.default_rng(seed).shuffle(order)
@@ -82,8 +98,7 @@ def _split_plainly(n: int, val_fraction: float, test_fraction: float, seed: int)
     side = np.zeros(n, dtype=np.int8)  # the place in SPLITS
     side[order[:tested]] = SPLITS.index("test")
     side[order[tested : tested + validated]] = SPLITS.index("val")
-    del order
-    return {split: np.flatnonzero(side == i) for i, split in enumerate(SPLITS)}
+    return side
 
 
 def split_in_time(time: np.ndarray, val_fraction: float, test_fraction: float, gap: int = 0) -> dict[str, np.ndarray]:

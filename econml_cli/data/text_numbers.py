@@ -48,6 +48,11 @@ class Column:
             return True
         return False
 
+    def forget(self) -> None:
+        """Keep of the blocks so far what kind of numbers they hold, not the numbers."""
+        self._pieces = [np.empty(0, kind) for kind in {piece.dtype for piece in self._pieces}]
+        self._gaps = [np.array([all(gaps.all() for gaps in self._gaps)])]
+
     def whole(self, *, empty: bool = False) -> "pa.Array | None":
         """The column, int64 or float64, null where a field is empty; None where it is to be read as text: all fields
         are empty (unless they may be), or whole numbers of which some are too long for 64 bits."""

@@ -8,6 +8,7 @@ import numpy as np
 from flax import nnx
 
 from econml_cli.data.identified import moved, null_space
+from econml_cli.data.stored import is_stored
 from econml_cli.data.weights import RowWeights
 from econml_cli.errors import ConfigError, DataError, EconmlError, plural
 from econml_cli.evaluation import equations, robust_regression
@@ -311,6 +312,8 @@ def weights_of(
     sample = problem.sample(None, "train")
     if sample is None:
         return None, why
+    if is_stored(sample.x):
+        return None, "without standard errors: they take the whole sample, which --stream does not hold"
     if why := _without_errors(run):
         return None, why
     kind, groups = _kind(run, problem, vcov)

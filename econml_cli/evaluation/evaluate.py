@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from econml_cli.config.fit_config import FitConfig
+from econml_cli.data.stored import is_stored
 from econml_cli.errors import ConfigError, EconmlError
+from econml_cli.evaluation import by_blocks, ensemble, success
 from econml_cli.evaluation import counterfactual as changing
-from econml_cli.evaluation import ensemble, success
 from econml_cli.evaluation.coefficients import coefficients
 from econml_cli.evaluation.den_haan_marcet import Paths, den_haan_marcet
 from econml_cli.evaluation.estimate import Estimate, Estimates, Quantity
@@ -80,9 +81,9 @@ def evaluate(
         estimates = _estimates(samples, members, dtype, replications, bootstrap_seed)
         # another economy (`changes`) has other states than those that the policy was trained on
         trained = None if opened.changes else samples.parts.get("train")
-        errors, verdicts, good = _errors(
-            samples.problem, members, to_device(samples.parts[reported], dtype), trained, estimates
-        )
+        looked = samples.parts[reported]
+        looked = looked if is_stored(looked.x) else to_device(looked, dtype)
+        errors, verdicts, good = _errors(samples.problem, members, looked, trained, estimates)
         estimates |= errors
         if not opened.changes:  # those that the fit gave its equations
             given = {name: value for name, value in opened.summary().items() if name.startswith(WEIGHT)}
@@ -133,6 +134,11 @@ def _estimates(samples: Samples, members: Members, dtype: str, replications: Map
     score, estimates = scorer(samples.problem, members.models[0], dtype), Estimates()
     row = losses.of(samples.problem)
     for split, batch in samples.parts.items():
+        if is_stored(batch.x) and isinstance(samples.problem, Tabular):
+            moments = by_blocks.moments(samples.problem, score, batch)
+            found = with_intervals(moments, replications=replications.get(split, 0), seed=seed)
+            estimates |= {Quantity(split, name): estimate for name, estimate in found.items()}
+            continue
         groups = groups_of(samples.problem, split, size(batch))
         scored, groups = as_counted(samples.problem, [score(batch, model) for model in members.models], groups)
         of = (split, replications.get(split, 0), seed, groups)

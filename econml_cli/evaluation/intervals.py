@@ -82,7 +82,8 @@ def intervals(
     """
     if replications == 0:
         return {}
-    units, values = units_of(moments.columns, groups), moments.values()
+    summed = None if moments.sizes is None else Units(moments.columns, moments.sizes)
+    units, values = summed or units_of(moments.columns, groups), moments.values()
     if len(units.sizes) == 1:
         return dict.fromkeys(values, Interval(math.nan, math.nan))
     slopes = _gradients(moments, units.means[None], units)
@@ -177,10 +178,10 @@ def _studentised(
 def _quantiles(t: np.ndarray, scale: Scale | None, tail: float, n: int) -> tuple[float, float]:
     """The upper and the lower quantile of studentised values, which give the lower and the upper end; on the side of
     large losses (the lower end of an R2) as `_beyond`."""
-    from scipy.special import stdtrit
-
     above, below = _beyond("positive", scale, tail, n), _beyond("below one", scale, tail, n)
     if n < ENOUGH:
+        from scipy.special import stdtrit  # slow to import, and only for so few
+
         free = max(n - 1.0, 1.0)
         return float(stdtrit(free, 1 - below)), float(stdtrit(free, above))
     if not len(t):
@@ -190,7 +191,12 @@ def _quantiles(t: np.ndarray, scale: Scale | None, tail: float, n: int) -> tuple
         return wide, -wide
     far, near = np.quantile(t, [above, 1 - below])
     # a sample that is one observation and little else has samples with next to no variance
-    return min(float(near), float(stdtrit(2, 1 - below))), max(float(far), float(stdtrit(2, above)))
+    return min(float(near), _student2(1 - below)), max(float(far), _student2(above))
+
+
+def _student2(p: float) -> float:
+    """The quantile of Student's distribution with two degrees of freedom, in closed form."""
+    return (2 * p - 1) / math.sqrt(2 * p * (1 - p))
 
 
 def _beyond(long: Scale, scale: Scale | None, tail: float, n: int) -> float:

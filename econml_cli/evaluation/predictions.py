@@ -120,7 +120,7 @@ class Predicted:
             write(self.frame(), out)
             return
         check_output(out)
-        with _refusals(out), disk.replacing(out) as temporary:
+        with refusals(out), disk.replacing(out) as temporary:
             asked = Said() if self.schema is None else self.schema.asked
             beside.write(source, temporary, self.added, self.kept, asked.delimiter, asked.sheet)
 
@@ -165,7 +165,7 @@ def predict_file(
         samples = opened.samples(need_target=False)
         frame, problem = samples.frame, samples.problem
         assert frame is not None
-        added = _adds(opened, problem, embed, asked, say)(samples.parts["data"].x)
+        added = adds(opened, problem, embed, asked, say)(samples.parts["data"].x)
         added = levels(opened, problem, added) if retransform else added
         added |= _unlike(problem, frame, say)
         for note in problem.of_unseen_levels(frame) if isinstance(problem, Tabular) else ():
@@ -227,10 +227,14 @@ def _unlike(problem: Problem, frame: "pd.DataFrame", say: Say) -> dict[str, np.n
     return {"no_information": names}
 
 
-def _adds(
+def adds(
     run: OpenedRun, problem: Problem, embed: bool, asked: Asked | None, say: Say
 ) -> Callable[[Any], dict[str, np.ndarray]]:
-    """The function that makes the new columns from the inputs x of some rows."""
+    """The function that makes the new columns {name: [n]} from the inputs x [n, ...] of some rows of a run's `problem`.
+
+    Raises:
+        ConfigError: the model has no representation to `embed`, or no interval that is `asked` for.
+    """
     if not embed:
         found, normal = run.members(), losses.of(problem).is_normal
         make = _predicts(run, problem, found, asked)
@@ -329,7 +333,7 @@ def predict_own_file(
             return _own_file(opened, samples.problem, embed, asked, say, retransform)
         if retransform:
             raise ConfigError("--retransform is of a table whose target is a log; leave it out.")
-        added = _adds(opened, samples.problem, embed, asked, say)
+        added = adds(opened, samples.problem, embed, asked, say)
         frames = [
             _drawn(samples.problem, batch, opened.config()).assign(**added(batch.x), split=split)
             for split, batch in samples.parts.items()
@@ -403,12 +407,12 @@ def write(frame: "pd.DataFrame", path: Path) -> None:
     check_output(path)
     extension = _extension(path)
     assert extension is not None  # check_output saw to it
-    with _refusals(path), disk.replacing(path) as temporary:
+    with refusals(path), disk.replacing(path) as temporary:
         WRITERS[extension](frame, temporary)
 
 
 @contextlib.contextmanager
-def _refusals(path: Path) -> Iterator[None]:
+def refusals(path: Path) -> Iterator[None]:
     """What a disk, or a format, refuses, in a sentence."""
     try:
         yield

@@ -2,8 +2,6 @@
 
 import math
 
-from scipy.special import ndtri, stdtrit
-
 
 def wilson(share: float, standard_error: float, n: int, level: float = 0.95) -> tuple[float, float]:
     """Wilson's interval of a share of n observations, or groups of them, whose standard error says how many independent
@@ -11,6 +9,8 @@ def wilson(share: float, standard_error: float, n: int, level: float = 0.95) -> 
 
     Source: Wilson (1927), JASA 22, 209-212; Korn and Graubard (1998), Survey Methodology 24, 193-201.
     """
+    from scipy.special import ndtri, stdtrit  # slow to import, and only for shares
+
     variance, wide = share * (1 - share), float(ndtri((1 + level) / 2))
     worth = float(n)
     if variance > 0 and abs(standard_error**2 * (n - 1) / variance - 1) > 1e-6:  # not n zeros and ones of equal weight
@@ -27,6 +27,7 @@ def auc_from_one(positives: int, negatives: int, level: float = 0.95) -> tuple[f
     Source: Newcombe (2006), Statistics in Medicine 25, 559-573, method 5.
     """
     from scipy.optimize import brentq  # slow to import, and rarely needed
+    from scipy.special import ndtri
 
     wide, of_both = float(ndtri((1 + level) / 2)), (positives + negatives) / 2 - 1
 

@@ -50,10 +50,11 @@ class TrainerOptions:
         None, "how many of --num-epochs, the last ones, lm makes (--optimizer adam+lm; default: 20)", ge=1
     )
     batch_size: int = option(512, "observations a step; 0, or no less than the training data: full batch", ge=0)
-    shuffle: Literal["auto", "sort", "feistel"] = option(
+    shuffle: Literal["auto", "sort", "feistel", "blocks"] = option(
         "auto",
-        "how each epoch is put into random order: by sorting random numbers, or by a bijection computed place by place "
-        "(cheaper); auto: sort below 100,000 training observations",
+        "how each epoch is put into random order: by sorting random numbers, by a bijection computed place by place "
+        "(cheaper), or blocks of rows, and rows within many of them; auto: sort below 100,000 training observations, "
+        "blocks with --stream",
     )
     seed: int = option(42, "seed of data, initial weights and shuffling", ge=0, lt=2**32, traced=True)
     members: int = option(1, "train this many seeds side by side as one run, an ensemble", ge=1, le=4096)

@@ -227,9 +227,9 @@ class FileProblem(Preprocesses, Protocol):
     """What a problem that reads a file adds: preprocessing learnt from the training split, saved, and reused."""
 
     #: positions of each split among the rows of the file; {} of a problem without its data
-    file_rows: dict[str, Any]
+    file_rows: Mapping[str, Any]
     #: positions of each split among the rows that `encode` keeps when it needs no target
-    split_rows: dict[str, Any]
+    split_rows: Mapping[str, Any]
     #: the number of the group of each row of a split; {} without groups
     groups: dict[str, Any]
     #: labels of the classes, in the order of their numbers; None for regression

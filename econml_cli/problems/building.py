@@ -7,6 +7,7 @@ from typing import Any
 import jax
 from flax import nnx
 
+from econml_cli.data.stored import Stored
 from econml_cli.errors import ConfigError, ShapeError
 from econml_cli.options import own_modules
 from econml_cli.options.signature import accepted
@@ -48,7 +49,7 @@ def check_sample(name: str, problem: Problem, sample: Any) -> None:
             expected and got.
     """
     x = getattr(sample, "x", None)
-    if not isinstance(x, jax.Array) or x.ndim == 0:
+    if not isinstance(x, jax.Array | Stored) or x.ndim == 0:
         raise ShapeError(f"A sample of problem {name} must be Batch(x, y) with arrays x [n, din], got {_said(sample)}.")
     if math.prod(x.shape[1:]) != problem.din:
         raise ShapeError(

@@ -26,7 +26,8 @@ class Moments:
     """Metrics as functions of means: `columns` [n, k], and `statistic`, which maps means [..., k] to {name: [...]}.
 
     `scales` says of a metric, by name, which numbers it can be, and so how its interval is made; of one that it leaves
-    out any. `rare` [n] are the observations of the scarcer class of an area, `named` what one of these is called.
+    out any. `rare` [n] are the observations of the scarcer class of an area, `named` what one of these is called. Where
+    there are `sizes` [n], a row of the columns is the sum over so many observations.
     """
 
     columns: np.ndarray
@@ -34,10 +35,12 @@ class Moments:
     scales: Mapping[str, Scale] = field(default_factory=dict)
     rare: Mapping[str, np.ndarray] = field(default_factory=dict)
     named: Mapping[str, str] = field(default_factory=dict)
+    sizes: np.ndarray | None = None
 
     def values(self) -> dict[str, float]:
         """The metrics of the sample itself; NaN where one is not defined (R2 of a constant, AUC of one class)."""
-        return {name: float(value) for name, value in self.at(mean_of(self.columns)).items()}
+        means = mean_of(self.columns) if self.sizes is None else self.columns.sum(axis=0) / self.sizes.sum()
+        return {name: float(value) for name, value in self.at(means).items()}
 
     def at(self, means: np.ndarray) -> Values:
         """The metrics at means [..., k]."""
@@ -70,6 +73,7 @@ def moments(
     w: np.ndarray | None = None,
     *,
     of_yhat: bool = True,
+    centre: np.ndarray | None = None,
 ) -> Moments:
     """The loss and all metrics of one split.
 
@@ -78,13 +82,14 @@ def moments(
         y: as `problem.observed` gives it, and yhat: as `problem.predict` does; None where nothing is observed.
         w: weights [n] of the observations; None where all are 1.
         of_yhat: whether the loss is that of yhat; not where yhat is an average.
+        centre: the mean of each output, of a split of which these are some rows; None: they are all.
 
     Raises:
         ConfigError: the row names a metric that is not here.
     """
     found = [mean("loss", loss)]
     if y is not None and yhat is not None:
-        more = {"w": w, "loss": loss if of_yhat and row.is_log_loss else None}
+        more = {"w": w, "centre": centre, "loss": loss if of_yhat and row.is_log_loss else None}
         found += [_measured(_metric(row, metric), y, yhat, more) for metric in row.metrics]
     return _weighted(_together(found), w)
 
@@ -130,10 +135,12 @@ def mean(name: str, values: np.ndarray) -> Moments:
     return Moments(column, lambda means: {name: means[..., 0]}, {name: "positive"} if np.all(column >= 0) else {})
 
 
-def regression(y: np.ndarray, yhat: np.ndarray) -> Moments:
-    """rmse and mae in the units of y [n, dout], and r2 = 1 - SSE / SST about the mean of each output."""
+def regression(y: np.ndarray, yhat: np.ndarray, centre: np.ndarray | None = None) -> Moments:
+    """rmse and mae in the units of y [n, dout], and r2 = 1 - SSE / SST about the mean of each output, which is `centre`
+    where these are some rows of a sample."""
     y, yhat = (np.asarray(a, np.float64).reshape(len(a), -1) for a in (y, yhat))
-    error, centred = y - yhat, y - y.mean(axis=0)  # centred first: the difference of two large squares loses digits
+    # centred first: the difference of two large squares loses digits
+    error, centred = y - yhat, y - (y.mean(axis=0) if centre is None else centre)
     columns = [np.square(error).mean(axis=1), np.abs(error).mean(axis=1), np.square(centred).mean(axis=1)]
 
     def statistic(means: np.ndarray) -> Values:
@@ -371,4 +378,5 @@ def _together(parts: Sequence[Moments]) -> Moments:
     for part in parts:
         for whole, own in zip(merged, (part.scales, part.rare, part.named), strict=True):
             whole |= own
-    return Moments(columns, statistic, *merged)
+    scales, rare, called = merged
+    return Moments(columns, statistic, scales, rare, called)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from econml_cli.data.design import Encoding
     from econml_cli.data.entities import Entities
     from econml_cli.data.formula import Formula
-    from econml_cli.data.preprocessing import Preprocessing
+    from econml_cli.data.preprocessing import Preprocessing, Specification
     from econml_cli.data.read import Table
     from econml_cli.data.schema import Schema
     from econml_cli.data.target import Choose
@@ -114,6 +114,11 @@ class TabularOptions(ReadOptions, _Explained):
         None, "columns of unit and time, FIRM,YEAR: lag(), lead() and diff() go by them (default: --group, --time)"
     )
     stratify: bool | None = option(None, "spread classes evenly over splits and folds (default: of classes, yes)")
+    stream: bool | None = option(
+        None,
+        "of a table larger than memory: encode it a block of rows at a time into files in the cache, and train from "
+        "there (regressions by squared error; the order of epochs is --shuffle blocks)",
+    )
     folds: int = option(0, "cross-validate: test on this many folds in place of --test-fraction; 0: one split", ge=0)
     fold: int = option(0, "fit this fold alone, 1 to --folds; 0: all of them", ge=0, traced=True)
 
@@ -149,8 +154,8 @@ class Tabular:
     loss = losses.loss
     #: the first autocorrelation of a numeric target in the order of the file; None where rows were not parted at random
     autocorrelation: float | None
-    file_rows: dict[str, np.ndarray]
-    split_rows: dict[str, np.ndarray]
+    file_rows: Mapping[str, np.ndarray]
+    split_rows: Mapping[str, np.ndarray]
     groups: dict[str, np.ndarray]
     rows_read: int | None
     #: what a row of each class weighs in the loss, by the name of the class; {} where all weigh the same
@@ -175,6 +180,9 @@ class Tabular:
         splits.check_folds(p.folds, p.fold)
         weights = _weights(p)
         asked = p.asked()
+        if p.stream:
+            self._stream(p, row, asked)
+            return
         if table is None:
             table = read_table(p.data, asked, needed=partial(_needed, p, asked))
         apart = (*_apart(p), *table.schema.left_out)
@@ -202,7 +210,7 @@ class Tabular:
         del found
         assert isinstance(chosen, Loss)
         _check_entities(read, p, chosen)
-        schema = table.schema.with_roles(_roles(p, read, table))
+        schema = table.schema.with_roles(_roles(p, read))
         self._set(dataclasses.replace(learnt, loss=losses.beside_task(chosen), schema=schema), chosen)
         x, aim = self._preprocessing.samples(table.frame, kept, usable, p.data)
         w = self._preprocessing.weights_of(table.frame, kept, p.data)
@@ -229,6 +237,37 @@ class Tabular:
         self._batches = {split: _batch(own, y, w, usable[split]) for split, own in x.items()}
         at_random = p.time is None and p.group is None and y is not None
         self.autocorrelation = _autocorrelation(y, usable, chosen) if at_random else None
+
+    def _stream(self, p: TabularOptions, row: Loss | None, asked: Asked) -> None:
+        """The same of a table that is not read whole."""
+        from econml_cli.data import preprocessing, streaming
+        from econml_cli.problems import streamed
+
+        assert p.data is not None
+        data = p.data
+        streamed.check(p)
+        if row is not None:
+            streamed.admit(row)
+
+        def specify(names: Sequence[str], schema: Schema) -> Specification:
+            there = [name for name in names if name not in asked.drop_columns]
+            return preprocessing.specify(there, data, p.target, p.features, p.formula, tuple(schema.left_out))
+
+        def refuse(read: Formula, schema: Schema, rows: int) -> None:
+            _refuse_columns(read, schema, rows, data, ())
+
+        own = (p.val_fraction, p.test_fraction, p.split_seed)
+        plan = streaming.Plan(specify, refuse, _chosen(row), streamed.admit, p.constant, *own)
+        said = {name: value for name, value in dataclasses.asdict(p).items() if name not in ("data", "schema")}
+        found = streamed.read(
+            data, said, asked, partial(_needed, p, asked), plan,
+            lambda learnt, schema: schema.with_roles(_roles(p, learnt.formula)),
+        )  # fmt: skip
+        self._source = data
+        self._set(found.preprocessing, found.loss)
+        self.file_rows = self.split_rows = found.rows
+        self._batches, self._about, self.rows_read = found.batches, found.about, found.total
+        self.autocorrelation = found.autocorrelation
 
     def _set(self, preprocessing: Preprocessing, row: Loss) -> None:
         self._preprocessing = preprocessing
@@ -643,16 +682,21 @@ def _refuse_unsuited(read: Formula, table: Table, embedded: Collection[str]) -> 
     Raises:
         DataError: names the column, and what to type.
     """
+    _refuse_columns(read, table.schema, len(table.frame), table.source, embedded)
+
+
+def _refuse_columns(read: Formula, schema: Schema, rows: int, source: str, embedded: Collection[str]) -> None:
+    """`_refuse_unsuited` of a schema of so many rows."""
     target = [] if read.target is None else expression.columns(read.factors[read.target])
     absorbed = [name for names in read.absorbed for name in names]
     for name in (*target, *read.feature_columns, *absorbed, *embedded):
-        column = table.schema[name]
+        column = schema[name]
         if column.kind == "empty":
             raise DataError(f"Column '{name}' holds no values at all; leave it out: --drop-columns {name}.")
         if column.kind == "other":
-            raise DataError(f"Column '{name}' of {table.source} cannot be used: {column.why}.")
+            raise DataError(f"Column '{name}' of {source} cannot be used: {column.why}.")
         odd = next((text for text in (*column.notes, column.why) if "numbers but for" in text), None)
-        if name in target and odd is not None and column.count > len(table.frame) / 2:
+        if name in target and odd is not None and column.count > rows / 2:
             raise DataError(f"Target '{name}' is {odd[odd.index('numbers but for') :]}.")
         if column.kind == "identifier" and column.low is None and name in read.feature_columns:
             raise DataError(
@@ -677,7 +721,7 @@ def _refuse_wrong(table: Table) -> None:
         )
 
 
-def _roles(p: TabularOptions, read: Formula, table: Table) -> dict[str, str]:
+def _roles(p: TabularOptions, read: Formula) -> dict[str, str]:
     """What each column that was read is for; "feature, time" of one that is two things."""
     roles = dict.fromkeys(read.feature_columns, "feature")
     if read.target is not None:

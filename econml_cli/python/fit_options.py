@@ -70,9 +70,10 @@ class FitOptions(TypedDict, total=False):
     """how many of num_epochs, the last ones, lm makes (optimizer='adam+lm'; default: 20)"""
     batch_size: int
     """observations a step; 0, or no less than the training data: full batch (default: 512)"""
-    shuffle: Literal["auto", "sort", "feistel"]
-    """how each epoch is put into random order: by sorting random numbers, or by a bijection computed place by place
-    (cheaper); auto: sort below 100,000 training observations (default: auto)"""
+    shuffle: Literal["auto", "sort", "feistel", "blocks"]
+    """how each epoch is put into random order: by sorting random numbers, by a bijection computed place by place
+    (cheaper), or blocks of rows, and rows within many of them; auto: sort below 100,000 training observations, blocks
+    with stream=True (default: auto)"""
     seed: int
     """seed of data, initial weights and shuffling (default: 42)"""
     members: int
@@ -258,6 +259,9 @@ class FitOptions(TypedDict, total=False):
     tabular]"""
     stratify: bool | None
     """spread classes evenly over splits and folds (default: of classes, yes) [problem tabular]"""
+    stream: bool | None
+    """of a table larger than memory: encode it a block of rows at a time into files in the cache, and train from there
+    (regressions by squared error; the order of epochs is shuffle='blocks') [problem tabular]"""
     folds: int
     """cross-validate: test on this many folds in place of test_fraction; 0: one split [problem tabular]"""
     fold: int

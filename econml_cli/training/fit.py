@@ -22,7 +22,9 @@ from econml_cli.runs.directory import Run
 from econml_cli.storage import checkpoint, directories, disk
 from econml_cli.storage.steps import put_aside, steps
 from econml_cli.training.devices import Devices, lost
+from econml_cli.training.loop import streaming
 from econml_cli.training.loop.ensemble import Ensemble
+from econml_cli.training.loop.streaming import StreamTrainer
 from econml_cli.training.loop.trainer import Chunk, Trainer
 from econml_cli.training.precision import precision
 from econml_cli.training.run import provenance
@@ -205,6 +207,8 @@ def check(setup: Setup) -> None:
         ConfigError: early stopping has nothing to look at, the model's solver is for another loss, or the optimizer
             cannot train it.
     """
+    if setup.streamed:
+        streaming.check(setup)
     check_solvable(setup)
     second_order_checks.check(setup)
     state_plan.check(setup)
@@ -222,6 +226,10 @@ def make_trainer(config: FitConfig, workshop: Workshop, programs: Programs | Non
     if config.trainer.members == 1:
         setup = workshop.assemble(config)
         check(setup)
+        if setup.streamed:
+            if programs is not None and programs.devices is not None:
+                raise ConfigError("--stream trains on one device; leave out --devices (or --coordinator), or --stream.")
+            return StreamTrainer(setup)
         return Trainer(setup, programs)
     setups = workshop.ensemble(config)
     check(setups[0])

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.fits import fitted
 
-HEAVY = ("jax", "flax", "orbax", "wandb", "optuna", "pandas", "pyarrow", "matplotlib", "scipy.stats", "nlls_gram")
+HEAVY = ("jax", "flax", "orbax", "wandb", "optuna", "pandas", "pyarrow", "matplotlib", "scipy", "nlls_gram")
 #: a command -> what it may import of these
 ALLOWED = {
     "inspect runs": set(),

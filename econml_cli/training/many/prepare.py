@@ -39,6 +39,8 @@ class Preparer:
                 run = _resumable(request)
                 setup = self._workshop.assemble(request.config if run is None else run.in_its_order(request.config))
                 check(setup)
+                if setup.streamed:
+                    return "--stream is of a fit alone: leave it out of a sweep"
                 trainer = Trainer(setup, self.programs)
                 if run is not None:
                     try:

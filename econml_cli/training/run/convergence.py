@@ -79,7 +79,8 @@ def measures(setup: Setup, program: Program, carry: Carry, history: History) -> 
 
 def _of_table(setup: Setup, program: Program, carry: Carry, found: dict[str, Any]) -> dict[str, Any]:
     """What is said of a fit to a table, on whose coefficients or effects somebody will rely."""
-    if setup.config.trainer.members == 1 and (missed := _missed(setup, program.epoch.fitted(carry))) is not None:
+    alone = setup.config.trainer.members == 1 and not setup.streamed
+    if alone and (missed := _missed(setup, program.epoch.fitted(carry))) is not None:
         distance, far = missed
         told = f"coefficients are up to {distance:.2g} standard errors from the solution"
         return {"solution_distance": distance, **({"not_converged": told} if far else {})}

@@ -39,8 +39,13 @@ def identified(setup: Setup) -> dict[str, Any]:
     """
     if not isinstance(setup.problem, Tabular):
         return {}
-    problem, sample = setup.problem, in_float64(setup)
-    features = problem.preprocessing()["features"]
+    problem = setup.problem
+    found: dict[str, Any] = {"no_information": problem.uninformative, "data_notes": problem.notes()}
+    if problem.autocorrelation is not None and problem.autocorrelation > SERIES:
+        found["series_autocorrelation"] = problem.autocorrelation
+    if setup.streamed:  # whether columns are collinear takes all of them at once
+        return {name: value for name, value in found.items() if value}
+    sample, features = in_float64(setup), problem.preprocessing()["features"]
     idle = list(features.get("idle", ()))
     names = [name for name in features["names"] if name not in idle]
     there = ~np.isin(features["names"], idle)
@@ -55,11 +60,8 @@ def identified(setup: Setup) -> dict[str, Any]:
     if constant:  # the constant in the units of the file, of which the slopes times the means are a part
         shift = -np.asarray(features["mean"])[there] / np.asarray(features["scale"])[there]
         functionals, labels = np.vstack([functionals, np.r_[shift, 1.0]]), [*labels, "Intercept"]
-    found: dict[str, Any] = {"no_information": problem.uninformative, "data_notes": problem.notes()}
     if len(features["names"]) > len(x):
         found["wide"] = [len(features["names"]), len(x), problem.widest()]
-    if problem.autocorrelation is not None and problem.autocorrelation > SERIES:
-        found["series_autocorrelation"] = problem.autocorrelation
     free = null_space(z, tolerance)
     found["not_identified"] = _named(labels, moved(free, functionals))
     used = Batch(*(np.asarray(part)[informs] for part in sample))

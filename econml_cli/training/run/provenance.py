@@ -15,6 +15,7 @@ import jax
 import numpy as np
 
 from econml_cli.config.fit_config import FitConfig
+from econml_cli.data.stored import blocks_of, is_stored
 from econml_cli.errors import ConfigError
 from econml_cli.options import own_code
 from econml_cli.problems.base import Preprocesses
@@ -97,16 +98,30 @@ def _versions() -> tuple[tuple[str, str], ...]:
 def fingerprint(setup: Setup) -> str:
     """SHA-256 over the arrays of the train, val and test samples (hex): equal data, equal fingerprint."""
     sha = hashlib.sha256()
-    for leaf in jax.tree.leaves(jax.device_get((setup.train, setup.val, setup.test))):
+    for leaf in _arrays(setup):
         sha.update(f"{leaf.dtype}{leaf.shape}".encode())
-        sha.update(np.ascontiguousarray(leaf).tobytes())
+        for block in blocks_of(leaf):
+            sha.update(np.ascontiguousarray(block).tobytes())
     return sha.hexdigest()
 
 
 def moments(setup: Setup) -> list[list[float]]:
     """Mean and mean square of each array of the samples: equal up to rounding where another processor drew them."""
-    leaves = jax.tree.leaves(jax.device_get((setup.train, setup.val, setup.test)))
-    return [[float(np.mean(leaf, dtype=float)), float(np.mean(np.square(leaf, dtype=float)))] for leaf in leaves]
+    return [_moments(leaf) for leaf in _arrays(setup)]
+
+
+def _arrays(setup: Setup) -> list[Any]:
+    """The arrays of the samples, on the host or in files."""
+    samples = (setup.train, setup.val, setup.test)
+    return jax.tree.leaves(samples if setup.streamed else jax.device_get(samples))
+
+
+def _moments(leaf: Any) -> list[float]:
+    """Mean and mean square of an array."""
+    if not is_stored(leaf):
+        return [float(np.mean(leaf, dtype=float)), float(np.mean(np.square(leaf, dtype=float)))]
+    sums = [(np.sum(block, dtype=float), np.sum(np.square(block, dtype=float))) for block in leaf.blocks()]
+    return [float(np.sum(own)) / leaf.size for own in zip(*sums, strict=True)]
 
 
 def same_data(run: Run, setup: Setup) -> bool:

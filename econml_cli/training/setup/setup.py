@@ -12,12 +12,15 @@ from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 
 from econml_cli.config.fit_config import FitConfig
+from econml_cli.data.stored import Stored, is_stored
 from econml_cli.errors import ConfigError, DataError
 from econml_cli.models.base import Adapting, Model
 from econml_cli.models.building import Recipe, Shapes, build
+from econml_cli.models.linear import Linear
 from econml_cli.options import own_modules
 from econml_cli.problems import building as problems
 from econml_cli.problems.base import Batch, Problem, Split
@@ -51,6 +54,11 @@ class Setup:
     def shapes(self) -> Shapes:
         """What the model knows of the data."""
         return shapes_of(self.problem, self.train)
+
+    @property
+    def streamed(self) -> bool:
+        """Whether the samples lie in files, and are read a part at a time."""
+        return is_stored(self.train.x)
 
     @property
     def solved(self) -> bool:
@@ -188,7 +196,8 @@ class Workshop:
         dtype = config.trainer.precision
         if not problem.simulated:
             with own_modules.telling(f"Problem {config.problem} gives no {split} sample"):
-                return to_device(problem.sample(rngs, split), dtype)
+                sample = problem.sample(rngs, split)
+                return sample if is_stored(getattr(sample, "x", None)) else to_device(sample, dtype)
 
         def draw(arrays: Mapping[str, jax.Array], rngs: nnx.Rngs) -> Batch | None:
             return with_arrays(problem, arrays).sample(rngs, split)
@@ -207,6 +216,15 @@ class Workshop:
 
         model: Model = self._compiled.setdefault((recipe, shapes), nnx.jit(init))(rngs)
         if isinstance(model, Adapting):
+            if isinstance(train.x, Stored) and isinstance(model, Linear):
+                # all that it asks is which inputs are 0 in every row
+                model.adapt(np.any([np.any(block, axis=0) for block in train.x.blocks()], axis=0)[None].astype(float))
+                return model
+            if is_stored(train.x):
+                raise ConfigError(
+                    f"Model {config.model} looks at all training inputs before it is trained; take another one, such "
+                    "as mlp, or leave out --stream."
+                )
             model.adapt(train.x)
         return model
 

@@ -21,6 +21,7 @@ def check_shapes(config: FitConfig, problem: Problem, model: Model, train: Batch
     Raises:
         ShapeError: with the expected and the actual shape.
     """
+    train = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), train)
     n = int(train.x.shape[0])
     read = f"x{list(train.x.shape)}"
     what = f"Model {config.model} cannot read {read} of problem {config.problem}"

@@ -79,7 +79,7 @@ class Carry:
 @dataclass(frozen=True)
 class Inputs:
     """What a fit is trained with and on: `hyper` numeric options, `arrays` of the problem, `loss_scale`, two samples
-    (`val` may be None); or, for a `vmap`, the axis of each of these."""
+    (`val` may be None, and both are where the samples are streamed); or, for a `vmap`, the axis of each of these."""
 
     hyper: Any
     arrays: Any
@@ -95,8 +95,10 @@ Batches = tuple[Batch, jax.Array | None]
 
 def inputs_of(setup: Setup) -> Inputs:
     """The inputs of one fit."""
-    scale, train = jnp.asarray(setup.problem.loss_scale, float), weighing_one(setup.train)
-    return Inputs(hyperparameters(setup.config.trainer), arrays_of(setup.problem), scale, train, setup.val)
+    scale = jnp.asarray(setup.problem.loss_scale, float)
+    # what is streamed is handed to the program a part at a time
+    samples = (None, None) if setup.streamed else (weighing_one(setup.train), setup.val)
+    return Inputs(hyperparameters(setup.config.trainer), arrays_of(setup.problem), scale, *samples)
 
 
 def trained_on(setup: Setup, carry: Carry) -> Setup:
@@ -221,14 +223,30 @@ class Epoch:
         else:
             learner, totals = jax.lax.scan(lambda c, b: self.step(tx, problem, c, b), learner, batches)
             summed = jnp.sum(totals)
+        val_loss = None if inputs.val is None else self.risk(problem, learner[0], learner[1], inputs.val)
+        return self.closed(carry, inputs, key, learner, summed, val_loss, polishing=polishing)
+
+    def closed(
+        self,
+        carry: Carry,
+        inputs: Inputs,
+        key: jax.Array,
+        learner: Any,
+        summed: jax.Array,
+        val_loss: jax.Array | None,
+        *,
+        polishing: bool = False,
+    ) -> tuple[Carry, dict[str, Any]]:
+        """The same once the steps are made: `learner` is (params, other, opt_state) behind them, `summed` the sum of
+        the losses of all observations, `val_loss` in the units that are minimised."""
         params, other, opt_state = learner
         train_loss = summed / self.n
         rate = inputs.hyper["lr"] * schedule(self.options, self.batches)(carry.epoch * self.batches)
         rate = 1.0 if polishing else rate  # as of a method that finds each step by itself
         metrics = {"train_loss": train_loss * inputs.loss_scale, "lr": jnp.asarray(rate, float)}
         finite = jnp.isfinite(train_loss) & _all_finite(params)
-        if inputs.val is not None:
-            metrics["val_loss"] = self._risk(problem, params, other, inputs.val) * inputs.loss_scale
+        if val_loss is not None:
+            metrics["val_loss"] = val_loss * inputs.loss_scale
             finite &= jnp.isfinite(metrics["val_loss"])
         after = dataclasses.replace(
             carry, params=params, other=other, opt_state=opt_state, key=key, epoch=carry.epoch + 1
@@ -313,7 +331,8 @@ class Epoch:
             objective += share * model.penalty(batch.x)
         return objective, (summed, nnx.state(model, nnx.Not(nnx.Param)))
 
-    def _risk(self, problem: Problem, params: Any, other: Any, batch: Batch) -> jax.Array:
+    def risk(self, problem: Problem, params: Any, other: Any, batch: Batch) -> jax.Array:
+        """The mean loss of a sample, the model in evaluation mode."""
         model = nnx.merge(self.graphdef, params, other)
         model.eval()
         graphdef, state = nnx.split(model)

@@ -2,7 +2,7 @@
 
 import functools
 import threading
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import Any
 
 import jax
@@ -39,10 +39,10 @@ class Program:
         self.devices = devices
         self.epoch = Epoch(setup)
         self._sharing = self.epoch if devices is None else Epoch(setup, devices)
+        self.measure: Callable[..., dict[str, jax.Array]] = jax.jit(self._measure)
+        self.gradient_norm: Callable[..., jax.Array] = jax.jit(functools.partial(gradient_norm, self.epoch))
         self.initial = jax.jit(self.epoch.initial)
         self.chunk = jax.jit(self._chunk, donate_argnums=0)
-        self.measure = jax.jit(self._measure)
-        self.gradient_norm = jax.jit(functools.partial(gradient_norm, self.epoch))
         # one compiled function for each way in which members differ
         self.stacked = functools.cache(self._stacked)
 
