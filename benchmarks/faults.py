@@ -819,6 +819,24 @@ FAULTS = (
         old='".pdf": {"CreationDate": None, ',
         new='".pdf": {',
     ),
+    Fault(
+        "one-draw-where-two-are-independent",
+        "dropped term",
+        old="(problem.realised(model, batch.x, shocks[:, i], alone) for i in (0, 1))",
+        new="(problem.realised(model, batch.x, shocks[:, 0], alone) for i in (0, 1))",
+    ),
+    Fault(
+        "draws-of-the-first-epoch-in-all",
+        "lost state",
+        old="jax.random.fold_in(jax.random.fold_in(carry.key, DRAWS), carry.epoch)",
+        new="jax.random.fold_in(carry.key, DRAWS)",
+    ),
+    Fault(
+        "a-country-s-return-without-what-adjustment-saves",
+        "dropped term",
+        old="return yields + 0.5 * self.p.adjustment * growth * (growth + 2)",
+        new="return yields",
+    ),
     # files, folders and secrets of others: what runs code, what is written through, what is read within limits
     Fault(
         "name-of-a-run-ends-the-docstring",

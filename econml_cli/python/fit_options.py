@@ -29,6 +29,7 @@ ProblemName: TypeAlias = Literal[
     "brock_mirman",
     "stochastic_growth",
     "buffer_stock",
+    "irbc",
     "asset_pricing",
     "growth",
     "growth_policy",
@@ -177,15 +178,15 @@ class FitOptions(TypedDict, total=False):
     regularizer_strength: float
     """how much of it (default: 0.001) [model autoencoder]"""
     N: int
-    """observations in the training sample [problem linear, problem function, problem runge and 10 more]"""
+    """observations in the training sample [problem linear, problem function, problem runge and 11 more]"""
     M: int
     """number of features (default: 2) [problem linear]"""
     sigma: float
-    """standard deviation of the noise [problem linear, problem factor, problem brock_mirman and 3 more]"""
+    """standard deviation of the noise [problem linear, problem factor, problem brock_mirman and 4 more]"""
     N_test: int
-    """observations in the test sample [problem linear, problem function, problem runge and 9 more]"""
+    """observations in the test sample [problem linear, problem function, problem runge and 10 more]"""
     N_val: int
-    """observations in the validation sample [problem linear, problem function, problem runge and 8 more]"""
+    """observations in the validation sample [problem linear, problem function, problem runge and 9 more]"""
     target: str | None
     """column to explain (with features) [problem tabular]"""
     features: str | Sequence[str] | None
@@ -206,7 +207,7 @@ class FitOptions(TypedDict, total=False):
     """of loss='quantile': their levels, such as .1,.5,.9 [problem tabular]"""
     delta: float | None
     """of loss='huber': where it turns linear, in standard deviations of the target (default: 1.345) [problem tabular,
-    problem stochastic_growth, problem growth and 2 more]"""
+    problem stochastic_growth, problem irbc and 3 more]"""
     class_weights: str | Sequence[str] | None
     """of classes: what an error of each weighs in the loss, balanced (as one over its frequency) or LEVEL=W,...;
     metrics are not weighted by it [problem tabular]"""
@@ -285,11 +286,11 @@ class FitOptions(TypedDict, total=False):
     factors: int
     """number of factors q (default: 3) [problem factor]"""
     alpha: float
-    """share of capital in income [problem brock_mirman, problem stochastic_growth, problem growth and 2 more]"""
+    """share of capital in income [problem brock_mirman, problem stochastic_growth, problem irbc and 3 more]"""
     beta: float
-    """discount factor [problem brock_mirman, problem stochastic_growth, problem buffer_stock and 6 more]"""
+    """discount factor [problem brock_mirman, problem stochastic_growth, problem buffer_stock and 7 more]"""
     rho: float
-    """persistence of log productivity z (default: 0.9) [problem brock_mirman, problem stochastic_growth]"""
+    """persistence of log productivity z [problem brock_mirman, problem stochastic_growth, problem irbc]"""
     quadrature: int
     """Gauss-Hermite nodes of the expectation [problem brock_mirman, problem stochastic_growth, problem buffer_stock,
     problem investment]"""
@@ -306,6 +307,17 @@ class FitOptions(TypedDict, total=False):
     """least cash on hand of the states, in mean incomes (default: 0.7) [problem buffer_stock]"""
     m_high: float
     """most cash on hand of the states, in mean incomes (default: 4.0) [problem buffer_stock]"""
+    countries: int
+    """how many countries (default: 2) [problem irbc]"""
+    adjustment: float
+    """cost of adjusting capital, per square of its growth (default: 0.5) [problem irbc]"""
+    gamma_low: float
+    """intertemporal elasticity of substitution of the first country (default: 0.25) [problem irbc]"""
+    gamma_high: float
+    """that of the last country; those in between are evenly spaced (default: 1.0) [problem irbc]"""
+    spread: float
+    """states are drawn with so many times the covariance's root of the linearised economy (default: 1.5) [problem
+    irbc]"""
     c: float
     """constant part of dividends, y_{t+1} = c + (1+g) y_t [problem asset_pricing, problem asset_pricing_kernel]"""
     g: float

@@ -12,6 +12,7 @@ from econml_cli.problems.economies.cake_eating import CakeEating
 from econml_cli.problems.economies.growth import Growth
 from econml_cli.problems.economies.growth_policy import GrowthPolicy
 from econml_cli.problems.economies.investment import Investment
+from econml_cli.problems.economies.irbc import IRBC
 from econml_cli.problems.economies.olg import OLG
 from econml_cli.problems.economies.stochastic_growth import StochasticGrowth
 from econml_cli.problems.factor import Factor
@@ -32,6 +33,7 @@ ECONOMIES: tuple[type[Economy], ...] = (
     CakeEating,
     Growth,
     GrowthPolicy,
+    IRBC,
     Investment,
     OLG,
     StochasticGrowth,

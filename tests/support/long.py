@@ -14,6 +14,7 @@ FILES = (
     "evaluation/test_refitting.py",
     "fuzz/test_fuzz.py",
     "problems/economies/test_buffer_stock.py",
+    "problems/economies/test_irbc.py",
     "problems/economies/test_planted_policies.py",
     "problems/economies/test_stochastic_growth.py",
     "replication/test_package.py",

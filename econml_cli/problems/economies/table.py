@@ -9,6 +9,7 @@ from econml_cli.problems.economies.cake_eating import CakeEating, CakeEatingOpti
 from econml_cli.problems.economies.growth import Growth, GrowthOptions
 from econml_cli.problems.economies.growth_policy import GrowthPolicy, GrowthPolicyOptions
 from econml_cli.problems.economies.investment import Investment, InvestmentOptions
+from econml_cli.problems.economies.irbc import IRBC, IRBCOptions
 from econml_cli.problems.economies.olg import OLG, OLGOptions
 from econml_cli.problems.economies.stochastic_growth import StochasticGrowth, StochasticGrowthOptions
 from econml_cli.problems.entry import ProblemEntry
@@ -25,6 +26,7 @@ ECONOMIES: dict[str, ProblemEntry] = {
     "buffer_stock": _row(
         BufferStock, BufferStockOptions, "saving against income risk with a borrowing limit, by lm in float64"
     ),
+    "irbc": _row(IRBC, IRBCOptions, "international business cycles of many countries, by lm in float64"),
     "asset_pricing": _row(
         AssetPricing, AssetPricingOptions, "asset price as a sequence p(t), which a bubble would solve as well"
     ),
