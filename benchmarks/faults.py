@@ -819,6 +819,36 @@ FAULTS = (
         old='".pdf": {"CreationDate": None, ',
         new='".pdf": {',
     ),
+    Fault(
+        "one-draw-where-two-are-independent",
+        "dropped term",
+        old="(problem.realised(model, batch.x, shocks[:, i], alone) for i in (0, 1))",
+        new="(problem.realised(model, batch.x, shocks[:, 0], alone) for i in (0, 1))",
+    ),
+    Fault(
+        "draws-of-the-first-epoch-in-all",
+        "lost state",
+        old="jax.random.fold_in(jax.random.fold_in(carry.key, DRAWS), carry.epoch)",
+        new="jax.random.fold_in(carry.key, DRAWS)",
+    ),
+    Fault(
+        "a-country-s-return-without-what-adjustment-saves",
+        "dropped term",
+        old="return yields + 0.5 * self.p.adjustment * growth * (growth + 2)",
+        new="return yields",
+    ),
+    Fault(
+        "of-several-seeds-the-best",
+        "wrong constant",
+        old="told = {name: statistics.median(values) for name, values in found.items()}",
+        new="told = {name: min(values) for name, values in found.items()}",
+    ),
+    Fault(
+        "households-between-two-points-of-a-histogram-swapped",
+        "off by one",
+        old="values = np.concatenate([(chance * (1 - above)[:, None]).ravel(), (chance * above[:, None]).ravel()])",
+        new="values = np.concatenate([(chance * above[:, None]).ravel(), (chance * (1 - above)[:, None]).ravel()])",
+    ),
     # files, folders and secrets of others: what runs code, what is written through, what is read within limits
     Fault(
         "name-of-a-run-ends-the-docstring",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from econml_cli.data import files, row_groups
+from econml_cli.data import files, infer, row_groups
 from econml_cli.data.asked import Asked
 from econml_cli.data.files import Raw
 from econml_cli.data.text_numbers import Column
@@ -129,9 +129,7 @@ class _Writing:
         """The columns that hold numbers and empty fields alone: {column: their type}."""
         import pyarrow as pa
 
-        from econml_cli.data.infer import plain
-
-        left = {name: Column() for name in names if plain(self._asked, None, name)}
+        left = {name: Column() for name in names if infer.plain(self._asked, None, name)}
         for batch in blocks(list(left)) if left else ():
             for name in list(left):
                 if not left[name].add(batch.column(batch.schema.get_field_index(name))):

@@ -134,7 +134,7 @@ class RunOptions:
     retries: int = option(0, "fit again, with the next seed, up to this often until all verdicts pass", ge=0)
     accept_failed: tuple[str, ...] = option(
         (),
-        "verdicts on an economic model (loss, truth, stability) that may fail without exit code 5; all: any of them",
+        "verdicts on an economic model (loss, truth, stability, states) that may fail without exit code 5; all: any",
         metavar="VERDICT,...",
     )
     force: bool = option(False, "replace the run directory if it exists")

@@ -200,10 +200,12 @@ def written(value: float) -> str:
 
 
 def ticks(axis: Any, values: Sequence[float]) -> None:
-    """A logarithmic x axis with ticks at these values, written out."""
+    """A logarithmic x axis with ticks at these values alone, written out."""
+    from matplotlib.ticker import NullLocator
+
     axis.set_xscale("log")
     axis.set_xticks(values, [f"{value:,g}" for value in values])
-    axis.tick_params(axis="x", which="minor", bottom=False)
+    axis.xaxis.set_minor_locator(NullLocator())  # over about a decade its ticks would have labels of their own
 
 
 def folded(text: str, axis: Any = None, letters: int | None = None) -> str:

@@ -7,6 +7,7 @@ from econml_cli.problems.factor import Factor, FactorOptions
 from econml_cli.problems.friedman import Friedman, FriedmanOptions
 from econml_cli.problems.function import Function, FunctionOptions
 from econml_cli.problems.linear import LinearProblem, LinearProblemOptions
+from econml_cli.problems.power_mean import PowerMean, PowerMeanOptions
 from econml_cli.problems.runge import Runge, RungeOptions
 from econml_cli.problems.symmetric import Symmetric, SymmetricOptions
 from econml_cli.problems.tabular import Tabular, TabularOptions
@@ -24,6 +25,9 @@ PROBLEMS: dict[str, ProblemEntry] = {
     "xor": _row(Xor, XorOptions, "exclusive or: four points that no linear model separates"),
     "symmetric": _row(
         Symmetric, SymmetricOptions, "the variance within a set of numbers, a permutation-invariant function"
+    ),
+    "power_mean": _row(
+        PowerMean, PowerMeanOptions, "the power mean of a set of numbers, of which a few statistics are enough"
     ),
     "factor": _row(Factor, FactorOptions, "a factor model to be compressed and reconstructed; the truth is PCA"),
     "friedman": _row(Friedman, FriedmanOptions, "Friedman's regression: an interaction, a square, and idle inputs"),

@@ -24,11 +24,14 @@ ProblemName: TypeAlias = Literal[
     "runge",
     "xor",
     "symmetric",
+    "power_mean",
     "factor",
     "friedman",
     "brock_mirman",
     "stochastic_growth",
     "buffer_stock",
+    "irbc",
+    "aiyagari",
     "asset_pricing",
     "growth",
     "growth_policy",
@@ -177,15 +180,15 @@ class FitOptions(TypedDict, total=False):
     regularizer_strength: float
     """how much of it (default: 0.001) [model autoencoder]"""
     N: int
-    """observations in the training sample [problem linear, problem function, problem runge and 10 more]"""
+    """observations in the training sample [problem linear, problem function, problem runge and 13 more]"""
     M: int
     """number of features (default: 2) [problem linear]"""
     sigma: float
-    """standard deviation of the noise [problem linear, problem factor, problem brock_mirman and 3 more]"""
+    """standard deviation of the noise [problem linear, problem factor, problem brock_mirman and 5 more]"""
     N_test: int
-    """observations in the test sample [problem linear, problem function, problem runge and 9 more]"""
+    """observations in the test sample [problem linear, problem function, problem runge and 12 more]"""
     N_val: int
-    """observations in the validation sample [problem linear, problem function, problem runge and 8 more]"""
+    """observations in the validation sample [problem linear, problem function, problem runge and 11 more]"""
     target: str | None
     """column to explain (with features) [problem tabular]"""
     features: str | Sequence[str] | None
@@ -206,7 +209,7 @@ class FitOptions(TypedDict, total=False):
     """of loss='quantile': their levels, such as .1,.5,.9 [problem tabular]"""
     delta: float | None
     """of loss='huber': where it turns linear, in standard deviations of the target (default: 1.345) [problem tabular,
-    problem stochastic_growth, problem growth and 2 more]"""
+    problem stochastic_growth, problem irbc and 4 more]"""
     class_weights: str | Sequence[str] | None
     """of classes: what an error of each weighs in the loss, balanced (as one over its frequency) or LEVEL=W,...;
     metrics are not weighted by it [problem tabular]"""
@@ -279,17 +282,32 @@ class FitOptions(TypedDict, total=False):
     nodes: Literal["uniform", "equispaced", "chebyshev"]
     """x of the training sample: uniform draws, or fixed nodes (one input) [problem function, problem runge]"""
     set_size: int
-    """numbers in a set (default: 16) [problem symmetric]"""
+    """numbers in a set [problem symmetric, problem power_mean]"""
     set_size_test: int
     """numbers in the sets that a verdict evaluates the model on too (default: 64) [problem symmetric]"""
+    power: float
+    """p of the mean (mean |x|^p)^(1/p) (default: 1.5) [problem power_mean]"""
+    location_low: float
+    """least location of a set (default: 1.0) [problem power_mean]"""
+    location_high: float
+    """largest location of a set (default: 3.0) [problem power_mean]"""
+    scale_low: float
+    """least scale of a set (default: 0.1) [problem power_mean]"""
+    scale_high: float
+    """largest scale of a set (default: 0.5) [problem power_mean]"""
+    skew_low: float
+    """least skewness parameter of a set [problem power_mean]"""
+    skew_high: float
+    """largest skewness parameter of a set [problem power_mean]"""
     factors: int
     """number of factors q (default: 3) [problem factor]"""
     alpha: float
-    """share of capital in income [problem brock_mirman, problem stochastic_growth, problem growth and 2 more]"""
+    """share of capital in income [problem brock_mirman, problem stochastic_growth, problem irbc and 4 more]"""
     beta: float
-    """discount factor [problem brock_mirman, problem stochastic_growth, problem buffer_stock and 6 more]"""
+    """discount factor [problem brock_mirman, problem stochastic_growth, problem buffer_stock and 8 more]"""
     rho: float
-    """persistence of log productivity z (default: 0.9) [problem brock_mirman, problem stochastic_growth]"""
+    """persistence of log productivity z [problem brock_mirman, problem stochastic_growth, problem irbc, problem
+    aiyagari]"""
     quadrature: int
     """Gauss-Hermite nodes of the expectation [problem brock_mirman, problem stochastic_growth, problem buffer_stock,
     problem investment]"""
@@ -299,13 +317,30 @@ class FitOptions(TypedDict, total=False):
     """states are drawn with |z| up to this (default: .15, and more where z varies more) [problem brock_mirman, problem
     stochastic_growth]"""
     gamma: float
-    """relative risk aversion [problem buffer_stock, problem investment, problem cake_eating]"""
+    """relative risk aversion [problem buffer_stock, problem aiyagari, problem investment, problem cake_eating]"""
     R: float
     """gross return of savings [problem buffer_stock, problem cake_eating]"""
-    m_low: float
-    """least cash on hand of the states, in mean incomes (default: 0.7) [problem buffer_stock]"""
+    m_low: float | None
+    """least cash on hand of the states, in mean incomes [problem buffer_stock, problem aiyagari]"""
     m_high: float
-    """most cash on hand of the states, in mean incomes (default: 4.0) [problem buffer_stock]"""
+    """most cash on hand of the states, in mean incomes [problem buffer_stock, problem aiyagari]"""
+    countries: int
+    """how many countries (default: 2) [problem irbc]"""
+    adjustment: float
+    """cost of adjusting capital, per square of its growth (default: 0.5) [problem irbc]"""
+    gamma_low: float
+    """intertemporal elasticity of substitution of the first country (default: 0.25) [problem irbc]"""
+    gamma_high: float
+    """that of the last country; those in between are evenly spaced (default: 1.0) [problem irbc]"""
+    spread: float
+    """states are drawn with so many times the covariance's root of the linearised economy (default: 1.5) [problem
+    irbc]"""
+    incomes: int
+    """states of the chain of incomes (default: 7) [problem aiyagari]"""
+    r_low: float | None
+    """least interest rate of the states (default: that of time preference less .01) [problem aiyagari]"""
+    r_high: float | None
+    """largest interest rate of the states (default: that of time preference less .0005) [problem aiyagari]"""
     c: float
     """constant part of dividends, y_{t+1} = c + (1+g) y_t [problem asset_pricing, problem asset_pricing_kernel]"""
     g: float

@@ -1,7 +1,10 @@
 """The library call behind `econml replicate`: run the commands of a study, and compare its figures."""
 
 import json
+import math
 import os
+import shutil
+import statistics
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -12,12 +15,15 @@ from typing import Any
 from econml_cli.errors import RunError
 from econml_cli.output.tables import Grid, markdown
 from econml_cli.replication.studies import OUTSIDE, WITHIN, Figure, Step, Study
+from econml_cli.runs.directory import Run
 from econml_cli.storage import disk
 
 #: what is written beside the runs
 TABLE, NUMBERS = "README.md", "replication.json"
 #: runs a command of econml in words, and gives the summary that it prints as JSON
 Runner = Callable[[Sequence[str]], Mapping[str, Any]]
+#: exit codes of a command that has run: done, some fits of several seeds failed, a verdict failed
+RAN = (0, 4, 5)
 HEADER = ("figure", "published", "ours", "allowed", "verdict", "where")
 
 
@@ -96,7 +102,29 @@ def replicate(study: Study, out: Path, *, quick: bool = False, run: Runner | Non
 
 
 def _run(step: Step, out: Path, quick: bool, run: Runner) -> Mapping[str, Any]:
-    return run([*step.words(quick), "--out", str(out / step.name), "--force", "--json"])
+    if not step.seeds:
+        return run([*step.words(quick), "--out", str(out / step.name), "--force", "--json"])
+    if (out / step.name / "sweep.json").exists():
+        shutil.rmtree(out / step.name)  # a sweep of before would be gone on with
+    file = out / f"{step.name}.yaml"
+    command = ["${env}", "econml", *step.words(quick), "${args}"]
+    found = {"method": "grid", "parameters": {"seed": {"values": list(range(step.seeds))}}, "command": command}
+    disk.write_text(file, json.dumps(found, indent=2))  # JSON is YAML
+    done = run(["sweep", "run", str(file), "--out", str(out / step.name), "--json"])
+    return over_seeds([Run(Path(trial["run"])).summary() if trial.get("run") else {} for trial in done["trials"]])
+
+
+def over_seeds(summaries: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """The median of each number over the summaries that have it, how many `seeds` there were and `seeds_passed`, how
+    many passed all verdicts; {} is the summary of a fit that failed."""
+    found: dict[str, list[float]] = {}
+    for one in summaries:
+        for name, value in one.items():
+            if isinstance(value, int | float) and not math.isnan(value):
+                found.setdefault(name, []).append(value)
+    told = {name: statistics.median(values) for name, values in found.items()}
+    passed = sum(1 for one in summaries if one and "failed" not in one)
+    return {**told, "seeds": len(summaries), "seeds_passed": passed}
 
 
 def in_a_process(words: Sequence[str]) -> Mapping[str, Any]:
@@ -109,16 +137,21 @@ def in_a_process(words: Sequence[str]) -> Mapping[str, Any]:
     done = subprocess.run(  # noqa: S603 - our own program, words of a study
         [sys.executable, "-P", "-m", "econml_cli", *words], env=environment, capture_output=True, text=True,
     )  # fmt: skip
-    if done.returncode not in (0, 5):
+    if done.returncode not in RAN:
         said = done.stderr.strip().splitlines()
         raise RunError(f"econml {' '.join(words)} failed: {said[-1] if said else done.returncode}")
     found: dict[str, Any] = json.loads(done.stdout)
     return found
 
 
+def _typed(step: Step, quick: bool) -> str:
+    at = f"    # at the seeds 0 to {step.seeds - 1}, of which ours is the median" if step.seeds else ""
+    return f"econml {' '.join(step.words(quick))}{at}"
+
+
 def page(made: Replication) -> str:
     """The table with its source and its commands, as Markdown."""
-    commands = "\n".join(f"    econml {' '.join(step.words(made.quick))}" for step in made.study.asked(made.quick))
+    commands = "\n".join(f"    {_typed(step, made.quick)}" for step in made.study.asked(made.quick))
     parts = [f"# {made.study.title}", f"Source: {made.study.source}.", markdown(made.grid()).strip(), commands]
     if made.left_out:
         parts.append("Left out by `--quick`: " + "; ".join(figure.what for figure in made.left_out) + ".")

@@ -1,7 +1,8 @@
 """Published figures, and the commands that are to give them: what `econml replicate` knows. Standard library and YAML.
 
 A study is a file of `published/`: commands of econml, and figures with the number published, where, and how far ours
-may be from it. The files are the package's own: one of a stranger's could name code to run.
+may be from it. A command with `seeds: 30` is run at 30 seeds, and ours are the medians. The files are the package's
+own: one of a stranger's could name code to run.
 """
 
 import math
@@ -14,21 +15,25 @@ from typing import Any
 from econml_cli.errors import ConfigError, suggest
 from econml_cli.storage import limited_yaml
 
-#: how far a figure may be from the published one: relatively, absolutely, as a multiple of it (of an error, where less
-#: is better), as a share of it (of a success rate)
-TOLERANCES = ("within", "apart", "at_most", "at_least")
+#: how far a figure may be from the published one: relatively, absolutely, by a factor either way, as a multiple of it
+#: (of an error, where less is better), as a share of it (of a success rate)
+TOLERANCES = ("within", "apart", "factor", "at_most", "at_least")
 #: what a step says that --quick leaves out
 SKIP = "skip"
 WITHIN, OUTSIDE = "within", "OUTSIDE"
+#: seeds of a step, at most
+MOST = 1000
 
 
 @dataclass(frozen=True)
 class Step:
-    """A command of econml, in words, and the one that `--quick` runs: () where it runs none."""
+    """A command of econml, in words, and the one that `--quick` runs: () where it runs none; at how many seeds, 0 where
+    it is run once, as it stands."""
 
     name: str
     command: tuple[str, ...]
     quick: tuple[str, ...]
+    seeds: int = 0
 
     def words(self, quick: bool) -> tuple[str, ...]:
         """The command that is run."""
@@ -62,6 +67,8 @@ class Figure:
             return abs(ours - self.published) <= self.size * abs(self.published)
         if self.rule == "apart":
             return abs(ours - self.published) <= self.size
+        if self.rule == "factor":
+            return self.published / self.size <= ours <= self.published * self.size
         return ours <= self.size * self.published if self.rule == "at_most" else ours >= self.size * self.published
 
     @property
@@ -71,6 +78,8 @@ class Figure:
             return f"within {self.size * 100:g} %"
         if self.rule == "apart":
             return f"within {self.size:g}"
+        if self.rule == "factor":
+            return f"{self.published / self.size:.3g} to {self.published * self.size:.3g}"
         than = "at most" if self.rule == "at_most" else "at least"
         return f"{than} {self.size * self.published:.3g}"
 
@@ -131,7 +140,10 @@ def _step(study: str, name: str, value: Any) -> Step:
         raise ConfigError(f"study {study}, step {name}: a name of letters, digits and _ names its run, too.")
     command = shlex.split(str(value["command"]))
     quick = str(value.get("quick", value["command"]))
-    return Step(name, tuple(command), () if quick == SKIP else tuple(shlex.split(quick)))
+    seeds = value.get("seeds", 0)
+    if not isinstance(seeds, int) or not 0 <= seeds <= MOST or (seeds and "--seed" in f"{command} {quick}"):
+        raise ConfigError(f"study {study}, step {name}: seeds is a number up to {MOST}, of a command without --seed.")
+    return Step(name, tuple(command), () if quick == SKIP else tuple(shlex.split(quick)), seeds)
 
 
 def _figure(study: str, value: Any, steps: set[str]) -> Figure:

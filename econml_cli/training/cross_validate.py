@@ -2,11 +2,13 @@
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Iterable
+import shlex
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from econml_cli.config.fit_config import FitConfig
-from econml_cli.errors import ConfigError
+from econml_cli.errors import CheckpointError, ConfigError, RunError
+from econml_cli.runs.directory import CROSS_VALIDATION
 from econml_cli.runs.folds import Folds, alone, check_free, make, opened
 from econml_cli.storage import directories
 from econml_cli.training.fit import check
@@ -86,15 +88,31 @@ def _train(
 ) -> Folds:
     """Train these folds; what they replace is removed once one of them has a checkpoint."""
     failed = dict[int, str]()
-    with Fits(engine, stop_signal) as fits:
-        fits.add(Request(fold, of_fold(folds.config, fold), folds.run(fold).path) for fold in left)
-        for event in fits.advance():
-            hear(event)
-            if event.kind == "failed":
-                failed[event.number] = event.reason or "it failed"
-            elif event.kind == "ended":
-                directories.drop(folds.path)
+    with _told(folds.path):
+        with Fits(engine, stop_signal) as fits:
+            fits.add(Request(fold, of_fold(folds.config, fold), folds.run(fold).path) for fold in left)
+            for event in fits.advance():
+                hear(event)
+                if event.kind == "failed":
+                    failed[event.number] = event.reason or "it failed"
+                elif event.kind == "ended":
+                    directories.drop(folds.path)
         folds = dataclasses.replace(folds, failed=failed)
         stopped = bool(folds.unfinished())
         folds.note("interrupted" if stopped else "failed" if failed else "fitted")
     return dataclasses.replace(folds, signal=stop_signal() if stopped else None)
+
+
+@contextlib.contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """What keeps all folds from being written, in a sentence that says how to go on with them, as of a single run."""
+    try:
+        yield
+    except (OSError, RunError, CheckpointError) as error:
+        again = f"continue with: econml fit --resume {shlex.quote(str(path))}"
+        if not (path / CROSS_VALIDATION).is_file():
+            raise RunError(f"{path} was moved or deleted while it was trained; put it back, and {again}") from error
+        kept = f" What was saved of {path} is kept; {again}"
+        if isinstance(error, OSError):
+            raise RunError(f"{path} cannot be written: {error.strerror or error}.{kept}") from error
+        raise type(error)(f"{error}{kept}") from error

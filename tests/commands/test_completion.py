@@ -18,6 +18,7 @@ from tests.support.running import PROGRAM
 def there(isolated):
     """A table, two runs and a sweep."""
     Path("wages.csv").write_text("wage,educ,exper,$(touch x),a b\n1,2,3,4,5\n")
+    Path("mine.csv").write_text("a,b\n1,2\n")
     for name in ("growth1", "wage", "$(touch y)"):
         Path("runs", name).mkdir(parents=True)
         Path("runs", name, "manifest.json").touch()
@@ -43,6 +44,9 @@ def there(isolated):
         ("fit re", "resnet"),
         ("fit --bias re", "resnet"),
         ("fit --resume ", "growth1 wage"),
+        ("fit --folds 5 --data wages.csv --group ", "wage educ exper"),
+        ("export ", "growth1 wage"),
+        ("report growth1 ", "growth1 wage"),
         ("eval w", "wage"),
         ("eval ", "risk learning-curve effects partial-dependence importance calibration compare growth1 wage"),
         ("eval compare g", "growth1"),
@@ -103,7 +107,12 @@ def test_a_real_shell_completes_files_columns_and_runs(there, name, monkeypatch)
         ("--target ed\t", "educ"),
         ("--features exp\t", "exper"),
         ("\x15econml eval gro\t", "growth1"),
+        ("\x15econml predict wa\t", "predict wage"),
+        ("\x15econml inspect checkpoint gro\t", "checkpoint growth1"),
+        ("\x15econml fit --resume wa\t", "resume wage"),
         ("\x15econml sweep show lec\t", "lecture"),
+        # a file belongs there: mlp, the name of a model, would make it ambiguous
+        ("\x15econml fit --data m\t", "mine.csv"),
     ]
     typed(line, f"{first}. ./script.sh; PS1='> '; echo re''ady\n", keys)
     assert not Path("x").exists() and not Path("y").exists()

@@ -66,6 +66,21 @@ def alone(ols: Run, mlp: Run):
     return [evaluate(run) for run in (ols, mlp)]
 
 
+def test_the_figure_has_each_loss_and_the_difference_with_their_intervals(both, ols):
+    figure = both.plot()
+    left, right = figure.axes
+    second = both.columns[1]
+    drawn = [[tuple(map(float, line.get_xdata())) for line in axis.get_lines()] for axis in (left, right)]
+    for column in both.columns:
+        loss = column.evaluation.estimates["test_loss"]
+        assert (loss.low, loss.high) in drawn[0] and (loss.value,) in drawn[0]
+    assert (second.against.low, second.against.high) in drawn[1] and (second.against.value,) in drawn[1]
+    assert [text.get_text() for text in left.get_yticklabels()] == ["(1) ols", "(2) mlp"]
+    assert [text.get_text() for text in right.texts] == [f"p = {second.against.p_value:.3f}".replace("0.", ".")]
+    with pytest.raises(ConfigError, match=r"--plot: no run is tested against \(1\)"):
+        compare([ols], bootstrap=0).plot()
+
+
 # --- tests of equal accuracy ------------------------------------------------------------------------------------------
 
 

@@ -38,6 +38,16 @@ def test_a_logarithmic_axis_has_ticks_that_can_be_read(values, shown):
     assert all(float(text.replace(",", "")) == pytest.approx(value) for value, text in seen if "$" not in text)
 
 
+@figure_style.styled
+def test_ticks_at_given_values_have_no_others_between_them():
+    figure, (axis,) = figure_style.panels(1)
+    axis.plot([20, 50, 200], [1, 2, 3])
+    figure_style.ticks(axis, (20, 50, 200))
+    figure.draw_without_rendering()
+    shown = [text.get_text() for which in (False, True) for text in axis.get_xticklabels(minor=which)]
+    assert [text for text in shown if text] == ["20", "50", "200"]
+
+
 def test_a_rug_stands_inside_the_axes_where_no_tick_is_and_settings_of_the_user_change_nothing():
     with mpl.rc_context({"font.size": 30, "axes.grid": False, "lines.linewidth": 9, "font.family": "serif"}):
         figure, axis = drawn((1.0, 10.0))

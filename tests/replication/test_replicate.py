@@ -35,6 +35,7 @@ def figure(rule: str, size: float, published: float = 2.0) -> studies.Figure:
     [
         ("within", 0.1, (1.81, 2.19), (1.79, 2.21)),
         ("apart", 0.1, (1.91, 2.09), (1.89, 2.11)),
+        ("factor", 1.5, (1.34, 2.99), (1.33, 3.01, -2.0)),
         ("at_most", 1.5, (0.0, 2.99), (3.01,)),
         ("at_least", 0.9, (1.81, 5.0), (1.79,)),
     ],
@@ -52,7 +53,8 @@ def test_a_key_may_be_a_ratio_and_what_is_missing_is_no_number():
 
 
 def test_every_study_of_the_package_is_read_and_its_commands_are_fits_that_there_are():
-    assert {"kernels", "lecture", "symmetry", "taming"} <= set(studies.names())
+    known = {"double_descent", "kernels", "latent", "lecture", "symmetry", "taming", "transversality"}
+    assert known <= set(studies.names())
     for name in studies.names():
         study = studies.study(name)
         assert study.figures and study.asked(quick=True)
@@ -60,6 +62,7 @@ def test_every_study_of_the_package_is_read_and_its_commands_are_fits_that_there
             for words in (step.command, step.quick):
                 if words:
                     assert words[0] == "fit"
+                    assert "--seed" not in words or not step.seeds
                     choose.from_arguments(list(words[1:]))
 
 
@@ -68,7 +71,9 @@ def test_every_study_of_the_package_is_read_and_its_commands_are_fits_that_there
     [
         ("title: One & two\n", "", "does not say its title"),
         ("command: fit linear", "command: sweep run x", "step two: its command is one of econml, `fit ...`"),
-        ("at_most: 2, ", "", "figure 'error': says one of within, apart, at_most, at_least"),
+        ("fit linear, quick: skip", "fit linear, seeds: many", "step two: seeds is a number up to 1000"),
+        ("fit linear, quick: skip", "fit linear --seed 1, seeds: 3", "of a command without --seed"),
+        ("at_most: 2, ", "", "figure 'error': says one of within, apart, factor, at_most, at_least"),
         ("step: one, key: mu_0", "step: three, key: mu_0", "figure 'level': its step is one of one, two"),
         ("published: 0.7", "published: much", "figure 'level': needs a key, and numbers"),
     ],
@@ -112,6 +117,43 @@ def test_quick_runs_the_quick_commands_and_says_what_it_leaves_out(tmp_path):
     assert "Left out by `--quick`: rate; loss." in (tmp_path / "README.md").read_text()
 
 
+def test_of_several_seeds_ours_is_the_median_and_how_many_passed(tmp_path):
+    found = [
+        {"test_loss": 1.0, "failed": "loss"},
+        {"test_loss": 5.0, "mu_0": 2.0},
+        {"test_loss": 3.0, "mu_0": math.nan},
+    ]
+    told = replicate.over_seeds([*found, {}])
+    assert told == {"test_loss": 3.0, "mu_0": 2.0, "seeds": 4, "seeds_passed": 2}
+
+
+def test_a_step_of_several_seeds_is_a_sweep_whose_runs_stay(tmp_path):
+    """Least squares, in this process: its median over the seeds is that of the runs."""
+    from econml_cli.python.sweeping import sweep
+
+    asked: list[Sequence[str]] = []
+
+    def run(words: Sequence[str]) -> Mapping[str, Any]:
+        asked.append(words)
+        trials = sweep(words[2], out=words[4], jobs=1)
+        return {"trials": [{"run": run} for run in trials["run"]]}
+
+    text = TEXT.replace("fit linear, quick: skip", "'fit linear --solver lstsq --N 20 --sigma 1', seeds: 3")
+    one = {**GOOD["mlp"], "test_loss": 0.0}
+
+    def either(words: Sequence[str]) -> Mapping[str, Any]:
+        return run(words) if words[0] == "sweep" else one
+
+    made = replicate.replicate(studies.read("mine", text), tmp_path, run=either)
+    losses = [json.loads(file.read_text())["train_loss"] for file in (tmp_path / "two").glob("*/summary.json")]
+    assert len(losses) == 3 and asked[0][:2] == ["sweep", "run"]
+    assert made.compared[3].ours == sorted(losses)[1]
+    page = (tmp_path / "README.md").read_text()
+    assert "fit linear --solver lstsq --N 20 --sigma 1    # at the seeds 0 to 2" in page
+    replicate.replicate(studies.read("mine", text), tmp_path, run=either)
+    assert len(asked) == 2  # what was there is replaced, not refused
+
+
 def test_the_command_lists_compares_and_ends_with_5_where_a_figure_is_outside(econml, monkeypatch):
     listed = econml("replicate")
     assert listed.code == 0 and "kernels" in listed.stdout and "lecture" in listed.stdout
@@ -129,6 +171,13 @@ def test_the_command_lists_compares_and_ends_with_5_where_a_figure_is_outside(ec
     assert done.code == 5 and "outside of what is allowed: price at t = 0" in done.stderr
     assert [one["verdict"] for one in json.loads(done.stdout)["figures"]] == ["OUTSIDE", "within"]
     assert econml("replicate", "kernel").code == 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["taming", "transversality", "double_descent"])
+def test_a_quick_study_is_within_what_is_allowed(name, tmp_path):
+    made = replicate.replicate(studies.study(name), tmp_path, quick=True)
+    assert not made.outside, made.grid().text()
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ Of models it could not tell: their base, a class of Flax, has whatever is asked 
 """
 
 from econml_cli.problems.base import Economy, FileProblem, Problem
+from econml_cli.problems.economies.aiyagari import Aiyagari
 from econml_cli.problems.economies.asset_pricing import AssetPricing
 from econml_cli.problems.economies.asset_pricing_kernel import AssetPricingKernel
 from econml_cli.problems.economies.brock_mirman import BrockMirman
@@ -12,19 +13,32 @@ from econml_cli.problems.economies.cake_eating import CakeEating
 from econml_cli.problems.economies.growth import Growth
 from econml_cli.problems.economies.growth_policy import GrowthPolicy
 from econml_cli.problems.economies.investment import Investment
+from econml_cli.problems.economies.irbc import IRBC
 from econml_cli.problems.economies.olg import OLG
 from econml_cli.problems.economies.stochastic_growth import StochasticGrowth
 from econml_cli.problems.factor import Factor
 from econml_cli.problems.friedman import Friedman
 from econml_cli.problems.function import Function
 from econml_cli.problems.linear import LinearProblem
+from econml_cli.problems.power_mean import PowerMean
 from econml_cli.problems.runge import Runge
 from econml_cli.problems.symmetric import Symmetric
 from econml_cli.problems.tabular import Tabular
 from econml_cli.problems.xor import Xor
 
-PROBLEMS: tuple[type[Problem], ...] = (Factor, Friedman, Function, LinearProblem, Runge, Symmetric, Tabular, Xor)
+PROBLEMS: tuple[type[Problem], ...] = (
+    Factor,
+    Friedman,
+    Function,
+    LinearProblem,
+    PowerMean,
+    Runge,
+    Symmetric,
+    Tabular,
+    Xor,
+)
 ECONOMIES: tuple[type[Economy], ...] = (
+    Aiyagari,
     AssetPricing,
     AssetPricingKernel,
     BrockMirman,
@@ -32,6 +46,7 @@ ECONOMIES: tuple[type[Economy], ...] = (
     CakeEating,
     Growth,
     GrowthPolicy,
+    IRBC,
     Investment,
     OLG,
     StochasticGrowth,

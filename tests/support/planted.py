@@ -5,6 +5,7 @@ so that what measures them is compiled once.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 import jax
@@ -20,8 +21,12 @@ from econml_cli.problems.economies.cake_eating import CakeEating
 from econml_cli.problems.economies.growth import Growth
 from econml_cli.problems.economies.growth_policy import GrowthPolicy
 from econml_cli.problems.economies.investment import Investment, linear_policy
+from econml_cli.problems.economies.irbc import IRBC, REMAINDER
 from econml_cli.problems.economies.olg import OLG
 from econml_cli.problems.economies.stochastic_growth import StochasticGrowth
+from econml_cli.training.loop.trainer import Trainer
+from econml_cli.training.setup.setup import assemble
+from tests.support.fits import config
 
 #: shares are kept so far from 0 and 1
 EDGE = 1e-9
@@ -229,6 +234,34 @@ def investment(problem: Investment) -> Planted:
     )
 
 
+def irbc(problem: IRBC) -> Planted:
+    """log k'_j = m (that of polynomials of the third degree which solve the equations) + a + b log k_j."""
+    options = {"degree": 3, "solver": "gradient", "optimizer": "lm", "precision": "float64", "num_epochs": 12}
+    trainer = Trainer(assemble(config("polynomial", "irbc", **options, **{**asdict(problem.p), "N_val": 0})))
+    list(trainer.run())
+    solved, root = trainer.fitted(), float(np.abs(np.linalg.eigvals(problem.linear[0])).max())
+
+    def f(x: Any, n: Any) -> Any:
+        log_k, log_a = jnp.split(x * problem.units.sizes, 2, axis=1)
+        linear = log_k @ problem.units.P.T + log_a @ problem.units.Q.T
+        after = n[0] * (linear + REMAINDER * solved(x)) + n[1] + n[2] * log_k
+        return (after - linear) / REMAINDER
+
+    return models(
+        f,
+        {
+            "exact": (1, 0, 0),
+            "constant capital": (0, 0, 0),
+            "half slope": (0.5, 0, 0),
+            "steeper slope": (1.5, 0, 0),
+            "wrong level": (1, np.log1p(ONE_PER_CENT), 0),
+            "other root": (0, 0, 1 / (problem.p.beta * root)),
+            "1 % at the edge": (1, 0, ONE_PER_CENT / 0.2),
+            "nothing eaten": (1, 3, 0),
+        },
+    )
+
+
 def sequence(values: Mapping[str, np.ndarray], scale: np.ndarray, time_unit: float) -> Planted:
     """Models of paths [periods]: softplus of each at t / time_unit, times the scale [periods], is its value at t."""
     raw = {}
@@ -328,6 +361,7 @@ PLANTED: Mapping[str, Callable[[Any], Planted]] = {
     "growth_policy": growth_policy,
     "stochastic_growth": stochastic_growth,
     "buffer_stock": buffer_stock,
+    "irbc": irbc,
     "investment": investment,
     "growth": growth,
     "asset_pricing": asset_pricing,

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from econml_cli.config.fit_config import build
 from econml_cli.data.split import split_rows
-from econml_cli.errors import ConfigError, RunError
+from econml_cli.errors import CheckpointError, ConfigError, RunError
 from econml_cli.evaluation.cross_validation import Fold, _Found, _over, cross_validation, over_folds
 from econml_cli.evaluation.evaluate import evaluate
 from econml_cli.problems import metrics
@@ -412,6 +412,33 @@ def test_a_signal_keeps_the_folds_and_is_the_exit_code(data, econml, monkeypatch
     }
     again = econml("fit", "--resume", "cv", "--json")  # the table alone
     assert again.stdout == resumed.stdout
+
+
+@pytest.mark.parametrize("act", ["full", "moved"])
+def test_what_keeps_all_folds_from_being_written_is_said_with_how_to_go_on(data, econml, monkeypatch, act):
+    from econml_cli.storage import checkpoint
+
+    save, saved = checkpoint.CheckpointWriter.save, []
+
+    def fails(self, *position):
+        saved.append(position)
+        if len(saved) == 2 and act == "moved":
+            Path("cv").rename("elsewhere")
+        if len(saved) > 1 and act == "full":
+            raise CheckpointError("The checkpoint of epoch 5 could not be saved: the disk is full; free some space.")
+        return save(self, *position)
+
+    monkeypatch.setattr(checkpoint.CheckpointWriter, "save", fails)
+    ran = econml(*ARGS, "--folds", 3, "--out", "cv", "--quiet")
+    assert ran.code == 1 and ran.stderr.count("\n") == 1, ran.stderr
+    assert ("the disk is full" if act == "full" else "cv was moved or deleted while it was trained") in ran.stderr
+    assert ran.stderr.endswith("continue with: econml fit --resume cv\n")
+    monkeypatch.setattr(checkpoint.CheckpointWriter, "save", save)
+    if act == "moved":
+        assert not Path("cv").exists()
+        Path("elsewhere").rename("cv")
+    assert econml("fit", "--resume", "cv", "--quiet").code == 0
+    assert {Run(path).status() for path in Path("cv").glob("fold*")} == {"max_epochs"}
 
 
 def test_a_sweep_trains_a_fold_at_a_time_and_refuses_all_of_them(data, isolated):

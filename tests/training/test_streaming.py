@@ -1,5 +1,6 @@
 """`--stream`: a table that is never held whole gives the samples, the fit and the answers of one in memory."""
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -243,6 +244,8 @@ def test_a_table_is_encoded_once_and_old_ones_go(files: Path, monkeypatch: pytes
     monkeypatch.setattr(tables, "KEPT", 2)
     Tabular(rngs=None, formula="y ~ a", **given)
     first = Tabular(rngs=None, formula="y ~ b", **given)
+    for folder in tables.place().iterdir():
+        os.utime(folder, (1, 1))
     with monkeypatch.context() as patch:
         patch.setattr(streaming, "learn", None)
         Tabular(rngs=None, formula="y ~ a", **given)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from econml_cli.commands.common import RUNS, CheckpointOptions, LookupOptions
+from econml_cli.commands.common import RUNS, CheckpointOptions, LookupOptions, path_of
 from econml_cli.commands.declared import Command
 from econml_cli.commands.eval import folds, shared
 from econml_cli.commands.eval.shared import (
@@ -21,10 +21,12 @@ from econml_cli.commands.eval.shared import (
     RowOptions,
     told,
 )
+from econml_cli.commands.figure_width import FigureWidthOption
 from econml_cli.errors import ConfigError
 from econml_cli.options.fields import option
 
 if TYPE_CHECKING:
+    from econml_cli.evaluation.comparing.comparison import Comparison
     from econml_cli.runs.directory import Run
 
 
@@ -79,6 +81,17 @@ class PaperOptions:
         return ENDINGS[ending] if given == "table" else given
 
 
+@dataclass(frozen=True)
+class PlotOption:
+    """The figure."""
+
+    plot: str | None = option(
+        None,
+        "draw the losses and their differences to the baseline's in FILE (.png, .pdf, .svg), replaced if it exists",
+        metavar="FILE",
+    )
+
+
 #: how a table is written to a file whose name ends so
 ENDINGS = {".tex": "latex", ".md": "markdown", ".csv": "csv", ".json": "json", ".html": "html", ".txt": "table"}
 
@@ -94,13 +107,17 @@ def compare(
     draws: DrawOptions,
     errors: CoefficientOptions,
     output: FormOptions,
+    figure: PlotOption,
+    size: FigureWidthOption,
 ) -> None:
     """Set runs side by side as columns of a regression table, with paired tests of their losses.
 
     Cross-validations on the same folds are compared fold by fold: `econml eval compare CV1 CV2`.
     """
+    plot = path_of(figure.plot)
+    shared.check_plot(plot, size)
     if validated := folds.named(runs, Path(lookup.runs_dir)):
-        others = [rows, weights, bootstrap, draws, errors, dataclasses.replace(paper, out=None)]
+        others = [rows, weights, bootstrap, draws, errors, figure, size, dataclasses.replace(paper, out=None)]
         others.append(dataclasses.replace(tests, baseline=None, stars=False))
         folds.refuse_others(validated, others, "--baseline, --stars, --format, --out")
         folds.compare(validated, tests.baseline, tests.stars, paper.form(output.form), paper.out)
@@ -112,7 +129,9 @@ def compare(
     around, form = shared.intervals(bootstrap), paper.form(output.form)
     chosen = [directory.find(name, Path(lookup.runs_dir)).of_member(weights.member) for name in (runs or (None,))]
     compilation_cache.enable()
-    show(chosen, tests, rows, weights.step, {**around, "vcov": errors.vcov}, draws, form, paper)
+    found = show(chosen, tests, rows, weights.step, {**around, "vcov": errors.vcov}, draws, form, paper)
+    if plot is not None:  # after the answer, which a figure that fails must not take with it
+        shared.save_figure(found.plot(size.figure_width), plot)
 
 
 def show(
@@ -124,8 +143,8 @@ def show(
     draws: DrawOptions,
     form: str,
     paper: PaperOptions | None = None,
-) -> None:
-    """Compare and print, or write to a file."""
+) -> "Comparison":
+    """Compare and print, or write to a file; what was found."""
     from econml_cli.evaluation.comparing import paper as papers
     from econml_cli.evaluation.comparing.compare import compare as compared
 
@@ -162,8 +181,9 @@ def show(
 
         disk.write_text(Path(paper.out), text + "\n")
         told(f"written to {paper.out}")
-        return
-    print(text)  # noqa: T201
+    else:
+        print(text)  # noqa: T201
+    return found
 
 
 COMMAND = Command(
@@ -179,6 +199,8 @@ COMMAND = Command(
         (UNCERTAINTY, DrawOptions),
         (UNCERTAINTY, CoefficientOptions),
         (OUTPUT, FormOptions),
+        (OUTPUT, PlotOption),
+        (OUTPUT, FigureWidthOption),
     ),
     (RUNS,),
 )

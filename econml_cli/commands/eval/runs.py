@@ -89,7 +89,7 @@ class VerdictOptions:
 
     accept_failed: tuple[str, ...] = option(
         (),
-        "verdicts on an economic model (loss, truth, stability) that may fail without exit code 5; all: any of them",
+        "verdicts on an economic model (loss, truth, stability, states) that may fail without exit code 5; all: any",
         metavar="VERDICT,...",
     )
 

@@ -6,6 +6,7 @@ from typing import Any
 from econml_cli.evaluation.answer import Answer
 from econml_cli.evaluation.comparing import compare_layout
 from econml_cli.evaluation.comparing.column import Column
+from econml_cli.output.figure_style import Width
 from econml_cli.output.regression_tables import Table
 from econml_cli.storage import disk
 
@@ -33,6 +34,16 @@ class Comparison(Answer):
 
     def _repr_html_(self) -> str:
         return self.render("html")  # the notes stand below the table
+
+    def plot(self, width: Width | None = None) -> Any:
+        """The losses with their intervals, and their differences to the baseline's, as a `matplotlib.figure.Figure`.
+
+        Raises:
+            ConfigError: no run is tested against the baseline, or there are more than can be read.
+        """
+        from econml_cli.evaluation.comparing import compare_figure
+
+        return compare_figure.figure(self, width)
 
     def to_dict(self) -> dict[str, Any]:
         """One JSON object; undefined numbers are null."""

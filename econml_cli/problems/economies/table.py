@@ -1,6 +1,7 @@
 """The economic models by name. Add one: a file with its parameters, what economics demands of them, its recipe, its
 equations and its truth, and a row here. Neither this table nor the files import JAX before they are used."""
 
+from econml_cli.problems.economies.aiyagari import Aiyagari, AiyagariOptions
 from econml_cli.problems.economies.asset_pricing import AssetPricing, AssetPricingOptions
 from econml_cli.problems.economies.asset_pricing_kernel import AssetPricingKernel, AssetPricingKernelOptions
 from econml_cli.problems.economies.brock_mirman import BrockMirman, BrockMirmanOptions
@@ -9,6 +10,7 @@ from econml_cli.problems.economies.cake_eating import CakeEating, CakeEatingOpti
 from econml_cli.problems.economies.growth import Growth, GrowthOptions
 from econml_cli.problems.economies.growth_policy import GrowthPolicy, GrowthPolicyOptions
 from econml_cli.problems.economies.investment import Investment, InvestmentOptions
+from econml_cli.problems.economies.irbc import IRBC, IRBCOptions
 from econml_cli.problems.economies.olg import OLG, OLGOptions
 from econml_cli.problems.economies.stochastic_growth import StochasticGrowth, StochasticGrowthOptions
 from econml_cli.problems.entry import ProblemEntry
@@ -24,6 +26,10 @@ ECONOMIES: dict[str, ProblemEntry] = {
     ),
     "buffer_stock": _row(
         BufferStock, BufferStockOptions, "saving against income risk with a borrowing limit, by lm in float64"
+    ),
+    "irbc": _row(IRBC, IRBCOptions, "international business cycles of many countries, by lm in float64"),
+    "aiyagari": _row(
+        Aiyagari, AiyagariOptions, "many such households, and the interest rate at which they hold all capital"
     ),
     "asset_pricing": _row(
         AssetPricing, AssetPricingOptions, "asset price as a sequence p(t), which a bubble would solve as well"

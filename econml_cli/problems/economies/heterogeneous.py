@@ -1,0 +1,116 @@
+"""Many households whose incomes nobody insures: the chain of incomes, the exact policy of one of them, the distribution
+of their wealth, and the interest rate at which a market clears. NumPy in float64, outside of jit."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+#: of the endogenous grid: rounds, and when one changes nothing any more
+ROUNDS, SAME = 5000, 1e-10
+#: of the distribution: rounds, and the mass that moves in one where it counts as at rest
+MOVES, REST = 20_000, 1e-10
+#: how near the clearing rate is found
+NEAR = 1e-9
+
+
+@dataclass(frozen=True, eq=False)
+class Chain:
+    """A Markov chain of incomes: `levels` [n] with mean 1, `moves` [n, n], rows the chances from each state, and
+    `share` [n] of households in each."""
+
+    levels: np.ndarray
+    moves: np.ndarray
+    share: np.ndarray
+
+
+def rouwenhorst(n: int, rho: float, sigma: float) -> Chain:
+    """The chain of n >= 2 states whose log has the persistence rho and the standard deviation sigma, evenly spaced.
+
+    Source: Kopecky and Suen (2010), Finite State Markov-chain Approximations to Highly Persistent Processes, Review of
+    Economic Dynamics 13.
+    """
+    p = (1 + rho) / 2
+    moves = np.array([[p, 1 - p], [1 - p, p]])
+    for size in range(3, n + 1):
+        larger = np.zeros((size, size))
+        for rows, columns, chance in ((0, 0, p), (0, 1, 1 - p), (1, 0, 1 - p), (1, 1, p)):
+            larger[rows : rows + size - 1, columns : columns + size - 1] += chance * moves
+        larger[1:-1] /= 2
+        moves = larger
+    share = np.array([math.comb(n - 1, i) for i in range(n)]) / 2 ** (n - 1)
+    levels = np.exp(sigma * math.sqrt(n - 1) * np.linspace(-1, 1, n))
+    return Chain(levels / (share @ levels), moves, share)
+
+
+def endogenous_grid(
+    chain: Chain, saved: np.ndarray, *, beta: float, gamma: float, R: float, begin: np.ndarray | None = None
+) -> np.ndarray:
+    """Consumption [n, points] at the income states of the chain where `saved` [points], from 0, is saved: cash on hand
+    is then `saved` plus it, and less cash is all eaten. `begin`: where to begin, such as the policy at another R.
+
+    Source: Carroll (2006), The Method of Endogenous Gridpoints, Economics Letters 91.
+    """
+    least = max(1 - (beta * R) ** (1 / gamma) / R, 0.0)
+    c = np.tile(1 + least * saved, (len(chain.levels), 1)) if begin is None else begin
+    for _ in range(ROUNDS):
+        ahead = np.stack([consumed(R * saved + level, saved, c[j]) for j, level in enumerate(chain.levels)])
+        new = (beta * R * (chain.moves @ ahead**-gamma)) ** (-1 / gamma)
+        change, c = np.abs(new - c).max(), new
+        if change < SAME:
+            break
+    return c
+
+
+def consumed(cash: np.ndarray, saved: np.ndarray, c: np.ndarray) -> np.ndarray:
+    """Consumption at cash [...] where c [points] is eaten at saved + c; linear in between, and beyond the last."""
+    m, c = np.append(0.0, saved + c), np.append(0.0, c)
+    more = c[-1] + (c[-1] - c[-2]) / (m[-1] - m[-2]) * (cash - m[-1])
+    found: np.ndarray = np.where(cash > m[-1], more, np.interp(cash, m, c))
+    return found
+
+
+def mean_assets(chain: Chain, assets: np.ndarray, kept: np.ndarray) -> float:
+    """Mean assets in the stationary distribution of households over the points `assets` [points], which are in order,
+    where those of income state j with assets[i] keep kept[j, i]: between two points they are divided so that the mean
+    is right; NaN where `kept` is not finite.
+
+    Source: Young (2010), Solving the Incomplete Markets Model with Aggregate Uncertainty Using the Krusell-Smith
+    Algorithm and Non-stochastic Simulations, Journal of Economic Dynamics and Control 34.
+    """
+    if not np.isfinite(kept).all():
+        return float("nan")
+    from scipy import sparse
+
+    n, points = kept.shape
+    kept = np.clip(kept, assets[0], assets[-1])
+    below = np.clip(np.searchsorted(assets, kept, side="right") - 1, 0, points - 2)
+    above = (kept - assets[below]) / (assets[below + 1] - assets[below])
+    at = np.arange(points)
+    # from (j, i) to (j', below) and (j', below + 1)
+    state, at = np.indices((n, n, points))[:2], np.arange(points)
+    after, before = state[1] * points, state[0] * points + at
+    chance = chain.moves[:, :, None]
+    rows = np.concatenate([(after + below[:, None]).ravel(), (after + below[:, None] + 1).ravel()])
+    values = np.concatenate([(chance * (1 - above)[:, None]).ravel(), (chance * above[:, None]).ravel()])
+    move = sparse.coo_matrix((values, (rows, np.tile(before.ravel(), 2))), shape=(kept.size, kept.size)).tocsr()
+    mass: np.ndarray = np.outer(chain.share, np.full(points, 1 / points)).ravel()
+    for _ in range(MOVES):
+        new = move @ mass
+        change, mass = np.abs(new - mass).sum(), new
+        if change < REST:
+            break
+    return float(mass.reshape(n, points).sum(axis=0) @ assets)
+
+
+def clearing(excess: Callable[[float], float], low: float, high: float) -> float:
+    """The rate between low and high at which excess supply is 0; NaN where it is not negative at the one and positive
+    at the other."""
+    from scipy import optimize
+
+    if not (excess(low) < 0 < excess(high)):
+        return float("nan")
+    found: Any = optimize.brentq(excess, low, high, xtol=NEAR)
+    return float(found)
