@@ -123,7 +123,7 @@ class CheckpointWriter:
             options = ocp.CheckpointManagerOptions(
                 max_to_keep=self._keep,
                 enable_async_checkpointing=False,
-                create=not several,
+                create=False,
                 multiprocessing_options=processes,
             )
             self._opened = ocp.CheckpointManager(self._directory, options=options)
@@ -135,6 +135,7 @@ class CheckpointWriter:
         Raises:
             CheckpointError: the disk is full or the directory cannot be written.
         """
+        ocp = _orbax()  # its import takes half a second, in which a directory can be moved
         if not self._directory.is_dir():  # Orbax would make it again
             raise CheckpointError(
                 f"The checkpoint of epoch {step} could not be saved: {self._directory} was moved or deleted."
@@ -143,7 +144,7 @@ class CheckpointWriter:
         tree["digest"] = {"sha256": np.frombuffer(bytes.fromhex(digest(tree)), dtype=np.uint8)}
         try:
             if step not in self._manager().all_steps():
-                self._manager().save(step, args=_orbax().args.StandardSave(tree))
+                self._manager().save(step, args=ocp.args.StandardSave(tree))
         except Exception as error:  # Orbax and TensorStore raise a dozen kinds
             for unfinished in self._directory.glob(f"{step}.orbax-checkpoint-tmp*"):
                 shutil.rmtree(unfinished, ignore_errors=True)

@@ -38,7 +38,7 @@ def kept(key: Mapping[str, Any], make: Callable[[Path], Mapping[str, Any]]) -> t
     name = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:24]
     folder = place() / name
     with contextlib.suppress(OSError, ValueError):
-        said = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+        said = json.loads(disk.read_bytes(folder / ABOUT))
         if isinstance(said, dict):
             os.utime(folder)
             return folder, said
@@ -52,7 +52,7 @@ def kept(key: Mapping[str, Any], make: Callable[[Path], Mapping[str, Any]]) -> t
                 Path(made).rename(folder)
     except OSError as error:
         if (folder / ABOUT).is_file():
-            return folder, json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+            return folder, json.loads(disk.read_bytes(folder / ABOUT))
         raise DataError(
             f"{folder.parent}, where --stream keeps the encoded table, cannot be written: {error.strerror or error}; "
             "make room, or let XDG_CACHE_HOME name a folder on another disk."

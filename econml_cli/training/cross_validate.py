@@ -90,7 +90,9 @@ def _train(
     failed = dict[int, str]()
     with _told(folds.path):
         with Fits(engine, stop_signal) as fits:
-            fits.add(Request(fold, of_fold(folds.config, fold), folds.run(fold).path) for fold in left)
+            fits.add(
+                Request(fold, of_fold(folds.config, fold), folds.run(fold).path, within=folds.path) for fold in left
+            )
             for event in fits.advance():
                 hear(event)
                 if event.kind == "failed":

@@ -435,7 +435,7 @@ def test_what_keeps_all_folds_from_being_written_is_said_with_how_to_go_on(data,
     assert ran.stderr.endswith("continue with: econml fit --resume cv\n")
     monkeypatch.setattr(checkpoint.CheckpointWriter, "save", save)
     if act == "moved":
-        assert not Path("cv").exists()
+        assert not Path("cv").exists(), [str(p) for p in Path("cv").rglob("*")]
         Path("elsewhere").rename("cv")
     assert econml("fit", "--resume", "cv", "--quiet").code == 0
     assert {Run(path).status() for path in Path("cv").glob("fold*")} == {"max_epochs"}

@@ -146,7 +146,7 @@ class Batches:
         self._take_over(trial, place, manifest)
         saved = self._saved.get(trial.number, 0)
         self._saved[trial.number] = saved + max(steps(Run(place).checkpoints), default=0)
-        return Request(trial.number, config, place, manifest)
+        return Request(trial.number, config, place, manifest, self._directory.path)
 
     def _take_over(self, trial: Trial, place: Path, manifest: Mapping[str, Any]) -> None:
         """Go on where a killed worker has left the point, if its run is here: several workers share the directory."""

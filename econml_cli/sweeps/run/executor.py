@@ -178,6 +178,7 @@ def _as_json(request: Request) -> dict[str, Any]:
         "config": request.config.to_dict(),
         "directory": str(Path(request.directory)),
         "manifest": dict(request.manifest),
+        "within": None if request.within is None else str(request.within),
     }
 
 

@@ -11,10 +11,13 @@ import signal
 import sys
 import threading
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from econml_cli.config import fit_config as configs
 from econml_cli.errors import STOP_SIGNALS, EconmlError
+
+if TYPE_CHECKING:
+    from econml_cli.training.many.requests import Request
 
 
 def main() -> None:
@@ -49,7 +52,6 @@ def _listen(messages: "queue.SimpleQueue[dict[str, Any] | None]", stopped: list[
 def _serve(messages: "queue.SimpleQueue[dict[str, Any] | None]", stopped: list[int], out: TextIO) -> None:
     from econml_cli.sweeps.run.executor import event_as_json
     from econml_cli.training import compilation_cache
-    from econml_cli.training.many.requests import Request
     from econml_cli.training.many.scheduler import Fits
 
     compilation_cache.enable()
@@ -59,13 +61,17 @@ def _serve(messages: "queue.SimpleQueue[dict[str, Any] | None]", stopped: list[i
                 event = fits.end(request["end"], signal=request["signal"], pruned=request["pruned"])
                 _say(out, event_as_json(event))
             else:
-                fits.add(
-                    Request(each["number"], _config(each["config"]), Path(each["directory"]), each["manifest"])
-                    for each in request["add"]
-                )
+                fits.add(map(_request, request["add"]))
                 for event in fits.advance(request["until"]):
                     _say(out, event_as_json(event))
             _say(out, {"done": True})
+
+
+def _request(said: dict[str, Any]) -> "Request":
+    from econml_cli.training.many.requests import Request
+
+    within = None if said["within"] is None else Path(said["within"])
+    return Request(said["number"], _config(said["config"]), Path(said["directory"]), said["manifest"], within)
 
 
 def _config(flat: dict[str, Any]) -> configs.FitConfig:

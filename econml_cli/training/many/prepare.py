@@ -1,6 +1,8 @@
 """What must be there before a fit can train: data, model, program, run directory."""
 
 import contextlib
+import errno
+import os
 import time
 
 from econml_cli.errors import DamagedError, EconmlError, RunError
@@ -64,6 +66,8 @@ def _record(request: Request, setup: Setup, trainer: Trainer, run: directory.Run
     with contextlib.ExitStack() as close:
         if run is None:
             files = provenance.files(setup, None, **more)
+            if request.within is not None and not request.within.is_dir():
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(request.within))
             run = directory.create(request.directory, files, force=True, lock=close)
         else:
             close.enter_context(directory.training_lock(run))

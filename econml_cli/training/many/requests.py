@@ -12,12 +12,17 @@ Kind = Literal["begun", "progress", "paused", "ended", "failed"]
 
 @dataclass(frozen=True)
 class Request:
-    """One fit to be made: a number to know it by, its config, its run directory, and what its manifest should add."""
+    """One fit to be made: a number to know it by, its config, its run directory, and what its manifest should add.
+
+    `within` is the directory of the whole (a sweep, a cross-validation): where somebody has moved it away, the run's is
+    not made in a new one of its name.
+    """
 
     number: int
     config: FitConfig
     directory: Path
     manifest: Mapping[str, Any] = field(default_factory=dict)
+    within: Path | None = None
 
 
 @dataclass(frozen=True)
