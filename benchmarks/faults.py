@@ -1241,8 +1241,8 @@ FAULTS = (
     Fault(
         "failed-fit-does-not-say-how-to-go-on",
         "lost warning",
-        old='kept; {again}" if steps(run.checkpoints) else ""',
-        new='kept; {again}" if False else ""',
+        old='return resuming.kept(run.path) if steps(run.checkpoints) else ""',
+        new='return resuming.kept(run.path) if False else ""',
     ),
     Fault(
         "hangup-heard-under-nohup",

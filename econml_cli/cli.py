@@ -14,7 +14,7 @@ import typer
 
 from econml_cli.commands.help_text import CONTEXT, Group
 from econml_cli.commands.leaving import leave
-from econml_cli.errors import OUT_OF_MEMORY, EconmlError, printable
+from econml_cli.errors import OUT_OF_MEMORY, EconmlError, out_of_memory, printable
 from econml_cli.options import own_code, own_modules
 from econml_cli.output import streams, working
 from econml_cli.sweeps.study import passwords
@@ -205,7 +205,7 @@ def _explain(error: BaseException, args: list[str]) -> int:
         code, where = 1, f" {error.filename}" if error.filename else ""
         hints = {errno.ENOSPC: "; free some space", errno.ENOENT: "; it was there before: was it moved?"}
         message = f"Cannot read or write{where}: {error.strerror or error}{hints.get(error.errno or 0, '')}."
-    elif isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
+    elif out_of_memory(error):
         code, message = 1, OUT_OF_MEMORY
     elif where := own_modules.where(error):
         code = 1

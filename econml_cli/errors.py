@@ -24,6 +24,11 @@ STOP_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2")
 OUT_OF_MEMORY = "Out of memory; try a smaller --batch-size, a smaller model, or less data."
 
 
+def out_of_memory(error: BaseException) -> bool:
+    """Whether that is what went wrong, in Python or in a compiled program."""
+    return isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error)
+
+
 class EconmlError(Exception):
     """Something failed (exit code 1): the base of every error this package raises on purpose."""
 

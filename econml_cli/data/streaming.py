@@ -121,7 +121,7 @@ def _refuse_needing_more(read: Formula) -> None:
     if read.target is None:
         raise ConfigError("--stream is of a target that is explained; leave out --stream.")
     for name, node in read.factors.items():
-        if any(expression.uses(node, function) for function in (*expression.SHIFTING, *transforms._LEARNING)):
+        if transforms.of_several_rows(node):
             raise ConfigError(
                 f"--stream: {name} is computed from more than one row at a time; write it into the file as a column, "
                 "or leave out --stream."
@@ -151,8 +151,7 @@ def _columns(source: Source, asked: Asked) -> tuple[Schema, dict[str, _Judged]]:
 def _judged(name: str, node: Node, frame: "pd.DataFrame", where: str) -> _Judged:
     every = np.ones(len(frame), dtype=bool)
     try:
-        absent = missing.missing_by({name: node}, frame, {}, None, where)
-        missing.keep(absent, len(frame), "error", where, " in the file itself, as --stream leaves out none")
+        _refuse_missing(name, node, frame, where)
         if (column := columns.of_labels(node, frame)) is not None:
             levels = design.levels_of(columns.labelled(node, frame), node, column)
             return _Judged(levels, len(levels) < 2)
@@ -160,6 +159,11 @@ def _judged(name: str, node: Node, frame: "pd.DataFrame", where: str) -> _Judged
         return _Judged(None, same, bool(columns.zeros_and_ones(frame, [name])))
     except DataError as error:  # it may be that nobody uses it
         return _Judged(wrong=error)
+
+
+def _refuse_missing(name: str, node: Node, frame: "pd.DataFrame", where: str) -> None:
+    absent = missing.missing_by({name: node}, frame, {}, None, where)
+    missing.keep(absent, len(frame), "error", where, " in the file itself, as --stream leaves out none")
 
 
 def _frame(source: Source, names: Sequence[str], decided: Schema) -> "pd.DataFrame":
@@ -180,8 +184,7 @@ def _target(
     assert name is not None  # refused
     node, every = read.factors[name], np.ones(source.rows, dtype=bool)
     frame = _frame(source, expression.columns(node), decided)
-    absent = missing.missing_by({name: node}, frame, {}, None, source.where)
-    missing.keep(absent, len(frame), "error", source.where, " in the file itself, as --stream leaves out none")
+    _refuse_missing(name, node, frame, source.where)
     aims, loss = target.learn(name, node, frame, every, train, plan.choose, read.constant, where=source.where)
     plan.admit(loss)
     return aims, loss, target.apply(name, node, aims, frame, every, source.where)

@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 Learnt = dict[str, dict[str, Any]]
 
 
+def of_several_rows(node: expression.Node) -> bool:
+    """Whether its value in a row depends on other rows."""
+    return any(expression.uses(node, name) for name in (*expression.SHIFTING, *_LEARNING))
+
+
 def evaluate(node: expression.Node, frame: "pd.DataFrame", learnt: Learnt, rows: np.ndarray | None) -> np.ndarray:
     """The value of an expression in every row: float64 [n], or [n, k] for poly and bs; NaN where a column is missing.
 

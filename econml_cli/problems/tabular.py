@@ -786,7 +786,7 @@ def _classes_of(frame: pd.DataFrame, read: Formula, row: Loss | None) -> np.ndar
         return None
     node = read.factors[read.target]
     source = columns.of_labels(node, frame)
-    if source is None and any(expression.uses(node, name) for name in (*expression.SHIFTING, *transforms._LEARNING)):
+    if source is None and transforms.of_several_rows(node):
         return None
     column = frame[source] if source is not None else pd.Series(transforms.evaluate(node, frame, {}, None))
     loss = _chosen(row)(columns.different(column), source is not None)

@@ -2,12 +2,12 @@
 
 import contextlib
 import dataclasses
-import shlex
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from econml_cli.config.fit_config import FitConfig
 from econml_cli.errors import CheckpointError, ConfigError, RunError
+from econml_cli.runs import resuming
 from econml_cli.runs.directory import CROSS_VALIDATION
 from econml_cli.runs.folds import Folds, alone, check_free, make, opened
 from econml_cli.storage import directories
@@ -111,10 +111,8 @@ def _told(path: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, RunError, CheckpointError) as error:
-        again = f"continue with: econml fit --resume {shlex.quote(str(path))}"
         if not (path / CROSS_VALIDATION).is_file():
-            raise RunError(f"{path} was moved or deleted while it was trained; put it back, and {again}") from error
-        kept = f" What was saved of {path} is kept; {again}"
+            raise resuming.gone(path) from error
         if isinstance(error, OSError):
-            raise RunError(f"{path} cannot be written: {error.strerror or error}.{kept}") from error
-        raise type(error)(f"{error}{kept}") from error
+            raise RunError(f"{path} cannot be written: {error.strerror or error}.{resuming.kept(path)}") from error
+        raise type(error)(f"{error}{resuming.kept(path)}") from error

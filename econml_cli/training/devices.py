@@ -8,7 +8,6 @@ are on all of them.
 import contextlib
 import dataclasses
 import os
-import shlex
 import sys
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from econml_cli.errors import ConfigError, LostError, RunError, plural
 from econml_cli.options.devices import FOUND, DeviceOptions
+from econml_cli.runs import resuming
 
 #: a pytree of arrays
 Tree = TypeVar("Tree")
@@ -170,7 +170,7 @@ def lost(devices: Devices | None, run: Path | None = None) -> Iterator[None]:
             raise
         on = "start all of them again"
         if run is not None:
-            again = f"econml fit --resume {shlex.quote(str(run))}"
+            again = resuming.command(run)
             on = f"if {run} has a checkpoint, continue it, in as many as you like, with: {again}"
         raise LostError(f"Another process of this fit has ended or cannot be reached; {on}") from error
 

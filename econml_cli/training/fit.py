@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import shlex
 import shutil
 import threading
 import time
@@ -13,11 +12,11 @@ from typing import Any
 import jax
 
 from econml_cli.config.fit_config import FitConfig
-from econml_cli.errors import OUT_OF_MEMORY, CheckpointError, ConfigError, DamagedError, RunError
+from econml_cli.errors import OUT_OF_MEMORY, CheckpointError, ConfigError, DamagedError, RunError, out_of_memory
 from econml_cli.options.trainer import TrackingOptions
 from econml_cli.output import working
 from econml_cli.runs import directory as runs
-from econml_cli.runs import metrics_lines
+from econml_cli.runs import metrics_lines, resuming
 from econml_cli.runs.directory import Run
 from econml_cli.storage import checkpoint, directories, disk
 from econml_cli.storage.steps import put_aside, steps
@@ -242,16 +241,15 @@ def _told(run: Run, devices: Devices | None) -> Iterator[None]:
     try:
         yield
     except (OSError, CheckpointError) as error:
-        again = f"continue with: econml fit --resume {shlex.quote(str(run.path))}"
         if not (run.path / "manifest.json").is_file():
-            raise RunError(f"{run.path} was moved or deleted while it was trained; put it back, and {again}") from error
+            raise resuming.gone(run.path) from error
         if isinstance(error, CheckpointError):
             raise CheckpointError(f"{error}{_kept(run)}") from error
         raise RunError(f"{run.path} cannot be written: {error.strerror or error}.{_kept(run)}") from error
     except (MemoryError, jax.errors.JaxRuntimeError) as error:
         if devices is not None and devices.processes > 1:
             raise  # another process may be gone: `lost` says so
-        if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
+        if out_of_memory(error):
             raise RunError(f"{OUT_OF_MEMORY}{_kept(run)}") from error
         said = (str(error).strip().splitlines() or ["no reason given"])[0][:200]  # pages of an operator may follow
         raise RunError(f"The compiled program of {run.path} failed ({said}).{_kept(run)}") from error
@@ -259,8 +257,7 @@ def _told(run: Run, devices: Devices | None) -> Iterator[None]:
 
 def _kept(run: Run) -> str:
     """How to go on with a run that failed, if it has a checkpoint."""
-    again = f"continue with: econml fit --resume {shlex.quote(str(run.path))}"
-    return f" What was saved of {run.path} is kept; {again}" if steps(run.checkpoints) else ""
+    return resuming.kept(run.path) if steps(run.checkpoints) else ""
 
 
 def _train(

@@ -112,10 +112,7 @@ class Aiyagari:
     Source: Aiyagari (1994), Uninsured Idiosyncratic Risk and Aggregate Saving, Quarterly Journal of Economics 109.
     """
 
-    recipe: ClassVar = {
-        "activation": "tanh", "init": "torch_uniform", "batch_size": 0,
-        "optimizer": "lm", "precision": "float64", "num_epochs": 60, "width": 20, "depth": 2,
-    }  # fmt: skip
+    recipe: ClassVar = {**economics.BY_LM, "width": 20}
     simulated: ClassVar[bool] = True
     task: Task | None = None
     din, dout, loss_scale = 3, 1, 1.0

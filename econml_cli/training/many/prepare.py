@@ -5,7 +5,7 @@ import errno
 import os
 import time
 
-from econml_cli.errors import DamagedError, EconmlError, RunError
+from econml_cli.errors import DamagedError, EconmlError, RunError, out_of_memory
 from econml_cli.runs import directory, metrics_lines
 from econml_cli.storage.steps import steps
 from econml_cli.training.fit import check, continued
@@ -99,6 +99,6 @@ def reason_of(error: Exception) -> str:
     """Why a fit failed, in one sentence."""
     if isinstance(error, EconmlError):
         return str(error)
-    if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
+    if out_of_memory(error):
         return "out of memory"
     return f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0]}"
