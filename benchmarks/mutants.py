@@ -1,16 +1,20 @@
 """How many planted faults the tests catch: benchmarks/faults.py, one at a time, in a copy of the repository.
 
-    uv run --with coverage python benchmarks/which_tests.py     once: which tests execute which lines
-    uv run python benchmarks/mutants.py [--only NAME ...] [--seconds 150] [--jobs 2]
+    uv run --with coverage python benchmarks/which_tests.py     once: which tests execute which lines (an hour)
+    uv run python benchmarks/mutants.py [--only NAME ...] [--seconds 150] [--jobs 2] [--results FILE]
     uv run python benchmarks/mutants.py --check        only whether each stands in the sources exactly once (CI)
 
-A fault is run against the tests that execute its lines, cheapest first, then against the other tests of their files
-(which may share a fixture that does), until one fails: caught. Where all pass, or the seconds are used up, it is not.
+A fault is run against the tests that execute its lines, those nearest by name and cheapest first, then against the
+other tests of their files (which may share a fixture that does), until one fails: caught. Without that map, it is run
+against the files of tests that name its module or are of its room, quick tests first. Where all pass, or the seconds
+are used up, it is not. Each result is a line of build/mutants.jsonl (--results FILE) once it is there; run again, it
+goes on with the faults that have none.
 """
 
 import argparse
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -59,53 +63,83 @@ def place(fault: Fault, root: Path) -> tuple[Path, list[int]]:
     return found[0], [first + i for i in changed]
 
 
+def near(test: str, file: str) -> int:
+    """How near a test is to a file of the package by name: 0 has its name, 1 is of its room, 2 is neither."""
+    path, module = Path(test.partition("::")[0]), Path(file)
+    if path.stem.removeprefix("test_") == module.stem:
+        return 0
+    return 1 if path.parts[1:2] == module.parts[1:2] else 2
+
+
 def tests_for(file: str, lines: list[int], known: dict) -> list[str]:
     """The tests to run against a fault in these lines, in the order in which they are run."""
     cost, by_line = known["cost"], known["lines"].get(file, {})
+
+    def order(test: str) -> tuple[int, float]:
+        return near(test, file), cost[test]
+
     executed = {test for line in lines for test in by_line.get(str(line), ())}
     if not executed:  # in the body of a module, or a line that begins no statement
-        near = sorted(by_line, key=lambda line: min(abs(int(line) - at) for at in lines))
-        executed = next((set(by_line[line]) for line in near if by_line[line]), set())
+        nearest = sorted(by_line, key=lambda line: min(abs(int(line) - at) for at in lines))
+        executed = next((set(by_line[line]) for line in nearest if by_line[line]), set())
     files = {test.partition("::")[0] for test in executed}
     beside = {test for test in cost if test.partition("::")[0] in files} - executed
-    return [*sorted(executed, key=cost.__getitem__), *sorted(beside, key=cost.__getitem__)]
+    return [*sorted(executed, key=order), *sorted(beside, key=order)]
 
 
-def plant(fault: Fault, copy: Path, known: dict, seconds: float) -> Result:
+def files_for(file: str, root: Path) -> list[str]:
+    """Without a map: the files of tests that name the module or are of its room, the nearest first."""
+    module = file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+    package, _, name = module.rpartition(".")
+    words = re.compile(rf"\b{re.escape(module)}\b|from {re.escape(package)} import [^\n]*\b{re.escape(name)}\b")
+    found = {}
+    for path in sorted((root / "tests").rglob("test_*.py")):
+        test = path.relative_to(root).as_posix()
+        distance = near(test, file)
+        if words.search(path.read_text()):
+            found[test] = min(distance, 0.5)
+        elif distance < 2:
+            found[test] = distance
+    return sorted(found, key=found.__getitem__)
+
+
+def plant(fault: Fault, copy: Path, known: dict | None, seconds: float) -> Result:
     """Plant one fault in the copy, run the tests, take it out again."""
     path, lines = place(fault, copy)
     file = str(path.relative_to(copy))
-    chosen, whole, begun = tests_for(file, lines, known), path.read_text(), time.monotonic()
+    whole, begun = path.read_text(), time.monotonic()
+    if known:
+        chosen, rounds = tests_for(file, lines, known), [[]]
+    else:
+        chosen, rounds = files_for(file, copy), [["-m", "not slow"], ["-m", "slow"]]
     path.write_text(whole.replace(fault.old, fault.new))
+    try:
+        outcome, said = "survived", ""
+        for marks in rounds if chosen else ():
+            outcome, said = run(chosen, marks, copy, seconds - (time.monotonic() - begun))
+            if outcome != "survived":
+                break
+    finally:
+        path.write_text(whole)
+    room = file.split("/")[1].removesuffix(".py")
+    return Result(fault.name, fault.kind, room, outcome, len(chosen), round(time.monotonic() - begun, 1), said)
+
+
+def run(tests: list[str], marks: list[str], copy: Path, seconds: float) -> tuple[str, str]:
+    """Run tests of the copy until one fails: the outcome, and the row of pytest's that says why."""
     names = copy / "tests_of_this_fault.txt"
-    names.write_text("\n".join(chosen))
+    names.write_text("\n".join(tests))
     on_path = os.pathsep.join(filter(None, [str(copy), os.environ.get("PYTHONPATH")]))
     environment = {**os.environ, "PYTHONPATH": on_path, "PYTHONDONTWRITEBYTECODE": "1"}
-    line = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-x",
-        "-q",
-        "-n",
-        "0",
-        "-p",
-        "no:cacheprovider",
-        "--no-header",
-        "--run-all",
-        f"@{names}",
-    ]
+    words = ["-x", "-q", "-n", "0", "-p", "no:cacheprovider", "--no-header", "--run-all"]
+    line = [sys.executable, "-m", "pytest", *words, *marks, f"@{names}"]
     try:
-        done = subprocess.run(line, cwd=copy, env=environment, capture_output=True, text=True, timeout=seconds)
+        done = subprocess.run(line, cwd=copy, env=environment, capture_output=True, text=True, timeout=max(seconds, 1))
         code, out = done.returncode, done.stdout
     except subprocess.TimeoutExpired:
         code, out = TIMED_OUT, ""
-    finally:
-        path.write_text(whole)
     outcome = {0: "survived", 5: "survived", 1: "caught", 2: "caught", TIMED_OUT: "not decided"}.get(code, "error")
-    said = next((row for row in reversed(out.splitlines()) if row.startswith(("FAILED", "ERROR"))), out[-200:])
-    room = file.split("/")[1].removesuffix(".py")
-    return Result(fault.name, fault.kind, room, outcome, len(chosen), round(time.monotonic() - begun, 1), said)
+    return outcome, next((row for row in reversed(out.splitlines()) if row.startswith(("FAILED", "ERROR"))), out[-200:])
 
 
 def check() -> None:
@@ -120,18 +154,35 @@ def check() -> None:
         sys.exit("\n".join(wrong))
 
 
+def read(file: Path, chosen: list[Fault]) -> dict[str, Result]:
+    """What became of these faults in an earlier run that wrote this file."""
+    names = {fault.name for fault in chosen}
+    rows = [Result(**json.loads(line)) for line in file.read_text().splitlines()] if file.exists() else []
+    return {row.fault: row for row in rows if row.fault in names}
+
+
+def tell(result: Result) -> str:
+    """One line for a person."""
+    return f"{result.outcome:12} {result.room:12} {result.fault:45} {result.seconds:6.1f} s  {result.said[:90]}"
+
+
 def main() -> None:
-    """Plant the faults, print a line for each and how many were caught, write build/mutants.json."""
+    """Plant the faults, print a line for each and how many were caught."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--only", nargs="*", default=[], help="names of faults")
     parser.add_argument("--seconds", type=float, default=150, help="for the tests of one fault")
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--results", type=Path, default=BUILD / "mutants.jsonl", help="a line for each; goes on there")
     parser.add_argument("--check", action="store_true", help="plant none: exit 1 where one cannot be")
     given = parser.parse_args()
     if given.check:
         check()
         return
-    known, copies = json.loads(MAP.read_text()), local()
+    known, copies = json.loads(MAP.read_text()) if MAP.exists() else None, local()
+    chosen = [fault for fault in FAULTS if not given.only or fault.name in given.only]
+    given.results.parent.mkdir(parents=True, exist_ok=True)
+    results = read(given.results, chosen)
+    waiting = [fault for fault in chosen if fault.name not in results]
 
     with tempfile.TemporaryDirectory() as scratch:
 
@@ -142,14 +193,14 @@ def main() -> None:
                     copied = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
                     copied(ROOT / name, copies.path / name)
             result = plant(fault, copies.path, known, given.seconds)
-            print(f"{result.outcome:12} {result.room:12} {result.fault:45} {result.seconds:6.1f} s  {result.said[:90]}")
+            with given.results.open("a") as file:
+                file.write(json.dumps(asdict(result)) + "\n")
+            print(tell(result), flush=True)
             return result
 
         with ThreadPoolExecutor(given.jobs) as pool:
-            results = list(pool.map(one, [fault for fault in FAULTS if not given.only or fault.name in given.only]))
-    BUILD.mkdir(exist_ok=True)
-    (BUILD / "mutants.json").write_text(json.dumps([asdict(result) for result in results], indent=1))
-    caught = sum(result.outcome == "caught" for result in results)
+            results |= {result.fault: result for result in pool.map(one, waiting)}
+    caught = sum(result.outcome == "caught" for result in results.values())
     print(f"{caught} of {len(results)} faults caught")
 
 

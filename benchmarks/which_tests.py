@@ -23,6 +23,7 @@ BUILD = ROOT / "build"
 MAP = BUILD / "which_tests.json"
 #: where workers write what their tests cost
 COSTS = "WHICH_TESTS_COSTS"
+PASSED = pytest.StashKey[bool]()
 CONFIG = """
 [run]
 branch = true
@@ -34,6 +35,13 @@ data_file = {build}/coverage/data
 context = {context}
 disable_warnings = no-data-collected,module-not-imported,dynamic-conflict,module-not-measured
 """
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """A test that fails, or is skipped, without any fault has nothing to say of one."""
+    report = (yield).get_result()
+    item.stash[PASSED] = report.passed and item.stash.get(PASSED, True)
 
 
 @pytest.hookimpl(hookwrapper=True, tryfirst=True)
@@ -48,7 +56,7 @@ def pytest_runtest_protocol(item, nextitem):
     own, children = (after - before_ for after, before_ in zip(_cpu(), before, strict=True))
     row = {
         "id": item.nodeid, "slow": item.get_closest_marker("slow") is not None, "wall": time.time() - begun,
-        "cpu": own, "children": children,
+        "cpu": own, "children": children, "passed": item.stash.get(PASSED, False),
     }  # fmt: skip
     with Path(f"{os.environ[COSTS]}.{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}").open("a") as file:
         file.write(json.dumps(row) + "\n")
@@ -95,11 +103,14 @@ def run(*args):
 
 
 def write_map(data, costs):
-    """Write {"cost": {test: CPU seconds}, "lines": {file: {line: [tests]}}}, files as seen from the repository."""
+    """Write {"cost": {test: CPU seconds}, "lines": {file: {line: [tests]}}} of the tests that passed.
+
+    Files are named as seen from the repository.
+    """
     import coverage
 
     rows = [json.loads(line) for path in costs for line in path.read_text().splitlines()]
-    cost = {row["id"]: round(row["cpu"] + row["children"], 3) for row in rows}
+    cost = {row["id"]: round(row["cpu"] + row["children"], 3) for row in rows if row["passed"]}
     measured = coverage.CoverageData(str(data))
     measured.read()
     lines = {}
