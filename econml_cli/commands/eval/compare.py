@@ -117,10 +117,12 @@ def compare(
     plot = path_of(figure.plot)
     shared.check_plot(plot, size)
     if validated := folds.named(runs, Path(lookup.runs_dir)):
-        others = [rows, weights, bootstrap, draws, errors, figure, size, dataclasses.replace(paper, out=None)]
+        others = [rows, weights, bootstrap, draws, errors, dataclasses.replace(paper, out=None)]
         others.append(dataclasses.replace(tests, baseline=None, stars=False))
-        folds.refuse_others(validated, others, "--baseline, --stars, --format, --out")
-        folds.compare(validated, tests.baseline, tests.stars, paper.form(output.form), paper.out)
+        folds.refuse_others(validated, others, "--baseline, --stars, --format, --out, --plot")
+        apart = folds.compare(validated, tests.baseline, tests.stars, paper.form(output.form), paper.out)
+        if plot is not None:
+            shared.save_figure(apart.plot(size.figure_width), plot)
         return
 
     from econml_cli.runs import directory
