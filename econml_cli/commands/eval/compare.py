@@ -47,7 +47,8 @@ class PaperOptions:
     """A table for a paper."""
 
     paper: bool = option(
-        False, "what a paper prints alone: coefficients above standard errors, N, R2, fixed effects (--stars: of these)"
+        False,
+        "only what a paper prints: coefficients above standard errors (--stars marks these), N, R2, fixed effects",
     )
     rows: str | None = option(
         None, 'of --paper: coefficients shown, in this order, "educ=Years of schooling,exper"', metavar="NAMES"
@@ -87,7 +88,8 @@ class PlotOption:
 
     plot: str | None = option(
         None,
-        "draw the losses and their differences to the baseline's in FILE (.png, .pdf, .svg), replaced if it exists",
+        "draw the losses (of cross-validations those of each fold) and their differences to the baseline's in FILE "
+        "(.png, .pdf, .svg), replaced if it exists",
         metavar="FILE",
     )
 

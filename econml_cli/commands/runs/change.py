@@ -36,8 +36,8 @@ class ArchiveOptions:
 
 
 def rm(runs: list[str], options: RemoveOptions, lookup: RunsDirOption) -> None:
-    """Remove runs, cross-validations, sweeps, estimates. What is under way, a part of something, or none of them is
-    left alone.
+    """Remove runs, cross-validations, sweeps, estimates. What is under way, is a part of one of them, or is none of
+    them is left alone.
 
     econml runs rm first 'test-*' --yes
     """
