@@ -4,12 +4,14 @@
     uv run python benchmarks/startup.py --beside before=/path/to/another/checkout --rounds 5
 
 Every command, the two floors, and the same commands of another checkout take turns within a round. CPU seconds (of the
-process and its children) stand beside the clock's, which on a busy machine says more about the others.
+process and its children) stand beside the clock's, which on a busy machine says more about the others. `prompt` is the
+time from the last line that a command has printed, at a terminal, to the end of its process: until the prompt is back.
 """
 
 import argparse
 import json
 import os
+import pty
 import statistics
 import subprocess
 import sys
@@ -17,7 +19,7 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 HERE = Path(__file__).resolve().parent.parent
 TYPER, FLOOR = "import typer", "floor"
@@ -35,6 +37,7 @@ COMMANDS = {
     "predict net --out p.csv": (FLOOR, "+ 0.5 s"),
     "inspect checkpoint net": (FLOOR, "+ 0.5 s"),
     "inspect runs": (TYPER, ""),
+    "sweep show sweep": (FLOOR, ""),
     "sweep check sweep.yaml": (TYPER, ""),
 }
 SWEEP = "method: random\nmetric: {name: val_loss, goal: minimize}\nparameters: {lr: {min: 1.0e-4, max: 1.0e-2}}\n"
@@ -49,18 +52,39 @@ def environment(package: Path, bytecode: bool, there: Path) -> dict[str, str]:
     return kept if bytecode else kept | {"PYTHONDONTWRITEBYTECODE": "1"}
 
 
-def timed(line: Sequence[str], variables: Mapping[str, str], there: Path) -> tuple[float, float]:
-    """(wall, CPU) seconds of a process, its children among them."""
-    before, started = os.times(), time.perf_counter()
-    done = subprocess.run(line, env=dict(variables), cwd=there, capture_output=True, text=True)
-    wall, after = time.perf_counter() - started, os.times()
-    if done.returncode:
-        sys.exit(f"{' '.join(line)} failed: {done.stderr}")
-    return wall, after.children_user + after.children_system - before.children_user - before.children_system
+class Took(NamedTuple):
+    """Seconds of a process: by the clock, of the processor (its children among them), and from what it printed last to
+    its end (0 of one that prints nothing)."""
+
+    wall: float
+    cpu: float
+    prompt: float
 
 
-def one_round(packages: Mapping[str, Path], bytecode: bool, there: Path) -> dict[tuple[str, str], tuple[float, float]]:
-    """{(package, command): (wall, CPU)}; the floors are those of package ""."""
+def timed(line: Sequence[str], variables: Mapping[str, str], there: Path) -> Took:
+    """What a process took whose stdout is a terminal, so that each line is there when it is printed."""
+    reading, writing = pty.openpty()
+    with tempfile.TemporaryFile("w+") as errors, os.fdopen(reading, "rb", buffering=0) as terminal:
+        before, started = os.times(), time.perf_counter()
+        process = subprocess.Popen(line, env=dict(variables), cwd=there, stdout=writing, stderr=errors)
+        os.close(writing)
+        printed = None
+        try:
+            while terminal.read(65536):
+                printed = time.perf_counter()
+        except OSError:  # how Linux says that nobody writes there any more
+            pass
+        process.wait()
+        ended, after = time.perf_counter(), os.times()
+        if process.returncode:
+            errors.seek(0)
+            sys.exit(f"{' '.join(line)} failed: {errors.read()}")
+    cpu = after.children_user + after.children_system - before.children_user - before.children_system
+    return Took(ended - started, cpu, 0.0 if printed is None else ended - printed)
+
+
+def one_round(packages: Mapping[str, Path], bytecode: bool, there: Path) -> dict[tuple[str, str], Took]:
+    """{(package, command): seconds}; the floors are those of package ""."""
     found = {}
     for name, program in PROGRAMS.items():
         variables = environment(HERE, bytecode, there)
@@ -85,6 +109,8 @@ def measure(packages: Mapping[str, Path], bytecode: bool, rounds: int) -> list[d
         for package in packages.values():
             line = [sys.executable, "-m", "econml_cli", "fit", "mlp", "--name", "net", "--force", "--quiet"]
             timed(line, environment(package, bytecode, there), there)
+        run = [sys.executable, "-m", "econml_cli", "sweep", "run", "sweep.yaml", "--trials", "2"]
+        timed(run, environment(HERE, bytecode, there), there)
         if bytecode:
             one_round(packages, bytecode, there)  # writes the caches
         each = [one_round(packages, bytecode, there) for _ in range(rounds)]
@@ -92,13 +118,15 @@ def measure(packages: Mapping[str, Path], bytecode: bool, rounds: int) -> list[d
     rows = []
     for package, command in each[0]:
         floor = COMMANDS[command][0] if command in COMMANDS else command
-        wall, cpu = (statistics.median(one[package, command][i] for one in each) for i in (0, 1))
-        ratio = statistics.median(one[package, command][1] / one["", floor][1] for one in each)
-        over = statistics.median(one[package, command][1] - one["", floor][1] for one in each)
+        wall, cpu, prompt = (statistics.median(one[package, command][i] for one in each) for i in range(3))
+        ratio = statistics.median(one[package, command].cpu / one["", floor].cpu for one in each)
+        over = statistics.median(one[package, command].cpu - one["", floor].cpu for one in each)
         target = COMMANDS[command][1] if command in COMMANDS else ""
         rows.append(
-            {"command": command, "package": package, "bytecode": bytecode, "wall": wall, "cpu": cpu, "floor": floor}
+            {"command": command, "package": package, "bytecode": bytecode, "wall": wall, "cpu": cpu}
             | {
+                "prompt": prompt,
+                "floor": floor,
                 "ratio": ratio,
                 "over": over,
                 "target": target,
@@ -110,12 +138,14 @@ def measure(packages: Mapping[str, Path], bytecode: bool, rounds: int) -> list[d
 
 def table(rows: Sequence[Mapping[str, Any]]) -> str:
     """The rows as Markdown."""
-    lines = ["| bytecode | command | of | wall, s | CPU, s | floor | CPU / floor | CPU - floor, s | target |"]
-    lines.append("|---|---|---|---|---|---|---|---|---|")
+    lines = [
+        "| bytecode | command | of | wall, s | CPU, s | prompt, s | floor | CPU / floor | CPU - floor, s | target |"
+    ]
+    lines.append("|---|---|---|---|---|---|---|---|---|---|")
     for row in rows:
         of = row["package"] or "Python"
         target = row["target"] + (f" + {row['computing']:.1f} s of training" if row["computing"] else "")
-        shown = [f"{row[key]:.2f}" for key in ("wall", "cpu")]
+        shown = [f"{row[key]:.2f}" for key in ("wall", "cpu")] + [f"{row['prompt']:.3f}"]
         figures = [f"{row['ratio']:.2f}", f"{row['over']:.2f}"]
         cells = ["on" if row["bytecode"] else "off", row["command"], of, *shown, row["floor"], *figures, target]
         lines.append(f"| {' | '.join(cells)} |")

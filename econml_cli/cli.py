@@ -109,7 +109,7 @@ def root(
     debug: Annotated[bool, typer.Option("--debug", help="Show the full trace of an error (any command).")] = False,
     source: Annotated[
         str | None,
-        typer.Option(metavar="FILE", help="A Python file of yours that what is read may run (any command)."),
+        typer.Option(metavar="FILE", help="A Python file of yours whose code may be run (any command)."),
     ] = None,
 ) -> None:
     """Fit neural networks and other function approximators to economic data and economic models."""

@@ -30,6 +30,9 @@ SETTINGS = {
 }
 #: colours of a picture that are kept exactly
 FREQUENT = 48
+#: by how much a colour may be another one, of 255, in a picture that is the same: versions of Matplotlib smooth edges
+#: in their own ways
+SMOOTHING = 24
 
 
 def drawn(draw: Callable[[dict[str, Any]], Figure], numbers: dict[str, Any]) -> Figure:
@@ -72,7 +75,7 @@ def save(figure: Figure, path: Path) -> None:
 
 def save_image(image: Image.Image, path: Path) -> None:
     """Write a PNG of 256 colours: the most frequent ones as they are, so that a pale grey stays grey, and the most
-    different of the others. It does not say when and by what it was made."""
+    different of the others. It does not say when and by what it was made. A file that shows the same stays as it is."""
     full = image.convert("RGB")
     counted = sorted(full.getcolors(full.width * full.height) or [], reverse=True)
     frequent = [color for _, color in counted[:FREQUENT]]
@@ -82,4 +85,16 @@ def save_image(image: Image.Image, path: Path) -> None:
     distances = ((colors[:, None].astype(int) - palette) ** 2).sum(axis=2)
     few = Image.fromarray(distances.argmin(axis=1)[places].reshape(full.height, full.width).astype(np.uint8), "P")
     few.putpalette(palette.ravel().tolist())
-    few.save(path, format="PNG", optimize=True)
+    if not shows(path, few):
+        few.save(path, format="PNG", optimize=True)
+
+
+def shows(path: Path, image: Image.Image) -> bool:
+    """Whether a file is there that shows this picture, up to the smoothing of edges."""
+    if not path.is_file():
+        return False
+    with Image.open(path) as there:
+        if there.size != image.size:
+            return False
+        apart = np.asarray(there.convert("RGB")).astype(int) - np.asarray(image.convert("RGB")).astype(int)
+    return bool(np.abs(apart).max() <= SMOOTHING)

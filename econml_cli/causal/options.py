@@ -33,7 +33,7 @@ class ColumnOptions:
     cluster: str | None = option(
         None, "column of clusters: whole in one fold, and what the standard error is robust to", metavar="COLUMN"
     )
-    missing: Literal["error", "drop"] = option("error", "what rows with missing values get")
+    missing: Literal["error", "drop"] = option("error", "what is done about rows with missing values")
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,7 @@ class PredictOptions:
         False, "of a target log(y): predict y itself, exp(prediction) times the smearing factor of the residuals"
     )
     missing: Literal["error", "drop"] | None = option(
-        None, "what rows with missing values get (default: no prediction, and a column reason)"
+        None, "what is done about rows with missing values (default: no prediction, and a column reason)"
     )
     sheet: str | None = option(
         None,
@@ -64,11 +64,12 @@ class PredictOptions:
 def predict(run: str, options: PredictOptions, weights: CheckpointOptions, lookup: LookupOptions) -> None:
     """Write rows with a run's predictions: yhat, or the probability of each class and the likeliest one.
 
-    The file is encoded as the training data were; its columns are kept as they are (of text to the byte, of Stata with
-    labels), and so is the order of its rows: one that cannot be predicted has no prediction and a reason. Of an
-    ensemble it is the averaged prediction of its members, with sd, lo and hi across them.
+    The file is encoded as the training data were. Its columns and the order of its rows stay as they are. A row that
+    cannot be predicted has an empty prediction, and a reason. The prediction of an ensemble is the mean of those of its
+    members, with sd, lo and hi across them.
 
-    Of an economic model --states writes its policy, the series of the period, and its residuals at chosen states.
+    With --states, the policy of an economic model, the series of the period and the residuals are written at the states
+    of your choice.
     """
     if options.states is not None:
         _at_states(run, options.states, options, weights, lookup)

@@ -30,9 +30,7 @@ class NumberOptions:
         1000, "bootstrap replications of the 95 % intervals, at least 40; 0: none", ge=0, metavar="N"
     )
     bootstrap_seed: int = option(0, "seed of the bootstrap", ge=0, metavar="SEED")
-    draws: int = option(
-        10_000, "fresh draws that the population risk is taken over (simulated problems)", ge=2, metavar="N"
-    )
+    draws: int = option(10_000, "fresh draws that estimate the population risk (simulated problems)", ge=2, metavar="N")
     draw_seed: int = option(0, "seed of the fresh draws", ge=0, lt=2**32, metavar="SEED")
 
 

@@ -14,7 +14,8 @@ import typer
 from econml_cli.commands import completions
 from econml_cli.commands.help_text import BRACKET, CONTEXT, Command
 from econml_cli.config.command_line import split, takes
-from econml_cli.errors import ConfigError, suggest
+from econml_cli.errors import ConfigError
+from econml_cli.options import synonyms
 from econml_cli.options.fields import Option, as_text, coerce, options_of
 from econml_cli.problems import registry as problems
 from econml_cli.problems.table import PROBLEMS
@@ -163,5 +164,5 @@ def check_known(
         flag = "--" + name.replace("_", "-")
         if name in elsewhere:
             raise ConfigError(f"{flag} is an option of {elsewhere[name]}, not of {what}.")
-        near = suggest(flag, ["--" + k.replace("_", "-") for k in known])
+        near = synonyms.meant(name, known, flags=True)
         raise ConfigError(f"There is no option {flag} for {what}.{near} `{command} --help` lists them.")

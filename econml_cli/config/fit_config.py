@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from econml_cli.config import exact, second_order
-from econml_cli.errors import ConfigError, suggest
+from econml_cli.errors import ConfigError
+from econml_cli.options import synonyms
 from econml_cli.options.devices import DeviceOptions
 from econml_cli.options.fields import Option, coerce, options_of, written
 from econml_cli.options.trainer import (
@@ -166,7 +167,7 @@ def build(model: str, problem: str, layers: Layers) -> FitConfig:
         if unknown := [name for name in layer if name not in known]:
             names = ", ".join(f"'{name}'" for name in unknown)
             wrong.append(
-                f"{source} says {names}, which {model} on {problem} does not have.{suggest(unknown[0], known)}"
+                f"{source} says {names}, which {model} on {problem} does not have.{synonyms.meant(unknown[0], known)}"
             )
     if not wrong and parts[1].phi is not None:
         wrong += _wrong_with(parts[1].phi)

@@ -261,7 +261,8 @@ def _stacked_run(row: RunRow) -> RenderableType:
         return Text.assemble((row.name, "bold"), f"\n  {status}")
     tags = f"\n  tags: {', '.join(row.tags)}" if row.tags else ""
     if row.kind != "run":
-        told = f"\n  {_kind(row)}: {model} on {problem}, {status}, test {test}\n  {created}{tags}"
+        tested = "" if row.test_loss is None else f", test loss {test}"  # that of a sweep is of no one trial
+        told = f"\n  {_kind(row)}: {model} on {problem}, {status}{tested}\n  {created}{tags}"
         return Text.assemble((row.name, "bold"), told)
     rest = f"  {model} on {problem}, {status}, {epochs} epochs, {params} parameters\n"
     losses = f"  loss: train {train}, val {val}, test {test}\n"

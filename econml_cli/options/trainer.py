@@ -47,14 +47,14 @@ class TrainerOptions:
     lr_end: float = option(0.0, "learning rate at the end, as a share of --lr (cosine, warmup_cosine)", ge=0, le=1)
     num_epochs: int = option(2000, "passes over the training data", ge=1)
     polish_epochs: int | None = option(
-        None, "how many of --num-epochs, the last ones, lm makes (--optimizer adam+lm; default: 20)", ge=1
+        None, "how many of --num-epochs are made by lm, at the end (--optimizer adam+lm; default: 20)", ge=1
     )
     batch_size: int = option(512, "observations a step; 0, or no less than the training data: full batch", ge=0)
     shuffle: Literal["auto", "sort", "feistel", "blocks"] = option(
         "auto",
-        "how each epoch is put into random order: by sorting random numbers, by a bijection computed place by place "
-        "(cheaper), or blocks of rows, and rows within many of them; auto: sort below 100,000 training observations, "
-        "blocks with --stream",
+        "how an epoch is put into random order. sort: random numbers are sorted; feistel: by a bijection, which is "
+        "cheaper; blocks: blocks of rows, and the rows within them; auto: sort below 100,000 training observations, "
+        "else feistel, and blocks with --stream",
     )
     seed: int = option(42, "seed of data, initial weights and shuffling", ge=0, lt=2**32, traced=True)
     members: int = option(1, "train this many seeds side by side as one run, an ensemble", ge=1, le=4096)

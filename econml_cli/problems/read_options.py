@@ -16,7 +16,7 @@ class ReadOptions:
     na_values: tuple[str, ...] | None = option(
         None, "what stands for a missing value besides an empty field (default: as docs/data.md says)"
     )
-    drop_columns: tuple[str, ...] | None = option(None, "columns that are not there for this fit")
+    drop_columns: tuple[str, ...] | None = option(None, "columns of the file that this fit ignores")
     decimal: str | None = option(None, "decimal mark of numbers in text files: . or ,", metavar="MARK")
     delimiter: str | None = option(None, "what stands between the columns of a text file", metavar="MARK")
 

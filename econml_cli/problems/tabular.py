@@ -50,7 +50,7 @@ class _Explained:
     )
     embed: tuple[str, ...] | None = option(
         None,
-        "of networks: columns of identifiers, and how many numbers are learnt of each of their levels, FIRM:8",
+        "of networks: learn a vector of SIZE numbers for each level of a column of identifiers, such as firm:8",
         metavar="COLUMN:SIZE",
     )
     loss: str | None = option(
@@ -65,14 +65,14 @@ class _Explained:
         "of --loss poisson: column of what is counted over, such as person-years; rates are fitted",
         metavar="COLUMN",
     )
-    offset: str | None = option(None, "the same as its log", metavar="COLUMN")
+    offset: str | None = option(None, "of --loss poisson: column of the log of the exposure", metavar="COLUMN")
     quantiles: tuple[float, ...] | None = option(None, "of --loss quantile: their levels, such as .1,.5,.9")
     delta: float | None = option(
         None, "of --loss huber: where it turns linear, in standard deviations of the target (default: 1.345)", gt=0
     )
     class_weights: tuple[str, ...] | None = option(
         None,
-        "of classes: what an error of each weighs in the loss, balanced (as one over its frequency) or LEVEL=W,...; "
+        "of classes: the weight of an error of each in the loss, balanced (one over its frequency) or LEVEL=W,...; "
         "metrics are not weighted by it",
         metavar="balanced|LEVEL=W",
     )
@@ -81,8 +81,8 @@ class _Explained:
     )
     missing: Literal["error", "drop", "indicate"] = option(
         "error",
-        "what rows with missing values get; indicate: gaps of features are filled with the mean (of labels: the mode) "
-        "of the training rows, beside a column that says so",
+        "what is done about missing values. error: refuse the table; drop: leave out their rows; indicate: fill those "
+        "of features with the mean (of labels: the mode) of the training rows, and add a column that says where",
     )
 
 
@@ -93,12 +93,14 @@ class TabularOptions(ReadOptions, _Explained):
     val_fraction: float = option(0.2, "share of rows in the validation split", ge=0, lt=1)
     test_fraction: float = option(0.2, "share of rows in the test split", ge=0, lt=1)
     split_seed: int = option(0, "seed of the split", ge=0, lt=2**32, traced=True)
-    group: str | None = option(None, "column whose values never stand on two sides of the split", metavar="COLUMN")
+    group: str | None = option(
+        None, "column of groups, each of which stays whole on one side of the split", metavar="COLUMN"
+    )
     time: str | None = option(
-        None, "column of time: the latest rows are for testing, those before for validation", metavar="COLUMN"
+        None, "column of time: the latest rows are for testing, those before them for validation", metavar="COLUMN"
     )
     gap: int = option(
-        0, "with --time: how many of its values next to the test rows nothing is trained on", ge=0, metavar="N"
+        0, "with --time: how many periods next to the test rows are left out of training", ge=0, metavar="N"
     )
     window: Literal["expanding", "rolling"] = option(
         "expanding",
@@ -113,7 +115,9 @@ class TabularOptions(ReadOptions, _Explained):
     panel: tuple[str, ...] | None = option(
         None, "columns of unit and time, FIRM,YEAR: lag(), lead() and diff() go by them (default: --group, --time)"
     )
-    stratify: bool | None = option(None, "spread classes evenly over splits and folds (default: of classes, yes)")
+    stratify: bool | None = option(
+        None, "spread classes evenly over splits and folds (default: where the target is a class)"
+    )
     stream: bool | None = option(
         None,
         "of a table larger than memory: encode it a block of rows at a time into files in the cache, and train from "

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, overload
 from econml_cli.config import choose
 from econml_cli.config import fit_config as configs
 from econml_cli.config.fit_config import FitConfig
-from econml_cli.errors import ConfigError, suggest
-from econml_cli.options import own_code
+from econml_cli.errors import ConfigError
+from econml_cli.options import own_code, synonyms
 from econml_cli.options.fields import options_of
 from econml_cli.options.trainer import RunOptions
 from econml_cli.python import frames
@@ -217,7 +217,7 @@ def _check_known(choice: choose.Choice) -> None:
     what = f"{choice.model} on {choice.problem}"
     if unknown in (elsewhere := choose.owners()):
         raise ConfigError(f"{unknown} is an option of {elsewhere[unknown]}, not of {what}.")
-    raise ConfigError(f"There is no option {unknown} for {what}.{suggest(unknown, known)}")
+    raise ConfigError(f"There is no option {unknown} for {what}.{synonyms.meant(unknown, known)}")
 
 
 def _check_together(config: FitConfig, retries: int) -> None:

@@ -3,17 +3,19 @@
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from econml_cli.errors import ConfigError
 from econml_cli.python import frames
 from econml_cli.python.fitted_run import FittedRun
 from econml_cli.python.wording import speaking_python
-from econml_cli.runs import directory
+from econml_cli.runs import directory, folds
 from econml_cli.runs.directory import Run
 
 if TYPE_CHECKING:
     from econml_cli.evaluation.comparing.comparison import Comparison
+    from econml_cli.evaluation.comparing.folds import FoldComparison
+    from econml_cli.evaluation.cross_validation import CrossValidation
     from econml_cli.report.written import Written
 
 PathLike = str | os.PathLike[str]
@@ -21,7 +23,7 @@ PathLike = str | os.PathLike[str]
 RunLike = FittedRun | PathLike
 
 
-@speaking_python()
+@overload
 def compare(
     *runs: RunLike,
     runs_dir: PathLike = "runs",
@@ -37,11 +39,32 @@ def compare(
     horizon: int = 1,
     stars: bool = False,
     vcov: str | None = None,
-) -> "Comparison":
+) -> "Comparison": ...
+@overload
+def compare(*runs: "CrossValidation", baseline: str | None = None, stars: bool = False) -> "FoldComparison": ...
+@speaking_python()
+def compare(
+    *runs: "RunLike | CrossValidation",
+    runs_dir: PathLike = "runs",
+    baseline: str | None = None,
+    data: frames.Data = None,
+    missing: str | None = None,
+    step: int | None = None,
+    bootstrap: int = 1000,
+    bootstrap_seed: int = 0,
+    draws: int = 10_000,
+    draw_seed: int = 0,
+    dm: bool | None = None,
+    horizon: int = 1,
+    stars: bool = False,
+    vcov: str | None = None,
+) -> "Comparison | FoldComparison":
     """Runs as columns of a regression table, with paired tests of their losses: as `econml eval compare`.
 
     Args:
-        runs: what `fit` and `load` return, or their paths or names in `runs_dir`.
+        runs: what `fit` and `load` return, or their paths or names in `runs_dir`. Or cross-validations on the same
+            folds, of `cross_validate` and `load_cross_validation`, which are compared fold by fold: of the options
+            below `baseline` and `stars` alone go with them.
         baseline: the run that the others are tested against (default: the first).
         data: a file or a DataFrame to compare on instead. dm: test by Diebold and Mariano, for rows in the order of
             time; horizon: periods ahead of the forecasts. The others: as the options of the command.
@@ -51,9 +74,19 @@ def compare(
     """
     from econml_cli.evaluation.comparing.compare import compare as compared
 
-    chosen = [_run(run, Path(runs_dir)) for run in runs]
-    if not chosen:
+    if not runs:
         raise ConfigError("A comparison needs runs: econml_cli.compare(ols, mlp).")
+    if validated := _cross_validations(runs, Path(runs_dir)):
+        options: dict[str, tuple[Any, Any]] = {
+            "data": (data, None), "missing": (missing, None), "step": (step, None), "bootstrap": (bootstrap, 1000),
+            "bootstrap_seed": (bootstrap_seed, 0), "draws": (draws, 10_000), "draw_seed": (draw_seed, 0),
+            "dm": (dm, None), "horizon": (horizon, 1), "vcov": (vcov, None),
+        }  # fmt: skip
+        for name, (given, default) in options.items():
+            if given is not default and given != default:
+                raise ConfigError(f"Cross-validations are compared by what they have kept: leave out {name}.")
+        return _fold_by_fold(validated, baseline, stars)
+    chosen = [_run(run, Path(runs_dir)) for run in runs if isinstance(run, FittedRun | str | os.PathLike)]
     with frames.as_file(data) as path:
         return compared(
             chosen, baseline=baseline, data=path, missing=missing, step=step, bootstrap=bootstrap,
@@ -122,6 +155,33 @@ def write_report(
     chosen = [_run(run, Path(runs_dir)) for run in runs] or [directory.find(None, Path(runs_dir))]
     numbers = Numbers(bootstrap=bootstrap, bootstrap_seed=bootstrap_seed, draws=draws, draw_seed=draw_seed, vcov=vcov)
     return write(chosen, Path(out), None if pdf is None else Path(pdf), numbers, title=title, force=force)
+
+
+def _cross_validations(runs: "Sequence[RunLike | CrossValidation]", runs_dir: Path) -> "list[CrossValidation]":
+    """The cross-validations, where it is these that are compared; [] where it is runs.
+
+    Raises:
+        ConfigError: runs are named beside them, or one is named by its path.
+    """
+    from econml_cli.evaluation.cross_validation import CrossValidation
+
+    found = [run for run in runs if isinstance(run, CrossValidation)]
+    for run in runs:
+        named = isinstance(run, str | os.PathLike) and folds.found(os.fspath(run), runs_dir)
+        if named:
+            raise ConfigError(
+                f"{named} is a cross-validation; open it: econml_cli.load_cross_validation({str(named)!r}) can be "
+                "compared with another one on the same folds."
+            )
+    if found and len(found) < len(runs):
+        raise ConfigError(f"{found[0].path} is a cross-validation, and not all of them are; compare these alone.")
+    return found
+
+
+def _fold_by_fold(validated: "Sequence[CrossValidation]", baseline: str | None, stars: bool) -> "FoldComparison":
+    from econml_cli.evaluation.comparing.folds import compare_folds
+
+    return compare_folds([Path(one.path) for one in validated], baseline=baseline, stars=stars)
 
 
 def _run(run: RunLike, runs_dir: Path) -> Run:

@@ -70,13 +70,13 @@ class FitOptions(TypedDict, total=False):
     num_epochs: int
     """passes over the training data (default: 2000)"""
     polish_epochs: int | None
-    """how many of num_epochs, the last ones, lm makes (optimizer='adam+lm'; default: 20)"""
+    """how many of num_epochs are made by lm, at the end (optimizer='adam+lm'; default: 20)"""
     batch_size: int
     """observations a step; 0, or no less than the training data: full batch (default: 512)"""
     shuffle: Literal["auto", "sort", "feistel", "blocks"]
-    """how each epoch is put into random order: by sorting random numbers, by a bijection computed place by place
-    (cheaper), or blocks of rows, and rows within many of them; auto: sort below 100,000 training observations, blocks
-    with stream=True (default: auto)"""
+    """how an epoch is put into random order. sort: random numbers are sorted; feistel: by a bijection, which is
+    cheaper; blocks: blocks of rows, and the rows within them; auto: sort below 100,000 training observations, else
+    feistel, and blocks with stream=True (default: auto)"""
     seed: int
     """seed of data, initial weights and shuffling (default: 42)"""
     members: int
@@ -197,27 +197,28 @@ class FitOptions(TypedDict, total=False):
     """instead of both: "log(wage) ~ educ + exper"; of model linear with fixed effects: "y ~ x | firm + year" [problem
     tabular]"""
     embed: str | Sequence[str] | None
-    """of networks: columns of identifiers, and how many numbers are learnt of each of their levels, FIRM:8 [problem
+    """of networks: learn a vector of SIZE numbers for each level of a column of identifiers, such as firm:8 [problem
     tabular]"""
     loss: str | None
     """what is minimised, or ./FILE.py:NAME of your own (default: by the target) [problem tabular]"""
     exposure: str | None
     """of loss='poisson': column of what is counted over, such as person-years; rates are fitted [problem tabular]"""
     offset: str | None
-    """the same as its log [problem tabular]"""
+    """of loss='poisson': column of the log of the exposure [problem tabular]"""
     quantiles: float | Sequence[float] | None
     """of loss='quantile': their levels, such as .1,.5,.9 [problem tabular]"""
     delta: float | None
     """of loss='huber': where it turns linear, in standard deviations of the target (default: 1.345) [problem tabular,
     problem stochastic_growth, problem irbc and 4 more]"""
     class_weights: str | Sequence[str] | None
-    """of classes: what an error of each weighs in the loss, balanced (as one over its frequency) or LEVEL=W,...;
-    metrics are not weighted by it [problem tabular]"""
+    """of classes: the weight of an error of each in the loss, balanced (one over its frequency) or LEVEL=W,...; metrics
+    are not weighted by it [problem tabular]"""
     constant: bool | None
     """a constant term (default: unless the formula has - 1 or 0 +, or model linear bias=False) [problem tabular]"""
     missing: Literal["error", "drop", "indicate"]
-    """what rows with missing values get; indicate: gaps of features are filled with the mean (of labels: the mode) of
-    the training rows, beside a column that says so (default: error) [problem tabular]"""
+    """what is done about missing values. error: refuse the table; drop: leave out their rows; indicate: fill those of
+    features with the mean (of labels: the mode) of the training rows, and add a column that says where (default: error)
+    [problem tabular]"""
     categorical: str | Sequence[str] | None
     """columns to take as categories, whatever they look like [problem tabular]"""
     numeric: str | Sequence[str] | None
@@ -227,7 +228,7 @@ class FitOptions(TypedDict, total=False):
     na_values: str | Sequence[str] | None
     """what stands for a missing value besides an empty field (default: as docs/data.md says) [problem tabular]"""
     drop_columns: str | Sequence[str] | None
-    """columns that are not there for this fit [problem tabular]"""
+    """columns of the file that this fit ignores [problem tabular]"""
     decimal: str | None
     """decimal mark of numbers in text files: . or , [problem tabular]"""
     delimiter: str | None
@@ -244,11 +245,11 @@ class FitOptions(TypedDict, total=False):
     split_seed: int
     """seed of the split [problem tabular]"""
     group: str | None
-    """column whose values never stand on two sides of the split [problem tabular]"""
+    """column of groups, each of which stays whole on one side of the split [problem tabular]"""
     time: str | None
-    """column of time: the latest rows are for testing, those before for validation [problem tabular]"""
+    """column of time: the latest rows are for testing, those before them for validation [problem tabular]"""
     gap: int
-    """with time: how many of its values next to the test rows nothing is trained on [problem tabular]"""
+    """with time: how many periods next to the test rows are left out of training [problem tabular]"""
     window: Literal["expanding", "rolling"]
     """with time and folds: a fold trains on all that is earlier, or on as many periods as the first fold (default:
     expanding) [problem tabular]"""
@@ -261,7 +262,7 @@ class FitOptions(TypedDict, total=False):
     """columns of unit and time, FIRM,YEAR: lag(), lead() and diff() go by them (default: group, time) [problem
     tabular]"""
     stratify: bool | None
-    """spread classes evenly over splits and folds (default: of classes, yes) [problem tabular]"""
+    """spread classes evenly over splits and folds (default: where the target is a class) [problem tabular]"""
     stream: bool | None
     """of a table larger than memory: encode it a block of rows at a time into files in the cache, and train from there
     (regressions by squared error; the order of epochs is shuffle='blocks') [problem tabular]"""
@@ -426,7 +427,7 @@ class EstimateOptions(TypedDict, total=False):
     cluster: str | None
     """column of clusters: whole in one fold, and what the standard error is robust to"""
     missing: Literal["error", "drop"]
-    """what rows with missing values get (default: error)"""
+    """what is done about rows with missing values (default: error)"""
     folds: int
     """folds of cross-fitting (default: 5)"""
     repeats: int
@@ -442,7 +443,7 @@ class EstimateOptions(TypedDict, total=False):
     na_values: str | Sequence[str] | None
     """what stands for a missing value besides an empty field (default: as docs/data.md says)"""
     drop_columns: str | Sequence[str] | None
-    """columns that are not there for this fit"""
+    """columns of the file that this fit ignores"""
     decimal: str | None
     """decimal mark of numbers in text files: . or ,"""
     delimiter: str | None

@@ -16,6 +16,11 @@ _COMMAND = r"`econml[^`]*`|\beconml(?: [a-z][a-z-]*)+ [^;\n]*"
 _FLAG = r"(?<![\w-])--(?P<name>[a-z][a-z0-9_]*(?:-[a-z0-9_]+)*)(?:(?P<tie>=| )(?P<value>'[^']*'|[^\s;]*[^\s;,.:?!)]))?"
 _EITHER = re.compile(f"(?P<command>{_COMMAND})|{_FLAG}")
 _RESUME = re.compile(r"`?\beconml fit --resume (?P<run>'[^']*'|[^\s;`]+)`?")
+#: what to type for an estimator of another name (`models.registry.ESTIMATORS`): a fit of a file not yet named
+_TO_FIT = re.compile(
+    r"`econml fit (?P<model>\w+)(?=[^`]* --data FILE)(?P<options>(?: --[a-z-]+ (?:\"[^\"]*\"|[\w.]+))+)`"
+)
+_OPTION = re.compile(r" --([a-z-]+) (\"[^\"]*\"|[\w.]+)")
 _NUMBER = re.compile(r"[-+]?(\d[\d_]*\.?\d*|\.\d+)(e[-+]?\d+)?", re.IGNORECASE)
 #: words that are values of an option that takes text only where they look like none of a sentence
 _LOOKS_LIKE_A_VALUE = re.compile(r"[A-Z][A-Z_]*$|.*[,:/=].+")
@@ -38,7 +43,18 @@ def in_python(message: str) -> str:
     becomes `force=True`; what a shell is to be given stays, but for the resumption of a run, which is a call here.
     """
     resumed = _RESUME.sub(lambda found: f"econml_cli.load({found['run'].strip(chr(39))!r}).resume()", message)
+    resumed = _TO_FIT.sub(_call, resumed)
     return _EITHER.sub(lambda found: found["command"] or _argument(found), resumed)
+
+
+def _call(found: re.Match[str]) -> str:
+    """A command that fits a file, as a call."""
+
+    def written(word: str) -> str:
+        return word if word == "FILE" or _NUMBER.fullmatch(word) else repr(word.strip('"'))
+
+    options = [f"{name.replace('-', '_')}={written(word)}" for name, word in _OPTION.findall(found["options"])]
+    return f"econml_cli.fit({', '.join([repr(found['model']), *options])})"
 
 
 def _argument(found: re.Match[str]) -> str:

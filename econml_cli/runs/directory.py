@@ -26,6 +26,8 @@ CROSS_VALIDATION = "cross_validation.json"
 ESTIMATE = "estimate.json"
 #: what a directory holds that is not a run but a sweep: a run, or several, for each trial
 SWEEP = "sweep.json"
+#: where `econml runs archive` puts things, below --runs-dir
+ARCHIVE = "archive"
 #: how a fit ends by itself, none of which is anything to worry about
 ENDED = ("max_epochs", "early_stopping", "converged", "solved")
 #: what the process that trains a run, or makes a cross-validation, holds
@@ -402,7 +404,13 @@ def beginning_with(name: str, there: Sequence[_AnyNamed]) -> _AnyNamed | None:
 
 
 def none_called(name: str, runs_dir: Path, there: Sequence[_Named]) -> RunError:
-    """That there is none of a name, with the nearest one."""
+    """That there is none of a name, with where it has been put away, or the nearest one."""
+    away = runs_dir / ARCHIVE / name
+    if name and away.is_dir():
+        return RunError(
+            f"'{name}' is in the archive; name it {ARCHIVE}/{name}, or take it back by "
+            f"`econml runs archive --undo {name}`."
+        )
     near = suggest(name, [each.name for each in there])
     return RunError(f"No run '{name}' here or in {runs_dir}/; `econml runs list` lists them.{near}")
 

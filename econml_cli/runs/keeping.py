@@ -12,7 +12,7 @@ from pathlib import Path
 from econml_cli.errors import RunError
 from econml_cli.runs import directory, kinds
 from econml_cli.runs.directory import LOCK
-from econml_cli.runs.kinds import ARCHIVE, Kept
+from econml_cli.runs.kinds import Kept
 from econml_cli.storage import disk
 
 #: the end of the name of what is being removed
@@ -92,13 +92,13 @@ def archive(found: Kept) -> Path:
     Raises:
         RunError: as `move`.
     """
-    there = found.path.absolute().parent / ARCHIVE
+    there = found.path.absolute().parent / directory.ARCHIVE
     if there.name == found.path.absolute().parent.name:
         raise RunError(f"{found.path} is in the archive already; --undo takes it out.")
     _refuse(found, "moved")
     with _said(found.path, "moved"):
         there.mkdir(exist_ok=True)
-    return _to(found, found.path.parent / ARCHIVE / found.path.name)
+    return _to(found, found.path.parent / directory.ARCHIVE / found.path.name)
 
 
 def take_out(found: Kept) -> Path:
@@ -107,7 +107,7 @@ def take_out(found: Kept) -> Path:
     Raises:
         RunError: as `move`, or it is in no archive.
     """
-    if found.path.absolute().parent.name != ARCHIVE:
+    if found.path.absolute().parent.name != directory.ARCHIVE:
         raise RunError(f"{found.path} is in no archive; `econml runs list --archived` lists what is.")
     return _to(found, Path(os.path.normpath(found.path.parent / ".." / found.path.name)))
 

@@ -29,8 +29,6 @@ _PARTS = {
     "estimate": re.compile(r"(?!)"),
     "run": re.compile(r"(?!)"),
 }
-#: where `econml runs archive` puts things, below --runs-dir
-ARCHIVE = "archive"
 
 
 @dataclass(frozen=True)

@@ -147,7 +147,7 @@ def _sweep(found: Kept) -> RunRow:
         path=str(found.path),
         model=first.get("model"),
         problem=first.get("problem"),
-        status="running" if found.under_way() else "at rest",
+        status="running" if found.under_way() else "not running",
         created=about.get("created"),
         parts=len(trials),
         **_labels(found),

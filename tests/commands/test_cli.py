@@ -99,6 +99,8 @@ def test_help_and_usage_errors_import_nothing_heavy(line, heavy):
         ("fit mpl", 2, "Did you mean 'mlp'"),
         ("fit mlp --problem liner", 2, "Did you mean 'linear'"),
         ("fit mlp --lrr 1", 2, "Did you mean '--lr'"),
+        ("fit mlp --learning-rate 1", 2, "It is called --lr here."),
+        ("fit mlp --hidden_size 8", 2, "It is called --width here."),
         ("fit mlp --lr=fast", 2, "--lr must be a number > 0, got 'fast'"),
         ("fit mlp --lr 0 --num-epochs 0", 2, "--num-epochs must be an integer >= 1"),
         ("fit mlp --lr", 2, "--lr"),

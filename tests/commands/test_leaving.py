@@ -1,13 +1,16 @@
 """The end of the process: nothing that was reported is lost, and nothing is taken apart."""
 
 import os
+import pty
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
 from econml_cli.commands.signals import stop_signals
+from tests.support.running import PROGRAM as ECONML
 
 PROGRAM = """
 import atexit, sys, threading, time
@@ -98,3 +101,27 @@ def test_a_second_ctrl_c_of_a_fit_unwinds_what_is_open():
                 os.kill(os.getpid(), signal.SIGINT)
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def seconds_until_the_prompt(*line):
+    """From the last line that a command prints at a terminal to the end of its process."""
+    reading, writing = pty.openpty()
+    with os.fdopen(reading, "rb", buffering=0) as terminal:
+        process = subprocess.Popen([*ECONML, *line], stdout=writing, stderr=subprocess.DEVNULL)
+        os.close(writing)
+        printed = None
+        try:
+            while terminal.read(65536):
+                printed = time.perf_counter()
+        except OSError:  # nobody writes there any more
+            pass
+        assert process.wait(timeout=120) == 0 and printed is not None
+    return time.perf_counter() - printed
+
+
+@pytest.mark.slow
+def test_the_prompt_is_back_when_the_result_is_printed(econml):
+    """JAX and the interpreter would take themselves apart for half a second of computing and more."""
+    assert econml("fit", "mlp", "--width", 4, "--num-epochs", 20, "--name", "net", "--quiet").code == 0
+    for line in (("eval", "net"), ("inspect", "checkpoint", "net")):
+        assert any(seconds_until_the_prompt(*line) < 0.25 for _ in range(3)), line  # others may use the machine

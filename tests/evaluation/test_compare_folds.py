@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+import econml_cli
 from econml_cli.config.fit_config import build
 from econml_cli.evaluation.comparing.folds import compare_folds
 from econml_cli.evaluation.cross_validation import cross_validation
@@ -61,13 +62,40 @@ def test_the_command_shows_and_writes_it(made, econml):
     assert [row["metric"] for row in told] == ["test_loss", "test_rmse", "test_r2"] and told[0]["folds"] == "4"
 
 
+def test_the_figure_has_each_fold_and_the_interval_of_the_mean(made, econml):
+    found = compare_folds([made / "small", made / "large"])
+    paired, drawn = found.columns[1].against["test_loss"], found.plot()
+    losses, differences = drawn.axes
+    names = [label.get_text() for label in losses.get_yticklabels()]
+    assert names == ["fold 1", "fold 2", "fold 3", "fold 4", "mean"]
+    by_fold = [line.get_xdata() for line in losses.lines if len(line.get_xdata()) == 4]
+    assert [list(values) for values in by_fold] == [list(one.by_fold["test_loss"]) for one in found.columns]
+    ends = [list(line.get_xdata()) for line in differences.lines]
+    assert [paired.mean.low, paired.mean.high] in ends and list(paired.by_fold) in ends
+    assert [text.get_text() for text in differences.texts] == [f"p = {paired.p_value:.3f}".replace("0.", ".", 1)]
+    ran = econml("eval", "compare", made / "small", made / "large", "--plot", "f.pdf", "--figure-width", "single")
+    assert ran.code == 0 and "drawn in f.pdf" in ran.stderr and Path("f.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_from_python_they_are_compared_as_by_the_command(made):
+    small, large = (econml_cli.load_cross_validation(made / name, bootstrap=0) for name in ("small", "large"))
+    found = econml_cli.compare(small, large, baseline="large")
+    assert found.to_dict() == compare_folds([made / "small", made / "large"], baseline="large").to_dict()
+    with pytest.raises(econml_cli.ConfigError, match=r"leave out dm\."):
+        econml_cli.compare(small, large, dm=True)
+    with pytest.raises(econml_cli.ConfigError, match="compare these alone"):
+        econml_cli.compare(small, made / "large" / "fold1")
+    with pytest.raises(econml_cli.ConfigError, match=r"econml_cli\.load_cross_validation\("):
+        econml_cli.compare(made / "small", made / "large")
+
+
 def test_other_folds_and_single_runs_are_refused_in_a_sentence(made, econml):
     ran = econml("eval", "compare", made / "small", made / "seed")
     assert ran.code == 2 and "are not those of" in ran.stderr and "is in fold" in ran.stderr
     ran = econml("eval", "compare", made / "small", made / "small" / "fold1")
     assert ran.code == 2 and "name cross-validations alone" in ran.stderr
     ran = econml("eval", "compare", made / "small", made / "large", "--dm")
-    assert ran.code == 2 and "--baseline, --stars, --format, --out alone" in ran.stderr
+    assert ran.code == 2 and "--baseline, --stars, --format, --out, --plot alone" in ran.stderr
     ran = econml("eval", "compare", made / "small")
     assert ran.code == 2 and "needs two" in ran.stderr
     ran = econml("eval", made / "small", made / "large")

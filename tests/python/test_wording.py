@@ -3,6 +3,7 @@
 import pytest
 
 from econml_cli.errors import ConfigError, RunError
+from econml_cli.options import synonyms
 from econml_cli.python.wording import in_python, speaking_python
 
 
@@ -27,6 +28,10 @@ from econml_cli.python.wording import in_python, speaking_python
             "Stopped; continue with: econml fit --resume 'runs/my fit'",
             "Stopped; continue with: econml_cli.load('runs/my fit').resume()",
         ),
+        (
+            '`econml fit linear --weight-decay 0.01 --data FILE --formula "y ~ x"`, as `econml eval` shows.',
+            "econml_cli.fit('linear', weight_decay=0.01, data=FILE, formula='y ~ x'), as `econml eval` shows.",
+        ),
         ("an em dash -- and x--y are none", "an em dash -- and x--y are none"),
     ],
 )
@@ -45,3 +50,20 @@ def test_an_error_keeps_its_kind_and_what_it_came_from():
     assert isinstance(raised.value.__cause__, ValueError)
     with pytest.raises(ConfigError, match=r"^lr must"), speaking_python():
         raise ConfigError("--lr must be > 0.")
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [("learning_rate", "It is called lr here."), ("Epochs", "It is called num_epochs here."),
+     ("num_epoch", "Did you mean 'num_epochs'?"), ("qqqq", "")],
+)  # fmt: skip
+def test_an_option_by_the_name_of_another_program_is_known(name, says):
+    known = ["lr", "num_epochs", "decay_rate"]
+    assert synonyms.meant(name, known).strip() == says
+    assert "learning_rate" not in synonyms.meant("learning_rate", ["decay_rate"])
+
+
+def test_what_options_are_called_here_is_the_name_of_an_option():
+    from econml_cli.python.wording import _options
+
+    assert {*synonyms.CALLED.values()} <= {*_options()} and not {*synonyms.CALLED} & {"lr", "num_epochs", "width"}

@@ -60,7 +60,7 @@ def names(econml, *args):
 def test_all_kinds_are_listed_newest_last(econml, there):
     assert names(econml) == ["net", "ols", "wage-best", "cv", "wage"]
     found = {row["name"]: (row["kind"], row["parts"], row["status"]) for row in rows(econml)}
-    assert found["wage"] == ("sweep", 3, "at rest") and found["cv"] == ("cross-validation", 2, "complete")
+    assert found["wage"] == ("sweep", 3, "not running") and found["cv"] == ("cross-validation", 2, "complete")
     assert found["net"] == ("run", None, "max_epochs")
     assert rows(econml, "--kind", "cross-validation")[0]["test_loss"] == 1.5
     text = econml("runs", "list").stdout
@@ -207,6 +207,7 @@ def test_runs_are_renamed_moved_put_away_and_taken_out(econml, there):
     assert names(econml) == ["net", "cv", "wage"] and names(econml, "--archived") == ["ols", "wage-best"]
     assert directory.find("archive/ols", there).summary()["test_loss"] > 0
     assert econml("runs", "archive", "archive/ols").code == 1
+    assert "name it archive/ols, or take it back by `econml runs archive --undo ols`" in econml("eval", "ols").stderr
     assert econml("runs", "archive", "--undo", "ols").stdout == "runs/ols\n" and "ols" in names(econml)
 
 

@@ -47,7 +47,8 @@ class PaperOptions:
     """A table for a paper."""
 
     paper: bool = option(
-        False, "what a paper prints alone: coefficients above standard errors, N, R2, fixed effects (--stars: of these)"
+        False,
+        "only what a paper prints: coefficients above standard errors (--stars marks these), N, R2, fixed effects",
     )
     rows: str | None = option(
         None, 'of --paper: coefficients shown, in this order, "educ=Years of schooling,exper"', metavar="NAMES"
@@ -87,7 +88,8 @@ class PlotOption:
 
     plot: str | None = option(
         None,
-        "draw the losses and their differences to the baseline's in FILE (.png, .pdf, .svg), replaced if it exists",
+        "draw the losses (of cross-validations those of each fold) and their differences to the baseline's in FILE "
+        "(.png, .pdf, .svg), replaced if it exists",
         metavar="FILE",
     )
 
@@ -117,10 +119,12 @@ def compare(
     plot = path_of(figure.plot)
     shared.check_plot(plot, size)
     if validated := folds.named(runs, Path(lookup.runs_dir)):
-        others = [rows, weights, bootstrap, draws, errors, figure, size, dataclasses.replace(paper, out=None)]
+        others = [rows, weights, bootstrap, draws, errors, dataclasses.replace(paper, out=None)]
         others.append(dataclasses.replace(tests, baseline=None, stars=False))
-        folds.refuse_others(validated, others, "--baseline, --stars, --format, --out")
-        folds.compare(validated, tests.baseline, tests.stars, paper.form(output.form), paper.out)
+        folds.refuse_others(validated, others, "--baseline, --stars, --format, --out, --plot")
+        apart = folds.compare(validated, tests.baseline, tests.stars, paper.form(output.form), paper.out)
+        if plot is not None:
+            shared.save_figure(apart.plot(size.figure_width), plot)
         return
 
     from econml_cli.runs import directory

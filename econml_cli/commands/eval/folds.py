@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from econml_cli.commands.common import check_bootstrap
 from econml_cli.commands.eval.shared import BootstrapOptions, told, width
 from econml_cli.errors import ConfigError
 from econml_cli.runs import folds
+
+if TYPE_CHECKING:
+    from econml_cli.evaluation.comparing.folds import FoldComparison
 
 
 def named(runs: Sequence[str] | None, runs_dir: Path) -> list[Path]:
@@ -54,8 +57,10 @@ def show(directory: Path, bootstrap: BootstrapOptions, form: str) -> None:
         print("\n\n".join(RENDERERS[form](grid, width()) for grid in folds_table.grids(results, shown)))  # noqa: T201
 
 
-def compare(directories: Sequence[Path], baseline: str | None, stars: bool, form: str, out: str | None) -> None:
-    """Print, or write to a file, the differences between cross-validations."""
+def compare(
+    directories: Sequence[Path], baseline: str | None, stars: bool, form: str, out: str | None
+) -> "FoldComparison":
+    """Print, or write to a file, the differences between cross-validations; what was found."""
     from econml_cli.evaluation.comparing.folds import compare_folds
 
     found = compare_folds(directories, baseline=baseline, stars=stars)
@@ -64,8 +69,9 @@ def compare(directories: Sequence[Path], baseline: str | None, stars: bool, form
     text = found.render(form, None if out else width())
     if out is None:
         print(text)  # noqa: T201
-        return
+        return found
     from econml_cli.storage import disk
 
     disk.write_text(Path(out), text + "\n")
     told(f"written to {out}")
+    return found

@@ -112,12 +112,12 @@ def evaluate(
 ) -> None:
     """Evaluate fitted runs: train, val and test loss, errors against the truth, metrics with 95 % intervals.
 
-    Several runs make one table, sorted by test loss; an ensemble is told across its members. The table of a
-    cross-validation is shown again.
+    Several runs make one table, sorted by test loss; an ensemble is summarised across its members. The
+    table of a cross-validation is shown again.
 
     `econml eval QUESTION RUN` answers a question of its own:
     risk, learning-curve, effects, partial-dependence, importance, calibration, compare.
-    A run of such a name is ./risk.
+    A run that has such a name is written ./risk.
     """
     where, plot, predictions = Path(lookup.runs_dir), path_of(written.plot), path_of(written.predictions)
     if len(runs or ()) == 1 and (effect := estimates.find((runs or [""])[0], where)) is not None:

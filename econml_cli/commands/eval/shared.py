@@ -31,7 +31,7 @@ class RowOptions:
 
     data: str | None = option(None, "evaluate on this file, encoded as the training data were", metavar="FILE")
     missing: Literal["error", "drop"] | None = option(
-        None, "what rows with missing values get (default: as in the fit)"
+        None, "what is done about rows with missing values (default: as in the fit)"
     )
     sheet: str | None = option(
         None,
@@ -74,7 +74,8 @@ class CoefficientOptions:
     vcov: str | None = option(
         None,
         "standard errors of a linear model's coefficients: iid, HC1, HC3, cluster (by the --group of the fit) or "
-        "cluster:COLUMN of its file (default: cluster where the fit has a --group, HC1 of sampling weights, else iid)",
+        "cluster:COLUMN of its file (default: cluster where the fit has a --group, HC1 under sampling weights, else "
+        "iid)",
         metavar="NAME",
     )
 

@@ -36,8 +36,8 @@ class ArchiveOptions:
 
 
 def rm(runs: list[str], options: RemoveOptions, lookup: RunsDirOption) -> None:
-    """Remove runs, cross-validations, sweeps, estimates. What is under way, a part of something, or none of them is
-    left alone.
+    """Remove runs, cross-validations, sweeps, estimates. What is under way, is a part of one of them, or is none of
+    them is left alone.
 
     econml runs rm first 'test-*' --yes
     """
@@ -90,10 +90,10 @@ def archive(runs: list[str], options: ArchiveOptions, lookup: RunsDirOption) -> 
     econml runs list --archived
     econml runs archive --undo test-3
     """
-    from econml_cli.runs import keeping, kinds
+    from econml_cli.runs import directory, keeping, kinds
 
     place = Path(lookup.runs_dir)
-    found = kinds.matching(runs, place / kinds.ARCHIVE if options.undo else place)
+    found = kinds.matching(runs, place / directory.ARCHIVE if options.undo else place)
     for one in found:
         print(keeping.take_out(one) if options.undo else keeping.archive(one))  # noqa: T201
 

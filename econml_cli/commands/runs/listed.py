@@ -52,9 +52,9 @@ def list_(which: Which, shown: Shown, lookup: RunsDirOption) -> None:
     econml runs list --where "model=mlp" --where "val_loss<0.1" --columns run,lr,width,test_loss
     econml runs list --tag paper --format latex
     """
-    from econml_cli.runs import kinds, listing
+    from econml_cli.runs import directory, kinds, listing
 
-    place = Path(lookup.runs_dir) / (kinds.ARCHIVE if which.archived else "")
+    place = Path(lookup.runs_dir) / (directory.ARCHIVE if which.archived else "")
     wanted = tuple(kinds.MARKS) if which.kind == "all" else (which.kind,)
     there = listing.describe(place, wanted)
     conditions = [*which.where, *(f"tags={tag}" for tag in which.tag)]

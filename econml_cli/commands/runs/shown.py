@@ -68,7 +68,7 @@ def _run(found: "Kept", json: bool) -> None:
                 ("in", manifest.get("cwd")),
                 ("commit", manifest.get("git_commit")),
                 ("uncommitted", str(diff) if diff.is_file() else None),
-                ("device", manifest.get("device")),
+                ("device", _device(manifest.get("device"))),
                 ("versions", ", ".join(f"{name} {v}" for name, v in (manifest.get("versions") or {}).items()) or None),
                 ("tags", ", ".join(row.tags) or None),
                 ("note", row.note),
@@ -76,6 +76,11 @@ def _run(found: "Kept", json: bool) -> None:
             ]
         )
     )
+
+
+def _device(said: str | None) -> str | None:
+    """A platform and its device; of a processor JAX calls both "cpu"."""
+    return said if said is None or len({*said.split(": ")}) > 1 else said.split(": ")[0]
 
 
 def _moment(stamp: str | None) -> str | None:
@@ -149,10 +154,10 @@ _SHOW = {"run": _run, "cross-validation": _folds, "sweep": _sweep, "estimate": _
 def du(runs: list[str] | None, form: JsonOption, lookup: RunsDirOption) -> None:
     """Say what runs, sweeps and the like take on the disk, the largest last, and how much of it is checkpoints."""
     from econml_cli.output import terminal
-    from econml_cli.runs import keeping, kinds
+    from econml_cli.runs import directory, keeping, kinds
 
     place = Path(lookup.runs_dir)
-    found = kinds.matching(runs, place) if runs else [*kinds.all_in(place), *kinds.all_in(place / kinds.ARCHIVE)]
+    found = kinds.matching(runs, place) if runs else [*kinds.all_in(place), *kinds.all_in(place / directory.ARCHIVE)]
     used = sorted((keeping.usage(one) for one in found), key=lambda one: (one.bytes, one.kept.name))
     if form.json:
         terminal.print_json(

@@ -47,8 +47,8 @@ class SearchOptions:
     )
     aggregate: str | None = option(
         None,
-        "what of a point's fits is optimised: mean, median, quantile:0.9, or share: of those that passed (default: "
-        "mean)",
+        "how the metrics of a point's fits become one: mean, median, quantile:0.9, or share (of fits that passed "
+        "their verdicts) (default: mean)",
         metavar="mean|median|quantile:Q|share",
     )
     model: str | None = option(None, "fit this in the place of the file's own program", metavar="NAME")

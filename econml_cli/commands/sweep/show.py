@@ -55,7 +55,8 @@ class ShowOptions:
         None, "of runs of W&B's: what they are ranked by (default: as W&B's server says, else val_loss)", metavar="NAME"
     )
     goal: Literal["minimize", "maximize"] | None = option(
-        None, "of runs of W&B's: whether less of it is better (default: as W&B's server says, else minimize)"
+        None,
+        "of runs of W&B's: whether the metric is to be small or large (default: as W&B's server says, else minimize)",
     )
 
 

@@ -45,7 +45,9 @@ class SearchOptions:
 
     method: Literal["bayes", "random", "grid"] = option("bayes", "how points are proposed", metavar="NAME")
     metric: str = option("val_loss", "what is optimised", metavar="TEXT")
-    goal: Literal["minimize", "maximize"] = option("minimize", "whether less of it is better", metavar="GOAL")
+    goal: Literal["minimize", "maximize"] = option(
+        "minimize", "whether the metric is to be small or large", metavar="GOAL"
+    )
     run_cap: int | None = option(None, "the most trials (default: no end)", ge=1, metavar="N")
     early_terminate: str | None = option(
         None,

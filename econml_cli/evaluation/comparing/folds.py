@@ -19,6 +19,7 @@ from econml_cli.evaluation.answer import Answer
 from econml_cli.evaluation.cross_validation import PREDICTIONS, over_folds
 from econml_cli.evaluation.estimate import Estimate
 from econml_cli.evaluation.standard_errors import two_sided
+from econml_cli.output.figure_style import Width
 from econml_cli.output.tables import Grid, cell, interval
 from econml_cli.runs import folds as kept
 from econml_cli.runs.directory import Run
@@ -72,6 +73,17 @@ class FoldComparison(Answer):
     folds: tuple[int, ...]
     stars: bool = False
     notes: tuple[str, ...] = ()
+
+    def plot(self, width: Width | None = None) -> Any:
+        """The losses by fold, and their differences to the baseline's with the interval of the mean, as a
+        `matplotlib.figure.Figure`.
+
+        Raises:
+            ConfigError: none has the loss of the baseline, or there are more folds or columns than can be read.
+        """
+        from econml_cli.evaluation.comparing import folds_figure
+
+        return folds_figure.figure(self, width)
 
     def grids(self) -> list[Grid]:
         """Means over the folds; for each but the baseline its differences."""

@@ -29,7 +29,9 @@ ECONOMIES: dict[str, ProblemEntry] = {
     ),
     "irbc": _row(IRBC, IRBCOptions, "international business cycles of many countries, by lm in float64"),
     "aiyagari": _row(
-        Aiyagari, AiyagariOptions, "many such households, and the interest rate at which they hold all capital"
+        Aiyagari,
+        AiyagariOptions,
+        "many households that save against income risk, and the interest rate that clears the market",
     ),
     "asset_pricing": _row(
         AssetPricing, AssetPricingOptions, "asset price as a sequence p(t), which a bubble would solve as well"
