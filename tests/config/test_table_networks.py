@@ -59,7 +59,8 @@ def test_weight_decay_falls_with_the_rows_unless_it_is_said():
     options = built().trainer
     assert options.weight_decay_rows is not None
     rows = options.weight_decay_rows
-    assert [options.decay_of(n) for n in (1, rows, 4 * rows)] == [1.0, 1.0, 0.25]
+    most = options.weight_decay
+    assert [options.decay_of(n) for n in (1, rows, 4 * rows)] == [most, most, most / 4]
     said = built(weight_decay=0.3).trainer
     assert said.weight_decay_rows is None and said.decay_of(10**6) == 0.3
     again = fit_config.build("mlp", "tabular", [("config.yaml", built().to_dict())]).trainer
