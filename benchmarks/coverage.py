@@ -24,8 +24,8 @@ from scipy import stats
 from econml_cli.evaluation import bootstrap, intervals
 from econml_cli.evaluation.comparing.accuracy_tests import diebold_mariano, in_series, paired_bootstrap
 from econml_cli.evaluation.comparing.sign_flips import Flips
+from econml_cli.evaluation.conformal import radius_of
 from econml_cli.evaluation.cross_validation import over_folds
-from econml_cli.evaluation.prediction_intervals import radius_of
 from econml_cli.problems import metrics
 
 Array = np.ndarray

@@ -239,7 +239,7 @@ FAULTS = (
     Fault(
         "recipe-of-a-table-beats-what-is-said",
         "ignored option",
-        old="if options.val_fraction == 0 or any(name in named for name in PLAIN):",
+        old='if options.val_fraction == 0 or _is_zero(named.get("patience")) or any(name in named for name in PLAIN):',
         new="if options.val_fraction == 0:",
     ),
     Fault(
@@ -339,6 +339,24 @@ FAULTS = (
         "off by one",
         old="math.ceil((n + 1) * share - 1e-9)",
         new="math.ceil(n * share - 1e-9)",
+    ),
+    Fault(
+        "conformal-quantiles-by-their-lower-end-alone",
+        "dropped term",
+        old="np.maximum(yhat[:, :1] - outcome, outcome - yhat[:, -1:])",
+        new="yhat[:, :1] - outcome",
+    ),
+    Fault(
+        "effects-of-counts-without-the-errors-of-levels",
+        "dropped term",
+        old="size = float(self.weights.sum()), float(self.weights @ np.square(v))",
+        new="size = float(self.weights.sum()), 0.0",
+    ),
+    Fault(
+        "weight-decay-the-same-for-all-rows",
+        "ignored option",
+        old="min(1.0, (self.weight_decay_rows or rows) / rows)",
+        new="1.0",
     ),
     Fault(
         "conformal-radius-not-in-predicted-sds",

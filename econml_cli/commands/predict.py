@@ -45,7 +45,8 @@ class PredictOptions:
     )
     conformal: bool = option(
         False,
-        "make lo and hi by split conformal prediction: they cover a new outcome at that level (regressions)",
+        "make lo and hi by split conformal prediction: they cover a new outcome at that level (of numbers, --loss "
+        "gaussian, and quantiles, by default at the level that the outermost two enclose)",
     )
     retransform: bool = option(
         False, "of a target log(y): predict y itself, exp(prediction) times the smearing factor of the residuals"
@@ -154,7 +155,7 @@ def _interval(options: PredictOptions) -> Any:
 
     if not options.conformal and options.interval is None:
         return None
-    return intervals.Asked(intervals.LEVEL if options.interval is None else options.interval, options.conformal)
+    return intervals.Asked(options.interval, options.conformal)
 
 
 COMMAND = Command(

@@ -199,7 +199,9 @@ def _suiting(model: str, problem: str, layers: Layers, swept: Collection[str]) -
     from econml_cli.problems import registry as problems
 
     entry = problems.get(problem)
-    named = {*swept, *(name for _, layer in layers for name in layer)}
+    named = dict.fromkeys(swept)
+    for _, layer in reversed(layers):  # the strongest is the first
+        named |= layer
     try:
         return entry.suiting(model, fill(entry.options, layers, []), named)
     except (ConfigError, TypeError):

@@ -1,5 +1,6 @@
 """The coefficients of a linear model in the units of its file, with standard errors: classical, robust, clustered."""
 
+import copy
 import dataclasses
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -41,7 +42,7 @@ class Weights:
         logit: whether the outcome is the log odds of a class. w: of the constant (first) and of the inputs, [1 + p];
             without a constant the first is 0. covariance: of them, [1 + p, 1 + p]; 0 of what is not there. vcov: which.
         free: directions [1 + p, d] in which w can be moved without changing a fitted value. freedom: of Student's
-            distribution; None: the normal one.
+            distribution; None: the normal one. within: of counts with fixed effects, what their errors are of.
     """
 
     logit: bool
@@ -50,6 +51,7 @@ class Weights:
     vcov: str
     free: np.ndarray
     freedom: float | None
+    within: "WithinLevels | None" = None
 
     def critical(self) -> float:
         """The 97.5 % quantile of its distribution."""
@@ -412,10 +414,46 @@ def _within_levels(
         return None, "there are no more rows than coefficients and fixed effects"
     used = slice(None) if weights is None else weights > 0
     covariance = _covariance(design, w, kind, family, None if mean is None else mean[used])
-    free = null_space(design.z, COLLINEAR)
+    free, of_counts = null_space(design.z, COLLINEAR), None
+    if mean is not None:
+        of_counts = WithinLevels(np.asarray(sample.x, np.float64)[used], w, free, design, kind, family, mean[used])
     w, covariance, free = np.r_[0.0, w], np.pad(covariance, ((1, 0), (1, 0))), np.pad(free, ((1, 0), (0, 0)))
     freedom = _freedom(design, kind) if family.estimates_scale else None
-    return Weights(False, w, covariance, vcov, free, freedom), None
+    return Weights(False, w, covariance, vcov, free, freedom, of_counts), None
+
+
+@dataclass(frozen=True)
+class WithinLevels:
+    """The rows of a fit of counts with fixed effects, and the covariance that its slopes have.
+
+    Attributes:
+        x: the rows that have a weight above 0, [n, k + q], the last q columns the codes of levels. slopes: [k]. free:
+            directions [k, d] in which they can be moved without changing a fitted value. mean: of each row, [n].
+    """
+
+    x: np.ndarray
+    slopes: np.ndarray
+    free: np.ndarray
+    design: "_Design"
+    kind: str
+    family: Family
+    mean: np.ndarray
+
+    @property
+    def weights(self) -> np.ndarray:
+        """Of the rows in the information of the likelihood, [n]."""
+        return np.asarray(self.design.weights * self.mean)
+
+    def error(self, gradient: np.ndarray, v: np.ndarray) -> float:
+        """The standard error of a function of slopes and effects of levels: `gradient` [k] is its derivative by the
+        slopes where the effects of levels give way, v [n] what the residual of a row moves it by through the levels."""
+        total, size = float(self.weights.sum()), float(self.weights @ np.square(v))
+        of, along = copy.copy(self.design), gradient
+        if size > 0:  # a column of the length of the others, whose coefficient is estimated beside theirs
+            of.z, along = np.column_stack([of.z, v * np.sqrt(total / size)]), np.r_[gradient, np.sqrt(total * size)]
+            of.rank += 1  # one of the levels, which are counted: no parameter more
+        covariance = _covariance(of, along, self.kind, self.family, self.mean)  # which asks the mean, not the slopes
+        return float(np.sqrt(max(along @ covariance @ along, 0.0)))
 
 
 def _lies_within(codes: np.ndarray, groups: np.ndarray) -> bool:

@@ -1,17 +1,15 @@
-"""Intervals around predictions: across the seeds of an ensemble, or by split conformal prediction."""
+"""Intervals around predictions: which are asked for, across the seeds of an ensemble, of a normal distribution."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import jax
 import numpy as np
 
-from econml_cli.errors import ConfigError
-from econml_cli.evaluation.opened import Members, OpenedRun
-from econml_cli.evaluation.samples import predicted, without_weights
-from econml_cli.models.base import Model
-from econml_cli.problems import losses
+from econml_cli.errors import ConfigError, plural
+from econml_cli.evaluation import conformal
+from econml_cli.evaluation.conformal import Conformal
+from econml_cli.evaluation.opened import Members
+from econml_cli.problems.losses import Loss
 from econml_cli.runs.directory import Run
 
 #: the level of an interval where none is asked for, in percent
@@ -20,9 +18,10 @@ LEVEL = 95.0
 
 @dataclass(frozen=True)
 class Asked:
-    """Which intervals predictions get: at `level` percent, by split conformal prediction or across members."""
+    """Which intervals predictions get: at `level` percent (None: `level_of`), by split conformal prediction or across
+    members."""
 
-    level: float = LEVEL
+    level: float | None = None
     conformal: bool = False
 
 
@@ -35,6 +34,14 @@ class Spread:
     high: np.ndarray
 
 
+def level_of(asked: Asked | None, row: Loss) -> float:
+    """The level in percent; where none is asked for `LEVEL`, of conformal intervals that of `conformal.level_of`."""
+    level = None if asked is None else asked.level
+    if asked is not None and asked.conformal:
+        return conformal.level_of(row, level, LEVEL)
+    return LEVEL if level is None else level
+
+
 def across(yhat: Sequence[np.ndarray], level: float) -> Spread:
     """Standard deviation and central `level` percent quantiles of the members' predictions, each [n, dout].
 
@@ -43,11 +50,12 @@ def across(yhat: Sequence[np.ndarray], level: float) -> Spread:
     stacked = np.stack(yhat).astype(np.float64)
     tail = (1 - level / 100) / 2
     low, high = np.quantile(stacked, [tail, 1 - tail], axis=0)
-    return Spread(_sd(stacked), low, high)
+    return Spread(sd_of(yhat), low, high)
 
 
-def _sd(stacked: np.ndarray) -> np.ndarray | None:
-    return stacked.std(axis=0, ddof=1) if len(stacked) > 1 else None
+def sd_of(yhat: Sequence[np.ndarray]) -> np.ndarray | None:
+    """The standard deviation across members of their predictions, each [n, dout]; None of one."""
+    return np.stack(yhat).astype(np.float64).std(axis=0, ddof=1) if len(yhat) > 1 else None
 
 
 def of_normal(distribution: np.ndarray, level: float) -> dict[str, np.ndarray]:
@@ -57,108 +65,6 @@ def of_normal(distribution: np.ndarray, level: float) -> dict[str, np.ndarray]:
     mean, sd = distribution[:, 0].astype(np.float64), distribution[:, 1].astype(np.float64)
     wide = float(ndtri(0.5 + level / 200)) * sd
     return {"lo": mean - wide, "hi": mean + wide}
-
-
-@dataclass(frozen=True)
-class Conformal:
-    """Split conformal prediction: a new outcome lies within `radius` [dout] of its prediction with at least the
-    probability asked for, if it is exchangeable with the `n` outcomes of the validation split; with groups, if its
-    group, which was not seen, is exchangeable with theirs. Of a predicted mean and standard deviation the radius is a
-    number of the latter, so that intervals are wide where the model says so, and cover whether it is right or not.
-
-    Source: Lei, G'Sell, Rinaldo, Tibshirani and Wasserman (2018), JASA 113, algorithm 2, and section 5.2 for residuals
-    over what is predicted of their size; for groups, Lee, Barber and Willett (2023), Distribution-free inference with
-    hierarchical data, arXiv:2306.06342.
-    """
-
-    radius: np.ndarray
-    n: int
-
-    def around(self, yhat: np.ndarray, members: Sequence[np.ndarray]) -> Spread:
-        """The interval around predictions [n, dout], and the standard deviation across members."""
-        return Spread(_sd(np.stack(members).astype(np.float64)), yhat - self.radius, yhat + self.radius)
-
-    def of_normal(self, distribution: np.ndarray) -> dict[str, np.ndarray]:
-        """`lo` and `hi`, given mean and standard deviation [n, 2]."""
-        mean, sd = distribution[:, 0].astype(np.float64), distribution[:, 1].astype(np.float64)
-        return {"lo": mean - self.radius[0] * sd, "hi": mean + self.radius[0] * sd}
-
-
-def calibrate(run: OpenedRun, models: Sequence[Model], level: float) -> Conformal:
-    """The radius that the residuals of the validation split give, over their predicted standard deviations where a
-    model predicts these; of several models for their averaged prediction.
-
-    Call it inside `precision(...)`.
-
-    Raises:
-        ConfigError: the run predicts no number, or has too few validation rows for the level.
-        DataError, RunError: its data are gone or have changed.
-    """
-    samples = run.own_samples()
-    without_weights(run, samples, "--conformal")
-    row = losses.of(samples.problem)
-    if not row.has_residuals and not row.is_normal:
-        raise ConfigError(f"--conformal {_unsuited(run, row)}; leave it out.")
-    batch = samples.parts.get("val")
-    if batch is None:
-        raise ConfigError(
-            f"--conformal learns from the validation split, and {run.name} has none; fit it with --val-fraction "
-            "(or --N-val)."
-        )
-    each = [predicted(samples.problem, model, batch.x, run.dtype) for model in models]
-    yhat = np.asarray(row.averages(np.stack(each).astype(np.float64)))
-    y = np.asarray(samples.problem.observed(jax.device_get(batch)), np.float64)
-    if row.is_normal:
-        scores = np.abs(y.reshape(-1, 1) - yhat[:, :1]) / yhat[:, 1:]
-    else:
-        scores = np.abs(y.reshape(yhat.shape) - yhat)
-    return Conformal(radius_of(scores, level, getattr(samples.problem, "groups", {}).get("val")), len(scores))
-
-
-def _unsuited(run: Run, row: losses.Loss) -> str:
-    """Why predictions have no conformal intervals."""
-    if not row.observed:
-        return (
-            f"needs residuals, and problem {run.config().problem} has no observed outcome that a prediction could miss"
-        )
-    return f"gives intervals around the number that a regression predicts, and {run.name} {row.target.does}"
-
-
-def radius_of(scores: np.ndarray, level: float, groups: np.ndarray | None = None) -> np.ndarray:
-    """The ceil((n + 1) level)-th smallest of scores [n, dout], for each output; with `groups` [n] the smallest that
-    scores of the weight `level` do not exceed, where each of K groups has weight 1 / (K + 1) in equal parts.
-
-    Raises:
-        ConfigError: n, or K, is too small for it to exist.
-    """
-    n, share = len(scores), level / 100
-    if groups is not None:
-        return _of_groups(scores, level, groups)
-    place = math.ceil((n + 1) * share - 1e-9)  # 20 * .95 is 19, whatever binary fractions make of it
-    if place > n:
-        needed = math.ceil(share / (1 - share) - 1e-9)
-        raise ConfigError(
-            f"--conformal at --interval {level:g} needs {needed} validation rows, and there are {n}; ask for a lower "
-            "level, or fit with a larger validation split."
-        )
-    radius: np.ndarray = np.sort(scores, axis=0)[place - 1]
-    return radius
-
-
-def _of_groups(scores: np.ndarray, level: float, groups: np.ndarray) -> np.ndarray:
-    _, place, sizes = np.unique(groups, return_inverse=True, return_counts=True)
-    k, share = len(sizes), level / 100
-    if k < share * (k + 1) - 1e-9:
-        needed = math.ceil(share / (1 - share) - 1e-9)
-        raise ConfigError(
-            f"--conformal at --interval {level:g} needs {needed} groups in the validation split, since rows of one "
-            f"group are not independent, and there are {k}; ask for a lower level, or fit with a larger "
-            "validation split."
-        )
-    weights, order = 1 / ((k + 1) * sizes[place]), np.argsort(scores, axis=0)
-    within = np.cumsum(weights[order], axis=0) >= share - 1e-9
-    radius: np.ndarray = np.take_along_axis(np.sort(scores, axis=0), within.argmax(axis=0)[None], axis=0)[0]
-    return radius
 
 
 def check_spread(run: Run, asked: Asked | None, of: Members) -> None:
@@ -179,17 +85,20 @@ def check_spread(run: Run, asked: Asked | None, of: Members) -> None:
     raise ConfigError(f"--interval: {why}; add --conformal, or {remedy}.")
 
 
-def notes(run: Run, asked: Asked | None, of: Members, normal: bool = False) -> list[str]:
-    """What the columns lo and hi of predictions are, and which members those are of, in a sentence each; `normal`:
-    whether mean and standard deviation of a normal distribution are predicted."""
-    level, lost = asked.level if asked is not None else LEVEL, [of.left_out] if of.diverged else []
-    conformal = asked is not None and asked.conformal
-    if normal and not conformal and (asked is not None or len(of.models) > 1):
+def notes(run: Run, asked: Asked | None, of: Members, row: Loss, learnt: Conformal | None) -> list[str]:
+    """What the columns lo and hi of predictions under a loss are, and which members those are of, in a sentence each;
+    `learnt`: the conformal intervals, None where they are others."""
+    level, lost = level_of(asked, row), [of.left_out] if of.diverged else []
+    if row.is_normal and learnt is None and (asked is not None or len(of.models) > 1):
         several = ", a mixture over the members" * (len(of.models) > 1)
         return [f"lo, hi: {level:g} % of an outcome by the normal distribution that is predicted{several}", *lost]
-    if conformal:
-        scaled = ", in predicted standard deviations" * normal
-        told = [f"lo, hi: {level:g} % by split conformal prediction{scaled}, from the validation split"]
+    if learnt is not None:
+        told = [f"lo, hi: {level:g} % by split conformal prediction{_of_what(row)}, from the validation split"]
+        if held := learnt.held:
+            told.append(
+                f"they hold {held.share:.1%} of the {plural(held.n, 'outcome')} of the test split (95 % interval: "
+                f"{held.low:.1%} to {held.high:.1%})"
+            )
         if getattr(run.config().problem_options, "group", None) is not None:
             told.append("by groups: for rows of a group that the fit has not seen")
         if run.config().trainer.patience:
@@ -201,3 +110,10 @@ def notes(run: Run, asked: Asked | None, of: Members, normal: bool = False) -> l
         return [f"only one of {of.total} members has not diverged: no spread across seeds"]
     counted = f"{len(of.models)} of {of.total}" if lost else str(of.total)
     return [f"lo, hi: {level:g} % across seeds, of {counted} members; the noise of an outcome is not in them", *lost]
+
+
+def _of_what(row: Loss) -> str:
+    """What conformal intervals of a distribution are made of, a clause; "" of numbers."""
+    if row.is_normal:
+        return ", in predicted standard deviations"
+    return f", around the quantiles {row.levels[0]:g} and {row.levels[-1]:g}" if len(row.levels) > 1 else ""

@@ -18,8 +18,9 @@ from econml_cli.data.asked import Asked as Said
 from econml_cli.data.schema import Schema
 from econml_cli.errors import ConfigError, DataError, plural
 from econml_cli.evaluation import prediction_intervals as intervals
+from econml_cli.evaluation.conformal import Conformal, calibrate
 from econml_cli.evaluation.opened import Members, OpenedRun, open_run
-from econml_cli.evaluation.prediction_intervals import LEVEL, Asked, Spread, across, calibrate
+from econml_cli.evaluation.prediction_intervals import Asked, Spread, across
 from econml_cli.evaluation.samples import computed, predicted
 from econml_cli.models.base import Embedding
 from econml_cli.problems import losses
@@ -236,9 +237,14 @@ def adds(
         ConfigError: the model has no representation to `embed`, or no interval that is `asked` for.
     """
     if not embed:
-        found, normal = run.members(), losses.of(problem).is_normal
-        make = _predicts(run, problem, found, asked)
-        for note in (*health.of_weights(run, found.lost, found.epoch), *intervals.notes(run, asked, found, normal)):
+        found, row = run.members(), losses.of(problem)
+        if not row.is_normal:
+            intervals.check_spread(run, asked, found)
+        level = intervals.level_of(asked, row)
+        conformal = calibrate(run, found.models, level) if asked is not None and asked.conformal else None
+        make = _predicts(run, problem, found, level if asked is not None or len(found.models) > 1 else None, conformal)
+        told = intervals.notes(run, asked, found, row, conformal)
+        for note in (*health.of_weights(run, found.lost, found.epoch), *told):
             say(note)
         return make
     loaded = run.loaded()
@@ -258,29 +264,27 @@ def adds(
 
 
 def _predicts(
-    run: OpenedRun, problem: Problem, of: Members, asked: Asked | None
+    run: OpenedRun, problem: Problem, of: Members, level: float | None, conformal: Conformal | None
 ) -> Callable[[Any], dict[str, np.ndarray]]:
-    """Of several models the averaged prediction; beside it the intervals that are asked for, or those across models."""
-    row = losses.of(problem)
-    if not row.is_normal:
-        intervals.check_spread(run, asked, of)
-    models = of.models
-    level = asked.level if asked is not None else LEVEL
-    conformal = calibrate(run, models, level) if asked is not None and asked.conformal else None
+    """Of several models the averaged prediction; beside it conformal intervals, or at `level` percent (None: none)
+    those of the distribution that is predicted, or across models."""
+    row, models = losses.of(problem), of.models
 
     def make(x: Any) -> dict[str, np.ndarray]:
         yhat = [predicted(problem, model, x, run.dtype) for model in models]
         # one prediction as it is, in its own precision
         mean = yhat[0] if len(yhat) == 1 else np.asarray(row.averages(np.stack(yhat).astype(np.float64)))
-        if row.is_normal:
-            told = asked is not None or len(yhat) > 1
-            ends = intervals.of_normal(mean, level) if told and conformal is None else {}
-            return {**columns(problem, mean), **(ends if conformal is None else conformal.of_normal(mean))}
+        found = columns(problem, mean)
         if conformal is not None:
-            return {**columns(problem, mean), **_beside_each(problem, mean, conformal.around(mean, yhat))}
-        if len(yhat) > 1:
-            return {**columns(problem, mean), **_beside_each(problem, mean, across(yhat, level))}
-        return columns(problem, mean)
+            low, high = conformal.ends(mean)
+            if not row.has_residuals:  # one interval, of a distribution
+                return {**found, "lo": low[:, 0], "hi": high[:, 0]}
+            return {**found, **_beside_each(problem, mean, Spread(intervals.sd_of(yhat), low, high))}
+        if row.is_normal:
+            return {**found, **({} if level is None else intervals.of_normal(mean, level))}
+        if len(yhat) > 1 and level is not None:
+            return {**found, **_beside_each(problem, mean, across(yhat, level))}
+        return found
 
     return make
 

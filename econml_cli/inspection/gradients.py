@@ -92,7 +92,7 @@ def describe_gradients(run: OpenedRun) -> Gradients:
     trained = getattr(loaded.model, "solver", "gradient") == "gradient"
     if trained and not is_second_order(options) and not polishes(options):  # lm finds each step by a search of its own
         lr = options.lr * float(schedule(options, steps)(loaded.epoch * steps))
-        updates = _updates(loaded, params, grads, steps, f"The checkpoint of epoch {loaded.step} in {run.path}")
+        updates = _updates(loaded, params, grads, (steps, n), f"The checkpoint of epoch {loaded.step} in {run.path}")
     names, weights, given = _norms(params), _by_path(params), _norms(grads)
     changes = {} if updates is None else _norms(updates)
     return Gradients(
@@ -146,12 +146,13 @@ def mean_gradient(problem: Problem, model: Model, batch: Batch) -> tuple[float, 
     return loss, grads
 
 
-def _updates(loaded: Loaded, params: Any, grads: Any, steps: int, what: str) -> Any:
-    """What the optimizer would add to the weights after this gradient; None where its state is of other weights."""
+def _updates(loaded: Loaded, params: Any, grads: Any, size: tuple[int, int], what: str) -> Any:
+    """What the optimizer would add to the weights after this gradient, with `size` batches in an epoch and training
+    rows; None where its state is of other weights."""
     if loaded.section != "model":
         return None
-    options = loaded.config.trainer
-    tx = optimizer(options, hyperparameters(options), steps)
+    options, (steps, rows) = loaded.config.trainer, size
+    tx = optimizer(options, hyperparameters(options, rows), steps)
     abstract = jax.eval_shape(tx.init, params)
     saved = checkpoint.unflatten(abstract, loaded.sections.get("optimizer", {}), f"{what}, section optimizer")
     return tx.update(grads, saved, params)[0]

@@ -37,6 +37,12 @@ class TrainerOptions:
     weight_decay: float = option(
         0.0, "L2 penalty on the gradient (adam, sgd), or decoupled weight decay (the others)", ge=0, traced=True
     )
+    weight_decay_rows: int | None = option(
+        None,
+        "training rows from which on --weight-decay falls as one over their number (default: it does not)",
+        ge=1,
+        traced=True,
+    )
     grad_clip: float = option(0.0, "clip the gradient to this global norm; 0: never", ge=0, traced=True)
     schedule: Literal["constant", "cosine", "step", "exponential", "warmup_cosine"] = option(
         "constant", "how the learning rate moves over the run"
@@ -86,6 +92,10 @@ class TrainerOptions:
     )
     checkpoint_every: int = option(0, "epochs between checkpoints; 0: every 30 seconds and at the end", ge=0)
     keep: int = option(2, "how many checkpoints to keep", ge=1)
+
+    def decay_of(self, rows: int) -> float:
+        """The weight decay of a fit to so many training rows."""
+        return self.weight_decay * min(1.0, (self.weight_decay_rows or rows) / rows)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """One row of the table of problems. Standard library only."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +10,7 @@ def as_it_is(options: Any) -> Mapping[str, Any]:
     return {}
 
 
-def alike(model: str, options: Any, named: Collection[str]) -> Mapping[str, Any]:
+def alike(model: str, options: Any, named: Mapping[str, Any]) -> Mapping[str, Any]:
     """A recipe that does not depend on the model."""
     return {}
 
@@ -21,8 +21,8 @@ class ProblemEntry:
     recipe (defaults of model and trainer options that suit it; a flag or a config key beats them).
 
     `adapted` says what the recipe has in place of that where the problem has these options, and `suiting` what it has
-    for a model where it has these and somebody has `named` some options of the fit. `former` is what a run that does
-    not say an option, because it was made before there was one, had for it.
+    for a model where it has these and somebody has `named` some options of the fit, with these values (None: not known
+    yet). `former` is what a run that does not say an option, because it was made before there was one, had for it.
     """
 
     target: str
@@ -32,7 +32,7 @@ class ProblemEntry:
     recipe: Mapping[str, Any] = field(default_factory=dict)
     adapted: Callable[[Any], Mapping[str, Any]] = as_it_is
     former: Mapping[str, Any] = field(default_factory=dict)
-    suiting: Callable[[str, Any, Collection[str]], Mapping[str, Any]] = alike
+    suiting: Callable[[str, Any, Mapping[str, Any]], Mapping[str, Any]] = alike
 
     @classmethod
     def of(cls, problem: type, options: type, help: str) -> "ProblemEntry":

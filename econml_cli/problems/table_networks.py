@@ -3,7 +3,7 @@
 uv run --group bench python benchmarks/tables.py --choose
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -13,7 +13,8 @@ _TRAINED: Mapping[str, Any] = MappingProxyType(
         "dropout": 0.2,
         "optimizer": "adamw",
         "lr": 1e-3,
-        "weight_decay": 1.0,
+        "weight_decay": 4.0,
+        "weight_decay_rows": 250,
         "batch_size": 64,
         "num_epochs": 500,
         "patience": 40,
@@ -21,18 +22,29 @@ _TRAINED: Mapping[str, Any] = MappingProxyType(
 )
 #: the networks that this is for, and what else suits each
 NETWORKS: Mapping[str, Mapping[str, Any]] = {"mlp": _TRAINED, "resnet": _TRAINED}
-#: where one of these is named, somebody says when training ends, or by which method it goes: then it is plain, by the
-#: declared defaults, as in 0.1
-PLAIN = ("patience", "num_epochs", "stop_loss", "optimizer")
+#: where one of these is named, or patience is 0, somebody says when training ends, or by which method it goes: then it
+#: is plain, by the declared defaults, as in 0.1
+PLAIN = ("num_epochs", "stop_loss", "optimizer")
 
 
-def recipe(model: str, options: Any, named: Collection[str]) -> Mapping[str, Any]:
+def recipe(model: str, options: Any, named: Mapping[str, Any]) -> Mapping[str, Any]:
     """The defaults that suit a model on a table; {} for a model that is none of `NETWORKS`, without rows for
-    validation, and where one of PLAIN is named.
+    validation, where one of PLAIN is named, and where it is not to stop early.
 
     Args:
-        options: `TabularOptions`. named: the options of the fit that somebody has given a value.
+        options: `TabularOptions`. named: the options of the fit that somebody has given a value, as it was written;
+            None where it is not known.
     """
-    if options.val_fraction == 0 or any(name in named for name in PLAIN):
+    if options.val_fraction == 0 or _is_zero(named.get("patience")) or any(name in named for name in PLAIN):
         return {}
-    return NETWORKS.get(model, {})
+    found = NETWORKS.get(model, {})
+    if "weight_decay" not in named:
+        return found
+    return {name: value for name, value in found.items() if name != "weight_decay_rows"}  # it is meant as it is
+
+
+def _is_zero(value: Any) -> bool:
+    try:
+        return value is not None and float(value) == 0
+    except (TypeError, ValueError):  # whoever reads it says what is wrong with it
+        return False

@@ -55,6 +55,8 @@ class FitOptions(TypedDict, total=False):
     """momentum of sgd"""
     weight_decay: float
     """L2 penalty on the gradient (adam, sgd), or decoupled weight decay (the others)"""
+    weight_decay_rows: int | None
+    """training rows from which on weight_decay falls as one over their number (default: it does not)"""
     grad_clip: float
     """clip the gradient to this global norm; 0: never"""
     schedule: Literal["constant", "cosine", "step", "exponential", "warmup_cosine"]

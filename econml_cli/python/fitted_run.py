@@ -186,15 +186,16 @@ class FittedRun:
 
         Args:
             data: a file, or a DataFrame, whose index and columns are kept; default: the data of the fit, with a column
-                `split`. interval: the level of `lo` and `hi` in percent, across members or `conformal`.
+                `split`. interval: the level of `lo` and `hi` in percent, across members or `conformal`
+                (default: 95; of conformal quantiles what the outermost two enclose).
             embed: the representation phi(x) in place of predictions. retransform: of a target log(y) predict y.
         """
         from econml_cli.evaluation import predictions
-        from econml_cli.evaluation.prediction_intervals import LEVEL, Asked
+        from econml_cli.evaluation.prediction_intervals import Asked
 
         if embed and (interval is not None or conformal):
             raise ConfigError("embed gives a representation, which has no interval; leave out interval and conformal.")
-        asked = Asked(LEVEL if interval is None else interval, conformal)
+        asked = Asked(interval, conformal)
         options: dict[str, Any] = {"step": step, "embed": embed, "retransform": retransform}
         options["asked"] = asked if conformal or interval is not None else None
         if data is None:

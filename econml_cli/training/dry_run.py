@@ -96,7 +96,8 @@ def training(options: TrainerOptions) -> str:
         schedule = "" if options.schedule == "constant" else f" ({options.schedule})"
         parts.append(f"lr {options.lr:g}{schedule}")
     if options.weight_decay > 0:
-        parts.append(f"weight decay {options.weight_decay:g}")
+        falls = f" ({options.weight_decay_rows:,} / rows beyond)" if options.weight_decay_rows else ""
+        parts.append(f"weight decay {options.weight_decay:g}{falls}")
     parts.append("full batch" if options.batch_size == 0 else f"batches of {options.batch_size:,}")
     parts.append(f"{'up to ' if options.patience else ''}{options.num_epochs:,} epochs")
     parts.append(f"patience {options.patience}" if options.patience else "no early stopping")

@@ -9,6 +9,7 @@ from econml_cli.options.trainer import TrainerOptions
 from econml_cli.problems.registry import PROBLEMS
 from econml_cli.problems.table_networks import NETWORKS, PLAIN
 from econml_cli.sweeps.spec import target
+from econml_cli.training.step.optimizers import hyperparameters
 
 TABLE = {"data": "t.csv", "target": "y"}
 
@@ -39,16 +40,39 @@ def test_it_is_trained_as_before_where_somebody_says_how_long_or_how(said):
     assert config.model_options == declared.model_options
 
 
-@pytest.mark.parametrize(("name", "value"), [("stop_loss", 0.1), ("patience", 50), ("num_epochs", 20)])
+@pytest.mark.parametrize(("name", "value"), [("stop_loss", 0.1), ("num_epochs", 20)])
 def test_who_says_when_training_ends_has_what_0_1_had(name, value):
     assert name in PLAIN and built(**{name: value}).trainer == replace(TrainerOptions(), **{name: value})
 
 
-def test_any_other_option_takes_the_place_of_its_own_default_alone():
-    config = built(lr=0.5, width="8")
-    assert config.trainer.lr == 0.5 and config.model_options.width == (8,)
-    others = {name: value for name, value in NETWORKS["mlp"].items() if name not in ("lr", "width")}
-    assert others.items() <= config.to_dict().items()
+@pytest.mark.parametrize(
+    "said", [{"lr": 0.5, "width": "8"}, {"patience": 60}, {"patience": "60"}, {"dropout": 0, "batch_size": 32}]
+)
+def test_any_other_option_takes_the_place_of_its_own_default_alone(said):
+    found = built(**said).to_dict()
+    others = {name: value for name, value in NETWORKS["mlp"].items() if name not in said}
+    assert others.items() <= found.items()
+    assert {name: float(value) for name, value in said.items()}.items() <= found.items()
+
+
+def test_weight_decay_falls_with_the_rows_unless_it_is_said():
+    options = built().trainer
+    assert options.weight_decay_rows is not None
+    rows = options.weight_decay_rows
+    most = options.weight_decay
+    assert [options.decay_of(n) for n in (1, rows, 4 * rows)] == [most, most, most / 4]
+    said = built(weight_decay=0.3).trainer
+    assert said.weight_decay_rows is None and said.decay_of(10**6) == 0.3
+    again = fit_config.build("mlp", "tabular", [("config.yaml", built().to_dict())]).trainer
+    assert again.weight_decay_rows == rows
+    both = built(weight_decay=0.3, weight_decay_rows=50).trainer
+    assert both.decay_of(100) == pytest.approx(0.15)
+
+
+def test_a_fit_is_given_the_decay_of_its_rows():
+    options = replace(TrainerOptions(), weight_decay=0.8, weight_decay_rows=100)
+    assert float(hyperparameters(options, 400)["weight_decay"]) == pytest.approx(0.2)
+    assert float(hyperparameters(replace(options, weight_decay_rows=None), 400)["weight_decay"]) == pytest.approx(0.8)
 
 
 @pytest.mark.parametrize("problem", sorted(set(PROBLEMS) - {"tabular"}))

@@ -14,13 +14,13 @@ from econml_cli.evaluation.comparing.accuracy_tests import diebold_mariano, in_s
 from econml_cli.evaluation.comparing.compare import compare
 from econml_cli.evaluation.comparing.series_flips import cosines, signs
 from econml_cli.evaluation.comparing.sign_flips import Flips
+from econml_cli.evaluation.conformal import radius_of
 from econml_cli.evaluation.estimate import Estimate
 from econml_cli.evaluation.evaluate import evaluate
 from econml_cli.evaluation.evaluation import interval_of
 from econml_cli.evaluation.intervals import intervals, of_means, told
 from econml_cli.evaluation.marginal.averages import averages
 from econml_cli.evaluation.marginal.effects import effects
-from econml_cli.evaluation.prediction_intervals import radius_of
 from econml_cli.evaluation.wilson import auc_from_one, wilson
 from econml_cli.problems import metrics
 from tests.support.fits import fitted

@@ -314,6 +314,43 @@ def test_counts_with_fixed_effects_are_those_of_fepois(counted):
     assert "firm" not in run.summary().get("not_identified", [])
 
 
+@pytest.mark.parametrize("vcov", ["iid", "HC1", "cluster:firm"])
+def test_effects_on_the_mean_of_counts_have_the_errors_of_all_dummies(counted, tmp_path, vcov):
+    """The mean of exp(index) times a slope, of the rows of the fit and of others, by the delta method with dummies."""
+    frame, _, run = counted
+    used = frame[~frame["firm"].isin(["f00", "f01", "f02"])].reset_index(drop=True)
+
+    def design(rows):
+        levels = [rows[name].to_numpy()[:, None] == np.unique(used[name]) for name in ("firm", "year")]
+        return np.hstack([rows[["x", "z"]], levels[0], levels[1][:, 1:]]).astype(float)
+
+    d, y = design(used), used["y"].to_numpy()
+    b = sm.GLM(y, d, family=sm.families.Poisson()).fit(tol=1e-14).params
+    mean = np.exp(d @ b)
+    bread, scores, n, k = np.linalg.inv(d.T @ (d * mean[:, None])), d * (y - mean)[:, None], len(d), d.shape[1]
+    meat, factor = scores.T @ scores, n / (n - k)
+    if vcov == "iid":
+        meat, factor = d.T @ (d * mean[:, None]), (n - 1) / (n - k)
+    elif vcov == "cluster:firm":
+        sums = pd.DataFrame(scores).groupby(used["firm"].to_numpy()).sum().to_numpy()
+        g, own = len(sums), k - (len(np.unique(used["firm"])) - 1)  # firms lie within themselves: they count as one
+        meat, factor = sums.T @ sums, g / (g - 1) * (n - 1) / (n - own)
+    covariance = factor * bread @ meat @ bread
+    some = used.sample(60, random_state=1)
+    some.to_csv(tmp_path / "some.csv", index=False)
+    for data, rows in ((None, used), (str(tmp_path / "some.csv"), some)):
+        of, here = design(rows), np.exp(design(rows) @ b)
+        found = effects(run, bootstrap=0, vcov=vcov, data=data)
+        assert found.vcov == vcov and not any("no standard errors" in note for note in found.notes)
+        for place, effect in enumerate(found.effects):
+            gradient = (b[place] * here[:, None] * of).mean(axis=0)
+            gradient[place] += here.mean()
+            assert effect.estimate.value == pytest.approx(b[place] * here.mean(), rel=1e-6)
+            expected = np.sqrt(gradient @ covariance @ gradient)
+            assert effect.estimate.standard_error == pytest.approx(expected, rel=1e-5)
+            assert effect.estimate.high - effect.estimate.value == pytest.approx(1.959964 * expected, rel=1e-5)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("absorbed", "which", "options"),

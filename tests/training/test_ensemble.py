@@ -15,7 +15,8 @@ from econml_cli.commands.fit_text import as_text
 from econml_cli.config.fit_config import build
 from econml_cli.errors import CheckpointError, ConfigError
 from econml_cli.evaluation import evaluate, predict
-from econml_cli.evaluation.prediction_intervals import Asked, radius_of
+from econml_cli.evaluation.conformal import radius_of
+from econml_cli.evaluation.prediction_intervals import Asked
 from econml_cli.evaluation.predictions import predict_own
 from econml_cli.evaluation.samples import own_samples, predicted
 from econml_cli.runs.directory import Run

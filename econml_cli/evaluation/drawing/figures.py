@@ -10,10 +10,11 @@ from econml_cli.data import dates
 from econml_cli.errors import EconmlError
 from econml_cli.evaluation import calibration, words
 from econml_cli.evaluation.calibration import of_scored
+from econml_cli.evaluation.conformal import calibrate
 from econml_cli.evaluation.drawing import panels, policies
 from econml_cli.evaluation.evaluation import REPORTED
 from econml_cli.evaluation.opened import OpenedRun, open_run
-from econml_cli.evaluation.prediction_intervals import LEVEL, calibrate
+from econml_cli.evaluation.prediction_intervals import LEVEL
 from econml_cli.evaluation.samples import Samples, Scored, predicted, scorer
 from econml_cli.models.base import Model
 from econml_cli.output import figure_files, figure_style

@@ -11,6 +11,7 @@ from econml_cli.evaluation.coefficients import covariance_of, several_of, weight
 from econml_cli.evaluation.estimate import Estimate
 from econml_cli.evaluation.marginal.classes import Multinomial
 from econml_cli.evaluation.marginal.columns import Sample
+from econml_cli.evaluation.marginal.within_counts import WithinCounts
 from econml_cli.evaluation.opened import OpenedRun
 from econml_cli.evaluation.standard_errors import critical
 from econml_cli.models.base import Model
@@ -150,7 +151,7 @@ def _weighted(problem: Tabular, batch: Batch, name: Name, y: np.ndarray, z: np.n
 
 def of_linear(
     run: OpenedRun, here: Sample, model: Model, vcov: str | None
-) -> tuple[Multinomial | tuple[Classical | None, ...] | None, str | None, str | None]:
+) -> tuple[Multinomial | tuple[Classical | WithinCounts | None, ...] | None, str | None, str | None]:
     """A linear model itself, by the covariance of its coefficients: a multinomial logit of several classes, else a
     classical one for each of its outputs (None of an output that is not linear, a standard deviation); which covariance
     that is; and why there is none. All are None of other models.
@@ -174,8 +175,8 @@ def of_linear(
     if found is None:
         return None, None, why
     link = _link_of(row)
-    if here.problem.absorbed and link != "identity":
-        return None, None, "they depend on the fixed effects, which have none"
+    if found.within is not None:
+        return (WithinCounts(model, float(here.problem.target_scale), found.within),), found.vcov, None
     q = len(here.problem.absorbed)  # the places of the fixed effects, which nothing moves
     w, covariance = np.pad(found.w, (0, q)), np.pad(found.covariance, (0, q))
     free = np.pad(found.free, ((0, q), (0, 0)))

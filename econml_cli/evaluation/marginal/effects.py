@@ -14,6 +14,7 @@ from econml_cli.evaluation.marginal import averages, classical, derivatives, ref
 from econml_cli.evaluation.marginal.classes import Multinomial
 from econml_cli.evaluation.marginal.columns import Rows, Sample, sample
 from econml_cli.evaluation.marginal.slopes import compared
+from econml_cli.evaluation.marginal.within_counts import WithinCounts
 from econml_cli.evaluation.opened import OpenedRun, open_run
 from econml_cli.models.base import Model
 from econml_cli.output import figure_style
@@ -218,7 +219,7 @@ def effects(
     )  # fmt: skip
 
 
-def _of_model(here: Sample, model: classical.Classical | Multinomial) -> list[Estimate]:
+def _of_model(here: Sample, model: classical.Classical | Multinomial | WithinCounts) -> list[Estimate]:
     """The same effects, on each output, of a linear regression, a logit, or a multinomial one."""
     rows = here.rows
     x, found = rows.x(), list[Estimate]()

@@ -98,7 +98,7 @@ def inputs_of(setup: Setup) -> Inputs:
     scale = jnp.asarray(setup.problem.loss_scale, float)
     # what is streamed is handed to the program a part at a time
     samples = (None, None) if setup.streamed else (weighing_one(setup.train), setup.val)
-    return Inputs(hyperparameters(setup.config.trainer), arrays_of(setup.problem), scale, *samples)
+    return Inputs(hyperparameters(setup.config.trainer, setup.n_train), arrays_of(setup.problem), scale, *samples)
 
 
 def trained_on(setup: Setup, carry: Carry) -> Setup:

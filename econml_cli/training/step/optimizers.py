@@ -23,9 +23,10 @@ TOWARDS_AVERAGE = 0.9
 HYPER = tuple(opt.name for opt in options_of(TrainerOptions) if opt.traced and opt.type is float)
 
 
-def hyperparameters(options: TrainerOptions) -> dict[str, jax.Array]:
-    """The numeric options as scalars of the default floating dtype; a bound that is not given is minus infinity."""
-    given = {name: getattr(options, name) for name in HYPER}
+def hyperparameters(options: TrainerOptions, rows: int) -> dict[str, jax.Array]:
+    """The numeric options of a fit to so many training rows, as scalars of the default floating dtype; a bound that is
+    not given is minus infinity."""
+    given = {name: getattr(options, name) for name in HYPER} | {"weight_decay": options.decay_of(rows)}
     return {name: jnp.asarray(-jnp.inf if value is None else value, dtype=float) for name, value in given.items()}
 
 
