@@ -63,6 +63,7 @@ def test_a_database_of_a_strangers_sweep_is_not_asked_until_it_is_named(econml, 
     for line in (("sweep", "show", "--storage", url.replace("me@", "me:hunter2@"), "runs/s"), *ASKING):
         ran = econml(*line)
         assert ran.code == 1 and "not named" not in ran.stderr, (line, ran)
+        assert ("can be seen in your shell's history" in ran.stderr) is ("--storage" in line)  # said where it was typed
     kept = next(Path.home().rglob("storages.txt")).read_text()
     assert kept == f"{url}\n" and "hunter2" not in kept
 
@@ -70,7 +71,7 @@ def test_a_database_of_a_strangers_sweep_is_not_asked_until_it_is_named(econml, 
 def test_another_address_is_another_database(monkeypatch):
     """Letter for letter: readers of a URL differ about where its host stands."""
     databases.name("postgresql://me:secret@good/db")
-    assert databases.check("postgresql://me@good/db", "sweep.json") == "postgresql://me@good/db"
+    assert databases.check("postgresql://me@good/db", Path("sweep.json")) == "postgresql://me@good/db"
     for storage in (
         "postgresql://me@evil/db",
         "postgresql://me:x@evil/@good/db",
@@ -84,9 +85,9 @@ def test_another_address_is_another_database(monkeypatch):
         "mysql://me@good/db",
     ):
         with pytest.raises(ConfigError, match="not named"):
-            databases.check(storage, "sweep.json")
+            databases.check(storage, Path("sweep.json"))
     monkeypatch.setenv(databases.VARIABLE, "grpc://mine:1\nmysql://me@mine/db")
-    assert databases.check("mysql://me@mine/db", "sweep.json")
+    assert databases.check("mysql://me@mine/db", Path("sweep.json"))
 
 
 @pytest.mark.parametrize("form", ["{}", "journal://{}", "sqlite:///{}"])

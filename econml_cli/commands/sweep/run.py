@@ -192,7 +192,7 @@ def _named(storage: str, output: OutputOptions) -> None:
     if by_user(LINE, "storage"):
         databases.name(storage)
     else:
-        databases.check(storage, str(output.config))
+        databases.check(storage, Path(str(output.config)))
 
 
 def _line() -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from econml_cli.errors import ConfigError, RunError
+from econml_cli.runs.directory import SWEEP
 from econml_cli.sweeps.run.directory import SweepDirectory, find
 from econml_cli.sweeps.spec import identity, trial_config, yaml_lines
 from econml_cli.sweeps.spec.replication import Replication
@@ -87,7 +88,7 @@ def kept(storage: Any, path: Path, into: Path | None = None) -> str | None:
     if storage is None:
         return None
     named = str(storage).replace(":***@", "@").replace("password=***", "")
-    return databases.check(named, str(path / "sweep.json"), into)
+    return databases.check(named, path / SWEEP, into)
 
 
 def study_of(sweep: str | None, runs_dir: Path, storage: str | None = None) -> tuple[str, str | None, str, Path | None]:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from econml_cli.errors import ConfigError
 from econml_cli.options import remembered, shell
+from econml_cli.runs.directory import SWEEP
 from econml_cli.storage import disk
 from econml_cli.sweeps.study.passwords import shown, without_password
 
@@ -32,8 +33,8 @@ def name(storage: str) -> None:
     remembered.remember(_RECORD, kept)
 
 
-def check(storage: str, where: str, into: Path | None = None) -> str:
-    """The storage that `where` names, a file that need not be the user's own.
+def check(storage: str, where: Path, into: Path | None = None) -> str:
+    """The storage that `where` names, a sweep.json or a config file that need not be the user's own.
 
     It is compared letter for letter: two readers of a URL may differ about which part of it is the host.
 
@@ -51,9 +52,11 @@ def check(storage: str, where: str, into: Path | None = None) -> str:
         return storage
     else:
         what = "which is outside of it and no journal of a sweep, so it is not written"
+    named = ("--storage", shown(storage))
+    again = f"`{shell.command('sweep', 'show', where.parent, *named)}`" if where.name == SWEEP else shell.option(*named)
     raise ConfigError(
         f"{where} keeps its trials in {shown(storage)}, {what}: you have not named it yourself; if you trust it, type "
-        f"it: {shell.option('--storage', shown(storage))} (or set {VARIABLE})."
+        f"it: {again} (or set {VARIABLE})."
     )
 
 
