@@ -1277,8 +1277,8 @@ FAULTS = (
     Fault(
         "entry-of-the-cache-never-mended",
         "lost write",
-        old="                    entry.unlink(missing_ok=True)",
-        new="                    entry.stat()",
+        old="                entry.unlink(missing_ok=True)",
+        new="                entry.stat()",
     ),
     Fault(
         "point-that-never-began-loses-a-life",
@@ -1309,5 +1309,47 @@ FAULTS = (
         "lost lock",
         old="        if held is not None:\n            return held\n        manifest = self.manifest()",
         new="        manifest = self.manifest()",
+    ),
+    Fault(
+        "good-entries-of-the-cache-deleted-too",
+        "lost write",
+        old="        return damaged  # none: the disk failed once, or another process was just writing what was read",
+        new="        return entries",
+    ),
+    Fault(
+        "database-of-a-stranger-asked",
+        "leaked data",
+        old="    if not _FILE.match(storage):\n        what =",
+        new="    if not _FILE.match(storage):\n        return storage\n        what =",
+    ),
+    Fault(
+        "study-written-into-a-file-of-others",
+        "lost write",
+        old="elif into is None or _own(_file(storage), into):",
+        new="elif True:",
+    ),
+    Fault(
+        "program-of-a-config-file-taken-for-typed",
+        "skipped check",
+        old='named=by_user(LINE, "command"),',
+        new="named=typed is not None,",
+    ),
+    Fault(
+        "directory-that-was-moved-made-again",
+        "lost state",
+        old="        if not _unmade(self._directory, step, before):\n            raise gone\n\n",
+        new="",
+    ),
+    Fault(
+        "command-not-quoted-for-a-shell",
+        "unescaped output",
+        old='    return shlex.join(["econml", *map(str, words)])',
+        new='    return " ".join(["econml", *map(str, words)])',
+    ),
+    Fault(
+        "clock-decides-how-a-nuisance-rounds",
+        "ignored option",
+        old="        if self._fixed or self._pace is None or size",
+        new="        if self._pace is None or size",
     ),
 )

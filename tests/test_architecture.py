@@ -107,12 +107,13 @@ def test_files_are_written_by_one_helper_that_leaves_the_old_or_the_new_one():
 
 
 #: what is read otherwise than by `disk.read_bytes`, which waits for no pipe and fills no memory: our own resources, the
-#: answer of a process of ours, a file of Python that the user has named, what has been found to be a regular file
+#: answer of a process of ours, files of Python that the user has named and the list of them, what has been found to be
+#: a regular file
 READ_APART = {
     "export/assemble.py", "export/replay.py", "inspection/templates/__init__.py", "options/own_code.py",
-    "replication/archive.py", "replication/exhibits.py", "replication/package.py", "replication/studies.py",
-    "report/page.py", "report/pdf.py", "storage/ocdbt.py", "sweeps/remote/wandb_launch.py", "sweeps/show/page.py",
-    "training/compilation_cache.py", "training/setup/setup.py",
+    "options/remembered.py", "replication/archive.py", "replication/exhibits.py", "replication/package.py",
+    "replication/studies.py", "report/page.py", "report/pdf.py", "storage/ocdbt.py", "sweeps/remote/wandb_launch.py",
+    "sweeps/show/page.py", "training/compilation_cache.py", "training/setup/setup.py",
 }  # fmt: skip
 
 

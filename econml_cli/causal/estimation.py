@@ -16,7 +16,7 @@ from econml_cli.causal.sample import Sample
 from econml_cli.causal.scores import Estimated
 from econml_cli.config.fit_config import FitConfig
 from econml_cli.errors import ConfigError, InterruptedFitError, RunError
-from econml_cli.runs import estimates
+from econml_cli.runs import estimates, resuming
 from econml_cli.runs.directory import ESTIMATE
 from econml_cli.runs.estimates import EstimateDirectory
 
@@ -106,12 +106,19 @@ def load(directory: EstimateDirectory) -> Effect:
     about = directory.about()
     if "results" not in about:
         raise RunError(
-            f"{directory.path} is not finished ({about['status']}); go on with: econml estimate resume {directory.path}"
+            f"{directory.path} is not finished ({about['status']}); go on with: {resuming.estimate(directory.path)}"
         )
     return Effect.from_dict(about["results"], str(directory.path))
 
 
 def _estimated(
+    asked: Specification, read: Sample, roles: list[Role], made: EstimateDirectory, stop: Stop, say: Say
+) -> Effect:
+    with resuming.told(made.path, ESTIMATE, resuming.estimate(made.path)):
+        return _made(asked, read, roles, made, stop, say)
+
+
+def _made(
     asked: Specification, read: Sample, roles: list[Role], made: EstimateDirectory, stop: Stop, say: Say
 ) -> Effect:
     predicted = list[dict[str, np.ndarray]]()
@@ -141,7 +148,7 @@ def _estimated(
 def _stopped(made: EstimateDirectory, done: int, repeats: int) -> str:
     return (
         f"Stopped by a signal; {done} of {repeats} repeats are complete in {made.path}; continue with: "
-        f"econml estimate resume {made.path}"
+        f"{resuming.estimate(made.path)}"
     )
 
 

@@ -178,7 +178,7 @@ class Trainable:
         """The predictions of fits that are trained in one `vmap`; None where `stop` became true."""
         setups = [self._setup(each) for each in given]
         check(setups[0])
-        stack = Stack(setups, self._programs, shared=False)
+        stack = Stack(setups, self._programs, shared=False, fixed=True)
         for _ in stack.run():
             if stop():
                 return None

@@ -6,6 +6,7 @@ way: flags, ECONML_<COMMAND>_<OPTION> variables, a --config file where one is of
 
 import inspect
 import os
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -161,6 +162,14 @@ def layers(line: str, options: Mapping[str, Option], typed: Mapping[str, Any]) -
     if unknown := next((name for name in values if name not in options), None):
         raise ConfigError(f"{file} says '{unknown}', which {line} does not have.{suggest(unknown, options)}")
     return [*found, (file, values)]
+
+
+def by_user(line: str, name: str) -> bool:
+    """Whether the user has said an option themselves, on the command line or in its variable: a --config file may be
+    somebody else's."""
+    flags = {f"--{name}", f"--{name.replace('_', '-')}"}
+    typed = any(word.partition("=")[0] in flags for word in sys.argv[1:])
+    return typed or any(os.environ.get(variable) for variable in variables(line, name))
 
 
 def variables(line: str, name: str) -> Sequence[str]:

@@ -20,7 +20,7 @@ from econml_cli.config.fit_config import FitConfig
 from econml_cli.errors import ConfigError, DivergedError, InterruptedFitError, UnstableError, suggest
 from econml_cli.options.devices import DeviceOptions
 from econml_cli.options.trainer import RunOptions
-from econml_cli.runs import health
+from econml_cli.runs import health, resuming
 
 if TYPE_CHECKING:
     from econml_cli.runs.directory import Run
@@ -236,7 +236,7 @@ def _report(result: "FitResult", options: RunOptions) -> None:
     if result.stop_reason == "interrupted":
         raise InterruptedFitError(
             f"Stopped by a signal after epoch {result.summary['epochs']}, saved; continue with: "
-            f"econml fit --resume {path}",
+            f"{resuming.command(result.run.path)}",
             result.signal,
         )
     if failed := health.failed_verdicts(result.summary, options.accept_failed):

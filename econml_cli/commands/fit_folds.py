@@ -14,6 +14,7 @@ from econml_cli.config.fit_config import FitConfig
 from econml_cli.errors import ConfigError, InterruptedFitError
 from econml_cli.options.trainer import RunOptions
 from econml_cli.problems.tabular import TabularOptions
+from econml_cli.runs import resuming
 
 _say = partial(say, "fit")
 
@@ -141,8 +142,7 @@ def _text(found: Any) -> str:
 
 def _stopped(made: Any) -> str:
     there = [fold for fold in range(1, made.count + 1) if fold not in made.unfinished() and fold not in made.failed]
-    path = shlex.quote(str(made.path))
     return (
-        f"Stopped by a signal; {len(there)} of {made.count} folds are complete in {path}; continue with: "
-        f"econml fit --resume {path}"
+        f"Stopped by a signal; {len(there)} of {made.count} folds are complete in {made.path}; continue with: "
+        f"{resuming.command(made.path)}"
     )

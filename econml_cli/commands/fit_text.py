@@ -5,6 +5,7 @@ import shlex
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from econml_cli.options import shell
 from econml_cli.output.terminal import number, size
 from econml_cli.runs import caveats, health
 
@@ -63,7 +64,9 @@ def as_text(result: "FitResult") -> str:
 
         told = (*told, f"{success.said(summary)}.")
     against = "".join(f"\n\n{sentence}" for sentence in told)
-    return f"{headline}\n{_aligned(rows)}{against}" + (f"\n\nNext: econml eval {path}" if done else "")
+    return f"{headline}\n{_aligned(rows)}{against}" + (
+        f"\n\nNext: {shell.command('eval', result.run.path)}" if done else ""
+    )
 
 
 def _several(summary: Mapping[str, Any]) -> str:

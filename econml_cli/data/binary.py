@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from econml_cli.errors import DataError, suggest
+from econml_cli.options import shell
 
 #: {ending: (the program, how pyreadstat calls its reader)}
 STATISTICAL = {
@@ -43,7 +44,9 @@ def _sheet(path: Path, name: str | None) -> Iterator[Any]:
         if name is None:
             filled = [title for title, sheet in sheets.items() if next(_rows(sheet), None) is not None]
             if len(filled) > 1:
-                raise DataError(f"{path} has the sheets {', '.join(filled)}; say which: --sheet '{filled[0]}'.")
+                raise DataError(
+                    f"{path} has the sheets {', '.join(filled)}; say which: {shell.option('--sheet', filled[0])}."
+                )
             yield sheets[filled[0]] if filled else book.worksheets[0]
         elif (title := name.strip("'")) in sheets:  # no name of Excel's begins or ends with one
             yield sheets[title]

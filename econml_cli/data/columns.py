@@ -12,6 +12,7 @@ import numpy as np
 from econml_cli.data import dates, expression, rows
 from econml_cli.data.expression import Node
 from econml_cli.errors import DataError, suggest
+from econml_cli.options import shell
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,10 +48,10 @@ def kind(column: "pd.Series", name: str) -> Literal["numbers", "labels"]:
 
     types = pd.api.types
     if types.is_datetime64_any_dtype(column):
-        name = name if name.isidentifier() else f"`{name}`"
+        dropped, name = shell.option("--drop-columns", name), name if name.isidentifier() else f"`{name}`"
         raise DataError(
             f"Column '{name}' holds dates, which are no feature as they stand; write year({name}), month({name}), "
-            f"trend({name}) or C(quarter({name})) in a --formula, name it as --time, or --drop-columns {name}."
+            f"trend({name}) or C(quarter({name})) in a --formula, name it as --time, or {dropped}."
         )
     if isinstance(column.dtype, pd.CategoricalDtype | pd.StringDtype) or types.is_bool_dtype(column):
         return "labels"
@@ -185,10 +186,11 @@ def levels(column: "pd.Series", name: str) -> list[str]:
         values = list(found.unique())
         values.sort(key=level_name if len({isinstance(v, str) for v in values}) > 1 else None)
     if len(values) > MAX_LEVELS:
+        embedded = shell.option("--embed", f"{name}:8")
         raise DataError(
             f"Column '{name}' has {len(values):,} levels (e.g. {level_name(values[0])!r}), more than {MAX_LEVELS:,}, "
             "the most that dummies are made of; is it an identifier, or a number written as text? Leave it out, or "
-            f"clean it; or let a network learn a vector of each level (--embed {name}:8), or model linear absorb an "
+            f"clean it; or let a network learn a vector of each level ({embedded}), or model linear absorb an "
             f"effect of each (--formula 'y ~ x | {name}')."
         )
     _refuse_broken_numbers(values, name)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from econml_cli.errors import DataError
+from econml_cli.options import shell
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,7 +31,8 @@ def part(name: str, column: "pd.Series", of: str) -> np.ndarray:
     import pandas as pd
 
     if not are(column):
-        raise DataError(f"{name}({of}) needs dates, and column '{of}' holds none; if it does, say so: --dates {of}.")
+        said = shell.option("--dates", of)
+        raise DataError(f"{name}({of}) needs dates, and column '{of}' holds none; if it does, say so: {said}.")
     if name == "trend":
         days = (column - pd.Timestamp("2000-01-01")) / pd.Timedelta(days=1)
         years: np.ndarray = days.to_numpy(np.float64, na_value=np.nan) / YEAR

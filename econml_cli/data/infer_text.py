@@ -1,6 +1,5 @@
 """What a column of a text file is, by how its texts are written."""
 
-import shlex
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from econml_cli.data.files import Raw
 from econml_cli.data.infer_numbers import AS_ASKED, FEW, row_number, value_range
 from econml_cli.data.schema import LISTED, Column
 from econml_cli.errors import DataError
+from econml_cli.options import shell
 
 #: a column of words all but this share of whose rows are numbers is told of
 FEW_WORDS = 5
@@ -42,7 +42,7 @@ def of_text(raw: Raw, name: str, asked: Asked) -> Column:
             odd = next(v for v in values if notation.number(v, asked.mark, notation.WRITTEN) is None)
             raise DataError(
                 f"Column '{name}' is no number (--numeric) in {column_texts.first_row(raw, texts, odd)}: {odd[:40]!r}; "
-                f"say that it is missing with --na-values {shlex.quote(odd[:40])}, or leave it out of --numeric."
+                f"say that it is missing with {shell.option('--na-values', odd[:40])}, or leave it out of --numeric."
             )
         commas = all(notation.DECIMAL_COMMA.fullmatch(v) or notation.number(v) is not None for v in values)
         if values and (commas or (written is not None and either)):
@@ -108,11 +108,12 @@ def as_dates(
             if name in asked.date_formats() and values:
                 raise DataError(
                     f"Column '{name}' is no date (--dates) in a format that is known, such as {values[0][:40]!r}; say "
-                    f"which: --dates '{name}=%d/%m/%Y'."
+                    f"which: {shell.option('--dates', f'{name}=%d/%m/%Y')}."
                 )
             return None
         if len(ways) > 1:
-            why = f"dates whose day and month cannot be told apart; say which: --dates '{name}={ways[0]}'"
+            said = shell.option("--dates", f"{name}={ways[0]}")
+            why = f"dates whose day and month cannot be told apart; say which: {said}"
             return Column(name, "other", why, count=len(values), missing=missing)
         way = ways[0]
     import pandas as pd
@@ -122,7 +123,7 @@ def as_dates(
         odd = values[int(found.isna().to_numpy().argmax())]
         raise DataError(
             f"Column '{name}' is no date written {way} in {column_texts.first_row(raw, texts, odd)}: {odd[:40]!r}; say "
-            f"another format with --dates '{name}=...', or leave it out of --dates."
+            f"another format with {shell.option('--dates', f'{name}=...')}, or leave it out of --dates."
         )
     ends: dict[str, Any] = {"low": str(found.min().date()), "high": str(found.max().date())}
     return Column(name, "date", f"dates written {way}", count=len(values), missing=missing, way=way, **ends)
@@ -148,7 +149,7 @@ def as_words(
     if words := [value for value in values if value in notation.WORDS and kind is None and not told]:
         count = {v: int(n) for v, n in zip(texts.values, texts.counts, strict=True)}
         times = ", ".join(f"{value!r} ({count[value]:,} rows)" for value in words)
-        notes.append(f"{times} is read as a value; if it means missing: --na-values {','.join(words)}")
+        notes.append(f"{times} is read as a value; if it means missing: {shell.option('--na-values', ','.join(words))}")
     if marked := {mark: n for mark, n in missing.items() if mark}:
         notes.append(f"{', '.join(f'{n:,} times {mark!r}' for mark, n in marked.items())} is read as missing")
     if but:
@@ -167,4 +168,4 @@ def _numbers_but(raw: Raw, values: list[str], texts: Texts, rows: int) -> str:
         return ""
     first = f"{others[0][:40]!r} ({column_texts.first_row(raw, texts, others[0])})"
     shown = ", ".join([first, *(repr(value[:40]) for value in others[1:3])])
-    return f"numbers but for {shown}; if that is missing: --na-values {shlex.quote(others[0])}"
+    return f"numbers but for {shown}; if that is missing: {shell.option('--na-values', others[0])}"

@@ -10,6 +10,7 @@ from econml_cli.data.files import Raw
 from econml_cli.data.infer_numbers import AS_ASKED, row_number, value_range
 from econml_cli.data.infer_text import as_dates, as_words, of_text
 from econml_cli.data.schema import LISTED, Column
+from econml_cli.options import shell
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -84,7 +85,7 @@ def _labelled(name: str, column: "pd.Series", labels: Mapping[Any, str], kind: K
         twice = {label for label in said if said.count(label) > 1}
         names = [f"{s} ({v})" if s in twice else s for s, v in zip(said, present, strict=True)]
         codes = {label: int(value) for label, value in zip(names, present, strict=True)}
-        why = f"every value has a label; the codes: --numeric {name}"
+        why = f"every value has a label; the codes: {shell.option('--numeric', name)}"
         about: dict[str, Any] = {"levels": tuple(names), "count": len(names)}
         return Column(name, "category", why, missing=missing, codes=codes, **about)
     some = [f"{value} = {labels[value]!r}" for value in present if value in labels]

@@ -9,6 +9,7 @@ from econml_cli.data.asked import Asked
 from econml_cli.data.schema import Column, Schema
 from econml_cli.data.schema_shape import SCHEMA
 from econml_cli.errors import ConfigError, suggest
+from econml_cli.options import shell
 from econml_cli.storage import json_shape, limited_yaml
 
 #: what a column can be said to be; "drop": it is not there
@@ -72,7 +73,7 @@ def read(file: str) -> Asked:
         loaded = limited_yaml.load(contents, frozenset(_OF_FILE), unique=True)
     except FileNotFoundError:
         raise ConfigError(
-            f"--schema {file}: no such file; `econml inspect data FILE --out {file}` writes one."
+            f"--schema {file}: no such file; `econml inspect data FILE {shell.option('--out', file)}` writes one."
         ) from None
     except limited_yaml.RefusedError as error:
         where = f" at line {error.line}" if error.line else ""

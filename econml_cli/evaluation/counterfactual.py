@@ -9,6 +9,7 @@ from econml_cli.config.fit_config import FitConfig
 from econml_cli.errors import ConfigError, ShapeError, suggest
 from econml_cli.evaluation.samples import Samples
 from econml_cli.models.base import Adapting, Model
+from econml_cli.options import shell
 from econml_cli.options.fields import coerce, options_of
 from econml_cli.problems import registry as problems
 from econml_cli.problems.base import Batch, Problem
@@ -54,7 +55,7 @@ def changed_config(config: FitConfig, changes: Mapping[str, Any]) -> FitConfig:
         if name not in known:
             raise ConfigError(
                 f"--with {name}={raw}: problem {config.problem} has no option '{name}'.{suggest(name, known)} "
-                f"`econml inspect problems {config.problem}` shows what it has."
+                f"`{shell.command('inspect', 'problems', config.problem)}` shows what it has."
             )
         try:
             values[name] = coerce(known[name], raw)

@@ -1,9 +1,9 @@
 """What a cross-validation is worth: each fold on the rows that it has not seen, and all of these rows together."""
 
 import math
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from econml_cli.output.tables import Grid
 from econml_cli.problems import losses, metrics
 from econml_cli.problems.metrics import Moments
 from econml_cli.problems.tabular import Tabular
-from econml_cli.runs import folds_table
+from econml_cli.runs import folds_table, resuming
 from econml_cli.runs.directory import Run
 from econml_cli.runs.folds import Folds
 from econml_cli.storage import disk
@@ -84,18 +84,17 @@ class CrossValidation(Answer):
 
     def error(self) -> EconmlError | None:
         """What went otherwise than planned, if anything did: a fold that could not be fitted, or diverged."""
-        path = shlex.quote(self.path)
         if self.failed:
             fold, reason = next(iter(self.failed.items()))
             others = f" (and {len(self.failed) - 1} more)" if len(self.failed) > 1 else ""
             return RunError(
-                f"Fold {fold}{others} could not be fitted: {reason} The other folds are kept in {path}; try it again "
-                f"with: econml fit --resume {path}"
+                f"Fold {fold}{others} could not be fitted: {reason} The other folds are kept in {self.path}; try it "
+                f"again with: {resuming.command(Path(self.path))}"
             )
         if self.diverged:
             numbers = ", ".join(map(str, self.diverged))
             return DivergedError(
-                f"The loss or a weight became non-finite in fold {numbers} of {path}; its numbers are of the last "
+                f"The loss or a weight became non-finite in fold {numbers} of {self.path}; its numbers are of the last "
                 "finite weights. Try a smaller --lr, --grad-clip 1, or --schedule warmup_cosine."
             )
         return None

@@ -6,7 +6,6 @@ config file or a sweep file that refers to another one is refused, so that openi
 code.
 """
 
-import contextlib
 import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,12 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from econml_cli.errors import ConfigError, RunError, suggest
-from econml_cli.options import own_modules
+from econml_cli.options import own_modules, remembered, shell
 
 #: files that the user names for this process and those it starts, separated as in PATH
 VARIABLE = "ECONML_SOURCES"
 #: where a run keeps copies of the files that it was fitted with
 KEPT = "source"
+#: the file of the user's state directory that keeps those named in earlier commands
+_RECORD = "sources.txt"
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def name(*words: str | None) -> None:
         listed = _named()
         if str(path.resolve()) not in listed:
             os.environ[VARIABLE] = os.pathsep.join([*listed, str(path.resolve())])
-        _remember(sha256(path), path.resolve())
+        remembered.remember(_RECORD, f"{sha256(path)}  {path.resolve()}")
 
 
 def name_sources(*files: str) -> None:
@@ -122,29 +123,12 @@ def _as_typed(paths: list[str]) -> list[str]:
     return [f"./{Path(path).relative_to(here)}" if Path(path).is_relative_to(here) else path for path in paths]
 
 
-def _record() -> Path:
-    import platformdirs
-
-    return Path(platformdirs.user_state_dir("econml-cli", appauthor=False)) / "sources.txt"
-
-
 def _remembered() -> Iterator[tuple[str, str]]:
     """(SHA-256, path) of the files named in earlier commands."""
-    with contextlib.suppress(OSError):
-        # a path need not be UTF-8; split at "\n" alone, which none that is remembered has in it
-        for line in _record().read_text(encoding="utf-8", errors="surrogateescape").split("\n"):
-            digest, separator, path = line.partition("  ")
-            if separator:
-                yield digest, path
-
-
-def _remember(digest: str, path: Path) -> None:
-    if (digest, str(path)) in _remembered() or "\n" in str(path):
-        return
-    with contextlib.suppress(OSError):  # a home that cannot be written: later commands need --source
-        _record().parent.mkdir(parents=True, exist_ok=True)
-        with _record().open("a", encoding="utf-8", errors="surrogateescape") as file:
-            file.write(f"{digest}  {path}\n")
+    for line in remembered.lines(_RECORD):
+        digest, separator, path = line.partition("  ")
+        if separator:
+            yield digest, path
 
 
 def _trusted(path: str | Path, digest: str) -> bool:
@@ -197,10 +181,13 @@ def check_named(path: str) -> None:
 
 def _refusal(there: str) -> str:
     if str(Path(there).resolve()) in {path for _, path in _remembered()}:
-        return f"{there} has changed since you last named it, so it is not run; name it again: --source {there}."
+        return (
+            f"{there} has changed since you last named it, so it is not run; name it again: "
+            f"{shell.option('--source', there)}"
+        )
     return (
         f"{there} is code that you have not named yourself, so it is not run; read it, and if you trust it add "
-        f"--source {there} (or set {VARIABLE})."
+        f"{shell.option('--source', there)} (or set {VARIABLE})."
     )
 
 
@@ -250,5 +237,7 @@ def find_again(name: str, saved: Mapping[str, Any] | None, run: Path) -> str:
     known = [path for path in there if path in (reference.path, saved.get("path"))]
     what = f"{known[0]} has changed since {run} was fitted" if known else f"{saved.get('path')} is no longer there"
     copy = next((path for path in sorted((run / KEPT).glob("*.py")) if sha256(path) == digest), None)
-    remedy = f"put it back, or use the run's own copy of it: --source {copy}" if copy else "put it back"
+    remedy = (
+        f"put it back, or use the run's own copy of it: {shell.option('--source', copy)}" if copy else "put it back"
+    )
     raise RunError(f"{what}; {remedy}.")

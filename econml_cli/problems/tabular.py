@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from econml_cli.data import expression
 from econml_cli.errors import ConfigError, DataError
+from econml_cli.options import shell
 from econml_cli.options.fields import option
 from econml_cli.problems import losses, table_networks
 from econml_cli.problems.lazily import base, jax, jnp, np
@@ -696,7 +697,9 @@ def _refuse_columns(read: Formula, schema: Schema, rows: int, source: str, embed
     for name in (*target, *read.feature_columns, *absorbed, *embedded):
         column = schema[name]
         if column.kind == "empty":
-            raise DataError(f"Column '{name}' holds no values at all; leave it out: --drop-columns {name}.")
+            raise DataError(
+                f"Column '{name}' holds no values at all; leave it out: {shell.option('--drop-columns', name)}."
+            )
         if column.kind == "other":
             raise DataError(f"Column '{name}' of {source} cannot be used: {column.why}.")
         odd = next((text for text in (*column.notes, column.why) if "numbers but for" in text), None)
@@ -705,7 +708,7 @@ def _refuse_columns(read: Formula, schema: Schema, rows: int, source: str, embed
         if column.kind == "identifier" and column.low is None and name in read.feature_columns:
             raise DataError(
                 f"Column '{name}' names rows rather than describes them ({column.why}): leave it out, or insist with "
-                f"--categorical {name}."
+                f"{shell.option('--categorical', name)}."
             )
 
 

@@ -62,8 +62,11 @@ def sweep(
     from econml_cli.sweeps.run import begin
     from econml_cli.sweeps.run import engine as engines
     from econml_cli.sweeps.run.plan import Plan
+    from econml_cli.sweeps.study import databases
 
     own_code.name_sources(*_paths(source))
+    if storage is not None:
+        databases.name(storage)
     asked = begin.Asked(
         replicate=replicate, folds=folds, aggregate=aggregate, sampler=sampler, seed=seed, storage=storage,
         out=None if out is None else os.fspath(out), runs_dir=os.fspath(runs_dir), line="econml_cli.sweep",
@@ -128,10 +131,12 @@ def importance(
 
 def _read(sweep: PathLike | None, runs_dir: PathLike, storage: str | None) -> "Results":
     from econml_cli.sweeps.run.open_directory import study_of
-    from econml_cli.sweeps.study import study
+    from econml_cli.sweeps.study import databases, study
 
-    where, name, _, directory = study_of(None if sweep is None else os.fspath(sweep), Path(runs_dir))
-    return study.read(storage or where, name, directory)
+    if storage is not None:
+        databases.name(storage)
+    where, name, _, directory = study_of(None if sweep is None else os.fspath(sweep), Path(runs_dir), storage)
+    return study.read(where, name, directory)
 
 
 def frame(results: "Results") -> "pd.DataFrame":

@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import re
+import shlex
 import typing
 from collections.abc import Iterator, Mapping
 
@@ -15,7 +16,7 @@ _COMMAND = r"`econml[^`]*`|\beconml(?: [a-z][a-z-]*)+ [^;\n]*"
 #: a flag, what ties it to a value, and a word that may be its value
 _FLAG = r"(?<![\w-])--(?P<name>[a-z][a-z0-9_]*(?:-[a-z0-9_]+)*)(?:(?P<tie>=| )(?P<value>'[^']*'|[^\s;]*[^\s;,.:?!)]))?"
 _EITHER = re.compile(f"(?P<command>{_COMMAND})|{_FLAG}")
-_RESUME = re.compile(r"`?\beconml fit --resume (?P<run>'[^']*'|[^\s;`]+)`?")
+_RESUME = re.compile(r"""`?\beconml fit --resume (?P<run>(?:'[^']*'|"[^"]*"|[^\s;`'"])+)`?""")
 #: what to type for an estimator of another name (`models.registry.ESTIMATORS`): a fit of a file not yet named
 _TO_FIT = re.compile(
     r"`econml fit (?P<model>\w+)(?=[^`]* --data FILE)(?P<options>(?: --[a-z-]+ (?:\"[^\"]*\"|[\w.]+))+)`"
@@ -42,7 +43,7 @@ def in_python(message: str) -> str:
     `--num-epochs` becomes `num_epochs`, `--lr 1e-4` becomes `lr=1e-4`, `--no-bias` becomes `bias=False`, `--force`
     becomes `force=True`; what a shell is to be given stays, but for the resumption of a run, which is a call here.
     """
-    resumed = _RESUME.sub(lambda found: f"econml_cli.load({found['run'].strip(chr(39))!r}).resume()", message)
+    resumed = _RESUME.sub(lambda found: f"econml_cli.load({shlex.split(found['run'])[0]!r}).resume()", message)
     resumed = _TO_FIT.sub(_call, resumed)
     return _EITHER.sub(lambda found: found["command"] or _argument(found), resumed)
 

@@ -11,7 +11,7 @@ from typing import Any
 from econml_cli.config import fit_config as configs
 from econml_cli.errors import ConfigError, RunError
 from econml_cli.options import own_code
-from econml_cli.runs import environment, folds
+from econml_cli.runs import environment, folds, resuming
 from econml_cli.runs.directory import CROSS_VALIDATION, ENDED, WRITTEN, Run
 from econml_cli.runs.kinds import Kept
 from econml_cli.storage import disk
@@ -123,13 +123,17 @@ def _part(kept: Kept, name: str) -> Part:
         manifest, results = kept.run.manifest(), kept.run.summary()
         status = kept.run.status()
         if status not in (*ENDED, "diverged") or not results:
-            raise RunError(f"{kept.path} has not ended by itself ({status}); fit it to its end: --resume {kept.path}.")
+            raise RunError(
+                f"{kept.path} has not ended by itself ({status}); fit it to its end: {resuming.command(kept.path)}"
+            )
         exact = "sweep" not in manifest and not values.get("fold")
         why = "" if exact else "It was trained beside others in one process, which is the same up to rounding."
     else:
         about = folds.about(kept.path)
         if about.get("status") != "complete" or not about.get("results"):
-            raise RunError(f"{kept.path} is not complete ({about.get('status')}); go on with --resume {kept.path}.")
+            raise RunError(
+                f"{kept.path} is not complete ({about.get('status')}); go on with: {resuming.command(kept.path)}"
+            )
         manifest, results, exact = Run(kept.path / "fold1").manifest(), about["results"], False
         why = "Folds are trained beside each other, which is the same up to rounding."
     data, packaged = _data(values, manifest)

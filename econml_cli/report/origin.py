@@ -1,7 +1,6 @@
 """How a run can be repeated, and where it comes from."""
 
-import shlex
-
+from econml_cli.options import shell
 from econml_cli.output.tables import Grid
 from econml_cli.report.elements import code, paragraph, table
 from econml_cli.runs.directory import Run
@@ -10,7 +9,7 @@ from econml_cli.runs.directory import Run
 def repeat(run: Run) -> str:
     """The commands, and every option of the fit."""
     manifest = run.manifest()
-    again = f"econml fit --config {shlex.quote(str(run.path / 'config.yaml'))}"
+    again = shell.command("fit", "--config", run.path / "config.yaml")
     lines = [line for line in (manifest.get("command"), again) if line]
     where = f"It was run in {manifest['cwd']}." if manifest.get("cwd") else ""
     said = "The command of the fit, and one that repeats it from its run directory." if len(lines) > 1 else ""

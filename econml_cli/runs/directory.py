@@ -13,9 +13,9 @@ from typing import Any, Protocol, TypeVar
 
 from econml_cli.config import fit_config as configs
 from econml_cli.errors import ConfigError, RunError, suggest
-from econml_cli.options import own_code
+from econml_cli.options import own_code, shell
 from econml_cli.problems.table import PROBLEMS
-from econml_cli.runs import documents, metrics_lines
+from econml_cli.runs import documents, metrics_lines, resuming
 from econml_cli.storage import directories, disk, json_shape
 from econml_cli.storage.steps import steps
 
@@ -41,8 +41,8 @@ class IsSweepError(RunError):
 
     def __init__(self, path: Path):
         super().__init__(
-            f"{path} is a sweep, not one run; name a trial, such as {path}/0000: `econml sweep show {path.name}` lists "
-            "them, the best first."
+            f"{path} is a sweep, not one run; name a trial, such as {path}/0000: "
+            f"`{shell.command('sweep', 'show', path)}` lists them, the best first."
         )
         self.path = path
 
@@ -257,7 +257,7 @@ def check_free(path: Path, force: bool) -> None:
         if force and Run(path).in_training():
             raise RunError(f"{path} is being trained by another process; stop it first, or choose another --out.")
         if not force:
-            raise RunError(f"{path} exists; add --force to replace it, or --resume {path} to continue it.")
+            raise RunError(f"{path} exists; add --force to replace it, or continue it with: {resuming.command(path)}")
     directories.check_place(path)
 
 
@@ -358,11 +358,13 @@ def find(name: str | None, runs_dir: Path) -> Run:
     runs = list_runs(runs_dir)
     if (folds := next((p for p in places if (p / CROSS_VALIDATION).is_file()), None)) is not None:
         raise RunError(
-            f"{folds} is a cross-validation, not one run; `econml runs show {folds.name}` shows its table; name its "
-            f"folds: {folds}/fold1, or {folds}/fold* for all."
+            f"{folds} is a cross-validation, not one run; `{shell.command('runs', 'show', folds)}` shows its table; "
+            f"name its folds: {folds}/fold1, or {folds}/fold* for all."
         )
     if (effect := next((p for p in places if (p / ESTIMATE).is_file()), None)) is not None:
-        raise RunError(f"{effect} is an estimate of a treatment effect, not a fit; `econml eval {effect}` shows it.")
+        raise RunError(
+            f"{effect} is an estimate of a treatment effect, not a fit; `{shell.command('eval', effect)}` shows it."
+        )
     if (found := beginning_with(name, runs)) is not None:
         return found
     if places[0].exists():

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from econml_cli.errors import RunError
 from econml_cli.runs import directory as runs
-from econml_cli.runs import documents
+from econml_cli.runs import documents, resuming
 from econml_cli.runs.directory import ESTIMATE
 from econml_cli.storage import directories, disk
 from econml_cli.version import __version__
@@ -99,7 +99,7 @@ def check_free(path: Path, force: bool) -> None:
     elif not force:
         raise RunError(
             f"{path} exists; add --force to replace it, choose another --name, or go on with it: "
-            f"econml estimate resume {path}"
+            f"{resuming.estimate(path)}"
         )
     else:
         with alone(path):

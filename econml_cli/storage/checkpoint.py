@@ -136,10 +136,12 @@ class CheckpointWriter:
             CheckpointError: the disk is full or the directory cannot be written.
         """
         ocp = _orbax()  # its import takes half a second, in which a directory can be moved
-        if not self._directory.is_dir():  # Orbax would make it again
-            raise CheckpointError(
-                f"The checkpoint of epoch {step} could not be saved: {self._directory} was moved or deleted."
-            )
+        gone = CheckpointError(
+            f"The checkpoint of epoch {step} could not be saved: {self._directory} was moved or deleted."
+        )
+        before = _inodes(self._directory)
+        if not before[0]:  # Orbax would make it again
+            raise gone
         tree = {name: leaves for name, leaves in sections.items() if leaves}
         tree["digest"] = {"sha256": np.frombuffer(bytes.fromhex(digest(tree)), dtype=np.uint8)}
         try:
@@ -150,12 +152,42 @@ class CheckpointWriter:
                 shutil.rmtree(unfinished, ignore_errors=True)
             full = any(sign in str(error) for sign in ("os_error_code='28'", "No space left"))
             why = "the disk is full; free some space" if full else _reason(error)
+            if not _unmade(self._directory, step, before):
+                raise gone from error
             raise CheckpointError(f"The checkpoint of epoch {step} could not be saved: {why}.") from error
+        if not _unmade(self._directory, step, before):
+            raise gone
 
     def close(self) -> None:
         """Release Orbax's threads."""
         if self._opened is not None:
             self._opened.close()
+
+
+def _inodes(directory: Path) -> list[int]:
+    """Which directory stands at a path, at its parent's, and at that of the run among others; 0 where none does."""
+    return [path.stat().st_ino if path.is_dir() else 0 for path in (directory, *directory.parents[:2])]
+
+
+def _unmade(directory: Path, step: int, before: list[int]) -> bool:
+    """Take away what Orbax has made again, with all directories on the way, of one that was moved while it wrote.
+
+    Args:
+        before: what `_inodes` said.
+
+    Returns:
+        whether the directory is still there.
+    """
+    after = _inodes(directory)
+    if after[0] == before[0]:
+        return True
+    if after[0]:
+        shutil.rmtree(directory / str(step), ignore_errors=True)
+    for path, old, new in zip((directory, *directory.parents[:2]), before, after, strict=True):
+        if new and new != old:
+            with contextlib.suppress(OSError):  # something else is in it
+                path.rmdir()
+    return False
 
 
 def _reason(error: Exception) -> str:

@@ -1,16 +1,26 @@
 """JAX's persistent compilation cache, so that the second start of the same program is cheap."""
 
+import builtins
+import contextlib
 import hashlib
+import importlib
 import os
 import platform
 import re
 import stat
 import warnings
+import zlib
 from pathlib import Path
 from typing import Any
 
 #: what JAX warns of where it cannot read or write an entry; it then compiles, and never mends the entry
-_TROUBLE = re.compile(r"Error (?:reading|writing) persistent compilation cache entry for '(?P<name>[^']*)'")
+_TROUBLE = re.compile(
+    r"Error (?P<doing>reading|writing) persistent compilation cache entry for '(?P<name>[^']*)': (?P<error>\w+)"
+)
+#: with what an entry begins that JAX has packed with zstd, where it finds that; else it takes zlib
+_ZSTD = b"\x28\xb5\x2f\xfd"
+#: what zlib and zstd raise of an entry that is not whole
+_UNPACKING = ("error", "ZstdError")
 
 
 def enable() -> None:
@@ -18,7 +28,7 @@ def enable() -> None:
 
     Called by commands, not by the library: it changes the configuration of the whole process. A cache that cannot be
     made, or that others can write to (what is in it is run), is done without. Entries that cannot be read, because a
-    process was killed or the disk was full while they were written, are deleted and so written again.
+    process was killed or the disk was full while they were written, are deleted and so written again; the others stay.
     """
     import jax
 
@@ -46,9 +56,9 @@ def _private(directory: Path) -> bool:
 
 
 def _mend(directory: Path) -> None:
-    """From now on delete the entries of a program whose entry cannot be used, and say nothing of it.
+    """From now on delete the entries of a program that cannot be used, and say nothing of it.
 
-    JAX's warning names the program, not the entry; those of other shapes of it go too, and are compiled once more.
+    JAX's warning names the program, not the entry, and there is one for each shape: which it is, is looked up.
     """
     shown = warnings.showwarning
     if getattr(shown, "mends", None) == directory:
@@ -59,16 +69,47 @@ def _mend(directory: Path) -> None:
         if found is None:
             shown(message, *more, **further)
             return
-        try:
-            for entry in directory.iterdir():
-                if entry.name.startswith(f"{found['name']}-") and entry.is_file():
-                    entry.unlink(missing_ok=True)
-        except OSError:
-            pass  # a cache that cannot be mended is done without
+        with contextlib.suppress(OSError):  # a cache that cannot be mended is done without
+            for entry in _unusable(directory, found):
+                entry.unlink(missing_ok=True)
 
     show.mends = directory  # type: ignore[attr-defined]
     warnings.showwarning = show
     warnings.filterwarnings("always", message="Error (reading|writing) persistent compilation cache")
+
+
+def _unusable(directory: Path, trouble: re.Match[str]) -> list[Path]:
+    """The entries of a program that are to be deleted, after what JAX has said of one of them."""
+    entries = [path for path in directory.iterdir() if path.name.startswith(f"{trouble['name']}-") and path.is_file()]
+    damaged = [entry for entry in entries if not _whole(entry)]
+    of_the_system = issubclass(getattr(builtins, trouble["error"], Exception), OSError)
+    if damaged or trouble["doing"] == "writing" or of_the_system or trouble["error"] in _UNPACKING:
+        return damaged  # none: the disk failed once, or another process was just writing what was read
+    return entries  # XLA refuses one of those that can be unpacked
+
+
+def _whole(entry: Path) -> bool:
+    """Whether an entry can be unpacked, or at least not be said to be damaged."""
+    try:
+        packed = entry.read_bytes()
+    except OSError:
+        return True
+    try:
+        if packed.startswith(_ZSTD):
+            return _unpacked_by_zstd(packed)
+        zlib.decompress(packed)
+    except Exception:
+        return False
+    return True
+
+
+def _unpacked_by_zstd(packed: bytes) -> bool:
+    try:
+        zstandard = importlib.import_module("zstandard")  # no package of ours
+    except ImportError:  # an entry of another environment, which JAX does not read from here
+        return True
+    zstandard.ZstdDecompressor().decompress(packed)
+    return True
 
 
 def machine() -> str:

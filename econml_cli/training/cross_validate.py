@@ -2,11 +2,11 @@
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from econml_cli.config.fit_config import FitConfig
-from econml_cli.errors import CheckpointError, ConfigError, RunError
+from econml_cli.errors import ConfigError
 from econml_cli.runs import resuming
 from econml_cli.runs.directory import CROSS_VALIDATION
 from econml_cli.runs.folds import Folds, alone, check_free, make, opened
@@ -88,7 +88,7 @@ def _train(
 ) -> Folds:
     """Train these folds; what they replace is removed once one of them has a checkpoint."""
     failed = dict[int, str]()
-    with _told(folds.path):
+    with resuming.told(folds.path, CROSS_VALIDATION):
         with Fits(engine, stop_signal) as fits:
             fits.add(
                 Request(fold, of_fold(folds.config, fold), folds.run(fold).path, within=folds.path) for fold in left
@@ -103,16 +103,3 @@ def _train(
         stopped = bool(folds.unfinished())
         folds.note("interrupted" if stopped else "failed" if failed else "fitted")
     return dataclasses.replace(folds, signal=stop_signal() if stopped else None)
-
-
-@contextlib.contextmanager
-def _told(path: Path) -> Iterator[None]:
-    """What keeps all folds from being written, in a sentence that says how to go on with them, as of a single run."""
-    try:
-        yield
-    except (OSError, RunError, CheckpointError) as error:
-        if not (path / CROSS_VALIDATION).is_file():
-            raise resuming.gone(path) from error
-        if isinstance(error, OSError):
-            raise RunError(f"{path} cannot be written: {error.strerror or error}.{resuming.kept(path)}") from error
-        raise type(error)(f"{error}{resuming.kept(path)}") from error

@@ -1,6 +1,10 @@
 """`econml estimate`: the effect, its directory, its tables, and what is refused."""
 
+import errno
 import json
+import os
+import shlex
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -14,6 +18,7 @@ from econml_cli.causal.sample import read
 from econml_cli.data import files
 from econml_cli.errors import ConfigError, InterruptedFitError, RunError
 from econml_cli.runs import estimates
+from econml_cli.training.loop.stack import Stack
 from tests.support import running
 
 N = 600
@@ -320,3 +325,44 @@ def test_a_file_is_read_once_and_of_it_what_is_needed(file, monkeypatch):
     frame = pd.read_csv(file)
     np.testing.assert_allclose(sample.x[:, 0], frame.x1, rtol=1e-12)
     np.testing.assert_array_equal(sample.y, frame.y)
+
+
+@pytest.mark.parametrize("act", ["full", "moved"])
+def test_what_keeps_an_estimate_from_being_written_is_said_with_how_to_go_on(file, isolated, econml, monkeypatch, act):
+    keep, kept = estimates.EstimateDirectory.keep, []
+
+    def fails(self, *predicted):
+        kept.append(predicted)
+        if len(kept) == 2 and act == "moved":
+            self.path.rename("elsewhere")
+        if len(kept) == 2 and act == "full":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return keep(self, *predicted)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(estimates.EstimateDirectory, "keep", fails)
+        with pytest.raises(RunError, match="moved or deleted" if act == "moved" else "No space left") as told:
+            estimation.estimate(asked(file), Path("it's e"))
+    again = shlex.split(str(told.value).partition("continue with: ")[2])
+    assert again == ["econml", "estimate", "resume", "it's e"]
+    if act == "moved":
+        assert not Path("it's e").exists()
+        Path("elsewhere").rename("it's e")
+    assert econml(*again[1:]).code == 0
+
+
+@pytest.mark.slow
+def test_no_clock_decides_the_last_digit_of_an_estimate(tmp_path, monkeypatch):
+    """Folds stop early at epochs of their own; what had ended was once left out where that paid, by the clock."""
+    rows = "".join(f"{i / 7 + i % 3:.3f},{(i * 37 % 11) / 5},{i % 5},{i * 7 % 3 // 2}\n" for i in range(80))
+    (tmp_path / "d.csv").write_text("y,x1,x2,d\n" + rows)
+    options = {"nuisance": "mlp", "with": ["width=4", "num_epochs=300"], "folds": 2, "repeats": 2}
+    found = {}
+    for seconds in (0.0, 1e9):  # leaving out pays at once, and never
+        with monkeypatch.context() as patch:
+            compiled = Stack._compile
+            patch.setattr(Stack, "_compile", lambda self, c=compiled, s=seconds: c(self) * 0 + s)
+            made = estimation.estimate(asked(tmp_path / "d.csv", **options), tmp_path / str(seconds))
+        predictions = sorted((tmp_path / str(seconds) / "predictions").glob("*.npy"))
+        found[seconds] = [path.read_bytes() for path in predictions], made.repeats
+    assert len(found[0.0][0]) == 4 and found[0.0] == found[1e9]

@@ -281,7 +281,7 @@ def test_formats_of_dates_and_codes_for_missing_of_stata():
 def test_dates_are_refused_as_a_feature_and_order_the_rows_as_time():
     with pytest.raises(DataError, match=r"'q' holds dates.*year\(q\)"):
         problem("quarters.csv", target="y")
-    with pytest.raises(DataError, match=r"cannot be told apart; say which: --dates 'when="):
+    with pytest.raises(DataError, match=r"cannot be told apart; say which: --dates '?when="):
         problem("dates_text.csv", formula="y ~ when")
     found = Tabular(data=str(CASES / "dates_text.csv"), formula="y ~ x", time="when", dates=("when=%d/%m/%Y",),
                     rngs=nnx.Rngs(0))  # fmt: skip

@@ -15,7 +15,7 @@ from flax import nnx
 
 from econml_cli.errors import ConfigError
 from econml_cli.inspection.templates import template
-from econml_cli.options import own_code, signature
+from econml_cli.options import own_code, remembered, signature
 from econml_cli.options.fields import options_of
 from econml_cli.problems.economies import verdicts
 from econml_cli.runs.directory import Run
@@ -463,7 +463,7 @@ def test_the_copy_of_a_file_has_its_bytes():
 
 
 def test_files_whose_names_are_not_utf8_or_hold_line_ends_are_remembered_or_not_at_all(monkeypatch):
-    record = own_code._record()
+    record = remembered._file("sources.txt")
     record.parent.mkdir(parents=True)
     record.write_bytes(b"abc  /tmp/\xff.py\n")
     strange = Path("x\nabc  ")

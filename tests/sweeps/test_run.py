@@ -1,9 +1,11 @@
 """`econml sweep run`: the embedded engine from the shell."""
 
 import csv
+import errno
 import io
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -539,3 +541,49 @@ def test_the_process_of_a_trial_runs_nothing_that_lies_in_the_working_directory(
     worker = executor._Worker(0, 1, executor.queue.Queue())
     worker._process.stdin.close()  # it imports all it needs, and ends
     assert worker._process.wait(timeout=120) == 0 and not Path("it_ran").exists()
+
+
+@pytest.mark.parametrize("act", ["full", "moved", "journal"])
+def test_what_keeps_a_sweep_from_being_written_is_said_with_how_to_go_on(econml, monkeypatch, act):
+    """A disk that is full under a trial or under the journal; a directory that is moved away in mid-run."""
+    from econml_cli.storage import checkpoint
+    from econml_cli.sweeps.study import storage as storages
+
+    file, home = sweep_file("it's small.yaml", name="small", run_cap=3), Path("runs/small")
+    save, saved, acquire = checkpoint.CheckpointWriter.save, [], storages.MendingLock.acquire
+
+    def fails(self, *position):
+        saved.append(position)
+        if len(saved) == 2 and act == "moved":
+            home.rename("elsewhere")
+        if len(saved) > 1 and act == "full":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return save(self, *position)
+
+    def refused(self):
+        if saved and act == "journal":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return acquire(self)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint.CheckpointWriter, "save", fails)
+        patch.setattr(storages.MendingLock, "acquire", refused)
+        ran = econml("sweep", "run", file, "--engine", "serial", "--jobs", 1, "--quiet")
+    assert ran.code == 1 and ran.stderr.count("\n") == 1, ran.stderr
+    assert ("moved or deleted" if act == "moved" else "No space left on device") in ran.stderr and str(
+        home
+    ) in ran.stderr
+    again = shlex.split(ran.stderr.partition("continue with: ")[2])
+    assert again[:4] == ["econml", "sweep", "run", file]
+    if act == "moved":
+        assert not home.exists(), [str(path) for path in home.rglob("*")]
+        Path("elsewhere").rename(home)
+    before = weights(home)
+    assert econml(*again[1:]).code == 0
+    assert {row["state"] for row in trials(econml)} == {"complete"} and len(trials(econml)) == 3
+    assert before.items() <= weights(home).items()
+
+
+def weights(home):
+    """The SHA-256 of the weights of the trials that have ended, by number."""
+    return {path.parent.name: json.loads(path.read_text())["state_sha256"] for path in home.glob("*/summary.json")}

@@ -225,6 +225,46 @@ def test_a_cache_on_a_full_disk_is_done_without(cache, capfd):
     assert compiled() == 7.0 and len(list(cache.glob("jit_some_program-*-cache"))) == 1
 
 
+@pytest.mark.skipif(os.name != "posix", reason="limits of POSIX")
+def test_what_goes_wrong_with_one_entry_of_the_cache_leaves_the_good_ones(cache):
+    """A program has an entry for each of its shapes; JAX says only of which program the trouble is."""
+    import resource
+
+    assert [compiled(), compiled(2)] == [7.0, 8.0]
+    good = {path.name: path.read_bytes() for path in cache.glob("jit_some_program-*-cache")}
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
+        assert compiled(3) == 9.0  # which cannot be written
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert {path.name: path.read_bytes() for path in cache.glob("jit_some_program-*-cache")} == good
+    first, second = (cache / name for name in sorted(good))
+    first.write_bytes(good[first.name][:200])
+    changed = second.stat().st_mtime_ns
+    assert sorted([compiled(), compiled(2)]) == [7.0, 8.0]
+    assert len(first.read_bytes()) > 200 and second.stat().st_mtime_ns == changed
+
+
+@pytest.mark.parametrize(
+    ("trouble", "left"),
+    [
+        ("reading persistent compilation cache entry for 'jit_f': error: incomplete or truncated stream", 2),
+        ("reading persistent compilation cache entry for 'jit_f': OSError: [Errno 5] Input/output error", 2),
+        ("writing persistent compilation cache entry for 'jit_f': OSError: [Errno 28] No space left on device", 2),
+        ("reading persistent compilation cache entry for 'jit_f': XlaRuntimeError: INTERNAL: no such code", 1),
+        ("reading persistent compilation cache entry for 'jit_g': XlaRuntimeError: INTERNAL: no such code", 1),
+    ],
+)
+def test_an_entry_that_xla_refuses_goes_and_one_that_another_process_was_writing_stays(cache, trouble, left):
+    import zlib
+
+    for name in ("jit_f", "jit_g"):
+        (cache / f"{name}-0-cache").write_bytes(zlib.compress(b"whole"))
+    warnings.warn(f"Error {trouble}", stacklevel=1)
+    assert len(list(cache.glob("jit_?-0-cache"))) == left
+
+
 def test_a_cache_that_others_can_write_to_is_not_used(isolated):
     private, shared = isolated / "a", isolated / "b"
     for path, mode in ((private, 0o700), (shared, 0o777)):

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from econml_cli.commands.declared import Command
+from econml_cli.commands.declared import Command, by_user
 from econml_cli.commands.sweep.shared import FILE, say
 from econml_cli.errors import ConfigError, InterruptedFitError, RunError, SweepFailedError, suggest
+from econml_cli.options import shell
 from econml_cli.options.fields import option
 
 SEARCH, TRAINING, SHARED, OUTPUT = "Search", "Training", "Several workers", "Output"
+LINE = "econml sweep run"
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -125,9 +127,11 @@ def run(
     if search.command is not None and search.model is not None:
         raise ConfigError("--command and --model both say what is started; leave one of them out.")
     typed = None if search.command is None else shlex.split(search.command)
+    if shared.storage is not None:
+        _named(shared.storage, output)
     asked = beginning.Asked(
         command=typed or _command(file, search.model, search.problem, search.fix),
-        named=typed is not None,
+        named=by_user(LINE, "command"),
         replicate=search.replicate,
         folds=search.folds,
         aggregate=search.aggregate,
@@ -177,8 +181,18 @@ def run(
             tracking.get("wandb_artifacts", "").lower() == "true",
         ) as log,
     ):
-        outcome = engines.run(sweep, directory, plan, watcher=watch, logged=log, stop_signal=stop)
+        outcome = engines.run(sweep, directory, plan, watcher=watch, logged=log, stop_signal=stop, again=_line())
     _report(outcome, directory, output.quiet, output.json)
+
+
+def _named(storage: str, output: OutputOptions) -> None:
+    """A storage that was typed is the user's; one that a --config file names may be somebody else's."""
+    from econml_cli.sweeps.study import databases
+
+    if by_user(LINE, "storage"):
+        databases.name(storage)
+    else:
+        databases.check(storage, Path(str(output.config)))
 
 
 def _line() -> str:
@@ -237,17 +251,17 @@ def _report(outcome: Any, directory: Any, quiet: bool, json: bool) -> None:
         say([f"{results.metric} has reached the file's `metric.target`: no more trials are begun."])
     if outcome.signal is not None:
         say([f"--timeout is over; trials under way are saved. Continue with: {line}"])
+    show_it = shell.command("sweep", "show", directory.path)
     if failures := results.failures():
         raise SweepFailedError(
-            f"{len(failures)} of {results.count} trials failed; `econml sweep show {directory.path}` tells why, "
-            "--retry-failed tries them again."
+            f"{len(failures)} of {results.count} trials failed; `{show_it}` tells why, --retry-failed tries them again."
         )
     if not counts["complete"] and outcome.signal is None:
-        raise RunError(f"No trial of {directory.path} has ended with a value; `econml sweep show` tells why.")
+        raise RunError(f"No trial of {directory.path} has ended with a value; `{show_it}` tells why.")
 
 
 COMMAND = Command(
-    "econml sweep run",
+    LINE,
     run,
     ((SEARCH, SearchOptions), (TRAINING, TrainingOptions), (SHARED, SharedOptions), (OUTPUT, OutputOptions)),
     (FILE,),

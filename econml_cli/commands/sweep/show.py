@@ -123,11 +123,14 @@ def _where(sweep: str | None, storage: str | None, runs_dir: Path) -> tuple[str,
     With --storage a directory is not needed: SWEEP may be the study's name, or be left out where there is one study.
     """
     from econml_cli.sweeps.run.open_directory import study_of
+    from econml_cli.sweeps.study import databases
 
+    if storage is not None:
+        databases.name(storage)
     try:
         if storage is None or sweep is not None:
-            where, study, _, directory = study_of(sweep, runs_dir)
-            return storage or where, study, directory
+            where, study, _, directory = study_of(sweep, runs_dir, storage)
+            return where, study, directory
     except RunError:
         if storage is None:
             raise

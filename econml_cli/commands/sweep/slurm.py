@@ -79,8 +79,10 @@ def slurm(
     from econml_cli.sweeps.run import programs
     from econml_cli.sweeps.run.directory import SweepDirectory, slug
     from econml_cli.sweeps.spec import schema
-    from econml_cli.sweeps.study import passwords
+    from econml_cli.sweeps.study import databases, passwords
 
+    if search.storage is not None:
+        databases.name(search.storage)  # what is submitted is asked about from here, too
     sweep = schema.load(Path(path))
     say(sweep.notes)
     job = scripts.Job(

@@ -22,6 +22,7 @@ from econml_cli.evaluation.standard_errors import two_sided
 from econml_cli.output.figure_style import Width
 from econml_cli.output.tables import Grid, cell, interval
 from econml_cli.runs import folds as kept
+from econml_cli.runs import resuming
 from econml_cli.runs.directory import Run
 from econml_cli.storage import disk
 
@@ -198,7 +199,7 @@ def results_of(directory: Path, bootstrap: int = 1000) -> dict[str, Any]:
     if left := [fold for fold in range(1, folds.count + 1) if not folds.ended(fold)]:
         raise RunError(
             f"{directory} is not complete: {plural(len(left), 'fold')} of {folds.count} "
-            f"{'have' if len(left) > 1 else 'has'} not ended; go on with `econml fit --resume {directory}`."
+            f"{'have' if len(left) > 1 else 'has'} not ended; go on with `{resuming.command(directory)}`."
         )
     from econml_cli.evaluation.cross_validation import cross_validation
 
@@ -248,8 +249,8 @@ def _rows(directory: Path) -> list[tuple[str, str]]:
             return [(row.get("fold") or "", row.get("target") or "") for row in csv.DictReader(file)]
     except (OSError, ValueError, csv.Error) as error:
         raise RunError(
-            f"{path}, which says which rows are in which fold, cannot be read; make it again with `econml fit --resume "
-            f"{directory}`."
+            f"{path}, which says which rows are in which fold, cannot be read; make it again with "
+            f"`{resuming.command(directory)}`."
         ) from error
 
 

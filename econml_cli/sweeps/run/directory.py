@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from econml_cli.errors import RunError, suggest
+from econml_cli.options import shell
 from econml_cli.runs.directory import SWEEP, WRITTEN
 from econml_cli.storage import directories, disk, json_shape
 
@@ -103,8 +104,8 @@ class SweepDirectory:
             runs = (name for name in _names(trial) if (trial / name / "manifest.json").exists())
             disk.refuse_links(trial, (*WRITTEN, *runs))
         taken = (
-            f"{self.path} is being run by another process; wait for it, or let several share it: add --storage "
-            f"{self.journal} to each."
+            f"{self.path} is being run by another process; wait for it, or let several share it: add "
+            f"{shell.option('--storage', self.journal)} to each."
         )
         return disk.exclusive(self.path / ".lock", taken, shared=shared)
 

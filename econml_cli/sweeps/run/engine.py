@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from econml_cli.runs import resuming
+from econml_cli.runs.directory import SWEEP
 from econml_cli.sweeps.run.batches import BATCH, Batches, target_reached
 from econml_cli.sweeps.run.directory import SweepDirectory
 from econml_cli.sweeps.run.executor import Executor, Pool
@@ -52,6 +54,7 @@ def run(
     watcher: Watcher | None = None,
     logged: Callable[[Path], None] = lambda run: None,
     stop_signal: Callable[[], int | None] = lambda: None,
+    again: str = "the same call",
 ) -> Outcome:
     """Run a sweep until every point is tried, or something stops it.
 
@@ -59,10 +62,23 @@ def run(
         directory: made before; this process holds its lock, unless plan.storage is given.
         logged: called with the directory of each run that is complete.
         stop_signal: asked all the time; a number stops the sweep after the running chunk, saved and resumable.
+        again: what goes on with it, to be said where nothing can be written any more.
 
     Raises:
-        ConfigError: another sweep was begun there. RunError, CheckpointError, OSError: nothing can be written any more.
+        ConfigError: another sweep was begun there. RunError, CheckpointError: nothing can be written any more.
     """
+    with resuming.told(directory.path, SWEEP, again):
+        return _run(sweep, directory, plan, watcher or Watcher(), logged, stop_signal)
+
+
+def _run(
+    sweep: Sweep,
+    directory: SweepDirectory,
+    plan: Plan,
+    watcher: Watcher,
+    logged: Callable[[Path], None],
+    stop_signal: Callable[[], int | None],
+) -> Outcome:
     study = Study.open(
         sweep,
         plan.storage or str(directory.journal),
@@ -77,7 +93,6 @@ def run(
     )
     if plan.retry_failed:
         study.retry_failed()
-    watcher = watcher or Watcher()
     watcher.begin(study)
     end = math.inf if plan.timeout is None else time.monotonic() + plan.timeout
 

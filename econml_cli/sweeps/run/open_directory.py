@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from econml_cli.errors import ConfigError, RunError
+from econml_cli.runs.directory import SWEEP
 from econml_cli.sweeps.run.directory import SweepDirectory, find
 from econml_cli.sweeps.spec import identity, trial_config, yaml_lines
 from econml_cli.sweeps.spec.replication import Replication
 from econml_cli.sweeps.spec.schema import Sweep
-from econml_cli.sweeps.study import pruner
+from econml_cli.sweeps.study import databases, pruner
 from econml_cli.sweeps.study.warm_start import StartFrom
 from econml_cli.version import __version__
 
@@ -44,7 +45,8 @@ def open_directory(
         resume: True: it must be there; False: it must not; None: either.
 
     Raises:
-        ConfigError: it was begun with another seed. RunError: it is (not) there, or cannot be made.
+        ConfigError: it was begun with another seed, or names a database that the user has not named. RunError: it is
+            (not) there, or cannot be made.
     """
     directory = SweepDirectory(path)
     # what cannot be run here is said before a directory is made for it
@@ -64,7 +66,7 @@ def open_directory(
         begun = Begun(
             int(about["seed"]),
             str(about["study"]),
-            storage or kept(about["storage"]),
+            storage or kept(about["storage"], path, into=path),
             dict(about["environment"]),
             Replication.from_dict(about["replication"]) if about.get("replication") else None,
         )
@@ -77,23 +79,31 @@ def open_directory(
     return directory, begun
 
 
-def kept(storage: Any) -> str | None:
-    """The storage that sweep.json names; an older econml wrote *** for its password."""
-    return None if storage is None else str(storage).replace(":***@", "@").replace("password=***", "")
+def kept(storage: Any, path: Path, into: Path | None = None) -> str | None:
+    """The storage that the sweep.json in `path` names; an older econml wrote *** for its password.
+
+    Raises:
+        ConfigError: the user has not named it, as `databases.check` asks.
+    """
+    if storage is None:
+        return None
+    named = str(storage).replace(":***@", "@").replace("password=***", "")
+    return databases.check(named, path / SWEEP, into)
 
 
-def study_of(sweep: str | None, runs_dir: Path) -> tuple[str, str | None, str, Path | None]:
+def study_of(sweep: str | None, runs_dir: Path, storage: str | None = None) -> tuple[str, str | None, str, Path | None]:
     """Where the study of a sweep is, its name there, what the sweep is called, and its directory.
 
     Args:
-        sweep: as of `directory.find`.
+        sweep: as of `directory.find`. storage: where it is, if not where its directory says.
 
     Raises:
-        RunError: there is no such sweep.
+        RunError: there is no such sweep. ConfigError: it names a database that the user has not named.
     """
     found = find(sweep, runs_dir)
     about = found.about()
-    return kept(about.get("storage")) or str(found.journal), about.get("study"), found.path.name, found.path
+    where = storage or kept(about.get("storage"), found.path) or str(found.journal)
+    return where, about.get("study"), found.path.name, found.path
 
 
 def _about(sweep: Sweep, seed: int, storage: str | None, study: str | None, command: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from econml_cli.errors import ConfigError
-from econml_cli.options import own_code
+from econml_cli.options import own_code, shell
 from econml_cli.sweeps.run.program import LOOK, Process, ProgramRequest
 from econml_cli.sweeps.spec.command import notations, with_variables
 from econml_cli.sweeps.spec.schema import Sweep
@@ -41,7 +41,7 @@ def check(sweep: Sweep, named: bool) -> None:
         return
     raise ConfigError(
         f"{sweep.path} starts `{shlex.join(words)[:200]}`, which you have not named yourself, so it is not run; if you "
-        f"trust it, type it: --command {shlex.quote(shlex.join(sweep.command))}"
+        f"trust it, type it: {shell.option('--command', shlex.join(sweep.command))}"
     )
 
 

@@ -11,6 +11,7 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
+from econml_cli.options import shell
 from econml_cli.output.terminal import Widest, columns, key_values, number, pairs
 from econml_cli.storage import disk
 from econml_cli.sweeps.show import replicates, table
@@ -85,7 +86,7 @@ def commands(results: Results, best: Trial) -> dict[str, str]:
         more = ["--folds", "0", "--fold", "0"] if (results.replication or {}).get("option") == "fold" else []
     again = f"{best.run}-refit" if home is None else str(home.with_name(f"{home.absolute().name}-best"))
     refit = ["econml", "fit", "--config", f"{config}/config.yaml", *more, "--out", again]
-    return {"show": shlex.join(["econml", "eval", config]), "refit": shlex.join(refit)}
+    return {"show": shell.command("eval", config), "refit": shlex.join(refit)}
 
 
 def as_json(results: Results, trials: Sequence[Trial], analysis: Analysis) -> dict[str, Any]:
@@ -275,5 +276,5 @@ def at_the_end(results: Results) -> str:
         if shown := commands(results, best):
             lines += ["", f"Refit the best: {shown['refit']}"]
     if results.directory is not None:
-        lines += [f"All trials:     econml sweep show {results.directory}"]
+        lines += [f"All trials:     {shell.command('sweep', 'show', results.directory)}"]
     return "\n".join(lines) + "\n"

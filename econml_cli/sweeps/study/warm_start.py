@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from econml_cli.errors import ConfigError, suggest
+from econml_cli.options import shell
 from econml_cli.options.fields import options_of
 from econml_cli.options.trainer import TrackingOptions
 from econml_cli.storage import disk
@@ -208,7 +209,8 @@ def _told(called: str, settled: int, taken: int, outside: int, why: Mapping[str,
         said = most or (f"all {settled} lie outside the space" if outside else "none has ended")
         raise ConfigError(
             f"--start-from {called}: no trial of it is one that this sweep could have made: {said}. Its points can be "
-            f"tried again: `econml sweep show {called} --format csv > points.csv` and --start-from points.csv."
+            f"tried again: `{shell.command('sweep', 'show', called, '--format', 'csv')} > points.csv` and --start-from "
+            "points.csv."
         )
     notes = [f"{taken} of {settled} trials of {called} are known from the start and not fitted again."]
     notes += [f"{outside} lie outside the space."] if outside else []

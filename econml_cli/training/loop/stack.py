@@ -33,10 +33,12 @@ class Stack:
     Its numbers are those that each fit would have alone, up to rounding.
     """
 
-    def __init__(self, setups: Sequence[Setup], programs: Programs, *, shared: bool = True):
+    def __init__(self, setups: Sequence[Setup], programs: Programs, *, shared: bool = True, fixed: bool = False):
         """Members are known by their place in `setups`, which agree in `programs.static` and in their shapes. `shared`:
-        other numbers of members use the same compiled program, at the price of idle slots.
+        other numbers of members use the same compiled program, at the price of idle slots. `fixed`: members that have
+        ended stay in it, so that no clock decides by which program, and so with which rounding, the others are trained.
         """
+        self._fixed = fixed
         self.program: Program = programs.get(setups[0])
         self._devices = self.program.devices
         options = setups[0].config.trainer
@@ -165,7 +167,7 @@ class Stack:
             slot for slot, member in enumerate(self._slots) if member is not None and self._status[member] == RUNNING
         ]
         size = self._size(_power_of_two(len(keep)))
-        if self._pace is None or size >= len(self._slots):
+        if self._fixed or self._pace is None or size >= len(self._slots):
             return
         saved = (last - self.epoch) * self._pace * (1 - size / len(self._slots))
         pays = saved >= self._compile_seconds
