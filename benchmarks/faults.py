@@ -409,8 +409,8 @@ FAULTS = (
     Fault(
         "changed-data-file-evaluated",
         "skipped check",
-        old="if same_data(run, setup):",
-        new="if same_data(run, setup) or not setup.problem.simulated:",
+        old="if same_data(run, own):",
+        new="if same_data(run, own) or not own.problem.simulated:",
     ),
     Fault(
         "generalisation-forgets-the-training-sample",
@@ -433,8 +433,8 @@ FAULTS = (
     Fault(
         "changed-economy-in-units-of-its-own",
         "wrong unit",
-        old="assemble(changed, units=units_of(config))",
-        new="assemble(changed)",
+        old="sampled(changed, units=units_of(config))",
+        new="sampled(changed)",
     ),
     Fault(
         "paths-mixed-with-periods",
@@ -674,6 +674,12 @@ FAULTS = (
         "skipped check",
         old="            if place >= KEPT or room < 0:",
         new="            if place >= KEPT:",
+    ),
+    Fault(
+        "samples-not-drawn-behind-the-weights",
+        "lost state",
+        old="        nnx.jit(draw_past)(rngs)\n",
+        new="",
     ),
     Fault(
         "checkpoint-read-in-part-unchecked",

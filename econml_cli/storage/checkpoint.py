@@ -226,7 +226,8 @@ def _restored(directory: Path, step: int, there: list[int], wanted: Wanted | Non
 
     place = directory.absolute() / str(step)
     try:
-        return ocdbt.read(place, MOST_UNASKED + MOST_RATIO * _bytes_of(place), chosen)
+        found = ocdbt.read(place, MOST_UNASKED + MOST_RATIO * _bytes_of(place), chosen)
+        return {name: {leaf: _or_shape(value) for leaf, value in part.items()} for name, part in found.items()}
     except ocdbt.UnreadableError as error:  # asked the same, Orbax leaves threads behind that complain of it later
         _refuse_if_unreadable(place)
         raise _damaged(directory, step, there, _first_line(error)) from error
@@ -244,6 +245,10 @@ def _restored(directory: Path, step: int, there: list[int], wanted: Wanted | Non
     except Exception as error:  # Orbax and TensorStore raise a dozen kinds for a damaged file
         _refuse_if_unreadable(place)
         raise _damaged(directory, step, there, _first_line(error)) from error
+
+
+def _or_shape(value: Any) -> Any:
+    return jax.ShapeDtypeStruct(value.shape, value.dtype) if isinstance(value, ocdbt.Unread) else value
 
 
 def _bytes_of(place: Path) -> int:

@@ -7,6 +7,7 @@ of two levels of NumPy arrays, zarr arrays in one OCDBT store) is left to Orbax.
 import json
 import math
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +30,18 @@ class UnreadableError(Exception):
     could not."""
 
 
+@dataclass(frozen=True)
+class Unread:
+    """An array that was not read."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+
 def read(
     place: Path, most_bytes: float, wanted: Callable[[Mapping[str, Collection[str]]], Collection[tuple[str, str]]]
 ) -> dict[str, dict[str, Any]]:
-    """The sections of the checkpoint in a step's directory: NumPy arrays, and shapes of what is not wanted.
+    """The sections of the checkpoint in a step's directory: NumPy arrays, and `Unread` ones of what is not wanted.
 
     Args:
         place: the step's directory. most_bytes: what its arrays may claim, all together.
@@ -61,7 +70,6 @@ def _arrays(
 ) -> dict[str, dict[str, Any]]:
     """The sections whose keys in the store are those of `names`; the arrays of those that are chosen."""
     import tensorstore as ts
-    from jax import ShapeDtypeStruct
 
     base = {"driver": "ocdbt", "base": f"file://{folder}/"}
     store = ts.KvStore.open(base).result()
@@ -75,7 +83,7 @@ def _arrays(
     sections: dict[str, dict[str, Any]] = {}
     for key, (section, leaf) in names.items():
         shape, dtype, _ = shapes[key]
-        value = np.asarray(reading.pop(key).result()) if key in reading else ShapeDtypeStruct(shape, dtype)
+        value = np.asarray(reading.pop(key).result()) if key in reading else Unread(shape, dtype)
         if value.shape != shape or value.dtype != dtype:
             raise UnusualError(f"{key} is not what it says")
         sections.setdefault(section, {})[leaf] = value
