@@ -146,9 +146,11 @@ def weights(run: Path) -> str:
         "import sys, json; from pathlib import Path\n"
         "try:\n    from econml_cli.storage import checkpoint\n"
         "except ImportError:\n    from econml_cli import checkpoint\n"
+        "try:\n    from econml_cli.storage.digests import whole as digest\n"
+        "except ImportError:\n    digest = checkpoint.digest\n"
         "step, sections = checkpoint.load(Path(sys.argv[1]))\n"
         "sections.pop('identity', None)\n"
-        "hashes = {k: checkpoint.digest({k: v}) for k, v in sorted(sections.items())}\n"
+        "hashes = {k: digest({k: v}) for k, v in sorted(sections.items())}\n"
         "print(json.dumps({'step': step} | hashes, indent=1))"
     )
     done = subprocess.run(

@@ -427,8 +427,8 @@ FAULTS = (
     Fault(
         "changed-data-file-evaluated",
         "skipped check",
-        old="if same_data(run, setup):",
-        new="if same_data(run, setup) or not setup.problem.simulated:",
+        old="if same_data(run, own):",
+        new="if same_data(run, own) or not own.problem.simulated:",
     ),
     Fault(
         "generalisation-forgets-the-training-sample",
@@ -451,8 +451,8 @@ FAULTS = (
     Fault(
         "changed-economy-in-units-of-its-own",
         "wrong unit",
-        old="assemble(changed, units=units_of(config))",
-        new="assemble(changed)",
+        old="sampled(changed, units=units_of(config))",
+        new="sampled(changed)",
     ),
     Fault(
         "paths-mixed-with-periods",
@@ -678,8 +678,32 @@ FAULTS = (
     Fault(
         "damaged-checkpoint-read",
         "skipped check",
-        old="if stored is None or bytes(stored).hex() != digest(sections):",
-        new="if stored is None:",
+        old='    if not good:\n        raise _damaged(directory, step, there, "its digest',
+        new='    if not sections:\n        raise _damaged(directory, step, there, "its digest',
+    ),
+    Fault(
+        "leaf-missing-from-a-checkpoint-that-is-read-in-part",
+        "skipped check",
+        old="    if stored.dtype != np.uint8 or stored.shape != (len(names), 32):",
+        new="    if stored.dtype != np.uint8 or stored.shape[1:] != (32,):",
+    ),
+    Fault(
+        "cache-of-tables-without-a-bound",
+        "skipped check",
+        old="            if place >= KEPT or room < 0:",
+        new="            if place >= KEPT:",
+    ),
+    Fault(
+        "samples-not-drawn-behind-the-weights",
+        "lost state",
+        old="        nnx.jit(draw_past)(rngs)\n",
+        new="",
+    ),
+    Fault(
+        "checkpoint-read-in-part-unchecked",
+        "skipped check",
+        old="    return all(\n        np.array_equal(row, by_leaf(",
+        new="    return all(\n        True or np.array_equal(row, by_leaf(",
     ),
     Fault(
         "fraction-of-an-epoch-accepted",

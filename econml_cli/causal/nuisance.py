@@ -204,7 +204,7 @@ class Trainable:
         if isinstance(model, Adapting):
             model.adapt(train.x)
         val = to_device(given.val, self._name)
-        return Setup(self._config.replace_trainer(seed=given.job.seed), problem, model, train, val, None)
+        return Setup(self._config.replace_trainer(seed=given.job.seed), problem, train, val, None, model)
 
     def _model(self, shapes: Shapes, seed: int) -> Model:
         """The model at initial weights of its own."""

@@ -13,9 +13,8 @@ from econml_cli.options import shell
 from econml_cli.options.fields import coerce, options_of
 from econml_cli.problems import registry as problems
 from econml_cli.problems.base import Batch, Problem
-from econml_cli.problems.equation_weights import unweighted
 from econml_cli.runs.directory import Run
-from econml_cli.training.setup.setup import assemble, units_of
+from econml_cli.training.setup.setup import sampled, units_of
 from econml_cli.training.setup.shapes import check_shapes
 
 #: a comma separates two changes only where a name and = follow it: a value may be a list
@@ -75,15 +74,13 @@ def changed_samples(run: Run, model: Model, changes: Mapping[str, Any]) -> Sampl
     """
     config = run.config()
     changed = changed_config(config, changes)
-    setup = assemble(changed, units=units_of(config))  # the policy is a function of states in the units of its fit
+    setup = sampled(changed, units=units_of(config))  # the policy is a function of states in the units of its fit
     _check_reads(run, changed, model, setup.problem, setup.train, changes)
     parts = {"train": setup.train, "val": setup.val, "test": setup.test}
     said = ", ".join(f"{name}={value}" for name, value in values_of(changed, changes).items())
     own = ", ".join(f"{name}={value}" for name, value in values_of(config, changes).items())
     note = f"{run.name} was fitted with {own}; this is its problem with {said}."
-    return Samples(
-        unweighted(setup.problem), {name: part for name, part in parts.items() if part is not None}, notes=(note,)
-    )
+    return Samples(setup.problem, {name: part for name, part in parts.items() if part is not None}, notes=(note,))
 
 
 def values_of(config: FitConfig, names: Mapping[str, Any]) -> dict[str, Any]:

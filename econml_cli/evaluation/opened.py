@@ -63,6 +63,7 @@ class OpenedRun(Run):
     Attributes:
         step: the epoch of the checkpoint (None: the newest; of it the best weights where early stopping kept some).
         data, missing, changes, sheet: what `samples` are, as in `evaluate`.
+        wanted: what of the checkpoint is read (default: what a fitted model needs).
     """
 
     step: int | None = None
@@ -70,6 +71,7 @@ class OpenedRun(Run):
     missing: str | None = None
     changes: Mapping[str, Any] | None = None
     sheet: str | None = None
+    wanted: checkpoint.Wanted = restore.enough
     #: what was read, by what it is; shared with the same run opened for another member, step or sample
     _kept: dict[Hashable, Any] = field(default_factory=dict, repr=False, compare=False)
 
@@ -137,8 +139,12 @@ class OpenedRun(Run):
 
     def _load(self, chosen: tuple[int | None, ...]) -> list[Loaded]:
         working.phase("reading the checkpoint")
-        step, sections = self._once(("checkpoint", self.step), lambda: checkpoint.load(self.checkpoints, self.step))
-        return self._once(("weights", step, chosen), lambda: restore.fitted(self, step, sections, chosen))
+        step, sections = self._checkpoint()
+        return self._once(("weights", step, chosen, self.wanted), lambda: restore.fitted(self, step, sections, chosen))
+
+    def _checkpoint(self) -> tuple[int, checkpoint.Sections]:
+        step, wanted = self.step, self.wanted
+        return self._once(("checkpoint", step, wanted), lambda: checkpoint.load(self.checkpoints, step, wanted))
 
     def own_samples(self) -> Samples:
         """The train, val and test splits that the run was fitted with; of an ensemble whose members were each trained
@@ -152,7 +158,7 @@ class OpenedRun(Run):
         samples = self._once("own samples", lambda: own_samples(self))
         if self.config().trainer.states in (None, "box"):
             return samples
-        _, sections = self._once(("checkpoint", self.step), lambda: checkpoint.load(self.checkpoints, self.step))
+        _, sections = self._checkpoint()
         return with_states(samples, sections.get("states", {}).get("x"), self.config().trainer.members, self.member)
 
     def samples(self, *, need_target: bool = True) -> Samples:
@@ -199,6 +205,7 @@ def open_run(
     missing: str | None = None,
     changes: Mapping[str, Any] | None = None,
     sheet: str | None = None,
+    wanted: checkpoint.Wanted | None = None,
 ) -> Iterator[OpenedRun]:
     """A run that lends what it reads, in a context in which JAX computes in the precision of its fit.
 
@@ -210,6 +217,7 @@ def open_run(
         missing: "error" or "drop": what rows of that file with missing values get (default: as in the fit).
         changes: options of the problem (simulated ones only) in place of those of the fit, by name.
         sheet: of that file, where it is one of Excel (default: that of the fit).
+        wanted: what of the checkpoint is read (default: what a fitted model needs).
 
     Raises:
         ConfigError: there is no such member. RunError: the config cannot be read. The rest is read, and may fail, when
@@ -225,6 +233,7 @@ def open_run(
         missing=opened.missing if missing is None else missing,
         changes=changes or opened.changes,
         sheet=opened.sheet if sheet is None else sheet,
+        wanted=wanted or opened.wanted,
     )
     with precision(opened.dtype):
         yield opened

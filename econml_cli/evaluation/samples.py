@@ -18,12 +18,11 @@ from econml_cli.problems import losses
 from econml_cli.problems import registry as problems
 from econml_cli.problems.base import Batch, Problem
 from econml_cli.problems.economies.simulation import at
-from econml_cli.problems.equation_weights import unweighted
 from econml_cli.problems.tabular import Tabular
 from econml_cli.runs.directory import Run
 from econml_cli.training.precision import to_device
 from econml_cli.training.run.provenance import same_data, with_own_file
-from econml_cli.training.setup.setup import assemble
+from econml_cli.training.setup.setup import sampled
 
 #: numbers in one block of inputs: bounds the memory of a prediction, whatever the number of rows
 BLOCK_NUMBERS = 2**20
@@ -62,14 +61,14 @@ def own_samples(run: Run) -> Samples:
         DataError: the data file is gone or cannot be used. RunError: it holds other data than the run was fitted to.
     """
     try:
-        setup = assemble(with_own_file(run, run.config()))
+        own = sampled(with_own_file(run, run.config()))
     except DataError as error:
         raise DataError(f"{error} (`--data FILE` evaluates {run.name} on another file.)") from error
-    parts = {"train": setup.train, "val": setup.val, "test": setup.test}
-    found = Samples(unweighted(setup.problem), {name: part for name, part in parts.items() if part is not None})
-    if same_data(run, setup):
+    parts = {"train": own.train, "val": own.val, "test": own.test}
+    found = Samples(own.problem, {name: part for name, part in parts.items() if part is not None})
+    if same_data(run, own):
         return found
-    if not setup.problem.simulated:
+    if not own.problem.simulated:
         raise RunError(
             f"The data file of {run.path} has changed since the fit (its fingerprint is another one); restore it, or "
             "evaluate what is there now with --data FILE."

@@ -1,7 +1,8 @@
 """One checkpoint of a run, read without training, and, but for the view "grad", without its data."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from econml_cli.evaluation.opened import OpenedRun, open_run
@@ -11,15 +12,25 @@ from econml_cli.inspection.report import Report
 from econml_cli.inspection.state import Leaf, describe_state
 from econml_cli.runs import health
 from econml_cli.runs.directory import Run
+from econml_cli.storage.checkpoint import Wanted
 from econml_cli.storage.steps import steps
-from econml_cli.training.run.restore import Loaded, shapes_from
+from econml_cli.training.run.restore import Loaded, enough, shapes_from, weights_section
 
 #: what `econml inspect checkpoint` shows unless asked for something else
 VIEWS = ("summary", "graphdef", "state")
 
 
+#: views that show numbers of the arrays that --path selects, and those that need all the weights, or the optimizer too
+SELECTED, WHOLE, ALL = frozenset({"state", "split"}), frozenset({"raw"}), frozenset({"grad"})
+
+
 def describe_checkpoint(
-    run: Run, step: int | None = None, *, views: tuple[str, ...] = VIEWS, path: str | None = None
+    run: Run,
+    step: int | None = None,
+    *,
+    views: tuple[str, ...] = VIEWS,
+    path: str | None = None,
+    also: tuple[str, ...] = (),
 ) -> Report:
     """Read the checkpoint of one epoch of a run (default: the newest), on whatever device is there.
 
@@ -28,13 +39,15 @@ def describe_checkpoint(
 
     Args:
         views: what to find out; "grad" reads or draws the run's training data again. path: only what it selects.
+        also: further views of whose numbers there is need: "state" of the arrays, "raw" of the model. What no view
+            shows is not read: its leaves have shapes, but no moments and no values.
 
     Raises:
         RunError: the run cannot be read. ConfigError: its config is no longer known, or `path` selects nothing.
         CheckpointError: there is no such checkpoint (lists those there), it is damaged, or of another model.
         DataError: the view "grad", and the training data are gone.
     """
-    with open_run(run, step=step) as opened:
+    with open_run(run, step=step, wanted=_wanted(frozenset((*views, *also)), path)) as opened:
         loaded = opened.loaded()
         leaves = describe_state(loaded.model)
         selection.check(path, [leaf.path for leaf in leaves])
@@ -47,6 +60,34 @@ def describe_checkpoint(
             table=_table(opened, path, leaves) if "table" in views else None,
             grad=_grad(opened, path) if "grad" in views else None,
         )
+
+
+def _wanted(shown: frozenset[str], path: str | None) -> Wanted:
+    """What of a checkpoint these views show."""
+    if shown & ALL:
+        return _everything
+    if shown & WHOLE or (shown & SELECTED and path is None):
+        return enough  # as an evaluation reads it: a report does both, and reads once
+    return _weights_of(path if shown & SELECTED else "")
+
+
+def _everything(names: Mapping[str, Collection[str]]) -> set[tuple[str, str]]:
+    return {(section, leaf) for section, leaves in names.items() for leaf in leaves}
+
+
+@functools.cache  # equal for equal paths
+def _weights_of(path: str | None) -> Wanted:
+    """Of the weights only those that a path selects ("": none)."""
+
+    def wanted(names: Mapping[str, Collection[str]]) -> set[tuple[str, str]]:
+        weights = weights_section(names)
+        return {
+            (section, leaf)
+            for section, leaf in enough(names)
+            if section != weights or (path and selection.matches(path, leaf))
+        }
+
+    return wanted
 
 
 def _table(run: OpenedRun, path: str | None, leaves: Sequence[Leaf]) -> Any:

@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -11,6 +12,8 @@ from flax import nnx
 
 from econml_cli.storage.checkpoint import path_name
 
+#: elements whose moments are taken at once
+BLOCK = 2**20
 _SHORT = {"float": "f", "bfloat": "bf", "int": "i", "uint": "u", "complex": "c"}
 
 
@@ -100,11 +103,22 @@ def _describe(path: str, leaf: Any) -> Leaf:
 def _moments(values: np.ndarray) -> dict[str, Any]:
     if np.iscomplexobj(values):
         return {"nonfinite": int(np.size(values) - np.isfinite(values).sum())}
-    wide = values.astype(np.float64)  # also from bfloat16, which NumPy cannot average
-    good = wide[np.isfinite(wide)]
-    nonfinite = wide.size - good.size
-    if good.size == 0:
+    good = sum(found.size for found in _finite(values))
+    nonfinite = values.size - good
+    if good == 0:
         return {"nonfinite": nonfinite}
     with np.errstate(over="ignore", invalid="ignore"):
-        moments = {"mean": good.mean(), "std": good.std(), "min": good.min(), "max": good.max()}
+        mean = sum(found.sum() for found in _finite(values)) / good
+        squares = sum(((found - mean) ** 2).sum() for found in _finite(values))
+        ends = [(found.min(), found.max()) for found in _finite(values) if found.size]
+    moments = {"mean": mean, "std": np.sqrt(squares / good)}
+    moments |= {"min": min(low for low, _ in ends), "max": max(high for _, high in ends)}
     return {name: float(value) for name, value in moments.items()} | {"nonfinite": nonfinite}
+
+
+def _finite(values: np.ndarray) -> Iterator[np.ndarray]:
+    """The finite elements in float64, block by block: of a large array there are no further copies."""
+    flat = values.reshape(-1)
+    for start in range(0, flat.size, BLOCK):
+        wide = flat[start : start + BLOCK].astype(np.float64)  # also from bfloat16, which NumPy cannot average
+        yield wide[np.isfinite(wide)]

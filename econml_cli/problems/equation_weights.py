@@ -27,15 +27,6 @@ def with_weights(problem: P, weights: Any) -> P:
     return bound
 
 
-def unweighted(problem: P) -> P:
-    """The same problem, whose equations weigh the same: what a fitted policy is judged by."""
-    if weights_of(problem) is None:
-        return problem
-    bound = copy.copy(problem)
-    delattr(bound, ATTRIBUTE)
-    return bound
-
-
 def equal(arrays: Mapping[str, Any]) -> dict[str, Any]:
     """The arrays of a problem with the weights, if there are some, all 1: what is reported counts equations alike."""
     return {name: value * 0 + 1 if name == ATTRIBUTE else value for name, value in arrays.items()}

@@ -2,12 +2,11 @@
 
 A checkpoint is a few named sections ("model", "optimizer", "rng", "position", "best"), each a flat mapping from the
 path of a leaf ("linear1.kernel") to a NumPy array. Flat paths do not depend on the containers that optax and flax use
-this year, NumPy leaves do not depend on the device, and a digest of all leaves shows damage that the file format
-lets pass.
+this year, NumPy leaves do not depend on the device, and a digest of each leaf shows damage that the file format
+lets pass, also where a part of the checkpoint is all that is read.
 """
 
 import contextlib
-import hashlib
 import logging
 import math
 import os
@@ -15,7 +14,7 @@ import re
 import shutil
 import stat
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +22,13 @@ import jax
 import numpy as np
 
 from econml_cli.errors import CheckpointError, DamagedError
-from econml_cli.storage import ocdbt
+from econml_cli.storage import digests, ocdbt
 from econml_cli.storage.steps import steps
 
-Sections = dict[str, dict[str, np.ndarray]]
+#: section -> leaf -> its NumPy array, or, where it was not read, its `jax.ShapeDtypeStruct`
+Sections = dict[str, dict[str, Any]]
+#: {section: its leaves} of a checkpoint -> those (section, leaf) that are to be read
+Wanted = Callable[[Mapping[str, Collection[str]]], Collection[tuple[str, str]]]
 
 #: how often the newest checkpoint is looked for again while a fit replaces it, after so many seconds each time
 ATTEMPTS, PAUSE = 10, 0.05
@@ -53,7 +55,7 @@ def _to_numpy(leaf: Any) -> np.ndarray:
 
 
 def unflatten(abstract: Any, flat: Mapping[str, np.ndarray], what: str) -> Any:
-    """Fill a pytree of shapes (from `jax.eval_shape`) with the arrays of one section.
+    """Fill a pytree of shapes (from `jax.eval_shape`) with the arrays of one section; what was not read stays a shape.
 
     Raises:
         CheckpointError: a leaf is missing, left over, or of another shape or dtype; names the leaf, expected and got.
@@ -69,24 +71,14 @@ def unflatten(abstract: Any, flat: Mapping[str, np.ndarray], what: str) -> Any:
     )
 
 
-def _fill(name: str, leaf: Any, value: np.ndarray, what: str) -> Any:
+def _fill(name: str, leaf: Any, value: Any, what: str) -> Any:
+    read = isinstance(value, np.ndarray)
     if _is_key(leaf):
-        return jax.random.wrap_key_data(jax.numpy.asarray(value))
+        return leaf if not read else jax.random.wrap_key_data(jax.numpy.asarray(value))
     if tuple(value.shape) != tuple(leaf.shape) or value.dtype != leaf.dtype:
         expected, got = f"{leaf.dtype}{list(leaf.shape)}", f"{value.dtype}{list(value.shape)}"
         raise CheckpointError(f"{what}: '{name}' is {got} where the model of its config expects {expected}.")
-    return jax.numpy.asarray(value)
-
-
-def digest(sections: Mapping[str, Mapping[str, np.ndarray]]) -> str:
-    """SHA-256 over the names, shapes, dtypes and bytes of all leaves (hex)."""
-    sha = hashlib.sha256()
-    for section in sorted(sections):
-        for name in sorted(sections[section]):
-            leaf = np.ascontiguousarray(sections[section][name])
-            sha.update(f"{section}/{name}{leaf.dtype}{leaf.shape}".encode())
-            sha.update(leaf.tobytes())
-    return sha.hexdigest()
+    return jax.numpy.asarray(value) if read else leaf
 
 
 def _orbax() -> Any:
@@ -143,7 +135,7 @@ class CheckpointWriter:
         if not before[0]:  # Orbax would make it again
             raise gone
         tree = {name: leaves for name, leaves in sections.items() if leaves}
-        tree["digest"] = {"sha256": np.frombuffer(bytes.fromhex(digest(tree)), dtype=np.uint8)}
+        tree["digest"] = {"leaves": digests.by_leaf(tree)}
         try:
             if step not in self._manager().all_steps():
                 self._manager().save(step, args=ocp.args.StandardSave(tree))
@@ -202,10 +194,14 @@ def _first_line(error: Exception) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
 
 
-def load(directory: Path, step: int | None = None) -> tuple[int, Sections]:
+def load(directory: Path, step: int | None = None, wanted: Wanted | None = None) -> tuple[int, Sections]:
     """Read one checkpoint (default: the newest) as (step, sections), on whatever device is there.
 
     The run may be in training: where the newest checkpoint is replaced while it is read, the one after it is read.
+
+    Args:
+        wanted: which leaves are read (default: all); of the others the sections hold shapes. Those that are read are
+            checked against their digests. An older checkpoint has one digest of all, and is read whole.
 
     Raises:
         DamagedError: it is damaged (names the other steps that could be tried).
@@ -225,7 +221,7 @@ def load(directory: Path, step: int | None = None) -> tuple[int, Sections]:
             raise CheckpointError(f"{directory} has no checkpoint of epoch {step}; it has {epochs}{kept}.")
         chosen = there[-1] if step is None else step
         try:
-            return chosen, _read(directory, chosen, there)
+            return chosen, _read(directory, chosen, there, wanted)
         except CheckpointError:
             time.sleep(PAUSE)  # a deletion that was under way has ended then
             now = steps(directory)
@@ -239,20 +235,31 @@ def load(directory: Path, step: int | None = None) -> tuple[int, Sections]:
     )
 
 
-def _read(directory: Path, step: int, there: list[int]) -> Sections:
-    """The sections of one checkpoint without their digest, which they must match."""
-    sections = _restored(directory, step, there)
-    stored = sections.pop("digest", {}).get("sha256")
-    if stored is None or bytes(stored).hex() != digest(sections):
+def _read(directory: Path, step: int, there: list[int], wanted: Wanted | None) -> Sections:
+    """The sections of one checkpoint without their digests, which they must match."""
+    sections = _restored(directory, step, there, wanted)
+    stored = sections.pop("digest", {})
+    if "leaves" in stored:
+        good = digests.agree(stored["leaves"], sections)
+    else:
+        good = "sha256" in stored and bytes(stored["sha256"]).hex() == digests.whole(sections)
+    if not good:
         raise _damaged(directory, step, there, "its digest does not match its contents")
     return sections
 
 
-def _restored(directory: Path, step: int, there: list[int]) -> Sections:
-    """The sections as they are stored: by TensorStore alone, by Orbax what that does not know."""
+def _restored(directory: Path, step: int, there: list[int], wanted: Wanted | None) -> Sections:
+    """The sections as they are stored: by TensorStore alone, by Orbax, and then whole, what that does not know."""
+
+    def chosen(names: Mapping[str, Collection[str]]) -> Collection[tuple[str, str]]:
+        if wanted is None or "leaves" not in names.get("digest", ()):
+            return [(section, leaf) for section, leaves in names.items() for leaf in leaves]
+        return {*wanted(names), ("digest", "leaves")}
+
     place = directory.absolute() / str(step)
     try:
-        return ocdbt.read(place, MOST_UNASKED + MOST_RATIO * _bytes_of(place))
+        found = ocdbt.read(place, MOST_UNASKED + MOST_RATIO * _bytes_of(place), chosen)
+        return {name: {leaf: _or_shape(value) for leaf, value in part.items()} for name, part in found.items()}
     except ocdbt.UnreadableError as error:  # asked the same, Orbax leaves threads behind that complain of it later
         _refuse_if_unreadable(place)
         raise _damaged(directory, step, there, _first_line(error)) from error
@@ -270,6 +277,10 @@ def _restored(directory: Path, step: int, there: list[int]) -> Sections:
     except Exception as error:  # Orbax and TensorStore raise a dozen kinds for a damaged file
         _refuse_if_unreadable(place)
         raise _damaged(directory, step, there, _first_line(error)) from error
+
+
+def _or_shape(value: Any) -> Any:
+    return jax.ShapeDtypeStruct(value.shape, value.dtype) if isinstance(value, ocdbt.Unread) else value
 
 
 def _bytes_of(place: Path) -> int:

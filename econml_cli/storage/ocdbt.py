@@ -6,14 +6,15 @@ of two levels of NumPy arrays, zarr arrays in one OCDBT store) is left to Orbax.
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-#: bytes of metadata, and of a store, beyond which Orbax's own reader is worth its import
-MOST_METADATA, MOST_STORE = 2**24, 2**28
+#: bytes of metadata beyond which Orbax's own reader is worth its import
+MOST_METADATA = 2**24
 #: what Orbax calls the key of a dict, and a leaf that was a NumPy array
 _DICT, _LEAF = 2, "np.ndarray"
 #: numbers, with their byte order; what NumPy has no name for (bfloat16) is unusual
@@ -29,11 +30,22 @@ class UnreadableError(Exception):
     could not."""
 
 
-def read(place: Path, most_bytes: float) -> dict[str, dict[str, np.ndarray]]:
-    """The sections of the checkpoint in a step's directory.
+@dataclass(frozen=True)
+class Unread:
+    """An array that was not read."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+
+def read(
+    place: Path, most_bytes: float, wanted: Callable[[Mapping[str, Collection[str]]], Collection[tuple[str, str]]]
+) -> dict[str, dict[str, Any]]:
+    """The sections of the checkpoint in a step's directory: NumPy arrays, and `Unread` ones of what is not wanted.
 
     Args:
         place: the step's directory. most_bytes: what its arrays may claim, all together.
+        wanted: from {section: leaves} to the (section, leaf) that are read.
 
     Raises:
         UnusualError: it is of another kind. UnreadableError: TensorStore cannot read it, or the system. Whatever the
@@ -41,18 +53,22 @@ def read(place: Path, most_bytes: float) -> dict[str, dict[str, np.ndarray]]:
     """
     folder = place / "default"
     names = _names(folder)
-    if sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) > MOST_STORE:
-        raise UnusualError("a large store")
+    leaves: dict[str, list[str]] = {}
+    for section, leaf in names.values():
+        leaves.setdefault(section, []).append(leaf)
+    chosen = frozenset(wanted(leaves))
     try:
-        return _arrays(folder, names, most_bytes)
+        return _arrays(folder, names, chosen, most_bytes)
     except (UnusualError, UnreadableError, MemoryError):
         raise
     except Exception as error:  # TensorStore raises a dozen kinds
         raise UnreadableError(str(error)) from error
 
 
-def _arrays(folder: Path, names: dict[str, tuple[str, str]], most_bytes: float) -> dict[str, dict[str, np.ndarray]]:
-    """The sections whose keys in the store are those of `names`."""
+def _arrays(
+    folder: Path, names: dict[str, tuple[str, str]], chosen: Collection[tuple[str, str]], most_bytes: float
+) -> dict[str, dict[str, Any]]:
+    """The sections whose keys in the store are those of `names`; the arrays of those that are chosen."""
     import tensorstore as ts
 
     base = {"driver": "ocdbt", "base": f"file://{folder}/"}
@@ -61,12 +77,13 @@ def _arrays(folder: Path, names: dict[str, tuple[str, str]], most_bytes: float) 
     shapes = {key: _described(found.result().value) for key, found in described.items()}
     if sum(map(_claimed, shapes.values())) > most_bytes:
         raise UnusualError("it claims more than it can hold")
-    opened = {key: ts.open({"driver": "zarr", "kvstore": {**base, "path": f"{key}/"}}, read=True) for key in names}
+    keys = [key for key, name in names.items() if name in chosen]
+    opened = {key: ts.open({"driver": "zarr", "kvstore": {**base, "path": f"{key}/"}}, read=True) for key in keys}
     reading = {key: found.result().read() for key, found in opened.items()}
-    sections: dict[str, dict[str, np.ndarray]] = {}
+    sections: dict[str, dict[str, Any]] = {}
     for key, (section, leaf) in names.items():
-        value = np.asarray(reading[key].result())
         shape, dtype, _ = shapes[key]
+        value = np.asarray(reading.pop(key).result()) if key in reading else Unread(shape, dtype)
         if value.shape != shape or value.dtype != dtype:
             raise UnusualError(f"{key} is not what it says")
         sections.setdefault(section, {})[leaf] = value

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,10 @@ from typing import Any
 from econml_cli.errors import DataError
 from econml_cli.storage import disk
 
-#: how many are kept, those that were used last
-KEPT = 4
+#: how many are kept, those that were used last, and how many bytes of them all together
+KEPT, MOST_BYTES = 4, 20 * 10**9
+#: what a folder is called while it is made, and after how many seconds without a write nobody is making it any more
+MAKING, ABANDONED = ".making-", 86_400
 #: what a folder says of itself, written last
 ABOUT = "about.json"
 
@@ -30,7 +33,8 @@ def kept(key: Mapping[str, Any], make: Callable[[Path], Mapping[str, Any]]) -> t
     """(the folder of a key, what is said of it); where there is none yet, `make` fills it and says it.
 
     A folder appears whole, whenever it is killed: `make` fills another one, which takes its name at the end. Those
-    beyond the `KEPT` that were used last are deleted; whoever has files of one open can go on reading them.
+    beyond the `KEPT`, or the `MOST_BYTES`, that were used last are deleted, never the one that is asked for; whoever
+    has files of one open can go on reading them.
 
     Raises:
         DataError: the disk refuses. As `make`.
@@ -44,7 +48,7 @@ def kept(key: Mapping[str, Any], make: Callable[[Path], Mapping[str, Any]]) -> t
             return folder, said
     try:
         folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".making-", ignore_cleanup_errors=True) as made:
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=MAKING, ignore_cleanup_errors=True) as made:
             said = dict(make(Path(made)))
             disk.write_text(Path(made) / ABOUT, json.dumps(said, allow_nan=False))
             shutil.rmtree(folder, ignore_errors=True)  # a damaged one
@@ -62,9 +66,24 @@ def kept(key: Mapping[str, Any], make: Callable[[Path], Mapping[str, Any]]) -> t
 
 
 def _drop_old(used: Path) -> None:
-    """Delete the folders that were not used for longest."""
+    """Delete the folders that were not used for longest, and what killed processes have left half made."""
     with contextlib.suppress(OSError):
-        others = [one for one in used.parent.iterdir() if one != used and not one.name.startswith(".")]
+        folders = list(used.parent.iterdir())
+        others = [one for one in folders if one != used and not one.name.startswith(".")]
         others.sort(key=lambda one: one.stat().st_mtime, reverse=True)
-        for old in others[KEPT - 1 :]:
-            shutil.rmtree(old, ignore_errors=True)
+        room = MOST_BYTES - _size(used)
+        for place, old in enumerate(others, 1):
+            room -= _size(old)
+            if place >= KEPT or room < 0:
+                shutil.rmtree(old, ignore_errors=True)
+        for one in folders:
+            if one.name.startswith(MAKING) and _last_write(one) < time.time() - ABANDONED:
+                shutil.rmtree(one, ignore_errors=True)
+
+
+def _size(folder: Path) -> int:
+    return sum(path.lstat().st_size for path in folder.rglob("*"))
+
+
+def _last_write(folder: Path) -> float:
+    return max(path.lstat().st_mtime for path in (folder, *folder.rglob("*")))

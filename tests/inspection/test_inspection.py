@@ -11,7 +11,7 @@ import pytest
 from flax import nnx
 
 from econml_cli.errors import ConfigError
-from econml_cli.inspection import listings, text
+from econml_cli.inspection import listings, state, text
 from econml_cli.inspection.graph import describe_graph, plain
 from econml_cli.inspection.state import abbreviate, describe_state
 from econml_cli.models.mlp import MLP
@@ -187,3 +187,13 @@ def test_entries_list_every_option_with_its_bounds():
 def test_an_unknown_problem_is_answered_with_the_nearest_one():
     with pytest.raises(ConfigError, match="Did you mean 'tabular'"):
         listings.describe_problems("tabluar")
+
+
+def test_moments_of_blocks_are_those_of_the_whole_array(monkeypatch):
+    values = np.random.default_rng(3).normal(5, 2, (40, 7)).astype(np.float32)
+    values[[3, 17], 2] = np.nan, np.inf
+    monkeypatch.setattr(state, "BLOCK", 64)
+    (leaf,) = describe_state({"a": jnp.asarray(values)})
+    good = values[np.isfinite(values)].astype(np.float64)
+    assert leaf.nonfinite == 2 and (leaf.min, leaf.max) == (good.min(), good.max())
+    np.testing.assert_allclose([leaf.mean, leaf.std], [good.mean(), good.std()], rtol=1e-13)

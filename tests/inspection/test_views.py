@@ -462,3 +462,38 @@ def test_findings_colour_only_failures(monkeypatch):
     lines = rendered(findings.checks(found), 80)
     assert [line.split() for line in lines] == [["check", "measured"], ["a", "pass", "fine"], ["b", "fail", "bad"]]
     assert rendered(findings.checks(found), 10)[:2] == ["a: pass", "  fine"]
+
+
+def changed_on_disk(run, leaf):
+    """Other numbers in one array of the newest checkpoint, whose digests stay as they were."""
+    import tensorstore as ts
+
+    place = max((run / "checkpoints").glob("*/default"), key=lambda path: int(path.parent.name))
+    kvstore = {"driver": "ocdbt", "base": f"file://{place.absolute()}/", "path": f"{leaf}/"}
+    stored = ts.open({"driver": "zarr", "kvstore": kvstore}).result()
+    stored.write(stored.read().result() + 1).result()
+
+
+def test_arrays_that_no_view_shows_are_not_read(runs, econml):
+    """What is not read cannot be found damaged: other numbers are noticed by what shows them alone."""
+    full = {leaf.path: leaf for leaf in describe_checkpoint(Run(runs / "sgd")).leaves}
+    changed_on_disk(runs / "sgd", "model.linear2.kernel")
+    for asked in (("--view", "summary"), ("--view", "graphdef"), ("--table",), ("--view", "torch")):
+        assert econml("inspect", "checkpoint", "sgd", *asked).code == 0
+    ran = econml("inspect", "checkpoint", "sgd", "--path", "linear1", "--view", "state", "--json", "--values")
+    assert ran.code == 0
+    for row in json.loads(ran.stdout)["state"]:
+        assert row["values"] == full[row["path"]].values.tolist() and row["mean"] == full[row["path"]].mean
+    drawn = ("--view", "summary", "--plot", "weights.png")
+    for asked in ((), ("--path", "linear2"), ("--view", "raw"), drawn, ("--view", "grad")):
+        ran = econml("inspect", "checkpoint", "sgd", *asked)
+        assert ran.code == 1 and "its digest does not match" in ran.stderr
+    summary = describe_checkpoint(Run(runs / "sgd"), views=("summary",))
+    assert [leaf.values for leaf in summary.leaves] == [None] * 6 and summary.summary["parameters"]["count"] == 37
+
+
+def test_an_evaluation_reads_no_state_of_the_optimizer(runs, econml):
+    changed_on_disk(runs / "wide", "optimizer.0.0.mu.linear1.kernel")
+    assert econml("eval", "wide").code == 0
+    ran = econml("inspect", "checkpoint", "wide", "--view", "grad")
+    assert ran.code == 1 and "its digest does not match" in ran.stderr

@@ -9,7 +9,7 @@ import pytest
 
 from econml_cli.config.fit_config import build
 from econml_cli.errors import CheckpointError
-from econml_cli.storage import checkpoint
+from econml_cli.storage import checkpoint, digests
 from econml_cli.training.loop.trainer import Trainer
 from econml_cli.training.run.restore import from_sections, to_sections
 from econml_cli.training.setup.setup import assemble
@@ -94,11 +94,11 @@ def replaced_by_step_4(directory, monkeypatch):
     """A fit that deletes step 3, for a new step 4, between the listing of the steps and the reading of one."""
     restored = checkpoint._restored
 
-    def late(where, step, there):
+    def late(where, step, *others):
         if step == 3 and (directory / "3").exists():
             (directory / "3").rename(directory / "4")
             shutil.rmtree(directory / "2")
-        return restored(where, step, there)
+        return restored(where, step, *others)
 
     monkeypatch.setattr(checkpoint, "_restored", late)
 
@@ -108,7 +108,7 @@ def test_of_a_run_in_training_the_checkpoint_after_a_deleted_one_is_read(saved, 
     replaced_by_step_4(saved[1], monkeypatch)
     step, sections = checkpoint.load(saved[1])
     assert step == 4
-    assert checkpoint.digest(sections) == checkpoint.digest(good)
+    assert digests.whole(sections) == digests.whole(good)
 
 
 def test_a_step_that_a_fit_deletes_while_it_is_read_is_not_called_damaged(saved, monkeypatch):
@@ -121,7 +121,7 @@ def test_a_step_that_a_fit_deletes_while_it_is_read_is_not_called_damaged(saved,
 @pytest.mark.parametrize("damage", ["truncate", "flip", pytest.param("delete", marks=pytest.mark.slow)])
 def test_damage_to_any_file_is_noticed_or_harmless(saved, damage):
     _, directory = saved
-    good = checkpoint.digest(checkpoint.load(directory)[1])
+    good = digests.whole(checkpoint.load(directory)[1])
     files = sorted(p for p in (directory / "3").rglob("*") if p.is_file())
     noticed = 0
     for path in files:
@@ -134,7 +134,7 @@ def test_damage_to_any_file_is_noticed_or_harmless(saved, damage):
                 broken[len(broken) // 2] ^= 0xFF
             path.write_bytes(bytes(broken))
         try:
-            assert checkpoint.digest(checkpoint.load(directory, 3)[1]) == good
+            assert digests.whole(checkpoint.load(directory, 3)[1]) == good
         except CheckpointError as error:
             noticed += 1
             assert "damaged" in str(error) and "--step 2" in str(error)

@@ -7,6 +7,7 @@ import shutil
 import sys
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 
@@ -52,6 +53,10 @@ def refuse(*args):
     raise ocdbt.UnusualError
 
 
+def everything(names):
+    return [(section, leaf) for section, leaves in names.items() for leaf in leaves]
+
+
 def test_what_is_read_is_what_was_written(written, monkeypatch):
     monkeypatch.setattr(checkpoint, "_orbax", refuse)  # it is not asked
     epoch, found = checkpoint.load(written)
@@ -82,12 +87,12 @@ def test_metadata_that_are_not_ours_are_unusual(copied, change):
     change(metadata)
     file.write_text(json.dumps(metadata))
     with pytest.raises(ocdbt.UnusualError):
-        ocdbt.read(copied / "7", 1e9)
+        ocdbt.read(copied / "7", 1e9, everything)
 
 
 def test_arrays_that_claim_more_than_they_may_are_not_allocated(written):
     with pytest.raises(ocdbt.UnusualError, match="claims"):
-        ocdbt.read(written / "7", 10)
+        ocdbt.read(written / "7", 10, everything)
 
 
 def test_a_store_that_claims_a_million_times_a_million_is_refused_before_anything_is_allocated(copied):
@@ -123,3 +128,51 @@ def test_a_changed_byte_is_told_as_damage_without_orbax(copied, monkeypatch):
     data.write_bytes(held)
     with pytest.raises(DamagedError, match="damaged"):
         checkpoint.load(copied)
+
+
+def model_alone(names):
+    return {("model", leaf) for leaf in names["model"]}
+
+
+def test_a_part_is_read_and_the_rest_has_its_shapes(written):
+    _, found = checkpoint.load(written, wanted=model_alone)
+    same({"model": found["model"]}, {"model": SECTIONS["model"]})
+    for section in ("rng", "position"):
+        for leaf, value in SECTIONS[section].items():
+            assert found[section][leaf] == jax.ShapeDtypeStruct(value.shape, value.dtype)
+
+
+def stored_as(place, leaf, value):
+    """An array of a checkpoint in place of the one that was saved, whole in itself, with the digests as they were."""
+    import tensorstore as ts
+
+    kvstore = {"driver": "ocdbt", "base": f"file://{place}/7/default/", "path": f"{leaf}/"}
+    ts.open({"driver": "zarr", "kvstore": kvstore}).result().write(value).result()
+
+
+@pytest.mark.parametrize(("leaf", "noticed"), [("model.linear1.bias", True), ("rng.key", False)])
+def test_other_numbers_are_damage_where_they_are_read(copied, leaf, noticed):
+    section, _, name = leaf.partition(".")
+    stored_as(copied, leaf, SECTIONS[section][name] + 1)
+    with pytest.raises(DamagedError, match="its digest does not match"):
+        checkpoint.load(copied)
+    if noticed:
+        with pytest.raises(DamagedError, match="its digest does not match"):
+            checkpoint.load(copied, wanted=model_alone)
+    else:
+        same({"model": checkpoint.load(copied, wanted=model_alone)[1]["model"]}, {"model": SECTIONS["model"]})
+
+
+def test_a_leaf_that_the_metadata_no_longer_list_is_damage_in_a_part_too(copied):
+    file = copied / "7/default/_METADATA"
+    metadata = json.loads(file.read_text())
+    del metadata["tree_metadata"]["('rng', 'key')"]
+    file.write_text(json.dumps(metadata))
+    with pytest.raises(DamagedError, match="its digest does not match"):
+        checkpoint.load(copied, wanted=model_alone)
+
+
+@pytest.mark.parametrize("place", sorted(MADE_BEFORE.rglob("checkpoints"))[:1], ids=lambda p: p.parent.name)
+def test_of_a_checkpoint_with_one_digest_of_all_everything_is_read(place):
+    _, found = checkpoint.load(place, wanted=model_alone)
+    assert all(isinstance(value, np.ndarray) for part in found.values() for value in part.values())

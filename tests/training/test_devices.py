@@ -85,10 +85,10 @@ def free_port() -> int:
         return int(taken.getsockname()[1])
 
 
-def processes(*words: str) -> list[Ran]:
-    """The same command in two processes that meet each other."""
-    meet = ["--coordinator", f"localhost:{free_port()}", "--num-processes", "2"]
-    started = [running.to_be_killed(*words, *meet, "--process-id", str(k)) for k in (0, 1)]
+def processes(count: int, *words: str) -> list[Ran]:
+    """The same command in several processes that meet each other."""
+    meet = ["--coordinator", f"localhost:{free_port()}", "--num-processes", str(count)]
+    started = [running.to_be_killed(*words, *meet, "--process-id", str(k)) for k in range(count)]
     try:
         ended = [process.communicate(timeout=500) for process in started]
     finally:
@@ -98,25 +98,30 @@ def processes(*words: str) -> list[Ran]:
 
 
 @pytest.mark.slow
-def test_two_processes_make_one_run_which_goes_on_in_one(isolated: Path, econml: Callable[..., Ran]):
-    first, second = processes(*FIT, "--name", "two", "--json")
-    assert (first.code, second.code) == (0, 0), first.stderr + second.stderr
-    assert second.stdout == ""
+@pytest.mark.parametrize("count", [2, 4])
+def test_several_processes_make_one_run_which_goes_on_in_one(count: int, isolated: Path, econml: Callable[..., Ran]):
+    first, *others = processes(count, *FIT, "--name", "several", "--json")
+    assert [ran.code for ran in (first, *others)] == [0] * count, first.stderr + others[-1].stderr
+    assert [ran.stdout for ran in others] == [""] * (count - 1)
     told = json.loads(first.stdout)
     assert econml(*FIT, "--name", "one", "--quiet").code == 0
     alone = json.loads((isolated / "runs/one/summary.json").read_text())
     assert told["train_loss"] == pytest.approx(alone["train_loss"], rel=1e-6)
-    assert [path.name for path in (isolated / "runs").iterdir() if path.name != "one"] == ["two"]
+    assert [path.name for path in (isolated / "runs").iterdir() if path.name != "one"] == ["several"]
 
-    # the position of two processes is gone on from in one, and is that of a fit in one all along
-    assert econml("fit", "--resume", "two", "--num-epochs", 9, "--quiet").code == 0
+    # the position of several processes is gone on from in one, and is that of a fit in one all along
+    assert econml("fit", "--resume", "several", "--num-epochs", 9, "--quiet").code == 0
     assert econml(*FIT, "--num-epochs", 9, "--name", "longer", "--quiet").code == 0
-    ends = [json.loads((isolated / f"runs/{name}/summary.json").read_text()) for name in ("two", "longer")]
+    ends = [json.loads((isolated / f"runs/{name}/summary.json").read_text()) for name in ("several", "longer")]
     assert ends[0]["epochs"] == 9
     assert ends[0]["train_loss"] == pytest.approx(ends[1]["train_loss"], rel=1e-6)
 
-    # what the first process refuses ends the second too
-    first, second = processes(*FIT, "--name", "two")
+
+@pytest.mark.slow
+def test_what_the_first_process_refuses_ends_the_second_too(isolated: Path):
+    (isolated / "runs/there").mkdir(parents=True)
+    (isolated / "runs/there/manifest.json").write_text("{}")
+    first, second = processes(2, *FIT, "--name", "there")
     assert (first.code, second.code) == (1, 1)
-    assert "runs/two exists" in first.stderr
+    assert "runs/there exists" in first.stderr
     assert "The first process could not go on" in second.stderr

@@ -23,9 +23,15 @@ from econml_cli.evaluation.predictions import predict, predict_own
 from econml_cli.problems.tabular import Tabular
 from econml_cli.runs.directory import Run
 from econml_cli.storage import tables
-from econml_cli.training.fit import resume
+from econml_cli.training.devices import AXIS, Devices
+from econml_cli.training.fit import make_trainer, resume
 from econml_cli.training.loop.streaming import ahead
+from econml_cli.training.many.prepare import Preparer
+from econml_cli.training.many.requests import Request
+from econml_cli.training.precision import precision
+from econml_cli.training.setup.setup import Workshop
 from econml_cli.training.step import shuffling
+from econml_cli.training.step.programs import Programs
 from tests.support.fits import config, fitted
 from tests.support.running import Ran
 
@@ -223,6 +229,16 @@ def test_what_cannot_be_streamed_is_refused_in_a_sentence(
     given = {"target": "y", "data": str(files / "t.parquet"), "stream": "true", **options}
     with pytest.raises(ConfigError, match=said):
         fitted(tmp_path / "run", model, **{name: value for name, value in given.items() if value is not None})
+
+
+def test_a_sweep_and_several_devices_do_not_stream(files: Path, tmp_path: Path):
+    given = {"target": "y", "data": str(files / "t.parquet"), "stream": "true", "batch_size": "32"}
+    asked = config("mlp", "tabular", **given)
+    trial = Request(0, asked, tmp_path / "0000", {"trial": 0})
+    assert Preparer().prepare(trial) == "--stream is of a fit alone: leave it out of a sweep"
+    assert not trial.directory.exists()
+    with pytest.raises(ConfigError, match="--stream trains on one device; leave out --devices"), precision("float32"):
+        make_trainer(asked, Workshop(), Programs(Devices(jax.make_mesh((1,), (AXIS,)))))
 
 
 def test_gaps_other_formats_and_a_table_without_variation_are_refused(files: Path, tmp_path: Path):

@@ -128,7 +128,9 @@ def _show(
     from econml_cli.inspection.checkpoints import describe_checkpoint
     from econml_cli.output import figure_files, terminal
 
-    report = shared.with_torch_names(describe_checkpoint(run, step, views=views, path=path), path)
+    also = (*(["raw"] if html is not None else []), *(["state"] if plot is not None else []))
+    found = describe_checkpoint(run, step, views=views, path=path, also=also)
+    report = shared.with_torch_names(found, path)
     if plot is not None:
         title = f"{run.name}, epoch {report.summary['epoch']:,}"
         figure_files.save(figure_files.weights(report.leaves, title, width), plot)

@@ -127,7 +127,7 @@ def _setups(config: FitConfig, problem: Problem, val: Batch | None, samples: Seq
         if isinstance(model, Adapting):
             model.adapt(sample.x)
         own = config.replace_trainer(members=1, seed=int(jax.random.bits(shuffling, dtype=np.uint32)))
-        setups.append(Setup(own, problem, model, sample, needed, None))
+        setups.append(Setup(own, problem, sample, needed, None, model))
     return setups
 
 

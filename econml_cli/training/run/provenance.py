@@ -23,7 +23,7 @@ from econml_cli.runs import directory, documents, environment, git
 from econml_cli.runs.directory import Run
 from econml_cli.storage import disk, json_shape
 from econml_cli.training.run.restore import shapes_to
-from econml_cli.training.setup.setup import Setup, num_params
+from econml_cli.training.setup.setup import Sampled, Setup, num_params
 from econml_cli.version import __version__
 
 
@@ -95,7 +95,7 @@ def _versions() -> tuple[tuple[str, str], ...]:
     return ("python", platform.python_version()), *((name, version(name)) for name in packages)
 
 
-def fingerprint(setup: Setup) -> str:
+def fingerprint(setup: Sampled) -> str:
     """SHA-256 over the arrays of the train, val and test samples (hex): equal data, equal fingerprint."""
     sha = hashlib.sha256()
     for leaf in _arrays(setup):
@@ -105,12 +105,12 @@ def fingerprint(setup: Setup) -> str:
     return sha.hexdigest()
 
 
-def moments(setup: Setup) -> list[list[float]]:
+def moments(setup: Sampled) -> list[list[float]]:
     """Mean and mean square of each array of the samples: equal up to rounding where another processor drew them."""
     return [_moments(leaf) for leaf in _arrays(setup)]
 
 
-def _arrays(setup: Setup) -> list[Any]:
+def _arrays(setup: Sampled) -> list[Any]:
     """The arrays of the samples, on the host or in files."""
     samples = (setup.train, setup.val, setup.test)
     return jax.tree.leaves(samples if setup.streamed else jax.device_get(samples))
@@ -124,7 +124,7 @@ def _moments(leaf: Any) -> list[float]:
     return [float(np.sum(own)) / leaf.size for own in zip(*sums, strict=True)]
 
 
-def same_data(run: Run, setup: Setup) -> bool:
+def same_data(run: Run, setup: Sampled) -> bool:
     """Whether the data are those of the fit.
 
     Simulated ones up to rounding; those of a file in their arrays, and in the units that they were standardised from (a

@@ -1,6 +1,6 @@
 """Between a training position and a checkpoint: what is saved, and how it comes back."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,7 +78,7 @@ class Loaded:
     Attributes:
         model: in evaluation mode. config: of its run.
         step: the checkpoint read; epoch: the one that the weights are from; section: "best" or "model".
-        sections: all that the checkpoint holds, of this member.
+        sections: all that the checkpoint holds, of this member; of what was not read the shapes.
         member: which one of an ensemble it is. diverged: whether it is the last finite position of one that diverged.
     """
 
@@ -90,6 +90,18 @@ class Loaded:
     sections: checkpoint.Sections
     member: int | None = None
     diverged: bool = False
+
+
+def weights_section(names: Collection[str]) -> str:
+    """The section of the weights that a run is evaluated by: the best ones where early stopping kept some."""
+    return "best" if "best" in names else "model"
+
+
+def enough(names: Mapping[str, Collection[str]]) -> set[tuple[str, str]]:
+    """What `fitted` needs of a checkpoint of these sections, and the states that a sample was drawn from (a
+    `checkpoint.Wanted`): not the state of the optimizer, which is twice the weights."""
+    sections = {"identity", "position", "states", weights_section(names)}
+    return {(section, leaf) for section, leaves in names.items() if section in sections for leaf in leaves}
 
 
 def shapes_to(shapes: Shapes) -> dict[str, Any]:
@@ -116,8 +128,8 @@ def fitted(run: Run, step: int, sections: checkpoint.Sections, chosen: Sequence[
     Call it inside `precision(...)` of the run's config.
 
     Args:
-        step, sections: the checkpoint, as `checkpoint.load` reads it. chosen: members of an ensemble; (None,) for an
-            ordinary run.
+        step, sections: the checkpoint, as `checkpoint.load` reads it; weights that were not read stay shapes.
+        chosen: members of an ensemble; (None,) for an ordinary run.
 
     Raises:
         RunError: the run cannot be read. CheckpointError: the checkpoint does not fit its config, or is of another run.
@@ -132,7 +144,7 @@ def fitted(run: Run, step: int, sections: checkpoint.Sections, chosen: Sequence[
     loaded = []
     for member in chosen:
         own = sections if member is None else _of_member(sections, member, config.trainer.members, what)
-        section = "best" if "best" in own else "model"
+        section = weights_section(own)
         if section not in own:
             raise CheckpointError(f"{what} holds no model; fit again.")
         model = nnx.merge(graphdef, checkpoint.unflatten(abstract, own[section], what))
@@ -155,5 +167,9 @@ def _of_member(sections: checkpoint.Sections, k: int, members: int, what: str) -
             continue
         if wrong := next((leaf for leaf, value in leaves.items() if value.shape[:1] != (members,)), None):
             raise CheckpointError(f"{what}: '{wrong}' is not that of the {members} members that its config says.")
-        own[name] = {leaf: value[k] for leaf, value in leaves.items()}
+        own[name] = {leaf: _row(value, k) for leaf, value in leaves.items()}
     return own
+
+
+def _row(value: Any, k: int) -> Any:
+    return value[k] if isinstance(value, np.ndarray) else jax.ShapeDtypeStruct(value.shape[1:], value.dtype)

@@ -11,7 +11,7 @@ from econml_cli.models.base import Model
 from econml_cli.problems.economies.verdicts import FAILED, PASSED, judge
 from econml_cli.problems.economies.visited import outside
 from econml_cli.problems.equation_weights import told
-from econml_cli.storage import checkpoint, disk
+from econml_cli.storage import checkpoint, digests, disk
 from econml_cli.training.loop.ensemble import member, spread
 from econml_cli.training.setup.setup import Setup, num_params
 from econml_cli.training.step.epoch import CONVERGED, DIVERGED, SOLVED, STOPPED_EARLY, Carry, inputs_of, trained_on
@@ -48,7 +48,7 @@ def summary(
         **report,
         "num_params": num_params(setup.model),
         "n_train": setup.n_train,
-        "state_sha256": checkpoint.digest({"model": checkpoint.flatten(state)}),
+        "state_sha256": digests.whole({"model": checkpoint.flatten(state)}),
     }
     if reason == "diverged":
         found["diverged_epoch"] = carry.done + 1

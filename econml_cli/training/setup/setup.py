@@ -36,12 +36,11 @@ KEPT = 16
 
 
 @dataclass(frozen=True)
-class Setup:
-    """A model at its initial weights and the problem it is fitted to, with the three samples on the device."""
+class Sampled:
+    """A problem with its three samples on the device, and no model."""
 
     config: FitConfig
     problem: Problem
-    model: Model
     train: Batch
     val: Batch | None
     test: Batch | None
@@ -52,13 +51,20 @@ class Setup:
 
     @property
     def shapes(self) -> Shapes:
-        """What the model knows of the data."""
+        """What a model knows of the data."""
         return shapes_of(self.problem, self.train)
 
     @property
     def streamed(self) -> bool:
         """Whether the samples lie in files, and are read a part at a time."""
         return is_stored(self.train.x)
+
+
+@dataclass(frozen=True)
+class Setup(Sampled):
+    """A model at its initial weights, and the problem it is fitted to with its samples."""
+
+    model: Model
 
     @property
     def solved(self) -> bool:
@@ -92,6 +98,11 @@ def abstract_model(config: FitConfig, shapes: Shapes) -> Model:
 def assemble(config: FitConfig, *, units: Any = None) -> Setup:
     """The setup of one fit; see `Workshop`."""
     return Workshop(units=units).assemble(config)
+
+
+def sampled(config: FitConfig, *, units: Any = None) -> Sampled:
+    """The data of one fit alone; see `Workshop.sampled`."""
+    return Workshop(units=units).sampled(config)
 
 
 def units_of(config: FitConfig) -> Any:
@@ -133,12 +144,31 @@ class Workshop:
         if of not in self._checked:
             check_memory(config, shapes)
         model = self._model(config, shapes, rngs, train)
-        test = self._once("test", config, rngs, lambda: self._sample(config, problem, rngs, "test"))
-        val = self._once("val", config, rngs, lambda: self._sample(config, problem, rngs, "val"))
+        test, val = self._after_the_model(config, problem, rngs)
         if of not in self._checked:
             check_shapes(config, problem, model, train)
             self._checked.add(of)
-        return Setup(config, weighed(config, problem, model, train), model, train, val, test)
+        return Setup(config, weighed(config, problem, model, train), train, val, test, model)
+
+    def sampled(self, config: FitConfig) -> Sampled:
+        """The data that `assemble` draws, without the model's weights, which the samples after it are drawn behind:
+        they are drawn past, not made, and no checks are made that ask whether it can be trained.
+
+        Call it inside `precision(config.trainer.precision)`.
+
+        Raises:
+            DataError: the data cannot be used. ConfigError: the model's constructor refuses the options or the shapes.
+        """
+        problem, train, rngs = self._before_the_model(config)
+        problems.check_sample(config.problem, problem, train)
+        recipe, shapes = recipe_of(config), shapes_of(problem, train)
+
+        def draw_past(rngs: nnx.Rngs) -> None:  # compiled, it counts its draws and makes none
+            build(recipe, shapes, rngs)
+
+        nnx.jit(draw_past)(rngs)
+        test, val = self._after_the_model(config, problem, rngs)
+        return Sampled(config, problem, train, val, test)
 
     def ensemble(self, config: FitConfig) -> list[Setup]:
         """The setups of the members of an ensemble: one problem and one set of samples, those of `--seed` S; member k
@@ -168,6 +198,14 @@ class Workshop:
         if train is None:
             raise DataError("The training split is empty; lower --val-fraction and --test-fraction.")
         return problem, train, rngs
+
+    def _after_the_model(
+        self, config: FitConfig, problem: Problem, rngs: nnx.Rngs
+    ) -> tuple[Batch | None, Batch | None]:
+        """(the test sample, the validation sample)."""
+        test = self._once("test", config, rngs, lambda: self._sample(config, problem, rngs, "test"))
+        val = self._once("val", config, rngs, lambda: self._sample(config, problem, rngs, "val"))
+        return test, val
 
     def _once(self, what: str, config: FitConfig, rngs: nnx.Rngs, make: Callable[[], Drawn]) -> Drawn:
         """What `make` draws from rngs, made once for all fits that come here with equal options and equal rngs."""
