@@ -45,6 +45,8 @@ CALIBRATIONS: Mapping[str, tuple[Mapping[str, float], ...]] = {
         {"c": 0.0, "y0": 1.0},
         {"g": -0.05},
         {"beta": 0.99, "g": -0.1},
+        {"beta": 0.95, "g": 0.04, "c": 0.0, "y0": 1.0},
+        {"g": 0.05},
     ),
     "growth": (
         {},
@@ -121,11 +123,11 @@ CALIBRATIONS: Mapping[str, tuple[Mapping[str, float], ...]] = {
     ),
 }
 #: calibrations that are refused before anything is trained
-REFUSED: Mapping[str, Mapping[str, float]] = {
-    "growth": {"alpha": 0.36, "beta": 0.9995, "delta": 0.002, "k0": 10.0},
-    "asset_pricing": {"g": -0.001},
-    "buffer_stock": {"beta": 0.98},
-    "asset_pricing_kernel": {"g": -0.001},
+REFUSED: Mapping[str, tuple[Mapping[str, float], ...]] = {
+    "growth": ({"alpha": 0.36, "beta": 0.9995, "delta": 0.002, "k0": 10.0},),
+    "asset_pricing": ({"g": -0.001}, {"beta": 0.95, "g": 0.04}),
+    "buffer_stock": ({"beta": 0.98},),
+    "asset_pricing_kernel": ({"g": -0.001},),
 }
 
 
@@ -198,8 +200,8 @@ def table(
             given = f"`{said(parameters)}`" if parameters else "defaults"
             errors = (f"{row[what]:.1e}" if row[what] else "-" for what in ("mean", "max"))
             yield f"| {problem} | {given} | {row['passed']} of {row['of']} | {' | '.join(errors)} |"
-        if problem in REFUSED:
-            yield f"| {problem} | `{said(REFUSED[problem])}` | {refusal(problem, REFUSED[problem])} | | |"
+        for parameters in REFUSED.get(problem, ()):
+            yield f"| {problem} | `{said(parameters)}` | {refusal(problem, parameters)} | | |"
 
 
 def refusal(problem: str, parameters: Mapping[str, float]) -> str:
