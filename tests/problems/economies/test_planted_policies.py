@@ -46,7 +46,7 @@ def test_the_page_has_the_table_of_these_calibrations_and_all_seeds_pass():
     assert len(told) > 30 and set(told) <= {(name, said(parameters)) for name, parameters in CASES}
     counts = [passed.split(" of ") for passed in told.values()]
     assert all(passed == of and int(of) >= 1 for passed, of in counts)
-    assert sum(of == "5" for _, of in counts) > 60
+    assert sum(of == "5" for _, of in counts) > 50
 
 
 def parameters_of(name: str) -> list[dict[str, Any]]:
