@@ -11,29 +11,21 @@ policy does not depend on how many there are, the time of training does).
 """
 
 import argparse
-import dataclasses
 import json
 import os
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import jax
 
+from benchmarks.many_seeds import FIRST, Place, fits
 from econml_cli.config.fit_config import build
 from econml_cli.errors import EconmlError
-from econml_cli.options.signature import accepted
 from econml_cli.problems import registry
 from econml_cli.training import compilation_cache
-from econml_cli.training.loop.trainer import Trainer
-from econml_cli.training.precision import precision
-from econml_cli.training.run.summary import losses
-from econml_cli.training.setup.setup import Workshop
-from econml_cli.training.step.programs import Programs
 
-SEEDS = range(42, 47)
 #: options that make the fits of a problem cheaper and mean nothing to its verdicts
 SMALLER: Mapping[str, Mapping[str, Any]] = {"investment": {"N": 8}}
 CALIBRATIONS: Mapping[str, tuple[Mapping[str, float], ...]] = {
@@ -53,6 +45,8 @@ CALIBRATIONS: Mapping[str, tuple[Mapping[str, float], ...]] = {
         {"c": 0.0, "y0": 1.0},
         {"g": -0.05},
         {"beta": 0.99, "g": -0.1},
+        {"beta": 0.95, "g": 0.04, "c": 0.0, "y0": 1.0},
+        {"g": 0.05},
     ),
     "growth": (
         {},
@@ -129,11 +123,11 @@ CALIBRATIONS: Mapping[str, tuple[Mapping[str, float], ...]] = {
     ),
 }
 #: calibrations that are refused before anything is trained
-REFUSED: Mapping[str, Mapping[str, float]] = {
-    "growth": {"alpha": 0.36, "beta": 0.9995, "delta": 0.002, "k0": 10.0},
-    "asset_pricing": {"g": -0.001},
-    "buffer_stock": {"beta": 0.98},
-    "asset_pricing_kernel": {"g": -0.001},
+REFUSED: Mapping[str, tuple[Mapping[str, float], ...]] = {
+    "growth": ({"alpha": 0.36, "beta": 0.9995, "delta": 0.002, "k0": 10.0},),
+    "asset_pricing": ({"g": -0.001}, {"beta": 0.95, "g": 0.04}),
+    "buffer_stock": ({"beta": 0.98},),
+    "asset_pricing_kernel": ({"g": -0.001},),
 }
 
 
@@ -141,6 +135,7 @@ def main() -> None:
     """Fit, print a Markdown table, write it where it is asked for."""
     parser = argparse.ArgumentParser(description=str(__doc__).split("\n\n")[0])
     parser.add_argument("--only", choices=CALIBRATIONS, action="append", help="a problem (several times: several)")
+    parser.add_argument("--seeds", type=int, default=5, help=f"seeds of each, from {FIRST} on")
     parser.add_argument("--write", type=Path, metavar="FILE", help="the page whose table of calibrations this is")
     parser.add_argument(
         "--json", type=Path, metavar="FILE", help="keep the figures here, seed by seed; take those there"
@@ -149,58 +144,37 @@ def main() -> None:
     args = parser.parse_args()
     jax.config.update("jax_platforms", os.environ.setdefault("JAX_PLATFORMS", "cpu"))
     compilation_cache.enable()
-    there = shown(args.write.read_text(encoding="utf-8")) if args.write and args.missing else {}
+    place = Place(args.write, "calibrations") if args.write else None
+    there = place.lines(2) if place and args.missing else {}
     rows: dict[str, Any] = json.loads(args.json.read_text()) if args.json and args.json.exists() else {}
     for problem in args.only or CALIBRATIONS:
         for parameters in CALIBRATIONS[problem]:
             key = f"{problem} {said(parameters)}"
-            if key in there:
+            if (problem, said(parameters)) in there:
                 continue
-            for row in measured(problem, parameters, rows.get(key)):
+            for row in measured(problem, parameters, args.seeds, rows.get(key)):
                 rows[key] = row
                 if args.json:
                     args.json.write_text(json.dumps(rows, indent=1) + "\n")
             print(key, json.dumps(rows[key]), file=sys.stderr, flush=True)
-    print("\n".join(table(rows, args.only or list(CALIBRATIONS))))
-    if args.write:
-        page = args.write.read_text(encoding="utf-8")
-        before, _, rest = page.partition("<!-- table: calibrations -->")
-        old, _, after = rest.partition("<!-- end -->")
-        text = "\n".join(table(rows, list(CALIBRATIONS), shown(old)))
-        page = f"{before}<!-- table: calibrations -->\n\n{text}\n\n<!-- end -->{after}"
-        args.write.write_text(page, encoding="utf-8")
-
-
-def complete(row: Mapping[str, Any]) -> bool:
-    """Whether all seeds have been fitted."""
-    return bool(row["of"] == len(SEEDS))
+    print("\n".join(table(rows, args.only or list(CALIBRATIONS), args.seeds)))
+    if place:
+        place.write("\n".join(table(rows, list(CALIBRATIONS), args.seeds, place.lines(2))))
 
 
 def measured(
-    problem: str, parameters: Mapping[str, float], earlier: Mapping[str, Any] | None = None
+    problem: str, parameters: Mapping[str, float], seeds: int, earlier: Mapping[str, Any] | None = None
 ) -> Iterator[dict[str, Any]]:
     """How many seeds pass, the largest errors among them, and what failed: after each seed that `earlier` lacks."""
     row = dict(earlier or {"passed": 0, "of": 0, "mean": 0.0, "max": 0.0, "failed": {}, "cpu_seconds": 0.0})
-    workshop, programs = Workshop(), Programs()
-    problem_of, drawn = None, "rngs" in accepted(registry.load(problem))
-    options = {**SMALLER.get(problem, {}), **parameters}
-    for seed in SEEDS[row["of"] :]:
-        started = time.process_time()
-        config = build(registry.get(problem).model, problem, [("the table", {**options, "seed": seed})])
-        with precision(config.trainer.precision):
-            trainer = Trainer(workshop.assemble(config), programs)
-            for _ in trainer.run():
-                pass
-            problem_of = trainer.setup.problem if drawn or problem_of is None else problem_of
-            # what measures the verdicts is compiled once for each problem that is made
-            one = losses(trainer.fitted(), dataclasses.replace(trainer.setup, problem=problem_of), trainer.program)
+    for fit in fits(problem, {**SMALLER.get(problem, {}), **parameters}, range(FIRST + row["of"], FIRST + seeds)):
         row = {
-            "passed": row["passed"] + ("failed" not in one),
+            "passed": row["passed"] + ("failed" not in fit.found),
             "of": row["of"] + 1,
             # none of an economy whose exact policy is not known
-            **{what: max(row[what], one.get(f"policy_error_{what}", 0.0)) for what in ("mean", "max")},
-            "failed": row["failed"] | ({str(seed): one["failed"]} if "failed" in one else {}),
-            "cpu_seconds": round(row["cpu_seconds"] + time.process_time() - started, 1),
+            **{what: max(row[what], fit.found.get(f"policy_error_{what}", 0.0)) for what in ("mean", "max")},
+            "failed": row["failed"] | ({str(fit.seed): fit.found["failed"]} if "failed" in fit.found else {}),
+            "cpu_seconds": round(row["cpu_seconds"] + fit.cpu_seconds, 1),
         }
         yield row
 
@@ -210,29 +184,24 @@ def said(parameters: Mapping[str, float]) -> str:
     return " ".join(f"--{name.replace('_', '-')} {value:g}" for name, value in parameters.items()) or "defaults"
 
 
-def shown(text: str) -> dict[str, str]:
-    """The lines of a table by problem and calibration."""
-    lines = [line for line in text.splitlines() if line.startswith("|")][2:]
-    cells = {line: [cell.strip() for cell in line.strip("|").split("|")] for line in lines}
-    return {f"{found[0]} {found[1].strip('`')}": line for line, found in cells.items()}
-
-
-def table(rows: Mapping[str, Any], problems: list[str], old: Mapping[str, str] | None = None) -> Iterator[str]:
-    """Lines of Markdown; `old`: those to keep of what was not measured."""
+def table(
+    rows: Mapping[str, Any], problems: list[str], seeds: int, old: Mapping[tuple[str, ...], str] | None = None
+) -> Iterator[str]:
+    """Lines of Markdown; `old`: those to keep of what was not measured with so many seeds."""
     yield "| problem | calibration | seeds passed | largest mean error | largest error |"
     yield "| --- | --- | --- | --- | --- |"
     for problem in problems:
         for parameters in CALIBRATIONS[problem]:
             row = rows.get(f"{problem} {said(parameters)}")
-            if row is None or not complete(row):
-                if old and (kept := old.get(f"{problem} {said(parameters)}")):
+            if row is None or row["of"] < seeds:
+                if old and (kept := old.get((problem, said(parameters)))):
                     yield kept
                 continue
             given = f"`{said(parameters)}`" if parameters else "defaults"
             errors = (f"{row[what]:.1e}" if row[what] else "-" for what in ("mean", "max"))
             yield f"| {problem} | {given} | {row['passed']} of {row['of']} | {' | '.join(errors)} |"
-        if problem in REFUSED:
-            yield f"| {problem} | `{said(REFUSED[problem])}` | {refusal(problem, REFUSED[problem])} | | |"
+        for parameters in REFUSED.get(problem, ()):
+            yield f"| {problem} | `{said(parameters)}` | {refusal(problem, parameters)} | | |"
 
 
 def refusal(problem: str, parameters: Mapping[str, float]) -> str:

@@ -45,8 +45,14 @@ FAULTS = (
     Fault(
         "bars-of-the-cake-do-not-move-with-the-share",
         "wrong constant",
-        old="scale = math.log10(_shown(self.share, self.growth) / SHOWN)",
+        old="scale = math.log10(exact.shown / usual.shown)",
         new="scale = 0.0",
+    ),
+    Fault(
+        "a-bubble-that-cannot-be-told-is-learnt",
+        "skipped check",
+        old="if power < APART:",
+        new="if power < 0:",
     ),
     Fault(
         "a-price-that-grows-is-not-followed-to-where-a-bubble-shows",

@@ -129,13 +129,6 @@ def split_in_time(time: np.ndarray, val_fraction: float, test_fraction: float, g
     return {split: np.flatnonzero(part) for split, part in parts.items()}
 
 
-def autocorrelation(values: np.ndarray) -> float:
-    """The first autocorrelation of values [n] in the order of the file; 0 of fewer than three, or of a constant."""
-    centred = np.asarray(values, np.float64) - np.mean(values)
-    total = float(centred @ centred)
-    return float(centred[1:] @ centred[:-1]) / total if len(centred) > 2 and total > 0 else 0.0
-
-
 def _check_share(val_fraction: float, test_fraction: float, folds: int) -> None:
     if val_fraction + (1 / folds if folds else test_fraction) < 1:
         return

@@ -22,7 +22,8 @@ from econml_cli.data.formula import Formula
 from econml_cli.data.infer import decide
 from econml_cli.data.preprocessing import Preprocessing, Specification
 from econml_cli.data.schema import Column, Schema
-from econml_cli.data.split import SPLITS, autocorrelation, sides_of
+from econml_cli.data.series import autocorrelation
+from econml_cli.data.split import SPLITS, sides_of
 from econml_cli.data.terms import Terms, numbers_of
 from econml_cli.errors import ConfigError, DataError
 

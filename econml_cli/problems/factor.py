@@ -9,6 +9,7 @@ from econml_cli.errors import ConfigError
 from econml_cli.options.fields import option
 from econml_cli.problems import losses
 from econml_cli.problems.lazily import base, jax, jnp, known, nnx, np
+from econml_cli.problems.sizes import sizes_of
 
 if TYPE_CHECKING:
     from econml_cli.models.base import Model
@@ -65,7 +66,7 @@ class Factor:
         p = FactorOptions(**options)
         self.din = self.dout = p.dim
         self.factors, self.sigma = p.factors, p.sigma
-        self.sizes = {"train": p.N, "test": p.N_test, "val": p.N_val, "population": p.N_test}
+        self.sizes = sizes_of(p)
         self.loadings = jax.random.normal(rngs(), (p.dim, p.factors))
 
     def sample(self, rngs: nnx.Rngs, split: Split, n: int | None = None) -> Batch | None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from econml_cli.options.fields import option
 from econml_cli.problems import losses
 from econml_cli.problems.lazily import known, nnx, np
+from econml_cli.problems.sizes import sizes_of
 
 if TYPE_CHECKING:
     from econml_cli.models.base import Model
@@ -58,7 +59,7 @@ class Friedman:
 
     def __init__(self, *, rngs: nnx.Rngs, **options: Any):
         p = FriedmanOptions(**options)
-        sizes = {"train": p.N, "test": p.N_test, "val": p.N_val, "population": p.N_test}
+        sizes = sizes_of(p)
         self.known = known.Known(friedman, INPUTS, 0.0, 1.0, p.noise, sizes)
 
     def sample(self, rngs: nnx.Rngs, split: Split, n: int | None = None) -> Batch | None:

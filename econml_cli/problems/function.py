@@ -11,6 +11,7 @@ from econml_cli.problems import expression, losses
 from econml_cli.problems.expression import Expression
 from econml_cli.problems.lazily import jnp, known, nnx, np
 from econml_cli.problems.nodes import Nodes, nodes
+from econml_cli.problems.sizes import sizes_of
 
 if TYPE_CHECKING:
     from econml_cli.models.base import Model
@@ -69,7 +70,7 @@ class Function:
             raise ConfigError(f"--low {p.low:g} must be below --high {p.high:g}.")
         if p.nodes != "uniform" and self.din > 1:
             raise ConfigError(f"--nodes {p.nodes} is for one input, and --expr has {self.din}; leave it at uniform.")
-        sizes = {"train": p.N, "test": p.N_test, "val": p.N_val, "population": p.N_test}
+        sizes = sizes_of(p)
         self.known = known.Known(self.f, self.din, p.low, p.high, p.noise, sizes, {"train": p.nodes})
         _check_finite(self.f, self.din, p.low, p.high)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from econml_cli.options.fields import option
 from econml_cli.problems import losses
 from econml_cli.problems.lazily import base, jax, known, nnx, np
+from econml_cli.problems.sizes import sizes_of
 
 if TYPE_CHECKING:
     from econml_cli.models.base import Model
@@ -46,7 +47,7 @@ class LinearProblem:
         self.din = p.M
         self.sigma = p.sigma
         self.bayes_risk = p.sigma**2
-        self.sizes = {"train": p.N, "test": p.N_test, "val": p.N_val, "population": p.N_test}
+        self.sizes = sizes_of(p)
         self.theta = jax.random.normal(rngs(), (p.M,))
 
     def sample(self, rngs: nnx.Rngs, split: Split, n: int | None = None) -> Batch | None:

@@ -9,6 +9,7 @@ from econml_cli.errors import ConfigError
 from econml_cli.options.fields import option
 from econml_cli.problems import losses
 from econml_cli.problems.lazily import base, jax, jnp, known, nnx, np
+from econml_cli.problems.sizes import sizes_of
 
 if TYPE_CHECKING:
     from econml_cli.models.base import Model
@@ -64,7 +65,7 @@ class PowerMean:
     def __init__(self, *, rngs: nnx.Rngs, **options: Any):
         self.p = p = PowerMeanOptions(**options)
         self.din = p.set_size
-        self.sizes = {"train": p.N, "test": p.N_test, "val": p.N_val, "population": p.N_test}
+        self.sizes = sizes_of(p)
 
     def sample(self, rngs: nnx.Rngs, split: Split, n: int | None = None) -> Batch | None:
         """X [n, set_size] and Y [n, 1]; None where n is 0. Draws m, s, k, e, in this order."""

@@ -9,6 +9,7 @@ from econml_cli.options.fields import option
 from econml_cli.problems import losses
 from econml_cli.problems.lazily import known, nnx
 from econml_cli.problems.nodes import Nodes
+from econml_cli.problems.sizes import sizes_of
 
 if TYPE_CHECKING:
     from econml_cli.models.base import Model
@@ -55,7 +56,7 @@ class Runge:
 
     def __init__(self, *, rngs: nnx.Rngs, **options: Any):
         p = RungeOptions(**options)
-        sizes = {"train": p.N, "test": p.N_test, "val": p.N_val, "population": p.N_test}
+        sizes = sizes_of(p)
         self.known = known.Known(runge, 1, -1.0, 1.0, 0.0, sizes, {"train": p.nodes, "test": "equispaced"})
 
     def sample(self, rngs: nnx.Rngs, split: Split, n: int | None = None) -> Batch | None:

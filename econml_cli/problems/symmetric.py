@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from econml_cli.options.fields import option
 from econml_cli.problems import losses
 from econml_cli.problems.lazily import base, jax, jnp, known, nnx, np
+from econml_cli.problems.sizes import sizes_of
 
 if TYPE_CHECKING:
     from econml_cli.models.base import Model
@@ -62,7 +63,7 @@ class Symmetric:
         p = SymmetricOptions(**options)
         self.din = p.set_size
         self.set_size_test = p.set_size_test
-        self.sizes = {"train": p.N, "test": p.N_test, "val": p.N_val, "population": p.N_test}
+        self.sizes = sizes_of(p)
         # of the sets at the other size and of the permutations, which the verdicts draw; the samples do not use it
         self._seed = int(jax.random.bits(rngs(), dtype=jnp.uint32))
 

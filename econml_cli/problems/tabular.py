@@ -159,6 +159,8 @@ class Tabular:
     loss = losses.loss
     #: the first autocorrelation of a numeric target in the order of the file; None where rows were not parted at random
     autocorrelation: float | None
+    #: the column of the features that may be time and its first autocorrelation sorted by it; None likewise
+    along: tuple[str, float] | None
     file_rows: Mapping[str, np.ndarray]
     split_rows: Mapping[str, np.ndarray]
     groups: dict[str, np.ndarray]
@@ -237,11 +239,11 @@ class Tabular:
         self._about = _about(table, usable, outside, untold if read.absorbed else 0)
         self.rows_read = len(table.frame)
         self._weigh_classes(p.class_weights, y, w, usable["train"])
+        if p.time is None and p.group is None and y is not None:
+            self.autocorrelation, self.along = _of_a_series(y, usable, chosen, table.frame, read.feature_columns)
         # before the target is parted, and anything is put on a device: a table may be most of the memory
         del table, parted
         self._batches = {split: _batch(own, y, w, usable[split]) for split, own in x.items()}
-        at_random = p.time is None and p.group is None and y is not None
-        self.autocorrelation = _autocorrelation(y, usable, chosen) if at_random else None
 
     def _stream(self, p: TabularOptions, row: Loss | None, asked: Asked) -> None:
         """The same of a table that is not read whole."""
@@ -278,7 +280,7 @@ class Tabular:
         self._preprocessing = preprocessing
         self.constant = preprocessing.formula.constant
         self.loss_row = row
-        self.autocorrelation, self.class_weights = None, {}
+        self.autocorrelation, self.along, self.class_weights = None, None, {}
         aim = preprocessing.target
         self.task: Task | None = row.task
         self.classes = aim.classes
@@ -800,16 +802,20 @@ def _classes_of(frame: pd.DataFrame, read: Formula, row: Loss | None) -> np.ndar
     return column.factorize()[0] if loss.classifies else None
 
 
-def _autocorrelation(y: np.ndarray, usable: dict[str, np.ndarray], loss: Loss) -> float | None:
-    """The first autocorrelation of a numeric target in the order of the file, where rows were parted at random."""
-    from econml_cli.data.split import autocorrelation
+def _of_a_series(
+    y: np.ndarray, usable: dict[str, np.ndarray], loss: Loss, frame: pd.DataFrame, features: Sequence[str]
+) -> tuple[float | None, tuple[str, float] | None]:
+    """The first autocorrelation of a numeric target in the order of the file, and along a column of the features that
+    may be time, where rows were parted at random."""
+    from econml_cli.data import series
 
     if not loss.has_residuals or not sum(len(rows) for split, rows in usable.items() if split != "train"):
-        return None
+        return None, None
     used = np.zeros(len(y), dtype=bool)
     for rows in usable.values():
         used[rows] = True
-    return autocorrelation(y[:, 0] if used.all() else y[used, 0])
+    values, there = (y[:, 0], frame[list(features)]) if used.all() else (y[used, 0], frame.loc[used, list(features)])
+    return series.autocorrelation(values), series.along(values, there, features)
 
 
 def _chosen(row: Loss | None) -> Choose:

@@ -10,6 +10,7 @@ KEYS = (
     "data_notes",
     "wide",
     "series_autocorrelation",
+    "series_along",
     "gradient_norm",
     "loss_fall",
     "solution_distance",
@@ -46,9 +47,11 @@ def sentences(summary: Mapping[str, Any]) -> tuple[str, ...]:
     if names := summary.get("no_information"):
         said.append(f"no information in the training split: {_listed(names)} (the same in all its rows): weight 0.")
     if r := summary.get("series_autocorrelation"):
+        by = summary.get("series_along")
+        where, remedy = (f" sorted by {by}", f"if {by} is time, say --time {by}") if by else ("", "")
         said.append(
-            f"the rows look like a series (autocorrelation {r:.2f} of the target in successive rows): a random split "
-            "tests on neighbours of training rows; name the column of time with --time."
+            f"the rows{where} look like a series (autocorrelation {r:.2f} of the target in successive rows): a random "
+            f"split tests on neighbours of training rows; {remedy or 'name the column of time with --time'}."
         )
     return (*said, *_overfitted(summary))
 

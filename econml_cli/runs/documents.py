@@ -114,6 +114,7 @@ SUMMARY: Shape = {
     "separated?": optional(TEXTS),
     "no_information?": optional(TEXTS),
     "series_autocorrelation?": _MAYBE,
+    "series_along?": _WORDS,
     "verdict_*?": TEXT,
 }
 METRICS: Shape = {"epoch": _COUNT, **_LOSSES}

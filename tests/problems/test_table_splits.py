@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 from flax import nnx
 
-from econml_cli.data.split import autocorrelation, split_in_time, split_rows
+from econml_cli.data.series import along, autocorrelation
+from econml_cli.data.split import split_in_time, split_rows
 from econml_cli.errors import ConfigError
 from econml_cli.problems.tabular import Tabular
 
@@ -52,6 +53,36 @@ def table(**columns):
     return "t.csv"
 
 
+def shuffled(n, seed=0, **columns):
+    """A table of columns [n] in another order."""
+    return pd.DataFrame(columns).sample(frac=1, random_state=seed).reset_index(drop=True)
+
+
+@pytest.mark.parametrize("time", ["number", "year", "some missing", "dates"])
+def test_a_walk_whose_rows_are_shuffled_is_a_series_along_its_column_of_time(time):
+    n, rng = 120, np.random.default_rng(0)
+    t = {
+        "number": np.arange(n),
+        "year": 1900.0 + np.arange(n) / 4,
+        "some missing": np.delete(np.arange(n + 6), [3, 40, 41, 80, 90, 99]),
+        "dates": pd.to_datetime("2001-01-31") + pd.to_timedelta(np.sort(rng.choice(3000, n, replace=False)), unit="D"),
+    }[time]
+    frame = shuffled(n, y=np.cumsum(rng.normal(size=n)), x=rng.normal(size=n), t=t, one_of_many=rng.integers(0, 9, n))
+    name, r = along(frame["y"].to_numpy(), frame, ["x", "one_of_many", "t"])
+    assert name == "t" and r > 0.9 and abs(autocorrelation(frame["y"])) < 0.3
+
+
+def test_only_what_may_be_time_orders_rows():
+    n, rng = 200, np.random.default_rng(1)
+    x = rng.normal(size=n)
+    frame = shuffled(n, x=x, firm=rng.integers(0, 100_000, n), ties=np.arange(n) // 2, yes=x > 0, id=rng.permutation(n))
+    y = 5 * frame["x"].to_numpy() + 0.1 * rng.normal(size=n)
+    assert along(y, frame, ["x", "firm", "ties", "yes"]) is None  # though y is smooth along x
+    name, r = along(y, frame, list(frame))
+    assert name == "id" and abs(r) < 0.3
+    assert along(y[:19], frame[:19].assign(id=range(19)), ["id"]) is None  # too few to tell
+
+
 def test_classes_of_a_table_are_spread_unless_asked_otherwise():
     rng = np.random.default_rng(0)
     y = rng.permutation(np.repeat(["a", "b"], [90, 10]))
@@ -73,6 +104,11 @@ def test_a_series_that_is_parted_at_random_is_warned_of_and_parted_in_time_when_
     assert ran.code == 0 and "the rows look like a series" in ran.stdout
     assert json.loads(Path("r/summary.json").read_text())["series_autocorrelation"] > 0.9
     assert "the rows look like a series" in econml("eval", "r").stderr
+    pd.read_csv("t.csv").sample(frac=1, random_state=3).to_csv("u.csv", index=False)
+    ran = econml("fit", "linear", "--data", "u.csv", "--target", "y", "--out", "u")
+    assert ran.code == 0 and "the rows sorted by t look like a series" in " ".join(ran.stdout.split())
+    assert json.loads(Path("u/summary.json").read_text())["series_along"] == "t"
+    assert "if t is time, say --time t" in " ".join(econml("eval", "u").stderr.split())
     ran = econml("fit", "linear", "--data", "t.csv", "--target", "y", "--time", "t", "--out", "s")
     assert ran.code == 0 and "look like a series" not in ran.stdout
     config = {"data": "t.csv", "target": "y", "time": "t"}

@@ -12,6 +12,7 @@ from econml_cli.options.fields import option
 from econml_cli.problems.economies import economics, horizons
 from econml_cli.problems.economies.conditions import demand, depreciation, patience, share
 from econml_cli.problems.lazily import jax, jnp, nnx, np
+from econml_cli.problems.sizes import sizes_of
 
 if TYPE_CHECKING:
     from econml_cli.models.base import Model
@@ -133,7 +134,7 @@ class Aiyagari:
         from econml_cli.problems.economies.heterogeneous import rouwenhorst
 
         self.p = p = AiyagariOptions(**parameters)
-        self.sizes = {"train": p.N, "test": p.N_test, "val": p.N_val, "population": p.N_test}
+        self.sizes = sizes_of(p)
         self.chain = rouwenhorst(p.incomes, p.rho, p.sigma)
         self._m = (0.5 * math.log(p.m_low * p.m_high), 0.5 * math.log(p.m_high / p.m_low))
         self._r = (0.5 * (p.r_low + p.r_high), 0.5 * (p.r_high - p.r_low))
@@ -211,8 +212,8 @@ class Aiyagari:
         """The exact consumption at the points of the grid of savings, [states, points]."""
         from econml_cli.problems.economies.heterogeneous import endogenous_grid
 
-        p = self.p
-        return endogenous_grid(self.chain, self.saved, beta=p.beta, gamma=p.gamma, R=1 + r, begin=begin)
+        p, chain = self.p, self.chain
+        return endogenous_grid(chain.levels, chain.moves, self.saved, beta=p.beta, gamma=p.gamma, R=1 + r, begin=begin)
 
     @functools.cached_property
     def exact(self) -> tuple[float, float]:

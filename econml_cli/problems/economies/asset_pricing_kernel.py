@@ -208,8 +208,8 @@ class AssetPricingKernel:
         price, and what is left relative to the trend need not go to 0.
 
         Returns:
-            `condition_number` of the system, `rounding_error` of alpha in the model's precision (as it moves the
-            residual), `length_scale`, and `norm`, that of mu'.
+            `condition_number` of the system, `rounding_error` of alpha in float32 (as it moves the residual),
+            `length_scale`, and `norm`, that of mu'.
 
         Raises:
             ValueError: the model is no kernel, or cannot be kept in its precision.
@@ -241,13 +241,13 @@ class AssetPricingKernel:
         )
         solution = linalg.lstsq(system, np.concatenate([np.zeros((n + b.shape[1], 1)), y]))[0]
         found, constant = solution[:n], solution[n : n + b.shape[1]]
-        alpha, rounding = rounded(C, found, y - b @ constant, model.alpha[...].dtype)
+        alpha, moved = rounded(C, found, y - b @ constant, model.alpha[...].dtype)
         model.alpha[...] = jnp.asarray(alpha)
         if model.has_bias:
             model.bias[...] = jnp.full_like(model.bias[...], constant.sum())
         return {
             "condition_number": float(np.linalg.cond(system)),
-            "rounding_error": rounding,
+            **({"rounding_error": moved} if alpha.dtype != found.dtype else {}),
             "length_scale": float(scale),
             "norm": float(np.sqrt(found[:, 0] @ gram @ found[:, 0])),
         }

@@ -11,6 +11,7 @@ from econml_cli.options.fields import option
 from econml_cli.problems.economies import economics, horizons
 from econml_cli.problems.economies.conditions import demand, patience, persistence, share
 from econml_cli.problems.lazily import jax, jnp, nnx, np
+from econml_cli.problems.sizes import sizes_of
 
 if TYPE_CHECKING:
     from econml_cli.models.base import Model
@@ -80,7 +81,7 @@ class BrockMirman:
 
     def __init__(self, **parameters: Any):
         self.p = p = BrockMirmanOptions(**parameters)
-        self.sizes = {"train": p.N, "test": p.N_test, "val": p.N_val, "population": p.N_test}
+        self.sizes = sizes_of(p)
         self.savings_rate = p.alpha * p.beta
         self.kbar = self.units = self.savings_rate ** (1 / (1 - p.alpha))
         self._nodes, self._weights = economics.gauss_hermite(p.quadrature)

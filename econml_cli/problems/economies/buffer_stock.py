@@ -11,14 +11,14 @@ from econml_cli.options.fields import option
 from econml_cli.problems.economies import economics
 from econml_cli.problems.economies.conditions import demand, patience
 from econml_cli.problems.lazily import jax, jnp, nnx, np
+from econml_cli.problems.sizes import sizes_of
 
 if TYPE_CHECKING:
     from econml_cli.models.base import Model
     from econml_cli.problems.base import Batch, Split, Task
 
-#: of the exact policy: points of the grid of savings, the largest as a multiple of the most cash, rounds, and when one
-#: changes nothing any more
-POINTS, WIDER, ROUNDS, SAME = 400, 2.0, 5000, 1e-10
+#: of the exact policy: points of the grid of savings, and the largest as a multiple of the most cash
+POINTS, WIDER = 400, 2.0
 #: how many standard deviations of log income the nodes reach
 REACH = 5.0
 #: what is eaten, in mean incomes, where the network says 0, and how much of what it says counts: it begins near the
@@ -97,7 +97,7 @@ class BufferStock:
 
     def __init__(self, **parameters: Any):
         self.p = p = BufferStockOptions(**parameters)
-        self.sizes = {"train": p.N, "test": p.N_test, "val": p.N_val, "population": p.N_test}
+        self.sizes = sizes_of(p)
         nodes = np.linspace(-REACH, REACH, p.quadrature)
         density = np.exp(-0.5 * nodes**2)
         self._weights = density / density.sum()
@@ -158,19 +158,13 @@ class BufferStock:
     @functools.cached_property
     def exact(self) -> tuple[Any, Any]:
         """(cash, consumption) of the exact policy, linear in between, each [POINTS + 1], from 0."""
+        from econml_cli.problems.economies.heterogeneous import endogenous_grid
+
         p = self.p
         saved = WIDER * p.m_high * np.linspace(0, 1, POINTS) ** 3  # many points near the kink
-        m, c = np.append(0.0, saved + 1), np.append(0.0, 1.0 + self.least * saved)
-        for _ in range(ROUNDS):
-            after = p.R * saved[:, None] + self._incomes
-            tail = c[-1] + (c[-1] - c[-2]) / (m[-1] - m[-2]) * np.maximum(after - m[-1], 0)
-            c_next = np.where(after > m[-1], tail, np.interp(after, m, c))
-            new = np.append(0.0, (p.beta * p.R * (c_next**-p.gamma) @ self._weights) ** (-1 / p.gamma))
-            change = np.abs(new - c).max()
-            m, c = np.append(0.0, new[1:] + saved), new
-            if change < SAME:
-                break
-        return m, c
+        weights = self._weights[None]
+        c = endogenous_grid(self._incomes, weights, saved, beta=p.beta, gamma=p.gamma, R=p.R)[0]
+        return np.append(0.0, saved + c), np.append(0.0, c)
 
     def start(self, paths: int) -> Any:
         """The mean income, and nothing saved."""

@@ -11,6 +11,7 @@ from econml_cli.options.fields import option
 from econml_cli.problems.economies import economics, horizons
 from econml_cli.problems.economies.conditions import demand, patience
 from econml_cli.problems.lazily import jax, jnp, nnx, np
+from econml_cli.problems.sizes import sizes_of
 
 if TYPE_CHECKING:
     from econml_cli.models.base import Model
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 
 #: periods of the path, at most
 LONGEST = 200
-#: what is seen of errors of the share at the default parameters: `_shown`, and what one leaves of wealth on the path
-SHOWN, LEFT = 0.05158341332652468, 6.169458538811522
 #: an error of wealth at the end of the path that is too large, whatever made it
 FAR_OFF = 0.5
 
@@ -60,10 +59,32 @@ class CakeEatingOptions:
         )
 
 
-def _shown(share: float, growth: float) -> float:
-    """What the Euler residual shows of errors in the share eaten: of a relative error e it shows e s / (1 - s), and of
-    one that changes by e over a unit of log wealth, which moves by log(growth) in a period, e |log(growth)|."""
-    return share / (1 - share) + abs(math.log(growth))
+@dataclass(frozen=True)
+class _Exact:
+    """The true policy: `growth`, a'/a; `factor`, by which beta^t u'(c_t) a_t grows in a period; `share`, of wealth that
+    is eaten; and for how many `periods` the path from the one end of the states stays among them."""
+
+    growth: float
+    factor: float
+    share: float
+    periods: int
+
+    @classmethod
+    def of(cls, p: CakeEatingOptions) -> _Exact:
+        growth = (p.beta * p.R) ** (1 / p.gamma)
+        steps = 2 * math.log(p.a_range) / max(abs(math.log(growth)), 1e-9)
+        return cls(growth, growth / p.R, 1 - growth / p.R, max(2, min(LONGEST, int(steps))))
+
+    @property
+    def shown(self) -> float:
+        """What the Euler residual shows of errors in the share eaten: of a relative error e it shows e s / (1 - s), and
+        of one that changes by e over a unit of log wealth, which moves by log(growth) in a period, e |log(growth)|."""
+        return self.share / (1 - self.share) + abs(math.log(self.growth))
+
+    @property
+    def left(self) -> float:
+        """What a relative error of the share leaves of wealth at the end of the path, over that error."""
+        return (self.periods - 1) * self.share / self.factor
 
 
 class CakeEating:
@@ -97,18 +118,13 @@ class CakeEating:
 
     def __init__(self, **parameters: Any):
         self.p = p = CakeEatingOptions(**parameters)
-        self.sizes = {"train": p.N, "test": p.N_test, "val": p.N_val, "population": p.N_test}
-        #: a'/a and beta u'(c') a' / (u'(c) a) under the true policy
-        self.growth = (p.beta * p.R) ** (1 / p.gamma)
-        self.factor = self.growth / p.R
-        self.share = 1 - self.factor
+        self.sizes = sizes_of(p)
         self.log_range = self.units = math.log(p.a_range)
-        # as long as the true path from the one end of the states stays among them
-        steps = 2 * self.log_range / max(abs(math.log(self.growth)), 1e-9)
-        self.path = (max(2, min(LONGEST, int(steps))), 1)
+        exact, usual = _Exact.of(p), _Exact.of(CakeEatingOptions())
+        self.growth, self.factor, self.share = exact.growth, exact.factor, exact.share
+        self.path = (exact.periods, 1)
         # as much more, or less, than at the defaults as is seen there of the same errors of the policy
-        scale = math.log10(_shown(self.share, self.growth) / SHOWN)
-        left = (self.path[0] - 1) * self.share / self.factor
+        scale = math.log10(exact.shown / usual.shown)
         self.bars = {
             "loss": {
                 "log10_euler_mean": scale - 4.0,
@@ -124,7 +140,7 @@ class CakeEating:
             },
             "stability": {
                 "transversality": 0.5 * (1 + self.factor),
-                "wealth_error": min(FAR_OFF, 0.02 * left / LEFT),
+                "wealth_error": min(FAR_OFF, 0.02 * exact.left / usual.left),
             },
         }
 

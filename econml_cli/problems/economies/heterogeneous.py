@@ -1,5 +1,5 @@
-"""Many households whose incomes nobody insures: the chain of incomes, the exact policy of one of them, the distribution
-of their wealth, and the interest rate at which a market clears. NumPy in float64, outside of jit."""
+"""Households whose incomes nobody insures: the chain of incomes, the exact policy of one of them, the distribution of
+their wealth, and the interest rate at which a market clears. NumPy in float64, outside of jit."""
 
 import math
 from collections.abc import Callable
@@ -46,18 +46,31 @@ def rouwenhorst(n: int, rho: float, sigma: float) -> Chain:
 
 
 def endogenous_grid(
-    chain: Chain, saved: np.ndarray, *, beta: float, gamma: float, R: float, begin: np.ndarray | None = None
+    levels: np.ndarray,
+    moves: np.ndarray,
+    saved: np.ndarray,
+    *,
+    beta: float,
+    gamma: float,
+    R: float,
+    begin: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Consumption [n, points] at the income states of the chain where `saved` [points], from 0, is saved: cash on hand
-    is then `saved` plus it, and less cash is all eaten. `begin`: where to begin, such as the policy at another R.
+    """Consumption [n, points] in n states of income where `saved` [points], from 0, is saved: cash on hand is then
+    `saved` plus it, and less cash is all eaten.
+
+    Args:
+        levels: incomes of the next period [q]. moves: their chances in each state [n, q]. Where income is independent
+            over time there is one state; else each level is one, q = n.
+        begin: where to begin, such as the policy at another R.
 
     Source: Carroll (2006), The Method of Endogenous Gridpoints, Economics Letters 91.
     """
     least = max(1 - (beta * R) ** (1 / gamma) / R, 0.0)
-    c = np.tile(1 + least * saved, (len(chain.levels), 1)) if begin is None else begin
+    c = np.tile(1 + least * saved, (len(moves), 1)) if begin is None else begin
     for _ in range(ROUNDS):
-        ahead = np.stack([consumed(R * saved + level, saved, c[j]) for j, level in enumerate(chain.levels)])
-        new = (beta * R * (chain.moves @ ahead**-gamma)) ** (-1 / gamma)
+        after = np.broadcast_to(c, (len(levels), len(saved)))
+        ahead = np.stack([consumed(R * saved + level, saved, one) for level, one in zip(levels, after, strict=True)])
+        new = (beta * R * (moves @ ahead**-gamma)) ** (-1 / gamma)
         change, c = np.abs(new - c).max(), new
         if change < SAME:
             break

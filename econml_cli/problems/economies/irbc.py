@@ -12,6 +12,7 @@ from econml_cli.options.fields import option
 from econml_cli.problems.economies import economics, linearised
 from econml_cli.problems.economies.conditions import demand, depreciation, patience, persistence, share
 from econml_cli.problems.lazily import jax, jnp, nnx, np
+from econml_cli.problems.sizes import sizes_of
 
 if TYPE_CHECKING:
     from econml_cli.models.base import Model
@@ -130,7 +131,7 @@ class IRBC:
 
     def __init__(self, **parameters: Any):
         self.p = p = IRBCOptions(**parameters)
-        self.sizes = {"train": p.N, "test": p.N_test, "val": p.N_val, "population": p.N_test}
+        self.sizes = sizes_of(p)
         self.din, self.dout, self.shock_size = 2 * p.countries, p.countries, p.countries + 1
         self.impulses: Mapping[str, int] = {"common": p.countries, "a1": 0}
         self.equations = tuple(f"country_{j + 1}" for j in range(p.countries)) if 1 < p.countries <= FEW else ()

@@ -12,6 +12,7 @@ from econml_cli.options.fields import option
 from econml_cli.problems.economies import economics, horizons
 from econml_cli.problems.economies.conditions import demand, share
 from econml_cli.problems.lazily import jax, jnp, nnx, np
+from econml_cli.problems.sizes import sizes_of
 
 if TYPE_CHECKING:
     from econml_cli.models.base import Model
@@ -105,7 +106,7 @@ class OLG:
 
     def __init__(self, **parameters: Any):
         self.p = p = OLGOptions(**parameters)
-        self.sizes = {"train": p.N, "test": p.N_test, "val": p.N_val, "population": p.N_test}
+        self.sizes = sizes_of(p)
         self.din, self.dout = p.ages + 1, p.ages - 1
         self.saved = saving_shares(p.ages, p.beta)
         self.steady_state = self.units = self._rest()

@@ -13,6 +13,7 @@ from econml_cli.problems.economies.conditions import demand, depreciation, patie
 from econml_cli.problems.economies.neoclassical import Neoclassical
 from econml_cli.problems.economies.surface import Surface, solved
 from econml_cli.problems.lazily import jax, jnp, nnx, np
+from econml_cli.problems.sizes import sizes_of
 
 if TYPE_CHECKING:
     from econml_cli.models.base import Model
@@ -89,7 +90,7 @@ class StochasticGrowth:
 
     def __init__(self, **parameters: Any):
         self.p = p = StochasticGrowthOptions(**parameters)
-        self.sizes = {"train": p.N, "test": p.N_test, "val": p.N_val, "population": p.N_test}
+        self.sizes = sizes_of(p)
         self.economy = e = Neoclassical(p.alpha, p.beta, p.delta)
         self.units = e.k_ss
         eaten = e.c_ss / e.resources(e.k_ss)

@@ -35,7 +35,8 @@ def identified(setup: Setup) -> dict[str, Any]:
 
     `data_notes`: what is to be known of how the file was read, in sentences. `wide`: [design columns, training rows,
     factor with most of the columns] where there are more columns than rows. `series_autocorrelation`: of the target in
-    successive rows, where it is high and the rows were parted at random.
+    successive rows, where it is high and the rows were parted at random; `series_along`: the column that they are
+    sorted by for that, where it is not the order of the file.
     """
     if not isinstance(setup.problem, Tabular):
         return {}
@@ -43,6 +44,8 @@ def identified(setup: Setup) -> dict[str, Any]:
     found: dict[str, Any] = {"no_information": problem.uninformative, "data_notes": problem.notes()}
     if problem.autocorrelation is not None and problem.autocorrelation > SERIES:
         found["series_autocorrelation"] = problem.autocorrelation
+    elif problem.along is not None and problem.along[1] > SERIES:
+        found["series_along"], found["series_autocorrelation"] = problem.along
     if setup.streamed:  # whether columns are collinear takes all of them at once
         return {name: value for name, value in found.items() if value}
     sample, features = in_float64(setup), problem.preprocessing()["features"]

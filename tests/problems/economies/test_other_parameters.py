@@ -189,11 +189,23 @@ def test_the_recipe_is_another_away_from_the_defaults_unless_somebody_says_how_t
     assert firms.optimizer == "adam" and firms.stop_loss < 1e-6
 
 
+def test_a_price_that_grows_with_dividends_is_learnt_for_as_long_as_a_bubble_shows():
+    def periods(**options):
+        return build("mlp", "asset_pricing", [("test", options)]).problem_options.periods
+
+    assert periods(g=0.02) == periods(g=0.05) == 90 and periods(beta=0.95, y0=0.2) == 62
+    # relative to dividends without a constant part a payment is discounted by beta (1+g)
+    assert periods(beta=0.95, g=0.04, c=0.0) == math.ceil(30 * math.log(0.9) / math.log(0.95 * 1.04))
+    with pytest.raises(ConfigError, match=r"2.96-fold relative to dividends, and 148-fold"):
+        periods(beta=0.95, g=0.04)
+
+
 @pytest.mark.parametrize(
     ("problem", "options"),
     [
         ("growth", {"beta": 0.9995, "delta": 0.002}),
         ("asset_pricing", {"g": -0.001}),
+        ("asset_pricing", {"beta": 0.95, "g": 0.04}),
         ("asset_pricing_kernel", {"g": -0.001}),
     ],
 )

@@ -1,0 +1,59 @@
+"""Whether the rows of a table look like a series: in the order of the file, or sorted by a column that may be time."""
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from econml_cli.data import dates
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: the share of its steps that are the usual one, to so much of it, of a numeric column that may be time
+REGULAR, TO = 0.9, 0.05
+#: rows of which an order is told by more than chance
+FEWEST = 20
+#: of more rows only columns of whole numbers, or dates, are looked at: sorting any other takes too long
+MANY = 100_000
+
+
+def autocorrelation(values: np.ndarray) -> float:
+    """The first autocorrelation of values [n] in their order; 0 of fewer than three, or of a constant."""
+    centred = np.asarray(values, np.float64) - np.mean(values)
+    total = float(centred @ centred)
+    return float(centred[1:] @ centred[:-1]) / total if len(centred) > 2 and total > 0 else 0.0
+
+
+def along(y: np.ndarray, frame: "pd.DataFrame", names: Iterable[str]) -> tuple[str, float] | None:
+    """The column of a frame of n rows among these names, sorted by which values [n] have the largest first
+    autocorrelation, and that; None where none may be time."""
+    found = [(name, autocorrelation(y[order])) for name, order in _orders(frame, names)]
+    return max(found, key=lambda one: one[1], default=None)
+
+
+def _orders(frame: "pd.DataFrame", names: Iterable[str]) -> Iterator[tuple[str, np.ndarray]]:
+    """(name, the rows in the order of its values) of columns without ties that may be time: dates, or evenly spaced
+    numbers. An identifier is that, too; by chance no target is a series along one."""
+    import pandas as pd
+
+    for name in names:
+        column = frame[name]
+        if len(column) < FEWEST:
+            continue
+        if dates.are(column):
+            values = dates.steps(column)
+        elif pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
+            values = column.to_numpy(np.float64, na_value=np.nan)
+        else:
+            continue
+        first = values[:1000]
+        if len(np.unique(first)) < len(first) or (len(values) > MANY and (first != np.rint(first)).any()):
+            continue
+        order = np.argsort(values, kind="stable")
+        steps = np.diff(values[order])
+        if not (np.isfinite(values).all() and (steps > 0).all()):
+            continue
+        usual = float(np.median(steps))
+        if dates.are(column) or np.mean(np.abs(steps - usual) <= TO * usual) >= REGULAR:
+            yield name, order
