@@ -1382,4 +1382,22 @@ FAULTS = (
         old="        if self._fixed or self._pace is None or size",
         new="        if self._pace is None or size",
     ),
+    Fault(
+        "jobless-are-paid-out-of-nothing",
+        "wrong sign",
+        old="paid = self.worked - self.p.benefit",
+        new="paid = self.worked + 0 * self.p.benefit",
+    ),
+    Fault(
+        "households-believe-the-law-of-other-times",
+        "wrong constant",
+        old="ahead = law[now, 2 * z] +",
+        new="ahead = law[now, 2 - 2 * z] +",
+    ),
+    Fault(
+        "distribution-moves-with-chances-of-other-times",
+        "swapped split",
+        old="return workers.given(z, after).T @ put.reshape(2, points)",
+        new="return workers.given(after, z).T @ put.reshape(2, points)",
+    ),
 )

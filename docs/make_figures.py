@@ -23,7 +23,7 @@ FIGURES = (
     *("linear", "polynomial", "mlp", "resnet", "deep_set", "autoencoder", "random_features", "kernel"),
     *("composition", "comparison"),
     *("brock_mirman", "asset_pricing", "asset_pricing_kernel", "growth", "growth_policy", "investment"),
-    *("cake_eating", "olg", "stochastic_growth", "buffer_stock", "irbc", "aiyagari"),
+    *("cake_eating", "olg", "stochastic_growth", "buffer_stock", "irbc", "aiyagari", "krusell_smith"),
 )
 #: by how much a number may differ, relative to the largest of its list: processors round float32 in their own ways
 TOLERANCE = 0.02

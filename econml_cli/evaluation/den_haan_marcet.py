@@ -11,7 +11,7 @@ from flax import nnx
 from econml_cli.errors import ConfigError
 from econml_cli.evaluation.simulation.simulated import at_truth
 from econml_cli.models.base import Model
-from econml_cli.problems.base import Problem, Realised
+from econml_cli.problems.base import Problem, Realised, RealisedBySeveral
 
 #: more states than this are instruments by their mean and standard deviation
 MOST = 8
@@ -71,9 +71,10 @@ class DenHaanMarcet:
 def den_haan_marcet(problem: Problem, model: Model, name: str, paths: Paths) -> DenHaanMarcet:
     """The test on simulated paths. Call it inside `precision(...)`.
 
-    With u_{t+1} the Euler error at the state x_t under the shock that arrives (`problem.realised`, weight 1), the
-    instruments h_t = (1, x_t), m the mean of u_{t+1} h_t and W that of u_{t+1}^2 h_t h_t', the statistic is
-    T m' W^-1 m. Errors of an exact policy are martingale differences, so W needs no lags. Of more than 8 states (many
+    With u_{t+1} the Euler errors at the state x_t under the shocks that arrive (`problem.realised`, weight 1), the
+    instruments h_t = (1, x_t), g_t the products of each error with each instrument, m the mean of g_t and W that of
+    g_t g_t', the statistic is T m' W^-1 m. Errors of an exact policy are martingale differences, so W needs no lags. Of
+    more than 8 states (many
     firms) the instruments are 1, their mean, and their standard deviation. The state moves by `problem.step`; of the
     shocks of a firm alone, `realised` may keep its own fixed draw: x_t is known before either arrives, and the test
     asks only for that.
@@ -121,9 +122,9 @@ def _check_random(problem: Realised, model: Model, name: str) -> None:
 
 
 def _errors(problem: Realised, model: Model, paths: Paths) -> tuple[np.ndarray, np.ndarray]:
-    """(u_{t+1} [periods, paths], h_t without the constant [periods, paths, k])."""
+    """(u_{t+1} [periods, paths] or [periods, paths, e], h_t without the constant [periods, paths, k])."""
     graphdef, weights = nnx.split(model)
-    column = next(iter(problem.impulses.values()))
+    columns = problem.realises if isinstance(problem, RealisedBySeveral) else [next(iter(problem.impulses.values()))]
 
     @jax.jit
     def run(weights: Any, key: jax.Array) -> Any:
@@ -134,7 +135,9 @@ def _errors(problem: Realised, model: Model, paths: Paths) -> tuple[np.ndarray, 
 
         def one(state: Any, key: jax.Array) -> tuple[Any, Any]:
             x, shock = problem.observe(state), draw(key)
-            u = problem.realised(model, x, shock[:, column : column + 1].astype(x.dtype), jnp.ones(1, x.dtype))
+            arrived = shock[:, jnp.array(columns)].astype(x.dtype)
+            drawn = arrived if len(columns) == 1 else arrived[:, None]  # [paths, 1], of several [paths, 1, shocks]
+            u = problem.realised(model, x, drawn, jnp.ones(1, x.dtype))
             return problem.step(model, state, shock)[0], (u, _instruments(x))
 
         keys = jax.random.split(key, paths.burn_in + paths.periods)
@@ -155,16 +158,19 @@ def _instruments(x: jax.Array) -> jax.Array:
 
 
 def _statistics(u: np.ndarray, h: np.ndarray, rounding: float) -> tuple[np.ndarray, int]:
-    """(T m' W^-1 m of each path, degrees of freedom) for errors u [T, paths] and instruments h [T, paths, k], to which
-    a constant is added; infinite for a path that is not finite."""
-    lost = ~(np.isfinite(u).all(axis=0) & np.isfinite(h).all(axis=(0, 2)))
-    u, h = np.where(lost, 0.0, u), np.where(lost[:, None], 0.0, h)
+    """(T m' W^-1 m of each path, degrees of freedom) for errors u [T, paths] or, of several equations, [T, paths, e],
+    and instruments h [T, paths, k], to which a constant is added; infinite for a path that is not finite."""
+    u = u.reshape(*h.shape[:2], -1)
+    lost = ~(np.isfinite(u).all(axis=(0, 2)) & np.isfinite(h).all(axis=(0, 2)))
+    u, h = (np.where(lost[:, None], 0.0, each) for each in (u, h))
     centred = h - h.mean(axis=0)
     scale = centred.std(axis=0)
-    h = np.concatenate([np.ones((*u.shape, 1)), centred / np.where(scale > 0, scale, 1.0)], axis=2)
-    m = np.einsum("tp,tpi->pi", u, h) / len(u)
-    products = np.einsum("tpi,tpj->pij", h, h) / len(u)
-    W = np.einsum("tp,tpi,tpj->pij", u**2, h, h, optimize=True) / len(u) + rounding**2 * products
-    degrees = int(np.median(np.linalg.matrix_rank(products, tol=SINGULAR, hermitian=True)))
+    h = np.concatenate([np.ones((*h.shape[:2], 1)), centred / np.where(scale > 0, scale, 1.0)], axis=2)
+    g = np.einsum("tpe,tpi->tpei", u, h).reshape(*u.shape[:2], -1)
+    m = g.mean(axis=0)
+    products, equations = np.einsum("tpi,tpj->pij", h, h) / len(u), u.shape[2]
+    noise = np.einsum("ef,pij->peifj", np.eye(equations), products).reshape(len(m), m.shape[1], m.shape[1])
+    W = np.einsum("tpi,tpj->pij", g, g, optimize=True) / len(u) + rounding**2 * noise
+    degrees = equations * int(np.median(np.linalg.matrix_rank(products, tol=SINGULAR, hermitian=True)))
     found = len(u) * np.einsum("pi,pij,pj->p", m, np.linalg.pinv(W, rcond=SINGULAR, hermitian=True), m)
     return np.where(lost, np.inf, found), degrees

@@ -16,8 +16,8 @@ from econml_cli.problems.targets import Task
 
 __all__ = [
     "Batch", "Constrained", "Economy", "Equations", "FileProblem", "HasEuler", "HasStability", "HasTruth", "Moves",
-    "NamesEquations", "Preprocesses", "Problem", "ReadsStates", "Realised", "Redraws", "Shocked", "Solves", "Split",
-    "Task",
+    "NamesEquations", "Preprocesses", "Problem", "ReadsStates", "Realised", "RealisedBySeveral", "Redraws",
+    "Shocked", "Solves", "Split", "Task",
 ]  # fmt: skip
 
 Split = Literal["train", "val", "test", "population"]
@@ -125,6 +125,15 @@ class Realised(Shocked, Protocol):
     def realised(self, model: Model, x: jax.Array, shocks: jax.Array, weights: jax.Array) -> jax.Array:
         """The residual where the shock of the next period takes the values [n or 1, q] with these weights [q], [n] (or
         [n, equations]); of d > 1 shocks the values are [n or 1, q, d]."""
+
+
+@runtime_checkable
+class RealisedBySeveral(Realised, Protocol):
+    """What an economic model adds whose Euler equations hold on average over several shocks."""
+
+    #: which of the shocks that `step` reads `realised` reads, in its order; of a problem that does not say, the first
+    #: that has a name
+    realises: Sequence[int]
 
 
 @runtime_checkable

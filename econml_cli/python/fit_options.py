@@ -32,6 +32,7 @@ ProblemName: TypeAlias = Literal[
     "buffer_stock",
     "irbc",
     "aiyagari",
+    "krusell_smith",
     "asset_pricing",
     "growth",
     "growth_policy",
@@ -182,15 +183,15 @@ class FitOptions(TypedDict, total=False):
     regularizer_strength: float
     """how much of it (default: 0.001) [model autoencoder]"""
     N: int
-    """observations in the training sample [problem linear, problem function, problem runge and 13 more]"""
+    """observations in the training sample [problem linear, problem function, problem runge and 14 more]"""
     M: int
     """number of features (default: 2) [problem linear]"""
     sigma: float
     """standard deviation of the noise [problem linear, problem factor, problem brock_mirman and 5 more]"""
     N_test: int
-    """observations in the test sample [problem linear, problem function, problem runge and 12 more]"""
+    """observations in the test sample [problem linear, problem function, problem runge and 13 more]"""
     N_val: int
-    """observations in the validation sample [problem linear, problem function, problem runge and 11 more]"""
+    """observations in the validation sample [problem linear, problem function, problem runge and 12 more]"""
     target: str | None
     """column to explain (with features) [problem tabular]"""
     features: str | Sequence[str] | None
@@ -211,7 +212,7 @@ class FitOptions(TypedDict, total=False):
     """of loss='quantile': their levels, such as .1,.5,.9 [problem tabular]"""
     delta: float | None
     """of loss='huber': where it turns linear, in standard deviations of the target (default: 1.345) [problem tabular,
-    problem stochastic_growth, problem irbc and 4 more]"""
+    problem stochastic_growth, problem irbc and 5 more]"""
     class_weights: str | Sequence[str] | None
     """of classes: the weight of an error of each in the loss, balanced (one over its frequency) or LEVEL=W,...; metrics
     are not weighted by it [problem tabular]"""
@@ -305,9 +306,9 @@ class FitOptions(TypedDict, total=False):
     factors: int
     """number of factors q (default: 3) [problem factor]"""
     alpha: float
-    """share of capital in income [problem brock_mirman, problem stochastic_growth, problem irbc and 4 more]"""
+    """share of capital in income [problem brock_mirman, problem stochastic_growth, problem irbc and 5 more]"""
     beta: float
-    """discount factor [problem brock_mirman, problem stochastic_growth, problem buffer_stock and 8 more]"""
+    """discount factor [problem brock_mirman, problem stochastic_growth, problem buffer_stock and 9 more]"""
     rho: float
     """persistence of log productivity z [problem brock_mirman, problem stochastic_growth, problem irbc, problem
     aiyagari]"""
@@ -320,13 +321,14 @@ class FitOptions(TypedDict, total=False):
     """states are drawn with |z| up to this (default: .15, and more where z varies more) [problem brock_mirman, problem
     stochastic_growth]"""
     gamma: float
-    """relative risk aversion [problem buffer_stock, problem aiyagari, problem investment, problem cake_eating]"""
+    """relative risk aversion [problem buffer_stock, problem aiyagari, problem krusell_smith and 2 more]"""
     R: float
     """gross return of savings [problem buffer_stock, problem cake_eating]"""
     m_low: float | None
     """least cash on hand of the states, in mean incomes [problem buffer_stock, problem aiyagari]"""
     m_high: float
-    """most cash on hand of the states, in mean incomes [problem buffer_stock, problem aiyagari]"""
+    """most cash on hand of the states, in mean incomes [problem buffer_stock, problem aiyagari, problem
+    krusell_smith]"""
     countries: int
     """how many countries (default: 2) [problem irbc]"""
     adjustment: float
@@ -344,6 +346,22 @@ class FitOptions(TypedDict, total=False):
     """least interest rate of the states (default: that of time preference less .01) [problem aiyagari]"""
     r_high: float | None
     """largest interest rate of the states (default: that of time preference less .0005) [problem aiyagari]"""
+    benefit: float
+    """what the jobless get, as a share of the wage (default: 0.15) [problem krusell_smith]"""
+    swing: float
+    """productivity is 1 plus and minus this (default: 0.01) [problem krusell_smith]"""
+    jobless_good: float
+    """share of households without work in good times (default: 0.04) [problem krusell_smith]"""
+    jobless_bad: float
+    """share of households without work in bad times (default: 0.1) [problem krusell_smith]"""
+    spell_good: float
+    """periods that one is without work in good times, on average (default: 1.5) [problem krusell_smith]"""
+    spell_bad: float
+    """periods that one is without work in bad times, on average (default: 2.5) [problem krusell_smith]"""
+    lasts: float
+    """periods that good and bad times last, on average (default: 8.0) [problem krusell_smith]"""
+    K_range: float
+    """states have capital within so much of the log of its middle (default: 0.15) [problem krusell_smith]"""
     c: float
     """constant part of dividends, y_{t+1} = c + (1+g) y_t [problem asset_pricing, problem asset_pricing_kernel]"""
     g: float

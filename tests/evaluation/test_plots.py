@@ -23,7 +23,9 @@ from econml_cli.evaluation.marginal.effects import effects as run_effects
 from econml_cli.evaluation.marginal.partial_dependence import partial_dependences
 from econml_cli.problems.economies.brock_mirman import BrockMirman
 from econml_cli.problems.economies.investment import Investment
+from econml_cli.problems.economies.irbc import IRBC, REMAINDER
 from econml_cli.runs.directory import Run
+from econml_cli.training.precision import precision
 from tests.support.fits import fitted, load_model
 from tests.support.models import Apply
 
@@ -208,6 +210,36 @@ def test_the_statistic_of_errors_that_nothing_predicts_is_chi_square():
     found, _ = _statistics(u + 0.2 * (h[..., 1] - 5), h, 0.0)
     assert np.mean(special.chdtr(3, found) > 0.95) > 0.9
     assert _statistics(u, h[..., [0, 0]], 0.0)[1] == 2  # an instrument twice is one
+
+
+def test_the_statistic_of_the_errors_of_two_equations_is_chi_square_of_both():
+    rng = np.random.default_rng(0)
+    h, u = rng.normal(5, 2, (400, 2000, 1)), rng.standard_t(8, (400, 2000, 2))
+    u[..., 1] += 0.5 * u[..., 0]  # errors of one period may move together
+    found, degrees = _statistics(u, h, 0.0)
+    assert degrees == 4
+    ranks = np.sort(special.chdtr(4, found))
+    assert np.abs(ranks - np.linspace(0, 1, 2000)).max() < 1.63 / np.sqrt(2000)  # Kolmogorov-Smirnov at 1 %
+    u[..., 1] += 0.2 * (h[..., 0] - 5)
+    assert np.mean(special.chdtr(4, _statistics(u, h, 0.0)[0]) > 0.95) > 0.9
+
+
+def countries(level: float = 0.0):
+    """(two countries whose shocks are so small that their log-linear policy is exact, it, with log k' more by this)."""
+    problem = IRBC(sigma=1e-3)
+    return problem, Apply(lambda x: jnp.full((len(x), 2), level / REMAINDER, x.dtype))
+
+
+@pytest.mark.slow
+def test_of_several_shocks_and_equations_den_haan_and_marcet_accept_the_exact_policy_and_reject_another():
+    paths = Paths(periods=400, paths=200, burn_in=50)
+    with precision("float64"):
+        exact = den_haan_marcet(*countries(), "irbc", paths)
+        wrong = den_haan_marcet(*countries(1e-3), "irbc", paths).numbers()
+    assert exact.degrees == 10  # two equations, a constant and four states
+    found = exact.numbers()
+    assert found["dhm_above_95"] < 0.12 and 0.2 < found["dhm_p_value"] < 0.8
+    assert wrong["dhm_above_95"] > 0.9
 
 
 def firms(slope: float = 1.0):

@@ -14,6 +14,7 @@ from econml_cli.problems.economies.growth import Growth
 from econml_cli.problems.economies.growth_policy import GrowthPolicy
 from econml_cli.problems.economies.investment import Investment
 from econml_cli.problems.economies.irbc import IRBC
+from econml_cli.problems.economies.krusell_smith import KrusellSmith
 from econml_cli.problems.economies.olg import OLG
 from econml_cli.problems.economies.stochastic_growth import StochasticGrowth
 from econml_cli.problems.factor import Factor
@@ -48,6 +49,7 @@ ECONOMIES: tuple[type[Economy], ...] = (
     GrowthPolicy,
     IRBC,
     Investment,
+    KrusellSmith,
     OLG,
     StochasticGrowth,
 )

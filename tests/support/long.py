@@ -16,6 +16,7 @@ FILES = (
     "problems/economies/test_aiyagari.py",
     "problems/economies/test_buffer_stock.py",
     "problems/economies/test_irbc.py",
+    "problems/economies/test_krusell_smith.py",
     "problems/economies/test_planted_policies.py",
     "problems/economies/test_stochastic_growth.py",
     "replication/test_package.py",

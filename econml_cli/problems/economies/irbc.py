@@ -134,6 +134,7 @@ class IRBC:
         self.sizes = sizes_of(p)
         self.din, self.dout, self.shock_size = 2 * p.countries, p.countries, p.countries + 1
         self.impulses: Mapping[str, int] = {"common": p.countries, "a1": 0}
+        self.realises = tuple(range(self.shock_size))
         self.equations = tuple(f"country_{j + 1}" for j in range(p.countries)) if 1 < p.countries <= FEW else ()
         self.gamma = np.linspace(p.gamma_low, p.gamma_high, p.countries)
         self.A = (1 / p.beta - 1 + p.delta) / p.alpha
@@ -197,11 +198,20 @@ class IRBC:
     def residual(self, model: Model, batch: Batch) -> jax.Array:
         """1 + phi g_j - beta E[lambda' R'_j] / lambda of each country, [n, countries]. Where nothing is left to eat the
         shortfall is added."""
-        x = batch.x
+        nodes, weights = (jnp.asarray(part, batch.x.dtype) for part in self._rule)
+        return self._expected(model, batch.x, nodes[:, None], weights)
+
+    def realised(self, model: Model, x: jax.Array, shocks: jax.Array, weights: jax.Array) -> jax.Array:
+        """The same, [n, countries], where the shocks of the countries and the common one, which is the last, take the
+        values [n or 1, q, countries + 1] with these weights [q]."""
+        hits = self.p.sigma * (shocks[..., :-1] + shocks[..., -1:])
+        return self._expected(model, x, jnp.swapaxes(hits, 0, 1), weights)
+
+    def _expected(self, model: Model, x: jax.Array, hits: jax.Array, weights: jax.Array) -> jax.Array:
+        """The residuals [n, countries] where log productivity is hit by these [q, n or 1, countries]."""
         k, a = self._state(x)
         k_next = self._decide(model, k, a)
         price, short = self._priced(k, a, k_next)
-        nodes, weights = (jnp.asarray(part, x.dtype) for part in self._rule)
 
         def one(shock: jax.Array) -> tuple[jax.Array, jax.Array]:
             """(lambda' R'_j / lambda [n, countries], shortfall [n]) where productivity is hit by this."""
@@ -210,7 +220,7 @@ class IRBC:
             price_next, short_next = self._priced(k_next, a_next, after)
             return jnp.exp(price_next - price)[:, None] * self._gross(k_next, a_next, after, jnp), short_next
 
-        values, shorts = jax.vmap(one)(nodes)
+        values, shorts = jax.vmap(one)(hits)
         gap = 1 + self.p.adjustment * (k_next / k - 1) - self.p.beta * jnp.tensordot(weights, values, axes=1)
         lacking: jax.Array = (short + weights @ shorts)[:, None]
         return gap + jnp.where(gap < 0, -1, 1) * lacking

@@ -11,6 +11,7 @@ from econml_cli.problems.economies.growth import Growth, GrowthOptions
 from econml_cli.problems.economies.growth_policy import GrowthPolicy, GrowthPolicyOptions
 from econml_cli.problems.economies.investment import Investment, InvestmentOptions
 from econml_cli.problems.economies.irbc import IRBC, IRBCOptions
+from econml_cli.problems.economies.krusell_smith import KrusellSmith, KrusellSmithOptions
 from econml_cli.problems.economies.olg import OLG, OLGOptions
 from econml_cli.problems.economies.stochastic_growth import StochasticGrowth, StochasticGrowthOptions
 from econml_cli.problems.entry import ProblemEntry
@@ -32,6 +33,9 @@ ECONOMIES: dict[str, ProblemEntry] = {
         Aiyagari,
         AiyagariOptions,
         "many households that save against income risk, and the interest rate that clears the market",
+    ),
+    "krusell_smith": _row(
+        KrusellSmith, KrusellSmithOptions, "such households with shocks to all, and the law of motion that they believe"
     ),
     "asset_pricing": _row(
         AssetPricing, AssetPricingOptions, "asset price as a sequence p(t), which a bubble would solve as well"

@@ -1,0 +1,184 @@
+"""Many households and shocks to all of them: what they believe of capital, their exact policy under a belief, their
+distribution period after period, and the belief that it bears out. NumPy in float64, outside of jit.
+
+There are two aggregate states z, bad and good, and two of a household e, without and with work. A belief is a law of
+motion x' = b_z + s_z x of x = log K - log of some middle, as the four numbers (b_bad, s_bad, b_good, s_good).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+#: of the endogenous grid: rounds, and when one changes no consumption by a larger share
+ROUNDS, SAME = 4000, 3e-8
+#: periods that the law is estimated from, after those that are dropped
+PERIODS, DROPPED = 3000, 500
+#: of the search for the law: evaluations, how much of a first difference is gone, when it has ended
+TRIES, DAMPED, NEAR = 20, 0.25, 2e-4
+
+
+@dataclass(frozen=True, eq=False)
+class Workers:
+    """Who finds work: `moves` [z, e, z', e'], chances from each state, and `jobless` [z], the share without work."""
+
+    moves: np.ndarray
+    jobless: np.ndarray
+
+    def given(self, z: int, after: int) -> np.ndarray:
+        """The chances of a household between e and e' where the aggregate state goes from z to `after`, [e, e']."""
+        part = self.moves[z, :, after, :]
+        chances: np.ndarray = part / part.sum(axis=1, keepdims=True)
+        return chances
+
+
+@dataclass(frozen=True, eq=False)
+class Nodes:
+    """Levels of log capital at which policies are known, between which polynomials go: Chebyshev's, about 0."""
+
+    at: np.ndarray
+
+    @classmethod
+    def within(cls, half: float, count: int) -> "Nodes":
+        """So many nodes between -half and half."""
+        return cls(half * np.cos(np.pi * (np.arange(count) + 0.5) / count))
+
+    def weights(self, x: Any, module: Any = np) -> Any:
+        """What each node counts at x [...], [..., nodes]; of an x beyond the nodes that of the last one."""
+        x = module.clip(x, self.at.min(), self.at.max())
+        one = np.eye(len(self.at), dtype=bool)
+        gaps = self.at[:, None] - self.at + one
+        apart = (x[..., None, None] - module.asarray(self.at)) / module.asarray(gaps)
+        return module.prod(module.where(one, 1.0, apart), axis=-1)
+
+
+#: (gross return [nodes], incomes [nodes, e]) at log capital x [nodes] in the aggregate state z
+Prices = Callable[[np.ndarray, int], tuple[np.ndarray, np.ndarray]]
+
+
+def endogenous_grid(
+    workers: Workers, prices: Prices, nodes: Nodes, law: np.ndarray, saved: np.ndarray, *, beta: float, gamma: float,
+    begin: np.ndarray | None = None,
+) -> np.ndarray:  # fmt: skip
+    """Consumption [z, e, nodes, points] of those who believe in a law [4] where `saved` [points], from 0, is saved:
+    cash on hand is then `saved` plus it, and less cash is all eaten. `begin`: where to begin, such as the policy of
+    another law.
+
+    Source: Carroll (2006), The Method of Endogenous Gridpoints, Economics Letters 91.
+    """
+    count, points = len(nodes.at), len(saved)
+    _, middle = prices(np.zeros(1), 1)
+    start = middle.max() / 2 + (1 - beta) * saved
+    c = np.tile(start, (2, 2, count, 1)) if begin is None else begin
+    ahead = []
+    for z in (0, 1):
+        x = law[2 * z] + law[2 * z + 1] * nodes.at
+        ahead.append((nodes.weights(x), [prices(x, after) for after in (0, 1)]))
+    for _ in range(ROUNDS):
+        new = np.empty_like(c)
+        for z, (weights, then) in enumerate(ahead):
+            marginal = np.zeros((2, count, points))
+            for after, (R, income) in enumerate(then):
+                cash = R[:, None] * saved + income.T[:, :, None]  # [e', nodes, points]
+                eaten = consumed(cash, saved, weights @ c[after])
+                marginal += np.tensordot(workers.moves[z, :, after, :], R[:, None] * eaten**-gamma, axes=1)
+            new[z] = (beta * marginal) ** (-1 / gamma)
+        change, c = np.abs(new / c - 1).max(), new
+        if change < SAME:
+            break
+    return c
+
+
+def consumed(cash: np.ndarray, saved: np.ndarray, c: np.ndarray) -> np.ndarray:
+    """Consumption at cash [..., n] where c [..., points] is eaten at saved [points] + c, of the same leading shape;
+    linear in between, and beyond the last."""
+    lead, n = cash.shape[:-1], cash.shape[-1]
+    cash, c = cash.reshape(-1, n), c.reshape(-1, c.shape[-1])
+    c = np.pad(c, ((0, 0), (1, 0)))
+    m = c + np.append(0.0, saved)
+    # one search for all rows: each is moved behind the one before it
+    row = np.arange(len(m))[:, None] * (2 * max(m.max(), cash.max()) + 1)
+    inside = np.minimum(cash, m[:, -1:])
+    found = np.interp((inside + row).ravel(), (m + row).ravel(), c.ravel()).reshape(cash.shape)
+    slope = (c[:, -1:] - c[:, -2:-1]) / (m[:, -1:] - m[:, -2:-1])
+    eaten: np.ndarray = (found + slope * (cash - inside)).reshape(*lead, n)
+    return eaten
+
+
+def states(periods: int, lasts: float, seed: int) -> np.ndarray:
+    """Aggregate states [periods], each of which lasts so many periods on average; the first is bad."""
+    turns = np.random.default_rng(seed).random(periods - 1) < 1 / lasts
+    return np.append(0, np.cumsum(turns) % 2)
+
+
+def step(workers: Workers, assets: np.ndarray, mass: np.ndarray, kept: np.ndarray, z: int, after: int) -> np.ndarray:
+    """The distribution of the next period, [e, points], where those of `mass` [e, points] at the points `assets` keep
+    `kept` [e, points]: between two points they are divided so that the mean is right.
+
+    Source: Young (2010), Solving the Incomplete Markets Model with Aggregate Uncertainty Using the Krusell-Smith
+    Algorithm and Non-stochastic Simulations, Journal of Economic Dynamics and Control 34.
+    """
+    points = len(assets)
+    kept = np.clip(kept, assets[0], assets[-1])
+    below = np.clip(np.searchsorted(assets, kept, side="right") - 1, 0, points - 2)
+    above = mass * (kept - assets[below]) / (assets[below + 1] - assets[below])
+    below += np.array([[0], [points]])
+    put = np.bincount(below.ravel(), (mass - above).ravel(), 2 * points)
+    put += np.bincount(below.ravel() + 1, above.ravel(), 2 * points)
+    return workers.given(z, after).T @ put.reshape(2, points)
+
+
+def capital(
+    workers: Workers, nodes: Nodes, middle: float, assets: np.ndarray, kept: np.ndarray, z: np.ndarray, mass: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """(x = log K - middle at each of the aggregate states z [periods], the distribution of the period thereafter in
+    the last of them) where `kept` [z, e, nodes, points] is what is saved at the points `assets`, from the distribution
+    `mass` [e, points]."""
+    found = np.empty(len(z))
+    rows = kept.transpose(0, 2, 1, 3).reshape(2, len(nodes.at), -1)
+    for t, now in enumerate(z):
+        found[t] = np.log((mass @ assets).sum()) - middle
+        saved = (nodes.weights(found[t : t + 1])[0] @ rows[now]).reshape(mass.shape)
+        mass = step(workers, assets, mass, saved, now, z[min(t + 1, len(z) - 1)])
+    return found, mass
+
+
+def estimated(x: np.ndarray, z: np.ndarray) -> np.ndarray:
+    """The law [4] by least squares of x' on x [periods] in each aggregate state, without the periods that are dropped;
+    NaN where they say none."""
+    law = np.full(4, np.nan)
+    for state in (0, 1):
+        these = DROPPED + np.flatnonzero(z[DROPPED:-1] == state)
+        before = x[these]
+        if np.isfinite(x).all() and np.ptp(before) > 0:
+            law[2 * state + 1], law[2 * state] = np.polyfit(before, x[these + 1], 1)
+    return law
+
+
+def foretold(law: np.ndarray, z: np.ndarray, first: float) -> np.ndarray:
+    """x at each of the aggregate states z [periods] by the law alone, from its first value: it is never told where
+    capital has gone. Source: den Haan (2010), Assessing the Accuracy of the Aggregate Law of Motion in Models with
+    Heterogeneous Agents, Journal of Economic Dynamics and Control 34."""
+    found = np.empty(len(z))
+    found[0] = first
+    for t, now in enumerate(z[:-1]):
+        found[t + 1] = law[2 * now] + law[2 * now + 1] * found[t]
+    return found
+
+
+def borne_out(simulated: Callable[[np.ndarray], np.ndarray], middle: np.ndarray, half: np.ndarray) -> np.ndarray:
+    """The law [4] that is estimated where it is believed, `simulated(law) = law`, by Broyden's method; NaN where none
+    is found between middle - half and middle + half [4]."""
+    from scipy import optimize
+
+    def lacking(u: np.ndarray) -> np.ndarray:
+        u = np.clip(u, -1, 1)
+        lacks: np.ndarray = np.nan_to_num((simulated(middle + half * u) - middle) / half - u, nan=1e3)
+        return lacks
+
+    options = {"maxiter": TRIES, "fatol": NEAR, "line_search": None, "jac_options": {"alpha": DAMPED}}
+    found: Any = optimize.root(lacking, np.zeros(4), method="broyden1", options=options)
+    good = found.success and np.abs(found.x).max() <= 1
+    law: np.ndarray = middle + half * found.x if good else np.full(4, np.nan)
+    return law
