@@ -5,6 +5,7 @@ import ctypes
 import gc
 import os
 import shutil
+import signal
 import socket
 import tempfile
 from collections.abc import Callable, Hashable, Iterator
@@ -37,6 +38,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """One cache of compiled programs and one directory for all workers, known before any of them imports jax."""
+    for number, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+        if signal.getsignal(number) is signal.SIG_IGN:  # with `&`, or nohup: what tests start would ignore it, too
+            signal.signal(number, usual)
     if not hasattr(config, "workerinput"):
         caches.use(os.environ)
         session = Path(tempfile.mkdtemp(prefix="econml-tests-"))

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 REGULAR, TO = 0.9, 0.05
 #: rows of which an order is told by more than chance
 FEWEST = 20
-#: of more rows only columns of whole numbers, or dates, are looked at: sorting any other takes too long
-MANY = 100_000
 
 
 def autocorrelation(values: np.ndarray) -> float:
@@ -34,7 +32,8 @@ def along(y: np.ndarray, frame: "pd.DataFrame", names: Iterable[str]) -> tuple[s
 
 def _orders(frame: "pd.DataFrame", names: Iterable[str]) -> Iterator[tuple[str, np.ndarray]]:
     """(name, the rows in the order of its values) of columns without ties that may be time: dates, or evenly spaced
-    numbers. An identifier is that, too; by chance no target is a series along one."""
+    whole numbers. An identifier is that, too; by chance no target is a series along one. Other evenly spaced numbers
+    are the grid of an experiment, along which a target is smooth because it depends on them."""
     import pandas as pd
 
     for name in names:
@@ -48,7 +47,7 @@ def _orders(frame: "pd.DataFrame", names: Iterable[str]) -> Iterator[tuple[str, 
         else:
             continue
         first = values[:1000]
-        if len(np.unique(first)) < len(first) or (len(values) > MANY and (first != np.rint(first)).any()):
+        if len(np.unique(first)) < len(first) or (first != np.rint(first)).any():
             continue
         order = np.argsort(values, kind="stable")
         steps = np.diff(values[order])

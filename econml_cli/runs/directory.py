@@ -411,7 +411,7 @@ def none_called(name: str, runs_dir: Path, there: Sequence[_Named]) -> RunError:
     if name and away.is_dir():
         return RunError(
             f"'{name}' is in the archive; name it {ARCHIVE}/{name}, or take it back by "
-            f"`econml runs archive --undo {name}`."
+            f"`{shell.command('runs', 'archive', '--undo', name)}`."
         )
     near = suggest(name, [each.name for each in there])
     return RunError(f"No run '{name}' here or in {runs_dir}/; `econml runs list` lists them.{near}")

@@ -1,6 +1,8 @@
 """The commands of the pages print what the pages show."""
 
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -33,3 +35,22 @@ def test_the_commands_of_a_page_print_what_it_shows(page, isolated, pytestconfig
             for command in in_sentences(text):
                 code, printed = run_here(command, isolated)
                 assert code == 0, f"{command}\n{printed}"
+
+
+@pytest.mark.slow
+def test_the_calls_of_the_page_on_python_print_what_it_shows(isolated, pytestconfig):
+    page = ROOT / "docs/python.md"
+    blocks = re.findall(r"```python\n(.*?)```(?:\n\n```text\n(.*?)```)?", page.read_text(), re.DOTALL)
+    calls = isolated / "page.py"
+    calls.write_text("print('END')\n".join(code for code, _ in blocks))
+    with unless_passed_before(pytestconfig, page):
+        done = subprocess.run(
+            [sys.executable, "-W", "ignore", calls], capture_output=True, text=True, timeout=300, cwd=isolated
+        )
+        assert done.returncode == 0, done.stderr
+        assert [masked(text) for text in done.stdout.split("END\n")] == [masked(text) for _, text in blocks]
+
+
+def masked(text):
+    """The lines with all numbers made alike."""
+    return [" ".join(re.sub(r"-?\d[\d,.:]*(e[+-]\d+)?", "0", line).split()) for line in text.strip().splitlines()]

@@ -19,7 +19,6 @@ import pytest
 import econml_cli
 import econml_cli.python.api
 from econml_cli.output import html
-from tests.support import ROOT
 from tests.support.wages import wages
 from tests.support.waiting import wait_until
 
@@ -389,24 +388,6 @@ def test_a_run_fits_a_line(made):
     run = econml_cli.load(made / "first")
     assert re.fullmatch(r"FittedRun\('.*first': mlp on linear, max_epochs, test_loss [\d.e-]+\)", repr(run))
     assert "\n" not in repr(run.evaluate(bootstrap=0))
-
-
-def masked(text):
-    """The text with all numbers made alike: what is left does not vary between machines."""
-    return [" ".join(re.sub(r"-?\d[\d,.:]*(e[+-]\d+)?", "0", line).split()) for line in text.strip().splitlines()]
-
-
-@pytest.mark.slow
-def test_the_python_of_the_page_runs_in_order_and_prints_what_it_shows(isolated):
-    page = (ROOT / "docs/python.md").read_text()
-    blocks = re.findall(r"```python\n(.*?)```(?:\n\n```text\n(.*?)```)?", page, re.DOTALL)
-    script = isolated / "page.py"
-    script.write_text("print('END')\n".join(code for code, _ in blocks))
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", script], capture_output=True, text=True, timeout=300, cwd=isolated
-    )
-    assert done.returncode == 0, done.stderr
-    assert [masked(text) for text in done.stdout.split("END\n")] == [masked(text) for _, text in blocks]
 
 
 def test_a_sweep_is_a_frame_of_its_trials_and_the_same_call_goes_on_with_it(isolated):

@@ -316,7 +316,7 @@ def test_a_directory_that_goes_in_mid_run_is_said_in_a_sentence_that_names_it(ac
             self.run.path.rename("elsewhere") if act == "moved" else shutil.rmtree(self.run.path)
 
     monkeypatch.setattr(recorder.Recording, "log", lose)
-    line = ["fit", "linear", "--N", 20, "--num-epochs", 300, "--checkpoint-every", 1, "--out", "r", "--quiet"]
+    line = ["fit", "linear", "--N", 20, "--num-epochs", 12, "--checkpoint-every", 1, "--out", "r", "--quiet"]
     ran = econml(*line)
     assert ran.code == 1 and ran.stderr.count("\n") == 1 and "os_error" not in ran.stderr
     assert "r was moved or deleted while it was trained" in ran.stderr and "econml fit --resume r" in ran.stderr
