@@ -51,7 +51,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Long tests are skipped where nobody has asked for them."""
     for item in items if not config.getoption("--run-all") else ():
-        if item.get_closest_marker("slow") and long.is_long(item.path):
+        if item.get_closest_marker("slow") and long.is_long(item.nodeid):
             item.add_marker(pytest.mark.skip(reason=long.REASON))
 
 

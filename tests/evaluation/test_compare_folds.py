@@ -30,6 +30,7 @@ def made(tmp_path_factory):
     return here
 
 
+@pytest.mark.slow
 def test_differences_are_those_of_folds_with_the_corrected_variance(made):
     found = compare_folds([made / "small", made / "large"])
     one, two = (

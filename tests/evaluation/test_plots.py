@@ -87,6 +87,7 @@ def test_a_policy_is_lines_over_the_first_state_at_round_values_of_the_second(ma
     assert len(figures.figure(Run(made("firms"))).axes) == 5  # 8 firms are a few states
 
 
+@pytest.mark.slow
 def test_a_figure_is_as_wide_as_a_column_or_a_page_and_the_same_to_the_byte(econml, made):
     for end in ("png", "pdf", "svg"):
         line = ("eval", made("line"), "--bootstrap", 0, "--figure-width", "single", "--plot")

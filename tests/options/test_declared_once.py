@@ -129,6 +129,7 @@ def ours(tmp_path, monkeypatch):
         sys.modules.pop(name, None)
 
 
+@pytest.mark.slow
 def test_a_new_economy_is_a_file_and_a_row(econml, ours):
     assert "--saved" in econml("fit", "--problem", "solow", "--help").stdout
     refused = econml("fit", "--problem", "solow", "--saved", 1.5)
@@ -141,6 +142,7 @@ def test_a_new_economy_is_a_file_and_a_row(econml, ours):
     assert econml("eval", "r", "--accept-failed", "truth").code == 0
 
 
+@pytest.mark.slow
 def test_a_new_model_is_a_file_and_a_row(econml, ours):
     assert "our_model" not in sys.modules and "--slope" in econml("fit", "line", "--help").stdout
     refused = econml("fit", "line", "--slope", 0)

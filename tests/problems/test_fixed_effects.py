@@ -200,6 +200,7 @@ def test_effects_absorb_all_that_dummies_do(monkeypatch, dense):
     assert levels.levels == [12, 40, 7]
 
 
+@pytest.mark.slow
 def test_a_network_learns_vectors_of_levels_and_takes_their_mean_for_a_new_one(made, tmp_path):
     frame, path, _ = made
     options = {"data": path, "model": "mlp", "width": (4,), "num_epochs": 20, "embed": ("firm:3", "year:2")}

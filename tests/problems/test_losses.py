@@ -143,6 +143,7 @@ def test_a_problem_says_its_loss_by_task_or_by_row():
 # ---------------------------------------------------------------- from outside
 
 
+@pytest.mark.slow
 def test_a_loss_of_a_file_is_fitted_and_measured_by_its_own_metric(quantile, econml, monkeypatch):
     monkeypatch.chdir(quantile)
     found = json.loads(econml("--source", "mine.py", "eval", "r", "--json").stdout)
@@ -359,6 +360,7 @@ class Weighted:
 """
 
 
+@pytest.mark.slow
 def test_weights_are_heeded_in_training_and_in_what_is_reported(econml):
     Path("weighted.py").write_text(WEIGHTED)
     fit = ("fit", "linear", "--problem", "./weighted.py:Weighted", "--precision", "float64")

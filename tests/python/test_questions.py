@@ -49,6 +49,7 @@ def test_effects_and_partial_dependence_are_those_of_the_command(made, econml):
     assert (there.n, there.effects[0].estimate.value) == (20, pytest.approx(found.effects[0].estimate.value))
 
 
+@pytest.mark.slow
 def test_risk_and_learning_curve_are_those_of_the_command(made, econml):
     *_, line = made
     asked = econml("eval", "risk", line.path, "--draws=100", "--json")

@@ -518,6 +518,7 @@ def test_every_number_of_a_verdict_stands_beside_its_bar(pages, fitted):
         ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_of_several_runs_the_abstract_has_the_paired_test(fitted, tmp_path):
     other = fit(build("linear", "linear", [("test", {"num_epochs": 5, **SIZES, "lr": 1e-4})]), tmp_path / "worse").run
     same = fit(build("linear", "linear", [("test", {"num_epochs": 5, **SIZES, "lr": 1e-3})]), tmp_path / "better").run
@@ -531,6 +532,7 @@ def test_of_several_runs_the_abstract_has_the_paired_test(fitted, tmp_path):
     assert f"{cell(test.low)} to {cell(test.high)}, p " in told and f"paired bootstrap on {test.n} observations" in told
 
 
+@pytest.mark.slow
 def test_what_is_of_other_units_is_not_compared_in_words(fitted):
     told = abstract_of(page([fitted["ols"], fitted[EVIL]], Options(bootstrap=0, draws=200)))
     assert "is not tested against" in told and EVIL in told

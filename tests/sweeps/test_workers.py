@@ -175,6 +175,7 @@ def test_a_point_that_kills_its_workers_is_given_up(isolated: Path):
     assert watcher.retry_failed() == 1 and len(watcher.take(1)) == 1
 
 
+@pytest.mark.slow
 def test_a_point_that_had_not_begun_or_that_comes_further_each_time_is_not_given_up(isolated: Path):
     """A trial that waits in a batch whose worker dies of another one, and one on a partition that preempts its jobs."""
     storage = str(isolated / "s.journal")

@@ -414,6 +414,7 @@ def test_a_signal_keeps_the_folds_and_is_the_exit_code(data, econml, monkeypatch
     assert again.stdout == resumed.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("act", ["full", "moved"])
 def test_what_keeps_all_folds_from_being_written_is_said_with_how_to_go_on(data, econml, monkeypatch, act):
     from econml_cli.storage import checkpoint

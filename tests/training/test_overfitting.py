@@ -50,6 +50,7 @@ def test_nothing_is_said_of_a_fit_that_is_held_back_nor_of_a_linear_one(data, tm
     assert not {"val_rose", "unregularised", "linear_val_loss"} & set(line.summary())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", ["two", "three"])
 def test_a_logit_that_predicts_better_is_told_by_its_own_loss(data, target, tmp_path):
     of = {"data": data[1], "target": target, "features": tuple("abcdef")}

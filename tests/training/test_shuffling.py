@@ -81,6 +81,7 @@ def test_auto_sorts_what_is_small_as_ever(monkeypatch: pytest.MonkeyPatch):
     assert not np.array_equal(order(key, 50, "auto"), jax.random.permutation(key, 50))
 
 
+@pytest.mark.slow
 def test_a_run_is_resumed_in_its_order_and_one_without_a_word_of_it_sorts(econml, tmp_path: Path):
     arguments = ["fit", "mlp", "--width", "4", "--batch-size", "64", "--seed", "3", "--quiet"]
     for name, how, epochs in (("whole", "feistel", 6), ("part", "feistel", 3), ("sorted", "sort", 6)):

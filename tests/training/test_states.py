@@ -114,6 +114,7 @@ def test_states_move_when_they_are_due_and_the_run_is_another_one():
     assert np.abs(weights[0] - weights[1]).max() > 1e-6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [{"states": "both"}, {"states": "simulated", "batch_size": 8}])
 def test_a_run_on_states_of_its_own_resumes_bit_for_bit(tmp_path, options):
     given = {**BOTH, **options}
@@ -126,6 +127,7 @@ def test_a_run_on_states_of_its_own_resumes_bit_for_bit(tmp_path, options):
     np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [{}, {"batch_size": 8}])
 def test_members_each_have_the_states_that_they_would_have_alone(options):
     of = config("mlp", "brock_mirman", members=2, **{**BOTH, **options})
@@ -138,6 +140,7 @@ def test_members_each_have_the_states_that_they_would_have_alone(options):
     assert np.abs(whole.states[0] - whole.states[1]).max() > 1e-3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("optimizer", "reached"), [("lm", 1e-5), ("lbfgs", 1e-3)])
 def test_second_order_methods_go_on_with_states_of_their_own(optimizer, reached):
     of = {"states": "both", "optimizer": optimizer, "precision": "float64", "num_epochs": 20, "width": "8", "N": 40}

@@ -136,6 +136,7 @@ def test_samples_are_those_of_the_table_in_memory_to_the_last_digit(file: str, a
         np.testing.assert_array_equal(streamed.file_rows[split], memory.file_rows[split])
 
 
+@pytest.mark.slow
 def test_a_streamed_fit_is_the_fit_in_memory_in_the_same_order(runs: tuple[Run, Run]):
     memory, streamed = (run.summary() for run in runs)
     for name in ("train_loss", "val_loss", "test_loss", "gradient_norm", "linear_val_loss"):
