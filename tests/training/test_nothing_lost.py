@@ -424,12 +424,15 @@ program()
 def test_ctrl_c_again_during_compilation_ends_with_a_clean_line(times, isolated):
     streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     process = subprocess.Popen([sys.executable, "-c", COMPILING], text=True, start_new_session=True, **streams)
-    assert process.stdout.readline() == "compiling\n"
-    for _ in range(times):
-        if process.poll() is None:
-            process.send_signal(signal.SIGINT)
-            time.sleep(0.3)
-    out, err = process.communicate(timeout=30)
+    try:
+        assert process.stdout.readline() == "compiling\n"
+        for _ in range(times):
+            if process.poll() is None:
+                process.send_signal(signal.SIGINT)
+                time.sleep(0.3)
+        out, err = process.communicate(timeout=30)
+    finally:
+        process.kill()  # one that does not end would outlive the tests
     assert process.returncode == 130 and "Traceback" not in err and err.count("\n") <= 1, (out, err)
 
 
