@@ -9,7 +9,7 @@ from econml_cli.problems.economies import economics
 from econml_cli.problems.economies.heterogeneous import mean_assets
 from econml_cli.training.precision import precision
 from figures import style
-from figures.economies import comparable, rows
+from figures.economies import along_cash, comparable, rows
 from figures.fitting import fit, rounded
 
 #: a fit of minutes
@@ -60,13 +60,7 @@ def draw(numbers: dict[str, Any]) -> Any:
     axes[0].plot([numbers["held"]], [100 * numbers["rate"]], "o", color="black", label="exact")
     axes[0].set(xlabel="assets", title="interest rate, %", xlim=(0, 10))
     axes[0].legend()
-    for axis, name, title in ((axes[1], "c", "consumption c(m)"), (axes[2], "error", "|c / exact - 1|")):
-        for number, (income, values) in enumerate(numbers[name].items()):
-            look = {"color": style.COLORS[number], "linestyle": style.LINES[number], "label": f"income {income}"}
-            axis.plot(numbers["m"], np.maximum(values, 1e-8) if name == "error" else values, **look)
-        axis.set(xlabel="cash on hand", title=title, xscale="log")
-    axes[1].legend()
-    axes[2].set(yscale="log", ylim=(1e-8, 1e-1))
+    along_cash(axes[1:], numbers, "income ")
     return figure
 
 

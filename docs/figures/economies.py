@@ -3,7 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from econml_cli.problems import registry
+from figures import style
 from figures.fitting import fit
 
 #: what a number of the verdicts is called in a table
@@ -47,3 +50,15 @@ def rows(found: Mapping[str, Mapping[str, Any]], source: Mapping[str, str], lead
 def cell(value: Any) -> str:
     """Two digits of a small number, four of others."""
     return "-" if value is None else f"{value:.1e}" if 0 < abs(value) < 0.1 else f"{value:.4g}"
+
+
+def along_cash(axes: Any, numbers: Mapping[str, Any], lead: str = "") -> None:
+    """On two axes consumption and its error along cash on hand, a line for each household that `numbers` name; `lead`
+    stands before the names."""
+    for axis, name, title in ((axes[0], "c", "consumption c(m)"), (axes[1], "error", "|c / exact - 1|")):
+        for number, (who, values) in enumerate(numbers[name].items()):
+            look = {"color": style.COLORS[number], "linestyle": style.LINES[number], "label": f"{lead}{who}"}
+            axis.plot(numbers["m"], np.maximum(values, 1e-8) if name == "error" else values, **look)
+        axis.set(xlabel="cash on hand", title=title, xscale="log")
+    axes[0].legend()
+    axes[1].set(yscale="log", ylim=(1e-8, 1e-1))

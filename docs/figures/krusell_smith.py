@@ -9,7 +9,7 @@ from econml_cli.problems.economies import economics, perceived
 from econml_cli.problems.economies.krusell_smith import TESTED, TESTED_ON
 from econml_cli.training.precision import precision
 from figures import style
-from figures.economies import comparable, rows
+from figures.economies import along_cash, comparable, rows
 from figures.fitting import fit, rounded
 
 #: a fit of minutes
@@ -69,13 +69,7 @@ def draw(numbers: dict[str, Any]) -> Any:
         axes[0].plot(range(TESTED - len(path), TESTED), path, **look)
     axes[0].set(xlabel="period", title="capital K")
     axes[0].legend()
-    for axis, name, title in ((axes[1], "c", "consumption c(m)"), (axes[2], "error", "|c / exact - 1|")):
-        for number, (who, values) in enumerate(numbers[name].items()):
-            look = {"color": style.COLORS[number], "linestyle": style.LINES[number], "label": who}
-            axis.plot(numbers["m"], np.maximum(values, 1e-8) if name == "error" else values, **look)
-        axis.set(xlabel="cash on hand", title=title, xscale="log")
-    axes[1].legend()
-    axes[2].set(yscale="log", ylim=(1e-8, 1e-1))
+    along_cash(axes[1:], numbers)
     return figure
 
 

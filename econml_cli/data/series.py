@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 #: the share of its steps that are the usual one, to so much of it, of a numeric column that may be time
 REGULAR, TO = 0.9, 0.05
+#: between which a number with a fraction may be a year
+YEARS = (1500, 2500)
 #: rows of which an order is told by more than chance
 FEWEST = 20
 
@@ -32,27 +34,31 @@ def along(y: np.ndarray, frame: "pd.DataFrame", names: Iterable[str]) -> tuple[s
 
 def _orders(frame: "pd.DataFrame", names: Iterable[str]) -> Iterator[tuple[str, np.ndarray]]:
     """(name, the rows in the order of its values) of columns without ties that may be time: dates, or evenly spaced
-    whole numbers. An identifier is that, too; by chance no target is a series along one. Other evenly spaced numbers
-    are the grid of an experiment, along which a target is smooth because it depends on them."""
+    numbers that `_counts_time`. An identifier is that, too; by chance no target is a series along one."""
     import pandas as pd
 
-    for name in names:
-        column = frame[name]
-        if len(column) < FEWEST:
-            continue
-        if dates.are(column):
+    for name in names if len(frame) >= FEWEST else ():
+        column, dated = frame[name], dates.are(frame[name])
+        if dated:
             values = dates.steps(column)
         elif pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
             values = column.to_numpy(np.float64, na_value=np.nan)
         else:
             continue
         first = values[:1000]
-        if len(np.unique(first)) < len(first) or (first != np.rint(first)).any():
+        if len(np.unique(first)) < len(first) or not (dated or _counts_time(first)):
             continue
         order = np.argsort(values, kind="stable")
         steps = np.diff(values[order])
         if not (np.isfinite(values).all() and (steps > 0).all()):
             continue
         usual = float(np.median(steps))
-        if dates.are(column) or np.mean(np.abs(steps - usual) <= TO * usual) >= REGULAR:
+        if dated or np.mean(np.abs(steps - usual) <= TO * usual) >= REGULAR:
             yield name, order
+
+
+def _counts_time(values: np.ndarray) -> bool:
+    """Whether they may count periods, in whole numbers or as years with a fraction (1960.25). Other evenly spaced
+    numbers are the grid of an experiment, along which a target is smooth because it depends on them."""
+    first, last = YEARS
+    return bool(np.array_equal(values, np.rint(values)) or ((values > first) & (values < last)).all())

@@ -12,7 +12,7 @@ from econml_cli.inspection.report import Report
 from econml_cli.inspection.state import Leaf, describe_state
 from econml_cli.runs import health
 from econml_cli.runs.directory import Run
-from econml_cli.storage.checkpoint import Wanted
+from econml_cli.storage.checkpoint import Wanted, everything
 from econml_cli.storage.steps import steps
 from econml_cli.training.run.restore import Loaded, enough, shapes_from, weights_section
 
@@ -65,14 +65,10 @@ def describe_checkpoint(
 def _wanted(shown: frozenset[str], path: str | None) -> Wanted:
     """What of a checkpoint these views show."""
     if shown & ALL:
-        return _everything
+        return everything
     if shown & WHOLE or (shown & SELECTED and path is None):
         return enough  # as an evaluation reads it: a report does both, and reads once
     return _weights_of(path if shown & SELECTED else "")
-
-
-def _everything(names: Mapping[str, Collection[str]]) -> set[tuple[str, str]]:
-    return {(section, leaf) for section, leaves in names.items() for leaf in leaves}
 
 
 @functools.cache  # equal for equal paths

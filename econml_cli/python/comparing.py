@@ -1,5 +1,6 @@
 """`econml eval compare` and `econml report` for Python: several runs as one table, or as one page."""
 
+import inspect
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -76,23 +77,16 @@ def compare(
 
     if not runs:
         raise ConfigError("A comparison needs runs: econml_cli.compare(ols, mlp).")
+    of_runs: dict[str, Any] = {
+        "missing": missing, "step": step, "bootstrap": bootstrap, "bootstrap_seed": bootstrap_seed, "draws": draws,
+        "draw_seed": draw_seed, "horizon": horizon, "vcov": vcov,
+    }  # fmt: skip
     if validated := _cross_validations(runs, Path(runs_dir)):
-        options: dict[str, tuple[Any, Any]] = {
-            "data": (data, None), "missing": (missing, None), "step": (step, None), "bootstrap": (bootstrap, 1000),
-            "bootstrap_seed": (bootstrap_seed, 0), "draws": (draws, 10_000), "draw_seed": (draw_seed, 0),
-            "dm": (dm, None), "horizon": (horizon, 1), "vcov": (vcov, None),
-        }  # fmt: skip
-        for name, (given, default) in options.items():
-            if given is not default and given != default:
-                raise ConfigError(f"Cross-validations are compared by what they have kept: leave out {name}.")
+        _refuse_given({"data": data, "dm": dm, **of_runs})
         return _fold_by_fold(validated, baseline, stars)
     chosen = [_run(run, Path(runs_dir)) for run in runs if isinstance(run, FittedRun | str | os.PathLike)]
     with frames.as_file(data) as path:
-        return compared(
-            chosen, baseline=baseline, data=path, missing=missing, step=step, bootstrap=bootstrap,
-            bootstrap_seed=bootstrap_seed, draws=draws, draw_seed=draw_seed, series=dm, horizon=horizon, stars=stars,
-            vcov=vcov,
-        )  # fmt: skip
+        return compared(chosen, baseline=baseline, data=path, series=dm, stars=stars, **of_runs)
 
 
 @speaking_python()
@@ -176,6 +170,14 @@ def _cross_validations(runs: "Sequence[RunLike | CrossValidation]", runs_dir: Pa
     if found and len(found) < len(runs):
         raise ConfigError(f"{found[0].path} is a cross-validation, and not all of them are; compare these alone.")
     return found
+
+
+def _refuse_given(options: Mapping[str, Any]) -> None:
+    """Raises: ConfigError: an option of `compare` that goes with runs alone has another value than its default."""
+    usual = inspect.signature(compare).parameters
+    for name, given in options.items():
+        if given is not usual[name].default and given != usual[name].default:
+            raise ConfigError(f"Cross-validations are compared by what they have kept: leave out {name}.")
 
 
 def _fold_by_fold(validated: "Sequence[CrossValidation]", baseline: str | None, stars: bool) -> "FoldComparison":

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from econml_cli.errors import ConfigError, RunError
+from econml_cli.options import own_code
 from econml_cli.replication import gather
 from econml_cli.replication.gather import Part
+from econml_cli.sweeps.study import databases
 
 #: the commands that read runs, and change none
 COMMANDS = ("eval", "predict", "simulate", "inspect", "report")
@@ -84,7 +86,7 @@ def make(exhibits: Sequence[Exhibit], parts: Sequence[Part]) -> Mapping[str, byt
             place = rerun / "exhibits" / exhibit.name
             place.mkdir(parents=True)
             variables = {name: value for name, value in os.environ.items() if not name.startswith("ECONML_")}
-            sources = {name: os.environ[name] for name in ("ECONML_SOURCES", "ECONML_STORAGES") if name in os.environ}
+            sources = {name: os.environ[name] for name in (own_code.VARIABLE, databases.VARIABLE) if name in os.environ}
             done = subprocess.run(  # noqa: S603 - our own program, words that the user typed
                 [sys.executable, "-P", "-m", "econml_cli", *exhibit.words],
                 cwd=place, env={**variables, **sources, "ECONML_RUNS_DIR": "../.."}, capture_output=True,

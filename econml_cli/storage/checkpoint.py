@@ -194,7 +194,12 @@ def _first_line(error: Exception) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
 
 
-def load(directory: Path, step: int | None = None, wanted: Wanted | None = None) -> tuple[int, Sections]:
+def everything(names: Mapping[str, Collection[str]]) -> Collection[tuple[str, str]]:
+    """All that a checkpoint holds (a `Wanted`)."""
+    return {(section, leaf) for section, leaves in names.items() for leaf in leaves}
+
+
+def load(directory: Path, step: int | None = None, wanted: Wanted = everything) -> tuple[int, Sections]:
     """Read one checkpoint (default: the newest) as (step, sections), on whatever device is there.
 
     The run may be in training: where the newest checkpoint is replaced while it is read, the one after it is read.
@@ -235,7 +240,7 @@ def load(directory: Path, step: int | None = None, wanted: Wanted | None = None)
     )
 
 
-def _read(directory: Path, step: int, there: list[int], wanted: Wanted | None) -> Sections:
+def _read(directory: Path, step: int, there: list[int], wanted: Wanted) -> Sections:
     """The sections of one checkpoint without their digests, which they must match."""
     sections = _restored(directory, step, there, wanted)
     stored = sections.pop("digest", {})
@@ -248,13 +253,12 @@ def _read(directory: Path, step: int, there: list[int], wanted: Wanted | None) -
     return sections
 
 
-def _restored(directory: Path, step: int, there: list[int], wanted: Wanted | None) -> Sections:
+def _restored(directory: Path, step: int, there: list[int], wanted: Wanted) -> Sections:
     """The sections as they are stored: by TensorStore alone, by Orbax, and then whole, what that does not know."""
 
     def chosen(names: Mapping[str, Collection[str]]) -> Collection[tuple[str, str]]:
-        if wanted is None or "leaves" not in names.get("digest", ()):
-            return [(section, leaf) for section, leaves in names.items() for leaf in leaves]
-        return {*wanted(names), ("digest", "leaves")}
+        apart = "leaves" in names.get("digest", ())  # else one digest of all
+        return {*wanted(names), ("digest", "leaves")} if apart else everything(names)
 
     place = directory.absolute() / str(step)
     try:

@@ -58,13 +58,14 @@ def shuffled(n, seed=0, **columns):
     return pd.DataFrame(columns).sample(frac=1, random_state=seed).reset_index(drop=True)
 
 
-@pytest.mark.parametrize("time", ["number", "year", "some missing", "dates"])
+@pytest.mark.parametrize("time", ["number", "year", "some missing", "dates", "hours"])
 def test_a_walk_whose_rows_are_shuffled_is_a_series_along_its_column_of_time(time):
     n, rng = 120, np.random.default_rng(0)
     t = {
         "number": np.arange(n),
         "year": 1900.0 + np.arange(n) / 4,
         "some missing": np.delete(np.arange(n + 6), [3, 40, 41, 80, 90, 99]),
+        "hours": pd.to_datetime("2001-01-31 00:30") + pd.to_timedelta(np.arange(n), unit="h"),
         "dates": pd.to_datetime("2001-01-31") + pd.to_timedelta(np.sort(rng.choice(3000, n, replace=False)), unit="D"),
     }[time]
     frame = shuffled(n, y=np.cumsum(rng.normal(size=n)), x=rng.normal(size=n), t=t, one_of_many=rng.integers(0, 9, n))
@@ -78,6 +79,8 @@ def test_only_what_may_be_time_orders_rows():
     frame = shuffled(n, x=x, firm=rng.integers(0, 100_000, n), ties=np.arange(n) // 2, yes=x > 0, id=rng.permutation(n))
     y = 5 * frame["x"].to_numpy() + 0.1 * rng.normal(size=n)
     assert along(y, frame, ["x", "firm", "ties", "yes"]) is None  # though y is smooth along x
+    grid = pd.DataFrame({"dose": np.arange(n) / 20})
+    assert along(np.exp(grid["dose"].to_numpy()), grid, ["dose"]) is None  # an experiment's
     name, r = along(y, frame, list(frame))
     assert name == "id" and abs(r) < 0.3
     assert along(y[:19], frame[:19].assign(id=range(19)), ["id"]) is None  # too few to tell
