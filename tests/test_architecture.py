@@ -84,10 +84,17 @@ def test_the_picture_of_the_rooms_is_that_of_the_contracts():
     assert done.returncode == 0, done.stderr
 
 
-def strings(tree):
+@pytest.fixture(scope="module")
+def nodes():
+    """The syntax of each file of the package, {path: nodes in the order of `ast.walk`}."""
+    root = ROOT / "econml_cli"
+    return {str(p.relative_to(root)): list(ast.walk(ast.parse(p.read_text()))) for p in sorted(root.rglob("*.py"))}
+
+
+def strings(nodes):
     """The string constants of a file but for docstrings: what it can write."""
-    told = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-    found = (node for node in ast.walk(tree) if isinstance(node, ast.Constant) and id(node) not in told)
+    told = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
+    found = (node for node in nodes if isinstance(node, ast.Constant) and id(node) not in told)
     return [node.value for node in found if isinstance(node.value, str)]
 
 
@@ -96,13 +103,13 @@ def strings(tree):
 APART = {"export/writers.py", "export/write.py", "report/pdf.py", "python/frames.py", "sweeps/remote/wandb_launch.py"}
 
 
-def test_files_are_written_by_one_helper_that_leaves_the_old_or_the_new_one():
+def test_files_are_written_by_one_helper_that_leaves_the_old_or_the_new_one(nodes):
     found = set()
-    for path in (ROOT / "econml_cli").rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
+    for where, inside in nodes.items():
+        for node in inside:
             writes = isinstance(node, ast.Attribute) and node.attr in ("write_text", "write_bytes")
             if writes and getattr(node.value, "id", None) != "disk":
-                found.add(str(path.relative_to(ROOT / "econml_cli")))
+                found.add(where)
     assert found == {"storage/disk.py", *APART}
 
 
@@ -117,13 +124,13 @@ READ_APART = {
 }  # fmt: skip
 
 
-def test_small_files_are_read_by_one_helper_that_waits_for_nothing():
+def test_small_files_are_read_by_one_helper_that_waits_for_nothing(nodes):
     found = set()
-    for path in (ROOT / "econml_cli").rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
+    for where, inside in nodes.items():
+        for node in inside:
             reads = isinstance(node, ast.Attribute) and node.attr in ("read_text", "read_bytes")
             if reads and getattr(node.value, "id", None) not in ("disk", "limited_yaml"):
-                found.add(str(path.relative_to(ROOT / "econml_cli")))
+                found.add(where)
     assert {name for name in found if not re.search("templates/(numpy|torch|compare)", name)} == READ_APART
 
 
@@ -142,20 +149,20 @@ def test_yaml_is_read_by_one_reader():
 ESCAPED = ("textbackslash", "\\&", "\\%", "\\_"), ("\\|", "\\`"), ("&lt;", "&gt;", "&amp;", "&quot;", "&#")
 
 
-def test_latex_markdown_and_html_have_one_escaper_each():
+def test_latex_markdown_and_html_have_one_escaper_each(nodes):
     """Functions named so, characters that are escaped by hand, and libraries that escape."""
     defined, by_hand, by_library = [], [set() for _ in ESCAPED], set()
-    for path in (ROOT / "econml_cli").rglob("*.py"):
-        where, tree = str(path.relative_to(ROOT / "econml_cli")), ast.parse(path.read_text())
-        for node in ast.walk(tree):
+    for where, inside in nodes.items():
+        for node in inside:
             if isinstance(node, ast.FunctionDef) and "escape" in node.name:
                 defined.append(f"{where}: {node.name}")
             names = [one.name for one in node.names] if isinstance(node, ast.Import) else []
             names += [node.module] if isinstance(node, ast.ImportFrom) else []
             if not {"html", "xml.sax.saxutils", "markupsafe"}.isdisjoint(names):
                 by_library.add(where)
+        texts = strings(inside)
         for found, signs in zip(by_hand, ESCAPED, strict=True):
-            if any(sign in text for text in strings(tree) for sign in signs):
+            if any(sign in text for text in texts for sign in signs):
                 found.add(where)
     tables = "output/tables.py"
     assert sorted(defined) == ["output/html.py: escape", f"{tables}: escape_latex", f"{tables}: escape_markdown"]
@@ -220,12 +227,12 @@ def test_what_a_docstring_or_a_comment_refers_to_is_there():
     assert gone == []
 
 
-def test_every_python_that_is_started_finds_no_modules_in_the_working_directory():
+def test_every_python_that_is_started_finds_no_modules_in_the_working_directory(nodes):
     found = 0
-    for path in sorted((ROOT / "econml_cli").rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text())):
+    for where, inside in nodes.items():
+        for node in inside:
             if isinstance(node, ast.List) and node.elts and ast.unparse(node.elts[0]) == "sys.executable":
-                assert len(node.elts) > 1 and ast.unparse(node.elts[1]) == "'-P'", f"{path}:{node.lineno}"
+                assert len(node.elts) > 1 and ast.unparse(node.elts[1]) == "'-P'", f"{where}:{node.lineno}"
                 found += 1
     assert found >= 5
 

@@ -5,11 +5,12 @@ parameter, and all four are read by `coerce`.
 """
 
 import dataclasses
+import functools
 import math
 import operator
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -116,6 +117,12 @@ def _metavar(kind: Any, given: str | None) -> str:
 
 def options_of(cls: type) -> tuple[Option, ...]:
     """The options that a config dataclass declares, in order."""
+    return _declared(cls)
+
+
+@functools.cache  # to evaluate the annotations takes long, and one command asks for them dozens of times
+def _declared(cls: Hashable) -> tuple[Option, ...]:
+    assert isinstance(cls, type)
     hints = typing.get_type_hints(cls)
     found = []
     for field in dataclasses.fields(cls):

@@ -99,6 +99,7 @@ def test_irm_with_networks_finds_the_effect_and_says_how_far_there_is_overlap(ec
     assert again.stdout.strip() == ran.stdout.partition("\n\n  kept in")[0].strip()
 
 
+@pytest.mark.slow
 def test_iivm_finds_the_effect_on_compliers_where_nobody_is_treated_without_the_instrument(econml, file):
     line = (
         "--data",
@@ -187,6 +188,7 @@ def test_a_file_that_has_changed_is_not_gone_on_with(file, tmp_path):
     assert estimation.resume(estimates.EstimateDirectory(tmp_path / "there")).value == made.value
 
 
+@pytest.mark.slow
 def test_the_table_of_a_paper_is_written_in_the_form_of_its_ending(econml, file, isolated):
     line = ("--data", file, "--target", "y", "--treatment", "d", *CONTROLS, *QUICK)
     ran = econml("estimate", "plr", *line, "--out", "table.tex", "--name", "first")

@@ -47,12 +47,14 @@ def test_a_question_is_answered_in_place_of_the_evaluation(econml, ols):
     assert "rmse" not in ran.stdout
 
 
+@pytest.mark.slow
 def test_flags_of_0_1_that_ask_for_what_is_a_command_now_are_answered_and_said_to_be_one(econml, ols):
     ran = econml("eval", "ols", "through-0", "--compare", "--draws", 500, "--bootstrap", 0)
     assert ran.stderr.count("econml eval compare ols through-0") == 1 and ran.code == 0, ran.stderr
     assert ran.stdout == econml("eval", "compare", "ols", "through-0", "--draws", 500, "--bootstrap", 0).stdout
 
 
+@pytest.mark.slow
 def test_several_questions_make_one_json_document(econml, ols):
     ran = econml("eval", "ols", "--decompose", "--draws", 500, "--effects", "--pdp", "x1", "--pdp", "x3", "--json")
     assert ran.code == 0, ran.stderr
@@ -80,6 +82,7 @@ def test_one_question_makes_a_csv_file_with_all_digits(econml, ols):
     assert float(rows[1]["population_risk"]) > 0.25
 
 
+@pytest.mark.slow
 def test_the_curve_and_the_partial_dependence_are_drawn(econml, ols, isolated):
     ran = econml(
         "eval",

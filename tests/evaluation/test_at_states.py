@@ -24,6 +24,7 @@ def savings(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return fitted(tmp_path_factory.mktemp("runs") / "savings", "mlp", "brock_mirman", **SMALL).path
 
 
+@pytest.mark.slow
 def test_a_grid_has_policy_series_truth_and_residuals_of_the_model(econml, savings):
     ran = econml("predict", savings, "--states", "grid:k=.1:.3:5,z=-.01:.01:3", "--out", "grid.csv")
     assert ran.code == 0 and "15 rows written" in ran.stderr

@@ -75,6 +75,7 @@ def test_errors_are_clustered_by_any_column_after_the_fit(made, tmp_path, target
         evaluate(alone, bootstrap=0, vcov="robust")
 
 
+@pytest.mark.slow
 def test_clusters_are_of_the_training_rows(made, tmp_path):
     frame, ols, _ = made
     run = fitted(tmp_path / "r", data=ols.config().problem_options.data, formula="y ~ x + d", test_fraction=0.3)

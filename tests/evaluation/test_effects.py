@@ -362,6 +362,7 @@ def test_without_statsmodels_a_note_says_how_to_get_it(wage, monkeypatch):
     assert effects(wage, beside=False).notes == ()
 
 
+@pytest.mark.slow
 def test_a_design_that_has_no_ols_has_none_beside(isolated, tmp_path):
     x = np.arange(30.0)
     frame = pd.DataFrame({"x": x, "twice": 2 * x, "y": np.sin(x), "c": (x > 14).astype(int)})
@@ -460,6 +461,7 @@ def test_a_long_grid_is_shown_in_part_and_written_in_full(wage):
     assert [row[0] for row in partial_dependences(wage, ["educ"])[0].grids()[0].rows][:3] == ["0", "2", "3"]
 
 
+@pytest.mark.slow
 def test_partial_dependence_is_drawn_with_its_band(classes):
     parts = partial_dependences(classes, ["x", "urban", "region"], points=7)
     drawn = figure(parts)

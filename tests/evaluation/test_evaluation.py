@@ -322,6 +322,7 @@ def test_a_column_where_predictions_would_go_is_refused(regression, table):
         predict(regression, "new.csv")
 
 
+@pytest.mark.slow
 def test_classes_are_predicted_by_name_with_their_probabilities(table, tmp_path):
     table.to_csv("table.csv", index=False)
     options = {"data": "table.csv", "target": "kind", "features": "x", "lr": 0.05, "num_epochs": 200}

@@ -45,6 +45,7 @@ def test_shuffling_is_what_a_hand_does_and_what_algebra_expects(made):
     assert one.found[0].rise.value == pytest.approx(by_hand, rel=1e-9)
 
 
+@pytest.mark.slow
 def test_columns_that_stand_in_for_each_other_are_shuffled_together(made, tmp_path, econml):
     _, path, _ = made
     options = {"target": "y", "features": "x,twin", "width": 8, "num_epochs": 60, "lr": 0.02}

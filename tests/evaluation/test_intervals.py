@@ -291,6 +291,7 @@ def grouped(tmp_path_factory):
     return path, [fitted(here / name, formula=f"y ~ {name}", **common) for name in ("x", "z")]
 
 
+@pytest.mark.slow
 def test_new_data_have_the_groups_of_the_run(grouped, tmp_path):
     path, runs = grouped
     alone = tmp_path / "alone.csv"

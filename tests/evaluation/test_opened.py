@@ -33,6 +33,7 @@ def ensemble(tmp_path_factory: pytest.TempPathFactory) -> Run:
     return fitted(tmp_path_factory.mktemp("ensemble") / "three", "mlp", width=4, members=3, num_epochs=20)
 
 
+@pytest.mark.slow
 def test_a_report_reads_a_run_once(econml, runs):
     with counted() as found:
         ran = econml("report", runs[0].path, "--out", "report.html", "--bootstrap", 40)

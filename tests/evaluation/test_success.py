@@ -22,6 +22,7 @@ def test_a_seed_counts_where_all_of_its_verdicts_passed_and_one_that_diverged_do
     assert success.said({"members": 20}) is None and success.said({"seeds_passed": 1}) is None
 
 
+@pytest.mark.slow
 def test_fit_and_eval_say_it(econml):
     small = ("--width", "4", "--N", "20", "--N-val", "0", "--N-test", "20", "--num-epochs", "3", "--members", "2")
     ran = econml("fit", "--problem", "brock_mirman", *small, "--name", "two")

@@ -388,6 +388,7 @@ def test_a_pattern_that_selects_nothing_is_answered_with_what_is_there(econml, r
     assert "Did you mean 'linear2'?" in ran.stderr and "linear1, linear2, linear3" in ran.stderr
 
 
+@pytest.mark.slow
 def test_the_page_of_a_model_needs_no_network(econml, runs):
     ran = econml("inspect", "checkpoint", "plain", "--view", "summary", "--html", "model.html")
     page = Path("model.html").read_text()
@@ -403,6 +404,7 @@ def test_the_page_of_a_model_needs_no_network(econml, runs):
     assert page.index("<img src=") < page.index("<details>") < page.index("promote_dtype")
 
 
+@pytest.mark.slow
 def test_the_histograms_are_of_the_weights_layer_by_layer(econml, runs):
     leaves = describe_checkpoint(Run(runs / "plain")).leaves
     figure = figure_files.weights(leaves, "plain")

@@ -77,6 +77,7 @@ PYFIXEST = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_slopes_and_their_errors_are_those_of_pyfixest(made, tmp_path):
     _, path, two = made
     runs = {("firm + year", None): two}

@@ -192,6 +192,7 @@ def test_as_many_factors_as_series_are_refused(econml):
     assert ran.code == 2 and "--factors 4 must be below --dim 4" in ran.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 42])
 def test_a_linear_autoencoder_reaches_the_pca_bound_and_not_less(seed):
     trainer = Trainer(assemble(build("autoencoder", "factor", [("test", {"seed": seed})])))

@@ -146,6 +146,7 @@ def test_several_quantiles_do_not_cross_and_say_their_coverage(econml, frame):
     assert slope["standard_error"] == pytest.approx(found["standard_errors"]["q90: x"], rel=1e-6)
 
 
+@pytest.mark.slow
 def test_a_network_learns_quantiles_that_do_not_cross(econml, frame):
     ran = econml(
         "fit", "mlp", "--width", 4, "--num-epochs", 20, "--data", "t.csv", "--formula", "y ~ x + z",

@@ -100,6 +100,7 @@ def test_classes_of_a_table_are_spread_unless_asked_otherwise():
     assert shares["default"] == [pytest.approx(0.1, abs=1e-9)] * 3 and shares["off"] != shares["default"]
 
 
+@pytest.mark.slow
 def test_a_series_that_is_parted_at_random_is_warned_of_and_parted_in_time_when_its_column_is_named(econml):
     rng = np.random.default_rng(0)
     table(y=np.cumsum(rng.normal(size=200)), t=np.arange(200), x=rng.normal(size=200))

@@ -120,6 +120,7 @@ def test_weighted_least_squares_or_a_weighted_logit_stands_beside_the_effects(ec
         np.testing.assert_allclose([one.standard_error for one in beside], theirs.bse[NAMES], rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_frequencies_are_the_rows_repeated_in_a_comparison_and_in_effects(econml):
     table()
     found = []

@@ -88,6 +88,7 @@ def test_a_report_is_that_of_the_command(made, econml):
         econml_cli.write_report(ols, out="mine.html")
 
 
+@pytest.mark.slow
 def test_a_cross_validation_is_that_of_the_command_and_can_be_opened_again(econml):
     found = econml_cli.cross_validate("linear", data=wages(), target="wage", folds=3, name="folds", bootstrap=40)
     kept = next(Path("runs/data").iterdir())

@@ -127,6 +127,7 @@ def test_of_several_seeds_ours_is_the_median_and_how_many_passed(tmp_path):
     assert told == {"test_loss": 3.0, "mu_0": 2.0, "seeds": 4, "seeds_passed": 2}
 
 
+@pytest.mark.slow
 def test_a_step_of_several_seeds_is_a_sweep_whose_runs_stay(tmp_path):
     """Least squares, in this process: its median over the seeds is that of the runs."""
     from econml_cli.python.sweeping import sweep

@@ -155,6 +155,7 @@ def test_the_headline_is_what_eval_says(fitted, pages):
     assert f"<dt>test loss</dt><dd>{told}</dd>" in pages["lin"].html
 
 
+@pytest.mark.slow
 def test_coefficients_have_the_errors_asked_for_and_rows_left_out_are_said(econml, isolated):
     rng = np.random.default_rng(1)
     frame = pd.DataFrame({"x": rng.normal(size=60)})

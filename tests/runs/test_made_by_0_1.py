@@ -38,6 +38,7 @@ def test_the_state_of_a_run_is_inspected(econml, made):
     assert told["steps"] == [3, 6] and told["losses"]["test_loss"] == Run(made / "network").summary()["test_loss"]
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_from_its_last_epoch(econml, made):
     before = Run(made / "network").metrics()
     assert econml("fit", "--resume", "network", "--num-epochs", "9").code == 0

@@ -4,7 +4,7 @@ The package compiles once for all fits of one command or sweep; here once for al
 runs, so that a test pays for what it tests and not for the tracing of a program that the last one had.
 """
 
-from collections.abc import Hashable, Iterator, MutableMapping
+from collections.abc import Callable, Hashable, Iterator, MutableMapping
 from pathlib import Path
 from typing import Any
 
@@ -60,12 +60,33 @@ def _pairs(key: Any, word: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def share(patch: pytest.MonkeyPatch, common: dict[Hashable, Any]) -> None:
-    """Let everything made from now on share what it compiles."""
-    from econml_cli.training.setup.setup import Workshop
+    """Let everything made from now on share what it compiles, and the shapes of models."""
+    from econml_cli.training.run import restore
+    from econml_cli.training.setup import setup
     from econml_cli.training.step.programs import Programs
 
-    _keep_in(patch, Workshop, "_compiled", common)
+    _keep_in(patch, setup.Workshop, "_compiled", common)
     _keep_in(patch, Programs, "_made", common)
+    once = _abstract_once(setup.abstract_model, common)
+    for module in (setup, restore):
+        patch.setattr(module, "abstract_model", once)
+
+
+def _abstract_once(make: Callable[[Any, Any], Any], common: dict[Hashable, Any]) -> Callable[[Any, Any], Any]:
+    """`abstract_model`, which traces the constructor of each kind of model once."""
+    from flax import nnx
+
+    from econml_cli.training.setup.setup import recipe_of
+
+    def abstract_model(config: Any, shapes: Any) -> Any:
+        key = ("abstract", recipe_of(config), shapes)
+        if not same_everywhere(key):
+            return make(config, shapes)
+        if key not in common:
+            common[key] = nnx.split(make(config, shapes))
+        return nnx.merge(*common[key])
+
+    return abstract_model
 
 
 def _keep_in(patch: pytest.MonkeyPatch, cls: type, attribute: str, common: dict[Hashable, Any]) -> None:

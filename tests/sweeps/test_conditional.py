@@ -147,6 +147,7 @@ command: ["${env}", econml, fit, mlp, "${args}"]
     assert any("different problems" in note for note in sweep.notes)
 
 
+@pytest.mark.slow
 def test_a_sweep_over_models_runs_and_its_best_can_be_refitted(econml, isolated: Path):
     text = YAML.format(method="random", lr="{value: 0.01}").replace("--degree=1, ", "")
     Path("s.yaml").write_text(text)

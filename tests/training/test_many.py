@@ -82,6 +82,7 @@ def test_a_run_made_side_by_side_resumes_as_one_made_alone(tmp_path):
     assert longer.summary["val_loss"] == pytest.approx(whole.summary["val_loss"], rel=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["serial", "vmap"])
 def test_fits_pause_at_an_epoch_go_on_and_can_be_ended_there(tmp_path, alone, engine):
     some = requests(tmp_path / "many", {"lr": 1e-3}, {"lr": 5e-3}, {"lr": 1e-2})

@@ -24,6 +24,7 @@ def data(tmp_path_factory):
     return frame, str(path)
 
 
+@pytest.mark.slow
 def test_a_network_that_overfits_is_said_to_and_by_how_much(data, tmp_path):
     of = {"data": data[1], "target": "y", "features": tuple("abcdef")}
     run = fitted(tmp_path / "net", "mlp", width=(8,), num_epochs=400, lr=0.03, **of)
@@ -41,6 +42,7 @@ def test_a_network_that_overfits_is_said_to_and_by_how_much(data, tmp_path):
     assert set(said) <= set(evaluate(run, bootstrap=0).notes)
 
 
+@pytest.mark.slow
 def test_nothing_is_said_of_a_fit_that_is_held_back_nor_of_a_linear_one(data, tmp_path):
     _, path = data
     own = {"data": path, "target": "y", "features": tuple("abcdef"), "num_epochs": 400, "lr": 0.03}
@@ -62,6 +64,7 @@ def test_a_logit_that_predicts_better_is_told_by_its_own_loss(data, target, tmp_
     assert any("a linear model predicts better" in said and more in said for said in evaluate(run, bootstrap=0).notes)
 
 
+@pytest.mark.slow
 def test_by_default_a_network_on_a_table_ends_where_its_validation_loss_was_least_and_can_be_resumed(data, tmp_path):
     of = config("mlp", "tabular", data=data[1], target="y", features=tuple("abcdef"), width=(8,), lr=0.03)
     asked = iter([None, 2, 2])

@@ -12,6 +12,7 @@ from econml_cli.training.setup import setup as setups
 SMALL = {"N": 40, "N_test": 20, "N_val": 20}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("model", "problem", "options"),
     [

@@ -135,6 +135,7 @@ def test_two_seeds_side_by_side_have_what_each_has_alone(optimizer):
                 np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-6 * float(np.max(np.abs(b))))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", ["float32", "float64"])
 @pytest.mark.parametrize("optimizer", ["lbfgs", "lm"])
 def test_a_fit_ends_by_itself_where_nothing_improves(optimizer, number):

@@ -17,6 +17,7 @@ from econml_cli.training.step.shuffling import order, permuted
 compiled = jax.jit(order, static_argnums=(1, 2))
 
 
+@pytest.mark.slow
 @settings(max_examples=8, deadline=None)
 @given(st.integers(1, 3000), st.integers(0, 2**32 - 1))
 def test_every_observation_is_taken_once(n: int, seed: int):

@@ -105,6 +105,7 @@ def trained(**options: Any) -> Any:
         return jax.device_get(trainer.carry)
 
 
+@pytest.mark.slow
 def test_states_move_when_they_are_due_and_the_run_is_another_one():
     box, both = trained(**SMALL), trained(**BOTH)
     assert box.states is None and both.states.shape == (20, 2)

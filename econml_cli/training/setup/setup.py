@@ -161,12 +161,13 @@ class Workshop:
         """
         problem, train, rngs = self._before_the_model(config)
         problems.check_sample(config.problem, problem, train)
-        recipe, shapes = recipe_of(config), shapes_of(problem, train)
+        if not isinstance(problem, Tabular):  # the splits of a table are not drawn from `rngs`
+            recipe, shapes = recipe_of(config), shapes_of(problem, train)
 
-        def draw_past(rngs: nnx.Rngs) -> None:  # compiled, it counts its draws and makes none
-            build(recipe, shapes, rngs)
+            def draw_past(rngs: nnx.Rngs) -> None:  # compiled, it counts its draws and makes none
+                build(recipe, shapes, rngs)
 
-        nnx.jit(draw_past)(rngs)
+            self._compiled.setdefault(("past", recipe, shapes), nnx.jit(draw_past))(rngs)
         test, val = self._after_the_model(config, problem, rngs)
         return Sampled(config, problem, train, val, test)
 

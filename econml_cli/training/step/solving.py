@@ -17,6 +17,7 @@ from econml_cli.models.linear import Linear
 from econml_cli.options.own_modules import first_line
 from econml_cli.problems import losses
 from econml_cli.problems.base import Batch, Solves
+from econml_cli.problems.known import outputs
 from econml_cli.problems.tabular import Tabular
 from econml_cli.training.setup.setup import Setup
 from econml_cli.training.setup.squared_error import is_squared_error
@@ -147,10 +148,7 @@ def rounding(setup: Setup, exact: np.ndarray, bound: float | None = None) -> dic
     """
     if bound is None and setup.train.x.dtype == np.float64:
         return {}
-    graphdef, state = nnx.split(setup.model)
-    compute = jax.jit(lambda state, x: nnx.merge(graphdef, state)(x))
-    parts = blocks_of(setup.train.x)
-    found = np.concatenate([np.asarray(compute(state, part), np.float64) for part in parts])
+    found = np.concatenate([np.asarray(outputs(setup.model, part), np.float64) for part in blocks_of(setup.train.x)])
     return {"rounding_error": float(np.max(np.abs(found - exact))) + (bound or 0.0)}
 
 

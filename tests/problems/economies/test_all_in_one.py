@@ -65,6 +65,7 @@ def test_a_fit_by_two_draws_finds_the_solution_where_one_draw_does_not():
     assert one["policy_error_mean"] > 0.2
 
 
+@pytest.mark.slow
 def test_draws_are_other_ones_in_every_epoch(tmp_path):
     given = {"num_epochs": 6, "schedule": "constant", "optimizer": "sgd", "lr": 1e-30, "width": "4"}
     still = fit(config("mlp", BOTH, **given), tmp_path / "still")

@@ -351,6 +351,7 @@ def test_several_runs_say_in_how_many_the_verdicts_passed(econml, roots):
 LUCKY = FIXED.replace("jnp.array([h0, h1])", "jnp.where(seed_is_42(rngs), jnp.array([h0, h1]), jnp.array({right}))")
 
 
+@pytest.mark.slow
 def test_retries_go_on_to_the_next_seed_until_the_verdicts_pass(econml):
     parameters = InvestmentOptions()
     (H0, H1), right = linear_policy(parameters, explosive=True), linear_policy(parameters)

@@ -66,6 +66,7 @@ def by_hand(k: list[float], a: list[float], grows: Any) -> list[float]:
     return [1 + phi * (after[j] / k[j] - 1) - beta * expected[j] / now for j in (0, 1)]
 
 
+@pytest.mark.slow
 def test_the_residual_is_that_of_the_equations_written_down_once_more():
     def grows(log_k: Any, log_a: Any) -> Any:
         return -0.05 * log_k + 0.1 * log_a - 0.03 * log_a[:, ::-1]
@@ -78,6 +79,7 @@ def test_the_residual_is_that_of_the_equations_written_down_once_more():
         np.testing.assert_allclose(row, by_hand(list(k), list(a), grows), atol=1e-11)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("countries", [1, 3])
 def test_the_linearised_policy_solves_the_equations_but_for_squares(countries):
     with precision("float64"):

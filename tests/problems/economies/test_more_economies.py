@@ -287,6 +287,7 @@ def test_parameters_without_a_solution_are_refused_with_the_reason(problem, opti
     assert said in str(refused.value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("problem", ["cake_eating", "olg", "asset_pricing_kernel"])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_all_is_computed_in_the_precision_that_is_asked_for(problem, dtype):
