@@ -702,7 +702,7 @@ FAULTS = (
     Fault(
         "samples-not-drawn-behind-the-weights",
         "lost state",
-        old="        nnx.jit(draw_past)(rngs)\n",
+        old='            self._compiled.setdefault(("past", recipe, shapes), nnx.jit(draw_past))(rngs)\n',
         new="",
     ),
     Fault(
