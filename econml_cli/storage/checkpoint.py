@@ -78,7 +78,7 @@ def _fill(name: str, leaf: Any, value: Any, what: str) -> Any:
     if tuple(value.shape) != tuple(leaf.shape) or value.dtype != leaf.dtype:
         expected, got = f"{leaf.dtype}{list(leaf.shape)}", f"{value.dtype}{list(value.shape)}"
         raise CheckpointError(f"{what}: '{name}' is {got} where the model of its config expects {expected}.")
-    return jax.numpy.asarray(value) if read else leaf
+    return jax.device_put(value) if read else leaf  # `asarray` would compile a program for each shape
 
 
 def _orbax() -> Any:

@@ -39,6 +39,9 @@ def to_device(tree: Tree, name: str) -> Tree:
         is_float = np.issubdtype(leaf.dtype, np.floating)
         if is_float and isinstance(leaf, np.ndarray) and leaf.dtype.itemsize > dtype.itemsize:
             _refuse_large(leaf, name)
+        if isinstance(leaf, np.ndarray):  # `jnp.asarray` would compile a program for each shape
+            there: jax.Array = jax.device_put(leaf.astype(dtype, copy=False) if is_float else leaf)
+            return there
         return jnp.asarray(leaf, dtype=dtype if is_float else None)
 
     placed: Tree = jax.tree.map(place, tree)

@@ -11,13 +11,14 @@ import numpy as np
 
 from econml_cli.tracking.rows import Rows
 from econml_cli.training.cores import cores
-from econml_cli.training.loop.stack import Stack, stacked
+from econml_cli.training.loop.stack import Stack
 from econml_cli.training.loop.trainer import Chunk, next_length
 from econml_cli.training.precision import precision
 from econml_cli.training.setup.setup import Setup
 from econml_cli.training.step import solving
 from econml_cli.training.step.epoch import DIVERGED, RUNNING, Carry, inputs_of
 from econml_cli.training.step.programs import Programs
+from econml_cli.training.step.trees import of_members, stacked
 
 #: members that a thread of its own pays for
 LEAST = 8
@@ -146,5 +147,4 @@ def spread(values: np.ndarray) -> dict[str, np.ndarray]:
 
 def member(whole: Carry, k: int) -> Carry:
     """The position of one member."""
-    own: Carry = jax.tree.map(lambda leaf: leaf[k], whole)
-    return own
+    return of_members(whole, k)

@@ -3,7 +3,7 @@
 import dataclasses
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -15,9 +15,7 @@ from econml_cli.training.loop.trainer import Chunk, next_length
 from econml_cli.training.setup.setup import Setup
 from econml_cli.training.step.epoch import DIVERGED, RUNNING, STOPPED_EARLY, Carry, Inputs, inputs_of
 from econml_cli.training.step.programs import Program, Programs
-
-#: a pytree of arrays
-Tree = TypeVar("Tree")
+from econml_cli.training.step.trees import of_members, stacked
 
 
 def same_shape(setups: Sequence[Setup]) -> bool:
@@ -90,14 +88,10 @@ class Stack:
         order = np.asarray(places)
         first = np.asarray([place not in places[:i] for i, place in enumerate(places)])
         self._slots = [self._slots[place] if new else None for place, new in zip(places, first, strict=True)]
-
-        def take(tree: Any) -> Any:
-            return jax.tree.map(lambda leaf: leaf[order], tree)
-
-        taken = take(carry)
+        taken = of_members(carry, order)
         status = jnp.where(first, taken.status, STOPPED_EARLY).astype(jnp.int32)
         self._carry = dataclasses.replace(taken, status=status)
-        self._inputs = self._each(lambda values: take(values[0]), [inputs])
+        self._inputs = self._each(lambda values: of_members(values[0], order), [inputs])
         if self._devices is not None:
             alike = [name for name, axis in self._by_part().items() if axis is None]
             placed = {
@@ -182,8 +176,7 @@ class Stack:
         """The position of a member, as its own `Trainer` would have it."""
         if member in self._ended:
             return self._ended[member]
-        slot = self._slots.index(member)
-        own: Carry = jax.tree.map(lambda leaf: leaf[slot], self._local(self._carry))
+        own: Carry = of_members(self._local(self._carry), self._slots.index(member))
         return own
 
     def whole(self) -> Carry:
@@ -191,23 +184,17 @@ class Stack:
         if self._ended:
             return stacked([self.carry(member) for member in self._status])
         order = np.asarray([self._slots.index(member) for member in self._status])
-        ordered: Carry = jax.tree.map(lambda leaf: leaf[order], self._local(self._carry))
+        ordered: Carry = of_members(self._local(self._carry), order)
         return ordered
 
     def restore(self, whole: Carry) -> None:
         """Go on from the positions that `whole` gave; before the first chunk of epochs."""
         order = np.asarray([0 if member is None else member for member in self._slots])
-        self._carry = jax.tree.map(lambda leaf: jnp.asarray(leaf)[order], whole)
+        self._carry = of_members(whole, order)
         if self._devices is not None:
             self._carry = self._devices.by_member(self._carry)
         self._status = dict(enumerate(map(int, jax.device_get(whole.status))))
         self.epoch = whole.done
-
-
-def stacked(trees: Sequence[Tree]) -> Tree:
-    """Trees of one structure as one, whose leaves are [len(trees), ...]."""
-    whole: Tree = jax.tree.map(lambda *leaves: jnp.stack(leaves), *trees)
-    return whole
 
 
 def _axis(values: Sequence[Any]) -> int | None:

@@ -23,6 +23,7 @@ from econml_cli.training.setup.setup import Setup
 from econml_cli.training.step import shuffling
 from econml_cli.training.step.epoch import DIVERGED, inputs_of
 from econml_cli.training.step.streaming import StreamProgram
+from econml_cli.training.step.trees import copied
 
 T = TypeVar("T")
 #: arrays of a sample, [rows, ...] each: x, y
@@ -92,7 +93,7 @@ class StreamTrainer(Trainer):
         carry, program = self._carry, self.program
         key, used = (carry.key, carry.key) if self.batches == 1 else tuple(jax.random.split(carry.key))
         # a copy: the buffers are donated, and an epoch that diverges is undone
-        learner = jax.tree.map(jnp.copy, (carry.params, carry.other, carry.opt_state))
+        learner = copied((carry.params, carry.other, carry.opt_state))
         totals = jnp.zeros(self.batches, float)
         for batches, counts, first, count in ahead(self._batches(used)):
             learner, totals = program.advance(learner, totals, self.inputs, batches, counts, first, count)

@@ -28,6 +28,7 @@ from econml_cli.training.step.optimizers import averaged, hyperparameters, optim
 from econml_cli.training.step.phases import Polished, descent_epochs, polishes
 from econml_cli.training.step.second_order import SecondOrder, converged, is_second_order
 from econml_cli.training.step.shuffling import order as shuffled
+from econml_cli.training.step.trees import copied
 from econml_cli.training.step.visiting import key_at, visited
 
 RUNNING, STOPPED_EARLY, DIVERGED, SOLVED, CONVERGED = 0, 1, 2, 3, 4
@@ -341,7 +342,7 @@ class Epoch:
     def fitted(self, carry: Carry) -> Any:
         """The model at the weights to be kept: the best ones under early stopping, else the current ones."""
         # a copy: the buffers of the carry are donated to the next chunk
-        state = jax.tree.map(jnp.copy, carry.kept)
+        state = copied(carry.kept)
         model = nnx.merge(self.graphdef, *state)
         model.eval()
         return model

@@ -24,6 +24,7 @@ from econml_cli.training.setup.squared_error import is_squared_error
 from econml_cli.training.step import quantile_regression
 from econml_cli.training.step.epoch import BLOCK, DIVERGED, SOLVED, Carry, Inputs
 from econml_cli.training.step.newton import minimise
+from econml_cli.training.step.trees import copied
 
 
 @dataclass(frozen=True)
@@ -114,8 +115,8 @@ def solve(setup: Setup, program: Any, inputs: Inputs, carry: Carry) -> Solution:
         return Solution(dataclasses.replace(carry, status=jnp.int32(DIVERGED)), row, report)
     solved = dataclasses.replace(
         carry,
-        params=jax.tree.map(jnp.copy, params),
-        other=jax.tree.map(jnp.copy, other),
+        params=copied(params),
+        other=copied(other),
         epoch=jnp.int32(1),
         status=jnp.int32(SOLVED),
     )
