@@ -10,7 +10,7 @@ import math
 import operator
 import types
 import typing
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -121,8 +121,7 @@ def options_of(cls: type) -> tuple[Option, ...]:
 
 
 @functools.cache  # to evaluate the annotations takes long, and one command asks for them dozens of times
-def _declared(cls: Hashable) -> tuple[Option, ...]:
-    assert isinstance(cls, type)
+def _declared(cls: type) -> tuple[Option, ...]:
     hints = typing.get_type_hints(cls)
     found = []
     for field in dataclasses.fields(cls):

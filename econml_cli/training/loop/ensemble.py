@@ -147,4 +147,5 @@ def spread(values: np.ndarray) -> dict[str, np.ndarray]:
 
 def member(whole: Carry, k: int) -> Carry:
     """The position of one member."""
-    return of_members(whole, k)
+    own: Carry = of_members(whole, k)
+    return own

@@ -182,7 +182,8 @@ class Stack:
     def whole(self) -> Carry:
         """The positions of all members, stacked: leaves [members, ...]."""
         if self._ended:
-            return stacked([self.carry(member) for member in self._status])
+            every: Carry = stacked([self.carry(member) for member in self._status])
+            return every
         order = np.asarray([self._slots.index(member) for member in self._status])
         ordered: Carry = of_members(self._local(self._carry), order)
         return ordered

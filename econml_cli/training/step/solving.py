@@ -113,13 +113,8 @@ def solve(setup: Setup, program: Any, inputs: Inputs, carry: Carry) -> Solution:
     row = {f"{name}_loss": np.asarray([loss]) for name, loss in found.items()}
     if not all(np.isfinite(loss) for loss in found.values()):
         return Solution(dataclasses.replace(carry, status=jnp.int32(DIVERGED)), row, report)
-    solved = dataclasses.replace(
-        carry,
-        params=copied(params),
-        other=copied(other),
-        epoch=jnp.int32(1),
-        status=jnp.int32(SOLVED),
-    )
+    params, other = copied((params, other))
+    solved = dataclasses.replace(carry, params=params, other=other, epoch=jnp.int32(1), status=jnp.int32(SOLVED))
     return Solution(solved, row, report)
 
 

@@ -181,7 +181,7 @@ def planted(problem: KrusellSmith) -> dict[str, nnx.Module]:
 def test_the_exact_policy_passes_and_no_wrong_one_does(monkeypatch):
     with precision("float64"):
         problem = copy.copy(economy())
-        # 8 x 300 periods: at each, planted policies are asked for at every point of the distribution
+        # in place of 300 periods of 8 paths: in each, planted policies are asked for at every point of the distribution
         problem.path = (50, 2)
         plants = planted(problem)
         exact = verdicts(problem, plants.pop("exact"))
