@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator, Mapping
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -45,9 +46,6 @@ COMMANDS = {
 class Commands(Mapping[str, Any]):
     """The commands by name, each imported when it is first asked for: no other waits for what it imports."""
 
-    def __init__(self) -> None:
-        self._made: dict[str, Any] = {}
-
     def __iter__(self) -> Iterator[str]:
         return iter(COMMANDS)
 
@@ -57,11 +55,10 @@ class Commands(Mapping[str, Any]):
     def __getitem__(self, name: str) -> Any:
         if name not in COMMANDS:
             raise KeyError(name)
-        if name not in self._made:
-            self._made[name] = _command(name)
-        return self._made[name]
+        return _command(name)
 
 
+@cache
 def _command(name: str) -> Any:
     """One command, or group of commands, as Typer makes it of its module."""
     module = import_module(f"econml_cli.commands.{name}")

@@ -42,7 +42,7 @@ def pytest_configure(config: pytest.Config) -> None:
         if signal.getsignal(number) is signal.SIG_IGN:  # with `&`, or nohup: what tests start would ignore it, too
             signal.signal(number, usual)
     if not hasattr(config, "workerinput"):
-        caches.use(os.environ)
+        caches.use(os.environ, long=config.getoption("--run-all"))
         session = Path(tempfile.mkdtemp(prefix="econml-tests-"))
         os.environ[SESSION] = str(session)
         config.add_cleanup(lambda: (postgres.stop(session), shutil.rmtree(session, ignore_errors=True)))

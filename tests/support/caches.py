@@ -19,8 +19,10 @@ from econml_cli.training.compilation_cache import machine
 
 #: a cache that has grown beyond this is begun anew: what older code compiled is of no use
 MOST_BYTES = 2_000_000_000
-#: a fourth less time to compile; level 0 would save a third, but trains five times as slowly
-QUICK_TO_COMPILE = ("--xla_backend_optimization_level=1", "--xla_cpu_parallel_codegen_split_count=1")
+#: less time to compile
+QUICK_TO_COMPILE = "--xla_cpu_parallel_codegen_split_count=1"
+#: XLA's optimisation level: at 0 the time to compile is less than half of that at 1, but a long fit is five times as slow
+LEVEL = "--xla_backend_optimization_level={}"
 #: half the time to compile, where this version of XLA has the choice: newer ones end the process at the flag
 OLD_EMITTERS = "--xla_cpu_use_fusion_emitters=false"
 #: what a compiled program depends on besides itself
@@ -33,11 +35,14 @@ def directory() -> Path:
     return platformdirs.user_cache_path("econml-cli-tests") / hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def use(environment: MutableMapping[str, str]) -> None:
+def use(environment: MutableMapping[str, str], *, long: bool = False) -> None:
     """Let this process, the workers of pytest-xdist and what they start compile once what they share, and not fight
     over the cores.
 
     Set before jax is imported.
+
+    Args:
+        long: whether whole recipes are fitted, whose programs are to be fast; others are to be compiled fast.
     """
     where = directory()
     if _bytes_of(where) > MOST_BYTES:
@@ -46,7 +51,7 @@ def use(environment: MutableMapping[str, str]) -> None:
     environment["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
     # the workers are as many as the cores
     environment.update(dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"), "1"))
-    flags = [*QUICK_TO_COMPILE, *([OLD_EMITTERS] if _xla_takes(OLD_EMITTERS, where) else [])]
+    flags = [LEVEL.format(int(long)), QUICK_TO_COMPILE, *([OLD_EMITTERS] if _xla_takes(OLD_EMITTERS, where) else [])]
     environment["XLA_FLAGS"] = " ".join([*filter(None, [environment.get("XLA_FLAGS")]), *flags])
     if environment.pop("PYTHONDONTWRITEBYTECODE", ""):  # an empty one counts as none
         environment["PYTHONPYCACHEPREFIX"] = str(where / "bytecode")
