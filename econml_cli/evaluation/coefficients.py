@@ -221,7 +221,7 @@ def several_of(run: OpenedRun, problem: Tabular, linear: nnx.Linear, vcov: str |
     if not constant:  # the same
         blocks = np.pad(blocks, ((0, 0), (1, 0), (1, 0))) if row.levels else blocks
         free = np.pad(free, ((1, 0), (0, 0)))
-    return dataclasses.replace(found, covariances=blocks, whole=whole, vcov=_named(kind, vcov), free=free)
+    return dataclasses.replace(found, covariances=blocks, whole=whole, vcov=_named(run, kind, vcov), free=free)
 
 
 def _equations(problem: Tabular, linear: nnx.Linear) -> Several:
@@ -320,7 +320,7 @@ def weights_of(
         return None, why
     kind, groups = _kind(run, problem, vcov)
     if problem.absorbed:
-        return _within_levels(problem, model, sample, kind, _named(kind, vcov), groups)
+        return _within_levels(problem, model, sample, kind, _named(run, kind, vcov), groups)
     x = np.asarray(sample.x, np.float64)[:, : len(problem.features.names)]
     z = np.column_stack([np.ones(len(x)), x]) if model.linear.bias is not None else x
     kernel = np.asarray(model.linear.kernel[...], np.float64)[:, 0]
@@ -341,7 +341,7 @@ def weights_of(
     if not bias:  # the place of a constant that is not there
         w, covariance, free = np.r_[0.0, w], np.pad(covariance, ((1, 0), (1, 0))), np.pad(free, ((1, 0), (0, 0)))
     freedom = _freedom(design, kind) if family is None or family.estimates_scale else None
-    return Weights(row.classical == "logit", w, covariance, _named(kind, vcov), free, freedom), None
+    return Weights(row.classical == "logit", w, covariance, _named(run, kind, vcov), free, freedom), None
 
 
 def covariance_of(
@@ -486,10 +486,9 @@ def _groups(problem: Tabular, column: str) -> np.ndarray:
     return np.asarray(codes)
 
 
-def _named(kind: str, vcov: str | None) -> str:
-    """The name of a covariance, with the column that is clustered by where one was named."""
-    column = column_of(vcov)
-    return kind if column is None else f"{kind}:{column}"
+def _named(run: OpenedRun, kind: str, vcov: str | None) -> str:
+    """The name of a covariance, with the column that is clustered by: the one named, else the groups of the fit."""
+    return f"{kind}:{column_of(vcov) or run.config().problem_options.group}" if kind == "cluster" else kind
 
 
 def _kind(run: OpenedRun, problem: Tabular, vcov: str | None) -> tuple[str, np.ndarray | None]:

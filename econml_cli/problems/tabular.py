@@ -739,7 +739,7 @@ def _roles(p: TabularOptions, read: Formula) -> dict[str, str]:
     weights = _weights(p)
     apart = (
         (unit, "group"), (time, "time"), (p.group, "group"), (p.time, "time"),
-        (None if weights is None else weights.column, "weights"),
+        *(() if weights is None else ((weights.column, weights.kind if weights.is_exposure else "weights"),)),
         *((name, "fixed effect") for names in read.absorbed for name in names),
         *((name, "embedding") for name in _embedded(p)),
     )  # fmt: skip
