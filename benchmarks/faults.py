@@ -1400,4 +1400,22 @@ FAULTS = (
         old="return workers.given(z, after).T @ put.reshape(2, points)",
         new="return workers.given(after, z).T @ put.reshape(2, points)",
     ),
+    Fault(
+        "clusters-of-the-fit-have-no-name",
+        "lost state",
+        old='return f"{kind}:{column_of(vcov) or run.config().problem_options.group}" if kind == "cluster" else kind',
+        new="return kind",
+    ),
+    Fault(
+        "an-exposure-is-told-as-a-weight",
+        "wrong unit",
+        old='weights.kind if weights.is_exposure else "weights"',
+        new='"weights"',
+    ),
+    Fault(
+        "gaps-of-weights-are-offered-to-be-filled",
+        "lost warning",
+        old='filling if absent.keys() - without.keys() else ""',
+        new="filling",
+    ),
 )

@@ -288,6 +288,7 @@ PEERS: dict[str, Callable[[Rows], np.ndarray]] = {
 #: what of ours is reported, and what the defaults were chosen among (beside those that `econml fit mlp` has now)
 OURS: dict[str, dict[str, Any]] = {
     "econml mlp": {},
+    "econml resnet": {"model": "resnet"},
     "econml mlp, 8 members": {"members": 8},
     "econml mlp --patience 0": {"patience": 0},
 }

@@ -15,7 +15,7 @@ from econml_cli.causal.options import Specification, changes
 from econml_cli.causal.sample import Sample
 from econml_cli.causal.scores import Estimated
 from econml_cli.config.fit_config import FitConfig
-from econml_cli.errors import ConfigError, InterruptedFitError, RunError
+from econml_cli.errors import ConfigError, DataError, InterruptedFitError, RunError
 from econml_cli.runs import estimates, resuming
 from econml_cli.runs.directory import ESTIMATE
 from econml_cli.runs.estimates import EstimateDirectory
@@ -65,7 +65,7 @@ def estimate(
             each chunk of epochs; a number ends it, resumably. say: told of each repeat.
 
     Raises:
-        ConfigError: columns or options do not suit the model, or there is no overlap. DataError: the file. RunError:
+        ConfigError: columns or options do not suit the model. DataError: the file, or there is no overlap. RunError:
             the directory. DivergedError: a nuisance. InterruptedFitError: `stop_signal` said so.
     """
     estimates.check_free(directory, force)
@@ -254,13 +254,13 @@ def check_overlap(asked: Specification, read: Sample, predicted: Mapping[str, np
     """Refuse an estimate without overlap, or with a treatment of which nothing is left.
 
     Raises:
-        ConfigError: it says what the propensities, or the residuals of the treatment, are like.
+        DataError: it says what the propensities, or the residuals of the treatment, are like.
     """
     columns, m = asked.columns, predicted["m"]
     if asked.model == "plr":
         left = float(np.mean((read.d - m) ** 2) / np.var(read.d))
         if left < 1e-8:
-            raise ConfigError(
+            raise DataError(
                 f"The controls explain --treatment '{columns.treatment}' exactly, so that nothing of it is left to "
                 "have an effect; leave out the control that it is made of."
             )
@@ -276,7 +276,7 @@ def check_overlap(asked: Specification, read: Sample, predicted: Mapping[str, np
             if apart
             else f"{outside:.0%} of its propensities lie outside [{asked.overlap.trim:g}, {1 - asked.overlap.trim:g}]"
         )
-        raise ConfigError(
+        raise DataError(
             f"There is no overlap: the controls decide '{what}' ({why}), so that no effect can be estimated; leave out "
             "the control that decides it, or restrict the rows to where both values occur."
         )

@@ -19,7 +19,7 @@ from econml_cli.models.registry import GROUP
 from econml_cli.models.table import MODELS
 from econml_cli.options.fields import options_of
 from econml_cli.problems import registry as problems
-from econml_cli.problems.tabular import TabularOptions
+from econml_cli.problems.tabular_options import TabularOptions
 
 Model = Annotated[
     str | None,

@@ -13,7 +13,7 @@ from econml_cli.commands.common import say
 from econml_cli.config.fit_config import FitConfig
 from econml_cli.errors import ConfigError, InterruptedFitError
 from econml_cli.options.trainer import RunOptions
-from econml_cli.problems.tabular import TabularOptions
+from econml_cli.problems.tabular_options import TabularOptions
 from econml_cli.runs import resuming
 
 _say = partial(say, "fit")

@@ -6,7 +6,7 @@ from econml_cli.models.table import MODELS
 from econml_cli.options.fields import as_text, options_of
 from econml_cli.problems.table import PROBLEMS
 from econml_cli.problems.table_networks import NETWORKS, PLAIN
-from econml_cli.problems.tabular import TabularOptions
+from econml_cli.problems.tabular_options import TabularOptions
 
 HELP = """Fit MODEL to a table of yours or to an economic model; keep everything in a run directory.
 

@@ -250,7 +250,7 @@ def _wrong_with(phi: str) -> list[str]:
 
 def _text_names() -> frozenset[str]:
     """The options that are words of the user's own, such as names of columns."""
-    from econml_cli.problems.tabular import TabularOptions
+    from econml_cli.problems.tabular_options import TabularOptions
 
     return frozenset(opt.name for opt in options_of(TabularOptions) if opt.element is str and not opt.choices)
 

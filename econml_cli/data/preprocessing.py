@@ -351,7 +351,7 @@ def learn(
     apart = (parted_by, None if weights is None else weights.column, *named)
     absent |= {name: gaps for name, gaps in without.items() if name in apart}
     filling = "; or fill the gaps of features, beside columns that say so: --missing indicate"
-    kept = missing.keep(absent, len(frame), rule, where, filling)
+    kept = missing.keep(absent, len(frame), rule, where, filling if absent.keys() - without.keys() else "")
     parts = split(kept=kept)
     train = _mask(parts["train"], len(frame))
     levels = entities.learn(wanted, frame, kept, train & kept)

@@ -3,16 +3,16 @@
 import copy
 import dataclasses
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from flax import nnx
 
 from econml_cli.data.identified import moved, null_space
 from econml_cli.data.stored import is_stored
-from econml_cli.data.weights import RowWeights
-from econml_cli.errors import ConfigError, DataError, EconmlError, plural
-from econml_cli.evaluation import equations, robust_regression
+from econml_cli.errors import EconmlError
+from econml_cli.evaluation import equations
+from econml_cli.evaluation.covariances import Design, covariance_with, degrees_of_freedom, kind_of, name_of, of_robust
 from econml_cli.evaluation.opened import OpenedRun
 from econml_cli.evaluation.standard_errors import critical, two_sided
 from econml_cli.models import absorbed_poisson
@@ -26,11 +26,7 @@ from econml_cli.problems.per_row import named
 from econml_cli.problems.tabular import Tabular
 from econml_cli.runs import caveats
 
-Vcov = Literal["iid", "HC1", "HC3", "cluster"]
-CHOICES = ("iid", "HC1", "HC3", "cluster")
 INTERCEPT = "Intercept"
-#: groups of a column that can be clustered by
-FEWEST = 3
 TOO_FEW = "standard errors under this loss need more rows, and rows that all weigh the same (or frequencies)"
 
 
@@ -192,20 +188,20 @@ def several_of(run: OpenedRun, problem: Tabular, linear: nnx.Linear, vcov: str |
     if why := why or _without_errors(run) or ("not converged" if run.summary().get("not_converged") else ""):
         return dataclasses.replace(found, why=why)
     assert sample is not None
-    kind, groups = _kind(run, problem, vcov)
+    kind, groups = kind_of(run, problem, vcov)
     x = np.asarray(sample.x, np.float64)[:, : len(problem.features.names)]
     z = np.column_stack([np.ones(len(x)), x]) if constant else x
     y = np.asarray(sample.y, np.float64).reshape(len(x))
     if not row.classifies:
         y = y * problem.target_scale + problem.target_mean
-    design = _Design(z, y, problem.weights, losses.weights_in(problem, sample), groups)
+    design = Design(z, y, problem.weights, losses.weights_in(problem, sample), groups)
     m, w = found.w.shape[1], found.w if constant else found.w[1:]
     if design.n <= design.rank * m:
         return dataclasses.replace(found, why="there are no more rows than coefficients")
     groups = design.groups if kind == "cluster" else None
     whole: np.ndarray | None = None
     if row.levels:
-        each = [_of_robust(design, w[:, j], kind, row, problem.target_scale, j) for j in range(m)]
+        each = [of_robust(design, w[:, j], kind, row, problem.target_scale, j) for j in range(m)]
         if any(one is None for one in each):
             return dataclasses.replace(found, why=TOO_FEW)
         blocks = np.stack([one for one in each if one is not None])
@@ -221,7 +217,7 @@ def several_of(run: OpenedRun, problem: Tabular, linear: nnx.Linear, vcov: str |
     if not constant:  # the same
         blocks = np.pad(blocks, ((0, 0), (1, 0), (1, 0))) if row.levels else blocks
         free = np.pad(free, ((1, 0), (0, 0)))
-    return dataclasses.replace(found, covariances=blocks, whole=whole, vcov=_named(kind, vcov), free=free)
+    return dataclasses.replace(found, covariances=blocks, whole=whole, vcov=name_of(run, kind, vcov), free=free)
 
 
 def _equations(problem: Tabular, linear: nnx.Linear) -> Several:
@@ -318,9 +314,9 @@ def weights_of(
         return None, "without standard errors: they take the whole sample, which --stream does not hold"
     if why := _without_errors(run):
         return None, why
-    kind, groups = _kind(run, problem, vcov)
+    kind, groups = kind_of(run, problem, vcov)
     if problem.absorbed:
-        return _within_levels(problem, model, sample, kind, _named(kind, vcov), groups)
+        return _within_levels(problem, model, sample, kind, name_of(run, kind, vcov), groups)
     x = np.asarray(sample.x, np.float64)[:, : len(problem.features.names)]
     z = np.column_stack([np.ones(len(x)), x]) if model.linear.bias is not None else x
     kernel = np.asarray(model.linear.kernel[...], np.float64)[:, 0]
@@ -331,51 +327,17 @@ def weights_of(
         y, scale, shift = y * scale, 1.0, float(np.log(scale)) if bias else 0.0
     w = w * scale + np.r_[shift, np.zeros(len(w) - 1)] if bias else w * scale
     y = y * scale + shift * (not row.by_mean)
-    design = _Design(z, y, problem.weights, losses.weights_in(problem, sample), groups)
+    design = Design(z, y, problem.weights, losses.weights_in(problem, sample), groups)
     if design.n <= design.rank:
         return None, "there are no more rows than coefficients"
-    found = _covariance(design, w, kind, family) if family is not None else _of_robust(design, w, kind, row, scale)
+    found = covariance_with(design, w, kind, family) if family is not None else of_robust(design, w, kind, row, scale)
     if found is None:
         return None, TOO_FEW
     covariance, free = found, null_space(design.z)
     if not bias:  # the place of a constant that is not there
         w, covariance, free = np.r_[0.0, w], np.pad(covariance, ((1, 0), (1, 0))), np.pad(free, ((1, 0), (0, 0)))
-    freedom = _freedom(design, kind) if family is None or family.estimates_scale else None
-    return Weights(row.classical == "logit", w, covariance, _named(kind, vcov), free, freedom), None
-
-
-def covariance_of(
-    problem: Tabular, z: np.ndarray, y: np.ndarray, w: np.ndarray, family: Family
-) -> tuple[np.ndarray, float | None]:
-    """The covariance [k, k] of estimates w of a generalised linear model on the training rows of a problem, with their
-    weights, and its degrees of freedom (None: normal): clustered where they have groups, HC1 of sampling weights and
-    those of classes, else classical."""
-    sample, groups = problem.sample(None, "train"), problem.groups.get("train")
-    assert sample is not None  # z and y are of it
-    sampling = bool(problem.class_weights) or (problem.weights is not None and problem.weights.kind == "sampling")
-    kind = "cluster" if groups is not None else "HC1" if sampling else "iid"
-    design = _Design(z, y, problem.weights, losses.weights_in(problem, sample), groups)
-    return _covariance(design, w, kind, family), _freedom(design, kind) if family.estimates_scale else None
-
-
-def _of_robust(
-    of: "_Design", w: np.ndarray, kind: str, row: losses.Loss, scale: float, place: int = 0
-) -> np.ndarray | None:
-    """The covariance under Huber's loss, or that of the quantile at a `place`; None where rows have weights that are no
-    frequencies, or are too few."""
-    if not np.array_equal(of.weights, of.counts):
-        return None
-    often = of.counts.astype(np.int64)
-    z, y = np.repeat(of.z, often, axis=0), np.repeat(of.y, often)
-    groups, residual = None if of.groups is None else np.repeat(of.groups, often), y - z @ w
-    if row.delta is not None:
-        return robust_regression.of_huber(z, residual, row.delta * scale, kind, groups)
-    return robust_regression.of_quantile(z, y, residual, row.levels[place], kind, groups)
-
-
-def _freedom(of: "_Design", kind: str) -> float:
-    """The degrees of freedom of Student's distribution."""
-    return float(of.clusters - 1 if kind == "cluster" else of.n - of.k)
+    freedom = degrees_of_freedom(design, kind) if family is None or family.estimates_scale else None
+    return Weights(row.classical == "logit", w, covariance, name_of(run, kind, vcov), free, freedom), None
 
 
 def _within_levels(
@@ -409,16 +371,16 @@ def _within_levels(
         used = slice(None) if weights is None else weights > 0
         within = [_lies_within(levels.codes[used, j], groups[used]) for j in range(len(counts))]
         absorbed -= sum(count - 1 for count, one in zip(counts, within, strict=True) if one)
-    design = _Design(z, y[:, 0], problem.weights, weights, groups, absorbed, COLLINEAR)
+    design = Design(z, y[:, 0], problem.weights, weights, groups, absorbed, COLLINEAR)
     if design.n <= design.k:
         return None, "there are no more rows than coefficients and fixed effects"
     used = slice(None) if weights is None else weights > 0
-    covariance = _covariance(design, w, kind, family, None if mean is None else mean[used])
+    covariance = covariance_with(design, w, kind, family, None if mean is None else mean[used])
     free, of_counts = null_space(design.z, COLLINEAR), None
     if mean is not None:
         of_counts = WithinLevels(np.asarray(sample.x, np.float64)[used], w, free, design, kind, family, mean[used])
     w, covariance, free = np.r_[0.0, w], np.pad(covariance, ((1, 0), (1, 0))), np.pad(free, ((1, 0), (0, 0)))
-    freedom = _freedom(design, kind) if family.estimates_scale else None
+    freedom = degrees_of_freedom(design, kind) if family.estimates_scale else None
     return Weights(False, w, covariance, vcov, free, freedom, of_counts), None
 
 
@@ -434,7 +396,7 @@ class WithinLevels:
     x: np.ndarray
     slopes: np.ndarray
     free: np.ndarray
-    design: "_Design"
+    design: "Design"
     kind: str
     family: Family
     mean: np.ndarray
@@ -452,7 +414,9 @@ class WithinLevels:
         if size > 0:  # a column of the length of the others, whose coefficient is estimated beside theirs
             of.z, along = np.column_stack([of.z, v * np.sqrt(total / size)]), np.r_[gradient, np.sqrt(total * size)]
             of.rank += 1  # one of the levels, which are counted: no parameter more
-        covariance = _covariance(of, along, self.kind, self.family, self.mean)  # which asks the mean, not the slopes
+        covariance = covariance_with(
+            of, along, self.kind, self.family, self.mean
+        )  # which asks the mean, not the slopes
         return float(np.sqrt(max(along @ covariance @ along, 0.0)))
 
 
@@ -460,133 +424,3 @@ def _lies_within(codes: np.ndarray, groups: np.ndarray) -> bool:
     """Whether all rows of each level are of one group."""
     pairs = np.unique(np.column_stack([codes, groups]), axis=0)
     return len(pairs) == len(np.unique(codes))
-
-
-def column_of(vcov: str | None) -> str | None:
-    """The column that is clustered by: firm of "cluster:firm"; None of the others."""
-    head, colon, column = (vcov or "").partition(":")
-    return column if head == CHOICES[-1] and colon else None
-
-
-def _groups(problem: Tabular, column: str) -> np.ndarray:
-    """The number of the group of each training row, by a column of the file of the fit.
-
-    Raises:
-        DataError: there is no such column, a value is missing, or it has too few values to cluster by.
-    """
-    values = problem.column(column, "train")
-    if values.isna().any():
-        raise DataError(f"--vcov cluster:{column}: the column has missing values among the rows of the fit.")
-    codes, groups = values.factorize()
-    if len(groups) < FEWEST:
-        raise DataError(
-            f"--vcov cluster:{column}: the column has {plural(len(groups), 'value')} among the rows of the fit, and "
-            f"no variance can be told from fewer than {FEWEST} clusters; use --vcov HC1, or another column."
-        )
-    return np.asarray(codes)
-
-
-def _named(kind: str, vcov: str | None) -> str:
-    """The name of a covariance, with the column that is clustered by where one was named."""
-    column = column_of(vcov)
-    return kind if column is None else f"{kind}:{column}"
-
-
-def _kind(run: OpenedRun, problem: Tabular, vcov: str | None) -> tuple[str, np.ndarray | None]:
-    """Which covariance, the one asked for or by default, and the groups [n] of the rows of the fit, or None.
-
-    Raises:
-        ConfigError: the fit has no such one. DataError: its rows cannot be clustered so.
-    """
-    row, weights, groups = losses.of(problem), problem.weights, problem.groups.get("train")
-    if (column := column_of(vcov)) is not None:
-        vcov, groups = "cluster", _groups(problem, column)
-    sampling = (weights is not None and weights.kind == "sampling") or bool(problem.class_weights)
-    kind = vcov or ("cluster" if groups is not None else "HC1" if sampling or not problem.counts_whole else "iid")
-    if kind not in CHOICES:
-        raise ConfigError(f"vcov must be one of {', '.join(CHOICES)}, cluster:COLUMN, got {kind!r}.")
-    if kind == "cluster" and groups is None:
-        raise ConfigError(
-            f"--vcov cluster needs the groups of the fit, and {run.name} has none; say cluster:COLUMN, or fit with "
-            "--group."
-        )
-    if kind == "iid" and sampling:
-        raise ConfigError(
-            f"--vcov iid takes errors of one variance, which sampling weights are no statement about ({run.name} has "
-            f"{'--class-weights' if problem.class_weights else '--weight-kind sampling'}); use --vcov HC1."
-        )
-    if kind == "HC3" and problem.absorbed:
-        raise ConfigError(f"--vcov HC3 needs leverages, and {run.name} has absorbed fixed effects; use --vcov HC1.")
-    if kind == "HC3" and not row.least_squares:
-        logit = "a logit" if row.classical == "logit" else "a multinomial logit"
-        classes = row.classical == "logit" or row.per_row is losses.cross_entropy
-        what = logit if classes else f"not (its loss is {row.called})"
-        raise ConfigError(f"--vcov HC3 is of least squares, and {run.name} is {what}; use --vcov HC1.")
-    return kind, groups
-
-
-class _Design:
-    """The rows of a fit that have a weight above 0: z [n, k], y [n], their weights, and which rows go together.
-
-    `absorbed` parameters are estimated beside those of z; singular values below `tolerance` of the largest are 0."""
-
-    def __init__(
-        self,
-        z: np.ndarray,
-        y: np.ndarray,
-        meaning: RowWeights | None,
-        weights: np.ndarray | None,
-        groups: Any,
-        absorbed: int = 0,
-        tolerance: float = 0.0,
-    ):
-        used = np.ones(len(z), dtype=bool) if weights is None else weights > 0
-        self.z, self.y = z[used], y[used]
-        self.weights = np.ones(len(self.z)) if weights is None else weights[used]
-        #: how many observations each row stands for
-        self.counts = self.weights if meaning is not None and meaning.kind == "frequency" else np.ones(len(self.z))
-        self.n = float(self.counts.sum())
-        self.tolerance = max(tolerance, max(self.z.shape) * float(np.finfo(np.float64).eps))
-        self.rank = int(np.linalg.matrix_rank(self.z, rtol=self.tolerance))
-        #: parameters: coefficients that are identified, and fixed effects that count
-        self.k = self.rank + absorbed
-        self.groups = None if groups is None else np.unique(np.asarray(groups)[used], return_inverse=True)[1]
-
-    @property
-    def clusters(self) -> int:
-        """How many groups there are."""
-        return 0 if self.groups is None else int(self.groups.max()) + 1
-
-
-def _covariance(of: _Design, w: np.ndarray, kind: str, family: Family, mean: np.ndarray | None = None) -> np.ndarray:
-    """The covariance of the weights w [k] of a design; of what is identified where it is singular.
-
-    A row that stands for several counts as often as these; the weight of any other is a factor of its score. Where the
-    design is what varies within levels the `mean` [n] is not that of its index, and factors for small samples are those
-    of fixest whatever the family: (n - 1) / (n - k) of `iid`.
-    """
-    within = mean is not None
-    mean = family.mean(of.z @ w) if mean is None else mean
-    slope, variance = family.slope(mean), family.variance(mean)
-    information = np.sqrt(of.weights * slope**2 / variance)
-    u, s, vt = np.linalg.svd(information[:, None] * of.z, full_matrices=False)
-    kept = s > of.tolerance * s[0]
-    u, root = u[:, kept], vt[kept].T / s[kept]
-    bread: np.ndarray = root @ root.T
-    k, residual = int(kept.sum()) + of.k - of.rank, of.y - mean
-    if kind == "iid":
-        scale = float(of.weights @ (residual**2 / variance)) / (of.n - k) if family.estimates_scale else 1.0
-        return bread * (scale if family.estimates_scale or not within else (of.n - 1) / (of.n - k))
-    if kind == "HC3":
-        residual = residual / (1 - np.sum(np.square(u), axis=1) / of.counts)
-    scores = of.z * (of.weights * residual * slope / variance)[:, None]
-    factor = of.n / (of.n - k) if kind == "HC1" and (family.estimates_scale or within) else 1.0
-    if kind == "cluster" and of.groups is not None:
-        sums = np.zeros((of.clusters, of.z.shape[1]))
-        np.add.at(sums, of.groups, scores)
-        scores, factor = sums, of.clusters / (of.clusters - 1) * (of.n - 1) / (of.n - k)
-    else:
-        scores = scores / np.sqrt(of.counts)[:, None]
-    half = scores @ bread
-    sandwich: np.ndarray = factor * (half.T @ half)
-    return sandwich

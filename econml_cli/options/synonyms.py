@@ -27,9 +27,12 @@ CALLED = {
     **dict.fromkeys(("csv", "file", "dataset", "path"), "data"),
 }
 
+#: what other programs ask for with the fit, and is chosen after it here: standard errors
+AFTER_THE_FIT = ("vcov", "vce", "cov_type", "se_type", "robust")
+
 
 def meant(name: str, known: Iterable[str], flags: bool = False) -> str:
-    """What to say of an option that there is none of: what it is called here, or " Did you mean 'x'?", or "".
+    """What to say of an option that there is none of: where it is, what it is called here, " Did you mean 'x'?", or "".
 
     Args:
         name: with underscores. known: the options that there are, likewise. flags: whether they are shown as --flags.
@@ -39,6 +42,9 @@ def meant(name: str, known: Iterable[str], flags: bool = False) -> str:
     def shown(option: str) -> str:
         return "--" + option.replace("_", "-") if flags else option
 
+    if name.lower() in AFTER_THE_FIT:
+        how = "`econml eval RUN --vcov HC1`" if flags else 'run.evaluate(vcov="HC1")'
+        return f" Standard errors are chosen after the fit, for the same coefficients: {how}, or cluster:COLUMN."
     if (here := CALLED.get(name.lower())) in known and here is not None:
         return f" It is called {shown(here)} here."
     return suggest(shown(name), [shown(option) for option in known])

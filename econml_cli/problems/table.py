@@ -10,7 +10,8 @@ from econml_cli.problems.linear import LinearProblem, LinearProblemOptions
 from econml_cli.problems.power_mean import PowerMean, PowerMeanOptions
 from econml_cli.problems.runge import Runge, RungeOptions
 from econml_cli.problems.symmetric import Symmetric, SymmetricOptions
-from econml_cli.problems.tabular import Tabular, TabularOptions
+from econml_cli.problems.tabular import Tabular
+from econml_cli.problems.tabular_options import TabularOptions
 from econml_cli.problems.xor import Xor, XorOptions
 
 _row = ProblemEntry.of

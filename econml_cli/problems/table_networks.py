@@ -20,8 +20,10 @@ _TRAINED: Mapping[str, Any] = MappingProxyType(
         "patience": 40,
     }
 )
-#: the networks that this is for, and what else suits each
-NETWORKS: Mapping[str, Mapping[str, Any]] = {"mlp": _TRAINED, "resnet": _TRAINED}
+#: the networks that this is for, each with what suits it: a resnet takes shorter steps
+NETWORKS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {"mlp": _TRAINED, "resnet": MappingProxyType({**_TRAINED, "lr": 3e-4})}
+)
 #: where one of these is named, or patience is 0, somebody says when training ends, or by which method it goes: then it
 #: is plain, by the declared defaults, as in 0.1
 PLAIN = ("num_epochs", "stop_loss", "optimizer")

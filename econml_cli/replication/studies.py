@@ -42,8 +42,8 @@ class Step:
 
 @dataclass(frozen=True)
 class Figure:
-    """A published number: `key` of the summary of a step is ours (`a / b`: a ratio of two of them), `rule` one of
-    `TOLERANCES`, and `size` how far it allows."""
+    """A published number: `key` of the summary of a step is ours (`a / b`: a ratio of two of them; `a.b`: b of the part
+    a), `rule` one of `TOLERANCES`, and `size` how far it allows."""
 
     what: str
     step: str
@@ -55,8 +55,7 @@ class Figure:
 
     def ours(self, summary: Mapping[str, Any]) -> float:
         """Our number in a summary; NaN where it is not there."""
-        parts = [summary.get(name.strip()) for name in self.key.split("/")]
-        numbers = [float(part) if isinstance(part, int | float) else math.nan for part in parts]
+        numbers = [_number(summary, name.strip()) for name in self.key.split("/")]
         if len(numbers) == 1:
             return numbers[0]
         return numbers[0] / numbers[1] if numbers[1] else math.nan
@@ -82,6 +81,13 @@ class Figure:
             return f"{self.published / self.size:.3g} to {self.published * self.size:.3g}"
         than = "at most" if self.rule == "at_most" else "at least"
         return f"{than} {self.size * self.published:.3g}"
+
+
+def _number(summary: Mapping[str, Any], key: str) -> float:
+    found: Any = summary
+    for name in key.split("."):
+        found = found.get(name) if isinstance(found, Mapping) else None
+    return float(found) if isinstance(found, int | float) else math.nan
 
 
 @dataclass(frozen=True)
@@ -134,15 +140,16 @@ def read(name: str, text: str) -> Study:
 
 
 def _step(study: str, name: str, value: Any) -> Step:
-    if not isinstance(value, dict) or not str(value.get("command", "")).startswith("fit "):
-        raise ConfigError(f"study {study}, step {name}: its command is one of econml, `fit ...`.")
+    if not isinstance(value, dict) or not str(value.get("command", "")).startswith(("fit ", "estimate ")):
+        raise ConfigError(f"study {study}, step {name}: its command is one of econml, `fit ...` or `estimate ...`.")
     if not name.isidentifier():
         raise ConfigError(f"study {study}, step {name}: a name of letters, digits and _ names its run, too.")
     command = shlex.split(str(value["command"]))
     quick = str(value.get("quick", value["command"]))
     seeds = value.get("seeds", 0)
-    if not isinstance(seeds, int) or not 0 <= seeds <= MOST or (seeds and "--seed" in f"{command} {quick}"):
-        raise ConfigError(f"study {study}, step {name}: seeds is a number up to {MOST}, of a command without --seed.")
+    alone = command[0] == "estimate" or "--seed" in f"{command} {quick}"
+    if not isinstance(seeds, int) or not 0 <= seeds <= MOST or (seeds and alone):
+        raise ConfigError(f"study {study}, step {name}: seeds is a number up to {MOST}, of a fit without --seed.")
     return Step(name, tuple(command), () if quick == SKIP else tuple(shlex.split(quick)), seeds)
 
 

@@ -277,10 +277,15 @@ def test_a_treatment_that_the_controls_decide_has_no_overlap(econml, file):
         "patience=0",
     )
     ran = econml("estimate", "irm", *line, *network)
-    assert ran.code == 2
+    assert ran.code == 1
     assert "There is no overlap: the controls decide 'far'" in ran.stderr
-    own = econml("estimate", "plr", "--data", file, "--target", "y", "--treatment", "d", "--controls", "d2", *QUICK)
-    assert own.code == 2
+
+
+def test_a_treatment_that_is_made_of_a_control_has_nothing_left(econml, file, tmp_path):
+    pd.read_csv(file).assign(d2=lambda frame: 2 * frame["d"]).to_csv(tmp_path / "twice.csv", index=False)
+    line = ("--data", tmp_path / "twice.csv", "--target", "y", "--treatment", "d", "--controls", "d2", *QUICK)
+    ran = econml("estimate", "plr", *line)
+    assert ran.code == 1 and "The controls explain --treatment 'd' exactly" in ran.stderr
 
 
 def test_rows_with_missing_values_are_refused_or_left_out_and_said(econml, file):

@@ -13,7 +13,7 @@ from econml_cli.errors import ConfigError
 from econml_cli.models.registry import MODELS
 from econml_cli.options.fields import as_text, coerce, options_of
 from econml_cli.problems.registry import PROBLEMS
-from econml_cli.problems.tabular import TabularOptions
+from econml_cli.problems.tabular_options import TabularOptions
 
 TRAINER = {opt.name: opt for opt in options_of(TrainerOptions)}
 TABULAR = {opt.name: opt for opt in options_of(TabularOptions)}

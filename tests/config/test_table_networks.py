@@ -30,6 +30,10 @@ def test_a_network_on_a_table_stops_by_its_validation_rows(model):
     assert config.trainer.patience > 0 and of_recipe(model, config) == dict(NETWORKS[model])
 
 
+def test_a_resnet_takes_shorter_steps():
+    assert built("resnet").trainer.lr == 3e-4 and built("mlp").trainer.lr == 1e-3
+
+
 @pytest.mark.parametrize(
     "said", [{"patience": 0}, {"patience": "0"}, {"num_epochs": 2000}, {"optimizer": "adam"}, {"val_fraction": 0}]
 )

@@ -101,6 +101,13 @@ def test_so_does_a_new_file(column, value, says, kind):
     assert says.split("{}")[0] + str(row) in str(raised.value) and value in str(raised.value)
 
 
+@pytest.mark.parametrize("column", ["y", "w"])
+def test_gaps_of_a_target_or_of_weights_are_not_to_be_filled(column):
+    name = written(changed(column, 6, np.nan), "csv")
+    with pytest.raises(DataError, match=rf"{column} \(1\), .*: --missing drop\.$"):
+        fitted_to(name, formula="y ~ x", weights="w")
+
+
 def test_two_rows_of_one_time_are_named():
     with pytest.raises(
         DataError, match=r"bad.csv: column 'year' has 2003 of firm 1 twice: .* rows 8 and 9 of the file"

@@ -15,7 +15,7 @@ from scipy import stats
 from econml_cli.errors import ConfigError
 from econml_cli.evaluation import evaluate
 from econml_cli.evaluation.comparing import compare as comparing
-from econml_cli.evaluation.comparing import compare_layout
+from econml_cli.evaluation.comparing import compare_layout, paired
 from econml_cli.evaluation.comparing.accuracy_tests import (
     diebold_mariano,
     long_run_variance,
@@ -237,6 +237,18 @@ def test_stars_only_on_request(ols, folder):
     assert starred.rstrip().endswith("*")
     assert "* p < 0.10, ** p < 0.05, *** p < 0.01." in found.render("table")
     assert "*" not in compare([ols, bad]).render("table")
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs", "said"),
+    [
+        ("firm", "year", "with --group firm, not year"),
+        ("firm", None, "with --group firm"),
+        (None, "firm", "without --group firm"),
+    ],
+)
+def test_how_two_runs_were_split_is_said_without_what_is_not_there(mine, theirs, said):
+    assert paired.split_otherwise("--group", mine, theirs) == f"it was split {said}"
 
 
 @pytest.mark.slow

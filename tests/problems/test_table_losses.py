@@ -61,6 +61,8 @@ def test_poisson_is_the_glm_of_statsmodels(econml, frame, robust):
 def test_counts_over_an_exposure_are_rates(econml, frame, option):
     theirs = sm.GLM(frame["count"], design(frame), family=sm.families.Poisson(), exposure=frame["e"]).fit(tol=1e-14)
     same(told(econml, "count", "--loss", "poisson", *option), theirs)
+    shown = {line.split()[0]: line.split()[1:] for line in econml("eval", "r").stdout.splitlines() if line.strip()}
+    assert shown[option[0].removeprefix("--")] == [option[1]] and "weights" not in shown
     assert econml("predict", "r", "--data", "t.csv", "--out", "p.csv").code == 0
     predicted = pd.read_csv("p.csv")["yhat"]
     np.testing.assert_allclose(predicted, theirs.fittedvalues / frame["e"], rtol=1e-6)

@@ -55,7 +55,9 @@ def test_an_error_keeps_its_kind_and_what_it_came_from():
 @pytest.mark.parametrize(
     ("name", "says"),
     [("learning_rate", "It is called lr here."), ("Epochs", "It is called num_epochs here."),
-     ("num_epoch", "Did you mean 'num_epochs'?"), ("qqqq", "")],
+     ("num_epoch", "Did you mean 'num_epochs'?"), ("qqqq", ""),
+     ("robust", "Standard errors are chosen after the fit, for the same coefficients: run.evaluate(vcov=\"HC1\"), or "
+      "cluster:COLUMN.")],
 )  # fmt: skip
 def test_an_option_by_the_name_of_another_program_is_known(name, says):
     known = ["lr", "num_epochs", "decay_rate"]

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from econml_cli.causal.options import Specification
 from econml_cli.config import choose
 from econml_cli.errors import ConfigError
 from econml_cli.replication import replicate, studies
@@ -52,15 +53,20 @@ def test_a_key_may_be_a_ratio_and_what_is_missing_is_no_number():
     assert math.isnan(figure("apart", 0.1).ours({"a": "FAILED"}))
 
 
-def test_every_study_of_the_package_is_read_and_its_commands_are_fits_that_there_are():
-    known = {"double_descent", "kernels", "latent", "lecture", "symmetry", "taming", "transversality"}
+def test_every_study_of_the_package_is_read_and_its_commands_are_some_that_there_are():
+    known = {"double_descent", "kernels", "latent", "lecture", "pension", "symmetry", "taming", "transversality"}
     assert known <= set(studies.names())
     for name in studies.names():
         study = studies.study(name)
         assert study.figures and study.asked(quick=True)
         for step in study.steps:
             for words in (step.command, step.quick):
-                if words:
+                if words and words[0] == "estimate":
+                    said = {
+                        flag.removeprefix("--"): value for flag, value in zip(words[2::2], words[3::2], strict=True)
+                    }
+                    Specification.from_dict({"model": words[1], **said}, name)
+                elif words:
                     assert words[0] == "fit"
                     assert "--seed" not in words or not step.seeds
                     choose.from_arguments(list(words[1:]))
@@ -70,9 +76,10 @@ def test_every_study_of_the_package_is_read_and_its_commands_are_fits_that_there
     ("old", "new", "said"),
     [
         ("title: One & two\n", "", "does not say its title"),
-        ("command: fit linear", "command: sweep run x", "step two: its command is one of econml, `fit ...`"),
+        ("command: fit linear", "command: sweep run x", "step two: its command is one of econml, `fit ...` or"),
         ("fit linear, quick: skip", "fit linear, seeds: many", "step two: seeds is a number up to 1000"),
-        ("fit linear, quick: skip", "fit linear --seed 1, seeds: 3", "of a command without --seed"),
+        ("fit linear, quick: skip", "fit linear --seed 1, seeds: 3", "of a fit without --seed"),
+        ("fit linear, quick: skip", "estimate plr, seeds: 3", "of a fit without --seed"),
         ("at_most: 2, ", "", "figure 'error': says one of within, apart, factor, at_most, at_least"),
         ("step: one, key: mu_0", "step: three, key: mu_0", "figure 'level': its step is one of one, two"),
         ("published: 0.7", "published: much", "figure 'level': needs a key, and numbers"),
@@ -107,6 +114,19 @@ def test_figures_are_compared_and_written(tmp_path):
     bad = {**GOOD, "mlp": {"test_loss": 5e-3}}
     made = replicate.replicate(studies.read("mine", TEXT), tmp_path / "out", run=runner(bad, asked))
     assert [one.figure.what for one in made.outside] == ["error", "level"]  # a number that is not there is outside
+
+
+def test_an_estimate_has_a_directory_by_its_name_and_its_numbers_are_parts_of_parts(tmp_path):
+    text = TEXT.replace("fit linear, quick: skip", "estimate plr --data d.csv").replace(
+        "key: train_loss, published: 3.0e-4", "key: estimate.value, published: 9"
+    )
+    asked: list[Sequence[str]] = []
+    given = {"mlp": GOOD["mlp"], "plr": {"estimate": {"value": 9.04, "standard_error": 1.3}, "seeds_passed": {}}}
+    made = replicate.replicate(studies.read("mine", text), tmp_path, run=runner(given, asked))
+    options = ["--runs-dir", str(tmp_path), "--name", "two", "--force", "--json"]
+    assert asked[1] == ["estimate", "plr", "--data", "d.csv", *options]
+    assert made.compared[3].ours == 9.04 and made.compared[3].verdict == "within"
+    assert math.isnan(made.compared[2].ours)
 
 
 def test_quick_runs_the_quick_commands_and_says_what_it_leaves_out(tmp_path):
@@ -175,7 +195,7 @@ def test_the_command_lists_compares_and_ends_with_5_where_a_figure_is_outside(ec
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["taming", "transversality", "double_descent"])
+@pytest.mark.parametrize("name", ["taming", "transversality", "double_descent", "pension"])
 def test_a_quick_study_is_within_what_is_allowed(name, tmp_path):
     made = replicate.replicate(studies.study(name), tmp_path, quick=True)
     assert not made.outside, made.grid().text()

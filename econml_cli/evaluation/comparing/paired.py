@@ -100,7 +100,7 @@ def why_not(one: Tested, base: Tested, on_file: bool) -> str | None:
         for name in SPLITS:
             mine, theirs = (getattr(t.config.problem_options, name, None) for t in (one, base))
             if mine != theirs:
-                return f"it was split with --{name.replace('_', '-')} {mine}, not {theirs}"
+                return split_otherwise(f"--{name.replace('_', '-')}", mine, theirs)
     if not loss.observed and not same_population(one, base):  # nothing is observed: the equations are the loss
         return _other_equations(one, base)
     if one.n != base.n:
@@ -110,6 +110,13 @@ def why_not(one: Tested, base: Tested, on_file: bool) -> str | None:
     if not _same_values(one, base):
         return f"the values of its {one.split} rows are others"
     return None if _close(one.weights, base.weights) else f"its {one.split} rows have other weights"
+
+
+def split_otherwise(flag: str, mine: Any, theirs: Any) -> str:
+    """How the splits of two runs differ, by the values of an option; None is one that was not given."""
+    if mine is None:
+        return f"it was split without {flag} {theirs}"
+    return f"it was split with {flag} {mine}" + ("" if theirs is None else f", not {theirs}")
 
 
 def _other_equations(one: Tested, base: Tested) -> str:

@@ -7,7 +7,8 @@ from typing import Any, Literal
 import numpy as np
 
 from econml_cli.data.identified import moved, null_space
-from econml_cli.evaluation.coefficients import covariance_of, several_of, weights_of, with_rows
+from econml_cli.evaluation.coefficients import several_of, weights_of, with_rows
+from econml_cli.evaluation.covariances import covariance_of
 from econml_cli.evaluation.estimate import Estimate
 from econml_cli.evaluation.marginal.classes import Multinomial
 from econml_cli.evaluation.marginal.columns import Sample
