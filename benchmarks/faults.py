@@ -1400,4 +1400,16 @@ FAULTS = (
         old="return workers.given(z, after).T @ put.reshape(2, points)",
         new="return workers.given(after, z).T @ put.reshape(2, points)",
     ),
+    Fault(
+        "moments-are-powers-of-the-mean",
+        "wrong constant",
+        "            means.append(power.mean(axis=1))",
+        "            means.append(means[0] * means[-1])",
+    ),
+    Fault(
+        "a-swept-learning-rate-leaves-lm",
+        "ignored option",
+        '(*layers, ("swept", swept)) for name in NOT_ADAPTED_BY',
+        "layers for name in NOT_ADAPTED_BY",
+    ),
 )
