@@ -1418,4 +1418,16 @@ FAULTS = (
         old='filling if absent.keys() - without.keys() else ""',
         new="filling",
     ),
+    Fault(
+        "moments-are-powers-of-the-mean",
+        "wrong constant",
+        "            means.append(power.mean(axis=1))",
+        "            means.append(means[0] * means[-1])",
+    ),
+    Fault(
+        "a-swept-learning-rate-leaves-lm",
+        "ignored option",
+        '(*layers, ("swept", swept)) for name in NOT_ADAPTED_BY',
+        "layers for name in NOT_ADAPTED_BY",
+    ),
 )

@@ -24,11 +24,11 @@ COLUMNS = {
 
 
 def numbers() -> dict[str, Any]:
-    """Verdicts by seed; the share eaten over the states and the path of wealth, of each; the truth of both."""
+    """By Adam: verdicts by seed; the share eaten over the states and the path of wealth, of each; the truth of both."""
     found: dict[str, Any] = {"seeds": {}, "share": {}, "wealth": {}}
     x = np.linspace(-1, 1, 61)
     for seed in SEEDS:
-        fitted = fit("mlp", "cake_eating", seed=seed)
+        fitted = fit("mlp", "cake_eating", optimizer="adam", seed=seed)
         problem = fitted.trainer.setup.problem
         found["seeds"][str(seed)] = fitted.found
         found["share"][str(seed)] = rounded(1 / (1 + np.exp(-fitted.at(x[:, None]))))

@@ -13,7 +13,7 @@ SEEDS = (42, 43, 44)
 
 
 def sequences(problem: str, **options: Any) -> dict[str, Any]:
-    """By the recipe alone, at each seed: verdicts, the sequence on the test sample and its error; the truth."""
+    """By the recipe and these options, by seed: verdicts, the sequence on the test sample and its error; the truth."""
     found: dict[str, Any] = {"seeds": {}, "fitted": {}, "error": {}}
     for seed in SEEDS:
         fitted = fit("mlp", problem, seed=seed, **options)

@@ -191,7 +191,7 @@ def usual(model: str, problem: str, layers: Layers, swept: Collection[str] = ())
     Args:
         swept: options that are named too.
     """
-    return {**recipe(model, problem), **_adapted(problem, layers), **_suiting(model, problem, layers, swept)}
+    return {**recipe(model, problem), **_adapted(problem, layers, swept), **_suiting(model, problem, layers, swept)}
 
 
 def _suiting(model: str, problem: str, layers: Layers, swept: Collection[str]) -> Mapping[str, Any]:
@@ -208,13 +208,13 @@ def _suiting(model: str, problem: str, layers: Layers, swept: Collection[str]) -
         return {}
 
 
-def _adapted(problem: str, layers: Layers) -> Mapping[str, Any]:
-    """What the recipe has in place of its own for the options of the problem in these layers: {} where a layer says
-    how to train, or where they are wrong, which is told later."""
+def _adapted(problem: str, layers: Layers, swept: Collection[str]) -> Mapping[str, Any]:
+    """What the recipe has in place of its own for the options of the problem in these layers: {} where a layer, or a
+    swept option, says how to train, or where they are wrong, which is told later."""
     from econml_cli.problems import registry as problems
 
     entry = problems.get(problem)
-    if any(name in layer for _, layer in layers for name in NOT_ADAPTED_BY):
+    if any(name in layer for _, layer in (*layers, ("swept", swept)) for name in NOT_ADAPTED_BY):
         return {}
     try:
         return entry.adapted(fill(entry.options, layers, []))

@@ -75,6 +75,13 @@ class RandomFeatureModelOptions(RandomFeaturesOptions):
 
 
 @dataclass(frozen=True)
+class MomentsOptions:
+    """phi(X): means of the powers of the elements of a set X."""
+
+    order: int = option(4, "the means of x, x^2, ... up to this power, over the elements x of a set", ge=1, le=100)
+
+
+@dataclass(frozen=True)
 class KernelOptions:
     """f(x) = sum of alpha_i k(x, x_i) over the training inputs, solved exactly."""
 

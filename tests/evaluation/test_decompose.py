@@ -243,7 +243,7 @@ def test_a_sample_of_one_trajectory_or_group_is_said_to_have_no_standard_error(f
 
 
 def test_fixed_points_have_no_population(isolated):
-    config = build("linear", "growth", [("test", {})])
+    config = build("linear", "growth", [("test", {"optimizer": "adam"})])
     with precision("float32"):
         made = assemble(config)
         problem, model = made.problem, made.model

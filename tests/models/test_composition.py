@@ -12,8 +12,9 @@ from econml_cli.config.fit_config import build
 from econml_cli.models import representations
 from econml_cli.models.composed import Composed
 from econml_cli.models.linear import Linear
+from econml_cli.models.moments import Moments
 from econml_cli.training.precision import precision
-from econml_cli.training.setup.setup import assemble
+from econml_cli.training.setup.setup import assemble, num_params
 
 SMALL = ("--N", 40, "--N-test", 20, "--N-val", 20)
 
@@ -75,6 +76,28 @@ def test_the_model_sees_the_representation_and_phi_is_not_trained():
     np.testing.assert_allclose(
         setup.model(setup.train.x), setup.model.embed(setup.train.x) @ linear.kernel[...] + linear.bias[...], rtol=1e-5
     )
+
+
+def test_moments_are_means_of_powers_whatever_the_order_and_the_number_of_the_elements():
+    x = np.random.default_rng(0).normal(size=(5, 7, 2))
+    phi = Moments(14, shape=(7, 2), order=3)
+    expected = np.concatenate([(x**power).mean(axis=1) for power in (1, 2, 3)], axis=1)
+    assert phi.dout == expected.shape[1] == 6
+    np.testing.assert_allclose(phi.design(x), expected, rtol=1e-12)
+    np.testing.assert_allclose(phi(jnp.asarray(x)), expected, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(phi.design(x[:, ::-1]), expected, rtol=1e-12)
+    np.testing.assert_allclose(phi.design(np.concatenate([x, x], axis=1)), expected, rtol=1e-12)
+    scalars = Moments(4, order=2).design(np.array([[1.0, 2.0, 3.0, 6.0]]))
+    np.testing.assert_allclose(scalars, [[3.0, 12.5]])
+    with pytest.raises(ValueError, match="a set of scalars or of vectors"):
+        Moments(8, shape=(2, 2, 2))
+
+
+def test_a_network_of_moments_reads_a_set_and_has_no_weight_for_each_element():
+    options = {"phi": "moments:order=4", "N": 128, "depth": 4, "trajectories": 1, "trajectories_val": 1}
+    setup = assemble(build("mlp", "investment", [("test", {**options, "trajectories_test": 1, "periods": 3})]))
+    assert setup.model(setup.train.x).shape == (4, 1) and setup.model.phi.dout == 4
+    assert num_params(setup.model) == 50_305  # the source's count
 
 
 @pytest.mark.slow

@@ -77,7 +77,7 @@ def test_it_computes_in_float64_where_nothing_else_is_said():
         return build("mlp", "brock_mirman", list(layers)).trainer.precision
 
     typed = (TYPED, {"optimizer": "adam+lm"})
-    assert of((TYPED, {})) == "float32" and of(typed) == "float64"
+    assert of((TYPED, {"optimizer": "adam"})) == "float32" and of(typed) == "float64"
     assert of((TYPED, {"optimizer": "adam+lm", "precision": "float32"})) == "float32"
     assert of(typed, ("run", {"optimizer": "adam", "precision": "float32"})) == "float64"
     assert of(("run", {"optimizer": "adam+lm", "precision": "float32"})) == "float32"

@@ -179,7 +179,7 @@ def test_what_means_nothing_is_refused_and_not_ignored(optimizer, option, value)
 
 
 def test_an_optimizer_brings_its_own_defaults_which_the_user_beats_and_the_recipe_does_not():
-    recipe = build("mlp", "brock_mirman", []).trainer
+    recipe = build("mlp", "brock_mirman", [("flags", {"optimizer": "adam"})]).trainer
     assert (recipe.schedule, recipe.lr) == ("cosine", 1e-2)
     mine = build("mlp", "brock_mirman", [("flags", {"optimizer": "lm"})])
     assert (mine.trainer.schedule, mine.trainer.num_epochs, mine.trainer.batch_size) == ("constant", 28, 0)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from econml_cli.errors import ConfigError
@@ -129,7 +128,7 @@ class AssetPricing:
     """
 
     recipe: ClassVar = {**economics.SMOOTH, "width": 128, "depth": 4, "lr": 1e-3, "num_epochs": 5000}
-    adapted = staticmethod(partial(horizons.elsewhere, parameters=("beta", "c", "g", "y0")))
+    adapted = staticmethod(horizons.second_order)
     former: ClassVar = {"time_unit": 1.0, "price_unit": 1.0, "relative": False}
     simulated: ClassVar[bool] = True
     task: Task | None = None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from econml_cli.options.fields import option
@@ -66,7 +65,7 @@ class BrockMirman:
     """
 
     recipe: ClassVar = {**economics.SMOOTH, "width": 32, "lr": 1e-2, "num_epochs": 3000}
-    adapted = staticmethod(partial(horizons.elsewhere, parameters=("alpha", "beta", "rho", "sigma")))
+    adapted = staticmethod(horizons.second_order)
     simulated: ClassVar[bool] = True
     task: Task | None = None
     din, dout, loss_scale = 2, 1, 1.0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from econml_cli.options.fields import option
@@ -104,7 +103,7 @@ class CakeEating:
     """
 
     recipe: ClassVar = {**economics.SMOOTH, "width": 32, "lr": 2e-2, "num_epochs": 20000}
-    adapted = staticmethod(partial(horizons.elsewhere, parameters=("beta", "gamma", "R")))
+    adapted = staticmethod(horizons.second_order)
     simulated: ClassVar[bool] = True
     task: Task | None = None
     din, dout, loss_scale = 1, 1, 1.0

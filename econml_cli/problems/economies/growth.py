@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from econml_cli.options.fields import option
@@ -74,7 +73,7 @@ class Growth:
     """
 
     recipe: ClassVar = {**economics.SMOOTH, "width": 128, "depth": 4, "lr": 1e-3, "num_epochs": 5000}
-    adapted = staticmethod(partial(horizons.elsewhere, parameters=("alpha", "beta", "delta", "g", "k0")))
+    adapted = staticmethod(horizons.second_order)
     former: ClassVar = {"time_unit": 1.0, "capital_unit": 1.0}
     simulated: ClassVar[bool] = True
     task: Task | None = None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from econml_cli.options.fields import option
@@ -73,7 +72,7 @@ class GrowthPolicy:
     """
 
     recipe: ClassVar = {**economics.SMOOTH, "width": 128, "depth": 4, "lr": 1e-3, "num_epochs": 3000}
-    adapted = staticmethod(partial(horizons.elsewhere, parameters=("alpha", "beta", "delta")))
+    adapted = staticmethod(horizons.second_order)
     former: ClassVar = {"capital_unit": 1.0}
     simulated: ClassVar[bool] = True
     task: Task | None = None

@@ -3,7 +3,7 @@ only."""
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from econml_cli.errors import ConfigError
@@ -12,8 +12,8 @@ from econml_cli.errors import ConfigError
 LONGEST = 600
 
 
-#: the recipe of an economy away from the calibration that its own was made for: Levenberg and Marquardt in float64, for
-#: which a small network is enough
+#: how an economy of few states is trained where nothing is said of it: by Levenberg and Marquardt's method in float64,
+#: for which a small network is enough. Its `recipe`, Adam's, is for whoever says something
 SECOND_ORDER: Mapping[str, Any] = {"optimizer": "lm", "precision": "float64", "num_epochs": 28, "width": 32, "depth": 2}
 
 
@@ -23,9 +23,10 @@ def away(options: Any, *parameters: str) -> bool:
     return any(getattr(options, name) != defaults[name] for name in parameters)
 
 
-def elsewhere(options: Any, parameters: Sequence[str]) -> Mapping[str, Any]:
-    """What a recipe has in place of its own where one of these parameters of an economy is not at its default."""
-    return SECOND_ORDER if away(options, *parameters) else {}
+def second_order(options: Any, **other: Any) -> Mapping[str, Any]:
+    """What a problem has in place of its recipe where nothing is said of how to train (`adapted`); `other`: what is
+    otherwise in its case."""
+    return {**SECOND_ORDER, **other}
 
 
 def settle(options: Any, **values: float) -> None:

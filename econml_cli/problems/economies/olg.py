@@ -85,12 +85,7 @@ class OLG:
     """
 
     recipe: ClassVar = {**economics.SMOOTH, "width": 32, "lr": 2e-2, "num_epochs": 6000}
-    adapted = staticmethod(
-        partial(
-            horizons.elsewhere,
-            parameters=("ages", "beta", "alpha", "delta_low", "delta_high", "eta_low", "eta_high"),
-        )
-    )
+    adapted = staticmethod(partial(horizons.second_order, width=16))
     simulated: ClassVar[bool] = True
     task: Task | None = None
     loss_scale = 1.0

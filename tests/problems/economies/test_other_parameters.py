@@ -10,7 +10,7 @@ import yaml
 from flax import nnx
 from scipy import optimize
 
-from econml_cli.config.fit_config import build
+from econml_cli.config.fit_config import build, usual
 from econml_cli.errors import ConfigError
 from econml_cli.problems.economies import economics
 from econml_cli.problems.economies.asset_pricing import AssetPricing
@@ -176,15 +176,23 @@ def test_units_and_horizons_follow_the_parameters_and_a_run_says_which(tmp_path)
     assert (read.periods, read.time_unit, read.capital_unit, read.beta) == (30, 1.0, 1.0, 0.99)
 
 
-def test_the_recipe_is_another_away_from_the_defaults_unless_somebody_says_how_to_train():
-    def trainer(**options):
-        return build("mlp", "growth", [("test", options)]).trainer
+def test_an_economy_of_few_states_is_trained_by_lm_unless_somebody_says_how_to_train():
+    def trainer(problem="growth", **options):
+        return build("mlp", problem, [("test", options)]).trainer
 
-    assert trainer().optimizer == "adam" and trainer().num_epochs == 5000
-    away = trainer(k0=4.0)
-    assert (away.optimizer, away.precision, away.num_epochs) == ("lm", "float64", 28)
-    assert trainer(k0=4.0, lr=1e-4).optimizer == "adam" and trainer(k0=4.0, num_epochs=7).num_epochs == 7
-    assert trainer(k0=4.0, batch_size=8).schedule == "cosine"
+    for problem in ("brock_mirman", "growth", "growth_policy", "asset_pricing", "olg", "cake_eating"):
+        found = trainer(problem)
+        assert (found.optimizer, found.precision, found.num_epochs) == ("lm", "float64", 28), problem
+        assert trainer(problem, lr=1e-3).optimizer == "adam", problem
+    assert trainer(k0=4.0) == trainer() and trainer(optimizer="adam").num_epochs == 5000
+    assert trainer(num_epochs=7).num_epochs == 7 and trainer(num_epochs=7).precision == "float32"
+    assert trainer(batch_size=8).schedule == "cosine"
+    assert build("mlp", "growth", []).model_options.width == (32,)
+    assert build("mlp", "growth", [("test", {"optimizer": "adam+lm"})]).model_options.width == (128,)
+    assert build("mlp", "olg", []).model_options.width == (16,)
+    # what a sweep varies is something that is said, too
+    assert "optimizer" not in usual("mlp", "growth", [], {"lr"})
+    assert usual("mlp", "growth", [], {"width"})["optimizer"] == "lm"
     firms = build("deep_set", "investment", [("test", {"gamma": 30.0})]).trainer
     assert firms.optimizer == "adam" and firms.stop_loss < 1e-6
 
