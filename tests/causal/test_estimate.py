@@ -123,6 +123,7 @@ def test_iivm_finds_the_effect_on_compliers_where_nobody_is_treated_without_the_
     assert effect.compliers.value == pytest.approx(0.7, abs=0.1)
 
 
+@pytest.mark.slow
 def test_clusters_change_the_standard_error_and_stay_whole(file):
     sample = read(asked(file, cluster="firm"))
     folds = folds_of(sample.n, 3, (42, 1), sample.clusters)

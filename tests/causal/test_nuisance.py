@@ -68,6 +68,7 @@ def test_folds_trained_side_by_side_and_filled_up_are_those_trained_alone(table)
     assert quality(y, np.concatenate(together), False)[0] > 0.1
 
 
+@pytest.mark.slow
 def test_the_outcome_of_a_row_does_not_move_its_own_prediction(table):
     x, y, _ = table
     folds = np.arange(N) % 3
@@ -109,6 +110,7 @@ def test_quality_is_r2_and_log_loss():
     assert np.isnan(quality(y, p, False)[1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "says"),
     [({"widht": "3"}, "Did you mean 'width'"), ({"target": "y"}, "--with target"), ({"width": "x"}, "--width")],

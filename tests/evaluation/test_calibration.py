@@ -38,6 +38,7 @@ def test_bins_hold_equal_numbers_equal_probabilities_one_bin_and_wilsons_interva
     assert found["error"] == pytest.approx(np.mean([abs(b.predicted - b.observed) for b in bins]))
 
 
+@pytest.mark.slow
 def test_a_classifier_is_told_of_and_drawn_and_others_are_refused(econml, isolated, tmp_path):
     run = fitted(tmp_path / "a", "mlp", "xor", num_epochs=2, width=4)
     done = econml("eval", "calibration", run.path, "--plot", "c.svg", "--json")

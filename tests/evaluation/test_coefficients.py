@@ -168,6 +168,7 @@ def test_effects_on_a_count_have_the_standard_errors_of_the_poisson_regression(m
     assert (own.value, own.standard_error) == pytest.approx((expected["dy/dx"], expected["Std. Err."]), rel=1e-6)
 
 
+@pytest.mark.slow
 def test_three_classes_that_a_column_separates_have_no_estimate(choices, tmp_path):
     frame, _ = choices
     frame.assign(c=np.digitize(frame["x"], [40, 60])).astype({"c": str}).to_csv(tmp_path / "s.csv", index=False)
@@ -277,6 +278,7 @@ def test_effects_on_the_probability_of_classes_have_the_standard_errors_of_the_c
     assert found.vcov == named and f"; {named} s.e.)" in found.render("table")
 
 
+@pytest.mark.slow
 def test_coefficients_of_classes_stand_in_every_table(choices, econml):
     _, run = choices
     of = evaluate(run, bootstrap=0).linear

@@ -66,6 +66,7 @@ def alone(ols: Run, mlp: Run):
     return [evaluate(run) for run in (ols, mlp)]
 
 
+@pytest.mark.slow
 def test_the_figure_has_each_loss_and_the_difference_with_their_intervals(both, ols):
     figure = both.plot()
     left, right = figure.axes

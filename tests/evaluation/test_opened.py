@@ -107,6 +107,7 @@ def test_a_question_changes_only_what_it_asks_for(runs):
         assert evaluate(opened, bootstrap=0).reported == "test"
 
 
+@pytest.mark.slow
 def test_a_changed_problem_is_told_by_a_run_that_is_open_with_it():
     run = fitted(Path("ols"), solver="lstsq", N=40, M=3)
     with open_run(run, changes={"N": "50"}) as opened:

@@ -39,6 +39,7 @@ def cells(text):
     return {line.split("&")[0].strip(): [c.strip(" \\") for c in line.split("&")[1:]] for line in text.splitlines()}
 
 
+@pytest.mark.slow
 def test_a_paper_has_coefficients_errors_fixed_effects_and_no_names_of_programs(made):
     _, ols, fixed, _ = made
     text = paper.render(compare([ols, fixed], bootstrap=0, vcov="cluster:firm"), paper.Style(), "latex")

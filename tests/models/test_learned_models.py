@@ -109,6 +109,7 @@ def test_layer_norm_and_dropout_leave_the_weights_of_the_layers_as_they_were():
     assert not hasattr(plain, "dropout") and not hasattr(plain, "norm1")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(ACTIVATIONS))
 def test_an_mlp_is_the_formula_it_stands_for(name):
     model = MLP(3, 2, (8, 4), activation=name, output_activation="sigmoid", layer_norm=True, rngs=nnx.Rngs(0))

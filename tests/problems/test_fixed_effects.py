@@ -127,6 +127,7 @@ def test_a_row_of_a_level_that_no_training_row_has_is_not_predicted_and_a_reason
         assert evaluate(opened, bootstrap=0).n == {"data": 239}
 
 
+@pytest.mark.slow
 def test_what_training_rows_do_not_tell_is_said(tmp_path):
     frame = table()
     frame.loc[:1, "firm"] = ["once", "f00"]
@@ -297,6 +298,7 @@ def of_pyfixest(run, which, absorbed):
             assert found.freedom is None  # a normal distribution, as of any Poisson likelihood
 
 
+@pytest.mark.slow
 def test_counts_with_fixed_effects_are_those_of_fepois(counted):
     frame, _, run = counted
     of_pyfixest(run, "", "firm + year")

@@ -222,6 +222,7 @@ def test_friedmans_function_and_its_noise():
     }
 
 
+@pytest.mark.slow
 def test_least_squares_has_an_excess_risk_of_six_on_friedman():
     with precision("float64"):
         problem = Friedman(N=2000, noise=1.0, N_test=20_000, N_val=0, rngs=nnx.Rngs(0))

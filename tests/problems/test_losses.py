@@ -390,6 +390,7 @@ def test_what_cannot_weigh_is_refused(econml, arguments):
     assert ran.code == 2 and "weights" in ran.stderr
 
 
+@pytest.mark.slow
 def test_least_squares_is_weighted(econml):
     Path("weighted.py").write_text(WEIGHTED)
     fit = ("fit", "linear", "--problem", "./weighted.py:Weighted", "--precision", "float64", "--json")

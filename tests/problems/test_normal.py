@@ -122,6 +122,7 @@ def test_predictions_are_mean_and_standard_deviation_with_their_interval_and_met
     assert refused.code == 2 and "learns from the validation split" in refused.stderr
 
 
+@pytest.mark.slow
 def test_conformal_intervals_are_scaled_by_the_standard_deviation_and_cover_where_that_is_wrong(tmp_path, econml):
     rng, n = np.random.default_rng(8), 1500
     frame = pd.DataFrame({"x": rng.uniform(-1, 1, n)})

@@ -47,6 +47,7 @@ def same(found, theirs, rtol=1e-6):
     np.testing.assert_allclose(list(found["standard_errors"].values()), theirs.bse, rtol=rtol)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("robust", [False, True])
 def test_poisson_is_the_glm_of_statsmodels(econml, frame, robust):
     model = sm.GLM(frame["count"], design(frame), family=sm.families.Poisson())

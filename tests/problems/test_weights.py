@@ -73,6 +73,7 @@ def test_sampling_weights_have_robust_errors_whatever_their_unit(econml):
     assert "--vcov HC1" in econml("eval", "r", "--vcov", "iid").stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("target", "vcov"), [("y", "iid"), ("y", "HC1"), ("y", "HC3"), ("d", "iid"), ("d", "HC1")])
 def test_frequencies_are_the_rows_repeated_in_every_number(econml, target, vcov):
     table()

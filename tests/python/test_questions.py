@@ -33,6 +33,7 @@ def shown(result, part=None):
     return found if part is None else found[part]
 
 
+@pytest.mark.slow
 def test_effects_and_partial_dependence_are_those_of_the_command(made, econml):
     ols, *_ = made
     found = ols.effects(bootstrap=40, vcov="HC1")

@@ -21,7 +21,7 @@ from econml_cli.training.compilation_cache import machine
 MOST_BYTES = 2_000_000_000
 #: less time to compile
 QUICK_TO_COMPILE = "--xla_cpu_parallel_codegen_split_count=1"
-#: XLA's optimisation level: at 0 the time to compile is less than half of that at 1, but a long fit is five times as slow
+#: XLA's optimisation level: at 0 compiling takes less than half of its time at 1, but a long fit is five times as slow
 LEVEL = "--xla_backend_optimization_level={}"
 #: half the time to compile, where this version of XLA has the choice: newer ones end the process at the flag
 OLD_EMITTERS = "--xla_cpu_use_fusion_emitters=false"

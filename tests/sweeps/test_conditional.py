@@ -61,6 +61,7 @@ def test_a_grid_has_each_point_once_without_what_does_not_apply():
     assert all(map(applies, points))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sampler", ["gp", "tpe", "qmc", "random"])
 def test_every_sampler_proposes_what_applies_and_a_replay_is_exact(isolated: Path, sampler: str):
     study = Study.open(

@@ -1,6 +1,7 @@
 """`econml sweep show --plot`: the metric by trial, correlations with intervals, the most important parameter."""
 
 import numpy as np
+import pytest
 
 from econml_cli.output import figure_files
 from econml_cli.sweeps.show.figure import figure
@@ -20,6 +21,7 @@ def sweep(n: int = 24) -> Results:
     return Results("$lecture$", "random", "val_loss", "minimize", ("lr", "width"), n + 1, tuple(trials))
 
 
+@pytest.mark.slow
 def test_a_sweep_is_drawn_with_the_best_so_far_intervals_and_its_most_important_parameter(tmp_path):
     results = sweep()
     analysis = analyse(results)

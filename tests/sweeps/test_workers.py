@@ -98,6 +98,7 @@ def test_workers_that_start_at_once_try_every_point_once(storage: str, start: St
         assert [dict(t.params) for t in settled(results)] == sample(sweep_of(method), count, seed=7)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["random", "bayes"])
 def test_trials_of_a_worker_killed_in_mid_trial_are_tried_by_the_others(storage: str, start: Start, method: str):
     victim = start(method, storage, 14, "victim", grace=2, hang=2)
@@ -264,6 +265,7 @@ def test_an_empty_database_has_no_study_and_is_left_empty(server: postgres.Serve
             read(address, None, None)
 
 
+@pytest.mark.slow
 def test_a_server_that_stops_answers_in_one_sentence(isolated: Path):
     if why := postgres.missing():
         pytest.skip(why)

@@ -216,6 +216,7 @@ def test_a_dead_server_costs_bounded_time_and_one_warning_and_the_run_is_kept_of
     assert sum(r.HasField("history") for r in records(offline_file())) == 1
 
 
+@pytest.mark.slow
 def test_past_the_deadline_finish_gives_up_and_the_process_can_end(dead_server):
     body = OPEN.format(mode="online").replace("warn=warn", "warn=warn, finish_timeout=2.0")
     body = "import os; os.environ['WANDB_INIT_TIMEOUT'] = '60'\n" + textwrap.dedent(body)  # wandb would wait a minute

@@ -140,6 +140,7 @@ def test_coefficients_of_collinear_columns_are_not_identified_under_any_solver(e
     assert "not identified: male, female, Intercept: columns are collinear" in ran.stdout
 
 
+@pytest.mark.slow
 def test_effects_of_collinear_columns_are_no_numbers_where_training_stopped_on_the_way(econml):
     rng = np.random.default_rng(5)
     frame = pd.DataFrame({"male": rng.integers(0, 2, 60), "x": rng.normal(size=60)})

@@ -390,6 +390,7 @@ with signals.stop_signals():
 """
 
 
+@pytest.mark.slow
 def test_a_second_sigterm_ends_what_is_stuck_in_compiled_code():
     process = subprocess.Popen([sys.executable, "-c", STUCK], stdout=subprocess.PIPE, text=True)
     assert process.stdout.readline() == "ready\n"

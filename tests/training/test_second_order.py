@@ -232,6 +232,7 @@ def test_a_fit_that_the_method_cannot_make_is_refused(optimizer, options, says):
         check(assemble(config(optimizer, **options)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("optimizer", "options"),
     [

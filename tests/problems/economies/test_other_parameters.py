@@ -61,6 +61,7 @@ def test_capital_that_is_piled_up_slowly_is_failed_though_it_passes_by_the_stead
     assert passed(right) and right["saddle_error"] < 1e-9
 
 
+@pytest.mark.slow
 def test_full_depreciation_has_one_root_and_passes():
     with precision("float64"):
         problem = Investment(rngs=nnx.Rngs(0), N=4, delta=1.0, trajectories_test=2)
@@ -77,6 +78,7 @@ def test_an_industry_that_settles_slowly_is_given_the_time():
     assert passed(found)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options", [{"nu": 3.0, "alpha1": 0.2, "gamma": 9.0}, {"nu": 0.5, "alpha1": 2.0, "gamma": 9.0}]
 )
