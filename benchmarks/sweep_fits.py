@@ -68,7 +68,7 @@ class Objective:
         from econml_cli.sweeps.spec.trial_config import config_of
         from econml_cli.training.loop.trainer import Trainer
         from econml_cli.training.run.summary import losses
-        from econml_cli.training.step.epoch import DIVERGED
+        from econml_cli.training.step.carry import DIVERGED
 
         setup = self._workshop.assemble(config_of(sweep, params))
         trainer = Trainer(setup, self._programs)

@@ -26,7 +26,7 @@ from econml_cli.training.loop.stack import Stack
 from econml_cli.training.loop.trainer import Trainer
 from econml_cli.training.precision import precision, to_device
 from econml_cli.training.setup.setup import Setup, abstract_model, check_memory, recipe_of, shapes_of
-from econml_cli.training.step.epoch import DIVERGED, Carry
+from econml_cli.training.step.carry import DIVERGED, Carry
 from econml_cli.training.step.programs import Programs
 
 #: the losses of a number, and of a share of 0 and 1

@@ -65,7 +65,7 @@ def make_context(
         model, problem, seen = "mlp", problems.DEFAULT, Peek()
     sections = sections_of(model, problem)
     if not half_typed:
-        check_known(command, seen.values, sections, choose.owners(), f"{model} on {problem}")
+        check_known(command, seen.values, sections, choose.owners, f"{model} on {problem}")
         args = spell_switches(args, sections)
     built = build_command(
         command.rpartition(" ")[2],

@@ -145,13 +145,17 @@ def spell_switches(args: Sequence[str], sections: Sequence[Section]) -> list[str
 
 
 def check_known(
-    command: str, values: Mapping[str, str], sections: Sequence[Section], elsewhere: Mapping[str, str], what: str
+    command: str,
+    values: Mapping[str, str],
+    sections: Sequence[Section],
+    elsewhere: Callable[[], Mapping[str, str]],
+    what: str,
 ) -> None:
     """Answer an unknown option with where it belongs, or with the nearest one.
 
     Args:
         command: "econml fit". values: the options given. elsewhere: option -> who has it ("model mlp"), for those that
-            others have. what: whose options these are.
+            others have; asked where an option is unknown. what: whose options these are.
 
     Raises:
         ConfigError: one of them is none of this command's.
@@ -162,7 +166,7 @@ def check_known(
         if name in known | paired | {"help"}:
             continue
         flag = "--" + name.replace("_", "-")
-        if name in elsewhere:
-            raise ConfigError(f"{flag} is an option of {elsewhere[name]}, not of {what}.")
+        if owner := elsewhere().get(name):
+            raise ConfigError(f"{flag} is an option of {owner}, not of {what}.")
         near = synonyms.meant(name, known, flags=True)
         raise ConfigError(f"There is no option {flag} for {what}.{near} `{command} --help` lists them.")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from econml_cli.config import fit_config as configs
-from econml_cli.config.command_line import Peek, peek
+from econml_cli.config.command_line import Peek, peek, split
 from econml_cli.config.fit_config import FitConfig, Layers
 from econml_cli.models import representations
 from econml_cli.models.table import MODELS
@@ -115,7 +115,7 @@ def from_arguments(
     Raises:
         ConfigError: as `resolve` and `config_file`.
     """
-    known = _switches() | switches
+    known = _switches(args, switches)
     seen = peek(args, known)
     named = {**configs.read_environment(("model", "problem", "loss", "config", "resume", "runs_dir")), **seen.values}
     own_code.name(seen.argument, *(named.get(kind) for kind in ("model", "problem", "loss")))
@@ -129,11 +129,20 @@ def from_arguments(
     return choice, peek(args, known | own)
 
 
-def _switches() -> frozenset[str]:
-    declared: list[type] = [RunOptions, TrainerOptions, TrackingOptions]
+def _switches(args: Sequence[str], own: AbstractSet[str]) -> frozenset[str]:
+    """The boolean options among the words, with the command's `own`. Problems are asked one after the other, and
+    imported for it, until each word is somebody's option: first those named, then that of tables. (An option has one
+    type, whoever declares it.)"""
+    words = {word.rpartition("=")[2] for word in args}
+    asked = {split(word)[0] for word in args if word.startswith("--")}
+    declared: list[type] = [RunOptions, DeviceOptions, TrainerOptions, TrackingOptions]
     declared += [entry.options for entry in MODELS.values()]
-    declared += [entry.options for entry in PROBLEMS.values()]
-    return frozenset(opt.name for cls in declared for opt in options_of(cls) if opt.is_bool) | {"help"}
+    found = {opt.name: opt.is_bool for cls in declared for opt in options_of(cls)} | dict.fromkeys(own | {"help"}, True)
+    for _, entry in sorted(PROBLEMS.items(), key=lambda row: (row[0] not in words, row[0] != "tabular")):
+        if all(name in found or name.removeprefix("no_") in found for name in asked):
+            break
+        found |= {opt.name: opt.is_bool for opt in options_of(entry.options)}
+    return frozenset(name for name, switch in found.items() if switch)
 
 
 def owners() -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,7 +12,6 @@ from econml_cli.errors import ConfigError, EconmlError
 from econml_cli.evaluation import by_blocks, ensemble, success
 from econml_cli.evaluation import counterfactual as changing
 from econml_cli.evaluation.coefficients import coefficients
-from econml_cli.evaluation.den_haan_marcet import Paths, den_haan_marcet
 from econml_cli.evaluation.estimate import Estimate, Estimates, Quantity
 from econml_cli.evaluation.evaluation import CONVERGENCE, REPORTED, Evaluation
 from econml_cli.evaluation.intervals import with_intervals
@@ -20,7 +19,6 @@ from econml_cli.evaluation.opened import Members, OpenedRun, open_run
 from econml_cli.evaluation.risk.population import population_risk
 from econml_cli.evaluation.samples import Samples, Scored, as_counted, scorer, size
 from econml_cli.evaluation.standard_errors import groups_of, unspread
-from econml_cli.output import schema_table
 from econml_cli.output.tables import Grid
 from econml_cli.problems import losses, metrics
 from econml_cli.problems import registry as problems
@@ -31,8 +29,11 @@ from econml_cli.problems.equation_weights import WEIGHT
 from econml_cli.problems.tabular import Tabular
 from econml_cli.runs import caveats, health
 from econml_cli.runs.directory import Run
+from econml_cli.training.loop.over_members import seeds_passed, words_over_members
 from econml_cli.training.precision import to_device
-from econml_cli.training.run.summary import seeds_passed, words_over_members
+
+if TYPE_CHECKING:  # the test is imported when it is asked for
+    from econml_cli.evaluation.den_haan_marcet import Paths
 
 
 def evaluate(
@@ -47,7 +48,7 @@ def evaluate(
     missing: str | None = None,
     changes: Mapping[str, Any] | None = None,
     sheet: str | None = None,
-    paths: Paths | None = None,
+    paths: "Paths | None" = None,
     vcov: str | None = None,
 ) -> Evaluation:
     """Evaluate a run on its own splits, on a new file, or on its problem with other parameters.
@@ -92,6 +93,8 @@ def evaluate(
             risk = _population(samples.problem, config.problem, members, draws, draw_seed)
             estimates[Quantity(None, "population_risk")] = risk
         if paths is not None:
+            from econml_cli.evaluation.den_haan_marcet import den_haan_marcet
+
             test = den_haan_marcet(samples.problem, members.models[0], config.problem, paths)
             estimates |= {Quantity(None, name): Estimate(value) for name, value in test.numbers().items()}
             samples = dataclasses.replace(samples, notes=(*samples.notes, test.said()))
@@ -118,6 +121,8 @@ def _data(run: OpenedRun, samples: Samples) -> Grid | None:
     problem = samples.problem
     if not isinstance(problem, Tabular):
         return None
+    from econml_cli.output import schema_table
+
     where = run.data or str(getattr(run.config().problem_options, "data", None))
     used = sum(size(part) for part in samples.parts.values())
     return schema_table.brief(problem.learnt, where, used, problem.rows_read, problem.describe())

@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from econml_cli.config.fit_config import FitConfig
-from econml_cli.data.read import read_table
-from econml_cli.data.schema import Schema
 from econml_cli.errors import ConfigError, RunError
 from econml_cli.evaluation.counterfactual import changed_samples
 from econml_cli.evaluation.samples import Samples, new_samples, own_samples, with_states
@@ -190,6 +188,9 @@ class OpenedRun(Run):
         Raises:
             DataError: it cannot be read.
         """
+        from econml_cli.data.read import read_table
+        from econml_cli.data.schema import Schema
+
         saved = (self.preprocessing() or {}).get("schema")
         known = None if saved is None else Schema.from_json(saved).of_sheet(self.sheet)
         return self._once(("table", path, self.sheet), lambda: read_table(path, known=known).frame)

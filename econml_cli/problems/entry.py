@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
+from importlib import import_module
 from typing import Any
 
 
@@ -16,18 +18,16 @@ def alike(model: str, options: Any, named: Mapping[str, Any]) -> Mapping[str, An
 
 
 @dataclass(frozen=True)
-class ProblemEntry:
-    """One row: where the problem lives ("module:Class"), its options, one line of help, its natural model, and its
-    recipe (defaults of model and trainer options that suit it; a flag or a config key beats them).
+class Declared:
+    """What the class of a problem declares: its options, its natural model, and its recipe (defaults of model and
+    trainer options that suit it; a flag or a config key beats them).
 
     `adapted` says what the recipe has in place of that where the problem has these options, and `suiting` what it has
     for a model where it has these and somebody has `named` some options of the fit, with these values (None: not known
     yet). `former` is what a run that does not say an option, because it was made before there was one, had for it.
     """
 
-    target: str
     options: type
-    help: str
     model: str = "mlp"
     recipe: Mapping[str, Any] = field(default_factory=dict)
     adapted: Callable[[Any], Mapping[str, Any]] = as_it_is
@@ -35,16 +35,65 @@ class ProblemEntry:
     suiting: Callable[[str, Any, Mapping[str, Any]], Mapping[str, Any]] = alike
 
     @classmethod
-    def of(cls, problem: type, options: type, help: str) -> "ProblemEntry":
-        """The row of a class; it may say its natural model and its recipe in attributes `model` and `recipe`, and so
-        `adapted`, `former` and `suiting`."""
+    def by(cls, problem: type, options: type) -> "Declared":
+        """What a class says in attributes `model`, `recipe`, `adapted`, `former` and `suiting`, each if it has it."""
         return cls(
-            f"{problem.__module__}:{problem.__name__}",
             options,
-            help,
             getattr(problem, "model", "mlp"),
             getattr(problem, "recipe", {}),
             getattr(problem, "adapted", as_it_is),
             getattr(problem, "former", {}),
             getattr(problem, "suiting", alike),
         )
+
+
+@dataclass(frozen=True)
+class ProblemEntry:
+    """One row: where the problem lives ("module:Class"), one line of help, and what its class declares, which is
+    imported when it is asked for: names and help of all problems take the import of none."""
+
+    target: str
+    help: str
+    declared: Callable[[], Declared]
+
+    @classmethod
+    def of(cls, target: str, help: str) -> "ProblemEntry":
+        """The row of a class of ours, `Xor`, that has its options in `XorOptions` beside it."""
+        module, _, name = target.partition(":")
+
+        @cache
+        def declared() -> Declared:
+            imported = import_module(module)
+            return Declared.by(getattr(imported, name), getattr(imported, f"{name}Options"))
+
+        return cls(target, help, declared)
+
+    @property
+    def options(self) -> type:
+        """The dataclass of its options."""
+        return self.declared().options
+
+    @property
+    def model(self) -> str:
+        """The name of its natural model."""
+        return self.declared().model
+
+    @property
+    def recipe(self) -> Mapping[str, Any]:
+        """As `Declared` has it; so the others."""
+        return self.declared().recipe
+
+    @property
+    def adapted(self) -> Callable[[Any], Mapping[str, Any]]:
+        """(options) -> what the recipe has in place of that."""
+        return self.declared().adapted
+
+    @property
+    def former(self) -> Mapping[str, Any]:
+        """{option: its value in a run from before there was such an option}."""
+        return self.declared().former
+
+    @property
+    def suiting(self) -> Callable[[str, Any, Mapping[str, Any]], Mapping[str, Any]]:
+        """(model, options, named) -> what the recipe has for that model."""
+        return self.declared().suiting

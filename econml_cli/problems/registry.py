@@ -4,7 +4,7 @@ from importlib import import_module
 from typing import Any
 
 from econml_cli.options import plugins, signature
-from econml_cli.problems.entry import ProblemEntry
+from econml_cli.problems.entry import Declared, ProblemEntry
 from econml_cli.problems.table import PROBLEMS
 
 #: the entry points by which installed packages offer problems
@@ -27,8 +27,9 @@ def get(name: str) -> ProblemEntry:
 
 
 def _entry(cls: type, target: str) -> ProblemEntry:
-    declared, model = signature.options_from(cls, GIVEN), str(getattr(cls, "model", "mlp"))
-    return ProblemEntry(target, declared, signature.help_line(cls), model, signature.recipe_of(cls))
+    model = str(getattr(cls, "model", "mlp"))
+    declared = Declared(signature.options_from(cls, GIVEN), model, signature.recipe_of(cls))
+    return ProblemEntry(target, signature.help_line(cls), lambda: declared)
 
 
 def load(name: str) -> Any:

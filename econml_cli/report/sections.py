@@ -8,8 +8,8 @@ from typing import Any
 
 from econml_cli.data.schema import Schema
 from econml_cli.errors import ConfigError, EconmlError
-from econml_cli.evaluation import evaluate
 from econml_cli.evaluation.estimate import Quantity
+from econml_cli.evaluation.evaluate import evaluate
 from econml_cli.evaluation.evaluation import VERDICT, Evaluation
 from econml_cli.evaluation.intervals import told as methods
 from econml_cli.evaluation.marginal.effects import Effect, Effects, effects

@@ -11,8 +11,10 @@ import pandas as pd
 import pytest
 
 from econml_cli.config.fit_config import build
-from econml_cli.evaluation import Estimate, Evaluation, Quantity, evaluation_tables
+from econml_cli.evaluation import evaluation_tables
 from econml_cli.evaluation.comparing import rankable
+from econml_cli.evaluation.estimate import Estimate, Quantity
+from econml_cli.evaluation.evaluation import Evaluation
 from econml_cli.output import sorting
 from econml_cli.output import tables as render
 from econml_cli.runs.directory import Run, create

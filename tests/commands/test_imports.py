@@ -1,4 +1,4 @@
-"""Which heavy packages each command imports: what it does not need, nobody waits for."""
+"""Which heavy packages, and which files of ours that few commands need, each command imports."""
 
 import json
 import subprocess
@@ -10,17 +10,26 @@ import pytest
 from tests.support.fits import fitted
 
 HEAVY = ("jax", "flax", "orbax", "wandb", "optuna", "pandas", "pyarrow", "matplotlib", "scipy", "nlls_gram")
-#: a command -> what it may import of these
+#: files of ours, each with many that it imports in turn
+READER, TRAINER, ECONOMY = (
+    "econml_cli.data.read",
+    "econml_cli.training.loop.trainer",
+    "econml_cli.problems.economies.olg",
+)
+EVALUATE, PREDICT = "econml_cli.evaluation.evaluate", "econml_cli.evaluation.predictions"
+OURS = (READER, TRAINER, ECONOMY, EVALUATE, PREDICT)
+#: a command -> what it may import of all these
 ALLOWED = {
     "inspect runs": set(),
     "runs list": set(),
     "sweep check sweep.yaml": set(),
     "sweep show nowhere": set(),
-    "eval net": {"jax", "flax"},
-    "eval net --json": {"jax", "flax"},
+    "eval net": {"jax", "flax", EVALUATE},
+    "eval net --json": {"jax", "flax", EVALUATE},
     "inspect checkpoint net": {"jax", "flax"},
-    "predict net --out p.csv": {"jax", "flax", "pandas", "pyarrow"},
-    "fit mlp --num-epochs 2 --name again": {"jax", "flax", "orbax"},
+    "predict net --out p.csv": {"jax", "flax", "pandas", "pyarrow", PREDICT},
+    "fit mlp --num-epochs 2 --name again": {"jax", "flax", "orbax", TRAINER},
+    "fit mlp --problem olg --help": {ECONOMY},
 }
 PROGRAM = """
 import json, sys
@@ -47,7 +56,7 @@ def made(tmp_path_factory):
 @pytest.mark.slow
 @pytest.mark.parametrize("line", ALLOWED)
 def test_a_command_imports_what_it_needs(line, made):
-    asked = [sys.executable, "-c", PROGRAM.format(heavy=HEAVY), json.dumps(line.split())]
+    asked = [sys.executable, "-c", PROGRAM.format(heavy=(*HEAVY, *OURS)), json.dumps(line.split())]
     done = subprocess.run(asked, cwd=made, capture_output=True, text=True, timeout=120)
     told = [row for row in done.stdout.splitlines() if row.startswith("HEAVY ")]
     assert told, done.stderr

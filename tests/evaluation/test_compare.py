@@ -13,7 +13,6 @@ import pytest
 from scipy import stats
 
 from econml_cli.errors import ConfigError
-from econml_cli.evaluation import evaluate
 from econml_cli.evaluation.comparing import compare as comparing
 from econml_cli.evaluation.comparing import compare_layout, paired
 from econml_cli.evaluation.comparing.accuracy_tests import (
@@ -24,6 +23,7 @@ from econml_cli.evaluation.comparing.accuracy_tests import (
 )
 from econml_cli.evaluation.comparing.compare import compare
 from econml_cli.evaluation.comparing.compare_layout import interval, table
+from econml_cli.evaluation.evaluate import evaluate
 from econml_cli.output import regression_tables, tables
 from econml_cli.output.regression_tables import Table
 from econml_cli.runs.directory import Run

@@ -12,8 +12,8 @@ from flax import nnx
 
 from econml_cli.config.fit_config import build
 from econml_cli.errors import ConfigError, DivergedError
-from econml_cli.evaluation import evaluate
 from econml_cli.evaluation.estimate import Estimate
+from econml_cli.evaluation.evaluate import evaluate
 from econml_cli.evaluation.marginal import columns
 from econml_cli.evaluation.opened import open_run
 from econml_cli.evaluation.risk import refits

@@ -13,10 +13,11 @@ import statsmodels.api as sm
 from econml_cli.data import design, formula
 from econml_cli.data.read import read_table
 from econml_cli.errors import ConfigError
-from econml_cli.evaluation import evaluate, predict
+from econml_cli.evaluation.evaluate import evaluate
 from econml_cli.evaluation.marginal import averages, classical, slopes
 from econml_cli.evaluation.marginal.effects import Effects, effects
 from econml_cli.evaluation.marginal.partial_dependence import figure, partial_dependences
+from econml_cli.evaluation.predictions import predict
 from econml_cli.evaluation.samples import own_samples
 from econml_cli.output import figure_files
 from econml_cli.output.tables import flat, text

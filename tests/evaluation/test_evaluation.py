@@ -13,11 +13,13 @@ import pytest
 from flax import nnx
 
 from econml_cli.errors import ConfigError, DataError, RunError
-from econml_cli.evaluation import Quantity, evaluate, evaluate_all, predict, samples
+from econml_cli.evaluation import samples
 from econml_cli.evaluation.answer import Answer
 from econml_cli.evaluation.comparing.compare import compare
+from econml_cli.evaluation.estimate import Quantity
+from econml_cli.evaluation.evaluate import evaluate, evaluate_all
 from econml_cli.evaluation.marginal.effects import effects
-from econml_cli.evaluation.predictions import predict_own
+from econml_cli.evaluation.predictions import predict, predict_own
 from econml_cli.evaluation.risk import measure
 from econml_cli.evaluation.risk.population import population_risk
 from econml_cli.models.linear import Linear

@@ -8,7 +8,7 @@ import pytest
 
 import econml_cli
 from econml_cli.errors import ConfigError
-from econml_cli.evaluation import evaluate
+from econml_cli.evaluation.evaluate import evaluate
 from econml_cli.evaluation.marginal.effects import effects
 from econml_cli.evaluation.opened import open_run
 from econml_cli.runs.directory import Run

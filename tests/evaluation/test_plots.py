@@ -13,12 +13,12 @@ from flax import nnx
 from PIL import Image
 from scipy import special
 
-from econml_cli import evaluation
 from econml_cli.config.fit_config import build
 from econml_cli.errors import ConfigError
 from econml_cli.evaluation import counterfactual
 from econml_cli.evaluation.den_haan_marcet import Paths, _statistics, den_haan_marcet
 from econml_cli.evaluation.drawing import figures, panels
+from econml_cli.evaluation.evaluate import evaluate
 from econml_cli.evaluation.marginal.effects import effects as run_effects
 from econml_cli.evaluation.marginal.partial_dependence import partial_dependences
 from econml_cli.problems.economies.brock_mirman import BrockMirman
@@ -333,7 +333,7 @@ def test_labels_of_a_stata_file_stand_on_the_axes_and_the_conformal_band_holds_w
     (band,), (points, _) = against.collections, against.get_lines()
     corners = band.get_paths()[0].vertices
     radius = np.abs(corners[:, 1] - corners[:, 0]).max()
-    found = evaluation.evaluate(run, bootstrap=0)
+    found = evaluate(run, bootstrap=0)
     held = np.mean(np.abs(points.get_ydata() - points.get_xdata()) <= radius + 1e-9)
     assert (
         0.85 < held <= 1

@@ -3,7 +3,8 @@
 import pytest
 
 from econml_cli.evaluation import success
-from econml_cli.training.run.summary import over_members, seeds_passed
+from econml_cli.training.loop.over_members import seeds_passed
+from econml_cli.training.run.summary import over_members
 
 GOOD = {"test_loss": 1.0, "verdict_loss": "passed", "verdict_truth": "passed"}
 BAD = {"test_loss": 2.0, "verdict_loss": "passed", "verdict_truth": "FAILED", "failed": "truth (too far)"}

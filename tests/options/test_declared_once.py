@@ -10,6 +10,7 @@ from flax import nnx
 from econml_cli.models import registry as models
 from econml_cli.models.table import MODELS, ModelEntry
 from econml_cli.options.fields import options_of
+from econml_cli.options.trainer import TrainerOptions
 from econml_cli.problems import registry as problems
 from econml_cli.problems.entry import ProblemEntry
 from econml_cli.problems.table import PROBLEMS
@@ -113,16 +114,35 @@ def test_the_defaults_of_python_are_those_of_the_row():
     assert problems.load("linear")(rngs=nnx.Rngs(0)).din == PROBLEMS["linear"].options().M
 
 
+def test_an_option_has_one_type_whoever_declares_it():
+    """A look at the command line takes a word for a switch by the first who declares it."""
+    switches: dict[str, set[bool]] = {}
+    declared = [row.options for table in (MODELS, PROBLEMS) for row in table.values()]
+    for opt in (opt for cls in (TrainerOptions, *declared) for opt in options_of(cls)):
+        switches.setdefault(opt.name, set()).add(opt.is_bool)
+    assert [name for name, found in switches.items() if len(found) > 1] == []
+
+
+def test_the_file_of_a_problem_is_imported_when_its_row_is_asked_what_it_declares(tmp_path, monkeypatch):
+    Path(tmp_path, "planted_problem.py").write_text(
+        "class PlantedOptions: pass\n\nclass Planted:\n    model, recipe = 'linear', {'lr': 0.5}\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    row = ProblemEntry.of("planted_problem:Planted", "planted")
+    assert row.help == "planted" and "planted_problem" not in sys.modules
+    assert (row.model, row.recipe, row.former) == ("linear", {"lr": 0.5}, {})
+    assert row.options is sys.modules.pop("planted_problem").PlantedOptions
+
+
 @pytest.fixture
 def ours(tmp_path, monkeypatch):
     """A file for a new economy, one for a new model, and their rows, as if they were in the package."""
     for name, text in (("our_economy", ECONOMY), ("our_table", TABLE), ("our_model", MODEL)):
         Path(tmp_path, f"{name}.py").write_text(text)
     monkeypatch.syspath_prepend(str(tmp_path))
-    from our_economy import Solow, SolowOptions  # type: ignore[import-not-found]
     from our_table import LineOptions  # type: ignore[import-not-found]
 
-    monkeypatch.setitem(PROBLEMS, "solow", ProblemEntry.of(Solow, SolowOptions, "a rule of thumb"))
+    monkeypatch.setitem(PROBLEMS, "solow", ProblemEntry.of("our_economy:Solow", "a rule of thumb"))
     monkeypatch.setitem(MODELS, "line", ModelEntry("our_model:Line", LineOptions, "a line"))
     yield
     for name in ("our_economy", "our_table", "our_model"):

@@ -17,8 +17,8 @@ from matplotlib.figure import Figure
 
 from econml_cli.config.fit_config import build
 from econml_cli.errors import RunError
-from econml_cli.evaluation import evaluate
 from econml_cli.evaluation.comparing.compare import compare
+from econml_cli.evaluation.evaluate import evaluate
 from econml_cli.output import curve_text as terminal
 from econml_cli.output.tables import cell
 from econml_cli.output.terminal import number

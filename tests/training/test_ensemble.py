@@ -14,21 +14,22 @@ from flax import nnx
 from econml_cli.commands.fit_text import as_text
 from econml_cli.config.fit_config import build
 from econml_cli.errors import CheckpointError, ConfigError
-from econml_cli.evaluation import evaluate, predict
 from econml_cli.evaluation.conformal import radius_of
+from econml_cli.evaluation.evaluate import evaluate
 from econml_cli.evaluation.prediction_intervals import Asked
-from econml_cli.evaluation.predictions import predict_own
+from econml_cli.evaluation.predictions import predict, predict_own
 from econml_cli.evaluation.samples import own_samples, predicted
 from econml_cli.runs.directory import Run
 from econml_cli.storage import checkpoint
 from econml_cli.tracking.rows import Rows
 from econml_cli.training.fit import fit, resume
 from econml_cli.training.loop.ensemble import Ensemble, together
+from econml_cli.training.loop.over_members import words_over_members
 from econml_cli.training.loop.trainer import Chunk
 from econml_cli.training.precision import precision
-from econml_cli.training.run.summary import summary, words_over_members
+from econml_cli.training.run.summary import summary
 from econml_cli.training.setup.setup import Workshop
-from econml_cli.training.step.epoch import DIVERGED, RUNNING
+from econml_cli.training.step.carry import DIVERGED, RUNNING
 from tests.support.fits import load_model
 
 SMALL = {"width": "8", "num_epochs": 15, "lr": 1e-2, "batch_size": 16, "N": 60, "N_test": 50, "N_val": 40, "sigma": 0.1}

@@ -23,7 +23,7 @@ from econml_cli.training.precision import precision
 from econml_cli.training.run.summary import losses
 from econml_cli.training.setup.second_order_checks import check, memory
 from econml_cli.training.setup.setup import Workshop, assemble
-from econml_cli.training.step.epoch import CONVERGED, DIVERGED
+from econml_cli.training.step.carry import CONVERGED, DIVERGED
 from econml_cli.training.step.least_squares import stacked
 from econml_cli.training.step.programs import Programs
 from econml_cli.training.step.second_order import SHARE, WAIT

@@ -9,8 +9,8 @@ from econml_cli.training.loop.stack import Stack, same_shape
 from econml_cli.training.loop.trainer import Trainer
 from econml_cli.training.precision import precision
 from econml_cli.training.setup.setup import Workshop
+from econml_cli.training.step.carry import DIVERGED, RUNNING, STOPPED_EARLY
 from econml_cli.training.step.compile_key import static
-from econml_cli.training.step.epoch import DIVERGED, RUNNING, STOPPED_EARLY
 from econml_cli.training.step.programs import Programs
 
 COMMON = {"N": 100, "N_test": 10, "N_val": 50, "width": 16, "num_epochs": 100}

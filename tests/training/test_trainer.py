@@ -16,7 +16,8 @@ from econml_cli.problems.base import Batch
 from econml_cli.training.loop.trainer import Trainer
 from econml_cli.training.setup.setup import assemble
 from econml_cli.training.setup.shapes import check_shapes
-from econml_cli.training.step.epoch import DIVERGED, STOPPED_EARLY, mean_loss, num_batches
+from econml_cli.training.step.carry import DIVERGED, STOPPED_EARLY
+from econml_cli.training.step.epoch import mean_loss, num_batches
 from econml_cli.training.step.optimizers import schedule
 from econml_cli.training.step.programs import Programs
 

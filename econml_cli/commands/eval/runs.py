@@ -145,13 +145,14 @@ def evaluate(
     around = shared.intervals(bootstrap)
     shared.check_plot(plot, size)
 
-    from econml_cli.evaluation import predictions as predicted
     from econml_cli.evaluation.opened import open_run
     from econml_cli.training import compilation_cache
 
     compilation_cache.enable()
     if predictions is not None:
-        predicted.check_output(predictions, reads=rows.data)
+        from econml_cli.evaluation.predictions import check_output
+
+        check_output(predictions, reads=rows.data)
     sample = shared.sample(rows, changes, weights)
     draws = DrawOptions(fresh.draws, fresh.draw_seed)
     seeds = {"draws": fresh.draws or 0, "draw_seed": fresh.draw_seed or 0, **_paths(simulated, fresh)}
@@ -257,12 +258,16 @@ def _evaluate(
     chosen: Sequence[Any], options: dict[str, Any], written: WriteOptions, form: str, accepted: Sequence[str]
 ) -> None:
     """Evaluate runs and print what was found; an exit code for what is wrong."""
-    from econml_cli.evaluation import evaluate_all, evaluation_tables
-    from econml_cli.evaluation.comparing import rankable
+    from econml_cli.evaluation import evaluation_tables
+    from econml_cli.evaluation.evaluate import evaluate_all
 
     found, failed = evaluate_all(chosen, **options)
     found = evaluation_tables.ordered(found, written.sort) if found else found
-    notes = [*(note for evaluation in found for note in evaluation.notes), *rankable.notes(found)]
+    notes = [note for evaluation in found for note in evaluation.notes]
+    if len(found) > 1:
+        from econml_cli.evaluation.comparing import rankable
+
+        notes += rankable.notes(found)
     for message in [*notes, *(str(error) for error in failed)]:
         told(message)
     if found:

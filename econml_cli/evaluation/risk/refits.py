@@ -19,7 +19,8 @@ from econml_cli.training.loop.stack import Stack
 from econml_cli.training.loop.trainer import Trainer
 from econml_cli.training.precision import to_device
 from econml_cli.training.setup.setup import Setup, arrays_of, check_memory, recipe_of, shapes_of, with_arrays
-from econml_cli.training.step.epoch import DIVERGED, Carry, inputs_of
+from econml_cli.training.step.carry import DIVERGED, Carry
+from econml_cli.training.step.epoch import inputs_of
 from econml_cli.training.step.programs import Programs
 
 #: what the seed of refits is folded with: their data are neither those of a fit nor the fresh draws of a risk

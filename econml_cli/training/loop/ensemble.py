@@ -1,7 +1,6 @@
 """An ensemble: several seeds trained side by side as one fit, with one position and one row an epoch."""
 
 import time
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -11,12 +10,14 @@ import numpy as np
 
 from econml_cli.tracking.rows import Rows
 from econml_cli.training.cores import cores
+from econml_cli.training.loop.over_members import spread
 from econml_cli.training.loop.stack import Stack
 from econml_cli.training.loop.trainer import Chunk, next_length
 from econml_cli.training.precision import precision
 from econml_cli.training.setup.setup import Setup
 from econml_cli.training.step import solving
-from econml_cli.training.step.epoch import DIVERGED, RUNNING, Carry, inputs_of
+from econml_cli.training.step.carry import DIVERGED, RUNNING, Carry
+from econml_cli.training.step.epoch import inputs_of
 from econml_cli.training.step.programs import Programs
 from econml_cli.training.step.trees import of_members, stacked
 
@@ -129,20 +130,6 @@ def together(chunks: Mapping[int, Chunk]) -> Chunk:
     statuses = [chunk.status for chunk in chunks.values() if chunk.status != DIVERGED]
     longest = max(chunks.values(), key=lambda chunk: chunk.epoch)
     return Chunk(Rows(rows[0].first, columns), longest.epoch, min(statuses, default=DIVERGED), longest.seconds)
-
-
-def spread(values: np.ndarray) -> dict[str, np.ndarray]:
-    """Over the last axis of values [..., members], without what is not finite: "" the mean, "_sd" the standard
-    deviation (NaN for one member), "_min" and "_max"."""
-    values = np.where(np.isfinite(values), values, np.nan)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # where nothing is finite: NaN is what they get
-        return {
-            "": np.nanmean(values, axis=-1),
-            "_sd": np.nanstd(values, axis=-1, ddof=1),
-            "_min": np.nanmin(values, axis=-1),
-            "_max": np.nanmax(values, axis=-1),
-        }
 
 
 def member(whole: Carry, k: int) -> Carry:

@@ -13,7 +13,8 @@ from flax import nnx
 from econml_cli.tracking.rows import Rows
 from econml_cli.training.loop.trainer import Chunk, next_length
 from econml_cli.training.setup.setup import Setup
-from econml_cli.training.step.epoch import DIVERGED, RUNNING, STOPPED_EARLY, Carry, Inputs, inputs_of
+from econml_cli.training.step.carry import DIVERGED, RUNNING, STOPPED_EARLY, Carry
+from econml_cli.training.step.epoch import Inputs, inputs_of
 from econml_cli.training.step.programs import Program, Programs
 from econml_cli.training.step.trees import of_members, stacked
 

@@ -21,7 +21,8 @@ from econml_cli.training.loop.trainer import Chunk, Trainer
 from econml_cli.training.precision import precision
 from econml_cli.training.setup.setup import Setup
 from econml_cli.training.step import shuffling
-from econml_cli.training.step.epoch import DIVERGED, inputs_of
+from econml_cli.training.step.carry import DIVERGED
+from econml_cli.training.step.epoch import inputs_of
 from econml_cli.training.step.streaming import StreamProgram
 from econml_cli.training.step.trees import copied
 

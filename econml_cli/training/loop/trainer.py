@@ -16,7 +16,8 @@ import numpy as np
 from econml_cli.tracking.rows import Rows
 from econml_cli.training.setup.setup import Setup
 from econml_cli.training.step import solving
-from econml_cli.training.step.epoch import DIVERGED, RUNNING, Carry, inputs_of
+from econml_cli.training.step.carry import DIVERGED, RUNNING, Carry
+from econml_cli.training.step.epoch import inputs_of
 from econml_cli.training.step.programs import CAPACITY, Programs
 
 #: seconds a call should take: progress moves several times a second, and leaving XLA costs well under 2 %

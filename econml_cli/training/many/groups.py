@@ -10,7 +10,7 @@ from econml_cli.training.loop.trainer import Chunk, Trainer
 from econml_cli.training.many.requests import Request
 from econml_cli.training.run.recorder import Recording
 from econml_cli.training.setup.setup import Setup
-from econml_cli.training.step.epoch import RUNNING, Carry
+from econml_cli.training.step.carry import RUNNING, Carry
 from econml_cli.training.step.programs import Programs
 
 

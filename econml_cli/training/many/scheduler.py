@@ -26,8 +26,8 @@ from econml_cli.training.many.groups import Fit, Group, Single, Together, is_ove
 from econml_cli.training.many.prepare import Preparer, reason_of
 from econml_cli.training.many.requests import Event, Kind, Request
 from econml_cli.training.precision import precision
+from econml_cli.training.step.carry import Carry
 from econml_cli.training.step.compile_key import static
-from econml_cli.training.step.epoch import Carry
 
 Engine = Literal["auto", "vmap", "serial"]
 #: the most fits in one program, and, where nobody says, in training at a time

@@ -15,7 +15,8 @@ from econml_cli.problems import losses
 from econml_cli.problems.tabular import Tabular
 from econml_cli.training.loop.ensemble import member
 from econml_cli.training.setup.setup import Setup
-from econml_cli.training.step.epoch import RUNNING, Carry, inputs_of, trained_on
+from econml_cli.training.step.carry import RUNNING, Carry
+from econml_cli.training.step.epoch import inputs_of, trained_on
 from econml_cli.training.step.newton import minimise
 from econml_cli.training.step.programs import Program
 from econml_cli.training.step.solving import in_float64

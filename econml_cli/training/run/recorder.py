@@ -22,7 +22,7 @@ from econml_cli.training.run.overfitting import overfitting
 from econml_cli.training.run.restore import to_sections
 from econml_cli.training.run.summary import summary
 from econml_cli.training.setup.setup import Setup
-from econml_cli.training.step.epoch import Carry
+from econml_cli.training.step.carry import Carry
 from econml_cli.training.step.programs import Program
 
 #: seconds between checkpoints where --checkpoint-every is not given

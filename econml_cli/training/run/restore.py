@@ -15,7 +15,7 @@ from econml_cli.models.building import Shapes
 from econml_cli.runs.directory import Run
 from econml_cli.storage import checkpoint
 from econml_cli.training.setup.setup import abstract_model
-from econml_cli.training.step.epoch import DIVERGED, Carry
+from econml_cli.training.step.carry import DIVERGED, Carry
 
 
 def check_identity(run: Run, sections: checkpoint.Sections, what: str) -> None:

@@ -8,13 +8,15 @@ import numpy as np
 from flax import nnx
 
 from econml_cli.models.base import Model
-from econml_cli.problems.economies.verdicts import FAILED, PASSED, judge
+from econml_cli.problems.economies.verdicts import judge
 from econml_cli.problems.economies.visited import outside
 from econml_cli.problems.equation_weights import told
 from econml_cli.storage import checkpoint, digests, disk
-from econml_cli.training.loop.ensemble import member, spread
+from econml_cli.training.loop.ensemble import member
+from econml_cli.training.loop.over_members import seeds_passed, spread, words_over_members
 from econml_cli.training.setup.setup import Setup, num_params
-from econml_cli.training.step.epoch import CONVERGED, DIVERGED, SOLVED, STOPPED_EARLY, Carry, inputs_of, trained_on
+from econml_cli.training.step.carry import CONVERGED, DIVERGED, SOLVED, STOPPED_EARLY, Carry
+from econml_cli.training.step.epoch import inputs_of, trained_on
 from econml_cli.training.step.programs import Program
 
 _REASONS = {STOPPED_EARLY: "early_stopping", DIVERGED: "diverged", SOLVED: "solved", CONVERGED: "converged"}
@@ -88,23 +90,3 @@ def over_members(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         ends = ("", "_sd", "_min", "_max") if name.endswith("_loss") else ("",)
         told |= {f"{name}{end}": over[end] for end in ends}
     return {**told, **words_over_members(found), **seeds_passed(found)}
-
-
-def seeds_passed(found: Sequence[Mapping[str, Any]]) -> dict[str, int]:
-    """`seeds_passed`: how many members have passed each verdict that they were given; {} where there are none."""
-    judged = [each for each in found if any(name.startswith("verdict_") for name in each)]
-    return {"seeds_passed": sum("failed" not in each for each in judged)} if judged else {}
-
-
-def words_over_members(found: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    """The verdicts of several members (`verdicts.judge`) as one: "passed" or "FAILED" where they agree, else how many
-    have passed."""
-    names = dict.fromkeys(name for each in found for name in each if name.startswith("verdict_"))
-    told = {name: _passed([each[name] for each in found if name in each]) for name in names}
-    none = [name.removeprefix("verdict_") for name, word in told.items() if word == FAILED]
-    return {**told, "failed": f"{', '.join(none)} (in none of {len(found)} members)"} if none else told
-
-
-def _passed(words: Sequence[str]) -> str:
-    good = sum(word == PASSED for word in words)
-    return PASSED if good == len(words) else f"{good} of {len(words)}" if good else FAILED

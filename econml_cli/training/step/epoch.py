@@ -11,7 +11,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 from flax import nnx
 
@@ -24,6 +23,7 @@ from econml_cli.training.devices import Devices
 from econml_cli.training.setup.second_order_checks import check_structure
 from econml_cli.training.setup.setup import Setup, arrays_of, with_arrays
 from econml_cli.training.setup.state_plan import plan_of
+from econml_cli.training.step.carry import CONVERGED, DIVERGED, STOPPED_EARLY, Carry
 from econml_cli.training.step.optimizers import averaged, hyperparameters, optimizer, schedule, where_differentiated
 from econml_cli.training.step.phases import Polished, descent_epochs, polishes
 from econml_cli.training.step.second_order import SecondOrder, converged, is_second_order
@@ -31,49 +31,12 @@ from econml_cli.training.step.shuffling import order as shuffled
 from econml_cli.training.step.trees import copied
 from econml_cli.training.step.visiting import key_at, visited
 
-RUNNING, STOPPED_EARLY, DIVERGED, SOLVED, CONVERGED = 0, 1, 2, 3, 4
 #: what the seed of the shuffling is folded with
 SHUFFLE = 2**31
 #: what the key of the shuffling is folded with, before the epoch, for what a problem draws anew (`Redraws`)
 DRAWS = 2**29
 #: observations whose loss is computed at once where a whole sample is measured
 BLOCK = 2**16
-
-
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
-class Carry:
-    """All that changes while training; a checkpoint holds exactly this."""
-
-    params: Any
-    other: Any  # the model's state that is not trained: RNG streams of dropout, running statistics
-    opt_state: Any
-    key: jax.Array  # of the shuffling
-    epoch: jax.Array  # int32, epochs done
-    status: jax.Array  # int32: RUNNING, STOPPED_EARLY, DIVERGED, SOLVED or CONVERGED
-    best: Any  # (params, other) at the best val_loss; None without early stopping
-    best_val: jax.Array
-    best_epoch: jax.Array
-    states: Any = None  # x of the training sample, where it is simulated (`--states`)
-
-    @property
-    def done(self) -> int:
-        """Epochs done; of several members, by the one that has done most."""
-        return int(np.max(jax.device_get(self.epoch)))
-
-    @property
-    def kept(self) -> tuple[Any, Any]:
-        """(params, other) to be kept: the best ones under early stopping, once there are such, else the current."""
-        current = (self.params, self.other)
-        if self.best is None:
-            return current
-        found = self.best_epoch > 0
-
-        def choose(best: jax.Array, now: jax.Array) -> jax.Array:
-            return jnp.where(found.reshape(found.shape + (1,) * (now.ndim - found.ndim)), best, now)
-
-        kept: tuple[Any, Any] = jax.tree.map(choose, self.best, current)
-        return kept
 
 
 @jax.tree_util.register_dataclass

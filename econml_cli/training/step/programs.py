@@ -15,8 +15,9 @@ from econml_cli.problems.base import Batch
 from econml_cli.problems.equation_weights import equal
 from econml_cli.training.devices import AXIS, Devices
 from econml_cli.training.setup.setup import Setup, with_arrays
+from econml_cli.training.step.carry import RUNNING, Carry
 from econml_cli.training.step.compile_key import static
-from econml_cli.training.step.epoch import RUNNING, Carry, Epoch, Inputs, mean_loss, where
+from econml_cli.training.step.epoch import Epoch, Inputs, mean_loss, where
 from econml_cli.training.step.gradient import gradient_norm
 
 #: epochs that one call can report: the length of its metric buffers

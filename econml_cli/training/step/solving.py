@@ -22,7 +22,8 @@ from econml_cli.problems.tabular import Tabular
 from econml_cli.training.setup.setup import Setup
 from econml_cli.training.setup.squared_error import is_squared_error
 from econml_cli.training.step import quantile_regression
-from econml_cli.training.step.epoch import BLOCK, DIVERGED, SOLVED, Carry, Inputs
+from econml_cli.training.step.carry import DIVERGED, SOLVED, Carry
+from econml_cli.training.step.epoch import BLOCK, Inputs
 from econml_cli.training.step.newton import minimise
 from econml_cli.training.step.trees import copied
 
