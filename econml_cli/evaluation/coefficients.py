@@ -10,11 +10,12 @@ from flax import nnx
 
 from econml_cli.data.identified import moved, null_space
 from econml_cli.data.stored import is_stored
-from econml_cli.data.weights import RowWeights
 from econml_cli.errors import ConfigError, DataError, EconmlError, plural
 from econml_cli.evaluation import equations, robust_regression
+from econml_cli.evaluation.design_covariance import Design, covariance_matrix, freedom_of
 from econml_cli.evaluation.opened import OpenedRun
 from econml_cli.evaluation.standard_errors import critical, two_sided
+from econml_cli.evaluation.streamed_covariance import StoredRows, of_stored
 from econml_cli.models import absorbed_poisson
 from econml_cli.models.absorbed_poisson import COLLINEAR
 from econml_cli.models.base import Model
@@ -198,7 +199,7 @@ def several_of(run: OpenedRun, problem: Tabular, linear: nnx.Linear, vcov: str |
     y = np.asarray(sample.y, np.float64).reshape(len(x))
     if not row.classifies:
         y = y * problem.target_scale + problem.target_mean
-    design = _Design(z, y, problem.weights, losses.weights_in(problem, sample), groups)
+    design = Design(z, y, problem.weights, losses.weights_in(problem, sample), groups)
     m, w = found.w.shape[1], found.w if constant else found.w[1:]
     if design.n <= design.rank * m:
         return dataclasses.replace(found, why="there are no more rows than coefficients")
@@ -314,34 +315,55 @@ def weights_of(
     sample = problem.sample(None, "train")
     if sample is None:
         return None, why
-    if is_stored(sample.x):
-        return None, "without standard errors: they take the whole sample, which --stream does not hold"
     if why := _without_errors(run):
         return None, why
     kind, groups = _kind(run, problem, vcov)
     if problem.absorbed:
         return _within_levels(problem, model, sample, kind, _named(kind, vcov), groups)
-    x = np.asarray(sample.x, np.float64)[:, : len(problem.features.names)]
-    z = np.column_stack([np.ones(len(x)), x]) if model.linear.bias is not None else x
     kernel = np.asarray(model.linear.kernel[...], np.float64)[:, 0]
     bias = [] if model.linear.bias is None else [float(np.asarray(model.linear.bias[...], np.float64)[0])]
+    if is_stored(sample.x):
+        return of_files(problem, sample, np.r_[kernel, bias], kind, _named(kind, vcov), groups)
+    x = np.asarray(sample.x, np.float64)[:, : len(problem.features.names)]
+    z = np.column_stack([np.ones(len(x)), x]) if bias else x
     w, y = np.r_[bias, kernel], np.asarray(sample.y, np.float64)[:, 0]
     scale, shift = problem.target_scale, problem.target_mean
     if row.by_mean:  # the log of the mean: the scale of the target is a shift of the constant
         y, scale, shift = y * scale, 1.0, float(np.log(scale)) if bias else 0.0
     w = w * scale + np.r_[shift, np.zeros(len(w) - 1)] if bias else w * scale
     y = y * scale + shift * (not row.by_mean)
-    design = _Design(z, y, problem.weights, losses.weights_in(problem, sample), groups)
+    design = Design(z, y, problem.weights, losses.weights_in(problem, sample), groups)
     if design.n <= design.rank:
         return None, "there are no more rows than coefficients"
-    found = _covariance(design, w, kind, family) if family is not None else _of_robust(design, w, kind, row, scale)
+    found = (
+        covariance_matrix(design, w, kind, family) if family is not None else _of_robust(design, w, kind, row, scale)
+    )
     if found is None:
         return None, TOO_FEW
     covariance, free = found, null_space(design.z)
     if not bias:  # the place of a constant that is not there
         w, covariance, free = np.r_[0.0, w], np.pad(covariance, ((1, 0), (1, 0))), np.pad(free, ((1, 0), (0, 0)))
-    freedom = _freedom(design, kind) if family is None or family.estimates_scale else None
+    freedom = freedom_of(design, kind) if family is None or family.estimates_scale else None
     return Weights(row.classical == "logit", w, covariance, _named(kind, vcov), free, freedom), None
+
+
+def of_files(
+    problem: Tabular, sample: Batch, w: np.ndarray, kind: str, vcov: str, groups: np.ndarray | None = None
+) -> tuple[Weights | None, str | None]:
+    """Weights w [k] of standardised inputs, the constant last where there is one, of a model fitted by squared error to
+    rows that lie in files; or why they have no covariance."""
+    constant, scale = len(w) > sample.x.shape[1], problem.target_scale
+    codes = None if groups is None else np.unique(groups, return_inverse=True)[1]
+    found = of_stored(StoredRows(sample.x, sample.y, constant, codes), w, kind)
+    if found is None:
+        return None, "there are no more rows than coefficients"
+    order = np.r_[len(w) - 1, : len(w) - 1] if constant else np.arange(len(w))  # the constant is the first here
+    own, of_file, free = (w * scale)[order], found.matrix[np.ix_(order, order)] * scale**2, found.free[order]
+    if constant:
+        own[0] += problem.target_mean
+    else:  # the place of one that is not there
+        own, of_file, free = np.r_[0.0, own], np.pad(of_file, ((1, 0), (1, 0))), np.pad(free, ((1, 0), (0, 0)))
+    return Weights(False, own, of_file, vcov, free, found.freedom), None
 
 
 def covariance_of(
@@ -354,12 +376,12 @@ def covariance_of(
     assert sample is not None  # z and y are of it
     sampling = bool(problem.class_weights) or (problem.weights is not None and problem.weights.kind == "sampling")
     kind = "cluster" if groups is not None else "HC1" if sampling else "iid"
-    design = _Design(z, y, problem.weights, losses.weights_in(problem, sample), groups)
-    return _covariance(design, w, kind, family), _freedom(design, kind) if family.estimates_scale else None
+    design = Design(z, y, problem.weights, losses.weights_in(problem, sample), groups)
+    return covariance_matrix(design, w, kind, family), freedom_of(design, kind) if family.estimates_scale else None
 
 
 def _of_robust(
-    of: "_Design", w: np.ndarray, kind: str, row: losses.Loss, scale: float, place: int = 0
+    of: Design, w: np.ndarray, kind: str, row: losses.Loss, scale: float, place: int = 0
 ) -> np.ndarray | None:
     """The covariance under Huber's loss, or that of the quantile at a `place`; None where rows have weights that are no
     frequencies, or are too few."""
@@ -371,11 +393,6 @@ def _of_robust(
     if row.delta is not None:
         return robust_regression.of_huber(z, residual, row.delta * scale, kind, groups)
     return robust_regression.of_quantile(z, y, residual, row.levels[place], kind, groups)
-
-
-def _freedom(of: "_Design", kind: str) -> float:
-    """The degrees of freedom of Student's distribution."""
-    return float(of.clusters - 1 if kind == "cluster" else of.n - of.k)
 
 
 def _within_levels(
@@ -409,16 +426,16 @@ def _within_levels(
         used = slice(None) if weights is None else weights > 0
         within = [_lies_within(levels.codes[used, j], groups[used]) for j in range(len(counts))]
         absorbed -= sum(count - 1 for count, one in zip(counts, within, strict=True) if one)
-    design = _Design(z, y[:, 0], problem.weights, weights, groups, absorbed, COLLINEAR)
+    design = Design(z, y[:, 0], problem.weights, weights, groups, absorbed, COLLINEAR)
     if design.n <= design.k:
         return None, "there are no more rows than coefficients and fixed effects"
     used = slice(None) if weights is None else weights > 0
-    covariance = _covariance(design, w, kind, family, None if mean is None else mean[used])
+    covariance = covariance_matrix(design, w, kind, family, None if mean is None else mean[used])
     free, of_counts = null_space(design.z, COLLINEAR), None
     if mean is not None:
         of_counts = WithinLevels(np.asarray(sample.x, np.float64)[used], w, free, design, kind, family, mean[used])
     w, covariance, free = np.r_[0.0, w], np.pad(covariance, ((1, 0), (1, 0))), np.pad(free, ((1, 0), (0, 0)))
-    freedom = _freedom(design, kind) if family.estimates_scale else None
+    freedom = freedom_of(design, kind) if family.estimates_scale else None
     return Weights(False, w, covariance, vcov, free, freedom, of_counts), None
 
 
@@ -434,7 +451,7 @@ class WithinLevels:
     x: np.ndarray
     slopes: np.ndarray
     free: np.ndarray
-    design: "_Design"
+    design: Design
     kind: str
     family: Family
     mean: np.ndarray
@@ -452,7 +469,9 @@ class WithinLevels:
         if size > 0:  # a column of the length of the others, whose coefficient is estimated beside theirs
             of.z, along = np.column_stack([of.z, v * np.sqrt(total / size)]), np.r_[gradient, np.sqrt(total * size)]
             of.rank += 1  # one of the levels, which are counted: no parameter more
-        covariance = _covariance(of, along, self.kind, self.family, self.mean)  # which asks the mean, not the slopes
+        covariance = covariance_matrix(
+            of, along, self.kind, self.family, self.mean
+        )  # which asks the mean, not the slopes
         return float(np.sqrt(max(along @ covariance @ along, 0.0)))
 
 
@@ -523,70 +542,3 @@ def _kind(run: OpenedRun, problem: Tabular, vcov: str | None) -> tuple[str, np.n
         what = logit if classes else f"not (its loss is {row.called})"
         raise ConfigError(f"--vcov HC3 is of least squares, and {run.name} is {what}; use --vcov HC1.")
     return kind, groups
-
-
-class _Design:
-    """The rows of a fit that have a weight above 0: z [n, k], y [n], their weights, and which rows go together.
-
-    `absorbed` parameters are estimated beside those of z; singular values below `tolerance` of the largest are 0."""
-
-    def __init__(
-        self,
-        z: np.ndarray,
-        y: np.ndarray,
-        meaning: RowWeights | None,
-        weights: np.ndarray | None,
-        groups: Any,
-        absorbed: int = 0,
-        tolerance: float = 0.0,
-    ):
-        used = np.ones(len(z), dtype=bool) if weights is None else weights > 0
-        self.z, self.y = z[used], y[used]
-        self.weights = np.ones(len(self.z)) if weights is None else weights[used]
-        #: how many observations each row stands for
-        self.counts = self.weights if meaning is not None and meaning.kind == "frequency" else np.ones(len(self.z))
-        self.n = float(self.counts.sum())
-        self.tolerance = max(tolerance, max(self.z.shape) * float(np.finfo(np.float64).eps))
-        self.rank = int(np.linalg.matrix_rank(self.z, rtol=self.tolerance))
-        #: parameters: coefficients that are identified, and fixed effects that count
-        self.k = self.rank + absorbed
-        self.groups = None if groups is None else np.unique(np.asarray(groups)[used], return_inverse=True)[1]
-
-    @property
-    def clusters(self) -> int:
-        """How many groups there are."""
-        return 0 if self.groups is None else int(self.groups.max()) + 1
-
-
-def _covariance(of: _Design, w: np.ndarray, kind: str, family: Family, mean: np.ndarray | None = None) -> np.ndarray:
-    """The covariance of the weights w [k] of a design; of what is identified where it is singular.
-
-    A row that stands for several counts as often as these; the weight of any other is a factor of its score. Where the
-    design is what varies within levels the `mean` [n] is not that of its index, and factors for small samples are those
-    of fixest whatever the family: (n - 1) / (n - k) of `iid`.
-    """
-    within = mean is not None
-    mean = family.mean(of.z @ w) if mean is None else mean
-    slope, variance = family.slope(mean), family.variance(mean)
-    information = np.sqrt(of.weights * slope**2 / variance)
-    u, s, vt = np.linalg.svd(information[:, None] * of.z, full_matrices=False)
-    kept = s > of.tolerance * s[0]
-    u, root = u[:, kept], vt[kept].T / s[kept]
-    bread: np.ndarray = root @ root.T
-    k, residual = int(kept.sum()) + of.k - of.rank, of.y - mean
-    if kind == "iid":
-        scale = float(of.weights @ (residual**2 / variance)) / (of.n - k) if family.estimates_scale else 1.0
-        return bread * (scale if family.estimates_scale or not within else (of.n - 1) / (of.n - k))
-    if kind == "HC3":
-        residual = residual / (1 - np.sum(np.square(u), axis=1) / of.counts)
-    scores = of.z * (of.weights * residual * slope / variance)[:, None]
-    factor = of.n / (of.n - k) if kind == "HC1" and (family.estimates_scale or within) else 1.0
-    if kind == "cluster" and of.groups is not None:
-        sums = np.zeros((of.clusters, of.z.shape[1]))
-        np.add.at(sums, of.groups, scores)
-        scores, factor = sums, of.clusters / (of.clusters - 1) * (of.n - 1) / (of.n - k)
-    else:
-        scores = scores / np.sqrt(of.counts)[:, None]
-    half = scores @ bread
-    sandwich: np.ndarray = factor * (half.T @ half)
-    return sandwich

@@ -504,16 +504,28 @@ class Tabular:
         Raises:
             DataError: the file cannot be read, lacks a column, or holds a missing value or an unknown level.
         """
+        from econml_cli.data.convert import refuse_wrong
         from econml_cli.data.read import read_table
 
         table = read_table(path, known=self._preprocessing.schema)
         self.rows_read = len(table.frame)
-        _refuse_wrong(table)
+        refuse_wrong(table.wrong, table.schema, table.source)
         rows, x, y = self._encoded(table, need_target=need_target)
         w = self._preprocessing.weights_of(table.frame, rows, table.source) if need_target else None
         y = self._over_exposure(y, w)
         batch = base.Batch(x[rows], None if y is None else y[rows], None if w is None else w[rows])
         return table.frame[rows], batch
+
+    def encode_in_files(self, path: str) -> Batch:
+        """`encode` of a file that is read a block of rows at a time: the Batch lies in files of the user's cache.
+
+        Raises:
+            DataError: as `encode`; or the cache cannot be written.
+        """
+        from econml_cli.problems import streamed
+
+        found, self.rows_read = streamed.read_new(path, self._preprocessing, self.loss_row)
+        return found
 
     def _over_exposure(self, y: Any, w: np.ndarray | None) -> Any:
         """The target [n, 1] over what it is counted over, where there is such a column."""
@@ -712,22 +724,6 @@ def _refuse_columns(read: Formula, schema: Schema, rows: int, source: str, embed
                 f"Column '{name}' names rows rather than describes them ({column.why}): leave it out, or insist with "
                 f"{shell.option('--categorical', name)}."
             )
-
-
-def _refuse_wrong(table: Table) -> None:
-    """Refuse values that are not of the kind that their column had in the fit."""
-    from econml_cli.data.rows import number
-
-    words = {"number": "text", "boolean": "something"}
-    needed = {"number": "a number", "boolean": "true or false", "date": "a date as in the fit"}
-    for name, texts in table.wrong.items():
-        row, text = next(iter(texts.items()))
-        kind = "number" if table.schema[name].kind == "identifier" else table.schema[name].kind
-        place = f"row {number(row, table.source):,} of {table.source}: {text[:40]!r}"
-        raise DataError(
-            f"Column '{name}' holds {words.get(kind, 'text')} ({place}) where {needed[kind]} is needed; correct it, or "
-            "leave the row out."
-        )
 
 
 def _roles(p: TabularOptions, read: Formula) -> dict[str, str]:

@@ -34,21 +34,16 @@ def check(setup: Setup) -> None:
     """Refuse what cannot be trained on a part of the sample at a time.
 
     Raises:
-        ConfigError: the model is solved, the optimizer or a batch takes the whole sample, there are several members, or
+        ConfigError: the optimizer or a batch takes the whole sample, there are several members, or
             another order is asked for.
     """
     options = setup.config.trainer
-    if setup.solved:
-        raise ConfigError(
-            f"--stream trains in minibatches, and model {setup.config.model} is solved with the whole sample in "
-            "memory; add --solver gradient, or leave out --stream."
-        )
     if options.optimizer in SECOND_ORDER or options.optimizer in POLISHED:
         raise ConfigError(
             f"--optimizer {options.optimizer} takes the whole sample at each step; use --optimizer adam, or leave out "
             "--stream."
         )
-    if options.batch_size == 0:
+    if options.batch_size == 0 and not setup.solved:  # which takes what one pass over the files gives
         raise ConfigError("--batch-size 0 is the whole sample at once; name a size, or leave out --stream.")
     if options.members > 1:
         raise ConfigError("--stream trains one member; leave out --members, or --stream.")
@@ -76,6 +71,9 @@ class StreamTrainer(Trainer):
     def run(self, start_after: int = 0, every: int = 0, until: int | None = None) -> Iterator[Chunk]:
         """As `Trainer.run`; a chunk is an epoch."""
         epoch, last = start_after, self.options.num_epochs if until is None else until
+        if self.setup.solved:
+            yield from super().run(start_after, every, until)
+            return
         while epoch < last and self._running():
             start = time.perf_counter()
             self._carry, metrics = self._epoch()
