@@ -164,8 +164,7 @@ def test_a_linear_model_is_trained_too(tmp_path: Path):
     found = evaluate(run, bootstrap=0)
     assert found.linear is not None
     assert found.linear.values["x"] == pytest.approx(2, abs=1e-3)
-    assert not found.linear.errors  # a line without errors is met, not left by a hundredth of a standard error
-    assert "standard errors from the solution" in run.summary()["not_converged"]
+    assert max(found.linear.errors.values()) < 1e-6  # a line without noise
 
 
 @pytest.mark.slow
