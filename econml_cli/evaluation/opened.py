@@ -102,7 +102,7 @@ class OpenedRun(Run):
     @property
     def dtype(self) -> str:
         """The precision that it was fitted in, "float32" or "float64"."""
-        return self.config().trainer.precision
+        return self.config().trainer.dtype
 
     def loaded(self) -> Loaded:
         """The fitted model without its data (of an ensemble that of `member`): the best weights where early stopping

@@ -106,7 +106,7 @@ class StreamTrainer(Trainer):
         n, size = self.program.epoch.n, self.size
         k = min(self.batches, max(1, shuffling.BLOCKS * shuffling.ROWS // size))
         partial = self.batches * size > n
-        with precision(self.options.precision):  # of this thread
+        with precision(self.options.dtype):  # of this thread
             made, left = 0, [leaf[0:0] for leaf in jax.tree.leaves(self.setup.train)]
             for part in self._windows(key):
                 left = [np.concatenate(pair) for pair in zip(left, part, strict=True)]
@@ -121,7 +121,7 @@ class StreamTrainer(Trainer):
         filled = [_filled(array[:there], k * size).reshape(k, size, *array.shape[1:]) for array in arrays]
         counts = None
         if partial:
-            counts = (np.arange(k * size) < there).astype(self.options.precision).reshape(k, size)
+            counts = (np.arange(k * size) < there).astype(self.options.dtype).reshape(k, size)
         tree = jax.tree.structure(self.setup.train)
         batches = jax.tree.unflatten(tree, filled)
         return (*jax.device_put((batches, counts)), np.int32(first), np.int32(count))
