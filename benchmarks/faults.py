@@ -1415,7 +1415,7 @@ FAULTS = (
     ),
     Fault(
         "blocks-of-a-file-weigh-alike-whatever-their-size",
-        "dropped weight",
+        "dropped term",
         old="found = [_joined(old, new, share) for old, new in zip(before, here, strict=True)]",
         new="found = [_joined(old, new, 1.0) for old, new in zip(before, here, strict=True)]",
     ),

@@ -154,17 +154,10 @@ def test_collinear_columns_are_found_through_the_rounding_of_float32(tmp_path: P
     np.testing.assert_allclose(np.abs(free[:3, 0] / free[2, 0]), [1 / np.sqrt(5), 2 / np.sqrt(5), 1], rtol=1e-5)
 
 
-@pytest.mark.slow
-def test_a_trained_line_has_standard_errors_once_it_has_converged(folder: Path, tmp_path: Path):
-    given = {"data": str(folder / "t.parquet"), "formula": "y ~ a + b", "stream": "true", "precision": "float64"}
-    short = fitted(tmp_path / "short", "linear", solver="gradient", num_epochs="2", batch_size="32", **given)
-    assert "standard errors from the solution" in short.summary()["not_converged"]
-    solved = fitted(tmp_path / "solved", "linear", **given)
-    long = fitted(
-        tmp_path / "long", "linear", solver="gradient", num_epochs="400", batch_size="64", lr="0.02",
-        schedule="cosine", **given,
-    )  # fmt: skip
-    assert "not_converged" not in long.summary(), long.summary()
-    found, expected = (evaluate(run, bootstrap=0).linear for run in (long, solved))
-    assert found is not None and expected is not None
-    assert found.errors == pytest.approx(expected.errors, rel=1e-3)
+def test_a_trained_line_that_has_not_converged_says_how_far_it_is(folder: Path, tmp_path: Path):
+    given = {"data": str(folder / "t.parquet"), "formula": "y ~ a + b", "stream": "true"}
+    run = fitted(tmp_path / "short", "linear", solver="gradient", num_epochs="2", batch_size="512", **given)
+    assert "standard errors from the solution" in run.summary()["not_converged"]
+    assert run.summary()["solution_distance"] > 1
+    found = evaluate(run, bootstrap=0).linear
+    assert found is not None and not found.converged and not found.errors
