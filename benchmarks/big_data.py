@@ -9,7 +9,9 @@ Each figure is of a process of its own. *floor* imports JAX and Flax and compile
 reading the file, all of it (pandas, of a .dta); *prepare* is what `econml fit mlp --data FILE --target y` does before
 its first epoch, *table* what of it is reading and encoding. With `--stream`, *encode* is `prepare` of a table that is
 not held whole, *epoch* an epoch from what was encoded, *fit* `econml fit` of one epoch, *eval* `econml eval --bootstrap
-0` of its run, all three from what *encode* has written. Memory is the most that the process ever held (VmHWM),
+0` of its run, all three from what *encode* has written; *eval --data* the same with intervals of the file as a new one,
+*effects* `econml eval effects` of the training rows, *linear* an exact fit of model linear with its `eval --vcov HC1`
+(which encodes the table again, in float64). Memory is the most that the process ever held (VmHWM),
 beyond the floor, as a multiple of the numbers as float32.
 """
 
@@ -87,6 +89,26 @@ from pathlib import Path
 from econml_cli.evaluation.evaluate import evaluate
 from econml_cli.runs.directory import Run
 evaluate(Run(Path(FILE + ".run")), bootstrap=0)
+""",
+    "eval --data": """
+from pathlib import Path
+from econml_cli.evaluation.evaluate import evaluate
+from econml_cli.runs.directory import Run
+evaluate(Run(Path(FILE + ".run")), data=FILE)
+""",
+    "effects": """
+from pathlib import Path
+from econml_cli.evaluation.marginal.effects import effects
+from econml_cli.runs.directory import Run
+effects(Run(Path(FILE + ".run")))
+""",
+    "linear": """
+from pathlib import Path
+from econml_cli.config.fit_config import build
+from econml_cli.evaluation.evaluate import evaluate
+from econml_cli.training.fit import fit
+options = {"data": FILE, "target": "y", "stream": "true"}
+evaluate(fit(build("linear", "tabular", [("the benchmark", options)]), Path(FILE + ".linear")).run, vcov="HC1")
 """,
 }
 

@@ -583,7 +583,7 @@ FAULTS = (
     Fault(
         "float64-export-compared-as-float32",
         "wrong constant",
-        old="return BOUNDS[self.config.trainer.precision]",
+        old="return BOUNDS[self.config.trainer.dtype]",
         new='return BOUNDS["float32"]',
     ),
     Fault(
@@ -1429,5 +1429,30 @@ FAULTS = (
         "ignored option",
         '(*layers, ("swept", swept)) for name in NOT_ADAPTED_BY',
         "layers for name in NOT_ADAPTED_BY",
+    ),
+    # larger than memory
+    Fault(
+        "collinear-columns-in-float32-are-told-by-rounding-in-float64",
+        "wrong constant",
+        old="own = 0.0 if x.dtype == np.float64 else ROUNDINGS * float(np.finfo(x.dtype).eps)",
+        new="own = 0.0",
+    ),
+    Fault(
+        "streamed-robust-errors-without-degrees-of-freedom",
+        "wrong constant",
+        old='factor, freedom = n / (n - rank) if kind == "HC1" else 1.0, float(n - rank)',
+        new="factor, freedom = 1.0, float(n - rank)",
+    ),
+    Fault(
+        "blocks-of-a-file-weigh-alike-whatever-their-size",
+        "dropped term",
+        old="found = [_joined(old, new, share) for old, new in zip(before, here, strict=True)]",
+        new="found = [_joined(old, new, 1.0) for old, new in zip(before, here, strict=True)]",
+    ),
+    Fault(
+        "bfloat16-rounds-nothing",
+        "skipped check",
+        old="layer.dot_general = rounded",
+        new="layer.dot_general = jax.lax.dot_general",
     ),
 )

@@ -132,7 +132,7 @@ class Trainable:
         solvable = not self._solved or getattr(config.model_options, "solver", "") == EXACT
         self.by_squares = binary and not solvable
         self._row = losses.get(BINARY if binary and solvable else SQUARED)
-        self._name = "float64" if self._solved else config.trainer.precision
+        self._name = "float64" if self._solved else config.trainer.dtype
         self._config = config.replace_trainer(precision=self._name)
         self._sizes = sizes
         self._programs = Programs()

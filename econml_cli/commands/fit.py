@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from econml_cli.commands import dynamic, fit_folds, fit_plot, help_text
+from econml_cli.commands import dynamic, fit_folds, fit_plot, fit_slurm, help_text
 from econml_cli.commands.common import say
 from econml_cli.commands.fit_help import HELP, front
 from econml_cli.commands.typer_options import Section
@@ -75,11 +75,13 @@ def _fit(model: str, problem: str, given: dict[str, Any]) -> None:
     _check_accepted(options, problem)
     flags = {k: v for k, v in given.items() if k not in own}
     if options.resume:
+        _one_script(where, "--resume")
         _resume(options, where, (model, problem), flags)
         return
     config = dynamic.config(model, problem, options.config, flags)
     if fit_folds.asked(config, options, flags):
         _one_device(where, "--folds")
+        _one_script(where, "--folds")
         if not options.dry_run:
             fit_folds.fit_folds(config, options, _directory(config, options))
             return
@@ -92,6 +94,8 @@ def _fit(model: str, problem: str, given: dict[str, Any]) -> None:
     if options.dry_run:
         _check_free(config, options)
         _dry_run(config, options)
+    elif where.slurm is not None:
+        fit_slurm.write(config, where, _check_free(config, options), named=options.out is not None)
     else:
         _train(config, options, where)
 
@@ -104,6 +108,16 @@ def _one_device(where: DeviceOptions, option: str) -> None:
     """
     if where.several:
         raise ConfigError(f"{option} trains several fits, each on one device; leave out --devices and --coordinator.")
+
+
+def _one_script(where: DeviceOptions, option: str) -> None:
+    """Refuse a script for Slurm where it is not of one new fit.
+
+    Raises:
+        ConfigError: it says which option does not go with it.
+    """
+    if where.slurm is not None:
+        raise ConfigError(f"--slurm writes the script of one new fit, which goes on by itself; leave out {option}.")
 
 
 def _directory(config: FitConfig, options: RunOptions) -> Path:

@@ -1,15 +1,17 @@
 """The columns of a file as the kinds of a schema have them."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from econml_cli.data import column_texts, notation
+from econml_cli.data import column_texts, notation, rows
 from econml_cli.data.asked import Asked
 from econml_cli.data.column_texts import Texts
 from econml_cli.data.files import Raw
 from econml_cli.data.infer_typed import as_series, without_marks
 from econml_cli.data.schema import Column, Schema
+from econml_cli.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -106,3 +108,21 @@ def _series(numbers: np.ndarray, absent: np.ndarray) -> "pd.Series":
     if numbers.dtype == np.float64:
         return pd.Series(np.where(absent, np.nan, numbers))
     return pd.Series(pd.arrays.IntegerArray(numbers, absent))
+
+
+def refuse_wrong(wrong: Mapping[str, Mapping[int, str]], schema: Schema, where: str) -> None:
+    """Refuse values that are not of the kind that their column had in a fit, as `convert` found them.
+
+    Raises:
+        DataError: names the first, its row and what it should be.
+    """
+    words = {"number": "text", "boolean": "something"}
+    needed = {"number": "a number", "boolean": "true or false", "date": "a date as in the fit"}
+    for name, texts in wrong.items():
+        row, text = next(iter(texts.items()))
+        kind = "number" if schema[name].kind == "identifier" else schema[name].kind
+        place = f"row {rows.number(row, where):,} of {where}: {text[:40]!r}"
+        raise DataError(
+            f"Column '{name}' holds {words.get(kind, 'text')} ({place}) where {needed[kind]} is needed; correct it, or "
+            "leave the row out."
+        )

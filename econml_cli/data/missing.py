@@ -104,8 +104,11 @@ def any_of(masks: Sequence[np.ndarray], n: int) -> np.ndarray:
     return found
 
 
-def keep(absent: Mapping[str, np.ndarray], n: int, missing: Rule, where: str, also: str = "") -> np.ndarray:
-    """The rows without missing values, [n] bool. `also` is what else can be done about them, for an error.
+def keep(
+    absent: Mapping[str, np.ndarray], n: int, missing: Rule, where: str, also: str = "", *, part: bool = False
+) -> np.ndarray:
+    """The rows without missing values, [n] bool. `also` is what else can be done about them, for an error; of a `part`
+    of a table none may be left.
 
     Raises:
         DataError: there are missing values and `missing` is "error" (names columns and counts), or no row is left.
@@ -121,7 +124,7 @@ def keep(absent: Mapping[str, np.ndarray], n: int, missing: Rule, where: str, al
             f"rows out: --missing drop{also}."
         )
     kept: np.ndarray = ~any_of([*absent.values()], n)
-    if not kept.any():
+    if not kept.any() and not part:
         raise DataError(
             f"{where} has no row without a missing value, of {plural(n, 'row')}: {counts}; use fewer features."
         )

@@ -112,10 +112,10 @@ class Preprocessing:
         return cls(specification, formula, rule, features, aim, *named)
 
     def encode(
-        self, frame: "pd.DataFrame", where: str, *, need_target: bool
+        self, frame: "pd.DataFrame", where: str, *, need_target: bool, part: bool = False
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
         """(rows that can be used [n] bool, x [n, p], y or None), all rows of the table; use `x[rows]`. y is x, or as
-        `target.apply` has it.
+        `target.apply` has it. Of a `part` of a table no row may be usable.
 
         The columns of the target are looked at only if it is needed, or every row used has them. Rows of a level of a
         fixed effect that no training row has are left out where rows with missing values are, else refused.
@@ -134,7 +134,7 @@ class Preprocessing:
             absent |= self._missing_target(frame, where, absent | without)
         apart = (self._weighed() if need_target else None, *self.entity_columns)
         absent |= {name: gaps for name, gaps in without.items() if name in apart}
-        rows = missing.keep(absent, len(frame), self.missing, where)
+        rows = missing.keep(absent, len(frame), self.missing, where, part=part)
         design.refuse_unseen(self.formula, self.features, frame, rows, where)
         if self.missing == "error":
             entities.refuse_unseen(self.entities, frame, rows, where)

@@ -76,11 +76,15 @@ class Stored:
             raise DataError(f"{self.path} cannot be read: {error.strerror or error}.") from error
         return found
 
+    @property
+    def block_rows(self) -> int:
+        """The rows of a block of about `NUMBERS` numbers."""
+        return max(1, NUMBERS // max(self._row, 1))
+
     def blocks(self) -> Iterator[np.ndarray]:
-        """The rows in blocks of about `NUMBERS` numbers."""
-        step = max(1, NUMBERS // max(self._row, 1))
-        for start in range(0, self.shape[0], step):
-            yield self[start : start + step]
+        """The rows in blocks of `block_rows`."""
+        for start in range(0, self.shape[0], self.block_rows):
+            yield self[start : start + self.block_rows]
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         """All of it, in memory."""

@@ -239,7 +239,7 @@ def write(
             for i, split in enumerate(SPLITS):
                 chosen = np.flatnonzero(learnt.side[rows] == i)
                 for array, file in zip((encoder.at(chosen), y[rows][chosen]), handles[split], strict=True):
-                    _cast(array, dtype).tofile(file)
+                    cast(array, dtype).tofile(file)
                 count[split] += len(chosen)
     finally:
         for pair in handles.values():
@@ -248,7 +248,7 @@ def write(
     return {split: (n, width) for split, n in count.items()}
 
 
-def _cast(array: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
+def cast(array: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
     """Numbers in the precision of the fit.
 
     Raises:

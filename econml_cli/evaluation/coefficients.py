@@ -15,6 +15,7 @@ from econml_cli.evaluation import equations
 from econml_cli.evaluation.covariances import Design, covariance_with, degrees_of_freedom, kind_of, name_of, of_robust
 from econml_cli.evaluation.opened import OpenedRun
 from econml_cli.evaluation.standard_errors import critical, two_sided
+from econml_cli.evaluation.streamed_covariance import StoredRows, of_stored
 from econml_cli.models import absorbed_poisson
 from econml_cli.models.absorbed_poisson import COLLINEAR
 from econml_cli.models.base import Model
@@ -310,17 +311,17 @@ def weights_of(
     sample = problem.sample(None, "train")
     if sample is None:
         return None, why
-    if is_stored(sample.x):
-        return None, "without standard errors: they take the whole sample, which --stream does not hold"
     if why := _without_errors(run):
         return None, why
     kind, groups = kind_of(run, problem, vcov)
     if problem.absorbed:
         return _within_levels(problem, model, sample, kind, name_of(run, kind, vcov), groups)
-    x = np.asarray(sample.x, np.float64)[:, : len(problem.features.names)]
-    z = np.column_stack([np.ones(len(x)), x]) if model.linear.bias is not None else x
     kernel = np.asarray(model.linear.kernel[...], np.float64)[:, 0]
     bias = [] if model.linear.bias is None else [float(np.asarray(model.linear.bias[...], np.float64)[0])]
+    if is_stored(sample.x):
+        return of_files(problem, sample, np.r_[kernel, bias], kind, name_of(run, kind, vcov), groups)
+    x = np.asarray(sample.x, np.float64)[:, : len(problem.features.names)]
+    z = np.column_stack([np.ones(len(x)), x]) if bias else x
     w, y = np.r_[bias, kernel], np.asarray(sample.y, np.float64)[:, 0]
     scale, shift = problem.target_scale, problem.target_mean
     if row.by_mean:  # the log of the mean: the scale of the target is a shift of the constant
@@ -338,6 +339,25 @@ def weights_of(
         w, covariance, free = np.r_[0.0, w], np.pad(covariance, ((1, 0), (1, 0))), np.pad(free, ((1, 0), (0, 0)))
     freedom = degrees_of_freedom(design, kind) if family is None or family.estimates_scale else None
     return Weights(row.classical == "logit", w, covariance, name_of(run, kind, vcov), free, freedom), None
+
+
+def of_files(
+    problem: Tabular, sample: Batch, w: np.ndarray, kind: str, vcov: str, groups: np.ndarray | None = None
+) -> tuple[Weights | None, str | None]:
+    """Weights w [k] of standardised inputs, the constant last where there is one, of a model fitted by squared error to
+    rows that lie in files; or why they have no covariance."""
+    constant, scale = len(w) > sample.x.shape[1], problem.target_scale
+    codes = None if groups is None else np.unique(groups, return_inverse=True)[1]
+    found = of_stored(StoredRows(sample.x, sample.y, constant, codes), w, kind)
+    if found is None:
+        return None, "there are no more rows than coefficients"
+    order = np.r_[len(w) - 1, : len(w) - 1] if constant else np.arange(len(w))  # the constant is the first here
+    own, of_file, free = (w * scale)[order], found.matrix[np.ix_(order, order)] * scale**2, found.free[order]
+    if constant:
+        own[0] += problem.target_mean
+    else:  # the place of one that is not there
+        own, of_file, free = np.r_[0.0, own], np.pad(of_file, ((1, 0), (1, 0))), np.pad(free, ((1, 0), (0, 0)))
+    return Weights(False, own, of_file, vcov, free, found.freedom), None
 
 
 def _within_levels(
@@ -396,7 +416,7 @@ class WithinLevels:
     x: np.ndarray
     slopes: np.ndarray
     free: np.ndarray
-    design: "Design"
+    design: Design
     kind: str
     family: Family
     mean: np.ndarray

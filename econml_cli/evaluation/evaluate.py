@@ -76,7 +76,7 @@ def evaluate(
         members = opened.members()
         if paths is not None and len(members.models) > 1:
             raise ConfigError(f"--den-haan-marcet tests one policy; {run.name} has {members.total}: add --member 0.")
-        samples = opened.samples()
+        samples = opened.samples(stored=True)
         reported = next(split for split in REPORTED if split in samples.parts)
         replications = {reported: bootstrap}
         estimates = _estimates(samples, members, dtype, replications, bootstrap_seed)
@@ -207,7 +207,7 @@ def _losses_first(estimates: Estimates) -> Estimates:
     return dict(sorted(estimates.items(), key=lambda item: not item[0].is_loss))
 
 
-def _notes(run: Run, members: Members, reported: str, samples: Samples) -> tuple[str, ...]:
+def _notes(run: OpenedRun, members: Members, reported: str, samples: Samples) -> tuple[str, ...]:
     notes = [*samples.notes, *health.of_weights(run, members.lost, members.epoch)]
     if members.diverged:
         notes.append(f"{run.name}: {members.left_out}.")
@@ -216,7 +216,7 @@ def _notes(run: Run, members: Members, reported: str, samples: Samples) -> tuple
     notes += unspread(run.name, samples.problem, reported, size(samples.parts[reported]))
     # of weights that diverged it is enough to say so
     against = () if members.lost else caveats.sentences(run.summary())
-    return (*notes, *caveats.of_rows(run, samples.frame), *against)
+    return (*notes, *caveats.of_rows(run, run.data), *against)
 
 
 def evaluate_all(several: Sequence[Run], **options: Any) -> tuple[list[Evaluation], list[EconmlError]]:

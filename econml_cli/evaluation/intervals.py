@@ -149,7 +149,11 @@ def of_means(
     """Standard errors by the bootstrap, times sqrt(G / (G - 1)) for G observations or groups, and the lower and upper
     ends of Student's intervals of G - 1 degrees of freedom, of the means of columns [n, k] with weights w [n], each
     [k]; NaN of one."""
-    units = units_of(columns, groups, w)
+    return of_units(units_of(columns, groups, w), replications=replications, seed=seed)
+
+
+def of_units(units: Units, *, replications: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """`of_means` of what is independent of each other."""
     n = len(units.sizes)
     drawn = resampled_means(units, replications, seed)
     errors = drawn.std(axis=0, ddof=1) * math.sqrt(n / max(n - 1, 1))

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from econml_cli.config.fit_config import FitConfig
-from econml_cli.data import beside, expression, files
+from econml_cli.data import beside, files
 from econml_cli.data.convert import convert
 from econml_cli.data.files import Raw
 from econml_cli.data.schema import Schema
 from econml_cli.data.split import SPLITS
 from econml_cli.errors import DataError, plural
+from econml_cli.evaluation import large_files
 from econml_cli.evaluation.opened import OpenedRun, open_run
 from econml_cli.evaluation.predictions import Say, adds, check_output, refusals
 from econml_cli.problems.tabular import Tabular
@@ -23,44 +23,17 @@ from econml_cli.training.run.provenance import own_file
 if TYPE_CHECKING:
     import pyarrow as pa
 
-#: rows of a file from which on it is predicted in blocks, and of a block
-LARGE, ROWS = 5_000_000, 2**18
+#: rows of a block
+ROWS = 2**18
 
 
 def suits(run: Run, data: str | None) -> bool:
     """Whether the file of `data` (None: that of the fit) is predicted so: Parquet, of many rows or of a
     run that was streamed."""
-    config = run.config()
-    path = data if data is not None else own_file(run, config)
-    if path is None or not path.lower().endswith(".parquet") or (data is None and not _streamed(config)):
+    path = data if data is not None else own_file(run, run.config())
+    if path is None or (data is None and not large_files.is_streamed(run.config())):
         return False
-    from pyarrow import parquet
-
-    try:
-        rows = parquet.read_metadata(files.find(path)).num_rows
-    except Exception:  # whoever reads it says what is wrong with it
-        return False
-    if not (_streamed(config) or rows >= LARGE):
-        return False
-    problem = _problem(run)
-    return problem is not None and not problem.uninformative and not problem.entities and not _shifts(problem)
-
-
-def _streamed(config: FitConfig) -> bool:
-    return bool(getattr(config.problem_options, "stream", None))
-
-
-def _problem(run: Run) -> Tabular | None:
-    """The problem of a table, without its rows, as the run says; None of another one, or of an old run."""
-    saved = run.preprocessing()
-    if run.config().problem != "tabular" or saved is None or saved.get("schema") is None:
-        return None
-    return Tabular.restore(saved)
-
-
-def _shifts(problem: Tabular) -> bool:
-    """Whether what a row has depends on other rows of its file."""
-    return any(expression.shifts(node) for node in problem.learnt.formula.factors.values())
+    return large_files.is_large(run, path) and large_files.by_row(run) is not None
 
 
 def predict(run: Run, data: str | None, out: Path, *, step: int | None, say: Say) -> int:
@@ -75,7 +48,7 @@ def predict(run: Run, data: str | None, out: Path, *, step: int | None, say: Say
     check_output(out, reads=data)
     with open_run(run, step=step) as opened:
         path = data if data is not None else str(own_file(run, opened.config()))
-        problem = _problem(opened)
+        problem = large_files.by_row(opened)
         assert problem is not None
         source, make = files.find(path), adds(opened, problem, False, None, say)
         side = _sides(opened) if data is None else None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from econml_cli.config.fit_config import FitConfig
 from econml_cli.errors import ConfigError, RunError
 from econml_cli.evaluation.counterfactual import changed_samples
-from econml_cli.evaluation.samples import Samples, new_samples, own_samples, with_states
+from econml_cli.evaluation.samples import Samples, new_samples, own_samples, stored_samples, with_states
 from econml_cli.models.base import Model
 from econml_cli.output import working
 from econml_cli.runs.directory import Run
@@ -100,7 +100,7 @@ class OpenedRun(Run):
     @property
     def dtype(self) -> str:
         """The precision that it was fitted in, "float32" or "float64"."""
-        return self.config().trainer.precision
+        return self.config().trainer.dtype
 
     def loaded(self) -> Loaded:
         """The fitted model without its data (of an ensemble that of `member`): the best weights where early stopping
@@ -159,11 +159,12 @@ class OpenedRun(Run):
         _, sections = self._checkpoint()
         return with_states(samples, sections.get("states", {}).get("x"), self.config().trainer.members, self.member)
 
-    def samples(self, *, need_target: bool = True) -> Samples:
+    def samples(self, *, need_target: bool = True, stored: bool = False) -> Samples:
         """What the run is evaluated on: the rows of `data`, its problem with `changes`, or its own splits.
 
         Args:
-            need_target: whether a new file has to have the target.
+            need_target: whether a new file has to have the target. stored: whether the rows of a large one may lie in
+                files (`samples.stored_samples`), without a frame.
 
         Raises:
             ConfigError, ShapeError: as `counterfactual.changed_samples`; data and changes are asked for at once. As
@@ -176,6 +177,10 @@ class OpenedRun(Run):
             return self._once(("changed", repr(changes)), lambda: changed_samples(self, model, changes))
         if self.data is not None:
             path, missing, sheet = self.data, self.missing, self.sheet
+            if stored and (
+                found := self._once(("stored", path, missing), lambda: stored_samples(self, path, missing=missing))
+            ):
+                return found
             return self._once(
                 ("new", path, missing, need_target, sheet),
                 lambda: new_samples(self, path, need_target=need_target, missing=missing, sheet=sheet),

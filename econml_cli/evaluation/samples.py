@@ -13,6 +13,7 @@ from flax import nnx
 
 from econml_cli.data import files
 from econml_cli.errors import ConfigError, DataError, RunError
+from econml_cli.evaluation import large_files
 from econml_cli.models.base import Model
 from econml_cli.problems import losses
 from econml_cli.problems import registry as problems
@@ -125,6 +126,21 @@ def new_samples(
     if isinstance(problem, Tabular):
         notes = (*notes, *problem.of_unseen_levels(frame))
     return Samples(problem, {"data": batch}, notes, frame, reasons)
+
+
+def stored_samples(run: Run, path: str, *, missing: str | None = None) -> Samples | None:
+    """`new_samples` with the target, of a file that is read a block of rows at a time (`large_files`), in files of the
+    user's cache; None of another one. Call it inside `precision(...)`.
+
+    Raises:
+        DataError: the file cannot be used.
+    """
+    problem = large_files.sums_over_rows(run)
+    if problem is None or not large_files.is_large(run, path):
+        return None
+    if missing is not None:
+        problem = Tabular.restore({**problem.preprocessing(), "missing": missing})
+    return Samples(problem, {"data": problem.encode_in_files(path)})
 
 
 def _with_sheet(preprocessing: dict[str, Any], path: str, sheet: str) -> dict[str, Any]:

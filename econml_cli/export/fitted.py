@@ -84,7 +84,7 @@ class Fitted:
     @property
     def bound(self) -> float:
         """The relative difference above which an export is refused."""
-        return BOUNDS[self.config.trainer.precision]
+        return BOUNDS[self.config.trainer.dtype]
 
 
 def read(run: OpenedRun) -> Fitted:
@@ -114,13 +114,13 @@ def read(run: OpenedRun) -> Fitted:
     if inputs.mean is not None:
         raw = raw.astype(np.float64) * np.array(inputs.scale) + np.array(inputs.mean)
     standardised = inputs.standardised(raw)
-    y = predicted(problem, loaded.model, standardised, config.trainer.precision)
+    y = predicted(problem, loaded.model, standardised, config.trainer.dtype)
     if not np.isfinite(y).all():
         raise EconmlError(
             f"The predictions of {run.name} are not finite, so there is nothing to compare an export with."
         )
-    out = computed(lambda model, x: model(x), loaded.model, standardised, config.trainer.precision)
-    outputs = _outputs(problem, preprocessing, out, y, BOUNDS[config.trainer.precision])
+    out = computed(lambda model, x: model(x), loaded.model, standardised, config.trainer.dtype)
+    outputs = _outputs(problem, preprocessing, out, y, BOUNDS[config.trainer.dtype])
     weights = health.of_weights(run, loaded.diverged, loaded.epoch)
     return Fitted(
         run, config, loaded.model, problem, loaded.epoch, inputs, outputs, raw.astype(inputs.dtype), y,
@@ -157,7 +157,7 @@ def _inputs(
     if not isinstance(names, list | tuple) or len(shape) != 1 or len(names) != shape[0]:
         names = None
     units = f"as problem {config.problem} draws them"
-    return Inputs(None if names is None else list(map(str, names)), shape, config.trainer.precision, units)
+    return Inputs(None if names is None else list(map(str, names)), shape, config.trainer.dtype, units)
 
 
 def _outputs(

@@ -27,7 +27,7 @@ def verify(fitted: Fitted, form: str, directory: Path) -> tuple[float, float]:
         return _arrays(fitted, directory)
     largest, relative = _predictions(fitted, form, directory)
     if not relative <= fitted.bound:
-        more = "fit it with --precision float64, or " if fitted.config.trainer.precision == "float32" else ""
+        more = "fit it with --precision float64, or " if fitted.config.trainer.dtype == "float32" else ""
         raise EconmlError(
             f"What --to {form} writes differs from {fitted.run.name} by {relative:.2g} relative on "
             f"{fitted.compared_on}, more than {fitted.bound:g}, so nothing was written; if the model magnifies "

@@ -69,7 +69,7 @@ def write_stablehlo(fitted: Fitted, directory: Path) -> dict[str, Any]:
     from jax import export
 
     (b,) = export.symbolic_shape("b")
-    inputs, dtype = fitted.inputs, jax.numpy.dtype(fitted.config.trainer.precision)
+    inputs, dtype = fitted.inputs, jax.numpy.dtype(fitted.config.trainer.dtype)
 
     def convert(function: Any) -> bytes:
         exported = export.export(jax.jit(function), platforms=PLATFORMS)(_shaped((b, *inputs.shape), dtype))
@@ -93,7 +93,7 @@ def write_onnx(fitted: Fitted, directory: Path) -> dict[str, Any]:
     from econml_cli.export.onnx_graph import graph
 
     def convert(function: Any) -> Any:
-        return graph(function, fitted.inputs, fitted.config.trainer.precision)
+        return graph(function, fitted.inputs, fitted.config.trainer.dtype)
 
     model = _for_any_rows(fitted, "ONNX", convert)
     (directory / "model.onnx").write_bytes(model.SerializeToString())
@@ -112,7 +112,7 @@ def _for_any_rows(fitted: Fitted, what: str, convert: Callable[[Any], Any]) -> A
 
     try:
         # traced here: while jax2onnx traces, flax's layers are operations that it cannot map
-        traced = jax.make_jaxpr(of_one)(_shaped(fitted.inputs.shape, jax.numpy.dtype(fitted.config.trainer.precision)))
+        traced = jax.make_jaxpr(of_one)(_shaped(fitted.inputs.shape, jax.numpy.dtype(fitted.config.trainer.dtype)))
         return convert(jax.vmap(lambda row: jaxpr_as_fun(traced)(row)[0]))
     except Exception as error:  # jax and jax2onnx raise a dozen kinds
         first = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
@@ -133,7 +133,7 @@ def write_about(fitted: Fitted, directory: Path, more: dict[str, Any]) -> None:
         "model": fitted.config.model,
         "options": vars(fitted.config.model_options),
         "phi": getattr(getattr(fitted.config, "representation", None), "phi", None),
-        "precision": fitted.config.trainer.precision,
+        "precision": fitted.config.trainer.dtype,
         **more,
         "inputs": asdict(fitted.inputs),
         "outputs": {**asdict(fitted.outputs), "dtype": str(fitted.y.dtype)},

@@ -111,7 +111,7 @@ def condition_number(config: FitConfig, model: Model, x: Any) -> Check:
     singular = np.linalg.svd(columns, compute_uv=False)
     value = float(singular[0] / singular[-1]) if n >= k and singular[-1] > 0 else float("inf")
     solved = getattr(model, "solver", "gradient") != "gradient"
-    dtype = "float64" if solved else config.trainer.precision
+    dtype = "float64" if solved else config.trainer.dtype
     limit = 1 / float(np.finfo(dtype).eps)
     told = f"{value:.4g} of the design [{n}, {k}]; singular in {dtype} from {limit:.2g}"
     return _judge(name, value, limit, told)

@@ -39,7 +39,7 @@ def describe_model(
         ConfigError: the constructor refuses the options, or `path` selects nothing.
         DataError: the problem reads a file that cannot be used.
     """
-    dtype = config.trainer.precision
+    dtype = config.trainer.dtype
     with precision(dtype):
         shapes = _shapes(config, din, dout)
         model: nnx.Module = abstract_model(config, shapes)
@@ -90,7 +90,7 @@ def _summary(config: FitConfig, shapes: Shapes, leaves: list[Leaf], solved: bool
         "dout": shapes.dout,
         "observation": list(shapes.observation()),
         "n_train": shapes.n,
-        "precision": str(jnp.dtype(config.trainer.precision)),
+        "precision": str(jnp.dtype(config.trainer.dtype)),
         "parameters": {"arrays": len(params), "count": count, "bytes": size},
         "training_bytes": None if solved else 4 * size,
     }

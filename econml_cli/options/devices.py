@@ -23,6 +23,12 @@ class DeviceOptions:
     )
     num_processes: int | None = option(None, "how many processes meet at --coordinator HOST:PORT", ge=1)
     process_id: int | None = option(None, "which of them this is; 0 writes the run", ge=0)
+    slurm: str | None = option(
+        None,
+        "print a script for sbatch that does this fit, and train nothing: nodes=2,gpus=4 (of each node), and time=, "
+        "cpus=, memory=, partition=, account=, setup=",
+        metavar="NAME=VALUE,...",
+    )
 
     def __post_init__(self) -> None:
         self._check_devices()

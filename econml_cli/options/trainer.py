@@ -6,7 +6,9 @@ from typing import Any, Literal
 
 from econml_cli.options.fields import option
 
-Precision = Literal["float32", "float64"]
+Precision = Literal["float32", "float64", "bfloat16"]
+#: that of numbers: weights, data, losses
+Dtype = Literal["float32", "float64"]
 
 
 #: second-order methods, and the defaults of theirs: they beat a recipe, which was made for a first-order method
@@ -64,7 +66,11 @@ class TrainerOptions:
     )
     seed: int = option(42, "seed of data, initial weights and shuffling", ge=0, lt=2**32, traced=True)
     members: int = option(1, "train this many seeds side by side as one run, an ensemble", ge=1, le=4096)
-    precision: Precision = option("float32", "arithmetic of data, weights and training, end to end")
+    precision: Precision = option(
+        "float32",
+        "arithmetic of data, weights and training, end to end; bfloat16: float32, with the matrix products of training "
+        "steps in bfloat16, which accelerators are made for",
+    )
     patience: int = option(
         0, "stop after this many epochs without a better val_loss, keep the best weights; 0: off", ge=0
     )
@@ -92,6 +98,11 @@ class TrainerOptions:
     )
     checkpoint_every: int = option(0, "epochs between checkpoints; 0: every 30 seconds and at the end", ge=0)
     keep: int = option(2, "how many checkpoints to keep", ge=1)
+
+    @property
+    def dtype(self) -> Dtype:
+        """The type of data, weights and losses."""
+        return "float32" if self.precision == "bfloat16" else self.precision
 
     def decay_of(self, rows: int) -> float:
         """The weight decay of a fit to so many training rows."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from econml_cli.data.asked import Asked
+    from econml_cli.data.blocks import Source
     from econml_cli.data.files import Needed
     from econml_cli.data.preprocessing import Preprocessing
     from econml_cli.data.schema import Schema
@@ -105,58 +106,124 @@ def read(
     Raises:
         ConfigError, DataError: as `data.streaming.learn`; the file cannot be read, or the cache not be written.
     """
-    import hashlib
-
-    from econml_cli.data import blocks, files, streaming
+    from econml_cli.data import files
     from econml_cli.data.preprocessing import Preprocessing
     from econml_cli.data.split import SPLITS
     from econml_cli.data.stored import Stored
     from econml_cli.storage import tables
 
-    dtype = np.dtype(jnp.zeros(()).dtype)
-    path = files.find(source)
-    try:
-        with path.open("rb") as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise DataError(f"{source} cannot be read: {error.strerror or error}.") from error
+    dtype, path = _dtype(), files.find(source)
+    sha256 = _sha256(source, path)
 
     def make(folder: Path) -> Mapping[str, Any]:
-        table = blocks.opened(source, path, asked, needed, folder)
-        learnt = streaming.learn(table, asked, plan)
-        row: Any = learnt.loss
-        y = np.asarray(row.target.encoded(learnt.y))
-        shapes = streaming.write(table, learnt, y, folder, dtype)
-        learnt.side.tofile(folder / "side")
-        if table.path.parent == folder:  # the text that is not needed any more
-            table.path.unlink()
-        own = learnt.preprocessing
-        assert own.schema is not None
-        own = dataclasses.replace(own, loss=losses.beside_task(row), schema=with_roles(own, own.schema))
-        return {
-            "preprocessing": own.to_json(), "rows": table.rows, "outputs": y.shape[1],
-            "shapes": {split: list(shape) for split, shape in shapes.items()},
-            "autocorrelation": learnt.autocorrelation,
-        }  # fmt: skip
+        return _encode(source, path, asked, needed, plan, with_roles, folder, dtype)
 
-    key = {"file": sha256, "asked": dataclasses.asdict(asked), "options": dict(options), "dtype": str(dtype)}
-    folder, said = tables.kept({**key, "format": FORMAT, "econml": __version__}, make)
+    key = {"file": sha256, "asked": dataclasses.asdict(asked), "options": dict(options)}
+    folder, said = tables.kept(key | _made_by(dtype), make)
     try:
         own = Preprocessing.from_json(said["preprocessing"])
         shapes = {split: tuple(map(int, said["shapes"][split])) for split in SPLITS}
         total, outputs, found = int(said["rows"]), int(said["outputs"]), said["autocorrelation"]
     except (KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{folder} is damaged ({error} is amiss); delete it.") from error
-
-    def sample(split: str, shape: tuple[int, ...]) -> Batch:
-        x = Stored(folder / f"{split}.x", shape, dtype)
-        return base.Batch(x, Stored(folder / f"{split}.y", (shape[0], outputs), dtype))
-
-    batches = {split: sample(split, shape) for split, shape in shapes.items() if shape[0]}
-    sizes = {split: shape[0] for split, shape in shapes.items()}
+        raise _damaged(folder, error) from error
+    batches = {split: _sample(folder, split, shape, outputs) for split, shape in shapes.items() if shape[0]}
     about = {
         "data": source, "path": str(path.absolute()), "sha256": sha256, "rows": total, "rows_dropped": 0,
-        "split_sizes": sizes,
+        "split_sizes": {split: shape[0] for split, shape in shapes.items()},
     }  # fmt: skip
     rows = Rows(Stored(folder / "side", (total,), np.int8), SPLITS)
     return Streamed(own, losses.saved(own.loss, own.target.task), batches, rows, about, found, total)
+
+
+def read_new(source: str, own: Preprocessing, row: Loss) -> tuple[Batch, int]:
+    """(the rows of another file that can be used, encoded with what a fit learnt, now or before; how many rows the file
+    has).
+
+    Raises:
+        DataError: as `data.parts.write`; the file cannot be read, or the cache not be written.
+    """
+    from econml_cli.data import blocks, files, parts
+    from econml_cli.data.asked import Asked
+    from econml_cli.storage import tables
+
+    dtype, path = _dtype(), files.find(source)
+
+    def make(folder: Path) -> Mapping[str, Any]:
+        table = blocks.opened(source, path, Asked() if own.schema is None else own.schema.asked, None, folder)
+        count, outputs = parts.write(table, own, row.target.encoded, folder, dtype)
+        _drop_text(table, folder)
+        return {"shape": [count, len(own.features.names)], "outputs": outputs, "rows": table.rows}
+
+    key = {"file": _sha256(source, path), "preprocessing": own.to_json(), "new": True}
+    folder, said = tables.kept(key | _made_by(dtype), make)
+    try:
+        (count, width), outputs, total = map(int, said["shape"]), int(said["outputs"]), int(said["rows"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise _damaged(folder, error) from error
+    return _sample(folder, "data", (count, width), outputs), total
+
+
+def _encode(
+    source: str,
+    path: Path,
+    asked: Asked,
+    needed: Needed,
+    plan: Plan,
+    with_roles: Callable[[Preprocessing, Schema], Schema],
+    folder: Path,
+    dtype: np.dtype[Any],
+) -> Mapping[str, Any]:
+    """Learn from a table and write its encoded rows into a folder: what is to be said of them."""
+    from econml_cli.data import blocks, streaming
+
+    table = blocks.opened(source, path, asked, needed, folder)
+    learnt = streaming.learn(table, asked, plan)
+    row: Any = learnt.loss
+    y = np.asarray(row.target.encoded(learnt.y))
+    shapes = streaming.write(table, learnt, y, folder, dtype)
+    learnt.side.tofile(folder / "side")
+    _drop_text(table, folder)
+    own = learnt.preprocessing
+    assert own.schema is not None
+    own = dataclasses.replace(own, loss=losses.beside_task(row), schema=with_roles(own, own.schema))
+    return {
+        "preprocessing": own.to_json(), "rows": table.rows, "outputs": y.shape[1],
+        "shapes": {split: list(shape) for split, shape in shapes.items()}, "autocorrelation": learnt.autocorrelation,
+    }  # fmt: skip
+
+
+def _drop_text(table: Source, folder: Path) -> None:
+    """Delete what had to be written of a file of text, once it is encoded."""
+    if table.path.parent == folder:
+        table.path.unlink()
+
+
+def _sample(folder: Path, split: str, shape: tuple[int, ...], outputs: int) -> Batch:
+    from econml_cli.data.stored import Stored
+
+    x = Stored(folder / f"{split}.x", shape, _dtype())
+    return base.Batch(x, Stored(folder / f"{split}.y", (shape[0], outputs), _dtype()))
+
+
+def _dtype() -> np.dtype[Any]:
+    """That of the precision in which JAX computes here."""
+    return np.dtype(jnp.zeros(()).dtype)
+
+
+def _made_by(dtype: np.dtype[Any]) -> dict[str, Any]:
+    """What all encoded tables depend on."""
+    return {"dtype": str(dtype), "format": FORMAT, "econml": __version__}
+
+
+def _sha256(source: str, path: Path) -> str:
+    import hashlib
+
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise DataError(f"{source} cannot be read: {error.strerror or error}.") from error
+
+
+def _damaged(folder: Path, error: Exception) -> DataError:
+    return DataError(f"{folder} is damaged ({error} is amiss); delete it.")

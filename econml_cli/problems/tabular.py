@@ -406,16 +406,28 @@ class Tabular:
         Raises:
             DataError: the file cannot be read, lacks a column, or holds a missing value or an unknown level.
         """
+        from econml_cli.data.convert import refuse_wrong
         from econml_cli.data.read import read_table
 
         table = read_table(path, known=self._preprocessing.schema)
         self.rows_read = len(table.frame)
-        tabular_columns.refuse_wrong(table)
+        refuse_wrong(table.wrong, table.schema, table.source)
         rows, x, y = self._encoded(table, need_target=need_target)
         w = self._preprocessing.weights_of(table.frame, rows, table.source) if need_target else None
         y = self._over_exposure(y, w)
         batch = base.Batch(x[rows], None if y is None else y[rows], None if w is None else w[rows])
         return table.frame[rows], batch
+
+    def encode_in_files(self, path: str) -> Batch:
+        """`encode` of a file that is read a block of rows at a time: the Batch lies in files of the user's cache.
+
+        Raises:
+            DataError: as `encode`; or the cache cannot be written.
+        """
+        from econml_cli.problems import streamed
+
+        found, self.rows_read = streamed.read_new(path, self._preprocessing, self.loss_row)
+        return found
 
     def _over_exposure(self, y: Any, w: np.ndarray | None) -> Any:
         """The target [n, 1] over what it is counted over, where there is such a column."""

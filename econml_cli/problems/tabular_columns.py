@@ -93,22 +93,6 @@ def refuse_columns(read: Formula, schema: Schema, rows: int, source: str, embedd
             )
 
 
-def refuse_wrong(table: Table) -> None:
-    """Refuse values that are not of the kind that their column had in the fit."""
-    from econml_cli.data.rows import number
-
-    words = {"number": "text", "boolean": "something"}
-    needed = {"number": "a number", "boolean": "true or false", "date": "a date as in the fit"}
-    for name, texts in table.wrong.items():
-        row, text = next(iter(texts.items()))
-        kind = "number" if table.schema[name].kind == "identifier" else table.schema[name].kind
-        place = f"row {number(row, table.source):,} of {table.source}: {text[:40]!r}"
-        raise DataError(
-            f"Column '{name}' holds {words.get(kind, 'text')} ({place}) where {needed[kind]} is needed; correct it, or "
-            "leave the row out."
-        )
-
-
 def roles(p: TabularOptions, read: Formula) -> dict[str, str]:
     """What each column that was read is for; "feature, time" of one that is two things."""
     roles = dict.fromkeys(read.feature_columns, "feature")

@@ -84,8 +84,9 @@ class FitOptions(TypedDict, total=False):
     """seed of data, initial weights and shuffling (default: 42)"""
     members: int
     """train this many seeds side by side as one run, an ensemble (default: 1)"""
-    precision: Literal["float32", "float64"]
-    """arithmetic of data, weights and training, end to end (default: float32)"""
+    precision: Literal["float32", "float64", "bfloat16"]
+    """arithmetic of data, weights and training, end to end; bfloat16: float32, with the matrix products of training
+    steps in bfloat16, which accelerators are made for (default: float32)"""
     patience: int
     """stop after this many epochs without a better val_loss, keep the best weights; 0: off"""
     min_delta: float

@@ -122,7 +122,7 @@ class FittedRun:
         """A context in which JAX computes as the fit did, in float32 or float64; JAX is as it was outside it."""
         from econml_cli.training.precision import precision
 
-        return precision(self.config.trainer.precision)
+        return precision(self.config.trainer.dtype)
 
     @speaking_python()
     def evaluate(

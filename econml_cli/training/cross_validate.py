@@ -50,7 +50,7 @@ def fit_folds(
     check_free(directory, force)
     if config.trainer.members > 1:
         raise ConfigError("--members trains an ensemble in one run; leave it out with --folds, or name one --fold.")
-    with precision(config.trainer.precision):
+    with precision(config.trainer.dtype):
         check(Workshop().assemble(of_fold(config, 1)))
     with contextlib.ExitStack() as lock:
         folds = make(directory, config, command, lock)

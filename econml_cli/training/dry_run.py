@@ -52,7 +52,7 @@ def dry_run(config: FitConfig) -> DryRun:
     Raises:
         DataError, ShapeError: what would have stopped the fit.
     """
-    with precision(config.trainer.precision):
+    with precision(config.trainer.dtype):
         setup = assemble(config)
         check(setup)
         trainer = Trainer(setup)

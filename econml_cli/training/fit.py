@@ -32,6 +32,7 @@ from econml_cli.training.run.restore import check_identity, from_sections
 from econml_cli.training.run.summary import summary
 from econml_cli.training.setup import second_order_checks, state_plan
 from econml_cli.training.setup.setup import Setup, Workshop
+from econml_cli.training.step import products
 from econml_cli.training.step.programs import Programs
 from econml_cli.training.step.solving import check_solvable
 
@@ -69,7 +70,7 @@ def fit(
     devices = None if programs is None else programs.devices
     if devices is None or devices.writes:
         runs.check_free(directory, force)
-    with precision(config.trainer.precision), lost(devices, directory):
+    with precision(config.trainer.dtype), lost(devices, directory):
         working.phase("reading the data, and compiling")
         trainer = make_trainer(config, workshop or Workshop(), programs)
         working.phase("compiling")
@@ -118,7 +119,7 @@ def resume(
     config = _continued(run, changes or {})
     if tracking is not None:
         config = dataclasses.replace(config, tracking=tracking)
-    with precision(config.trainer.precision), lost(devices, run.path), contextlib.ExitStack() as lock:
+    with precision(config.trainer.dtype), lost(devices, run.path), contextlib.ExitStack() as lock:
 
         def begin() -> metrics_lines.Lines:
             lock.enter_context(runs.training_lock(run))
@@ -210,6 +211,7 @@ def check(setup: Setup) -> None:
         streaming.check(setup)
     check_solvable(setup)
     second_order_checks.check(setup)
+    products.check(setup)
     state_plan.check(setup)
     if setup.config.trainer.patience and setup.val is None:
         raise ConfigError("--patience needs a validation split, and there is none; set --val-fraction (or --N-val).")

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from econml_cli.errors import ConfigError, RunError
+from econml_cli.runs.slurm import seconds as seconds_of
 from econml_cli.sweeps.remote import slurm
 from tests.support import slurm as real
 from tests.support.waiting import wait_until
@@ -185,10 +186,10 @@ def test_what_slurm_would_refuse_is_refused_now(econml, sweep, flag, value):
 
 @pytest.mark.parametrize(("time", "seconds"), [("1", 60), ("4:59", 299), ("0:01:00", 60), ("0-0:03", 180)])
 def test_a_limit_that_leaves_no_time_to_train_is_refused(time, seconds):
-    assert slurm.seconds(time) == seconds
+    assert seconds_of(time) == seconds
     with pytest.raises(ConfigError, match=r"leaves no time to train.*give 5 minutes or more"):
         slurm.Job("a", 1, time=time)
-    assert slurm.seconds("1-02:03:04") == 93784 and slurm.seconds("2-1") == 176400 and slurm.seconds("1:00:00") == 3600
+    assert seconds_of("1-02:03:04") == 93784 and seconds_of("2-1") == 176400 and seconds_of("1:00:00") == 3600
 
 
 @pytest.mark.parametrize("time", ["90", "2:00:00", "30:00", "1-12", "1-12:00", "1-12:00:00"])

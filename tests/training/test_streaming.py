@@ -164,7 +164,7 @@ def test_a_linear_model_is_trained_too(tmp_path: Path):
     found = evaluate(run, bootstrap=0)
     assert found.linear is not None
     assert found.linear.values["x"] == pytest.approx(2, abs=1e-3)
-    assert not found.linear.errors
+    assert max(found.linear.errors.values()) < 1e-6  # a line without noise
 
 
 @pytest.mark.slow
@@ -216,7 +216,7 @@ def test_predictions_are_written_in_blocks(runs: tuple[Run, Run], econml: Callab
         ("mlp", {"target": "i"}, "--stream fits by squared error, and the loss here is cross-entropy"),
         ("mlp", {"target": None, "formula": "y ~ lag(a)"}, r"lag\(a\) is computed from more than one row"),
         ("linear", {"target": None, "formula": "y ~ a | k"}, "--stream absorbs no fixed effects"),
-        ("linear", {}, "add --solver gradient"),
+        ("linear", {"solver": "lstsq", "members": "2"}, "--stream trains one member"),
         ("mlp", {"optimizer": "lbfgs"}, "--optimizer lbfgs takes the whole sample"),
         ("mlp", {"batch_size": "0"}, "--batch-size 0 is the whole sample"),
         ("mlp", {"members": "2"}, "--stream trains one member"),

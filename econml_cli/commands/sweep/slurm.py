@@ -1,5 +1,6 @@
 """`econml sweep slurm`: an sbatch script whose workers share one sweep."""
 
+import dataclasses
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,18 +86,7 @@ def slurm(
         databases.name(search.storage)  # what is submitted is asked about from here, too
     sweep = schema.load(Path(path))
     say(sweep.notes)
-    job = scripts.Job(
-        sweep.name,
-        options.workers,
-        each.time,
-        each.cpus,
-        each.gpus,
-        each.memory,
-        each.partition,
-        each.account,
-        each.setup,
-        each.requeue,
-    )
+    job = scripts.Job(sweep.name, options.workers, **dataclasses.asdict(each))
     if sweep.target is None and not any(word.split("=")[0] in ("--command", "--model") for word in further or ()):
         programs.check(sweep, named=False)  # now, not in each worker's log
     directory = SweepDirectory((Path(lookup.runs_dir) / slug(sweep.name)).absolute())

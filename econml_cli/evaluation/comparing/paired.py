@@ -200,6 +200,6 @@ def difference(
         apart = Scored(one.loss.mean(axis=0) - base.loss.mean(axis=0), None, None, base.weights)
         (counted,), groups = as_counted(base.problem, [apart], base.groups)
         return test(counted.loss, groups, counted.w)
-    dtype = max(t.config.trainer.precision for t in (one, base))  # float64 where one of them has it
+    dtype = max(t.config.trainer.dtype for t in (one, base))  # float64 where one of them has it
     apart = mean_loss(one, base, dtype, draws, seed) - mean_loss(base, base, dtype, draws, seed)
     return dataclasses.replace(test(apart, groups_of(base.problem, "population", draws), None), draws=draws)

@@ -8,8 +8,9 @@ import jax
 import numpy as np
 from flax import nnx
 
+from econml_cli.evaluation.bootstrap import Units, units_of
 from econml_cli.evaluation.estimate import Estimate
-from econml_cli.evaluation.intervals import few, of_means
+from econml_cli.evaluation.intervals import few, of_units
 from econml_cli.evaluation.samples import blocks
 from econml_cli.evaluation.standard_errors import Z
 from econml_cli.models.base import Model
@@ -71,11 +72,29 @@ def averages(
             each member, [K, k]. replications: of the bootstrap; below 2: none.
         w: weights of the rows, [n]; None: all are 1. rounding: a standard error at or below it, [k], is 0.
     """
-    values, k = mean(together, w), together.shape[1]
-    errors = low = high = np.full(k, np.nan)
+    units = units_of(together, groups, w)
+    return around(
+        mean(together, w), units, by_member, replications=replications, seed=seed, rounding=rounding,
+        grouped=groups is not None,
+    )  # fmt: skip
+
+
+def around(
+    values: np.ndarray,
+    units: Units,
+    by_member: np.ndarray,
+    *,
+    replications: int,
+    seed: int,
+    rounding: np.ndarray | float = 0.0,
+    grouped: bool = False,
+) -> list[Estimate]:
+    """`averages` of means `values` [k] over rows that are given as what is independent of each other: rows, or (where
+    they are `grouped`) groups of them."""
+    errors = low = high = np.full(len(values), np.nan)
     if replications > 1:
-        errors, low, high = of_means(together, replications=replications, seed=seed, groups=groups, w=w)
-    spread = np.full(k, np.nan)
+        errors, low, high = of_units(units, replications=replications, seed=seed)
+    spread = np.full(len(values), np.nan)
     if len(by_member) > 1:
         spread = by_member.std(axis=0, ddof=1)
         errors = np.sqrt(np.nan_to_num(errors) ** 2 + spread**2)
@@ -84,7 +103,7 @@ def averages(
     errors, low, high = np.where(exact, 0.0, errors), np.where(exact, values, low), np.where(exact, values, high)
     rows = zip(values, low, high, errors, spread, strict=True)
     found = [_estimate(*(None if np.isnan(x) else float(x) for x in row)) for row in rows]
-    caveat = few(len(together) if groups is None else len(np.unique(groups)), groups is not None)
+    caveat = few(len(units.sizes), grouped)
     return [one if one.low is None else dataclasses.replace(one, caveat=caveat or None) for one in found]
 
 

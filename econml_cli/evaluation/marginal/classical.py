@@ -7,7 +7,9 @@ from typing import Any, Literal
 import numpy as np
 
 from econml_cli.data.identified import moved, null_space
-from econml_cli.evaluation.coefficients import several_of, weights_of, with_rows
+from econml_cli.data.stored import is_stored
+from econml_cli.data.triangle import design_blocks, free_directions, triangle
+from econml_cli.evaluation.coefficients import of_files, several_of, weights_of, with_rows
 from econml_cli.evaluation.covariances import covariance_of
 from econml_cli.evaluation.estimate import Estimate
 from econml_cli.evaluation.marginal.classes import Multinomial
@@ -16,6 +18,7 @@ from econml_cli.evaluation.marginal.within_counts import WithinCounts
 from econml_cli.evaluation.opened import OpenedRun
 from econml_cli.evaluation.standard_errors import critical
 from econml_cli.models.base import Model
+from econml_cli.models.least_squares import least_squares
 from econml_cli.models.linear import Linear
 from econml_cli.problems import losses
 from econml_cli.problems.base import Batch
@@ -27,6 +30,7 @@ from econml_cli.training.step.newton import minimise
 
 #: of the index, what the mean is
 Link = Literal["identity", "logistic", "log"]
+COLLINEAR = "No {} beside the effects: the columns of the design are collinear, or too many."
 INSTALL = 'pip install "econml-cli[stats]"'
 
 
@@ -104,10 +108,12 @@ def fit(here: Sample) -> tuple[Classical | None, tuple[str, ...]]:
         return None, ()
     if here.problem.entities:
         return None, (f"No {name} beside the effects: it would need a dummy of each level.",)
+    if is_stored(batch.x):
+        return _of_files(here.problem, batch)
     x, y = np.asarray(batch.x, np.float64), np.asarray(here.problem.observed(batch), np.float64)[:, 0]
     x = _with_constant(x) if here.problem.constant else x
     if np.linalg.matrix_rank(x) < x.shape[1] or len(x) <= x.shape[1]:
-        return None, (f"No {name} beside the effects: the columns of the design are collinear, or too many.",)
+        return None, (COLLINEAR.format(name),)
     if batch.w is not None or here.problem.class_weights:
         return _weighted(here.problem, batch, name, y, x), ()
     groups = here.problem.groups.get("train")
@@ -128,6 +134,16 @@ def fit(here: Sample) -> tuple[Classical | None, tuple[str, ...]]:
         params, covariance = np.r_[0.0, params], np.pad(covariance, ((1, 0), (1, 0)))
     link: Link = "identity" if name == "OLS" else "logistic"
     return Classical(name, params, covariance, _critical(name, x, groups), link=link), ()
+
+
+def _of_files(problem: Tabular, batch: Batch) -> tuple[Classical | None, tuple[str, ...]]:
+    """OLS of rows that lie in files."""
+    r = triangle(design_blocks(batch.x, constant=problem.constant, y=batch.y))
+    z, y = r[:, :-1], r[:, -1:]
+    found, _ = of_files(problem, batch, least_squares(z, y)[0][:, 0], "iid", "iid")
+    if found is None or free_directions(z, batch.x).shape[1]:
+        return None, (COLLINEAR.format("OLS"),)
+    return Classical("OLS", found.w, found.covariance, found.critical()), ()
 
 
 def _weighted(problem: Tabular, batch: Batch, name: Name, y: np.ndarray, z: np.ndarray) -> Classical:
@@ -212,16 +228,25 @@ def bare(run: OpenedRun, here: Sample, model: Model) -> Classical | Multinomial 
     sample, linear, row = problem.sample(None, "train"), model.linear, losses.of(problem)
     if sample is None:
         return None
-    x, kernel = np.asarray(sample.x, np.float64), np.asarray(linear.kernel[...], np.float64)
+    kernel = np.asarray(linear.kernel[...], np.float64)
     bias = np.zeros(kernel.shape[1]) if linear.bias is None else np.asarray(linear.bias[...], np.float64)
-    free = null_space(x if linear.bias is None else _with_constant(x))
-    free, w = (free if linear.bias is not None else np.pad(free, ((1, 0), (0, 0)))), np.vstack([bias, kernel])
+    free, w = _free(sample.x, linear.bias is not None), np.vstack([bias, kernel])
     if w.shape[1] == 1:
         return Classical(None, w[:, 0], np.zeros((len(w), len(w))), 0.0, free, _link_of(row))
     if row.per_row is not losses.cross_entropy:
         return None
     size = len(w) * (w.shape[1] - 1)
     return Multinomial(w[:, 1:] - w[:, :1], np.zeros((size, size)), free)
+
+
+def _free(x: Any, constant: bool) -> np.ndarray:
+    """The directions [1 + p, d] in which the weights of a constant and of inputs x [n, p] can be moved without changing
+    a fitted value; 0 of a constant that is not there."""
+    if is_stored(x):
+        free = free_directions(triangle(design_blocks(x, constant=constant)), x)
+        return np.roll(free, 1, axis=0) if constant else np.pad(free, ((1, 0), (0, 0)))
+    rows = np.asarray(x, np.float64)
+    return null_space(_with_constant(rows)) if constant else np.pad(null_space(rows), ((1, 0), (0, 0)))
 
 
 def _link_of(row: losses.Loss) -> Link:

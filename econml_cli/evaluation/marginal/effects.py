@@ -13,6 +13,8 @@ from econml_cli.evaluation.evaluation import interval_of
 from econml_cli.evaluation.marginal import averages, classical, derivatives, refitting
 from econml_cli.evaluation.marginal.classes import Multinomial
 from econml_cli.evaluation.marginal.columns import Rows, Sample, sample
+from econml_cli.evaluation.marginal.derivatives import InRows
+from econml_cli.evaluation.marginal.large_sample import LargeSample, large_sample
 from econml_cli.evaluation.marginal.slopes import compared
 from econml_cli.evaluation.marginal.within_counts import WithinCounts
 from econml_cli.evaluation.opened import OpenedRun, open_run
@@ -171,15 +173,13 @@ def effects(
     with open_run(run, step=step, data=data, missing=missing, changes=changes, sheet=sheet) as opened:
         config = opened.config()
         members = opened.members().models if models is None else tuple(models)
-        here = sample(opened, members[0], split=split)
-        found = derivatives.per_row(here, members, opened.dtype)
-        rows, groups, w = here.observations(np.concatenate([one.together for one in found], axis=1))
-        means = averages.averages(
-            rows,
-            np.concatenate([one.by_member for one in found], axis=1),
-            replications=bootstrap, seed=bootstrap_seed, groups=groups, w=w,
-            rounding=np.repeat([one.rounding for one in found], len(here.outputs)),
-        )  # fmt: skip
+        large = None if refit else large_sample(opened, split)
+        if large is None:
+            here = sample(opened, members[0], split=split)
+            n, (found, means) = here.n, _averaged(here, members, opened.dtype, bootstrap, bootstrap_seed)
+        else:
+            here, n = large.mean(), large.n
+            found, means = _averaged_by_blocks(large, members, opened.dtype, bootstrap, bootstrap_seed)
         alone = len(members) == 1
         again = refitting.refitted(opened, here, refit, bootstrap_seed) if refit else None
         alone = alone and again is None
@@ -207,7 +207,7 @@ def effects(
         for (one, output, other), mean in zip(cells, means, strict=True)
     ]
     return Effects(
-        run=run.name, model=config.model, problem=config.problem, split=here.split, n=here.n,
+        run=run.name, model=config.model, problem=config.problem, split=here.split, n=n,
         members=len(members), effects=tuple(together), beside=None if rival is None else rival.name,
         bootstrap=bootstrap, bootstrap_seed=bootstrap_seed, vcov=kind, labels=words.labels_of(opened),
         refits=0 if again is None else again.fits,
@@ -217,6 +217,36 @@ def effects(
             *caveats.sentences(opened.summary()),
         ),
     )  # fmt: skip
+
+
+def _averaged(
+    here: Sample, members: Sequence[Model], dtype: str, bootstrap: int, seed: int
+) -> tuple[list[InRows], list[Estimate]]:
+    """The effects in each row, and their averages: those on each output, of one column after the other."""
+    found = derivatives.per_row(here, members, dtype)
+    rows, groups, w = here.observations(np.concatenate([one.together for one in found], axis=1))
+    by_member, rounding = _over_columns(found)
+    means = averages.averages(
+        rows, by_member, replications=bootstrap, seed=seed, groups=groups, w=w, rounding=rounding
+    )  # fmt: skip
+    return found, means
+
+
+def _averaged_by_blocks(
+    large: LargeSample, members: Sequence[Model], dtype: str, bootstrap: int, seed: int
+) -> tuple[list[InRows], list[Estimate]]:
+    """The same of rows that are read some at a time."""
+    found, units = large.per_row(members, dtype)
+    by_member, rounding = _over_columns(found)
+    return found, averages.around(
+        units.means, units, by_member, replications=bootstrap, seed=seed, rounding=rounding
+    )  # fmt: skip
+
+
+def _over_columns(found: Sequence[InRows]) -> tuple[np.ndarray, np.ndarray]:
+    """The means of each member [K, columns times outputs], and below which standard errors are rounding."""
+    by_member = np.concatenate([one.by_member for one in found], axis=1)
+    return by_member, np.concatenate([np.full(one.by_member.shape[1], one.rounding) for one in found])
 
 
 def _of_model(here: Sample, model: classical.Classical | Multinomial | WithinCounts) -> list[Estimate]:

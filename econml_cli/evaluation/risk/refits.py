@@ -75,7 +75,7 @@ def new_samples(config: FitConfig, problem: Problem, n: int, count: int, seed: i
                 f"Problem {config.problem} gives {got:,} observations where {n:,} are asked for, so that it cannot be "
                 "fitted to samples of other sizes; its `sample(rngs, split, n)` has to give n."
             )
-        samples.append(to_device(sample, config.trainer.precision))
+        samples.append(to_device(sample, config.trainer.dtype))
     return samples
 
 
@@ -84,7 +84,7 @@ def subsamples(config: FitConfig, train: Batch, n: int, count: int, seed: int) -
     samples = []
     for data, _, _ in keys(seed, n, count):
         rows = np.sort(np.asarray(jax.random.permutation(data, size(train))[:n]))  # in the order of the file
-        samples.append(to_device(jax.tree.map(lambda leaf: leaf[rows], train), config.trainer.precision))  # noqa: B023
+        samples.append(to_device(jax.tree.map(lambda leaf: leaf[rows], train), config.trainer.dtype))  # noqa: B023
     return samples
 
 

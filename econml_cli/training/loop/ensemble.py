@@ -88,7 +88,7 @@ class Ensemble:
 
     def _advance(self, stack: Stack, stop: int) -> dict[int, Chunk]:
         """One chunk of a stack, in a thread, which has no precision of its own yet."""
-        with precision(self.options.precision):
+        with precision(self.options.dtype):
             return stack.advance(stop, self.options.num_epochs) if stack.running() else {}
 
     def _solve(self) -> Chunk:

@@ -35,21 +35,16 @@ def check(setup: Setup) -> None:
     """Refuse what cannot be trained on a part of the sample at a time.
 
     Raises:
-        ConfigError: the model is solved, the optimizer or a batch takes the whole sample, there are several members, or
+        ConfigError: the optimizer or a batch takes the whole sample, there are several members, or
             another order is asked for.
     """
     options = setup.config.trainer
-    if setup.solved:
-        raise ConfigError(
-            f"--stream trains in minibatches, and model {setup.config.model} is solved with the whole sample in "
-            "memory; add --solver gradient, or leave out --stream."
-        )
     if options.optimizer in SECOND_ORDER or options.optimizer in POLISHED:
         raise ConfigError(
             f"--optimizer {options.optimizer} takes the whole sample at each step; use --optimizer adam, or leave out "
             "--stream."
         )
-    if options.batch_size == 0:
+    if options.batch_size == 0 and not setup.solved:  # which takes what one pass over the files gives
         raise ConfigError("--batch-size 0 is the whole sample at once; name a size, or leave out --stream.")
     if options.members > 1:
         raise ConfigError("--stream trains one member; leave out --members, or --stream.")
@@ -77,6 +72,9 @@ class StreamTrainer(Trainer):
     def run(self, start_after: int = 0, every: int = 0, until: int | None = None) -> Iterator[Chunk]:
         """As `Trainer.run`; a chunk is an epoch."""
         epoch, last = start_after, self.options.num_epochs if until is None else until
+        if self.setup.solved:
+            yield from super().run(start_after, every, until)
+            return
         while epoch < last and self._running():
             start = time.perf_counter()
             self._carry, metrics = self._epoch()
@@ -109,7 +107,7 @@ class StreamTrainer(Trainer):
         n, size = self.program.epoch.n, self.size
         k = min(self.batches, max(1, shuffling.BLOCKS * shuffling.ROWS // size))
         partial = self.batches * size > n
-        with precision(self.options.precision):  # of this thread
+        with precision(self.options.dtype):  # of this thread
             made, left = 0, [leaf[0:0] for leaf in jax.tree.leaves(self.setup.train)]
             for part in self._windows(key):
                 left = [np.concatenate(pair) for pair in zip(left, part, strict=True)]
@@ -124,7 +122,7 @@ class StreamTrainer(Trainer):
         filled = [_filled(array[:there], k * size).reshape(k, size, *array.shape[1:]) for array in arrays]
         counts = None
         if partial:
-            counts = (np.arange(k * size) < there).astype(self.options.precision).reshape(k, size)
+            counts = (np.arange(k * size) < there).astype(self.options.dtype).reshape(k, size)
         tree = jax.tree.structure(self.setup.train)
         batches = jax.tree.unflatten(tree, filled)
         return (*jax.device_put((batches, counts)), np.int32(first), np.int32(count))

@@ -34,7 +34,7 @@ class Preparer:
         Raises:
             OSError, RunError: its run directory cannot be written.
         """
-        with precision(request.config.trainer.precision):
+        with precision(request.config.trainer.dtype):
             if request.config.trainer.members > 1:
                 return "a sweep trains one member a trial: leave --members out, and sweep over seed"
             try:

@@ -121,7 +121,7 @@ class Fits:
         """End a paused fit where it is."""
         fit = self._fits[number]
         group = next(group for group in self._groups if fit in group.fits)
-        with precision(fit.request.config.trainer.precision):
+        with precision(fit.request.config.trainer.dtype):
             group.drop(fit)
             carry = group.carry(fit)
         return self._finish(fit, carry, signal, pruned)
@@ -205,7 +205,7 @@ class Fits:
         stacked = fresh if len(fresh) > 1 and same_shape([fit.setup for fit in fresh]) else []
         groups: list[Group] = []
         if stacked:
-            with precision(stacked[0].request.config.trainer.precision):
+            with precision(stacked[0].request.config.trainer.dtype):
                 groups.append(Together(stacked, self._preparer.programs))
         groups += [Single(fit) for fit in fits if fit not in stacked]
         with self._changed:
@@ -216,7 +216,7 @@ class Fits:
         """Train one group, and end those of its fits that are done."""
         config = group.fits[0].request.config
         last = config.trainer.num_epochs if self._until is None else min(self._until, config.trainer.num_epochs)
-        with precision(config.trainer.precision):
+        with precision(config.trainer.dtype):
             try:
                 with self._training:
                     done = self._drive(group, last)
@@ -251,7 +251,7 @@ class Fits:
         return done
 
     def _finish(self, fit: Fit, carry: Carry, signal: int | None = None, pruned: bool = False) -> Event:
-        with fit.close, precision(fit.request.config.trainer.precision):
+        with fit.close, precision(fit.request.config.trainer.dtype):
             result = fit.recording.end(carry, signal, pruned=pruned)
         self._forget(fit)
         return Event(fit.request.number, "ended", result.summary["epochs"], fit.metrics, result.summary)

@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 from econml_cli.models.base import Model
-from econml_cli.models.least_squares import least_squares, weighted
+from econml_cli.models.least_squares import least_squares
 from econml_cli.models.linear import Linear
 from econml_cli.problems import losses
 from econml_cli.problems.tabular import Tabular
@@ -19,7 +19,7 @@ from econml_cli.training.step.carry import RUNNING, Carry
 from econml_cli.training.step.epoch import inputs_of, trained_on
 from econml_cli.training.step.newton import minimise
 from econml_cli.training.step.programs import Program
-from econml_cli.training.step.solving import in_float64
+from econml_cli.training.step.solving import in_float64, squared_rows
 
 #: shares of the epochs whose mean losses are compared
 LAST = 10
@@ -80,7 +80,7 @@ def measures(setup: Setup, program: Program, carry: Carry, history: History) -> 
 
 def _of_table(setup: Setup, program: Program, carry: Carry, found: dict[str, Any]) -> dict[str, Any]:
     """What is said of a fit to a table, on whose coefficients or effects somebody will rely."""
-    alone = setup.config.trainer.members == 1 and not setup.streamed
+    alone = setup.config.trainer.members == 1
     if alone and (missed := _missed(setup, program.epoch.fitted(carry))) is not None:
         distance, far = missed
         told = f"coefficients are up to {distance:.2g} standard errors from the solution"
@@ -102,18 +102,18 @@ def _missed(setup: Setup, model: Model) -> tuple[float, bool] | None:
         return None
     if not (row.least_squares or row.convex) or options.weight_decay > 0 or losses.is_own(setup.problem):
         return None
-    sample = in_float64(setup)
-    z, y = model.design(sample.x), np.asarray(sample.y, np.float64)
-    n, k = z.shape
+    n, k = setup.n_train, len(model.linear.kernel[...]) + (model.linear.bias is not None)
     if n <= k * max(setup.problem.dout - 1, 1):
         return None
     if row.least_squares:
-        rows, aims = weighted(z, y, sample.w)
+        rows, aims = squared_rows(setup, model)
         solution, _ = least_squares(rows, aims)
-        curvature = rows.T @ rows * max(float(np.mean(np.square(aims - rows @ solution))), 1e-30) ** -1
+        curvature = rows.T @ rows * max(float(np.sum(np.square(aims - rows @ solution))) / n, 1e-30) ** -1
     else:
         assert row.per_row is not None
+        sample = in_float64(setup)
         w = losses.weights_in(setup.problem, sample)
+        z = model.design(sample.x)
         least = minimise(row.per_row, z, np.asarray(sample.y), setup.problem.dout, w, classes=classes)
         if classes and not least.converged:  # classes that are separated have no solution
             return None

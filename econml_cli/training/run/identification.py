@@ -1,17 +1,21 @@
 """What training rows of a table cannot tell: columns that are collinear, that do not vary, that separate classes."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from econml_cli.data.identified import (
     EXTREME,
+    MOST,
     moved,
     null_space,
     separation,
     separation_of_classes,
     separation_of_counts,
 )
+from econml_cli.data.stored import Stored
+from econml_cli.data.triangle import design_blocks, free_directions, triangle
 from econml_cli.models.absorbed_poisson import COLLINEAR
 from econml_cli.models.linear import Linear
 from econml_cli.problems import losses
@@ -46,23 +50,22 @@ def identified(setup: Setup) -> dict[str, Any]:
         found["series_autocorrelation"] = problem.autocorrelation
     elif problem.along is not None and problem.along[1] > SERIES:
         found["series_along"], found["series_autocorrelation"] = problem.along
-    if setup.streamed:  # whether columns are collinear takes all of them at once
-        return {name: value for name, value in found.items() if value}
-    sample, features = in_float64(setup), problem.preprocessing()["features"]
+    features = problem.preprocessing()["features"]
     idle = list(features.get("idle", ()))
     names = [name for name in features["names"] if name not in idle]
     there = ~np.isin(features["names"], idle)
+    constant = problem.constant and not problem.absorbed
+    functionals, labels = _functionals(features, names, there, constant)
+    if isinstance(setup.train.x, Stored):
+        found["not_identified"] = _named(labels, moved(_free_of_files(setup.train.x, there, constant), functionals))
+        return {name: columns for name, columns in found.items() if columns}
+    sample = in_float64(setup)
     informs = np.ones(len(sample.x), dtype=bool) if sample.w is None else np.asarray(sample.w) > 0
     x, tolerance = np.asarray(sample.x, np.float64)[informs][:, : len(there)][:, there], 0.0
     if problem.absorbed and isinstance(setup.model, Linear):
         w = None if sample.w is None else np.asarray(sample.w)[informs]
         x, tolerance = setup.model.within(np.asarray(sample.x)[informs], w)[0][:, there], COLLINEAR
-    constant = problem.constant and not problem.absorbed
     z = np.column_stack([x, np.ones(len(x))]) if constant else x
-    functionals, labels = np.eye(z.shape[1])[: len(names)], list(names)
-    if constant:  # the constant in the units of the file, of which the slopes times the means are a part
-        shift = -np.asarray(features["mean"])[there] / np.asarray(features["scale"])[there]
-        functionals, labels = np.vstack([functionals, np.r_[shift, 1.0]]), [*labels, "Intercept"]
     if len(features["names"]) > len(x):
         found["wide"] = [len(features["names"]), len(x), problem.widest()]
     free = null_space(z, tolerance)
@@ -71,6 +74,26 @@ def identified(setup: Setup) -> dict[str, Any]:
     if free.shape[1] == 0 and (direction := _separating(setup, z, used)) is not None:
         found["separated"] = _named(labels, moved(direction, functionals))
     return {name: columns for name, columns in found.items() if columns}
+
+
+def _functionals(
+    features: Mapping[str, Any], names: list[str], there: np.ndarray, constant: bool
+) -> tuple[np.ndarray, list[str]]:
+    """What the coefficients in the units of the file are of the weights of the columns that are `there`, [m, k], and
+    their names."""
+    functionals, labels = np.eye(len(names) + constant)[: len(names)], list(names)
+    if constant:  # that in the units of the file, of which the slopes times the means are a part
+        shift = -np.asarray(features["mean"])[there] / np.asarray(features["scale"])[there]
+        functionals, labels = np.vstack([functionals, np.r_[shift, 1.0]]), [*labels, "Intercept"]
+    return functionals, labels
+
+
+def _free_of_files(x: Stored, there: np.ndarray, constant: bool) -> np.ndarray:
+    """The directions in which weights can be moved, of a sample that lies in files, without the idle columns."""
+    used = np.append(there, np.ones(int(constant), dtype=bool))
+    if len(x) * len(used) ** 2 > MOST:
+        return np.empty((int(used.sum()), 0))
+    return free_directions(triangle(design_blocks(x, constant=constant))[:, used], x)
 
 
 def _named(labels: list[str], which: np.ndarray) -> list[str]:

@@ -82,7 +82,7 @@ def shapes_of(problem: Problem, train: Batch) -> Shapes:
 
 def recipe_of(config: FitConfig) -> Recipe:
     """What the model of a config is made from."""
-    return Recipe(config.model, config.model_options, config.representation.phi, config.trainer.precision)
+    return Recipe(config.model, config.model_options, config.representation.phi, config.trainer.dtype)
 
 
 def abstract_model(config: FitConfig, shapes: Shapes) -> Model:
@@ -131,7 +131,7 @@ class Workshop:
         """Everything that training needs, drawn from one `nnx.Rngs(seed)` in the lecture's order: what defines the
         problem, the train sample, the model's weights, the test sample, the validation sample.
 
-        Call it inside `precision(config.trainer.precision)`.
+        Call it inside `precision(config.trainer.dtype)`.
 
         Raises:
             DataError: the data cannot be used.
@@ -154,7 +154,7 @@ class Workshop:
         """The data that `assemble` draws, without the model's weights, which the samples after it are drawn behind:
         they are drawn past, not made, and no checks are made that ask whether it can be trained.
 
-        Call it inside `precision(config.trainer.precision)`.
+        Call it inside `precision(config.trainer.dtype)`.
 
         Raises:
             DataError: the data cannot be used. ConfigError: the model's constructor refuses the options or the shapes.
@@ -212,7 +212,7 @@ class Workshop:
         """What `make` draws from rngs, made once for all fits that come here with equal options and equal rngs."""
         drawn = int(rngs.default.count[...])
         trainer = config.trainer
-        key = (what, config.problem, config.problem_options, trainer.seed, trainer.precision, drawn)
+        key = (what, config.problem, config.problem_options, trainer.seed, trainer.dtype, drawn)
         with self._drawing:
             if key not in self._drawn:
                 self._drawn[key] = make(), int(rngs.default.count[...])
@@ -232,7 +232,7 @@ class Workshop:
         return problem
 
     def _sample(self, config: FitConfig, problem: Problem, rngs: nnx.Rngs, split: Split) -> Batch | None:
-        dtype = config.trainer.precision
+        dtype = config.trainer.dtype
         if not problem.simulated:
             with own_modules.telling(f"Problem {config.problem} gives no {split} sample"):
                 sample = problem.sample(rngs, split)
@@ -287,7 +287,7 @@ def check_memory(config: FitConfig, shapes: Shapes) -> None:
         ConfigError: weights, gradients and Adam's two moments need more than there is.
     """
     model = abstract_model(config, shapes)
-    count, each = num_params(model), jnp.dtype(config.trainer.precision).itemsize
+    count, each = num_params(model), jnp.dtype(config.trainer.dtype).itemsize
     members = config.trainer.members
     needed, there = 4 * count * each * members, available_memory()
     if there is not None and needed > there:

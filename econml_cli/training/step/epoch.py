@@ -23,6 +23,7 @@ from econml_cli.training.devices import Devices
 from econml_cli.training.setup.second_order_checks import check_structure
 from econml_cli.training.setup.setup import Setup, arrays_of, with_arrays
 from econml_cli.training.setup.state_plan import plan_of
+from econml_cli.training.step import products
 from econml_cli.training.step.carry import CONVERGED, DIVERGED, STOPPED_EARLY, Carry
 from econml_cli.training.step.optimizers import averaged, hyperparameters, optimizer, schedule, where_differentiated
 from econml_cli.training.step.phases import Polished, descent_epochs, polishes
@@ -287,6 +288,8 @@ class Epoch:
         that every observation weighs the same in an epoch. A model's penalty is added, and not reported."""
         # a copy: the random numbers of dropout count on, and may not do so in variables from outside the gradient
         model = nnx.merge(self.graphdef, params, other, copy=True)
+        if self.options.precision == products.BFLOAT16:
+            products.round_in(model)
         losses = problem.loss(model, batch)
         summed = total(losses, product(counts, batch.w))
         objective = summed / losses.shape[0]

@@ -11,8 +11,11 @@ import numpy as np
 from flax import nnx
 
 from econml_cli.config.exact import EXACT
+from econml_cli.data.stored import Stored
+from econml_cli.data.triangle import design_blocks, triangle
 from econml_cli.errors import ConfigError
 from econml_cli.models.base import LinearInParameters, Solvable, SolvableWithWeights
+from econml_cli.models.least_squares import least_squares, weighted
 from econml_cli.models.linear import Linear
 from econml_cli.options.own_modules import first_line
 from econml_cli.problems import losses
@@ -91,6 +94,17 @@ def in_float64(setup: Setup) -> Batch:
     return kept if same and alike else setup.train
 
 
+def squared_rows(setup: Setup, model: Linear) -> tuple[np.ndarray, np.ndarray]:
+    """Rows [m, k] of the design of a linear model and what is compared with them [m, dout], whose sums of squares are
+    those of the (weighted) training sample: its own, or of one that lies in files their triangular factor."""
+    x, y = setup.train.x, setup.train.y
+    if isinstance(x, Stored):
+        r = triangle(design_blocks(x, constant=model.linear.bias is not None, y=y))
+        return r[:, : -y.shape[1]], r[:, -y.shape[1] :]
+    sample = in_float64(setup)
+    return weighted(model.design(sample.x), np.asarray(sample.y, np.float64), sample.w)
+
+
 def solve(setup: Setup, program: Any, inputs: Inputs, carry: Carry) -> Solution:
     """Solve the model of a setup on its training sample, by the problem's own `solve` if it has one (a differential
     equation, say) and else by the model's; losses in reported units.
@@ -121,7 +135,13 @@ def solve(setup: Setup, program: Any, inputs: Inputs, carry: Carry) -> Solution:
 
 def _least_squares(setup: Setup) -> dict[str, float]:
     """The model's own `solve`, and how far what it then computes is from the exact solution."""
-    sample, model = in_float64(setup), setup.model
+    model = setup.model
+    if setup.streamed:
+        assert isinstance(model, Linear)  # others look at all inputs before they are solved
+        exact, found = least_squares(*squared_rows(setup, model))
+        model.assign(exact)
+        return found
+    sample = in_float64(setup)
     assert isinstance(model, Solvable), f"{type(model).__name__} has no solve(x, y)"
     if sample.w is None:
         report = dict(model.solve(sample.x, sample.y))

@@ -69,7 +69,7 @@ class StreamProgram(Program):
         return {name: self._mean(state, alone, batch) * inputs.loss_scale for name, batch in parts.items()}
 
     def _mean(self, state: Any, inputs: Inputs, batch: Batch) -> jax.Array:
-        found = [self._total(state, inputs, part) for part in parts_of(batch, self.epoch.options.precision)]
+        found = [self._total(state, inputs, part) for part in parts_of(batch, self.epoch.options.dtype)]
         mean: jax.Array = jnp.sum(jnp.stack(found)) / batch.x.shape[0]
         return mean
 
@@ -82,7 +82,7 @@ class StreamProgram(Program):
     def _norm(self, params: Any, other: Any, inputs: Inputs) -> jax.Array:
         inputs, train = dataclasses.replace(inputs, train=None, val=None), self.sample
         total: Any = None
-        for part in parts_of(train, self.epoch.options.precision):
+        for part in parts_of(train, self.epoch.options.dtype):
             slope = self._slope(params, other, inputs, part)
             total = slope if total is None else jax.tree.map(jnp.add, total, slope)
         squares = [jnp.sum(jnp.square(leaf)) for leaf in jax.tree.leaves(total)]
