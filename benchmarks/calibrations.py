@@ -25,6 +25,9 @@ from econml_cli.config.fit_config import build
 from econml_cli.errors import EconmlError
 from econml_cli.problems import registry
 from econml_cli.training import compilation_cache
+from econml_cli.training.fit import check
+from econml_cli.training.precision import precision
+from econml_cli.training.setup.setup import assemble
 
 #: options that make the fits of a problem cheaper and mean nothing to its verdicts
 SMALLER: Mapping[str, Mapping[str, Any]] = {"investment": {"N": 8}}
@@ -104,6 +107,14 @@ CALIBRATIONS: Mapping[str, tuple[Mapping[str, float], ...]] = {
         {"R": 1.0},
         {"gamma": 1.0, "sigma": 0.1},
     ),
+    "aiyagari": (
+        {},
+        {"gamma": 1.0},
+        {"gamma": 5.0},
+        {"rho": 0.9},
+        {"sigma": 0.4, "r_low": 0.0117},
+        {"beta": 0.98, "delta": 0.05},
+    ),
     "irbc": (
         {},
         {"gamma_low": 1.0},
@@ -127,6 +138,7 @@ REFUSED: Mapping[str, tuple[Mapping[str, float], ...]] = {
     "growth": ({"alpha": 0.36, "beta": 0.9995, "delta": 0.002, "k0": 10.0},),
     "asset_pricing": ({"g": -0.001}, {"beta": 0.95, "g": 0.04}),
     "buffer_stock": ({"beta": 0.98},),
+    "aiyagari": ({"sigma": 0.4},),
     "asset_pricing_kernel": ({"g": -0.001},),
 }
 
@@ -207,7 +219,9 @@ def table(
 def refusal(problem: str, parameters: Mapping[str, float]) -> str:
     """ "refused" where the problem says at once that it is out of reach; it must."""
     try:
-        build(registry.get(problem).model, problem, [("the table", dict(parameters))])
+        config = build(registry.get(problem).model, problem, [("the table", dict(parameters))])
+        with precision(config.trainer.precision):
+            check(assemble(config))
     except EconmlError:
         return "refused"
     raise SystemExit(f"{problem} {said(parameters)} is not refused")

@@ -76,13 +76,6 @@ def suits(row: Loss) -> bool:
     return row.has_residuals or row.is_normal or len(row.levels) > 1
 
 
-def level_of(row: Loss, asked: float | None, usual: float) -> float:
-    """The level in percent: the one asked for; else of several quantiles what the outermost two enclose, or `usual`."""
-    if asked is not None:
-        return asked
-    return 100 * (row.levels[-1] - row.levels[0]) if len(row.levels) > 1 else usual
-
-
 def calibrate(run: OpenedRun, models: Sequence[Model], level: float) -> Conformal:
     """The radius that the scores of the validation split give; of several models those of their averaged prediction.
 

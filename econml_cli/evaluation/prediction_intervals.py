@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from econml_cli.errors import ConfigError, plural
-from econml_cli.evaluation import conformal
 from econml_cli.evaluation.conformal import Conformal
 from econml_cli.evaluation.opened import Members
 from econml_cli.problems.losses import Loss
@@ -35,11 +34,13 @@ class Spread:
 
 
 def level_of(asked: Asked | None, row: Loss) -> float:
-    """The level in percent; where none is asked for `LEVEL`, of conformal intervals that of `conformal.level_of`."""
-    level = None if asked is None else asked.level
-    if asked is not None and asked.conformal:
-        return conformal.level_of(row, level, LEVEL)
-    return LEVEL if level is None else level
+    """The level in percent: the one asked for; else `LEVEL`, of conformal intervals around several quantiles what the
+    outermost two enclose."""
+    if asked is None:
+        return LEVEL
+    if asked.level is not None:
+        return asked.level
+    return 100 * (row.levels[-1] - row.levels[0]) if asked.conformal and len(row.levels) > 1 else LEVEL
 
 
 def across(yhat: Sequence[np.ndarray], level: float) -> Spread:

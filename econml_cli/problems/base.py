@@ -15,9 +15,9 @@ from econml_cli.models.base import Model
 from econml_cli.problems.targets import Task
 
 __all__ = [
-    "Batch", "Constrained", "Economy", "Equations", "FileProblem", "HasEuler", "HasStability", "HasTruth", "Moves",
-    "NamesEquations", "Preprocesses", "Problem", "ReadsStates", "Realised", "RealisedBySeveral", "Redraws",
-    "Shocked", "Solves", "Split", "Task",
+    "Batch", "Constrained", "Economy", "Equations", "FileProblem", "HasEquilibrium", "HasEuler", "HasStability",
+    "HasTruth", "Moves", "NamesEquations", "Preprocesses", "Problem", "ReadsStates", "Realised", "RealisedBySeveral",
+    "Redraws", "Shocked", "Solves", "Split", "Task",
 ]  # fmt: skip
 
 Split = Literal["train", "val", "test", "population"]
@@ -166,6 +166,18 @@ class HasStability(Protocol):
 
     def stability(self, model: Model, batch: Batch) -> dict[str, float]:
         """Numbers that tell a solution from an explosive or a bubble path. Called outside jit."""
+
+
+@runtime_checkable
+class HasEquilibrium(Protocol):
+    """What an economic model adds whose parameters may have no equilibrium, which only looking for it tells."""
+
+    def check_equilibrium(self) -> None:
+        """Look for it, outside jit and before anything is trained.
+
+        Raises:
+            ConfigError: there is none, or none that the states of the sample contain; says what to try.
+        """
 
 
 @runtime_checkable

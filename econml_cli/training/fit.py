@@ -15,6 +15,7 @@ from econml_cli.config.fit_config import FitConfig
 from econml_cli.errors import OUT_OF_MEMORY, CheckpointError, ConfigError, DamagedError, RunError, out_of_memory
 from econml_cli.options.trainer import TrackingOptions
 from econml_cli.output import working
+from econml_cli.problems.base import HasEquilibrium
 from econml_cli.runs import directory as runs
 from econml_cli.runs import metrics_lines, resuming
 from econml_cli.runs.directory import Run
@@ -204,8 +205,8 @@ def check(setup: Setup) -> None:
     """Refuse options that do not go together, which only shows once model and data are there.
 
     Raises:
-        ConfigError: early stopping has nothing to look at, the model's solver is for another loss, or the optimizer
-            cannot train it.
+        ConfigError: early stopping has nothing to look at, the model's solver is for another loss, the optimizer cannot
+            train it, or the economy has no equilibrium to compare it with.
     """
     if setup.streamed:
         streaming.check(setup)
@@ -215,6 +216,9 @@ def check(setup: Setup) -> None:
     state_plan.check(setup)
     if setup.config.trainer.patience and setup.val is None:
         raise ConfigError("--patience needs a validation split, and there is none; set --val-fraction (or --N-val).")
+    if isinstance(setup.problem, HasEquilibrium):
+        working.phase("solving the economy exactly")
+        setup.problem.check_equilibrium()
 
 
 def make_trainer(config: FitConfig, workshop: Workshop, programs: Programs | None = None) -> Trainer | Ensemble:

@@ -11,8 +11,9 @@ import pytest
 from scipy import stats
 
 from econml_cli.errors import ConfigError
-from econml_cli.evaluation.conformal import Conformal, level_of, radius_of, scores_of
+from econml_cli.evaluation.conformal import Conformal, radius_of, scores_of
 from econml_cli.evaluation.opened import open_run
+from econml_cli.evaluation.prediction_intervals import Asked, level_of
 from econml_cli.evaluation.predictions import predict, predict_own
 from econml_cli.evaluation.wilson import wilson
 from econml_cli.problems import losses
@@ -50,8 +51,11 @@ def test_ends_that_a_negative_radius_would_cross_meet_between_the_quantiles():
 
 
 def test_the_level_is_what_the_quantiles_enclose_unless_one_is_asked_for():
-    assert level_of(QUANTILES, None, 95) == pytest.approx(80) and level_of(QUANTILES, 90.0, 95) == 90
-    assert level_of(losses.get("mse"), None, 95) == 95
+    conformal = Asked(conformal=True)
+    assert level_of(conformal, QUANTILES) == pytest.approx(80)
+    assert level_of(Asked(90.0, conformal=True), QUANTILES) == level_of(Asked(90.0), QUANTILES) == 90
+    assert level_of(Asked(), QUANTILES) == level_of(None, QUANTILES) == 95
+    assert level_of(conformal, losses.get("mse")) == 95
 
 
 @pytest.mark.parametrize("scale", [0.3, 1.0, 3.0])

@@ -13,6 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
+from econml_cli.problems.economies import aiyagari as household
+from econml_cli.problems.economies.aiyagari import Aiyagari
 from econml_cli.problems.economies.asset_pricing import AssetPricing
 from econml_cli.problems.economies.asset_pricing_kernel import AssetPricingKernel
 from econml_cli.problems.economies.brock_mirman import Z_SCALE, BrockMirman
@@ -212,6 +214,35 @@ def buffer_stock(problem: BufferStock) -> Planted:
     )
 
 
+def aiyagari(problem: Aiyagari) -> Planted:
+    """Eaten without the limit: (1 + a) (c + s (exact - c)) + b (log m scaled) exact, no more than a share of m, where c
+    is what is eaten of mean cash; or the exact policy of a household at another rate."""
+    middle = float(problem.truth(jnp.zeros((1, 3)))[0, 0])
+
+    def f(x: Any, n: Any) -> Any:
+        exact = problem.truth(x.at[:, 2].add(n[4]))
+        m, _, r = problem._state(x)
+        eaten = (1 + n[0]) * (middle + n[1] * (exact - middle)) + n[2] * x[:, :1] * exact
+        eaten = jnp.minimum(eaten, n[3] * m[:, None])
+        more = jnp.maximum(eaten - (problem._least(r) * m)[:, None], EDGE)
+        return (more + jnp.log(-jnp.expm1(-more)) - np.log(np.expm1(household.FIRST))) / household.SHARE
+
+    return models(
+        f,
+        {
+            "exact": (0, 1, 0, 2, 0),
+            "constant consumption": (0, 0, 0, 2, 0),
+            "half slope": (0, 0.5, 0, 2, 0),
+            "steeper slope": (0, 1.5, 0, 2, 0),
+            "wrong level": (-ONE_PER_CENT, 1, 0, 2, 0),
+            "never binding": (0, 1, 0, 0.9, 0),
+            "other root": (0, 1, 0, 0.02, 0),
+            "1 % at the edge": (0, 1, ONE_PER_CENT, 2, 0),
+            "of another rate": (0, 1, 0, 2, 0.5),
+        },
+    )
+
+
 def investment(problem: Investment) -> Planted:
     """u = m truth + h_0 + h_1 mean(X)."""
     rest = problem.p.delta * problem.steady_state
@@ -362,6 +393,7 @@ PLANTED: Mapping[str, Callable[[Any], Planted]] = {
     "stochastic_growth": stochastic_growth,
     "buffer_stock": buffer_stock,
     "irbc": irbc,
+    "aiyagari": aiyagari,
     "investment": investment,
     "growth": growth,
     "asset_pricing": asset_pricing,

@@ -199,10 +199,11 @@ class Aiyagari:
         return economics.kkt(*self.constraints(model, x)["limit"])
 
     def residual(self, model: Model, batch: Batch) -> jax.Array:
-        """The same, larger where more would be eaten than there is, [n, 1]."""
+        """The same over roughly what is eaten of one more unit of cash, [n, 1], larger where more would be eaten than
+        there is: see `economics.by_propensity`."""
         m, j, r = self._state(batch.x)
         _, free = self._eaten(model, m, j, r)
-        return (self.euler(model, batch.x) * jnp.maximum(free / m, 1))[:, None]
+        return economics.by_propensity(self.euler(model, batch.x), m, free, self._least(r))
 
     def wanted(self, r: float) -> float:
         """The assets that firms want at a rate, in units of the wage."""
@@ -235,11 +236,23 @@ class Aiyagari:
         rate = clearing(lambda r: supply(r) - self.wanted(r), self.p.r_low, self.p.r_high)
         if math.isnan(rate):
             raise ConfigError(
-                "With these parameters the market for capital clears at no rate between "
-                f"--r-low {self.p.r_low:.4g} and --r-high {self.p.r_high:.4g}: with more risk or caution people hold "
-                f"more, and the rate is lower; try --r-low {max(self.p.r_low - 2 * LOWEST, 0.01 - self.p.delta):.4g}."
+                "With these parameters the market for capital clears at no rate between --r-low "
+                f"{self.p.r_low:.4g} and --r-high {self.p.r_high:.4g}: {self._other_rates(supply(self.p.r_low))}."
             )
         return rate, supply(rate)
+
+    def _other_rates(self, held: float) -> str:
+        """On which side of the rates of the sample the market clears, where people hold so much at the lowest."""
+        p, preference = self.p, 1 / self.p.beta - 1
+        if held > self.wanted(p.r_low):
+            lower = max(p.r_low - 2 * LOWEST, (p.r_low - p.delta) / 2)
+            return f"with so much risk or caution people hold more, and the rate is lower; try --r-low {lower:.4g}"
+        higher = (p.r_high + preference) / 2
+        return f"with so little risk or caution people hold less, and the rate is higher; try --r-high {higher:.6g}"
+
+    def check_equilibrium(self) -> None:
+        """Find the rate that clears the market, which the verdicts compare with; `exact` says where there is none."""
+        self.exact  # noqa: B018
 
     @functools.cached_property
     def _tables(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

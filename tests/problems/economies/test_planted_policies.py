@@ -14,7 +14,11 @@ from tests.support.economies import passed, verdicts
 from tests.support.planted import PLANTED
 
 #: what keeps a problem small and means nothing to its verdicts
-SMALLER = {"investment": {"N": 4, "trajectories_test": 2}, "buffer_stock": {"quadrature": 31}}
+SMALLER = {
+    "investment": {"N": 4, "trajectories_test": 2},
+    "buffer_stock": {"quadrature": 31},
+    "aiyagari": {"incomes": 3, "N_test": 200},
+}
 #: and calibrations where the same error of the policy shows more, less or later than in these: a third of the cake is
 #: eaten in a period, or a thousandth; wealth neither grows nor falls; dividends grow nearly as fast as their discount
 FURTHER = [
