@@ -215,8 +215,7 @@ def test_no_wrong_policy_of_irreversible_investment_passes():
         found = {what: verdicts(problem, model) for what, model in PLANTED["irbc"](problem).items()}
     assert told(found.pop("exact")) == {"verdict_loss": "passed", "verdict_stability": "passed"}
     assert not [what for what, numbers in found.items() if "failed" not in numbers]
-    nothing = found["nothing invested"]
-    assert nothing["irreversible_binds"] == 1 or nothing["irreversible_slack"] > 1e-3
+    assert found["nothing invested"]["irreversible_slack"] > 1e-3  # capital is wanted, says the Euler equation
 
 
 @pytest.mark.slow
