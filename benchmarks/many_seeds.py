@@ -31,14 +31,14 @@ class Fit:
     cpu_seconds: float
 
 
-def fits(problem: str, options: Mapping[str, Any], seeds: Iterable[int]) -> Iterator[Fit]:
+def fits(problem: str, options: Mapping[str, Any], seeds: Iterable[int], model: str | None = None) -> Iterator[Fit]:
     """`econml fit --problem NAME --seed S` with these options and the recipe of the problem, one seed after another,
-    in programs that are compiled once for all of them."""
+    in programs that are compiled once for all of them; of this model (None: that of the problem)."""
     workshop, programs = Workshop(), Programs()
     problem_of, drawn = None, "rngs" in accepted(registry.load(problem))
     for seed in seeds:
         started = time.process_time()
-        config = build(registry.get(problem).model, problem, [("the table", {**options, "seed": seed})])
+        config = build(model or registry.get(problem).model, problem, [("the table", {**options, "seed": seed})])
         with precision(config.trainer.precision):
             trainer = Trainer(workshop.assemble(config), programs)
             for _ in trainer.run():

@@ -10,6 +10,7 @@ from econml_cli.errors import EconmlError
 from econml_cli.models.base import Model
 
 if TYPE_CHECKING:
+    from econml_cli.models.deep_set import DeepSet
     from econml_cli.models.kernel import KernelRegression
     from econml_cli.models.linear import Linear
     from econml_cli.models.mlp import MLP
@@ -93,6 +94,11 @@ def _resnet(model: "ResNet") -> dict[str, Any]:
     }
 
 
+def _deep_set(model: "DeepSet") -> dict[str, Any]:
+    parts = {"phi": model.phi, "rho": model.rho, "pool": model.pool}
+    return {**parts, "equivariant": model.equivariant, "element_size": model.element_size}
+
+
 def _polynomial_features(phi: "PolynomialFeatures") -> dict[str, Any]:
     features, of_factors = _factors(phi)["factors"].shape
     return {
@@ -125,9 +131,7 @@ TWINS: dict[str, Twin] = {
     "econml_cli.models.linear.Linear": Twin("linear", "Linear", _linear),
     "econml_cli.models.mlp.MLP": Twin("mlp", "MLP", _mlp),
     "econml_cli.models.resnet.ResNet": Twin("resnet", "ResNet", _resnet),
-    "econml_cli.models.deep_set.DeepSet": Twin(
-        "deep_set", "DeepSet", lambda model: {"phi": model.phi, "rho": model.rho, "pool": model.pool}
-    ),
+    "econml_cli.models.deep_set.DeepSet": Twin("deep_set", "DeepSet", _deep_set),
     "econml_cli.models.autoencoder.Autoencoder": Twin(
         "autoencoder",
         "Autoencoder",

@@ -90,16 +90,26 @@ def dead_units(model: Model, x: Any) -> Check:
 
 
 def permutation_invariance(model: Model, x: Any, split: str) -> Check:
-    """A deep set gives the same, whatever the order of the elements of a set."""
+    """A deep set gives the same, whatever the order of the elements of a set; an equivariant one the same in that
+    order."""
     name = "permutation invariance"
     if not all(hasattr(model, part) for part in ("phi", "rho", "pool")):
         return Check(name, "not applicable", "no deep set")
-    order = np.random.default_rng(0).permutation(x.shape[1])
-    pairs = list(_both(model, model, x, x[:, order]))
+    size, each = getattr(model, "element_size", 1), getattr(model, "equivariant", False)
+    order = np.random.default_rng(0).permutation(x.shape[1] // size)
+    pairs = list(_both(model, model, x, x[:, _places(order, size)]))
+    if each:
+        pairs = [(a[:, _places(order, a.shape[1] // len(order))], b) for a, b in pairs]
     change, size = _largest(abs(a - b) for a, b in pairs), _largest(abs(a) for a, _ in pairs)
     limit = ROUNDING * float(jnp.finfo(x.dtype).eps) * max(1.0, size)
     told = f"max |f(x) - f(permuted x)| = {change:.2g} on the {split} data, rounding allows {limit:.2g}"
     return _judge(name, change, limit, told)
+
+
+def _places(order: np.ndarray, size: int) -> np.ndarray:
+    """Where the numbers of elements in this order are in a vector that has the first of all, then the second, ..."""
+    places: np.ndarray = (np.arange(size)[:, None] * len(order) + order).ravel()
+    return places
 
 
 def condition_number(config: FitConfig, model: Model, x: Any) -> Check:

@@ -110,7 +110,8 @@ class MLPOptions:
 
 @dataclass(frozen=True)
 class DeepSetOptions:
-    """A function of a set, rho(pool of phi(x)): invariant to the order of its elements, defined for any number."""
+    """A function of a set, rho(pool of phi(x)): invariant to the order of its elements, defined for any number; or one
+    of each element and its set."""
 
     latent: int = option(4, "outputs of phi, which are pooled; inputs of rho", ge=1)
     phi_width: int = option(128, "units in each hidden layer of phi", ge=1)
@@ -118,6 +119,14 @@ class DeepSetOptions:
     rho_width: int = option(128, "units in each hidden layer of rho", ge=1)
     rho_depth: int = option(4, "number of hidden layers of rho", ge=1)
     pool: Literal["mean", "sum", "max"] = option("mean", "what makes one latent of those of all elements")
+    equivariant: bool = option(
+        False, "an output for each element, rho(element, pool): permuting the elements permutes the outputs"
+    )
+    element_size: int = option(
+        1,
+        "numbers of each element, where an observation is one vector: the first of all elements, then the second, ...",
+        ge=1,
+    )
     activation: Activation = option("relu", "nonlinearity after each hidden layer")
     init: Init = option("lecun_normal", INIT)
 

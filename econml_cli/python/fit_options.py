@@ -176,6 +176,11 @@ class FitOptions(TypedDict, total=False):
     """number of hidden layers of rho (default: 4) [model deep_set]"""
     pool: Literal["mean", "sum", "max"]
     """what makes one latent of those of all elements (default: mean) [model deep_set]"""
+    equivariant: bool
+    """an output for each element, rho(element, pool): permuting the elements permutes the outputs [model deep_set]"""
+    element_size: int
+    """numbers of each element, where an observation is one vector: the first of all elements, then the second,
+    (default: 1) [model deep_set]"""
     linear: bool
     """affine encoder and decoder, without hidden layers: the subspace of PCA [model autoencoder]"""
     regularizer: Literal["none", "l2", "l1", "contractive"]
@@ -338,6 +343,8 @@ class FitOptions(TypedDict, total=False):
     """intertemporal elasticity of substitution of the first country (default: 0.25) [problem irbc]"""
     gamma_high: float
     """that of the last country; those in between are evenly spaced (default: 1.0) [problem irbc]"""
+    irreversible: bool
+    """capital cannot be eaten: no country's investment is negative [problem irbc]"""
     spread: float
     """states are drawn with so many times the covariance's root of the linearised economy (default: 1.5) [problem
     irbc]"""

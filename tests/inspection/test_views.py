@@ -322,6 +322,8 @@ def test_a_deep_set_is_invariant_and_one_that_is_not_fails():
     model = DeepSet(16, 1, phi_width=8, rho_width=8, rngs=nnx.Rngs(0))
     assert checks.permutation_invariance(model, x, "test").status == "pass"
     assert checks.permutation_invariance(constant_mlp(), x, "test").status == "not applicable"
+    each = DeepSet(16, 8, equivariant=True, element_size=2, phi_width=8, rho_width=8, rngs=nnx.Rngs(0))
+    assert checks.permutation_invariance(each, x, "test").status == "pass"
 
     class Ordered(DeepSet):
         def __call__(self, x):

@@ -236,9 +236,27 @@ def test_the_memory_of_a_step_on_large_sets_hardly_grows_with_the_batch():
     assert grown < 0.1 * hidden_layer_of_a_set * 18 * at_once
 
 
-def test_a_set_of_matrices_is_refused():
+@pytest.mark.parametrize(("shape", "options"), [((6, 2), {}), ((12,), {"element_size": 2}), ((6,), {})], ids=str)
+def test_permuting_the_elements_permutes_the_outputs_of_an_equivariant_deep_set(shape, options):
+    model = DeepSet(int(np.prod(shape)), 6, shape=shape, equivariant=True, **options, rngs=nnx.Rngs(0))
+    x, order = normal(10, *shape), np.array([3, 0, 5, 1, 4, 2])
+    if options:  # the first numbers of all elements, then the second ones
+        shuffled = x.reshape(10, 2, 6)[:, :, order].reshape(10, 12)
+        np.testing.assert_allclose(model.embed(x)[0], model._pooled(x.reshape(10, 2, 6).swapaxes(1, 2))[0], rtol=1e-6)
+    else:
+        shuffled = x[:, order]
+    assert model(x).shape == (10, 6) and model.embed(x).shape == (10, 4)
+    np.testing.assert_allclose(model(shuffled), model(x)[:, order], rtol=1e-4, atol=1e-6)
+    assert np.std(np.asarray(model(x)), axis=1).min() > 1e-5  # and elements that differ have outputs that do
+
+
+def test_sets_that_are_none_are_refused():
     with pytest.raises(ValueError, match=r"\[2, 3, 4\]"):
         DeepSet(24, 1, shape=(2, 3, 4), rngs=nnx.Rngs(0))
+    with pytest.raises(ValueError, match=r"\[7\], is no vector of elements of 2 numbers"):
+        DeepSet(7, 1, element_size=2, rngs=nnx.Rngs(0))
+    with pytest.raises(ValueError, match="4 outputs are not as many for each of 6 elements"):
+        DeepSet(6, 4, equivariant=True, rngs=nnx.Rngs(0))
 
 
 # ---------------------------------------------------------------- autoencoder

@@ -62,6 +62,12 @@ MODELS = {
     "mlp over sets": (lambda dtype, rngs: MLP(2 * DIN, 1, 8, param_dtype=dtype, rngs=rngs), (2, DIN)),
     "deep set": (lambda dtype, rngs: DeepSet(5, 1, phi_width=8, rho_width=8, param_dtype=dtype, rngs=rngs), (5,)),
     "deep set of vectors": (_sets, (5, 2)),
+    "equivariant deep set": (
+        lambda dtype, rngs: DeepSet(
+            5 * 2, 5, equivariant=True, element_size=2, phi_width=8, rho_width=8, param_dtype=dtype, rngs=rngs
+        ),
+        (10,),
+    ),
     "autoencoder": (
         lambda dtype, rngs: Autoencoder(DIN, DIN, width=8, regularizer="l2", param_dtype=dtype, rngs=rngs),
         (DIN,),

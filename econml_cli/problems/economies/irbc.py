@@ -1,4 +1,4 @@
-"""International real business cycles: many countries, smooth investment, one planner."""
+"""International real business cycles: many countries, one planner, investment that may not be undone or that may."""
 
 from __future__ import annotations
 
@@ -30,6 +30,13 @@ POORER = 0.9
 NAMED = {"k": "capital", "a": "log productivity", "c": "consumption"}
 #: equations have numbers of their own up to so many countries
 FEW = 10
+#: a deep set that gives a policy for each country; with a few hundred weights at any number of countries
+EACH_COUNTRY = {
+    "equivariant": True, "element_size": 2,
+    "latent": 4, "phi_width": 8, "phi_depth": 1, "rho_width": 16, "rho_depth": 1,
+}  # fmt: skip
+#: states in the training sample times countries, about, where there are many; and the fewest states
+STATES, LEAST = 1000, 16
 
 
 class Units(NamedTuple):
@@ -52,6 +59,7 @@ class IRBCOptions:
     adjustment: float = option(0.5, "cost of adjusting capital, per square of its growth", ge=0, le=50)
     gamma_low: float = option(0.25, "intertemporal elasticity of substitution of the first country", gt=0)
     gamma_high: float = option(1.0, "that of the last country; those in between are evenly spaced", gt=0)
+    irreversible: bool = option(False, "capital cannot be eaten: no country's investment is negative")
     rho: float = option(0.95, "persistence of log productivity")
     sigma: float = option(0.01, "standard deviation of each of its two shocks, of a country and of all", gt=0, le=0.2)
     spread: float = option(
@@ -102,6 +110,13 @@ class IRBC:
     errors as a share of marginal utility. The expectation over the shocks of all countries and the common one is by the
     monomial rule.
 
+    With `--irreversible` investment k'_j - (1-delta) k_j is not negative, and mu_j >= 0 is the multiplier, as a share
+    of lambda: lambda (1 + phi g_j - mu_j) = beta E[lambda' (R'_j - (1-delta) mu'_j)]. The network says what would be
+    invested without the limit. Where that is negative nothing is invested, and how far it is below 0 is the multiplier,
+    in units of what one more unit of capital lacks: one of the two is 0 whatever the weights, the kink is where it
+    belongs, and what the network learns is smooth (Garcia and Zangwill). `constraints` compares investment with the
+    multiplier that the Euler equation implies, not with the one that the network says.
+
     There is no closed form. The derivatives of the policy in the steady state are known (`linear`), up to what risk
     changes, for every number of countries; states are drawn from the distribution of the linearised economy, wider by
     `spread`.
@@ -110,9 +125,14 @@ class IRBC:
     policy. Begun at constant capital instead, Levenberg and Marquardt's method finds the explosive root of the same
     equations, with a small residual on the sample.
 
+    The equations are the same for each country, but for its own capital and productivity: gamma_j matters through
+    lambda alone. So the policy is equivariant (permuting countries permutes it) and a deep set can be one, whose
+    weights do not grow with the number of countries (`suiting`).
+
     Source: Kollmann, Maliar, Malin and Pichler (2011), Comparison of solutions to the multi-country real business cycle
     model, Journal of Economic Dynamics and Control 35; Brumm and Scheidegger (2017), Using adaptive sparse grids to
-    solve high-dimensional dynamic models, Econometrica 85, whose calibration it is.
+    solve high-dimensional dynamic models, Econometrica 85, whose calibration it is. Garcia and Zangwill (1981),
+    Pathways to Solutions, Fixed Points, and Equilibria.
     """
 
     recipe: ClassVar = {**economics.BY_LM, "width": 16, "num_epochs": 25}
@@ -124,7 +144,7 @@ class IRBC:
     path = (1000, 10)
     words: ClassVar = {
         "K": "capital of all", "Y": "output of all", "C": "consumption of all", "I": "investment of all",
-        "price": "price of consumption",
+        "price": "price of consumption", "bound": "share of countries that invest nothing",
         **{f"{name}{j}": f"{word} {name}{j}" for j in range(1, 101) for name, word in NAMED.items()},
     }  # fmt: skip
     unstable = "capital does not settle where its return is that of patience"
@@ -143,32 +163,55 @@ class IRBC:
         self.units = Units(np.repeat([K_UNIT, p.deviation], p.countries), *self.linear)
         # shocks keep capital away from the steady state without them, by a term in their variance
         aside = 0.002 + 10 * p.deviation**2
-        self.bars = {
+        self.bars: dict[str, dict[str, float]] = {
             "loss": {"log10_euler_path_mean": -4.0, "log10_euler_path_max": -3.0, "euler_error_mean": 1e-4},
             "truth": {"slope_error": 0.02, "root_error": 5e-3},
             "stability": {"steady_state_error": aside, "drift": 1e-4, "transversality": 0.5 * (1 + p.beta)},
         }
+        if p.irreversible:  # near the steady state, too, the policy heeds that a limit may bind later
+            del self.bars["truth"]
+            self.bars["loss"]["irreversible_slack"] = 1e-3
 
     def sample(self, rngs: nnx.Rngs, split: Split, n: int | None = None) -> Batch | None:
-        """x = (log k_j, log a_j) / units, [n, 2 countries], normal as in the linearised economy; None where n is 0."""
+        """x = (log k_j, log a_j) / units, [n, 2 countries], normal as in the linearised economy; None where n is 0.
+
+        How far countries are from their mean hardly varies where they are many: with `spread` it would be more than on
+        any path in all states. There that distance is a uniform share of what is drawn.
+        """
         n = self.sizes[split] if n is None else n
         if n == 0:
             return None
         root = jnp.asarray(self.p.spread * self.spread_root / self.units.sizes[:, None], float)
-        return economics.at(jax.random.normal(rngs(), (n, self.din)) @ root.T)
+        x = jax.random.normal(rngs(), (n, self.din)) @ root.T
+        if self.p.countries > FEW:
+            each = x.reshape(n, 2, self.p.countries)
+            mean = each.mean(axis=2, keepdims=True)
+            x = (mean + jax.random.uniform(rngs(), (n, 1, 1)) * (each - mean)).reshape(n, self.din)
+        return economics.at(x)
 
     def predict(self, model: Model, x: jax.Array) -> jax.Array:
         """The capital of the next period, [n, countries]."""
-        return self._decide(model, *self._state(x))
+        return self._decide(model, *self._state(x))[0]
 
     def _state(self, x: jax.Array) -> tuple[jax.Array, jax.Array]:
         """(k, log a) of what the network reads, each [n, countries]."""
         k, a = jnp.split(x * jnp.asarray(self.units.sizes, x.dtype), 2, axis=1)
         return jnp.exp(k), a
 
-    def _decide(self, model: Model, k: jax.Array, a: jax.Array) -> jax.Array:
+    def _decide(self, model: Model, k: jax.Array, a: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """(capital of the next period, the multiplier of its limit as a share of the price of consumption), each
+        [n, countries]."""
         P, Q = (jnp.asarray(part, k.dtype) for part in self.units[1:])
-        return jnp.exp(jnp.log(k) @ P.T + a @ Q.T + REMAINDER * model(self.observe({"k": k, "a": a})))
+        free = jnp.exp(jnp.log(k) @ P.T + a @ Q.T + REMAINDER * model(self.observe({"k": k, "a": a})))
+        if not self.p.irreversible:
+            return free, jnp.zeros_like(free)
+        left = (1 - self.p.delta) * k
+        return jnp.maximum(free, left), self._lack * jnp.maximum(left - free, 0) / k
+
+    @property
+    def _lack(self) -> float:
+        """By how much the Euler equation of a country moves with the growth of its capital, about."""
+        return self.p.adjustment + (1 - self.p.beta * (1 - self.p.delta)) * (1 - self.p.alpha)
 
     def _output(self, k: Any, a: Any, module: Any) -> Any:
         return self.A * module.exp(a) * k**self.p.alpha
@@ -196,8 +239,8 @@ class IRBC:
         return yields + 0.5 * self.p.adjustment * growth * (growth + 2)
 
     def residual(self, model: Model, batch: Batch) -> jax.Array:
-        """1 + phi g_j - beta E[lambda' R'_j] / lambda of each country, [n, countries]. Where nothing is left to eat the
-        shortfall is added."""
+        """1 + phi g_j - mu_j - beta E[lambda' (R'_j - (1-delta) mu'_j)] / lambda of each country, [n, countries], with
+        mu_j = 0 unless investment is irreversible. Where nothing is left to eat the shortfall is added."""
         nodes, weights = (jnp.asarray(part, batch.x.dtype) for part in self._rule)
         return self._expected(model, batch.x, nodes[:, None], weights)
 
@@ -210,18 +253,20 @@ class IRBC:
     def _expected(self, model: Model, x: jax.Array, hits: jax.Array, weights: jax.Array) -> jax.Array:
         """The residuals [n, countries] where log productivity is hit by these [q, n or 1, countries]."""
         k, a = self._state(x)
-        k_next = self._decide(model, k, a)
+        k_next, bound = self._decide(model, k, a)
         price, short = self._priced(k, a, k_next)
 
         def one(shock: jax.Array) -> tuple[jax.Array, jax.Array]:
-            """(lambda' R'_j / lambda [n, countries], shortfall [n]) where productivity is hit by this."""
+            """(lambda' (R'_j - (1-delta) mu'_j) / lambda [n, countries], shortfall [n]) where productivity is hit by
+            this."""
             a_next = self.p.rho * a + shock
-            after = self._decide(model, k_next, a_next)
+            after, bound_next = self._decide(model, k_next, a_next)
             price_next, short_next = self._priced(k_next, a_next, after)
-            return jnp.exp(price_next - price)[:, None] * self._gross(k_next, a_next, after, jnp), short_next
+            yields = self._gross(k_next, a_next, after, jnp) - (1 - self.p.delta) * bound_next
+            return jnp.exp(price_next - price)[:, None] * yields, short_next
 
         values, shorts = jax.vmap(one)(hits)
-        gap = 1 + self.p.adjustment * (k_next / k - 1) - self.p.beta * jnp.tensordot(weights, values, axes=1)
+        gap = 1 + self.p.adjustment * (k_next / k - 1) - bound - self.p.beta * jnp.tensordot(weights, values, axes=1)
         lacking: jax.Array = (short + weights @ shorts)[:, None]
         return gap + jnp.where(gap < 0, -1, 1) * lacking
 
@@ -239,6 +284,19 @@ class IRBC:
     def euler(self, model: Model, x: jax.Array) -> jax.Array:
         """The largest of the residuals of the countries, [n]."""
         return jnp.abs(self.residual(model, economics.at(x))).max(axis=1)
+
+    def constraints(self, model: Model, x: jax.Array) -> dict[str, tuple[jax.Array, jax.Array]]:
+        """`irreversible`: of the country that invests least its investment as a share of that of the steady state, and
+        the multiplier that its Euler equation implies, each [n]; {} where investment may be undone."""
+        if not self.p.irreversible:
+            return {}
+        k, a = self._state(x)
+        k_next, bound = self._decide(model, k, a)
+        invested = (k_next / k - 1 + self.p.delta) / self.p.delta
+        implied = bound + self.residual(model, economics.at(x))
+        least = jnp.argmin(invested, axis=1)[:, None]
+        slack, multiplier = (jnp.take_along_axis(of, least, axis=1)[:, 0] for of in (invested, implied))
+        return {"irreversible": (slack, multiplier)}
 
     def truth(self, x: jax.Array) -> None:
         """No closed form is known."""
@@ -296,7 +354,7 @@ class IRBC:
     def step(self, model: Model, state: Any, shock: jax.Array) -> tuple[Any, dict[str, jax.Array]]:
         """Capital as decided, log a'_j = rho log a_j + sigma (e_j + e); the series of all countries and of each."""
         k, a = state["k"], state["a"]
-        k_next = self._decide(model, k, a)
+        k_next, bound = self._decide(model, k, a)
         price, _ = self._priced(k, a, k_next)
         eaten = self.c_ss * jnp.exp(-price[:, None] * jnp.asarray(self.gamma, price.dtype))
         invested = k_next - (1 - self.p.delta) * k
@@ -304,6 +362,8 @@ class IRBC:
             "K": k.sum(axis=1), "Y": self._output(k, a, jnp).sum(axis=1), "C": eaten.sum(axis=1),
             "I": invested.sum(axis=1), "price": jnp.exp(price),
         }  # fmt: skip
+        if self.p.irreversible:
+            series["bound"] = (bound > 0).mean(axis=1, dtype=k.dtype)
         for j in range(self.p.countries):
             series |= {f"k{j + 1}": k[:, j], f"a{j + 1}": a[:, j], f"c{j + 1}": eaten[:, j]}
         after = {"k": k_next, "a": self.p.rho * a + self.p.sigma * (shock[:, :-1] + shock[:, -1:])}
@@ -351,6 +411,13 @@ class IRBC:
             return self.euler(model, self.observe(state))
 
         return jnp.mean(simulation.walk(self, model, key, *self.path, look))
+
+    @staticmethod
+    def suiting(model: str, p: IRBCOptions, named: Mapping[str, Any]) -> dict[str, Any]:
+        """Of many countries fewer states, since each has an equation and shocks of every one: a step costs as the cube
+        of their number. A deep set reads capital and productivity of each country, and gives its policy."""
+        fewer = {"N": max(LEAST, STATES // p.countries)} if p.countries > FEW or model == "deep_set" else {}
+        return {**fewer, **(EACH_COUNTRY if model == "deep_set" else {})}
 
     def describe(self) -> dict[str, Any]:
         """The state, the policies, and the roots of the linearised economy."""

@@ -9,13 +9,17 @@ import pytest
 from flax import nnx
 from scipy.optimize import brentq
 
+from econml_cli.config.fit_config import build
 from econml_cli.errors import ConfigError
+from econml_cli.models.deep_set import DeepSet
 from econml_cli.problems.economies import economics, linearised
 from econml_cli.problems.economies.irbc import IRBC, REMAINDER
 from econml_cli.problems.economies.stochastic_growth import StochasticGrowth
 from econml_cli.training.precision import precision
+from tests.support.economies import told, verdicts
 from tests.support.fits import losses_of
 from tests.support.models import Apply
+from tests.support.planted import PLANTED
 
 
 def growing(problem: IRBC, growth: Any) -> Apply:
@@ -34,8 +38,9 @@ def at(problem: IRBC, log_k: Any, log_a: Any) -> Any:
     return jnp.asarray(np.concatenate([log_k, log_a], axis=1) / problem.units.sizes)
 
 
-def by_hand(k: list[float], a: list[float], grows: Any) -> list[float]:
-    """The residuals of two countries, by loops over countries and nodes and a root finder."""
+def by_hand(k: list[float], a: list[float], grows: Any, lack: float | None = None) -> list[float]:
+    """The residuals of two countries, by loops over countries and nodes and a root finder; `lack`: the multiplier is
+    so many times what investment lacks, which is not negative then."""
     alpha, beta, delta, phi, rho, sigma, gamma = 0.36, 0.99, 0.01, 0.5, 0.95, 0.01, (0.25, 1.0)
     A = (1 - beta * (1 - delta)) / (alpha * beta)
     weights = [(A - delta) ** (1 / each) for each in gamma]  # Pareto's
@@ -47,36 +52,87 @@ def by_hand(k: list[float], a: list[float], grows: Any) -> list[float]:
             left += np.exp(a[j]) * A * k[j] ** alpha + (1 - delta) * k[j] - phi / 2 * k[j] * g**2 - after[j]
         return brentq(lambda m: sum((m / weights[j]) ** -gamma[j] for j in (0, 1)) - left, 1e-3, 1e3, xtol=1e-15)
 
-    def moved(k: Any, a: Any) -> list[float]:
-        return list(np.array(k) * np.exp(grows(np.log([k]), np.array([a]))[0]))
+    def moved(k: Any, a: Any) -> tuple[list[float], list[float]]:
+        free = list(np.array(k) * np.exp(grows(np.log([k]), np.array([a]))[0]))
+        if lack is None:
+            return free, [0.0, 0.0]
+        lacks = [max((1 - delta) * k[j] - free[j], 0.0) for j in (0, 1)]
+        return [free[j] + lacks[j] for j in (0, 1)], [lack * lacks[j] / k[j] for j in (0, 1)]
 
-    after = moved(k, a)
+    after, mu = moved(k, a)
     now, expected = price(k, a, after), [0.0, 0.0]
     for i in range(3):
         for sign in (1, -1):
             e = np.zeros(3)
             e[i] = sign * np.sqrt(3)
             a_next = [rho * a[j] + sigma * (e[j] + e[2]) for j in (0, 1)]
-            later = moved(after, a_next)
+            later, mu_next = moved(after, a_next)
             tomorrow = price(after, a_next, later)
             for j in (0, 1):
                 g = later[j] / after[j] - 1
                 makes = np.exp(a_next[j]) * A * alpha * after[j] ** (alpha - 1) + 1 - delta + phi / 2 * g * (g + 2)
-                expected[j] += tomorrow * makes / 6
-    return [1 + phi * (after[j] / k[j] - 1) - beta * expected[j] / now for j in (0, 1)]
+                expected[j] += tomorrow * (makes - (1 - delta) * mu_next[j]) / 6
+    return [1 + phi * (after[j] / k[j] - 1) - mu[j] - beta * expected[j] / now for j in (0, 1)]
 
 
 @pytest.mark.slow
-def test_the_residual_is_that_of_the_equations_written_down_once_more():
+@pytest.mark.parametrize("irreversible", [False, True])
+def test_the_residual_is_that_of_the_equations_written_down_once_more(irreversible):
     def grows(log_k: Any, log_a: Any) -> Any:
         return -0.05 * log_k + 0.1 * log_a - 0.03 * log_a[:, ::-1]
 
-    log_k, log_a = np.array([[0.1, -0.05], [-0.2, 0.1]]), np.array([[0.05, -0.02], [0.0, 0.08]])
+    log_k, log_a = np.array([[0.4, -0.05], [-0.2, 0.1]]), np.array([[0.05, -0.02], [0.0, 0.08]])
     with precision("float64"):
-        problem = IRBC()
-        found = np.asarray(problem.residual(growing(problem, grows), economics.at(at(problem, log_k, log_a))))
+        problem = IRBC(irreversible=irreversible)
+        model, x = growing(problem, grows), at(problem, log_k, log_a)
+        found = np.asarray(problem.residual(model, economics.at(x)))
+        pairs = problem.constraints(model, x)
+    lack = 0.5 + (1 - 0.99 * 0.99) * 0.64 if irreversible else None
     for row, k, a in zip(found, np.exp(log_k), log_a, strict=True):
-        np.testing.assert_allclose(row, by_hand(list(k), list(a), grows), atol=1e-11)
+        np.testing.assert_allclose(row, by_hand(list(k), list(a), grows, lack), atol=1e-11)
+    assert set(pairs) == ({"irreversible"} if irreversible else set())
+    if irreversible:  # of the first state the first country, of the second state none, invests less than nothing
+        invested = (np.exp(grows(log_k, log_a)) - 0.99) / 0.01
+        assert invested[0, 0] < 0 < invested[1].min()
+        slack, multiplier = map(np.asarray, pairs["irreversible"])
+        np.testing.assert_allclose(slack, [0, invested[1].min()], atol=1e-9)
+        j = int(invested[1].argmin())
+        np.testing.assert_allclose(multiplier, [found[0, 0] - lack * invested[0, 0] * 0.01, found[1, j]])
+
+
+def test_countries_that_change_places_have_each_other_s_policies_and_residuals():
+    """Whatever their utilities, which matter through the price of consumption alone."""
+    order = np.array([2, 0, 1])
+    with precision("float64"):
+        problem = IRBC(countries=3)
+        options = {"phi_width": 4, "rho_width": 4, "equivariant": True, "element_size": 2}
+        model = DeepSet(6, 3, **options, param_dtype=float, rngs=nnx.Rngs(0))
+        x = problem.sample(nnx.Rngs(0), "test", 4).x
+        moved = x[:, np.concatenate([order, 3 + order])]
+        for found in (problem.predict, lambda model, x: problem.residual(model, economics.at(x))):
+            np.testing.assert_allclose(found(model, moved), found(model, x)[:, order], rtol=1e-9, atol=1e-14)
+        assert np.std(np.asarray(problem.predict(model, x)), axis=1).min() > 1e-3
+
+
+@pytest.mark.parametrize("irreversible", [False, True])
+def test_in_the_steady_state_without_risk_nothing_is_wrong(irreversible):
+    with precision("float64"):
+        problem = IRBC(sigma=1e-9, irreversible=irreversible)
+        rest, model = np.zeros((1, 2)), growing(problem, lambda k, a: 0 * k)
+        found = problem.residual(model, economics.at(at(problem, rest, rest)))
+        np.testing.assert_allclose(found, 0, atol=1e-12)
+        np.testing.assert_allclose(problem.predict(model, at(problem, rest, rest)), 1)
+
+
+@pytest.mark.parametrize(
+    ("model", "given", "states"),
+    [("mlp", {}, 512), ("deep_set", {"countries": 10}, 100), ("mlp", {"countries": 50}, 20)],
+)
+def test_the_recipe_has_fewer_states_of_many_countries(model, given, states):
+    config = build(model, "irbc", [("a test", given)])
+    assert states == config.problem_options.N
+    assert build(model, "irbc", [("a test", {**given, "N": 99})]).problem_options.N == 99
+    assert getattr(config.model_options, "equivariant", model == "deep_set") == (model == "deep_set")
 
 
 @pytest.mark.slow
@@ -150,6 +206,16 @@ def test_states_are_drawn_as_the_linearised_economy_visits_them():
             [state[:, :2] @ P.T + state[:, 2:] @ Q.T, 0.95 * state[:, 2:] + 0.01 * (e[:, :2] + e[:, 2:])], axis=1
         )
     np.testing.assert_allclose(np.cov(x.T), np.cov(state.T), rtol=0.25, atol=2e-4)
+
+
+@pytest.mark.slow
+def test_no_wrong_policy_of_irreversible_investment_passes():
+    with precision("float64"):
+        problem = IRBC(irreversible=True)
+        found = {what: verdicts(problem, model) for what, model in PLANTED["irbc"](problem).items()}
+    assert told(found.pop("exact")) == {"verdict_loss": "passed", "verdict_stability": "passed"}
+    assert not [what for what, numbers in found.items() if "failed" not in numbers]
+    assert found["nothing invested"]["irreversible_slack"] > 1e-3  # capital is wanted, says the Euler equation
 
 
 @pytest.mark.slow
