@@ -9,9 +9,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from econml_cli.data.identified import MOST
+from econml_cli.data.stored import Stored
+from econml_cli.data.triangle import design_blocks, triangle
 from econml_cli.models.least_squares import least_squares, weighted, with_constant
 from econml_cli.models.linear import Linear
 from econml_cli.problems import losses
+from econml_cli.problems.base import Batch
 from econml_cli.problems.means import mean
 from econml_cli.problems.tabular import Tabular
 from econml_cli.training.setup.setup import Setup
@@ -79,6 +82,8 @@ def _fitted_linear(setup: Setup) -> float | None:
         rows = np.asarray(x, np.float64)[:, :p]
         return with_constant(rows) if problem.constant else rows
 
+    if isinstance(setup.train.x, Stored):
+        return _fitted_by_blocks(setup, problem, val)
     train, z, y = setup.train, design(setup.train.x), np.asarray(setup.train.y)
     weights = None if train.w is None else np.asarray(train.w, np.float64)
     if row.least_squares:
@@ -88,4 +93,17 @@ def _fitted_linear(setup: Setup) -> float | None:
     with jax.enable_x64(True):
         each = np.asarray(row.per_row(jnp.asarray(design(val.x) @ w), jnp.asarray(val.y)), np.float64)
     found = float(mean(each, None if val.w is None else np.asarray(val.w, np.float64))) * float(problem.loss_scale)
+    return found if np.isfinite(found) else None
+
+
+def _fitted_by_blocks(setup: Setup, problem: Tabular, val: Batch) -> float | None:
+    """The same of squared error on samples that lie in files."""
+    per_row, total = losses.of(problem).per_row, 0.0
+    assert per_row is not None  # asked of losses that have one
+    r = triangle(design_blocks(setup.train.x, constant=problem.constant, y=setup.train.y))
+    w, _ = least_squares(r[:, :-1], r[:, -1:])
+    with jax.enable_x64(True):
+        for block in design_blocks(val.x, constant=problem.constant, y=val.y):
+            total += float(jnp.sum(per_row(jnp.asarray(block[:, :-1] @ w), jnp.asarray(block[:, -1:]))))
+    found = total / len(val.x) * float(problem.loss_scale)
     return found if np.isfinite(found) else None
