@@ -85,7 +85,7 @@ def test_no_other_problem_has_these_defaults(problem):
     patience = entry.recipe.get("patience", 0)
     if problem != "investment":
         assert patience == 0
-    assert entry.suiting("mlp", None, {}) == {}
+    assert entry.suiting("mlp", entry.options(), {}) == {}
     assert (
         fit_config.build("mlp", problem, [("typed", {"expr": "x"} if problem == "function" else {})]).trainer.patience
         == patience
