@@ -137,7 +137,7 @@ def test_every_option_of_every_fit_has_a_type_that_an_editor_finds():
     offered |= {name for model in MODELS for name in fit_config.offered(model, "linear")}
     typed = typing.get_type_hints(fit_options.FitOptions)
     assert set(typed) == offered - {"data"}
-    assert typed["precision"] == typing.Literal["float32", "float64"]
+    assert typed["precision"] == typing.Literal["float32", "float64", "bfloat16"]
     assert typing.get_args(fit_options.ModelName) == tuple(MODELS)
     first, other = typing.get_overloads(api.fit)
     assert "FitOptions" in first.__annotations__["options"]
