@@ -6,7 +6,6 @@ are on all of them.
 """
 
 import contextlib
-import dataclasses
 import os
 import sys
 from collections.abc import Callable, Hashable, Iterator
@@ -188,10 +187,13 @@ def connect(options: DeviceOptions) -> None:
     jax.config.update("jax_cpu_collectives_implementation", "gloo")
     if hasattr(jax.config, "jax_enable_preemption_service"):
         jax.config.update("jax_enable_preemption_service", False)  # it would take SIGTERM, which saves a fit
-    named = {} if options.coordinator == FOUND else dataclasses.asdict(options)
-    named.pop("devices", None)
-    if address := named.pop("coordinator", None):
-        named["coordinator_address"] = address
+    named: dict[str, Any] = {}
+    if options.coordinator != FOUND:
+        named = {
+            "coordinator_address": options.coordinator,
+            "num_processes": options.num_processes,
+            "process_id": options.process_id,
+        }
     try:
         with _nothing_on_stdout():
             jax.distributed.initialize(**named)
