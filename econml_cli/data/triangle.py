@@ -37,6 +37,13 @@ def triangle(blocks: Iterable[np.ndarray]) -> np.ndarray:
     return r
 
 
+def squared_rows(x: Stored, y: Stored, *, constant: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Rows [m, k] and what is compared with them [m, dout], a few, whose sums of squares are those of all rows of x,
+    with a constant (last) where there is one, and of y [n, dout]."""
+    r = triangle(design_blocks(x, constant=constant, y=y))
+    return r[:, : -y.shape[1]], r[:, -y.shape[1] :]
+
+
 def tolerance(x: Stored) -> float:
     """The share of the largest singular value of x below which one is what rounding in the file leaves."""
     own = 0.0 if x.dtype == np.float64 else ROUNDINGS * float(np.finfo(x.dtype).eps)

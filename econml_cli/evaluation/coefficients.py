@@ -434,9 +434,8 @@ class WithinLevels:
         if size > 0:  # a column of the length of the others, whose coefficient is estimated beside theirs
             of.z, along = np.column_stack([of.z, v * np.sqrt(total / size)]), np.r_[gradient, np.sqrt(total * size)]
             of.rank += 1  # one of the levels, which are counted: no parameter more
-        covariance = covariance_with(
-            of, along, self.kind, self.family, self.mean
-        )  # which asks the mean, not the slopes
+        # which asks the mean, not the slopes
+        covariance = covariance_with(of, along, self.kind, self.family, self.mean)
         return float(np.sqrt(max(along @ covariance @ along, 0.0)))
 
 

@@ -162,9 +162,8 @@ def covariance_of(
     sampling = bool(problem.class_weights) or (problem.weights is not None and problem.weights.kind == "sampling")
     kind = "cluster" if groups is not None else "HC1" if sampling else "iid"
     design = Design(z, y, problem.weights, losses.weights_in(problem, sample), groups)
-    return covariance_with(design, w, kind, family), degrees_of_freedom(
-        design, kind
-    ) if family.estimates_scale else None
+    freedom = degrees_of_freedom(design, kind) if family.estimates_scale else None
+    return covariance_with(design, w, kind, family), freedom
 
 
 def of_robust(

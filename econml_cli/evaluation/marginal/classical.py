@@ -8,7 +8,7 @@ import numpy as np
 
 from econml_cli.data.identified import moved, null_space
 from econml_cli.data.stored import is_stored
-from econml_cli.data.triangle import design_blocks, free_directions, triangle
+from econml_cli.data.triangle import design_blocks, free_directions, squared_rows, triangle
 from econml_cli.evaluation.coefficients import of_files, several_of, weights_of, with_rows
 from econml_cli.evaluation.covariances import covariance_of
 from econml_cli.evaluation.estimate import Estimate
@@ -138,8 +138,7 @@ def fit(here: Sample) -> tuple[Classical | None, tuple[str, ...]]:
 
 def _of_files(problem: Tabular, batch: Batch) -> tuple[Classical | None, tuple[str, ...]]:
     """OLS of rows that lie in files."""
-    r = triangle(design_blocks(batch.x, constant=problem.constant, y=batch.y))
-    z, y = r[:, :-1], r[:, -1:]
+    z, y = squared_rows(batch.x, batch.y, constant=problem.constant)
     found, _ = of_files(problem, batch, least_squares(z, y)[0][:, 0], "iid", "iid")
     if found is None or free_directions(z, batch.x).shape[1]:
         return None, (COLLINEAR.format("OLS"),)

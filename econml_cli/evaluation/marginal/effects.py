@@ -226,9 +226,7 @@ def _averaged(
     found = derivatives.per_row(here, members, dtype)
     rows, groups, w = here.observations(np.concatenate([one.together for one in found], axis=1))
     by_member, rounding = _over_columns(found)
-    means = averages.averages(
-        rows, by_member, replications=bootstrap, seed=seed, groups=groups, w=w, rounding=rounding
-    )  # fmt: skip
+    means = averages.averages(rows, by_member, replications=bootstrap, seed=seed, groups=groups, w=w, rounding=rounding)
     return found, means
 
 
@@ -238,9 +236,7 @@ def _averaged_by_blocks(
     """The same of rows that are read some at a time."""
     found, units = large.per_row(members, dtype)
     by_member, rounding = _over_columns(found)
-    return found, averages.around(
-        units.means, units, by_member, replications=bootstrap, seed=seed, rounding=rounding
-    )  # fmt: skip
+    return found, averages.around(units.means, units, by_member, replications=bootstrap, seed=seed, rounding=rounding)
 
 
 def _over_columns(found: Sequence[InRows]) -> tuple[np.ndarray, np.ndarray]:

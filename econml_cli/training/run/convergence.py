@@ -102,8 +102,6 @@ def _missed(setup: Setup, model: Model) -> tuple[float, bool] | None:
         return None
     if not (row.least_squares or row.convex) or options.weight_decay > 0 or losses.is_own(setup.problem):
         return None
-    if setup.streamed and not row.least_squares:  # which takes all rows at once
-        return None
     n, k = setup.n_train, len(model.linear.kernel[...]) + (model.linear.bias is not None)
     if n <= k * max(setup.problem.dout - 1, 1):
         return None

@@ -10,7 +10,7 @@ import numpy as np
 
 from econml_cli.data.identified import MOST
 from econml_cli.data.stored import Stored
-from econml_cli.data.triangle import design_blocks, triangle
+from econml_cli.data.triangle import design_blocks, squared_rows
 from econml_cli.models.least_squares import least_squares, weighted, with_constant
 from econml_cli.models.linear import Linear
 from econml_cli.problems import losses
@@ -82,7 +82,7 @@ def _fitted_linear(setup: Setup) -> float | None:
         rows = np.asarray(x, np.float64)[:, :p]
         return with_constant(rows) if problem.constant else rows
 
-    if isinstance(setup.train.x, Stored):
+    if isinstance(setup.train.x, Stored):  # --stream fits by squared error
         return _fitted_by_blocks(setup, problem, val)
     train, z, y = setup.train, design(setup.train.x), np.asarray(setup.train.y)
     weights = None if train.w is None else np.asarray(train.w, np.float64)
@@ -100,8 +100,7 @@ def _fitted_by_blocks(setup: Setup, problem: Tabular, val: Batch) -> float | Non
     """The same of squared error on samples that lie in files."""
     per_row, total = losses.of(problem).per_row, 0.0
     assert per_row is not None  # asked of losses that have one
-    r = triangle(design_blocks(setup.train.x, constant=problem.constant, y=setup.train.y))
-    w, _ = least_squares(r[:, :-1], r[:, -1:])
+    w, _ = least_squares(*squared_rows(setup.train.x, setup.train.y, constant=problem.constant))
     with jax.enable_x64(True):
         for block in design_blocks(val.x, constant=problem.constant, y=val.y):
             total += float(jnp.sum(per_row(jnp.asarray(block[:, :-1] @ w), jnp.asarray(block[:, -1:]))))

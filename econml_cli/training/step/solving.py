@@ -11,8 +11,8 @@ import numpy as np
 from flax import nnx
 
 from econml_cli.config.exact import EXACT
+from econml_cli.data import triangle
 from econml_cli.data.stored import Stored
-from econml_cli.data.triangle import design_blocks, triangle
 from econml_cli.errors import ConfigError
 from econml_cli.models.base import LinearInParameters, Solvable, SolvableWithWeights
 from econml_cli.models.least_squares import least_squares, weighted
@@ -99,8 +99,7 @@ def squared_rows(setup: Setup, model: Linear) -> tuple[np.ndarray, np.ndarray]:
     those of the (weighted) training sample: its own, or of one that lies in files their triangular factor."""
     x, y = setup.train.x, setup.train.y
     if isinstance(x, Stored):
-        r = triangle(design_blocks(x, constant=model.linear.bias is not None, y=y))
-        return r[:, : -y.shape[1]], r[:, -y.shape[1] :]
+        return triangle.squared_rows(x, y, constant=model.linear.bias is not None)
     sample = in_float64(setup)
     return weighted(model.design(sample.x), np.asarray(sample.y, np.float64), sample.w)
 
