@@ -52,6 +52,7 @@ def test_batches_cover_the_sample_and_full_batch_is_one():
     [
         {"optimizer": "sgd", "momentum": 0.9},
         {"optimizer": "adam"},
+        {"optimizer": "adam", "weight_decay": 0.1, "grad_clip": 0.05},
         {"optimizer": "adamw", "weight_decay": 0.1},
         {"optimizer": "lion", "weight_decay": 0.1},
         {"optimizer": "muon", "weight_decay": 0.1},
@@ -70,6 +71,8 @@ def test_full_batch_training_is_the_plain_loop(options):
         "muon": lambda: contrib.muon(o.lr, weight_decay=o.weight_decay, adam_weight_decay=o.weight_decay),
         "schedule_free": lambda: contrib.schedule_free_adamw(o.lr, weight_decay=o.weight_decay),
     }[o.optimizer]()
+    if o.grad_clip:  # of adam the decay is a term of the gradient, after it has been clipped
+        tx = optax.chain(optax.clip_by_global_norm(o.grad_clip), optax.add_decayed_weights(o.weight_decay), tx)
     state = tx.init(params)
 
     def loss(params):
