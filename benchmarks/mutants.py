@@ -4,11 +4,12 @@
     uv run python benchmarks/mutants.py [--only NAME ...] [--seconds 150] [--jobs 2] [--results FILE]
     uv run python benchmarks/mutants.py --check        only whether each stands in the sources exactly once (CI)
 
-A fault is run against the tests that execute its lines, those nearest by name and cheapest first, then against the
-other tests of their files (which may share a fixture that does), until one fails: caught. Without that map, it is run
-against the files of tests that name its module or are of its room, quick tests first. Where all pass, or the seconds
-are used up, it is not. Each result is a line of build/mutants.jsonl (--results FILE) once it is there; run again, it
-goes on with the faults that have none.
+A fault is run first against the test that caught it before, which benchmarks/caught.json names, then against the
+tests that execute its lines, those nearest by name and cheapest first, then against the other tests of their files
+(which may share a fixture that does), until one fails: caught. Without a map of them it is run against the files of
+tests that name its module or are of its room, quick tests first. Where all pass, or the seconds are used up, it is
+not. Each result is a line of build/mutants.jsonl (--results FILE) once it is there; run again, it goes on with the
+faults that have none. What caught a fault is written to benchmarks/caught.json in the end.
 """
 
 import argparse
@@ -31,6 +32,8 @@ from which_tests import BUILD, MAP, ROOT
 #: what a copy of the repository consists of
 COPIED = ("econml_cli", "tests", "docs", "sweeps", "benchmarks", "pyproject.toml", "README.md", "CHANGELOG.md",
           "CONTRIBUTING.md", "LICENSE")  # fmt: skip
+#: {fault: the test that caught it last}, of all faults that were ever caught
+CAUGHT = ROOT / "benchmarks" / "caught.json"
 #: what a test that starts processes costs at least: when a fault makes one wait, its time is up
 TIMED_OUT = 124
 
@@ -103,26 +106,41 @@ def files_for(file: str, root: Path) -> list[str]:
     return sorted(found, key=found.__getitem__)
 
 
-def plant(fault: Fault, copy: Path, known: dict | None, seconds: float) -> Result:
+def caught_by() -> dict[str, str]:
+    """The test that caught each fault when it was last caught."""
+    return json.loads(CAUGHT.read_text()) if CAUGHT.exists() else {}
+
+
+def rounds_for(file: str, lines: list[int], copy: Path, known: dict | None, before: str | None):
+    """What to run one after the other against a fault in these lines: (tests, options of pytest)."""
+    if before and (copy / before.partition("::")[0]).exists():
+        yield [before], []
+    if known:
+        yield tests_for(file, lines, known), []
+    else:
+        files = files_for(file, copy)
+        yield files, ["-m", "not slow"]
+        yield files, ["-m", "slow"]
+
+
+def plant(fault: Fault, copy: Path, known: dict | None, before: str | None, seconds: float) -> Result:
     """Plant one fault in the copy, run the tests, take it out again."""
     path, lines = place(fault, copy)
     file = str(path.relative_to(copy))
     whole, begun = path.read_text(), time.monotonic()
-    if known:
-        chosen, rounds = tests_for(file, lines, known), [[]]
-    else:
-        chosen, rounds = files_for(file, copy), [["-m", "not slow"], ["-m", "slow"]]
     path.write_text(whole.replace(fault.old, fault.new))
+    outcome, said, tried = "survived", "", 0
     try:
-        outcome, said = "survived", ""
-        for marks in rounds if chosen else ():
-            outcome, said = run(chosen, marks, copy, seconds - (time.monotonic() - begun))
-            if outcome != "survived":
+        for tests, marks in rounds_for(file, lines, copy, known, before):
+            if tests:
+                outcome, said = run(tests, marks, copy, seconds - (time.monotonic() - begun))
+                tried = max(tried, len(tests))
+            if outcome in ("caught", "not decided"):
                 break
     finally:
         path.write_text(whole)
     room = file.split("/")[1].removesuffix(".py")
-    return Result(fault.name, fault.kind, room, outcome, len(chosen), round(time.monotonic() - begun, 1), said)
+    return Result(fault.name, fault.kind, room, outcome, tried, round(time.monotonic() - begun, 1), said)
 
 
 def run(tests: list[str], marks: list[str], copy: Path, seconds: float) -> tuple[str, str]:
@@ -161,6 +179,18 @@ def read(file: Path, chosen: list[Fault]) -> dict[str, Result]:
     return {row.fault: row for row in rows if row.fault in names}
 
 
+def record(results: dict[str, Result]) -> None:
+    """Keep which test caught which fault; what is no fault any more goes."""
+    found = caught_by()
+    for result in results.values():
+        test = re.match(r"(?:FAILED|ERROR) (tests/.*?)(?: - |$)", result.said)
+        if result.outcome == "caught" and test:
+            found[result.fault] = test[1]
+    names = {fault.name for fault in FAULTS}
+    text = json.dumps({name: test for name, test in sorted(found.items()) if name in names}, indent=1)
+    CAUGHT.write_text(text + "\n")
+
+
 def tell(result: Result) -> str:
     """One line for a person."""
     return f"{result.outcome:12} {result.room:12} {result.fault:45} {result.seconds:6.1f} s  {result.said[:90]}"
@@ -182,7 +212,7 @@ def main() -> None:
     chosen = [fault for fault in FAULTS if not given.only or fault.name in given.only]
     given.results.parent.mkdir(parents=True, exist_ok=True)
     results = read(given.results, chosen)
-    waiting = [fault for fault in chosen if fault.name not in results]
+    waiting, before = [fault for fault in chosen if fault.name not in results], caught_by()
 
     with tempfile.TemporaryDirectory() as scratch:
 
@@ -192,7 +222,7 @@ def main() -> None:
                 for name in COPIED:
                     copied = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
                     copied(ROOT / name, copies.path / name)
-            result = plant(fault, copies.path, known, given.seconds)
+            result = plant(fault, copies.path, known, before.get(fault.name), given.seconds)
             with given.results.open("a") as file:
                 file.write(json.dumps(asdict(result)) + "\n")
             print(tell(result), flush=True)
@@ -200,6 +230,7 @@ def main() -> None:
 
         with ThreadPoolExecutor(given.jobs) as pool:
             results |= {result.fault: result for result in pool.map(one, waiting)}
+    record(results)
     caught = sum(result.outcome == "caught" for result in results.values())
     print(f"{caught} of {len(results)} faults caught")
 

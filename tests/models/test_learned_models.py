@@ -364,6 +364,8 @@ def test_dropout_trains_in_either_precision_and_draws_anew_each_step(name, dtype
         assert sum(map(int, after)) > sum(map(int, before))  # the counts of the stream
         x = trainer.setup.train.x
         np.testing.assert_array_equal(trainer.fitted()(x), trainer.fitted()(x))
+        losses = trainer.setup.problem.loss(trainer.fitted(), trainer.setup.val)  # of a network that drops nothing
+        assert seen[-1]["val_loss"] == pytest.approx(float(jnp.mean(losses)), rel=1e-5)
 
 
 @pytest.mark.slow

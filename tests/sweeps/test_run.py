@@ -15,6 +15,7 @@ from types import SimpleNamespace
 import pytest
 import yaml
 
+from econml_cli.commands.sweep import run as sweep_run
 from econml_cli.runs.directory import Run
 from econml_cli.sweeps.run.batches import Batches
 from econml_cli.sweeps.run.directory import SweepDirectory
@@ -294,6 +295,11 @@ def test_what_is_typed_wrong_is_said_before_anything_starts(econml):
         ran = econml("sweep", "run", file, *words)
         assert ran.code in (1, 2) and expected in ran.stderr, (words, ran.stderr)
     assert econml("sweep", "run", "nofile.yaml").code == 2
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("90", 90), ("90s", 90), ("1.5m", 90), ("2h", 7_200), ("1d", 86_400)])
+def test_a_time_has_its_unit(text, seconds):
+    assert sweep_run._seconds(text) == seconds
 
 
 def test_timeout_stops_as_if_interrupted_and_exits_0(econml):

@@ -157,9 +157,11 @@ def test_resources_of_the_generations_add_up():
         series = simulate(problem, logits(problem.saved), periods=30, paths=3, seed=2)
         K, R, wage = series["K"], series["R"], series["wage"]
         np.testing.assert_allclose(series["c"][:-1] + K[1:], (wage + R * K)[:-1], rtol=1e-12)
-        response = impulse_response(problem, logits(problem.saved), "delta", periods=8)
+        worn, productive = (impulse_response(problem, logits(problem.saved), of, periods=8) for of in ("delta", "eta"))
     # depreciation is higher in period 1: capital returns less in it, and there is less of it after
-    assert response["R"][1] == pytest.approx(-0.2) and response["K"][1] == 0 and response["K"][2] < 0
+    assert worn["R"][1] == pytest.approx(-0.2) and worn["K"][1] == worn["wage"][1] == 0 and worn["K"][2] < 0
+    # productivity is: labour and capital earn more in it, and there is more capital after
+    assert productive["wage"][1] > 0 and productive["R"][1] > 0 and productive["K"][1] == 0 < productive["K"][2]
 
 
 @pytest.mark.slow
