@@ -67,6 +67,15 @@ def test_while_the_new_run_is_trained_nothing_is_given_back(run):
     assert steps(run.checkpoints) == [2, 4, 6] and not directories.aside(run.path)
 
 
+def test_a_run_that_is_being_trained_is_not_resumed_beside_it(run, econml):
+    before = contents(run)
+    with directory.training_lock(run):
+        ran = econml("fit", "--resume", "r", "--num-epochs", 8, "--quiet")
+        assert ran.code == 1 and "r is being trained by another process; wait for it" in ran.stderr
+        assert {name: text for name, text in contents(run).items() if name in before} == before
+    assert econml("fit", "--resume", "r", "--num-epochs", 8, "--quiet").code == 0
+
+
 def test_once_the_new_run_has_a_checkpoint_the_old_one_goes(run, econml):
     ran = econml("fit", "linear", "--N", 20, "--num-epochs", 2, "--out", "r", "--force", "--quiet")
     assert ran.code == 0 and steps(run.checkpoints) == [2] and [p.name for p in Path().iterdir()] == ["r"]
