@@ -590,7 +590,7 @@ FAULTS = (
         "failed-export-loses-the-earlier-one",
         "lost write",
         old="        if old.exists() and not path.exists():\n            old.rename(path)  # what was there",
-        new="        # what was there",
+        new="        if False:\n            old.rename(path)  # what was there",
     ),
     # report
     Fault("cell-of-a-report-unescaped", "unescaped output", old="<td>{escape(cell)}</td>", new="<td>{cell}</td>"),
@@ -739,7 +739,7 @@ FAULTS = (
         "failed-fit-does-not-warn",
         "lost warning",
         old="with naming:\n        run = FittedRun(interruptible(work, where_saved).run)\n    health.warn(run.failed,",
-        new="with naming:\n        run = FittedRun(interruptible(work, where_saved).run)\n    (run.failed,",
+        new="with naming:\n        run = FittedRun(interruptible(work, where_saved).run)\n    dict(failed=run.failed,",
     ),
     Fault(
         "intercept-left-out-is-not-honoured",

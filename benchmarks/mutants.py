@@ -2,7 +2,7 @@
 
     uv run --with coverage python benchmarks/which_tests.py     once: which tests execute which lines (an hour)
     uv run python benchmarks/mutants.py [--only NAME ...] [--seconds 150] [--jobs 2] [--results FILE]
-    uv run python benchmarks/mutants.py --check        only whether each stands in the sources exactly once (CI)
+    uv run python benchmarks/mutants.py --check        only whether each can be planted, exactly once (CI)
 
 A fault is run first against the test that caught it before, which benchmarks/caught.json names, then against the
 tests that execute its lines, those nearest by name and cheapest first, then against the other tests of their files
@@ -13,6 +13,7 @@ faults that have none. What caught a fault is written to benchmarks/caught.json 
 """
 
 import argparse
+import ast
 import json
 import os
 import re
@@ -161,13 +162,16 @@ def run(tests: list[str], marks: list[str], copy: Path, seconds: float) -> tuple
 
 
 def check() -> None:
-    """Say which faults have no place any more."""
+    """Say which faults have no place any more, or are no Python, so that no test would run."""
     wrong = []
     for fault in FAULTS:
         try:
-            place(fault, ROOT)
+            path, _ = place(fault, ROOT)
+            ast.parse(path.read_text().replace(fault.old, fault.new))
         except LookupError as error:
             wrong.append(str(error))
+        except SyntaxError as error:
+            wrong.append(f"{fault.name}: with it {path.name} is no Python: {error.msg}, line {error.lineno}")
     if wrong:
         sys.exit("\n".join(wrong))
 

@@ -145,6 +145,16 @@ def test_fresh_draws_repeat_with_their_seed_and_not_with_another():
     assert first != other
 
 
+def test_fresh_draws_are_none_of_the_fit_although_the_seed_is_its_own():
+    problem = LinearProblem(10, 2, 0.5, 10, 0, rngs=nnx.Rngs(0))
+    (fresh, _), *_ = measure.Fresh(problem, "linear", 10, seed=7)
+    # whichever draws of that seed the fit begins with: those of its samples, or those after others
+    of_the_fit, rngs = [], nnx.Rngs(7)
+    for _ in range(6):
+        of_the_fit.append(problem.sample(rngs, "train", 10).x)
+    assert not np.isin(np.asarray(fresh.x), np.asarray(of_the_fit)).any()
+
+
 def test_one_draw_is_refused(run):
     with pytest.raises(ConfigError, match="at least 2"):
         evaluate(run, draws=1)

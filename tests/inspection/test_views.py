@@ -15,7 +15,7 @@ from flax import nnx
 from econml_cli.config.fit_config import build
 from econml_cli.errors import ConfigError
 from econml_cli.evaluation import samples
-from econml_cli.inspection import checks, difference, findings, selection, views
+from econml_cli.inspection import checks, difference, findings, html, selection, views
 from econml_cli.inspection.checkpoints import describe_checkpoint
 from econml_cli.inspection.gradients import mean_gradient
 from econml_cli.inspection.graph import describe_graph
@@ -404,6 +404,11 @@ def test_the_page_of_a_model_needs_no_network(econml, runs):
     assert not re.search(elsewhere, page)
     # it opens on the arrays and their histograms; what Flax keeps (dtype, promote_dtype) is folded
     assert page.index("<img src=") < page.index("<details>") < page.index("promote_dtype")
+
+
+def test_the_name_of_a_run_is_text_on_the_page_of_its_model():
+    page = html.page(report_of(Linear(2, 1, rngs=nnx.Rngs(0)), run="a<b>&"))
+    assert "<h1>mlp on linear: a&lt;b&gt;&amp;</h1>" in page and "a<b>" not in page
 
 
 @pytest.mark.slow

@@ -52,6 +52,15 @@ def test_a_fit_writes_every_eighth_row_and_resumed_the_same_ones():
     assert list(whole.metrics.epoch) == [1, 8, 16, 24]
 
 
+def test_epochs_that_are_in_the_file_are_not_written_again(tmp_path):
+    """A fit that is killed after its metrics and before their checkpoint trains those epochs twice."""
+    run = Run(tmp_path)
+    for first, count in ((1, 6), (5, 4), (3, 2)):
+        jsonl.JsonlSink(run).log(Rows(first, {"train_loss": np.full(count, 1.0 / first)}))
+    assert epochs(tmp_path) == [*range(1, 9)]
+    assert [row["train_loss"] for row in run.metrics()] == [1.0] * 6 + [0.2] * 2
+
+
 def test_the_ends_are_those_of_all_rows_and_damage_is_said(tmp_path):
     run = Run(tmp_path)
     assert metrics_lines.ends(run.metrics_path) == (None, None)
