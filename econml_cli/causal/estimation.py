@@ -65,8 +65,9 @@ def estimate(
             each chunk of epochs; a number ends it, resumably. say: told of each repeat.
 
     Raises:
-        ConfigError: columns or options do not suit the model. DataError: the file, or there is no overlap. RunError:
-            the directory. DivergedError: a nuisance. InterruptedFitError: `stop_signal` said so.
+        ConfigError: options are wrong, or --folds too many. DataError: the file or its columns do not suit the model,
+            or there is no overlap. RunError: the directory. DivergedError: a nuisance. InterruptedFitError:
+            `stop_signal` said so.
     """
     estimates.check_free(directory, force)
     _config(asked, "", False)  # what is wrong with its options is said before a file is read

@@ -64,6 +64,7 @@ class Coefficients:
         vcov: which ones they are. freedom: as of `Weights`. converged: whether the fit has come to its end.
         absorbed: how many levels each fixed effect has, {} where there is none.
         equations: {equation: what it is of}, in words, of a model that has several; names begin with it.
+        explained: what a single equation is of, in words, where that is not the target itself; else "".
     """
 
     values: dict[str, float]
@@ -74,6 +75,7 @@ class Coefficients:
     why: str | None = None
     absorbed: dict[str, int] = field(default_factory=dict)
     equations: dict[str, str] = field(default_factory=dict)
+    explained: str = ""
 
     def parts(self) -> list[tuple[str, dict[str, str]]]:
         """Of each equation what it is of, and its coefficients {name: column}; ("", all of them) where there is one."""
@@ -122,7 +124,7 @@ def coefficients(run: OpenedRun, problem: Problem, model: Model, vcov: str | Non
     none = caveats.unidentified(summary)
     converged = not summary.get("not_converged")
     estimates = {name: np.nan if name in none else b for name, b in values.items()}
-    found = Coefficients(estimates, converged=converged, absorbed=problem.fixed_effects)
+    found = Coefficients(estimates, converged=converged, absorbed=problem.fixed_effects, explained=_link(problem))
     if not converged:
         return found
     estimate, why = weights_of(run, problem, model, vcov)
@@ -138,6 +140,18 @@ def coefficients(run: OpenedRun, problem: Problem, model: Model, vcov: str | Non
         errors=dict(zip(values, errors.tolist(), strict=True)),
         vcov=estimate.vcov, freedom=estimate.freedom,
     )  # fmt: skip
+
+
+def _link(problem: Tabular) -> str:
+    """What a linear model explains where there is a link: log odds, or a log of the mean."""
+    row, weights = losses.of(problem), problem.weights
+    if row.classifies:
+        first, second = problem.classes or (0, 1)
+        return f"log odds of {second} against {first}"
+    if not row.by_mean:
+        return ""
+    over = {"exposure": " over {}", "offset": " over exp({})"}.get("" if weights is None else weights.kind, "")
+    return f"log of {problem.describe()['target']}" + over.format("" if weights is None else weights.column)
 
 
 def _in_units(problem: Tabular) -> np.ndarray:

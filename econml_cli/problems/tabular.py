@@ -98,7 +98,9 @@ class Tabular:
         specification = preprocessing.specify(names, p.data, p.target, p.features, p.formula, apart)
         read = specification.formula()
         tabular_columns.check_embedded(read, tabular_options.embedded(p))
-        tabular_columns.refuse_unsuited(read, table, tabular_options.embedded(p))
+        tabular_columns.refuse_unsuited(
+            read, table, tabular_options.embedded(p), None if weights is None else weights.column
+        )
         parted = tabular_split.splits_of(p, table, read, row)
         found = preprocessing.learn(
             table.frame,
@@ -284,7 +286,7 @@ class Tabular:
             return []
         notes = list(self._preprocessing.of_levels)
         if self.class_weights:
-            told = ", ".join(f"{name} {weight:.3g}" for name, weight in self.class_weights.items())
+            told = ", ".join(f"{name} = {weight:.3g}" for name, weight in self.class_weights.items())
             notes.append(
                 f"class weights in the loss that training minimised: {told}; losses and metrics of eval are without "
                 "them."
@@ -300,6 +302,12 @@ class Tabular:
             for c in schema.columns
             if c.role not in ("unused", "dropped")
             for note in c.notes
+        ]
+        notes += [
+            f"column '{c.name}': its times are text, and go in the order of the alphabet; write numbers, or dates such "
+            "as 2001-12-31, where that is not theirs."
+            for c in schema.columns
+            if "time" in (c.role or "").split(", ") and c.low is None and c.kind in ("category", "text", "identifier")
         ]
         used = set(self._preprocessing.formula.feature_columns)
         automatic = self._preprocessing.specification
