@@ -360,6 +360,11 @@ def _notes(
         found.append(
             f"{asked.instrument} is a weak instrument: the share of compliers over its standard error is small."
         )
+    if share is not None and share.value < 0:
+        found.append(
+            f"The share of compliers is negative: {asked.columns.treatment} is rarer where {asked.instrument} is 1, "
+            f"and the effect is on those whose treatment {asked.instrument} prevents."
+        )
     for each in nuisances:
         if each.r2 is not None and each.r2 < 0:
             found.append(

@@ -20,7 +20,7 @@ from econml_cli.models import absorbed_poisson
 from econml_cli.models.absorbed_poisson import COLLINEAR
 from econml_cli.models.base import Model
 from econml_cli.models.linear import Linear
-from econml_cli.problems import losses
+from econml_cli.problems import losses, tabular_units
 from econml_cli.problems.base import Batch, Problem
 from econml_cli.problems.families import GAUSSIAN, Family
 from econml_cli.problems.per_row import named
@@ -124,7 +124,12 @@ def coefficients(run: OpenedRun, problem: Problem, model: Model, vcov: str | Non
     none = caveats.unidentified(summary)
     converged = not summary.get("not_converged")
     estimates = {name: np.nan if name in none else b for name, b in values.items()}
-    found = Coefficients(estimates, converged=converged, absorbed=problem.fixed_effects, explained=_link(problem))
+    found = Coefficients(
+        estimates,
+        converged=converged,
+        absorbed=problem.fixed_effects,
+        explained=tabular_units.explained(problem.learnt, losses.of(problem)),
+    )
     if not converged:
         return found
     estimate, why = weights_of(run, problem, model, vcov)
@@ -140,18 +145,6 @@ def coefficients(run: OpenedRun, problem: Problem, model: Model, vcov: str | Non
         errors=dict(zip(values, errors.tolist(), strict=True)),
         vcov=estimate.vcov, freedom=estimate.freedom,
     )  # fmt: skip
-
-
-def _link(problem: Tabular) -> str:
-    """What a linear model explains where there is a link: log odds, or a log of the mean."""
-    row, weights = losses.of(problem), problem.weights
-    if row.classifies:
-        first, second = problem.classes or (0, 1)
-        return f"log odds of {second} against {first}"
-    if not row.by_mean:
-        return ""
-    over = {"exposure": " over {}", "offset": " over exp({})"}.get("" if weights is None else weights.kind, "")
-    return f"log of {problem.describe()['target']}" + over.format("" if weights is None else weights.column)
 
 
 def _in_units(problem: Tabular) -> np.ndarray:

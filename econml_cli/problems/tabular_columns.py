@@ -25,14 +25,14 @@ def needed(p: TabularOptions, said: Asked, names: Sequence[str]) -> Sequence[str
     Raises:
         ConfigError: a formula that is not admitted. DataError: a column is not there.
     """
-    from econml_cli.data import columns, formula, preprocessing
+    from econml_cli.data import columns, formula, specification
 
     assert p.data is not None
     apart = tabular_options.apart(p)
     columns.require(apart, names, p.data)
     there = [name for name in names if name not in said.drop_columns]
     asked = [] if p.schema is not None else said.named
-    read = preprocessing.specify(there, p.data, p.target, p.features, p.formula, apart).formula()
+    read = specification.specify(there, p.data, p.target, p.features, p.formula, apart).formula()
     every = p.features is None if p.formula is None else formula.takes_others(p.formula)
     if every:
         return names

@@ -12,9 +12,11 @@ import pytest
 
 import econml_cli
 from econml_cli.causal import estimation
+from econml_cli.causal.effect import Nuisance
 from econml_cli.causal.folds import folds_of
 from econml_cli.causal.options import Specification
 from econml_cli.causal.sample import read
+from econml_cli.causal.scores import Estimated
 from econml_cli.data import files
 from econml_cli.errors import ConfigError, DataError, InterruptedFitError, RunError
 from econml_cli.runs import estimates
@@ -121,6 +123,19 @@ def test_iivm_finds_the_effect_on_compliers_where_nobody_is_treated_without_the_
     effect = econml_cli.load_estimate("late")
     assert abs(effect.value - 1.5) < 3 * effect.standard_error
     assert effect.compliers.value == pytest.approx(0.7, abs=0.1)
+
+
+def test_an_instrument_that_prevents_the_treatment_is_said_to(file):
+    of = asked(file, "iivm", target="yp", treatment="p", instrument="z")
+    quality = Nuisance("m", "z | x", N, "binary", 0.1, 0.6)
+    said = [estimation._notes(of, read(of), (quality,), None, Estimated(share, 0.05)) for share in (-0.7, 0.7)]
+    assert said == [
+        [
+            "The share of compliers is negative: p is rarer where z is 1, and the effect is on those whose treatment z "
+            "prevents."
+        ],
+        [],
+    ]
 
 
 @pytest.mark.slow
