@@ -81,6 +81,12 @@ FAULTS = (
         new="",
     ),
     Fault(
+        "text-among-weights-unnamed",
+        "skipped check",
+        old="(name == weighed or column.count > rows / 2)",
+        new="column.count > rows / 2",
+    ),
+    Fault(
         "rows-of-typed-files-have-a-header",
         "off by one",
         old="        return position + 1\n    try:",

@@ -65,8 +65,9 @@ def estimate(
             each chunk of epochs; a number ends it, resumably. say: told of each repeat.
 
     Raises:
-        ConfigError: columns or options do not suit the model. DataError: the file, or there is no overlap. RunError:
-            the directory. DivergedError: a nuisance. InterruptedFitError: `stop_signal` said so.
+        ConfigError: options are wrong, or --folds too many. DataError: the file or its columns do not suit the model,
+            or there is no overlap. RunError: the directory. DivergedError: a nuisance. InterruptedFitError:
+            `stop_signal` said so.
     """
     estimates.check_free(directory, force)
     _config(asked, "", False)  # what is wrong with its options is said before a file is read
@@ -358,6 +359,11 @@ def _notes(
     if share is not None and abs(share.value) < WEAK * share.standard_error:
         found.append(
             f"{asked.instrument} is a weak instrument: the share of compliers over its standard error is small."
+        )
+    if share is not None and share.value < 0:
+        found.append(
+            f"The share of compliers is negative: {asked.columns.treatment} is rarer where {asked.instrument} is 1, "
+            f"and the effect is on those whose treatment {asked.instrument} prevents."
         )
     for each in nuisances:
         if each.r2 is not None and each.r2 < 0:

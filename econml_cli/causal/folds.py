@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from econml_cli.errors import ConfigError
+from econml_cli.errors import DataError
 
 #: fewer clusters than this are refused: a variance that is estimated from their sums says nothing
 LEAST_CLUSTERS = 5
@@ -40,11 +40,11 @@ def check_clusters(clusters: np.ndarray, column: str, folds: int) -> None:
     """Refuse clusters that are too few.
 
     Raises:
-        ConfigError: it says how many there are.
+        DataError: it says how many there are.
     """
     count, least = int(clusters.max()) + 1, max(folds, LEAST_CLUSTERS)
     if count < least:
-        raise ConfigError(
+        raise DataError(
             f"--cluster {column} has {count} different values, and whole clusters in {folds} folds with a "
             f"cluster-robust variance need {least} or more; choose another column, or leave --cluster out."
         )

@@ -9,8 +9,9 @@ import numpy as np
 
 from econml_cli.causal.folds import check_clusters
 from econml_cli.causal.options import Specification
+from econml_cli.data import columns as data_columns
 from econml_cli.data.read import Table, read_table
-from econml_cli.errors import ConfigError, DataError, suggest
+from econml_cli.errors import ConfigError, DataError
 from econml_cli.problems.tabular import Tabular
 
 if TYPE_CHECKING:
@@ -47,8 +48,8 @@ def read(asked: Specification) -> Sample:
     """Read the file of an estimate.
 
     Raises:
-        ConfigError: a column is not there, or not what the model needs. DataError: the file cannot be read, or a value
-            is missing (with `missing` "error").
+        ConfigError: --folds are too many for the rows. DataError: the file cannot be read, a column is not there or
+            not what the model needs, there are too few clusters, or a value is missing (with `missing` "error").
     """
     columns = asked.columns
     table = read_table(columns.data, asked.read.asked(), needed=partial(_needed, asked))
@@ -100,7 +101,7 @@ def _controls(asked: Specification, table: Table) -> tuple[str, ...]:
     others = {columns.target, columns.treatment, asked.instrument, columns.cluster, *table.schema.left_out}
     found = tuple(name for name in table.names if name not in {*others, *(asked.read.drop_columns or ())})
     if not found:
-        raise ConfigError(f"{columns.data} has no column that is left for a control; name some with --controls.")
+        raise DataError(f"{columns.data} has no column that is left for a control; name some with --controls.")
     return found
 
 
@@ -108,24 +109,23 @@ def _check_there(named: dict[str, str], table: Table, where: str) -> None:
     """Refuse names that no column has.
 
     Raises:
-        ConfigError: names the first, and the nearest there is.
+        DataError: names the first, and the nearest there is.
     """
     for role, name in named.items():
         if name not in table.names:
-            near = suggest(name, table.names) or f" It has {', '.join(table.names[:10])}."
-            raise ConfigError(f"{role.split()[0]}: {where} has no column '{name}'.{near}")
+            raise DataError(f"{role.split()[0]}: {data_columns.not_there(name, table.names, where)}")
 
 
 def _numbers(column: "pd.Series", role: str, name: str) -> np.ndarray:
     """A column of numbers, or of true and false, [n] float64; missing values are NaN.
 
     Raises:
-        ConfigError: it is neither.
+        DataError: it is neither.
     """
     import pandas as pd
 
     if not (pd.api.types.is_bool_dtype(column) or pd.api.types.is_numeric_dtype(column)):
-        raise ConfigError(f"{role} '{name}' holds text or dates, and has to be a number; make one of it first.")
+        raise DataError(f"{role} '{name}' holds text or dates, and has to be a number; make one of it first.")
     return column.astype("Float64").to_numpy(dtype=np.float64, na_value=np.nan)
 
 
@@ -146,7 +146,7 @@ def _clusters(table: Table, name: str | None, rows: np.ndarray) -> np.ndarray | 
 
 
 def _check(asked: Specification, values: Mapping[str, np.ndarray]) -> None:
-    """Refuse columns that the model cannot be estimated from. Raises ConfigError."""
+    """Refuse columns that the model cannot be estimated from. Raises DataError."""
     columns = asked.columns
     if asked.model == "iivm":
         _refuse_unless_binary(values["--instrument"], "--instrument", str(asked.instrument), asked.model, "")
@@ -155,11 +155,11 @@ def _check(asked: Specification, values: Mapping[str, np.ndarray]) -> None:
         _refuse_unless_binary(values["--treatment"], "--treatment", columns.treatment, asked.model, other)
     for role, name in (("--target", columns.target), ("--treatment", columns.treatment)):
         if np.ptp(values[role]) == 0:
-            raise ConfigError(f"{role} '{name}' is {values[role][0]:g} in every row: there is no effect to estimate.")
+            raise DataError(f"{role} '{name}' is {values[role][0]:g} in every row: there is no effect to estimate.")
 
 
 def _check_sizes(asked: Specification, sample: Sample) -> None:
-    """Refuse too few rows or clusters for the folds. Raises ConfigError."""
+    """Refuse too few rows or clusters for the folds. Raises ConfigError, DataError."""
     if sample.clusters is not None:
         check_clusters(sample.clusters, str(asked.columns.cluster), asked.fitting.folds)
     elif sample.n < 2 * asked.fitting.folds:
@@ -176,4 +176,4 @@ def _refuse_unless_binary(values: np.ndarray, role: str, name: str, model: str, 
     if is_binary(values) and len(found) == 2:
         return
     said = ", ".join(f"{value:g}" for value in found[:4]) + (", ..." if len(found) > 4 else "")
-    raise ConfigError(f"{model} needs a {role} of 0 and 1, but '{name}' has the values {said}{other}.")
+    raise DataError(f"{model} needs a {role} of 0 and 1, but '{name}' has the values {said}{other}.")

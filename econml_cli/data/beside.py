@@ -7,7 +7,7 @@ from typing import IO, TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from econml_cli.data import binary, binary_out, files, records, stata_file
+from econml_cli.data import binary, binary_out, files, packed, records, separated, stata_file, typed_files
 from econml_cli.data.asked import Asked
 from econml_cli.data.convert import convert
 from econml_cli.data.infer import decide
@@ -25,7 +25,7 @@ ROWS = 10_000
 def same_format(source: Path, out: Path) -> bool:
     """Whether the columns of one file can stand in the other as they are."""
     here, there = (next((end for end in files.READERS if p.name.lower().endswith(end)), "") for p in (source, out))
-    alike = ((".csv",), (".tsv",), (".parquet",), (".feather",), (".dta",), files.EXCEL, (".sav", ".zsav"))
+    alike = ((".csv",), (".tsv",), (".parquet",), (".feather",), (".dta",), typed_files.EXCEL, (".sav", ".zsav"))
     return any(here.startswith(ends) and there.startswith(ends) for ends in alike)
 
 
@@ -56,10 +56,10 @@ def write_separated(
     Raises:
         DataError: its records are not as many as its rows.
     """
-    mark = (delimiter or files.SEPARATORS[files.extension(path)]).encode()
+    mark = (delimiter or separated.SEPARATORS[files.extension(path)]).encode()
     beside = _written(added, mark)
     row, held = -1, list[bytes]()  # the header
-    with files.open_bytes(path) as source:
+    with packed.open_bytes(path) as source:
         first = source.read(len(_MARK))
         if first == _MARK:
             file.write(first)
@@ -119,7 +119,7 @@ def write(
     if ending == ".dta":
         stata_file.append(path, out, added, kept)
         return
-    if ending in files.EXCEL:
+    if ending in typed_files.EXCEL:
         binary_out.append_to_sheet(path, sheet, out, added, kept)
         return
     if ending in binary.STATISTICAL:

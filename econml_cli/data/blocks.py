@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from econml_cli.data import files, infer, row_groups
+from econml_cli.data import files, infer, row_groups, separated
 from econml_cli.data.asked import Asked
-from econml_cli.data.files import Raw
+from econml_cli.data.raw import Needed, Raw
 from econml_cli.data.text_numbers import Column
 from econml_cli.errors import DataError
 
@@ -71,7 +71,7 @@ class Source:
             raise DataError(f"{self.where} cannot be read in blocks ({str(error).splitlines()[0]}).") from error
 
 
-def opened(source: str, path: Path, asked: Asked, needed: files.Needed, folder: Path) -> Source:
+def opened(source: str, path: Path, asked: Asked, needed: Needed, folder: Path) -> Source:
     """The table that --data names, of the file at `path`. What has to be written for it goes into a folder.
 
     Raises:
@@ -85,9 +85,9 @@ def opened(source: str, path: Path, asked: Asked, needed: files.Needed, folder: 
         with parquet.ParquetFile(path) as file:
             chosen = tuple(dict.fromkeys(names if needed is None else needed(names)))
             found = Source(path, source, tuple(names), chosen, file.metadata.num_rows, False)
-    elif ending in files.SEPARATORS:
+    elif ending in separated.SEPARATORS:
         writing = _Writing(folder / "text.parquet", asked)
-        raw = files.in_blocks(path, needed, asked, writing.take)
+        raw = separated.in_blocks(path, needed, asked, writing.take)
         if raw.nameless:
             raise DataError(f"--stream: {source} has columns without a name; name them, or leave out --stream.")
         found = Source(writing.out, source, raw.names, writing.names, writing.rows, True)
@@ -108,7 +108,7 @@ class _Writing:
         self.names: tuple[str, ...] = ()
 
     def take(self, blocks: Callable[[Sequence[str]], Iterator["pa.RecordBatch"]], names: Sequence[str]) -> "pa.Table":
-        """See `files.Take`: what numbers are is known once all blocks have been seen."""
+        """See `separated.Take`: what numbers are is known once all blocks have been seen."""
         import pyarrow as pa
         from pyarrow import parquet
 

@@ -8,7 +8,7 @@ import numpy as np
 from econml_cli.data import notation, text_numbers
 from econml_cli.data import rows as rows_of
 from econml_cli.data.asked import Asked
-from econml_cli.data.files import Raw
+from econml_cli.data.raw import Raw
 from econml_cli.data.schema import LISTED
 
 if TYPE_CHECKING:

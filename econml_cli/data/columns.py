@@ -34,8 +34,14 @@ def require(names: Iterable[str], frame: "pd.DataFrame | Sequence[str]", where: 
     have = list(map(str, getattr(frame, "columns", frame)))
     there = set(have)
     if absent := [name for name in names if name not in there]:
-        near = suggest(absent[0], have) or f" It has {', '.join(have[:10])}{', ...' if len(have) > 10 else ''}."
-        raise DataError(f"{where} has no column '{absent[0]}'.{near}")
+        raise DataError(not_there(absent[0], have, where))
+
+
+def not_there(name: str, have: Sequence[str], where: str) -> str:
+    """That a table lacks a column, and the nearest it has, or the first ten."""
+    more = f" and {len(have) - 10:,} more" if len(have) > 10 else ""
+    near = suggest(name, have) or f" It has {', '.join(have[:10])}{more}."
+    return f"{where} has no column '{name}'.{near}"
 
 
 def kind(column: "pd.Series", name: str) -> Literal["numbers", "labels"]:
@@ -104,8 +110,9 @@ def as_numbers(column: "pd.Series", name: str) -> np.ndarray:
     if kind(column, name) == "labels" and not pd.api.types.is_bool_dtype(column):
         if set(column.dropna()) <= {True, False}:  # booleans with gaps are of type object
             return np.array([np.nan if pd.isna(v) else float(v) for v in column])
-        example = column.dropna().iloc[0] if len(column.dropna()) else ""
-        raise DataError(f"Column '{name}' holds text (e.g. {str(example)[:40]!r}) where a number is needed.")
+        held = list(map(str, column.dropna().unique()))
+        example = next((value for value in held if not _is_number(value)), "")
+        raise DataError(f"Column '{name}' holds text (e.g. {example[:40]!r}) where a number is needed.")
     if isinstance(column.dtype, np.dtype) and column.dtype != object:
         return column.to_numpy(np.float64)
     return column.astype("Float64" if column.isna().any() and column.dtype != object else "float64").to_numpy(

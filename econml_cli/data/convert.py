@@ -8,8 +8,8 @@ import numpy as np
 from econml_cli.data import column_texts, notation, rows
 from econml_cli.data.asked import Asked
 from econml_cli.data.column_texts import Texts
-from econml_cli.data.files import Raw
 from econml_cli.data.infer_typed import as_series, without_marks
+from econml_cli.data.raw import Raw
 from econml_cli.data.schema import Column, Schema
 from econml_cli.errors import DataError
 

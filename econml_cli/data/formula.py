@@ -17,6 +17,9 @@ from econml_cli.errors import ConfigError
 
 MAX_LENGTH, MAX_TERMS, MAX_POWER = 5000, 2000, 9
 
+#: a formula with fixed effects, to show what is expected
+ABSORBED = "y ~ x | firm + year"
+
 
 @dataclass(frozen=True)
 class Formula:
@@ -114,14 +117,14 @@ def _fixed_effects(text: str) -> tuple[str, tuple[tuple[str, ...], ...]]:
         if expects and kind == "name":
             found[-1] = (*found[-1], token)
         elif expects or kind != "operator" or token not in ("+", "^", ":"):
-            raise _refused(text, "has something else than columns right of |, as in y ~ x | firm + year")
+            raise _refused(text, "has something else than columns right of |", ABSORBED)
         elif token == "+":  # noqa: S105 - a sign, no password
             found.append(())
         expects = not expects
     if expects:
-        raise _refused(text, "ends without the column of a fixed effect; expected such as y ~ x | firm + year")
+        raise _refused(text, "ends without the column of a fixed effect", ABSORBED)
     if len({frozenset(names) for names in found}) < len(found):
-        raise _refused(text, "names a fixed effect twice")
+        raise _refused(text, "names a fixed effect twice", ABSORBED)
     return text[: _at(text, bar)], tuple(found)
 
 
@@ -132,8 +135,8 @@ def _at(text: str, i: int) -> int:
     return int(list(tokenize(text))[i].source_start)
 
 
-def _refused(text: str, why: str) -> ConfigError:
-    return ConfigError(f"--formula '{text[:200]}' {why}; expected such as \"log(wage) ~ educ + exper\".")
+def _refused(text: str, why: str, example: str = "log(wage) ~ educ + exper") -> ConfigError:
+    return ConfigError(f"--formula '{text[:200]}' {why}; expected such as \"{example}\".")
 
 
 def _plain(error: Exception, factors: Mapping[str, Node]) -> str:

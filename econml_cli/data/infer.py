@@ -3,10 +3,10 @@
 import dataclasses
 
 from econml_cli.data.asked import Asked
-from econml_cli.data.files import Raw
 from econml_cli.data.infer_numbers import AS_ASKED
 from econml_cli.data.infer_text import of_text
 from econml_cli.data.infer_typed import of_types
+from econml_cli.data.raw import Raw
 from econml_cli.data.schema import Column, Schema
 from econml_cli.errors import DataError
 

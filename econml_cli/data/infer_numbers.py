@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from econml_cli.data.asked import Asked
-from econml_cli.data.files import Raw
+from econml_cli.data.raw import Raw
 from econml_cli.data.schema import Column
 
 #: words that take more different values than this, and than half of the rows, name rows

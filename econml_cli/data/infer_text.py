@@ -7,8 +7,8 @@ import numpy as np
 from econml_cli.data import column_texts, notation
 from econml_cli.data.asked import Asked, Kind
 from econml_cli.data.column_texts import Texts
-from econml_cli.data.files import Raw
 from econml_cli.data.infer_numbers import AS_ASKED, FEW, row_number, value_range
+from econml_cli.data.raw import Raw
 from econml_cli.data.schema import LISTED, Column
 from econml_cli.errors import DataError
 from econml_cli.options import shell

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from econml_cli.data import column_texts, notation
 from econml_cli.data.asked import Asked, Kind
-from econml_cli.data.files import Raw
 from econml_cli.data.infer_numbers import AS_ASKED, row_number, value_range
 from econml_cli.data.infer_text import as_dates, as_words, of_text
+from econml_cli.data.raw import Raw
 from econml_cli.data.schema import LISTED, Column
 from econml_cli.options import shell
 

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from econml_cli.data import columns, design, entities, expression, fills, formula, missing, target
+from econml_cli.data import columns, design, entities, expression, fills, missing, target
 from econml_cli.data import panel as panels
 from econml_cli.data import weights as weighting
 from econml_cli.data.entities import Entities
 from econml_cli.data.expression import Node
 from econml_cli.data.formula import Formula
 from econml_cli.data.schema import Schema
+from econml_cli.data.specification import Specification
 from econml_cli.data.weights import RowWeights
 from econml_cli.errors import DataError
 
@@ -23,22 +24,6 @@ if TYPE_CHECKING:
 VERSION = 1
 #: the columns of units and of time
 Panel = tuple[str | None, str | None]
-
-
-@dataclass(frozen=True)
-class Specification:
-    """What is explained by what, as typed: `text` and, in `features`, its `.`; or `target` and `features` (which are to
-    be reconstructed where there is no target)."""
-
-    text: str | None
-    target: str | None
-    features: tuple[str, ...]
-
-    def formula(self) -> Formula:
-        """The same, read. Raises ConfigError: it is not a formula that is admitted."""
-        if self.text is not None:
-            return formula.parse(self.text, self.features)
-        return formula.of_columns(self.target, self.features)
 
 
 @dataclass(frozen=True)
@@ -201,47 +186,6 @@ class Preprocessing:
         x = design.apply(self.formula, self.features, self.filled(frame, where), rows)
         return entities.with_codes(x, self.entities, frame)
 
-    def reasons(self, frame: "pd.DataFrame", where: str, wrong: Mapping[str, Mapping[int, str]]) -> np.ndarray:
-        """Why each row cannot be predicted, "" where it can: text [n]. `wrong` is what is not of its column's kind.
-
-        Raises:
-            DataError: a column is not there, or is not of the kind of the fit throughout.
-        """
-        frame = self.filled(frame, where)
-        columns.require(self.entity_columns, frame, where)
-        found = np.full(len(frame), "", dtype=object)
-
-        def say(rows: np.ndarray, text: str, values: Mapping[int, Any] | None = None) -> None:
-            for row in map(int, np.flatnonzero(rows)):
-                value = "" if values is None or row not in values else repr(columns.level_name(values[row])[:40])
-                found[row] = found[row] or text.format(value)
-
-        for factor, levels in self.features.levels.items():
-            node = self.formula.features[factor]
-            values = columns.labelled(node, frame)
-            unseen = columns.codes(values, levels) == -2
-            name = expression.columns(node)[0].replace("{", "{{").replace("}", "}}")
-            say(unseen, f"{name} is {{}}, not in the fit", {int(i): values.iloc[i] for i in np.flatnonzero(unseen)})
-        for column in dict.fromkeys([*self.formula.feature_columns, *self.entity_columns]):
-            name, odd = column.replace("{", "{{").replace("}", "}}"), wrong.get(column, {})
-            say(np.isin(np.arange(len(frame)), list(odd)), f"{name} is {{}}", odd)
-            say(frame[column].isna().to_numpy(dtype=bool), f"{name} is missing")
-        for factor, value in missing.computed(self.formula.features, frame, self.features.learnt).items():
-            bad = ~np.isfinite(value.reshape(len(frame), -1)).all(axis=1)
-            what = "missing" if expression.shifts(self.formula.features[factor]) else "no finite number"
-            say(bad, factor.replace("{", "{{").replace("}", "}}") + f" is {what}")
-        for name, large in design.too_large(self.formula, self.features, frame).items():
-            said = f"{name} is beyond {columns.LARGEST:g} in absolute value"
-            say(large, said.replace("{", "{{").replace("}", "}}"))
-        for one in self.entities:
-            unseen = one.codes(frame) == entities.UNSEEN
-            if one.absorbed and unseen.any():
-                values = one.values(frame)
-                name = one.name.replace("{", "{{").replace("}", "}}")
-                texts = {int(i): values.iloc[i] for i in np.flatnonzero(unseen)}
-                say(unseen, f"{name} is {{}}, whose fixed effect no training row tells", texts)
-        return found.astype(str)
-
     def _shifted_by(self) -> list[str]:
         """The columns of units and time that lag(...) needs."""
         known = self.features.learnt.get(panels.KEY, {})
@@ -270,32 +214,6 @@ class Preprocessing:
             if needed:
                 raise
             return None
-
-
-def specify(
-    names: Sequence[str],
-    where: str,
-    aim: str | None,
-    features: Sequence[str] | None,
-    text: str | None,
-    apart: Sequence[str | None] = (),
-) -> Specification:
-    """Fill in the features that were not named: all columns but the target and those `apart` (of groups, of time, that
-    say which row it is).
-
-    Raises:
-        DataError: a column is not there, or there is no feature.
-    """
-    others = [name for name in names if name not in (aim, *apart)]
-    if text is not None:
-        return Specification(text, None, tuple(others))
-    chosen = tuple(others if features is None else features)
-    columns.require(chosen if aim is None else (aim, *chosen), names, where)
-    if not chosen:
-        beside = " and ".join(f"'{name}'" for name in (aim, *apart) if name is not None) or "none"
-        remedy = "name some with --features" + (f", or lags: --formula '{aim} ~ lag({aim})'" if aim else "")
-        raise DataError(f"{where} has no column besides {beside} that could be a feature; {remedy}.")
-    return Specification(None, aim, chosen)
 
 
 def learn(

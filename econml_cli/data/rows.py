@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from econml_cli.data import binary, files, records
+from econml_cli.data import binary, files, packed, records, separated, typed_files
 from econml_cli.errors import DataError, plural
 
 _BLANK = re.compile(rb"(?:\A|\n)\r?\n")
@@ -26,8 +26,8 @@ def number(position: int, where: str) -> int:
         before = _header_row(path, state.st_mtime_ns, state.st_size)
         if before is not None:
             return before + 1 + position
-        with files.open_bytes(path) as file:
-            return _counted(file, files.separator(path), position)
+        with packed.open_bytes(path) as file:
+            return _counted(file, separated.separator(path), position)
     except (DataError, OSError, EOFError):  # a file that is gone by now
         return position + 2
 
@@ -35,13 +35,13 @@ def number(position: int, where: str) -> int:
 @functools.lru_cache(maxsize=8)  # a file is asked for several rows
 def _header_row(path: Path, changed: int, size: int) -> int | None:
     """The row of the header of a file that is as it was then; None of text in which lines are blank."""
-    if files.extension(path) in files.EXCEL:
+    if files.extension(path) in typed_files.EXCEL:
         return binary.header_row(path)
-    with files.open_bytes(path) as file:
+    with packed.open_bytes(path) as file:
         return None if _has_blanks(file) else 1
 
 
-def _has_blanks(file: "files.Bytes") -> bool:
+def _has_blanks(file: "packed.Bytes") -> bool:
     """Whether a line of a file has nothing in it."""
     before = b""
     while block := file.read(records.BLOCK):
@@ -51,7 +51,7 @@ def _has_blanks(file: "files.Bytes") -> bool:
     return False
 
 
-def _counted(file: "files.Bytes", mark: bytes, position: int) -> int:
+def _counted(file: "packed.Bytes", mark: bytes, position: int) -> int:
     """The number of a record, of all records, of which the first that is not blank is the header."""
     filled = -1
     for place, (record, _) in enumerate(records.of_file(file, mark), 1):

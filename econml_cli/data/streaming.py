@@ -20,9 +20,10 @@ from econml_cli.data.convert import convert
 from econml_cli.data.expression import Node
 from econml_cli.data.formula import Formula
 from econml_cli.data.infer import decide
-from econml_cli.data.preprocessing import Preprocessing, Specification
+from econml_cli.data.preprocessing import Preprocessing
 from econml_cli.data.schema import Column, Schema
 from econml_cli.data.series import autocorrelation
+from econml_cli.data.specification import Specification
 from econml_cli.data.split import SPLITS, sides_of
 from econml_cli.data.terms import Terms, numbers_of
 from econml_cli.errors import ConfigError, DataError

@@ -20,7 +20,7 @@ from econml_cli.models import absorbed_poisson
 from econml_cli.models.absorbed_poisson import COLLINEAR
 from econml_cli.models.base import Model
 from econml_cli.models.linear import Linear
-from econml_cli.problems import losses
+from econml_cli.problems import losses, tabular_units
 from econml_cli.problems.base import Batch, Problem
 from econml_cli.problems.families import GAUSSIAN, Family
 from econml_cli.problems.per_row import named
@@ -64,6 +64,7 @@ class Coefficients:
         vcov: which ones they are. freedom: as of `Weights`. converged: whether the fit has come to its end.
         absorbed: how many levels each fixed effect has, {} where there is none.
         equations: {equation: what it is of}, in words, of a model that has several; names begin with it.
+        explained: what a single equation is of, in words, where that is not the target itself; else "".
     """
 
     values: dict[str, float]
@@ -74,6 +75,7 @@ class Coefficients:
     why: str | None = None
     absorbed: dict[str, int] = field(default_factory=dict)
     equations: dict[str, str] = field(default_factory=dict)
+    explained: str = ""
 
     def parts(self) -> list[tuple[str, dict[str, str]]]:
         """Of each equation what it is of, and its coefficients {name: column}; ("", all of them) where there is one."""
@@ -122,7 +124,12 @@ def coefficients(run: OpenedRun, problem: Problem, model: Model, vcov: str | Non
     none = caveats.unidentified(summary)
     converged = not summary.get("not_converged")
     estimates = {name: np.nan if name in none else b for name, b in values.items()}
-    found = Coefficients(estimates, converged=converged, absorbed=problem.fixed_effects)
+    found = Coefficients(
+        estimates,
+        converged=converged,
+        absorbed=problem.fixed_effects,
+        explained=tabular_units.explained(problem.learnt, losses.of(problem)),
+    )
     if not converged:
         return found
     estimate, why = weights_of(run, problem, model, vcov)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from econml_cli.data import table_out
 from econml_cli.errors import DivergedError, EconmlError, RunError
-from econml_cli.evaluation import predictions, standard_errors
+from econml_cli.evaluation import prediction_columns, standard_errors
 from econml_cli.evaluation.answer import Answer
 from econml_cli.evaluation.estimate import Estimate
 from econml_cli.evaluation.intervals import ENDS, FEW_OF_CLASS, counted, with_intervals
@@ -154,7 +155,7 @@ def cross_validation(folds: Folds, *, bootstrap: int = 1000, bootstrap_seed: int
         sd={name: float(np.std(values, ddof=1)) if len(values) > 1 else np.nan for name, values in columns.items()},
         pooled=_pooled(found, bootstrap, bootstrap_seed),
     )  # fmt: skip
-    predictions.write(_out_of_fold(found), folds.path / PREDICTIONS)
+    table_out.write(_out_of_fold(found), folds.path / PREDICTIONS)
     folds.note("failed" if folds.failed else "complete", results=result.to_dict(), shown=list(result.shown))
     return result
 
@@ -241,7 +242,7 @@ def _out_of_fold(found: Sequence[_Found]) -> "pd.DataFrame":
         yhat = each.scored.yhat
         assert yhat is not None  # a table always says what it compares
         columns = {"fold": np.full(len(yhat), each.fold.number)} | _target(each.problem)
-        parts.append(pd.DataFrame(columns | predictions.columns(each.problem, yhat), index=each.rows))
+        parts.append(pd.DataFrame(columns | prediction_columns.columns(each.problem, yhat), index=each.rows))
     rows = pd.RangeIndex(found[0].problem.describe()["rows"], name="row")
     whole = pd.concat(parts)
     # dtypes that keep integers and booleans as they are where some are missing

@@ -194,7 +194,8 @@ def _coefficients(e: Evaluation) -> list[Grid]:
     if of.absorbed:
         levels = ", ".join(f"{name} ({plural(count, 'level')})" for name, count in of.absorbed.items())
         title += f"; fixed effects: {levels}"
-    return [_of_equation(of, names, f"{title}: {words}" if words else title) for words, names in of.parts()]
+    told = [(words or of.explained, names) for words, names in of.parts()]
+    return [_of_equation(of, names, f"{title}: {words}" if words else title) for words, names in told]
 
 
 def _of_equation(of: Coefficients, names: Mapping[str, str], title: str) -> Grid:

@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from econml_cli.data import beside, files
+from econml_cli.data import beside, files, unpredictable
 from econml_cli.data.convert import convert
-from econml_cli.data.files import Raw
+from econml_cli.data.raw import Raw
 from econml_cli.data.schema import Schema
 from econml_cli.data.split import SPLITS
+from econml_cli.data.table_out import check_output, refusals
 from econml_cli.errors import DataError, plural
 from econml_cli.evaluation import large_files
 from econml_cli.evaluation.opened import OpenedRun, open_run
-from econml_cli.evaluation.predictions import Say, adds, check_output, refusals
+from econml_cli.evaluation.prediction_columns import Say, adds
 from econml_cli.problems.tabular import Tabular
 from econml_cli.runs.directory import Run
 from econml_cli.storage import disk
@@ -144,7 +145,7 @@ def _added(
     own = problem.learnt
     there = [name for name in columns if name in known]
     frame, wrong = convert(Raw(columns, table.select(there), False, source=path), known)
-    why = own.reasons(frame, path, wrong)
+    why = unpredictable.of(own, frame, path, wrong)
     rows = why == ""
     found = make(own.inputs(frame, rows, path)[rows]) if rows.any() else {}
     if not rows.all():

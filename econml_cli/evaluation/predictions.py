@@ -1,34 +1,26 @@
 """Predictions beside the rows they are for."""
 
 import codecs
-import contextlib
 import dataclasses
 import sys
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 
-import jax
 import numpy as np
 
 from econml_cli.config.fit_config import FitConfig
-from econml_cli.data import beside, binary_out, files
+from econml_cli.data import beside, files
 from econml_cli.data.asked import Asked as Said
 from econml_cli.data.schema import Schema
-from econml_cli.errors import ConfigError, DataError, plural
-from econml_cli.evaluation import prediction_intervals as intervals
-from econml_cli.evaluation.conformal import Conformal, calibrate
-from econml_cli.evaluation.opened import Members, OpenedRun, open_run
-from econml_cli.evaluation.prediction_intervals import Asked, Spread, across
-from econml_cli.evaluation.samples import computed, predicted
-from econml_cli.models.base import Embedding
+from econml_cli.data.table_out import check_output, refusals, write
+from econml_cli.errors import ConfigError, plural
+from econml_cli.evaluation.opened import OpenedRun, open_run
+from econml_cli.evaluation.prediction_columns import Say, adds, levels, unlike
+from econml_cli.evaluation.prediction_intervals import Asked
 from econml_cli.problems import losses
 from econml_cli.problems.base import Batch, FileProblem, Problem
-from econml_cli.problems.means import mean as mean_of
 from econml_cli.problems.tabular import Tabular
-from econml_cli.problems.targets import names_of
-from econml_cli.runs import health
 from econml_cli.runs.directory import Run
 from econml_cli.storage import disk
 from econml_cli.training.run.provenance import own_file
@@ -36,23 +28,9 @@ from econml_cli.training.run.provenance import own_file
 if TYPE_CHECKING:  # `eval` needs no pandas, and importing it takes as long as reading a run
     import pandas as pd
 
-Say = Callable[[str], None]
-
 
 def _silent(note: str) -> None:
     """Nobody listens."""
-
-
-WRITERS = {
-    ".csv": lambda frame, path: frame.to_csv(path, index=False),
-    ".csv.gz": lambda frame, path: frame.to_csv(path, index=False, compression="gzip"),
-    ".tsv": lambda frame, path: frame.to_csv(path, index=False, sep="\t"),
-    ".parquet": lambda frame, path: frame.to_parquet(path, index=False),
-    ".feather": lambda frame, path: frame.reset_index(drop=True).to_feather(path),
-    ".dta": binary_out.write_stata,
-    ".xlsx": binary_out.write_sheet,
-    **dict.fromkeys((".sav", ".zsav"), binary_out.write_spss),
-}
 
 
 def predict(
@@ -168,7 +146,7 @@ def predict_file(
         assert frame is not None
         added = adds(opened, problem, embed, asked, say)(samples.parts["data"].x)
         added = levels(opened, problem, added) if retransform else added
-        added |= _unlike(problem, frame, say)
+        added |= unlike(problem, frame, say)
         for note in problem.of_unseen_levels(frame) if isinstance(problem, Tabular) else ():
             say(note.rstrip("."))
         total = len(opened.table(path)) if missing == "drop" else len(frame)
@@ -187,118 +165,6 @@ def predict_file(
     known = problem.schema if isinstance(problem, Tabular) else None
     beside.taken(dict.fromkeys(found.columns), path, beside.names(files.find(path), known))
     return Predicted(path, found, kept, known)
-
-
-def levels(run: OpenedRun, problem: Problem, added: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Predictions of log(y) as predictions of y: exp(prediction) times the mean of exp(residual) over the training
-    rows, in place of a normal distribution's exp(s^2 / 2). `lo` and `hi` are exp of theirs: quantiles need no factor.
-
-    Raises:
-        ConfigError: the target is no logarithm. DataError, RunError: as `OpenedRun.own_samples`.
-
-    Source: Duan (1983), Journal of the American Statistical Association 78, "Smearing Estimate".
-    """
-    if losses.of(problem).target.several:
-        raise ConfigError(
-            f"--retransform is of a mean, and {run.name} {losses.of(problem).target.does} of a log; leave it out."
-        )
-    name = next(iter(added))
-    if not name.startswith("yhat_log_"):
-        raise ConfigError(f"--retransform is of a target that is a log, and that of {run.name} is none; leave it out.")
-    own = run.own_samples()
-    train = jax.device_get(own.parts["train"])
-    models = run.members().models
-    yhat = np.mean([predicted(own.problem, model, train.x, run.dtype) for model in models], axis=0)
-    factor = float(mean_of(np.exp(np.asarray(own.problem.observed(train) - yhat))[:, 0], train.w))
-    found = {"yhat": np.exp(np.asarray(added[name], np.float64)) * factor}
-    return found | {end: np.exp(added[end]) for end in ("lo", "hi") if end in added}
-
-
-def _unlike(problem: Problem, frame: "pd.DataFrame", say: Say) -> dict[str, np.ndarray]:
-    """A column `no_information` where rows have what no training row had: the design columns that their prediction
-    leaves out, "" for none. No column in a run whose training rows vary in all of them."""
-    if not isinstance(problem, Tabular) or not problem.uninformative:
-        return {}
-    names = np.full(len(frame), "", dtype=object)
-    for name, rows in problem.unlike_training(frame).items():
-        names[rows] = [f"{before}, {name}" if before else name for before in names[rows]]
-    if count := int(np.count_nonzero(names != "")):
-        verb = "have" if count > 1 else "has"
-        say(f"{plural(count, 'row')} {verb} what no training row had, which the prediction leaves out (no_information)")
-    return {"no_information": names}
-
-
-def adds(
-    run: OpenedRun, problem: Problem, embed: bool, asked: Asked | None, say: Say
-) -> Callable[[Any], dict[str, np.ndarray]]:
-    """The function that makes the new columns {name: [n]} from the inputs x [n, ...] of some rows of a run's `problem`.
-
-    Raises:
-        ConfigError: the model has no representation to `embed`, or no interval that is `asked` for.
-    """
-    if not embed:
-        found, row = run.members(), losses.of(problem)
-        if not row.is_normal:
-            intervals.check_spread(run, asked, found)
-        level = intervals.level_of(asked, row)
-        conformal = calibrate(run, found.models, level) if asked is not None and asked.conformal else None
-        make = _predicts(run, problem, found, level if asked is not None or len(found.models) > 1 else None, conformal)
-        told = intervals.notes(run, asked, found, row, conformal)
-        for note in (*health.of_weights(run, found.lost, found.epoch), *told):
-            say(note)
-        return make
-    loaded = run.loaded()
-    model = loaded.model
-    for note in health.of_weights(run, loaded.diverged, loaded.epoch):
-        say(note)
-    if not isinstance(model, Embedding):
-        raise ConfigError(
-            f"--embed: model {run.config().model} has no representation z = phi(x) of its own; leave it out."
-        )
-
-    def represent(x: Any) -> dict[str, np.ndarray]:
-        z = computed(lambda model, x: model.embed(x), model, x, run.dtype)
-        return {f"z_{i + 1}": column for i, column in enumerate(z.reshape(len(z), -1).T)}
-
-    return represent
-
-
-def _predicts(
-    run: OpenedRun, problem: Problem, of: Members, level: float | None, conformal: Conformal | None
-) -> Callable[[Any], dict[str, np.ndarray]]:
-    """Of several models the averaged prediction; beside it conformal intervals, or at `level` percent (None: none)
-    those of the distribution that is predicted, or across models."""
-    row, models = losses.of(problem), of.models
-
-    def make(x: Any) -> dict[str, np.ndarray]:
-        yhat = [predicted(problem, model, x, run.dtype) for model in models]
-        # one prediction as it is, in its own precision
-        mean = yhat[0] if len(yhat) == 1 else np.asarray(row.averages(np.stack(yhat).astype(np.float64)))
-        found = columns(problem, mean)
-        if conformal is not None:
-            low, high = conformal.ends(mean)
-            if not row.has_residuals:  # one interval, of a distribution
-                return {**found, "lo": low[:, 0], "hi": high[:, 0]}
-            return {**found, **_beside_each(problem, mean, Spread(intervals.sd_of(yhat), low, high))}
-        if row.is_normal:
-            return {**found, **({} if level is None else intervals.of_normal(mean, level))}
-        if len(yhat) > 1 and level is not None:
-            return {**found, **_beside_each(problem, mean, across(yhat, level))}
-        return found
-
-    return make
-
-
-def _beside_each(problem: Problem, yhat: np.ndarray, spread: Spread) -> dict[str, np.ndarray]:
-    """`sd`, `lo`, `hi` of the one prediction, or NAME_sd, NAME_lo, NAME_hi of each."""
-    names = [name for name in columns(problem, yhat) if name != "predicted"]
-    parts = {"sd": spread.sd, "lo": spread.low, "hi": spread.high}
-    return {
-        end if len(names) == 1 and losses.of(problem).has_residuals else f"{name}_{end}": values[:, i]
-        for i, name in enumerate(names)
-        for end, values in parts.items()
-        if values is not None
-    }
 
 
 def predict_own(
@@ -371,54 +237,3 @@ def _drawn(problem: Problem, batch: Batch, config: FitConfig) -> "pd.DataFrame":
     y = np.asarray(problem.observed(batch)).reshape(len(x), -1)
     targets = ["y"] if y.shape[1] == 1 else [f"y_{i + 1}" for i in range(y.shape[1])]
     return pd.DataFrame(np.hstack([x, y]), columns=[*names, *targets])
-
-
-def columns(problem: Problem, yhat: np.ndarray) -> dict[str, np.ndarray]:
-    """The columns that predictions [n, dout] make."""
-    aim, names, width = losses.of(problem).target, names_of(problem), yhat.shape[1]
-    found = {name: yhat[:, i] for i, name in enumerate(aim.columns(names, width))}
-    if aim.classify is None:
-        return found
-    return {**found, "predicted": np.asarray(names.labels(width))[aim.classify(yhat)]}
-
-
-def check_output(path: Path, reads: str | None = None) -> None:
-    """Refuse a file that cannot be written, before anything is computed; `reads` is the file that rows come from.
-
-    Raises:
-        ConfigError: its extension is none that can be written, its directory does not exist, or it is the input.
-        DataError: a package that writes it is not installed.
-    """
-    if _extension(path) is None:
-        raise ConfigError(f"{path} must end in one of {', '.join(WRITERS)}.")
-    if path.is_dir() or not path.absolute().parent.is_dir():
-        raise ConfigError(f"{path} cannot be written: {path.parent} is not a directory, or the name is one.")
-    if reads is not None and Path(reads).resolve() == path.resolve():
-        raise ConfigError(f"{path} is the file that is read; write the predictions to another one.")
-    binary_out.available(path)
-
-
-def _extension(path: Path) -> str | None:
-    return next((end for end in sorted(WRITERS, key=len, reverse=True) if path.name.lower().endswith(end)), None)
-
-
-def write(frame: "pd.DataFrame", path: Path) -> None:
-    """Write a table by its extension, atomically: the old file or the whole new one is there, whenever it is killed.
-
-    Raises:
-        ConfigError: as `check_output`. DataError: the disk refuses, or a column does not fit the format.
-    """
-    check_output(path)
-    extension = _extension(path)
-    assert extension is not None  # check_output saw to it
-    with refusals(path), disk.replacing(path) as temporary:
-        WRITERS[extension](frame, temporary)
-
-
-@contextlib.contextmanager
-def refusals(path: Path) -> Iterator[None]:
-    """What a disk, or a format, refuses, in a sentence."""
-    try:
-        yield
-    except (OSError, ValueError, TypeError) as error:
-        raise DataError(f"{path} could not be written: {str(error).splitlines()[0].rstrip('.')}.") from error

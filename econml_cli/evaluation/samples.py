@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from econml_cli.data import files
+from econml_cli.data import typed_files
 from econml_cli.errors import ConfigError, DataError, RunError
 from econml_cli.evaluation import large_files
 from econml_cli.models.base import Model
@@ -149,7 +149,7 @@ def _with_sheet(preprocessing: dict[str, Any], path: str, sheet: str) -> dict[st
     Raises:
         ConfigError: the file has no sheets, or the run is of an econml that knew none.
     """
-    if not path.lower().endswith(files.EXCEL):
+    if not path.lower().endswith(typed_files.EXCEL):
         raise ConfigError(f"--sheet is of Excel files, and {path} is none; leave it out.")
     schema = preprocessing.get("schema")
     if schema is None:

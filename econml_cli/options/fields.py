@@ -14,8 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from econml_cli.errors import suggest
-from econml_cli.options import own_code, plugins
+from econml_cli.options import own_code, plugins, synonyms
 
 _COMPARE = {">=": operator.ge, ">": operator.gt, "<=": operator.le, "<": operator.lt}
 _TRUE, _FALSE = {"true", "yes", "on", "1"}, {"false", "no", "off", "0"}
@@ -199,7 +198,9 @@ def _read_choice(opt: Option, raw: Any) -> str:
         if word in known or own_code.parse(word) is not None:
             return word
     or_own = "" if opt.group is None else ", or ./FILE.py:NAME of your own"
-    raise ValueError(f"must be one of {', '.join(known)}{or_own}, got '{word}'.{suggest(word, known)}".rstrip("."))
+    raise ValueError(
+        f"must be one of {', '.join(known)}{or_own}, got '{word}'.{synonyms.choice(word, known)}".rstrip(".")
+    )
 
 
 def _read_bool(opt: Option, raw: Any) -> bool:

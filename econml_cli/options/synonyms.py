@@ -27,8 +27,25 @@ CALLED = {
     **dict.fromkeys(("csv", "file", "dataset", "path"), "data"),
 }
 
+#: and what they call losses: a name elsewhere -> the name here
+CHOICES_CALLED = {
+    **dict.fromkeys(("squared", "squared_error", "l2", "ols", "least_squares", "regression"), "mse"),
+    **dict.fromkeys(("logit", "logistic", "log_loss", "bce", "binary_crossentropy", "binomial"), "binary"),
+    **dict.fromkeys(("multinomial", "mlogit", "softmax", "cross_entropy", "crossentropy"), "multiclass"),
+    **dict.fromkeys(("pinball", "qreg", "median", "lad", "l1", "mae"), "quantile"),
+    **dict.fromkeys(("ppml", "count", "counts"), "poisson"),
+}
+
 #: what other programs ask for with the fit, and is chosen after it here: standard errors
 AFTER_THE_FIT = ("vcov", "vce", "cov_type", "se_type", "robust")
+
+
+def choice(word: str, known: Iterable[str]) -> str:
+    """What to say of a value that is none of the `known`: what it is called here, " Did you mean 'x'?", or ""."""
+    known = list(known)
+    if (here := CHOICES_CALLED.get(word.lower())) in known:
+        return f" It is called '{here}' here."
+    return suggest(word, known)
 
 
 def meant(name: str, known: Iterable[str], flags: bool = False) -> str:

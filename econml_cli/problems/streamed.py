@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from econml_cli.data.asked import Asked
     from econml_cli.data.blocks import Source
-    from econml_cli.data.files import Needed
     from econml_cli.data.preprocessing import Preprocessing
+    from econml_cli.data.raw import Needed
     from econml_cli.data.schema import Schema
     from econml_cli.data.stored import Stored
     from econml_cli.data.streaming import Plan

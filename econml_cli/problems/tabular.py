@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from econml_cli.errors import ConfigError
-from econml_cli.problems import losses, table_networks, tabular_columns, tabular_options, tabular_split
+from econml_cli.problems import (
+    losses,
+    table_networks,
+    tabular_notes,
+    tabular_options,
+    tabular_sample,
+    tabular_units,
+)
 from econml_cli.problems.lazily import base, jax, jnp, np
 from econml_cli.problems.losses import Loss
 from econml_cli.problems.tabular_options import TabularOptions
@@ -16,11 +21,9 @@ from econml_cli.problems.tabular_options import TabularOptions
 if TYPE_CHECKING:
     import pandas as pd
 
-    from econml_cli.data.asked import Asked
     from econml_cli.data.design import Encoding
     from econml_cli.data.entities import Entities
-    from econml_cli.data.formula import Formula
-    from econml_cli.data.preprocessing import Preprocessing, Specification
+    from econml_cli.data.preprocessing import Preprocessing
     from econml_cli.data.read import Table
     from econml_cli.data.schema import Schema
     from econml_cli.data.weights import RowWeights
@@ -73,10 +76,7 @@ class Tabular:
     _about: dict[str, Any]
 
     def __init__(self, *, rngs: Any, table: Table | None = None, **options: Any):
-        from econml_cli.data import preprocessing
         from econml_cli.data import split as splits
-        from econml_cli.data.read import read_table
-        from econml_cli.problems import fixed_counts
 
         p = TabularOptions(**options)
         if p.data is None:
@@ -85,98 +85,15 @@ class Tabular:
         row = None if named is None else losses.get(named)
         tabular_options.check(p, row)
         splits.check_folds(p.folds, p.fold)
-        weights = tabular_options.row_weights(p)
-        asked = p.asked()
-        if p.stream:
-            self._stream(p, row, asked)
-            return
-        if table is None:
-            table = read_table(p.data, asked, needed=partial(tabular_columns.needed, p, asked))
-        apart = (*tabular_options.apart(p), *table.schema.left_out)
+        found = tabular_sample.stream(p, row) if p.stream else tabular_sample.read(p, row, table)
         self._source = p.data
-        names = [name for name in table.names if name not in asked.drop_columns]
-        specification = preprocessing.specify(names, p.data, p.target, p.features, p.formula, apart)
-        read = specification.formula()
-        tabular_columns.check_embedded(read, tabular_options.embedded(p))
-        tabular_columns.refuse_unsuited(read, table, tabular_options.embedded(p))
-        parted = tabular_split.splits_of(p, table, read, row)
-        found = preprocessing.learn(
-            table.frame,
-            p.data,
-            specification,
-            p.missing,
-            tabular_split.chosen(row),
-            parted,
-            p.time if p.group is None else p.group,
-            p.constant,
-            tabular_options.panel(p),
-            weights,
-            {(column,): width for column, width in tabular_options.embedded(p).items()},
-        )
-        learnt, chosen, usable, with_features, kept = found
-        del found
-        assert isinstance(chosen, Loss)
-        tabular_columns.check_entities(read, p, chosen)
-        schema = table.schema.with_roles(tabular_columns.roles(p, read))
-        self._set(dataclasses.replace(learnt, loss=losses.beside_task(chosen), schema=schema), chosen)
-        x, aim = self._preprocessing.samples(table.frame, kept, usable, p.data)
-        w = self._preprocessing.weights_of(table.frame, kept, p.data)
-        y = self._over_exposure(None if aim is None else chosen.target.encoded(aim), w)
-        if read.absorbed and not chosen.least_squares and y is not None:
-            learnt, usable, with_features, x = fixed_counts.without_separated(
-                self._preprocessing, table.frame, usable, with_features, x, y[:, 0], w, p.data
-            )
-            self._preprocessing = learnt
-        self.file_rows, self.split_rows = usable, dict(usable)
-        if not with_features.all():
-            place = np.cumsum(with_features) - 1
-            self.split_rows = {split: place[rows] for split, rows in usable.items()}
-        if p.group is not None:
-            codes = table.frame[p.group].astype("category").cat.codes.to_numpy()
-            self.groups = {split: codes[rows] for split, rows in usable.items()}
-        outside = 0 if p.time is None else int(table.frame[p.time].notna().sum()) - _rows_in(parted())
-        untold = sum(int(kept[rows].sum()) for rows in parted(kept=kept).values()) - _rows_in(usable)
-        self._about = _about(table, usable, outside, untold if read.absorbed else 0)
-        self.rows_read = len(table.frame)
-        self._weigh_classes(p.class_weights, y, w, usable["train"])
-        if p.time is None and p.group is None and y is not None:
-            self.autocorrelation, self.along = tabular_split.of_a_series(
-                y, usable, chosen, table.frame, read.feature_columns
-            )
-        # before the target is parted, and anything is put on a device: a table may be most of the memory
-        del table, parted
-        self._batches = {split: _batch(own, y, w, usable[split]) for split, own in x.items()}
-
-    def _stream(self, p: TabularOptions, row: Loss | None, asked: Asked) -> None:
-        """The same of a table that is not read whole."""
-        from econml_cli.data import preprocessing, streaming
-        from econml_cli.problems import streamed
-
-        assert p.data is not None
-        data = p.data
-        streamed.check(p)
-        if row is not None:
-            streamed.admit(row)
-
-        def specify(names: Sequence[str], schema: Schema) -> Specification:
-            there = [name for name in names if name not in asked.drop_columns]
-            return preprocessing.specify(there, data, p.target, p.features, p.formula, tuple(schema.left_out))
-
-        def refuse(read: Formula, schema: Schema, rows: int) -> None:
-            tabular_columns.refuse_columns(read, schema, rows, data, ())
-
-        own = (p.val_fraction, p.test_fraction, p.split_seed)
-        plan = streaming.Plan(specify, refuse, tabular_split.chosen(row), streamed.admit, p.constant, *own)
-        said = {name: value for name, value in dataclasses.asdict(p).items() if name not in ("data", "schema")}
-        found = streamed.read(
-            data, said, asked, partial(tabular_columns.needed, p, asked), plan,
-            lambda learnt, schema: schema.with_roles(tabular_columns.roles(p, learnt.formula)),
-        )  # fmt: skip
-        self._source = data
         self._set(found.preprocessing, found.loss)
-        self.file_rows = self.split_rows = found.rows
+        self.file_rows, self.split_rows, self.groups = found.file_rows, found.split_rows, found.groups
         self._batches, self._about, self.rows_read = found.batches, found.about, found.total
-        self.autocorrelation = found.autocorrelation
+        self.autocorrelation, self.along = found.autocorrelation, found.along
+        self.class_weights = found.class_weights
+        if found.class_weights:
+            self.loss_weights = jnp.asarray(np.array(list(found.class_weights.values())))
 
     def _set(self, preprocessing: Preprocessing, row: Loss) -> None:
         self._preprocessing = preprocessing
@@ -193,25 +110,6 @@ class Tabular:
             self.loss_shift = jnp.asarray(np.log(aim.scale))
         self.file_rows, self.split_rows, self.groups, self._batches, self._about = {}, {}, {}, {}, {}
         self.rows_read = None
-
-    def _weigh_classes(
-        self, asked: tuple[str, ...] | None, y: np.ndarray | None, w: np.ndarray | None, train: np.ndarray
-    ) -> None:
-        """Set the weights of the classes in the loss, of mean 1 over the training rows."""
-        from econml_cli.data import class_weights
-
-        if asked is None:
-            return
-        if not self.loss_row.classifies:
-            raise ConfigError(
-                f"--class-weights is of classes, and the loss of '{self._preprocessing.formula.target}' is "
-                f"{self.loss_row.called}; leave it out."
-            )
-        assert y is not None  # of classes
-        codes = y[train].reshape(-1).astype(int)
-        found = class_weights.read(asked, self.classes or [], codes, None if w is None else w[train])
-        self.class_weights = found
-        self.loss_weights = jnp.asarray(np.array(list(found.values())))
 
     def sample(self, rngs: Any, split: Split, n: int | None = None) -> Batch | None:
         """x [n, din] float64 and y (see `Batch`), standardised, in the order of the file; None for an empty split. The
@@ -275,40 +173,8 @@ class Tabular:
         return bool(np.allclose(counts, np.round(counts), rtol=1e-9, atol=1e-9))
 
     def notes(self) -> list[str]:
-        """What is to be known of how the file was read: values taken for missing, numbers with marks around them, and
-        the columns that are no automatic features, in a sentence each; and that counts are none."""
-        from econml_cli.data import formula
-
-        schema = self._preprocessing.schema
-        if schema is None:
-            return []
-        notes = list(self._preprocessing.of_levels)
-        if self.class_weights:
-            told = ", ".join(f"{name} {weight:.3g}" for name, weight in self.class_weights.items())
-            notes.append(
-                f"class weights in the loss that training minimised: {told}; losses and metrics of eval are without "
-                "them."
-            )
-        if not self.counts_whole:
-            notes.append(
-                f"the target '{self._preprocessing.formula.target}' is no whole number everywhere: the fit is pseudo "
-                "maximum likelihood (PPML), consistent for the mean; standard errors are HC1 by default, not those of "
-                "counts."
-            )
-        notes += [
-            f"column '{c.name}': {note}."
-            for c in schema.columns
-            if c.role not in ("unused", "dropped")
-            for note in c.notes
-        ]
-        used = set(self._preprocessing.formula.feature_columns)
-        automatic = self._preprocessing.specification
-        if automatic.text is None or formula.takes_others(automatic.text):
-            out = {
-                name: why for name, why in schema.left_out.items() if name not in used and schema[name].role == "unused"
-            }
-            notes += [f"column '{name}' is left out of the features: {why}." for name, why in out.items()]
-        return notes
+        """What is to be known of how the table was read and is fitted, in a sentence each."""
+        return tabular_notes.notes(self)
 
     def widest(self) -> str:
         """The factor that most of the design columns come from."""
@@ -341,18 +207,8 @@ class Tabular:
         return self.own_units(batch.y)
 
     def own_units(self, y: Any) -> Any:
-        """What the loss compares in the units of the file; classes and their probabilities as they are. Of NumPy arrays
-        in float64, since float32 has no digits left for the deviations of a target whose mean is large."""
-        if self.loss_row.classifies:
-            return y
-        xp: Any = np if isinstance(y, np.ndarray) else jnp
-        y = np.asarray(y, np.float64) if xp is np else y
-        if self.loss_row.reconstructs:
-            features = self._preprocessing.features
-            return y * xp.asarray(features.scale) + xp.asarray(features.mean)
-        aim, location = self._preprocessing.target, self.loss_row.target.location
-        moves = xp.asarray(location) if location and y.shape[-1] == len(location) else 1.0
-        return y * aim.scale + moves * aim.mean
+        """What the loss compares in the units of the file (a mean squared error compares y, standardised)."""
+        return tabular_units.own_units(self._preprocessing, self.loss_row, y)
 
     def verdicts(self, model: Model, batch: Batch) -> dict[str, float]:
         """None: the truth is not known."""
@@ -414,7 +270,7 @@ class Tabular:
         refuse_wrong(table.wrong, table.schema, table.source)
         rows, x, y = self._encoded(table, need_target=need_target)
         w = self._preprocessing.weights_of(table.frame, rows, table.source) if need_target else None
-        y = self._over_exposure(y, w)
+        y = tabular_sample.over_exposure(self.weights, y, w)
         batch = base.Batch(x[rows], None if y is None else y[rows], None if w is None else w[rows])
         return table.frame[rows], batch
 
@@ -429,12 +285,6 @@ class Tabular:
         found, self.rows_read = streamed.read_new(path, self._preprocessing, self.loss_row)
         return found
 
-    def _over_exposure(self, y: Any, w: np.ndarray | None) -> Any:
-        """The target [n, 1] over what it is counted over, where there is such a column."""
-        if y is None or w is None or self.weights is None or not self.weights.is_exposure:
-            return y
-        return y / w[:, None]
-
     def explain(self, path: str) -> tuple[Any, Batch, np.ndarray]:
         """Read a file to predict: (DataFrame of the rows that can be, numbered as in the file; their Batch without a
         target; why not of each row of the file, "" where it can be).
@@ -442,10 +292,11 @@ class Tabular:
         Raises:
             DataError: the file cannot be read, or lacks a column.
         """
+        from econml_cli.data import unpredictable
         from econml_cli.data.read import read_table
 
         table = read_table(path, known=self._preprocessing.schema)
-        reasons = self._preprocessing.reasons(table.frame, table.source, table.wrong)
+        reasons = unpredictable.of(self._preprocessing, table.frame, table.source, table.wrong)
         rows = reasons == ""
         x = self._preprocessing.inputs(table.frame, rows, table.source)
         return table.frame[rows], base.Batch(x[rows], None), reasons
@@ -484,49 +335,5 @@ class Tabular:
         return design.unlike(own.formula, own.features, own.filled(frame, self._source))
 
     def unstandardise(self, weights: Any, intercept: Any) -> dict[str, float]:
-        """The coefficients of a linear model in the units of the file: {"Intercept": ..., design column: ...}, in
-        float64; without a constant, or with fixed effects that hold it, there is no intercept.
-
-        `weights` [din] and `intercept` are those of the standardised problem (of the log odds in a binary one, of the
-        log of the mean under a log link).
-        """
-        aim, features = self._preprocessing.target, self._preprocessing.features
-        slopes = np.asarray(weights, np.float64).reshape(-1) / features.scale * aim.scale
-        constant = float(intercept) * aim.scale + aim.mean - float(slopes @ np.asarray(features.mean))
-        if self.loss_row.by_mean:
-            slopes, constant = self._of_log_mean(weights, float(intercept))
-        found = {name: float(b) for name, b in zip(features.names, slopes, strict=True)}
-        if self.fits_constant:
-            return {} if self.absorbed else {"Intercept": constant}
-        return {"Intercept": constant, **found} if self.constant and not self.absorbed else found
-
-    def _of_log_mean(self, weights: Any, intercept: float) -> tuple[np.ndarray, float]:
-        """Slopes and constant of the log of the mean, of which the target's scale is a shift."""
-        slopes = np.asarray(weights, np.float64).reshape(-1) / self.features.scale
-        shift = float(np.log(self.target_scale)) if self.constant else 0.0
-        return slopes, intercept + shift - float(slopes @ np.asarray(self.features.mean))
-
-
-def _batch(x: np.ndarray, y: np.ndarray | None, w: np.ndarray | None, rows: np.ndarray) -> Batch:
-    """Some of the rows, of which x is given; without y the features are the target."""
-    return base.Batch(x, x if y is None else y[rows], None if w is None else w[rows])
-
-
-def _rows_in(parts: dict[str, np.ndarray]) -> int:
-    return sum(map(len, parts.values()))
-
-
-def _about(table: Table, usable: dict[str, np.ndarray], outside: int, untold: int) -> dict[str, Any]:
-    """`outside`: rows that a split in time leaves out on purpose. `untold`: of levels whose fixed effect no training
-    row tells, or separated."""
-    sizes = {split: len(rows) for split, rows in usable.items()}
-    return {
-        "data": table.source,
-        "path": table.path,
-        "sha256": table.sha256,
-        "rows": len(table.frame),
-        "rows_dropped": len(table.frame) - sum(sizes.values()) - outside - untold,
-        **({"rows_outside": outside} if outside else {}),
-        **({"rows_untold": untold} if untold else {}),
-        "split_sizes": sizes,
-    }
+        """The coefficients of a linear model in the units of the file: {"Intercept": ..., design column: ...}."""
+        return tabular_units.coefficients(self._preprocessing, self.loss_row, weights, intercept)

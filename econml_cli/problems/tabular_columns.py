@@ -25,14 +25,14 @@ def needed(p: TabularOptions, said: Asked, names: Sequence[str]) -> Sequence[str
     Raises:
         ConfigError: a formula that is not admitted. DataError: a column is not there.
     """
-    from econml_cli.data import columns, formula, preprocessing
+    from econml_cli.data import columns, formula, specification
 
     assert p.data is not None
     apart = tabular_options.apart(p)
     columns.require(apart, names, p.data)
     there = [name for name in names if name not in said.drop_columns]
     asked = [] if p.schema is not None else said.named
-    read = preprocessing.specify(there, p.data, p.target, p.features, p.formula, apart).formula()
+    read = specification.specify(there, p.data, p.target, p.features, p.formula, apart).formula()
     every = p.features is None if p.formula is None else formula.takes_others(p.formula)
     if every:
         return names
@@ -62,20 +62,23 @@ def check_entities(read: Formula, p: TabularOptions, row: Loss) -> None:
         raise ConfigError("--embed is of a target, and --loss reconstruction has none; leave it out.")
 
 
-def refuse_unsuited(read: Formula, table: Table, embedded: Collection[str]) -> None:
-    """Refuse features that say which row it is, and columns that nothing can be made of.
+def refuse_unsuited(read: Formula, table: Table, embedded: Collection[str], weighed: str | None) -> None:
+    """Refuse features that say which row it is, and columns that nothing can be made of, one of weights among them.
 
     Raises:
         DataError: names the column, and what to type.
     """
-    refuse_columns(read, table.schema, len(table.frame), table.source, embedded)
+    refuse_columns(read, table.schema, len(table.frame), table.source, embedded, weighed)
 
 
-def refuse_columns(read: Formula, schema: Schema, rows: int, source: str, embedded: Collection[str]) -> None:
+def refuse_columns(
+    read: Formula, schema: Schema, rows: int, source: str, embedded: Collection[str], weighed: str | None = None
+) -> None:
     """`refuse_unsuited` of a schema of so many rows."""
     target = [] if read.target is None else expression.columns(read.factors[read.target])
     absorbed = [name for names in read.absorbed for name in names]
-    for name in (*target, *read.feature_columns, *absorbed, *embedded):
+    numbers = {**({} if weighed is None else {weighed: "Column of weights"}), **dict.fromkeys(target, "Target")}
+    for name in (*numbers, *read.feature_columns, *absorbed, *embedded):
         column = schema[name]
         if column.kind == "empty":
             raise DataError(
@@ -84,8 +87,8 @@ def refuse_columns(read: Formula, schema: Schema, rows: int, source: str, embedd
         if column.kind == "other":
             raise DataError(f"Column '{name}' of {source} cannot be used: {column.why}.")
         odd = next((text for text in (*column.notes, column.why) if "numbers but for" in text), None)
-        if name in target and odd is not None and column.count > rows / 2:
-            raise DataError(f"Target '{name}' is {odd[odd.index('numbers but for') :]}.")
+        if name in numbers and odd is not None and (name == weighed or column.count > rows / 2):
+            raise DataError(f"{numbers[name]} '{name}' is {odd[odd.index('numbers but for') :]}.")
         if column.kind == "identifier" and column.low is None and name in read.feature_columns:
             raise DataError(
                 f"Column '{name}' names rows rather than describes them ({column.why}): leave it out, or insist with "

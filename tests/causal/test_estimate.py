@@ -12,11 +12,13 @@ import pytest
 
 import econml_cli
 from econml_cli.causal import estimation
+from econml_cli.causal.effect import Nuisance
 from econml_cli.causal.folds import folds_of
 from econml_cli.causal.options import Specification
 from econml_cli.causal.sample import read
+from econml_cli.causal.scores import Estimated
 from econml_cli.data import files
-from econml_cli.errors import ConfigError, InterruptedFitError, RunError
+from econml_cli.errors import ConfigError, DataError, InterruptedFitError, RunError
 from econml_cli.runs import estimates
 from econml_cli.training.loop.stack import Stack
 from tests.support import running
@@ -123,6 +125,19 @@ def test_iivm_finds_the_effect_on_compliers_where_nobody_is_treated_without_the_
     assert effect.compliers.value == pytest.approx(0.7, abs=0.1)
 
 
+def test_an_instrument_that_prevents_the_treatment_is_said_to(file):
+    of = asked(file, "iivm", target="yp", treatment="p", instrument="z")
+    quality = Nuisance("m", "z | x", N, "binary", 0.1, 0.6)
+    said = [estimation._notes(of, read(of), (quality,), None, Estimated(share, 0.05)) for share in (-0.7, 0.7)]
+    assert said == [
+        [
+            "The share of compliers is negative: p is rarer where z is 1, and the effect is on those whose treatment z "
+            "prevents."
+        ],
+        [],
+    ]
+
+
 @pytest.mark.slow
 def test_clusters_change_the_standard_error_and_stay_whole(file):
     sample = read(asked(file, cluster="firm"))
@@ -144,7 +159,7 @@ def test_python_takes_a_data_frame_and_gives_what_the_command_gives(econml, file
     assert json.loads(ran.stdout)["estimate"]["value"] == pytest.approx(effect.value, rel=1e-12)
     assert effect.interval[0] < effect.value < effect.interval[1]
     assert "Nuisances by linear" in effect._repr_html_()
-    with pytest.raises(ConfigError, match="the DataFrame has no column 'nothing'"):
+    with pytest.raises(DataError, match="the DataFrame has no column 'nothing'"):
         econml_cli.estimate("plr", data=frame, target="nothing", treatment="d")
     with pytest.raises(ConfigError, match=r"There is no option fold for .* Did you mean 'folds'"):
         econml_cli.estimate("plr", data=frame, target="y", treatment="d", fold=3)
@@ -226,37 +241,48 @@ def test_what_a_user_named_is_escaped_in_a_table(file, isolated):
 
 
 @pytest.mark.parametrize(
-    ("model", "changes", "says"),
+    ("model", "changes", "says", "code"),
     [
-        ("irm", ("--treatment", "d", "--target", "y"), "irm needs a --treatment of 0 and 1, but 'd' has the values"),
-        ("iivm", ("--treatment", "e", "--target", "y", "--instrument", "d"), "iivm needs a --instrument of 0 and 1"),
-        ("iivm", ("--treatment", "e", "--target", "y"), "--instrument COLUMN is missing"),
-        ("plr", ("--treatment", "d", "--target", "y", "--cluster", "two"), "--cluster two has 2 different values"),
-        ("plr", ("--treatment", "d", "--target", "why"), "--target: {file} has no column 'why'"),
-        ("plr", ("--treatment", "dd", "--target", "y"), "--treatment: {file} has no column 'dd'"),
-        ("plr", ("--treatment", "d", "--target", "y", "--controls", "x1,x7"), "--controls: {file} has no column 'x7'"),
+        ("irm", ("--treatment", "d", "--target", "y"), "irm needs a --treatment of 0 and 1, but 'd' has the values", 1),
+        ("iivm", ("--treatment", "e", "--target", "y", "--instrument", "d"), "iivm needs a --instrument of 0 and 1", 1),
+        ("iivm", ("--treatment", "e", "--target", "y"), "--instrument COLUMN is missing", 2),
+        ("plr", ("--treatment", "d", "--target", "y", "--cluster", "two"), "--cluster two has 2 different values", 1),
+        ("plr", ("--treatment", "d", "--target", "why"), "--target: {file} has no column 'why'", 1),
+        ("plr", ("--treatment", "dd", "--target", "y"), "--treatment: {file} has no column 'dd'", 1),
+        (
+            "plr",
+            ("--treatment", "d", "--target", "y", "--controls", "x1,x7"),
+            "--controls: {file} has no column 'x7'",
+            1,
+        ),
         (
             "plr",
             ("--treatment", "d", "--target", "y", "--controls", "x1,d"),
             "--controls has 'd', which is the --treatment",
+            2,
         ),
-        ("plr", ("--treatment", "y", "--target", "y"), "--target and --treatment are both 'y'"),
-        ("plr", ("--treatment", "one", "--target", "y"), "--treatment 'one' is 1 in every row"),
-        ("plr", ("--treatment", "word", "--target", "y"), "--treatment 'word' holds text"),
-        ("plr", ("--treatment", "d", "--target", "y", "--folds", "1"), "--folds must be an integer >= 2"),
-        ("plr", ("--treatment", "d", "--target", "y", "--trim", ".1"), "There is no option --trim"),
-        ("irm", ("--treatment", "e", "--target", "y", "--trim", ".7"), "--trim must be a number > 0 and < 0.5"),
-        ("plr", ("--treatment", "d", "--target", "y", "--out", "t.pdf"), "--out t.pdf has to end in one of .tex"),
-        ("plr", ("--treatment", "d", "--target", "y", "--with", "wide=3"), "--with wide: the nuisances have no such"),
-        ("plr", ("--treatment", "d", "--target", "y", "--nuisance", "lineer"), "Did you mean 'linear'"),
-        ("plr", ("--treatment", "d"), "--target COLUMN is missing"),
-        ("irm", ("--treatment", "far", "--target", "y", "--controls", "x1,far2"), "has no column 'far2'"),
+        ("plr", ("--treatment", "y", "--target", "y"), "--target and --treatment are both 'y'", 2),
+        ("plr", ("--treatment", "one", "--target", "y"), "--treatment 'one' is 1 in every row", 1),
+        ("plr", ("--treatment", "word", "--target", "y"), "--treatment 'word' holds text", 1),
+        ("plr", ("--treatment", "d", "--target", "y", "--folds", "1"), "--folds must be an integer >= 2", 2),
+        ("plr", ("--treatment", "d", "--target", "y", "--trim", ".1"), "There is no option --trim", 2),
+        ("irm", ("--treatment", "e", "--target", "y", "--trim", ".7"), "--trim must be a number > 0 and < 0.5", 2),
+        ("plr", ("--treatment", "d", "--target", "y", "--out", "t.pdf"), "--out t.pdf has to end in one of .tex", 2),
+        (
+            "plr",
+            ("--treatment", "d", "--target", "y", "--with", "wide=3"),
+            "--with wide: the nuisances have no such",
+            2,
+        ),
+        ("plr", ("--treatment", "d", "--target", "y", "--nuisance", "lineer"), "Did you mean 'linear'", 2),
+        ("plr", ("--treatment", "d"), "--target COLUMN is missing", 2),
+        ("irm", ("--treatment", "far", "--target", "y", "--controls", "x1,far2"), "has no column 'far2'", 1),
     ],
 )
-def test_what_cannot_be_estimated_is_refused_in_a_sentence(econml, file, model, changes, says):
+def test_what_cannot_be_estimated_is_refused_in_a_sentence(econml, file, model, changes, says, code):
     controls = () if "--controls" in changes else CONTROLS
     ran = econml("estimate", model, "--data", file, "--nuisance", "linear", *controls, *changes)
-    assert ran.code == 2, ran.stdout + ran.stderr
+    assert ran.code == code, ran.stdout + ran.stderr
     assert says.replace("{file}", str(file)) in ran.stderr
     assert ran.stderr.startswith("econml estimate: ") and ran.stderr.count("\n") == 1
     assert not ran.stdout

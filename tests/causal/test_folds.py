@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from econml_cli.causal.folds import check_clusters, folds_of, held_out
-from econml_cli.errors import ConfigError
+from econml_cli.errors import DataError
 
 
 def test_folds_part_the_rows_evenly_and_differ_between_repeats():
@@ -31,6 +31,6 @@ def test_clusters_stay_whole_in_folds_and_in_what_is_held_out():
 
 
 def test_too_few_clusters_are_refused():
-    with pytest.raises(ConfigError, match="--cluster firm has 2 different values"):
+    with pytest.raises(DataError, match="--cluster firm has 2 different values"):
         check_clusters(np.arange(20) % 2, "firm", 2)
     check_clusters(np.arange(20) % 5, "firm", 5)

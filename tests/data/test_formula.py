@@ -238,6 +238,7 @@ def test_any_text_is_either_a_formula_or_one_plain_refusal(text):
         ("y ~ np.log(x)", "bare name"),
         ("y ~ lgo(x)", "did you mean 'log'"),
         ("y ~ (x", "not a formula"),
+        ("y ~ x |", r"ends without the column of a fixed effect; expected such as \"y ~ x \| firm \+ year\"\.$"),
     ],
 )
 def test_refusals_say_what_to_write(text, says):

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from econml_cli.data import columns, design, files, read, row_groups, terms, text_numbers
+from econml_cli.data import columns, design, files, read, row_groups, separated, terms, text_numbers
 from econml_cli.data.asked import Asked
 from econml_cli.data.formula import parse
 from econml_cli.data.read import read_table
@@ -198,7 +198,7 @@ def test_numbers_of_a_large_file_of_text_are_read_at_once_as_if_they_had_been_te
     before = read_table(str(path), asked)
     again = read_table(str(path), known=before.schema)
     monkeypatch.setattr(text_numbers, "LARGE", 0)
-    blocks = files._blocks
+    blocks = separated._blocks
 
     def by_the_row(*arguments):
         for batch in blocks(*arguments):
@@ -206,7 +206,7 @@ def test_numbers_of_a_large_file_of_text_are_read_at_once_as_if_they_had_been_te
                 yield batch.slice(i, 1)
 
     for cut in (blocks, by_the_row):
-        monkeypatch.setattr(files, "_blocks", cut)
+        monkeypatch.setattr(separated, "_blocks", cut)
         found, known = read_table(str(path), asked), read_table(str(path), known=before.schema)
         assert found.schema == before.schema
         for old, new in ((before, found), (again, known)):

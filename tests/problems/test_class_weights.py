@@ -52,7 +52,7 @@ def test_balanced_weights_are_sample_weights_by_hand_and_metrics_are_unweighted(
     assert found.estimates["train_accuracy"].value == pytest.approx(np.mean((p >= 0.5) == yes))
     weighted = run.summary()["train_loss"]
     assert weighted == pytest.approx(-np.mean(frame["balanced"] * np.log(np.where(yes, p, 1 - p))), rel=1e-6)
-    assert any("class weights in the loss that training minimised: no" in note for note in found.notes)
+    assert any("class weights in the loss that training minimised: no = " in note for note in found.notes)
     assert any("class weights" in line for line in compare([run], bootstrap=0).render().split("\n"))
     with pytest.raises(ConfigError, match=r"--class-weights\); use --vcov HC1"):
         evaluate(run, bootstrap=0, vcov="iid")

@@ -64,6 +64,8 @@ def test_counts_over_an_exposure_are_rates(econml, frame, option):
     same(told(econml, "count", "--loss", "poisson", *option), theirs)
     shown = {line.split()[0]: line.split()[1:] for line in econml("eval", "r").stdout.splitlines() if line.strip()}
     assert shown[option[0].removeprefix("--")] == [option[1]] and "weights" not in shown
+    over = "e" if option[1] == "e" else "exp(log_e)"
+    assert f"in the units of the data: log of count over {over}\n" in econml("eval", "r", "--bootstrap", 0).stdout
     assert econml("predict", "r", "--data", "t.csv", "--out", "p.csv").code == 0
     predicted = pd.read_csv("p.csv")["yhat"]
     np.testing.assert_allclose(predicted, theirs.fittedvalues / frame["e"], rtol=1e-6)

@@ -48,6 +48,15 @@ def test_the_autocorrelation_of_a_walk_and_of_noise():
     assert autocorrelation(np.ones(5)) == 0
 
 
+def test_times_that_are_text_are_told_to_go_in_the_order_of_the_alphabet(isolated):
+    pd.DataFrame({"y": [0.5, 2.0] * 20, "x": np.arange(40.0), "t": [f"week {i}" for i in range(40)]}).to_csv(
+        "t.csv", index=False
+    )
+    found = Tabular(rngs=None, data="t.csv", target="y", features=("x",), time="t")
+    assert [note for note in found.notes() if note.startswith("column 't': its times are text, and go in the order")]
+    assert Tabular(rngs=None, data="t.csv", target="y", features=("x",), time="x").notes() == []
+
+
 def table(**columns):
     pd.DataFrame(columns).to_csv("t.csv", index=False)
     return "t.csv"

@@ -254,6 +254,7 @@ def test_what_takes_rows_for_equal_is_refused(econml):
         ([1.5, 2.0], "frequency", "not a whole number"),
         ([np.nan, 2.0], "sampling", "missing values"),
         ([np.inf, 2.0], "sampling", "infinite"),
+        (["n.r.", 2.5], "sampling", "Column of weights 'h' is numbers but for 'n.r.' (row 2 of t.csv)"),
     ],
 )
 def test_bad_weights_are_refused_in_a_sentence(econml, values, kind, said):

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from econml_cli.data import files
+from econml_cli.data import typed_files
 from econml_cli.errors import ConfigError, DataError, suggest
 from econml_cli.evaluation.comparing import paired
 from econml_cli.evaluation.comparing.accuracy_tests import Difference, in_series, paired_bootstrap
@@ -231,5 +231,5 @@ def _labels(path: object) -> dict[str, str]:
     if not isinstance(path, str) or not path:
         return {}
     with contextlib.suppress(DataError):
-        return files.variable_labels(Path(path))
+        return typed_files.variable_labels(Path(path))
     return {}
