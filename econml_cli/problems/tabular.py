@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from econml_cli.errors import ConfigError
 from econml_cli.problems import losses, table_networks, tabular_columns, tabular_options, tabular_split
 from econml_cli.problems.lazily import base, jax, jnp, np
-from econml_cli.problems.losses import Loss
+from econml_cli.problems.loss_row import Loss
 from econml_cli.problems.tabular_options import TabularOptions
 
 if TYPE_CHECKING:
