@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from econml_cli.errors import ConfigError
 from econml_cli.problems import losses, table_networks, tabular_columns, tabular_options, tabular_split
 from econml_cli.problems.lazily import base, jax, jnp, np
-from econml_cli.problems.loss_row import Loss
+from econml_cli.problems.losses import Loss
 from econml_cli.problems.tabular_options import TabularOptions
 
 if TYPE_CHECKING:
@@ -73,7 +73,10 @@ class Tabular:
     _about: dict[str, Any]
 
     def __init__(self, *, rngs: Any, table: Table | None = None, **options: Any):
+        from econml_cli.data import preprocessing
         from econml_cli.data import split as splits
+        from econml_cli.data.read import read_table
+        from econml_cli.problems import fixed_counts
 
         p = TabularOptions(**options)
         if p.data is None:
@@ -86,18 +89,7 @@ class Tabular:
         asked = p.asked()
         if p.stream:
             self._stream(p, row, asked)
-        else:
-            self._load(p, row, asked, weights, table)
-
-    def _load(
-        self, p: TabularOptions, row: Loss | None, asked: Asked, weights: RowWeights | None, table: Table | None
-    ) -> None:
-        """Read the file, unless the table is given; learn from its training rows; encode the rows of each split."""
-        from econml_cli.data import preprocessing
-        from econml_cli.data.read import read_table
-        from econml_cli.problems import fixed_counts
-
-        assert p.data is not None
+            return
         if table is None:
             table = read_table(p.data, asked, needed=partial(tabular_columns.needed, p, asked))
         apart = (*tabular_options.apart(p), *table.schema.left_out)
@@ -135,10 +127,17 @@ class Tabular:
                 self._preprocessing, table.frame, usable, with_features, x, y[:, 0], w, p.data
             )
             self._preprocessing = learnt
-        self._number(table, usable, with_features, p.group)
+        self.file_rows, self.split_rows = usable, dict(usable)
+        if not with_features.all():
+            place = np.cumsum(with_features) - 1
+            self.split_rows = {split: place[rows] for split, rows in usable.items()}
+        if p.group is not None:
+            codes = table.frame[p.group].astype("category").cat.codes.to_numpy()
+            self.groups = {split: codes[rows] for split, rows in usable.items()}
         outside = 0 if p.time is None else int(table.frame[p.time].notna().sum()) - _rows_in(parted())
         untold = sum(int(kept[rows].sum()) for rows in parted(kept=kept).values()) - _rows_in(usable)
         self._about = _about(table, usable, outside, untold if read.absorbed else 0)
+        self.rows_read = len(table.frame)
         self._weigh_classes(p.class_weights, y, w, usable["train"])
         if p.time is None and p.group is None and y is not None:
             self.autocorrelation, self.along = tabular_split.of_a_series(
@@ -147,17 +146,6 @@ class Tabular:
         # before the target is parted, and anything is put on a device: a table may be most of the memory
         del table, parted
         self._batches = {split: _batch(own, y, w, usable[split]) for split, own in x.items()}
-
-    def _number(self, table: Table, usable: dict[str, np.ndarray], with_features: np.ndarray, by: str | None) -> None:
-        """Set which rows of the file each split has, which of those with features, and of which group `by` they are."""
-        self.rows_read = len(table.frame)
-        self.file_rows, self.split_rows = usable, dict(usable)
-        if not with_features.all():
-            place = np.cumsum(with_features) - 1
-            self.split_rows = {split: place[rows] for split, rows in usable.items()}
-        if by is not None:
-            codes = table.frame[by].astype("category").cat.codes.to_numpy()
-            self.groups = {split: codes[rows] for split, rows in usable.items()}
 
     def _stream(self, p: TabularOptions, row: Loss | None, asked: Asked) -> None:
         """The same of a table that is not read whole."""
