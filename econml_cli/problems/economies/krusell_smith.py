@@ -256,11 +256,6 @@ class KrusellSmith:
         _, free = self._eaten(model, m, *others)
         return economics.by_propensity(self.euler(model, batch.x), m, free, 1 - self.p.beta, self.wage)
 
-    def _borne_out(self, kept: Any, mass: Any) -> tuple[Any, Any]:
-        """(the law among those of the sample which households bear out that save `kept(law)`, [4], NaN where none is;
-        their distribution at the end), from the distribution `mass`."""
-        return self.households.borne_out(kept, mass, self._times, *self.law)
-
     @property
     def _times(self) -> Any:
         """The aggregate states that laws are estimated from, [periods]."""
@@ -385,7 +380,7 @@ class KrusellSmith:
         def kept(law: Any) -> Any:
             return economics.values(self, "_kept", model, jnp.asarray(law, batch.x.dtype))
 
-        law, mine = self._borne_out(kept, mass)
+        law, mine = self.households.borne_out(kept, mass, self._times, *self.law)
         told = self._as_published(law)
         if not np.isfinite(law).all():
             return {**told, **dict.fromkeys(("law_error_max", "capital_error_max", "consumption_error_max"), math.nan)}
