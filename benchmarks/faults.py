@@ -49,6 +49,18 @@ FAULTS = (
         new="scale = 0.0",
     ),
     Fault(
+        "beliefs-that-move-together-count-twice",
+        "dropped term",
+        old="least, largest = (u**2 - u) / 2, (u**2 + u) / 2 - of_each",
+        new="least, largest = (u**2 - u) / 2, (u**2 + u) / 2",
+    ),
+    Fault(
+        "who-is-between-two-points-goes-to-the-wrong-one",
+        "swapped rows",
+        old="return below, (kept - assets[below]) / (assets[below + 1] - assets[below])",
+        new="return below, (assets[below + 1] - kept) / (assets[below + 1] - assets[below])",
+    ),
+    Fault(
         "a-bubble-that-cannot-be-told-is-learnt",
         "skipped check",
         old="if power < APART:",

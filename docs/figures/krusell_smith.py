@@ -43,7 +43,7 @@ def drawn_of(problem: Any, model: Any, found: dict[str, Any]) -> dict[str, Any]:
             mine += [found[f"intercept_{times}"] - (1 - slope) * problem.middle, slope]
         kept = economics.values(problem, "_kept", model, jnp.asarray(mine))
         z = perceived.states(TESTED, problem.p.lasts, TESTED_ON)
-        x, _ = problem._capital(kept, z, mass)
+        x, _ = problem.households.capital(kept, z, mass)
         alone = perceived.foretold(np.array(mine), z, x[0])
         m = np.exp(np.linspace(problem._m[0] - problem._m[1], problem._m[0] + problem._m[1], 121))
         eaten, error = {}, {}

@@ -19,7 +19,7 @@ from econml_cli.models.building import Shapes, build
 from econml_cli.options.fields import options_of
 from econml_cli.problems import losses
 from econml_cli.problems.base import Batch, Split
-from econml_cli.problems.losses import Loss
+from econml_cli.problems.loss_row import Loss
 from econml_cli.problems.tabular_options import TabularOptions
 from econml_cli.training.fit import check
 from econml_cli.training.loop.stack import Stack

@@ -212,18 +212,10 @@ def _sinks(options: RunOptions) -> "OpenSinks":
     """Opens the progress bar and W&B when training starts."""
 
     def open_sinks(run: "Run", config: FitConfig, done: int) -> list["Sink"]:
+        from econml_cli.tracking import wandb_sink
         from econml_cli.tracking.progress import open_progress
-        from econml_cli.tracking.wandb_sink import open_sink
 
-        wandb = open_sink(
-            given_mode=config.tracking.wandb_mode,
-            project=config.tracking.wandb_project,
-            artifacts=config.tracking.wandb_artifacts,
-            name=run.name,
-            config=config.to_dict(),
-            directory=run.path,
-            warn=_say,
-        )
+        wandb = wandb_sink.of_fit(run, config, _say)
         bar = open_progress(options.quiet, config.trainer.num_epochs, done)
         return [sink for sink in (bar, wandb) if sink is not None]
 

@@ -95,7 +95,6 @@ def build_command(
     *,
     argument: Any,
     help: str,
-    epilog: str | None = None,
 ) -> Command:
     """A Typer command with one optional argument and the options of the sections.
 
@@ -110,7 +109,7 @@ def build_command(
     run.__signature__ = inspect.Signature([first, *rest])  # type: ignore[attr-defined]
     run.__annotations__ = {p.name: p.annotation for p in (first, *rest)}
     app = typer.Typer(add_completion=False)
-    app.command(name, cls=Command, help=help, epilog=epilog, context_settings=CONTEXT)(run)
+    app.command(name, cls=Command, help=help, context_settings=CONTEXT)(run)
     command = typer.main.get_command(app)
     assert isinstance(command, Command)  # an app with one command is that command
     return command

@@ -28,7 +28,6 @@ def of_text(raw: Raw, name: str, asked: Asked) -> Column:
     texts = column_texts.texts_of(column_texts.column_of(raw, name))
     given = column_texts.marks_for_missing(texts, name, asked)
     values, missing = column_texts.split_marks(texts, given or notation.MARKS | notation.WORDS)
-    rows = int(texts.counts.sum()) - sum(missing.values())
     kind = asked.kind_of(name)
     if kind in (None, "number"):
         if not values and (set(missing) <= notation.MARKS or given is not None or kind == "number"):
@@ -37,7 +36,7 @@ def of_text(raw: Raw, name: str, asked: Asked) -> Column:
         # between semicolons a comma may be either mark
         either = asked.delimiter == ";" and asked.decimal is None and any("," in value for value in values)
         if values and written is not None and not either:
-            return _numbers(raw, name, values, missing, written, asked, kind, rows)
+            return _numbers(raw, name, values, missing, written, asked, kind)
         if kind == "number":
             odd = next(v for v in values if notation.number(v, asked.mark, notation.WRITTEN) is None)
             raise DataError(
@@ -55,7 +54,7 @@ def of_text(raw: Raw, name: str, asked: Asked) -> Column:
     if kind in (None, "date") and (found := as_dates(raw, texts, name, values, missing, asked)) is not None:
         return found
     values, missing = column_texts.split_marks(texts, given or notation.MARKS)
-    return as_words(name, values, missing, rows, texts, kind, given is not None, raw)
+    return as_words(name, values, missing, texts, kind, given is not None, raw)
 
 
 def _plain_numbers(raw: Raw, name: str, asked: Asked) -> Column | None:
@@ -70,7 +69,7 @@ def _plain_numbers(raw: Raw, name: str, asked: Asked) -> Column | None:
 
 def _numbers(
     raw: Raw, name: str, values: list[str], missing: dict[str, int], written: tuple[str, ...], asked: Asked,
-    kind: Kind | None, rows: int,
+    kind: Kind | None,
 ) -> Column:  # fmt: skip
     parsed = [notation.number(value, asked.mark, written) for value in values]
     if kind is None and all(isinstance(v, int) for v in parsed) and any(abs(v or 0) >= 2**63 for v in parsed):
@@ -130,7 +129,7 @@ def as_dates(
 
 
 def as_words(
-    name: str, values: list[str], missing: dict[str, int], rows: int, texts: Texts, kind: Kind | None, told: bool,
+    name: str, values: list[str], missing: dict[str, int], texts: Texts, kind: Kind | None, told: bool,
     raw: Raw,
 ) -> Column:  # fmt: skip
     """A column of words: a category, or an identifier where nearly each row has a word of its own."""

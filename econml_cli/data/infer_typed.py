@@ -124,10 +124,10 @@ def _typed(raw: Raw, name: str, column: "pd.Series", asked: Asked) -> Column:
         return Column(name, "category", "categories of the file", missing=missing, **about)
     if not all(isinstance(value, str) for value in found.head(1000)):
         return Column(name, "other", f"type {column.dtype}, e.g. {str(found.iloc[0])[:40]!r}", missing=missing)
-    return _strings(raw, name, column, asked, missing)
+    return _strings(raw, name, column, asked)
 
 
-def _strings(raw: Raw, name: str, column: "pd.Series", asked: Asked, missing: dict[str, int]) -> Column:
+def _strings(raw: Raw, name: str, column: "pd.Series", asked: Asked) -> Column:
     """Text in a file that has types: what is no number there is none, but what is missing is the same as in a CSV."""
     import pyarrow as pa
 
@@ -140,4 +140,4 @@ def _strings(raw: Raw, name: str, column: "pd.Series", asked: Asked, missing: di
         return of_text(dataclasses.replace(raw, columns=pa.table({name: array}), text=True), name, asked)
     if kind is None and (dated := as_dates(raw, texts, name, values, marks, asked)) is not None:
         return dated
-    return as_words(name, values, marks, 0, texts, kind, given is not None, raw)
+    return as_words(name, values, marks, texts, kind, given is not None, raw)

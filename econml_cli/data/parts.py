@@ -77,5 +77,10 @@ def write(source: Source, own: Preprocessing, encoded: Any, folder: Path, dtype:
             cast(y, dtype).tofile(targets)
             count, outputs = count + len(y), y.shape[1]
     if not count:
-        raise DataError(f"{source.where} has no row without a missing value, of {source.rows:,}; use fewer features.")
+        raise without_rows(source)
     return count, outputs
+
+
+def without_rows(source: Source) -> DataError:
+    """What is wrong with a file of which no row can be used."""
+    return DataError(f"{source.where} has no row without a missing value, of {source.rows:,}; use fewer features.")

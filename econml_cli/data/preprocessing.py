@@ -251,12 +251,7 @@ def learn(
     named = [column for names in wanted for column in names]
     columns.require([*read.feature_columns, *explained, *named], frame, where)
     train = _mask(split()["train"], len(frame))
-    without = missing.columns_missing(left, frame, where)
-    if parted_by is not None and (gaps := frame[parted_by].isna().to_numpy(dtype=bool)).any():
-        without[parted_by] = gaps
-    if weights is not None and (gaps := weights.missing(frame, where)).any():
-        without[weights.column] = gaps
-    without |= {name: gaps for name in named if (gaps := frame[name].isna().to_numpy(dtype=bool)).any()}
+    without = _without(frame, where, left, parted_by, weights, named)
     known = _panel(read, frame, panel, where)
     filled_with: fills.Fills = {}
     if rule == "indicate":
@@ -275,27 +270,56 @@ def learn(
     levels = entities.learn(wanted, frame, kept, train & kept)
     told = entities.known(levels, frame)
     with_features &= told
-    there = kept & told
-    usable = parts if there.all() else {name: rows[there[rows]] for name, rows in parts.items()}
-    _check_told(parts, kept, told, where)
-    _check_sizes(parts, usable, where)
+    usable = _usable(parts, kept, told, where)
     w = None
     if weights is not None:
         w = weights.values(frame, kept, where)
         weighting.check_each_split(w, usable, weights.column, where)
     encoding = design.learn(read, frame, kept, train & kept, read.constant, known, w)
     binary = columns.zeros_and_ones(frame, read.feature_columns, kept)
-    if read.target is None:
-        loss = choose(None, False)
-        aims = target.of_features(loss)
-    else:
-        own = (frame, kept, train & kept, choose, read.constant, known, w)
-        exposed = w if weights is not None and weights.is_exposure else None
-        aims, loss = target.learn(read.target, left[read.target], *own, exposure=exposed, where=where)
+    exposed = w if weights is not None and weights.is_exposure else None
+    aims, loss = _learn_target(read, frame, kept, train & kept, choose, known, w, exposed, where)
     about: dict[str, Any] = {"constant": read.constant, "weights": weights, "entities": levels}
     about["of_levels"] = tuple(entities.notes(levels, frame, {name: rows[kept[rows]] for name, rows in parts.items()}))
     found = Preprocessing(specification, read, rule, encoding, aims, binary, filled_with=filled_with, **about)
     return found, loss, usable, with_features, kept
+
+
+def _without(
+    frame: "pd.DataFrame",
+    where: str,
+    explained: Mapping[str, Node],
+    parted_by: str | None,
+    weights: RowWeights | None,
+    levels: Sequence[str],
+) -> dict[str, np.ndarray]:
+    """Where a column is missing that is no feature: what is explained, what rows are parted by, weights, and those of
+    fixed effects and embeddings; {column: [n] bool} of those that are missing anywhere."""
+    found = missing.columns_missing(explained, frame, where)
+    if parted_by is not None and (gaps := frame[parted_by].isna().to_numpy(dtype=bool)).any():
+        found[parted_by] = gaps
+    if weights is not None and (gaps := weights.missing(frame, where)).any():
+        found[weights.column] = gaps
+    return found | {name: gaps for name in levels if (gaps := frame[name].isna().to_numpy(dtype=bool)).any()}
+
+
+def _learn_target(
+    read: Formula,
+    frame: "pd.DataFrame",
+    kept: np.ndarray,
+    train: np.ndarray,
+    choose: target.Choose,
+    known: dict[str, Any],
+    w: np.ndarray | None,
+    exposure: np.ndarray | None,
+    where: str,
+) -> tuple[target.TargetEncoding, target.Loss]:
+    """How the target of a formula is encoded, or the features where there is none, and the loss that is chosen."""
+    if read.target is None:
+        loss = choose(None, False)
+        return target.of_features(loss), loss
+    own = (frame, kept, train, choose, read.constant, known, w)
+    return target.learn(read.target, read.factors[read.target], *own, exposure=exposure, where=where)
 
 
 def _fills(
@@ -330,6 +354,19 @@ def _mask(rows: np.ndarray, n: int) -> np.ndarray:
     found = np.zeros(n, dtype=bool)
     found[rows] = True
     return found
+
+
+def _usable(parts: dict[str, np.ndarray], kept: np.ndarray, told: np.ndarray, where: str) -> dict[str, np.ndarray]:
+    """The positions of each split that are kept and whose fixed effects are known.
+
+    Raises:
+        DataError: a split has none of these, or too few.
+    """
+    there = kept & told
+    usable = parts if there.all() else {name: rows[there[rows]] for name, rows in parts.items()}
+    _check_told(parts, kept, told, where)
+    _check_sizes(parts, usable, where)
+    return usable
 
 
 def _check_told(parts: dict[str, np.ndarray], kept: np.ndarray, told: np.ndarray, where: str) -> None:

@@ -92,7 +92,7 @@ def learn(source: Source, asked: Asked, plan: Plan) -> Learnt:
     columns.require([*read.feature_columns, *_of_target(read)], source.names, source.where)
     plan.refuse(read, decided, source.rows)
     side = sides_of(source.rows, plan.val_fraction, plan.test_fraction, plan.seed)
-    _check_sizes(side, plan, source.where)
+    _check_sizes(side, source.where)
     found = {
         name: plain[own[0]]
         if expression.is_column(node) and (own := expression.columns(node))[0] in plain
@@ -173,7 +173,7 @@ def _frame(source: Source, names: Sequence[str], decided: Schema) -> "pd.DataFra
     return convert(source.read(list(dict.fromkeys(names))), decided)[0]
 
 
-def _check_sizes(side: np.ndarray, plan: Plan, where: str) -> None:
+def _check_sizes(side: np.ndarray, where: str) -> None:
     if np.count_nonzero(side == 0) < 2:
         raise DataError(f"{where} has too few rows for its splits; use other --val-fraction and --test-fraction.")
 

@@ -88,7 +88,7 @@ def learn(
         DataError: one value only, also in the training rows; or the target does not fit the loss.
     """
     learnt: Learnt = dict(panel or {})
-    column = _column(name, node, frame, learnt, train)
+    column = _column(node, frame, learnt, train)
     labels = columns.of_labels(node, frame) is not None
     found = columns.different(column, kept)
     if found < 2:
@@ -143,7 +143,7 @@ def apply(
     Raises:
         DataError: a class that the fit did not have, or text where there were numbers.
     """
-    column = _column(name, node, frame, encoding.learnt, None)
+    column = _column(node, frame, encoding.learnt, None)
     if encoding.classes is None:
         return ((columns.as_numbers(column, name) - encoding.mean) / encoding.scale)[:, None]
     known = [columns.level_name(value) for value in encoding.classes]
@@ -151,7 +151,7 @@ def apply(
     return columns.codes(column, known)
 
 
-def _column(name: str, node: Node, frame: "pd.DataFrame", learnt: Learnt, train: np.ndarray | None) -> "pd.Series":
+def _column(node: Node, frame: "pd.DataFrame", learnt: Learnt, train: np.ndarray | None) -> "pd.Series":
     """The target as a column: as it stands in the table where it can be labels, else computed."""
     import pandas as pd
 

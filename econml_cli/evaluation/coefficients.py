@@ -116,7 +116,7 @@ def coefficients(run: OpenedRun, problem: Problem, model: Model, vcov: str | Non
     linear = model.linear
     if linear.kernel.shape[1] > 1:
         row = losses.of(problem)
-        several = row.per_row is losses.cross_entropy or row.is_normal or bool(row.levels)
+        several = row.is_multinomial or row.is_normal or bool(row.levels)
         return _of_several(run, problem, linear, vcov) if several else None
     kernel = np.asarray(linear.kernel[...], np.float64)[:, 0]
     bias = 0.0 if linear.bias is None else float(np.asarray(linear.bias[...], np.float64)[0])

@@ -14,7 +14,7 @@ from econml_cli.evaluation.standard_errors import groups_of, independent, standa
 from econml_cli.evaluation.wilson import wilson
 from econml_cli.models.base import Model
 from econml_cli.problems import losses
-from econml_cli.problems.losses import Loss
+from econml_cli.problems.loss_row import Loss
 from econml_cli.runs.directory import Run
 
 

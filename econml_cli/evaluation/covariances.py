@@ -68,7 +68,7 @@ def kind_of(run: OpenedRun, problem: Tabular, vcov: str | None) -> tuple[str, np
         raise ConfigError(f"--vcov HC3 needs leverages, and {run.name} has absorbed fixed effects; use --vcov HC1.")
     if kind == "HC3" and not row.least_squares:
         logit = "a logit" if row.classical == "logit" else "a multinomial logit"
-        classes = row.classical == "logit" or row.per_row is losses.cross_entropy
+        classes = row.classical == "logit" or row.is_multinomial
         what = logit if classes else f"not (its loss is {row.called})"
         raise ConfigError(f"--vcov HC3 is of least squares, and {run.name} is {what}; use --vcov HC1.")
     return kind, groups

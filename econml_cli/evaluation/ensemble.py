@@ -9,7 +9,7 @@ from econml_cli.evaluation.estimate import Estimate, Estimates, Quantity
 from econml_cli.evaluation.intervals import with_intervals
 from econml_cli.evaluation.samples import Scored
 from econml_cli.problems import metrics
-from econml_cli.problems.losses import Loss
+from econml_cli.problems.loss_row import Loss
 from econml_cli.training.loop.over_members import spread
 
 

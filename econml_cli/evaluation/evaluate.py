@@ -86,18 +86,14 @@ def evaluate(
         looked = looked if is_stored(looked.x) else to_device(looked, dtype)
         errors, verdicts, good = _errors(samples.problem, members, looked, trained, estimates)
         estimates |= errors
-        if not opened.changes:  # those that the fit gave its equations
-            given = {name: value for name, value in opened.summary().items() if name.startswith(WEIGHT)}
-            estimates |= {Quantity(None, name): Estimate(float(value)) for name, value in given.items()}
+        if not opened.changes:
+            estimates |= _equation_weights(opened)
         if draws:
             risk = _population(samples.problem, config.problem, members, draws, draw_seed)
             estimates[Quantity(None, "population_risk")] = risk
         if paths is not None:
-            from econml_cli.evaluation.den_haan_marcet import den_haan_marcet
-
-            test = den_haan_marcet(samples.problem, members.models[0], config.problem, paths)
-            estimates |= {Quantity(None, name): Estimate(value) for name, value in test.numbers().items()}
-            samples = dataclasses.replace(samples, notes=(*samples.notes, test.said()))
+            tested, samples = _on_paths(samples, members, config.problem, paths)
+            estimates |= tested
         found = coefficients(opened, samples.problem, members.models[0], vcov) if members.total == 1 else None
     status = health.status(opened, members.lost)
     return Evaluation(
@@ -167,6 +163,21 @@ def _errors(
         return numbers, judge(problem, measured), {}
     words = [judge(problem, numbers) for numbers in found]
     return ensemble.numbers(found), words_over_members(words), seeds_passed(words)
+
+
+def _equation_weights(run: OpenedRun) -> Estimates:
+    """The weights that the fit gave its equations."""
+    given = {name: value for name, value in run.summary().items() if name.startswith(WEIGHT)}
+    return {Quantity(None, name): Estimate(float(value)) for name, value in given.items()}
+
+
+def _on_paths(samples: Samples, members: Members, name: str, paths: "Paths") -> tuple[Estimates, Samples]:
+    """The numbers of den Haan and Marcet's test of a policy, and the samples with a note of what it says."""
+    from econml_cli.evaluation.den_haan_marcet import den_haan_marcet
+
+    test = den_haan_marcet(samples.problem, members.models[0], name, paths)
+    numbers = {Quantity(None, name): Estimate(value) for name, value in test.numbers().items()}
+    return numbers, dataclasses.replace(samples, notes=(*samples.notes, test.said()))
 
 
 def _success(good: Mapping[str, int], members: Members) -> tuple[str, ...]:

@@ -138,22 +138,9 @@ def told(names: Iterable[str], replications: int) -> str:
     return f"{', '.join(own)}, the {by_rest} for all else" if own else by_rest
 
 
-def of_means(
-    columns: np.ndarray,
-    *,
-    replications: int,
-    seed: int,
-    groups: np.ndarray | None = None,
-    w: np.ndarray | None = None,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Standard errors by the bootstrap, times sqrt(G / (G - 1)) for G observations or groups, and the lower and upper
-    ends of Student's intervals of G - 1 degrees of freedom, of the means of columns [n, k] with weights w [n], each
-    [k]; NaN of one."""
-    return of_units(units_of(columns, groups, w), replications=replications, seed=seed)
-
-
 def of_units(units: Units, *, replications: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """`of_means` of what is independent of each other."""
+    """Standard errors by the bootstrap, times sqrt(G / (G - 1)) for G units, and the lower and upper ends of Student's
+    intervals of G - 1 degrees of freedom, of means over what is independent of each other, each [k]; NaN of one."""
     n = len(units.sizes)
     drawn = resampled_means(units, replications, seed)
     errors = drawn.std(axis=0, ddof=1) * math.sqrt(n / max(n - 1, 1))

@@ -8,7 +8,7 @@ import numpy as np
 from econml_cli.errors import ConfigError, plural
 from econml_cli.evaluation.conformal import Conformal
 from econml_cli.evaluation.opened import Members
-from econml_cli.problems.losses import Loss
+from econml_cli.problems.loss_row import Loss
 from econml_cli.runs.directory import Run
 
 #: the level of an interval where none is asked for, in percent

@@ -24,7 +24,7 @@ def report(found: Any, values: bool = False) -> RenderableType:
         "graphdef": lambda: graph(found.graph),
         "state": lambda: state(found.leaves, values),
         "split": lambda: split(found, values),
-        "table": lambda: layers(found.table, found.graph.type),
+        "table": lambda: layers(found.table),
         "grad": lambda: gradients(found.grad),
         "torch": lambda: torch(found.torch),
         "raw": lambda: Text(found.raw, no_wrap=True, overflow="ignore"),
@@ -93,7 +93,7 @@ def _state_tree(found: Any) -> Tree:
     return tree
 
 
-def layers(rows: Sequence[Any], model: str) -> RenderableType:
+def layers(rows: Sequence[Any]) -> RenderableType:
     """One row a call of a module, indented below its caller; narrow terminals leave out the classes, then inputs."""
     heads = ("layer", "class", "inputs", "outputs", "parameters", "FLOPs")
     cells = []

@@ -153,7 +153,7 @@ def coerce(opt: Option, raw: Any) -> Any:
     if typing.get_origin(opt.type) is tuple:
         return _read_list(opt, raw)
     if opt.type is bool:
-        return _read_bool(opt, raw)
+        return _read_bool(raw)
     if opt.type is str:
         return str(raw)
     return _read_number(opt, raw)
@@ -203,7 +203,7 @@ def _read_choice(opt: Option, raw: Any) -> str:
     )
 
 
-def _read_bool(opt: Option, raw: Any) -> bool:
+def _read_bool(raw: Any) -> bool:
     word = str(raw).lower()
     if word not in _TRUE | _FALSE:
         raise ValueError(f"must be true or false, got {raw!r}")

@@ -7,9 +7,9 @@ from importlib import import_module
 from typing import Any
 
 
-def as_it_is(options: Any) -> Mapping[str, Any]:
+def always(recipe: Mapping[str, Any]) -> Callable[[Any], Mapping[str, Any]]:
     """A recipe that does not depend on the options of the problem."""
-    return {}
+    return lambda options: recipe
 
 
 def alike(model: str, options: Any, named: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -30,18 +30,20 @@ class Declared:
     options: type
     model: str = "mlp"
     recipe: Mapping[str, Any] = field(default_factory=dict)
-    adapted: Callable[[Any], Mapping[str, Any]] = as_it_is
+    adapted: Callable[[Any], Mapping[str, Any]] = always({})
     former: Mapping[str, Any] = field(default_factory=dict)
     suiting: Callable[[str, Any, Mapping[str, Any]], Mapping[str, Any]] = alike
 
     @classmethod
     def by(cls, problem: type, options: type) -> "Declared":
-        """What a class says in attributes `model`, `recipe`, `adapted`, `former` and `suiting`, each if it has it."""
+        """What a class says in attributes `model`, `recipe`, `adapted`, `former` and `suiting`, each if it has it;
+        `adapted` may also be the recipe itself, where it is one for all options."""
+        adapted = getattr(problem, "adapted", {})
         return cls(
             options,
             getattr(problem, "model", "mlp"),
             getattr(problem, "recipe", {}),
-            getattr(problem, "adapted", as_it_is),
+            adapted if callable(adapted) else always(adapted),
             getattr(problem, "former", {}),
             getattr(problem, "suiting", alike),
         )

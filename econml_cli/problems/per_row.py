@@ -1,7 +1,7 @@
-"""Losses of one observation beside squared error and cross-entropy: of counts, durations, quantiles, outliers, spread.
+"""Losses of one observation: of numbers, classes, counts, durations, quantiles, outliers, spread.
 
-Each is a function (output [n, dout], y [n, 1]) -> [n], called inside jit; its row is in losses.py. No jax at module
-level.
+Each is a function (output [n, dout], y [n, 1], or classes [n]) -> [n], called inside jit; its row is in losses.py. No
+jax at module level.
 """
 
 import math
@@ -9,6 +9,41 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 PerRow = Callable[[Any, Any], Any]
+
+
+def squared_error(output: Any, y: Any) -> Any:
+    """The mean over outputs [n, dout] of (output - y)^2, [n]."""
+    import jax.numpy as jnp
+
+    return jnp.mean(jnp.square(output - y), axis=1)
+
+
+def binary_cross_entropy(output: Any, y: Any) -> Any:
+    """Cross-entropy in nats of log odds [n, 1] and y [n, 1] of 0 and 1, [n]."""
+    import optax
+
+    return optax.sigmoid_binary_cross_entropy(output, y)[:, 0]
+
+
+def cross_entropy(output: Any, y: Any) -> Any:
+    """Cross-entropy in nats of logits [n, classes] and class numbers y [n], [n]."""
+    import optax
+
+    return optax.softmax_cross_entropy_with_integer_labels(output, y)
+
+
+def sigmoid(output: Any) -> Any:
+    """The probability [n, 1] at log odds [n, 1]."""
+    import jax
+
+    return jax.nn.sigmoid(output)
+
+
+def softmax(output: Any) -> Any:
+    """The probability of each class [n, classes] at logits [n, classes]."""
+    import jax
+
+    return jax.nn.softmax(output)
 
 
 def exponential(output: Any) -> Any:

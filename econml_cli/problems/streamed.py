@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from econml_cli.errors import ConfigError, DataError
 from econml_cli.problems import losses
 from econml_cli.problems.lazily import base, jnp, np
-from econml_cli.problems.losses import Loss
+from econml_cli.problems.loss_row import Loss
 from econml_cli.version import __version__
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from econml_cli.data import expression
 from econml_cli.errors import ConfigError, DataError
 from econml_cli.options import shell
 from econml_cli.problems import tabular_options
-from econml_cli.problems.losses import Loss
+from econml_cli.problems.loss_row import Loss
 from econml_cli.problems.tabular_options import TabularOptions
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from econml_cli.errors import ConfigError
 from econml_cli.options.fields import option
 from econml_cli.problems import losses
-from econml_cli.problems.losses import Loss
+from econml_cli.problems.loss_row import Loss
 from econml_cli.problems.read_options import ReadOptions
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from econml_cli.errors import DataError
 from econml_cli.problems import losses
 from econml_cli.problems.lazily import np
-from econml_cli.problems.losses import Loss
+from econml_cli.problems.loss_row import Loss
 from econml_cli.problems.tabular_options import TabularOptions
 
 if TYPE_CHECKING:

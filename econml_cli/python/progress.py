@@ -21,22 +21,14 @@ def sinks(progress: bool) -> Callable[[Run, FitConfig, int], Sequence[Sink]]:
     `progress`; W&B if its wandb_mode is online or offline. WANDB_MODE is not looked at. Warnings of W&B are logged."""
 
     def open_sinks(run: Run, config: FitConfig, done: int) -> Sequence[Sink]:
+        from econml_cli.tracking import wandb_sink
         from econml_cli.tracking.progress import open_progress
-        from econml_cli.tracking.wandb_sink import open_sink
 
         total, found = config.trainer.num_epochs, list[Sink]()
         if progress:
             found.append(open_progress(False, total, done) or ProgressLine(total))
         if config.tracking.wandb_mode in ("online", "offline"):
-            wandb = open_sink(
-                given_mode=config.tracking.wandb_mode,
-                project=config.tracking.wandb_project,
-                artifacts=config.tracking.wandb_artifacts,
-                name=run.name,
-                config=config.to_dict(),
-                directory=run.path,
-                warn=log.warning,
-            )
+            wandb = wandb_sink.of_fit(run, config, log.warning)
             found += [wandb] if wandb is not None else []
         return found
 

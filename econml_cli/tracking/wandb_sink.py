@@ -9,7 +9,7 @@ import queue
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from econml_cli.errors import suggest
 from econml_cli.tracking import wandb_settings
@@ -24,6 +24,10 @@ from econml_cli.tracking.wandb_client import (
     run_id,
     short,
 )
+
+if TYPE_CHECKING:
+    from econml_cli.config.fit_config import FitConfig
+    from econml_cli.runs.directory import Run
 
 
 def resolve_mode(given: str | None, environ: Mapping[str, str]) -> tuple[str, str | None]:
@@ -162,6 +166,19 @@ def open_sink(*, given_mode: str | None, warn: Callable[[str], None], **argument
     if mode == "disabled":
         return None
     return WandbSink(given_mode=given_mode, warn=warn, **arguments)
+
+
+def of_fit(run: "Run", config: "FitConfig", warn: Callable[[str], None]) -> WandbSink | None:
+    """The same of a fit, as its configuration says."""
+    return open_sink(
+        given_mode=config.tracking.wandb_mode,
+        project=config.tracking.wandb_project,
+        artifacts=config.tracking.wandb_artifacts,
+        name=run.name,
+        config=config.to_dict(),
+        directory=run.path,
+        warn=warn,
+    )
 
 
 def _identity(project: str | None, name: str, directory: Path) -> dict[str, Any]:

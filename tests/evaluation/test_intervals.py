@@ -18,7 +18,7 @@ from econml_cli.evaluation.conformal import radius_of
 from econml_cli.evaluation.estimate import Estimate
 from econml_cli.evaluation.evaluate import evaluate
 from econml_cli.evaluation.evaluation import interval_of
-from econml_cli.evaluation.intervals import intervals, of_means, told
+from econml_cli.evaluation.intervals import intervals, of_units, told
 from econml_cli.evaluation.marginal.averages import averages
 from econml_cli.evaluation.marginal.effects import effects
 from econml_cli.evaluation.wilson import auc_from_one, wilson
@@ -212,7 +212,7 @@ def test_an_exact_model_has_an_interval_of_no_width():
 def test_means_have_students_intervals_by_group():
     x = np.random.default_rng(8).normal(size=(60, 2))
     groups = np.repeat(np.arange(12), 5)
-    error, low, high = of_means(x, replications=4000, seed=0, groups=groups)
+    error, low, high = of_units(bootstrap.units_of(x, groups), replications=4000, seed=0)
     of_groups = x.reshape(12, 5, 2).mean(axis=1).std(axis=0, ddof=1) / np.sqrt(12)
     assert error == pytest.approx(of_groups, rel=0.05)
     assert (high - low) / 2 == pytest.approx(stats.t.ppf(0.975, 11) * error)

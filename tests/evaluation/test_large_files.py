@@ -109,6 +109,10 @@ def test_rows_with_gaps_in_a_block_are_left_out_or_refused(network: Run, folder:
     assert effects(network, data=gaps, missing="drop", bootstrap=0).n == N - 52
     with pytest.raises(DataError, match=r"from its row 51 on \(counted from there\), has missing values.*in row 1;"):
         evaluate(network, data=gaps, bootstrap=0)
+    frame.assign(a=np.nan).to_parquet(folder / "none.parquet")
+    for question in (evaluate, effects):
+        with pytest.raises(DataError, match=r"none\.parquet has no row without a missing value, of 501;"):
+            question(network, data=str(folder / "none.parquet"), missing="drop", bootstrap=0)
 
 
 @pytest.mark.parametrize("file", ["t.parquet", "t.csv"])

@@ -127,7 +127,7 @@ def test_a_layer_called_twice_is_counted_once_and_one_never_called_is_still_list
     model = Twice(nnx.Rngs(0))
     rows = describe_layers(model, (3,), "float32")
     assert [(row.path, row.params) for row in rows] == [("", 32), ("used", 12), ("used", None), ("unused", 20)]
-    assert rows[-1].inputs is None and "not called" in "\n".join(rendered(views.layers(rows, "Twice"), 100))
+    assert rows[-1].inputs is None and "not called" in "\n".join(rendered(views.layers(rows), 100))
     assert type(model) is Twice and type(model.used) is nnx.Linear, "the model itself is left as it was"
 
 

@@ -248,6 +248,6 @@ def test_the_one_standard_error_rule_takes_the_smallest_model_that_cannot_be_tol
     results = Results("s", "random", "loss", "minimize", (), 3, trials, None, about)
     assert [t.number for t in results.within_one_error()] == [1, 0]  # 0.58 around 2.0: 2.5 is, 2.9 is not
     assert "trial 1 (80 weights)" in shown.one_error(results)
-    edges, counts = shown.bins(results, trials, 4)
+    edges, counts = shown.bins(trials, 4)
     assert (edges[0], edges[-1]) == (1.0, 3.5) and sum(counts[0]) == 3 and counts[2][3] == 3
     assert shown.spark([0, 4, 8]) == " ▄█"

@@ -120,24 +120,8 @@ def evaluate(
     A run that has such a name is written ./risk.
     """
     where, plot, predictions = Path(lookup.runs_dir), path_of(written.plot), path_of(written.predictions)
-    if len(runs or ()) == 1 and (effect := estimates.find((runs or [""])[0], where)) is not None:
-        _show_effect(
-            effect,
-            [rows, changes, weights, bootstrap, fresh, simulated, errors, verdicts, written, size, asked],
-            output,
-        )
-        return
-    if not asked.names and (validated := folds.named(runs, where)):
-        if len(validated) > 1:
-            raise ConfigError(
-                f"{validated[0]} and {validated[1]} are cross-validations; `econml eval compare` compares them."
-            )
-        folds.refuse_others(
-            validated,
-            [rows, changes, weights, fresh, simulated, errors, verdicts, written, asked],
-            "--format, --bootstrap",
-        )
-        folds.show(validated[0], bootstrap, output.form)
+    others = [rows, changes, weights, fresh, simulated, errors, verdicts, written, asked]
+    if _show_again(runs or [], where, asked, others, bootstrap, size, output):
         return
     chosen = [_find(name, where).of_member(weights.member) for name in (runs or (None,))]
     _refuse(len(chosen), asked, predictions, plot, changes, simulated)
@@ -171,6 +155,33 @@ def evaluate(
         accepted = ("loss", "truth") if changes.with_ else verdicts.accept_failed
         options = {**sample, **around, **seeds, "vcov": errors.vcov}
         _evaluate(chosen, options, written, output.form, accepted)
+
+
+def _show_again(
+    runs: Sequence[str],
+    where: Path,
+    asked: FormerOptions,
+    others: Sequence[Any],
+    bootstrap: BootstrapOptions,
+    size: FigureWidthOption,
+    output: FormOptions,
+) -> bool:
+    """Show what was found when it was made, of an estimate of a treatment effect or of a cross-validation, neither of
+    which goes with `others`; whether a run is one of these."""
+    effect = estimates.find(runs[0], where) if len(runs) == 1 else None
+    if effect is not None:
+        _show_effect(effect, [*others, bootstrap, size], output)
+        return True
+    validated = [] if asked.names else folds.named(runs, where)
+    if not validated:
+        return False
+    if len(validated) > 1:
+        raise ConfigError(
+            f"{validated[0]} and {validated[1]} are cross-validations; `econml eval compare` compares them."
+        )
+    folds.refuse_others(validated, others, "--format, --bootstrap")
+    folds.show(validated[0], bootstrap, output.form)
+    return True
 
 
 def _show_effect(effect: "EstimateDirectory", others: Sequence[Any], output: FormOptions) -> None:

@@ -3,16 +3,22 @@
 import re
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from econml_cli.commands.declared import Command, by_user
 from econml_cli.commands.sweep.shared import FILE, say
 from econml_cli.errors import ConfigError, InterruptedFitError, RunError, SweepFailedError, suggest
 from econml_cli.options import shell
 from econml_cli.options.fields import option
+
+if TYPE_CHECKING:
+    from econml_cli.sweeps.run.begin import Asked
+    from econml_cli.sweeps.run.open_directory import Begun
+    from econml_cli.sweeps.run.plan import Plan
+    from econml_cli.sweeps.spec.schema import Sweep
 
 SEARCH, TRAINING, SHARED, OUTPUT = "Search", "Training", "Several workers", "Output"
 LINE = "econml sweep run"
@@ -109,6 +115,14 @@ class OutputOptions:
     config: str | None = option(None, "read options of this command from a YAML file", metavar="FILE")
 
 
+@dataclass(frozen=True)
+class Ends:
+    """After how many seconds a sweep stops (None: never), and how many of the best trials keep their checkpoints."""
+
+    seconds: float | None
+    keep: int | Literal["all"]
+
+
 def run(
     path: str, search: SearchOptions, training: TrainingOptions, shared: SharedOptions, output: OutputOptions
 ) -> None:
@@ -117,20 +131,36 @@ def run(
     With --storage, run the same line on as many machines as you like: each is a worker.
     """
     from econml_cli.commands.signals import stop_signals
+    from econml_cli.commands.sweep.live import watcher
+    from econml_cli.commands.sweep.replay import replay
     from econml_cli.sweeps.run import begin as beginning
     from econml_cli.sweeps.run import engine as engines
-    from econml_cli.sweeps.run.plan import Plan
-    from econml_cli.sweeps.spec import trial_config
 
-    seconds, kept = _seconds(training.timeout), _kept(output.keep)
-    file = Path(path)
-    if search.command is not None and search.model is not None:
-        raise ConfigError("--command and --model both say what is started; leave one of them out.")
-    typed = None if search.command is None else shlex.split(search.command)
+    ends = Ends(_seconds(training.timeout), _kept(output.keep))
+    asked = _asked(Path(path), search, shared, output)
+    sweep = beginning.load(Path(path), asked)
+    say(sweep.notes)
+    sweep, directory, begun = beginning.begin(sweep, asked)
+    plan = _plan(search, training, ends, begun)
+    with (
+        stop_signals() as stop,
+        directory.lock(shared=begun.storage is not None),
+        watcher(sweep, output.quiet or output.json) as watch,
+        replay(sweep, directory, **_tracking(sweep, output)) as log,
+    ):
+        outcome = engines.run(sweep, directory, plan, watcher=watch, logged=log, stop_signal=stop, again=_line())
+    _report(outcome, directory, output.quiet, output.json)
+
+
+def _asked(file: Path, search: SearchOptions, shared: SharedOptions, output: OutputOptions) -> "Asked":
+    """What these options ask of the file's sweep."""
+    from econml_cli.sweeps.run.begin import Asked
+
+    command = _command(file, search)
     if shared.storage is not None:
         _named(shared.storage, output)
-    asked = beginning.Asked(
-        command=typed or _command(file, search.model, search.problem, search.fix),
+    return Asked(
+        command=command,
         named=by_user(LINE, "command"),
         replicate=search.replicate,
         folds=search.folds,
@@ -146,43 +176,37 @@ def run(
         start_from=search.start_from,
         tell=say,
     )
-    sweep = beginning.load(file, asked)
-    say(sweep.notes)
-    sweep, directory, begun = beginning.begin(sweep, asked)
-    plan = Plan(
+
+
+def _plan(search: SearchOptions, training: TrainingOptions, ends: Ends, begun: "Begun") -> "Plan":
+    """How a sweep that was begun is run."""
+    from econml_cli.sweeps.run.plan import Plan
+
+    return Plan(
         seed=begun.seed,
         count=search.trials,
         jobs=training.jobs,
         engine=training.engine,
-        timeout=seconds,
-        keep=kept,
+        timeout=ends.seconds,
+        keep=ends.keep,
         retry_failed=search.retry_failed,
         storage=begun.storage,
         study=begun.study,
         sampler=search.sampler,
         start=begun.start,
     )
-    # what was typed, else what the sweep says of every trial
-    typed_too = {"wandb_mode": output.wandb_mode, "wandb_project": output.wandb_project}
-    typed_too |= {"wandb_artifacts": None if output.wandb_artifacts is None else str(output.wandb_artifacts).lower()}
-    tracking = trial_config.tracking_of(sweep) | {n: value for n, value in typed_too.items() if value is not None}
-    from econml_cli.commands.sweep.live import watcher
-    from econml_cli.commands.sweep.replay import replay
 
-    with (
-        stop_signals() as stop,
-        directory.lock(shared=begun.storage is not None),
-        watcher(sweep, output.quiet or output.json) as watch,
-        replay(
-            sweep,
-            directory,
-            tracking.get("wandb_mode"),
-            tracking.get("wandb_project"),
-            tracking.get("wandb_artifacts", "").lower() == "true",
-        ) as log,
-    ):
-        outcome = engines.run(sweep, directory, plan, watcher=watch, logged=log, stop_signal=stop, again=_line())
-    _report(outcome, directory, output.quiet, output.json)
+
+def _tracking(sweep: "Sweep", output: OutputOptions) -> dict[str, Any]:
+    """The arguments of `replay`: what was typed, else what the sweep says of every trial."""
+    from econml_cli.sweeps.spec import trial_config
+
+    said, artifacts = trial_config.tracking_of(sweep), output.wandb_artifacts
+    return {
+        "mode": said.get("wandb_mode") if output.wandb_mode is None else output.wandb_mode,
+        "project": said.get("wandb_project") if output.wandb_project is None else output.wandb_project,
+        "artifacts": said.get("wandb_artifacts", "").lower() == "true" if artifacts is None else artifacts,
+    }
 
 
 def _named(storage: str, output: OutputOptions) -> None:
@@ -199,17 +223,21 @@ def _line() -> str:
     return shlex.join(["econml", *sys.argv[1:]])
 
 
-def _command(file: Path, model: str | None, problem: str | None, fix: Sequence[str]) -> list[str] | None:
+def _command(file: Path, search: SearchOptions) -> list[str] | None:
     """What is started in the place of the file's own command; None: the file's own."""
-    if model is None:
-        if problem is not None or fix:
+    if search.command is not None and search.model is not None:
+        raise ConfigError("--command and --model both say what is started; leave one of them out.")
+    if search.command is not None and (typed := shlex.split(search.command)):
+        return typed
+    if search.model is None:
+        if search.problem is not None or search.fix:
             raise ConfigError(f"--problem and --fix need --model: without it, {file} says what is fitted.")
         return None
-    for text in fix:
+    for text in search.fix:
         if "=" not in text:
             raise ConfigError(f"--fix {text} is not NAME=VALUE.")
-    words = [f"--{text}" for text in [*([f"problem={problem}"] if problem else []), *fix]]
-    return ["${env}", "econml", "fit", model, *words, "${args}"]
+    words = [f"--{text}" for text in [*([f"problem={search.problem}"] if search.problem else []), *search.fix]]
+    return ["${env}", "econml", "fit", search.model, *words, "${args}"]
 
 
 def _seconds(text: str | None) -> float | None:
@@ -221,9 +249,11 @@ def _seconds(text: str | None) -> float | None:
     return float(found[1]) * _UNITS[found[2]]
 
 
-def _kept(text: str) -> Any:
-    if text in ("all", "best"):
-        return {"all": "all", "best": 1}[text]
+def _kept(text: str) -> int | Literal["all"]:
+    if text == "all":
+        return "all"
+    if text == "best":
+        return 1
     if not (text.isdecimal() and int(text) > 0):
         raise ConfigError(f"--keep must be all, best or a number > 0, got {text!r}.{suggest(text, ['all', 'best'])}")
     return int(text)

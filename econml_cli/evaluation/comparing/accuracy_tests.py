@@ -135,18 +135,18 @@ def _caveat(n: int, grouped: bool) -> str | None:
     return f"no 95 % interval: {n} {'groups' if grouped else 'observations'}" if n < LEAST else None
 
 
-def diebold_mariano(differential: np.ndarray, *, horizon: int = 1, kernel: Kernel = "rectangular") -> Difference:
+def diebold_mariano(differential: np.ndarray, *, horizon: int = 1) -> Difference:
     """The test of Diebold and Mariano, corrected for small samples by Harvey, Leybourne and Newbold.
 
     The variance of the mean differential is (gamma_0 + 2 sum of w_k gamma_k) / n over k = 1, ..., horizon - 1, since
-    the errors of optimal forecasts `horizon` periods ahead are correlated over no more than that. Their statistic times
-    sqrt((n + 1 - 2h + h(h - 1)/n) / n) is compared with Student's t with n - 1 degrees of freedom, and the interval is
-    the one that this test does not reject. With horizon 1 it is the paired t test.
+    the errors of optimal forecasts `horizon` periods ahead are correlated over no more than that. All w_k are 1, as in
+    both papers; such a variance need not be positive, and where it is not, the result has Newey and West's ("bartlett",
+    w_k = 1 - k/h), and says so. Their statistic times sqrt((n + 1 - 2h + h(h - 1)/n) / n) is compared with Student's t
+    with n - 1 degrees of freedom, and the interval is the one that this test does not reject. With horizon 1 it is the
+    paired t test.
 
     Args:
         differential: [n] losses minus those of the baseline, in the order of time. horizon: h, periods ahead.
-        kernel: "rectangular" (w_k = 1, that of both papers) or "bartlett" (w_k = 1 - k/h, Newey and West's). A
-            rectangular variance need not be positive; where it is not, the result has the Bartlett one, and says so.
 
     Raises:
         ConfigError: the horizon is not between 1 and n - 1.
@@ -160,8 +160,9 @@ def diebold_mariano(differential: np.ndarray, *, horizon: int = 1, kernel: Kerne
         raise ConfigError(
             f"--horizon {horizon} needs more than {horizon} test observations and must be at least 1; there are {n:,}."
         )
+    kernel: Kernel = "rectangular"
     variance = long_run_variance(d, horizon, kernel)
-    if variance <= 0 and kernel == "rectangular" and horizon > 1:
+    if variance <= 0 and horizon > 1:
         kernel = "bartlett"
         variance = long_run_variance(d, horizon, kernel)
     if not variance > 0:  # equal predictions, or a loss that is not finite

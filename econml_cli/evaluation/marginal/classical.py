@@ -20,10 +20,10 @@ from econml_cli.evaluation.standard_errors import critical
 from econml_cli.models.base import Model
 from econml_cli.models.least_squares import least_squares
 from econml_cli.models.linear import Linear
-from econml_cli.problems import losses
+from econml_cli.problems import losses, per_row
 from econml_cli.problems.base import Batch
 from econml_cli.problems.families import BINOMIAL, GAMMA, GAUSSIAN, POISSON
-from econml_cli.problems.losses import Classical as Name
+from econml_cli.problems.loss_row import Classical as Name
 from econml_cli.problems.means import mean
 from econml_cli.problems.tabular import Tabular
 from econml_cli.training.step.newton import minimise
@@ -157,7 +157,7 @@ def _weighted(problem: Tabular, batch: Batch, name: Name, y: np.ndarray, z: np.n
     if name == "OLS":
         params = np.linalg.lstsq(root[:, None] * z, root * y, rcond=None)[0]
     else:
-        params = minimise(losses.binary_cross_entropy, z, y[:, None], 1, w).w[:, 0]
+        params = minimise(per_row.binary_cross_entropy, z, y[:, None], 1, w).w[:, 0]
     covariance, freedom = covariance_of(problem, z, y, params, family)
     if not problem.constant:  # the place of the one that is not there
         params, covariance = np.r_[0.0, params], np.pad(covariance, ((1, 0), (1, 0)))
@@ -180,7 +180,7 @@ def of_linear(
         return None, None, None
     if run.summary().get("not_converged"):
         return None, None, "the fit has not converged"
-    if row.per_row is losses.cross_entropy:
+    if row.is_multinomial:
         of = several_of(run, here.problem, model.linear, vcov)
         if of.whole is None or of.free is None:
             return None, None, of.why
@@ -232,7 +232,7 @@ def bare(run: OpenedRun, here: Sample, model: Model) -> Classical | Multinomial 
     free, w = _free(sample.x, linear.bias is not None), np.vstack([bias, kernel])
     if w.shape[1] == 1:
         return Classical(None, w[:, 0], np.zeros((len(w), len(w))), 0.0, free, _link_of(row))
-    if row.per_row is not losses.cross_entropy:
+    if not row.is_multinomial:
         return None
     size = len(w) * (w.shape[1] - 1)
     return Multinomial(w[:, 1:] - w[:, :1], np.zeros((size, size)), free)

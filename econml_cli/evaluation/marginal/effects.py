@@ -1,6 +1,6 @@
 """Average partial effects: by how much the prediction changes with each column of the data, on average over rows."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,18 +10,15 @@ from econml_cli.evaluation import words
 from econml_cli.evaluation.answer import Answer
 from econml_cli.evaluation.estimate import Estimate
 from econml_cli.evaluation.evaluation import interval_of
-from econml_cli.evaluation.marginal import averages, classical, derivatives, refitting
-from econml_cli.evaluation.marginal.classes import Multinomial
-from econml_cli.evaluation.marginal.columns import Rows, Sample, sample
-from econml_cli.evaluation.marginal.derivatives import InRows
-from econml_cli.evaluation.marginal.large_sample import LargeSample, large_sample
+from econml_cli.evaluation.marginal import classical
+from econml_cli.evaluation.marginal.columns import sample
+from econml_cli.evaluation.marginal.inference import Averaged, averaged, averaged_by_blocks, infer, of_model
+from econml_cli.evaluation.marginal.large_sample import large_sample
 from econml_cli.evaluation.marginal.slopes import compared
-from econml_cli.evaluation.marginal.within_counts import WithinCounts
-from econml_cli.evaluation.opened import OpenedRun, open_run
+from econml_cli.evaluation.opened import open_run
 from econml_cli.models.base import Model
 from econml_cli.output import figure_style
 from econml_cli.output.tables import Grid, cell, flat
-from econml_cli.problems.tabular import Tabular
 from econml_cli.runs import caveats
 from econml_cli.runs.directory import Run
 
@@ -173,129 +170,45 @@ def effects(
     with open_run(run, step=step, data=data, missing=missing, changes=changes, sheet=sheet) as opened:
         config = opened.config()
         members = opened.members().models if models is None else tuple(models)
+        given = (members, opened.dtype, bootstrap, bootstrap_seed)
         large = None if refit else large_sample(opened, split)
         if large is None:
-            here = sample(opened, members[0], split=split)
-            n, (found, means) = here.n, _averaged(here, members, opened.dtype, bootstrap, bootstrap_seed)
+            over = averaged(sample(opened, members[0], split=split), *given)
         else:
-            here, n = large.mean(), large.n
-            found, means = _averaged_by_blocks(large, members, opened.dtype, bootstrap, bootstrap_seed)
-        alone = len(members) == 1
-        again = refitting.refitted(opened, here, refit, bootstrap_seed) if refit else None
-        alone = alone and again is None
-        own, kind, none = classical.of_linear(opened, here, members[0], vcov) if alone else (None, None, None)
-        if again is not None:
-            means = again.estimates(np.array([one.value for one in means]))
-        elif isinstance(own, Multinomial):
-            means = _of_model(here, own)
-        elif own is not None:
-            each = [None if one is None else _of_model(here, one) for one in own]
-            places = [(i, j) for i in range(len(found)) for j in range(len(each))]
-            exact = [None if (of := each[j]) is None else of[i] for i, j in places]
-            # of an output that is not linear the value alone: an error given the fit would be taken for the other
-            means = [Estimate(m.value) if e is None else e for e, m in zip(exact, means, strict=True)]
-        elif none is not None:  # an error of 0, or of a mean over rows alone, would be taken for that of the estimate
-            means = _without_errors(opened, here, members[0], means)
-        rival, why = classical.fit(here) if beside else (None, ())
-        others = [None] * len(found) if rival is None else _of_model(here, rival)
-    cells = [(one, output, other) for one, other in zip(found, others, strict=True) for output in here.outputs]
-    undefined = dict.fromkeys(one.column for one in found if np.isnan(one.by_member).any())
-    together = [
-        Effect(one.column, one.change, output, mean, other if output == here.outputs[0] else None)
-        if one.informed
-        else Effect(one.column, one.change, output, Estimate(np.nan))
-        for (one, output, other), mean in zip(cells, means, strict=True)
-    ]
+            over = averaged_by_blocks(large, *given)
+        inferred = infer(opened, over, members, vcov, refit, bootstrap_seed)
+        rival, why = classical.fit(over.here) if beside else (None, ())
+        others = None if rival is None else of_model(over.here, rival)
+    listed = _listed(over, inferred.means, others)
     return Effects(
-        run=run.name, model=config.model, problem=config.problem, split=here.split, n=n,
-        members=len(members), effects=tuple(together), beside=None if rival is None else rival.name,
-        bootstrap=bootstrap, bootstrap_seed=bootstrap_seed, vcov=kind, labels=words.labels_of(opened),
-        refits=0 if again is None else again.fits,
+        run=run.name, model=config.model, problem=config.problem, split=over.here.split, n=over.n,
+        members=len(members), effects=listed, beside=None if rival is None else rival.name,
+        bootstrap=bootstrap, bootstrap_seed=bootstrap_seed, vcov=inferred.vcov, labels=words.labels_of(opened),
+        refits=inferred.refits,
         notes=(
-            *here.notes, *_notes(here.rows, together, undefined), *why, *_without(none),
-            *(() if again is None else again.notes),
-            *caveats.sentences(opened.summary()),
+            *over.here.notes, *_notes(over, listed), *why, *inferred.notes, *caveats.sentences(opened.summary()),
         ),
     )  # fmt: skip
 
 
-def _averaged(
-    here: Sample, members: Sequence[Model], dtype: str, bootstrap: int, seed: int
-) -> tuple[list[InRows], list[Estimate]]:
-    """The effects in each row, and their averages: those on each output, of one column after the other."""
-    found = derivatives.per_row(here, members, dtype)
-    rows, groups, w = here.observations(np.concatenate([one.together for one in found], axis=1))
-    by_member, rounding = _over_columns(found)
-    means = averages.averages(rows, by_member, replications=bootstrap, seed=seed, groups=groups, w=w, rounding=rounding)
-    return found, means
-
-
-def _averaged_by_blocks(
-    large: LargeSample, members: Sequence[Model], dtype: str, bootstrap: int, seed: int
-) -> tuple[list[InRows], list[Estimate]]:
-    """The same of rows that are read some at a time."""
-    found, units = large.per_row(members, dtype)
-    by_member, rounding = _over_columns(found)
-    return found, averages.around(units.means, units, by_member, replications=bootstrap, seed=seed, rounding=rounding)
-
-
-def _over_columns(found: Sequence[InRows]) -> tuple[np.ndarray, np.ndarray]:
-    """The means of each member [K, columns times outputs], and below which standard errors are rounding."""
-    by_member = np.concatenate([one.by_member for one in found], axis=1)
-    return by_member, np.concatenate([np.full(one.by_member.shape[1], one.rounding) for one in found])
-
-
-def _of_model(here: Sample, model: classical.Classical | Multinomial | WithinCounts) -> list[Estimate]:
-    """The same effects, on each output, of a linear regression, a logit, or a multinomial one."""
-    rows = here.rows
-    x, found = rows.x(), list[Estimate]()
-    for name in rows.names:
-        levels = rows.levels(name)
-        if levels is None:
-            found += model.derivative(x, rows.slope(name), here.w)
-        else:
-            base = rows.placed(name, levels[0])
-            for level in levels[1:]:
-                found += model.change(base, rows.placed(name, level), here.w)
-    return found
-
-
-def _without_errors(opened: OpenedRun, here: Sample, model: Model, means: Sequence[Estimate]) -> list[Estimate]:
-    """The effects alone, NaN where they are not identified: their columns are collinear, or separate the classes."""
-    own = classical.bare(opened, here, model)
-    lost = [False] * len(means) if own is None else [np.isnan(one.value) for one in _of_model(here, own)]
-    if separated := opened.summary().get("separated"):
-        apart = _moves(here, separated)
-        lost = [one or other for one, other in zip(lost, apart, strict=True)]
-    return [Estimate(np.nan if gone else one.value) for one, gone in zip(means, lost, strict=True)]
-
-
-def _moves(here: Sample, names: Sequence[str]) -> list[bool]:
-    """Whether one of these columns of the design is among what moves, of each effect on each output."""
-    assert isinstance(here.problem, Tabular)  # of no other problem a summary has them
-    rows, found = here.rows, list[bool]()
-    which = np.isin(here.problem.preprocessing()["features"]["names"], list(names))
-    for name in rows.names:
-        levels = rows.levels(name)
-        if levels is None:
-            moves = [rows.slope(name)]
-        else:
-            base = rows.placed(name, levels[0])
-            moves = [rows.placed(name, level) - base for level in levels[1:]]
-        found += [bool(move[:, : len(which)][:, which].any()) for move in moves for _ in here.outputs]
-    return found
-
-
-def _without(why: str | None) -> tuple[str, ...]:
-    return (
-        ()
-        if why is None
-        else (f"The effects have no standard errors: {why.removeprefix('without standard errors: ')}.",)
+def _listed(over: Averaged, means: Sequence[Estimate], others: Sequence[Estimate] | None) -> tuple[Effect, ...]:
+    """The effects in the order of the table; beside those on the first output stand the `others`."""
+    first = over.here.outputs[0]
+    beside = [None] * len(over.found) if others is None else others
+    cells = [
+        (one, output, other) for one, other in zip(over.found, beside, strict=True) for output in over.here.outputs
+    ]
+    return tuple(
+        Effect(one.column, one.change, output, mean, other if output == first else None)
+        if one.informed
+        else Effect(one.column, one.change, output, Estimate(np.nan))
+        for (one, output, other), mean in zip(cells, means, strict=True)
     )
 
 
-def _notes(rows: Rows, found: Sequence[Effect], undefined: Iterable[str]) -> tuple[str, ...]:
+def _notes(over: Averaged, found: Sequence[Effect]) -> tuple[str, ...]:
     notes = []
+    undefined = dict.fromkeys(one.column for one in over.found if np.isnan(one.by_member).any())
     if any(effect.estimate.standard_error == 0 for effect in found):
         notes.append("Where an effect is the same in every row, its standard error given the fit is 0.")
     notes += [
@@ -303,7 +216,7 @@ def _notes(rows: Rows, found: Sequence[Effect], undefined: Iterable[str]) -> tup
         "dependence)."
         for column in undefined
     ]
-    formula = getattr(getattr(rows, "preprocessing", None), "formula", None)
+    formula = getattr(getattr(over.here.rows, "preprocessing", None), "formula", None)
     if formula is not None:
         jumps = [e.column for e in found if e.change is None and compared(formula, e.column)]
         notes += [

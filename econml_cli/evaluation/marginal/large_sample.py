@@ -47,37 +47,40 @@ class MeanRow:
 
 @dataclass(frozen=True)
 class LargeSample:
-    """`n` rows of one split of a run, or of a new file: `read` gives them, some at a time. They count alike."""
+    """The rows of one split of a run, or of a new file: `read` gives them, some at a time. They count alike."""
 
     problem: Tabular
     split: str
-    n: int
     outputs: tuple[str, ...]
     read: Callable[[], Iterator[Sample]]
 
-    def per_row(self, members: Sequence[Any], dtype: str) -> tuple[list[InRows], Units]:
+    def per_row(self, members: Sequence[Any], dtype: str, n: int) -> tuple[list[InRows], Units]:
         """`derivatives.per_row` without the rows themselves, of which there are the sums over the units that a
-        bootstrap draws, those of `units_of`. Call it inside `precision(...)`."""
+        bootstrap draws, those of `units_of`; there are n of them. Call it inside `precision(...)`."""
         found: list[InRows] = []
         units, place = Units(np.empty((0, 0)), np.empty(0)), 0
         for part in self.read():
             here = derivatives.per_row(part, members, dtype)
             rows = np.concatenate([one.together for one in here], axis=1)
             if not found:
-                count = min(self.n, MAX_UNITS)
+                count = min(n, MAX_UNITS)
                 units = Units(np.zeros((count, rows.shape[1])), np.zeros(count))
             own = (place + np.arange(part.n)) % len(units.sizes)
             np.add.at(units.sums, own, rows)
             np.add.at(units.sizes, own, 1.0)
             place += part.n
-            share = part.n / self.n
+            share = part.n / n
             before: list[InRows | None] = [*found] or [None] * len(here)
             found = [_joined(old, new, share) for old, new in zip(before, here, strict=True)]
         return found, units
 
-    def mean(self) -> Sample:
-        """A sample of one row that a linear prediction has the same effects in, see `MeanRow`."""
-        at: dict[tuple[str, Any], np.ndarray] = {}
+    def mean(self) -> tuple[Sample, int]:
+        """A sample of one row that a linear prediction has the same effects in, see `MeanRow`; how many rows there are.
+
+        Raises:
+            DataError: there is none, or the file cannot be used.
+        """
+        n, sums = 0, dict[tuple[str, Any], np.ndarray]()
         levels: dict[str, list[Any] | None] = {}
         for part in self.read():
             rows = part.rows
@@ -87,9 +90,10 @@ class LargeSample:
                 places |= {(name, None): rows.slope(name)} if values is None else {}
                 places |= {(name, value): rows.placed(name, value) for value in values or ()}
             for place, x in places.items():
-                at[place] = at.get(place, 0.0) + x.sum(axis=0, keepdims=True) / self.n
-        row: Any = MeanRow(list(levels), self.problem.learnt, levels, at)
-        return Sample(self.problem, self.split, row, 1, self.outputs, None)
+                sums[place] = sums.get(place, 0.0) + x.sum(axis=0, keepdims=True)
+            n += part.n
+        row: Any = MeanRow(list(levels), self.problem.learnt, levels, {place: x / n for place, x in sums.items()})
+        return Sample(self.problem, self.split, row, 1, self.outputs, None), n
 
 
 def _joined(old: InRows | None, new: InRows, share: float) -> InRows:
@@ -125,10 +129,10 @@ def large_sample(run: OpenedRun, split: str) -> LargeSample | None:
         side = problem.file_rows[split]
     if missing is not None:
         problem = Tabular.restore({**problem.preprocessing(), "missing": missing})
-    return _counted(run, problem, chosen, path, side)
+    return _of_file(problem, chosen, path, side)
 
 
-def _counted(run: OpenedRun, problem: Tabular, split: str, path: str, side: np.ndarray | None) -> LargeSample:
+def _of_file(problem: Tabular, split: str, path: str, side: np.ndarray | None) -> LargeSample:
     own = problem.learnt
     outputs = losses.of(problem).target.outputs(names_of(problem), 1)
     assert own.schema is not None
@@ -136,7 +140,7 @@ def _counted(run: OpenedRun, problem: Tabular, split: str, path: str, side: np.n
 
     def read() -> Iterator[Sample]:
         with tempfile.TemporaryDirectory() as folder:  # of text a copy as Parquet
-            source = blocks.opened(path, files.find(path), asked, None, Path(folder))
+            source, found = blocks.opened(path, files.find(path), asked, None, Path(folder)), 0
             for start, where, frame in parts.frames(source, own, need_target=False):
                 if side is None:
                     kept = np.flatnonzero(own.encode(frame, where, need_target=False, part=True)[0])
@@ -145,9 +149,11 @@ def _counted(run: OpenedRun, problem: Tabular, split: str, path: str, side: np.n
                     kept = side[first:last] - start
                 if not len(kept):
                     continue
+                found += len(kept)
                 columns = [name for name in own.formula.feature_columns if not dates.are(frame[name])]
                 rows = Filed(columns, frame, kept, own, own.binary or ())
                 yield Sample(problem, split, rows, len(kept), outputs, None)
+            if not found:
+                raise parts.without_rows(source)
 
-    n = len(side) if side is not None else sum(part.n for part in read())
-    return LargeSample(problem, split, n, outputs, read)
+    return LargeSample(problem, split, outputs, read)

@@ -65,7 +65,7 @@ class BrockMirman:
     """
 
     recipe: ClassVar = {**economics.SMOOTH, "width": 32, "lr": 1e-2, "num_epochs": 3000}
-    adapted = staticmethod(horizons.second_order)
+    adapted: ClassVar = horizons.SECOND_ORDER
     simulated: ClassVar[bool] = True
     task: Task | None = None
     din, dout, loss_scale = 2, 1, 1.0

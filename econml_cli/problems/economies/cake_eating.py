@@ -103,7 +103,7 @@ class CakeEating:
     """
 
     recipe: ClassVar = {**economics.SMOOTH, "width": 32, "lr": 2e-2, "num_epochs": 20000}
-    adapted = staticmethod(horizons.second_order)
+    adapted: ClassVar = horizons.SECOND_ORDER
     simulated: ClassVar[bool] = True
     task: Task | None = None
     din, dout, loss_scale = 1, 1, 1.0

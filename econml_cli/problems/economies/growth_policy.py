@@ -72,7 +72,7 @@ class GrowthPolicy:
     """
 
     recipe: ClassVar = {**economics.SMOOTH, "width": 128, "depth": 4, "lr": 1e-3, "num_epochs": 3000}
-    adapted = staticmethod(horizons.second_order)
+    adapted: ClassVar = horizons.SECOND_ORDER
     former: ClassVar = {"capital_unit": 1.0}
     simulated: ClassVar[bool] = True
     task: Task | None = None

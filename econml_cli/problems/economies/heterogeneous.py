@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from econml_cli.problems.economies import histogram
+
 #: of the endogenous grid: rounds, and when one changes nothing any more
 ROUNDS, SAME = 5000, 1e-10
 #: of the distribution: rounds, and the mass that moves in one where it counts as at rest
@@ -87,21 +89,14 @@ def consumed(cash: np.ndarray, saved: np.ndarray, c: np.ndarray) -> np.ndarray:
 
 def mean_assets(chain: Chain, assets: np.ndarray, kept: np.ndarray) -> float:
     """Mean assets in the stationary distribution of households over the points `assets` [points], which are in order,
-    where those of income state j with assets[i] keep kept[j, i]: between two points they are divided so that the mean
-    is right; NaN where `kept` is not finite.
-
-    Source: Young (2010), Solving the Incomplete Markets Model with Aggregate Uncertainty Using the Krusell-Smith
-    Algorithm and Non-stochastic Simulations, Journal of Economic Dynamics and Control 34.
+    where those of income state j with assets[i] keep kept[j, i] (see `histogram`); NaN where `kept` is not finite.
     """
     if not np.isfinite(kept).all():
         return float("nan")
     from scipy import sparse
 
     n, points = kept.shape
-    kept = np.clip(kept, assets[0], assets[-1])
-    below = np.clip(np.searchsorted(assets, kept, side="right") - 1, 0, points - 2)
-    above = (kept - assets[below]) / (assets[below + 1] - assets[below])
-    at = np.arange(points)
+    below, above = histogram.between(assets, kept)
     # from (j, i) to (j', below) and (j', below + 1)
     state, at = np.indices((n, n, points))[:2], np.arange(points)
     after, before = state[1] * points, state[0] * points + at

@@ -10,10 +10,8 @@ from econml_cli.errors import ConfigError
 
 #: periods of a training sample, at most, where the user does not say how many
 LONGEST = 600
-
-
-#: how an economy of few states is trained where nothing is said of it: by Levenberg and Marquardt's method in float64,
-#: for which a small network is enough. Its `recipe`, Adam's, is for whoever says something
+#: how an economy of few states is trained where nothing is said of it (`adapted`): by Levenberg and Marquardt's method
+#: in float64, for which a small network is enough. Its `recipe`, Adam's, is for whoever says something
 SECOND_ORDER: Mapping[str, Any] = {"optimizer": "lm", "precision": "float64", "num_epochs": 28, "width": 32, "depth": 2}
 
 
@@ -21,12 +19,6 @@ def away(options: Any, *parameters: str) -> bool:
     """Whether one of these parameters of an economy is not what it is by default."""
     defaults = {field.name: field.default for field in dataclasses.fields(options)}
     return any(getattr(options, name) != defaults[name] for name in parameters)
-
-
-def second_order(options: Any, **other: Any) -> Mapping[str, Any]:
-    """What a problem has in place of its recipe where nothing is said of how to train (`adapted`); `other`: what is
-    otherwise in its case."""
-    return {**SECOND_ORDER, **other}
 
 
 def settle(options: Any, **values: float) -> None:

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from econml_cli.options.fields import option
-from econml_cli.problems.economies import economics, linearised
+from econml_cli.problems.economies import economics, histogram, linearised, quadratic
 from econml_cli.problems.economies.conditions import demand, depreciation, patience, share
 from econml_cli.problems.lazily import jax, jnp, nnx, np
 
 if TYPE_CHECKING:
     from econml_cli.models.base import Model
     from econml_cli.problems.base import Batch, Split, Task
-    from econml_cli.problems.economies.perceived import Nodes, Workers
+    from econml_cli.problems.economies.perceived import Households
 
 #: the exact policy: levels of capital, points of its grid of savings, and their largest as a multiple of the most cash
 LEVELS, POINTS, WIDER = 5, 150, 1.25
@@ -33,8 +33,6 @@ BEYOND = 1.2
 POORER = 0.95
 #: of the sample, the power of a uniform draw that log cash is, between its ends
 FEWER_POOR = 2 / 3
-#: of two beliefs
-PAIRS = tuple((i, j) for i in range(4) for j in range(i))
 #: periods of the tests of den Haan (2010); seeds of the aggregate states that the law is estimated and tested on
 TESTED, ESTIMATED_ON, TESTED_ON = 10_000, 1, 2
 
@@ -150,18 +148,13 @@ class KrusellSmith:
         self.law = self._without_risk()
 
     @functools.cached_property
-    def workers(self) -> Workers:
-        """Who finds work."""
-        from econml_cli.problems.economies.perceived import Workers
+    def households(self) -> Households:
+        """Who finds work, and what households would do exactly."""
+        from econml_cli.problems.economies.perceived import Households, Nodes, Workers
 
-        return Workers(np.array(self.p.moves).reshape(2, 2, 2, 2), self.jobless)
-
-    @functools.cached_property
-    def nodes(self) -> Nodes:
-        """Levels of capital at which policies are tabulated."""
-        from econml_cli.problems.economies.perceived import Nodes
-
-        return Nodes.within(BEYOND * self.p.K_range, LEVELS)
+        p, nodes = self.p, Nodes.within(BEYOND * self.p.K_range, LEVELS)
+        workers = Workers(np.array(p.moves).reshape(2, 2, 2, 2), self.jobless)
+        return Households(workers, self.prices, self.middle, nodes, self.saved, self.assets, p.beta, p.gamma)
 
     def prices(self, x: Any, z: Any, module: Any = None) -> tuple[Any, Any]:
         """(gross return [...], incomes without and with work [..., 2]) where log capital is x [...] from its middle."""
@@ -240,7 +233,7 @@ class KrusellSmith:
         now = jnp.arange(len(m))
         law = jnp.broadcast_to(law, (len(m), 4))
         ahead = law[now, 2 * z] + law[now, 2 * z + 1] * x
-        chances = jnp.asarray(self.workers.moves, m.dtype)[z, e]  # [n, z', e']
+        chances = jnp.asarray(self.households.workers.moves, m.dtype)[z, e]  # [n, z', e']
         marginal = jnp.zeros_like(m)
         for z_next in (0, 1):
             gross, income = self.prices(ahead, jnp.full(len(m), z_next), jnp)
@@ -263,47 +256,12 @@ class KrusellSmith:
         _, free = self._eaten(model, m, *others)
         return economics.by_propensity(self.euler(model, batch.x), m, free, 1 - self.p.beta, self.wage)
 
-    def _policy(self, law: Any, begin: Any = None) -> Any:
-        """The exact consumption under a belief, [z, e, nodes, points]."""
-        from econml_cli.problems.economies.perceived import endogenous_grid
-
-        p = self.p
-        return endogenous_grid(
-            self.workers, self.prices, self.nodes, law, self.saved, beta=p.beta, gamma=p.gamma, begin=begin
-        )
-
-    def _exactly_kept(self, c: Any) -> Any:
-        """What is saved at the points of the histogram where consumption is `_policy`'s, [z, e, nodes, points]."""
-        from econml_cli.problems.economies.perceived import consumed
-
-        kept = []
-        for z in (0, 1):
-            gross, income = self.prices(self.nodes.at, z)
-            cash = gross[:, None] * self.assets + income.T[:, :, None]
-            kept.append(cash - consumed(cash, self.saved, c[z]))
-        return np.stack(kept)
-
-    def _capital(self, kept: Any, z: Any, mass: Any) -> tuple[Any, Any]:
-        """(log capital from its middle over the aggregate states z [periods], the distribution thereafter), from one
-        which has as many without work as there are in the first state."""
-        from econml_cli.problems.economies.perceived import capital
-
-        out = self.jobless[z[0]]
-        mass = mass * (np.array([out, 1 - out]) / mass.sum(axis=1))[:, None]
-        return capital(self.workers, self.nodes, self.middle, self.assets, kept, z, mass)
-
-    def _borne_out(self, kept: Any, mass: Any) -> tuple[Any, Any]:
-        """(the law which households bear out that save `kept(law)`, [4], NaN where none of the sample's; their
-        distribution at the end), from the distribution `mass`."""
+    @property
+    def _times(self) -> Any:
+        """The aggregate states that laws are estimated from, [periods]."""
         from econml_cli.problems.economies import perceived
 
-        z = perceived.states(perceived.DROPPED + perceived.PERIODS + 1, self.p.lasts, ESTIMATED_ON)
-        _, mass = self._capital(kept(self.law[0]), z, mass)
-
-        def simulated(law: Any) -> Any:
-            return perceived.estimated(self._capital(kept(law), z, mass)[0], z)
-
-        return perceived.borne_out(simulated, *self.law), mass
+        return perceived.states(perceived.DROPPED + perceived.PERIODS + 1, self.p.lasts, ESTIMATED_ON)
 
     @functools.cached_property
     def exact(self) -> tuple[Any, Any, Any]:
@@ -312,22 +270,15 @@ class KrusellSmith:
         Raises:
             ConfigError: it lies outside the beliefs of the sample.
         """
-        last: list[Any] = []
-
-        def kept(law: Any) -> Any:
-            last[:] = [self._policy(law, last[0] if last else None)]
-            return self._exactly_kept(last[0])
-
-        spread = np.exp(-(((self.assets / math.exp(self.middle) - 1) / 0.4) ** 2)) * np.gradient(self.assets)
-        law, mass = self._borne_out(kept, np.outer([0.5, 0.5], spread / spread.sum()))
+        found = self.households.equilibrium(self._times, *self.law)
         demand(
             (
-                bool(np.isfinite(law).all()),
+                bool(np.isfinite(found[0]).all()),
                 "with these parameters no law of motion near that of insured households is borne out, so that the "
                 "network would be taught beliefs that nobody has; try parameters nearer to the defaults",
             )
         )
-        return law, self._policy(law, last[0]), mass
+        return found
 
     def check_equilibrium(self) -> None:
         """Find the law that is borne out, which the verdicts compare with; `exact` says where there is none."""
@@ -335,19 +286,17 @@ class KrusellSmith:
 
     @functools.cached_property
     def _tables(self) -> Any:
-        """The exact consumption at the middle of the beliefs, where one of them is least or largest, and where two are
-        largest, [15, z, e, nodes, points + 1]."""
-        (centre, half), ends = self.law, np.eye(4)
-        far = [sign * ends[i] for i in range(4) for sign in (-1, 1)] + [ends[i] + ends[j] for i, j in PAIRS]
-        tables = [self._policy(centre, self.exact[1])]
-        tables += [self._policy(centre + half * u, tables[0]) for u in far]
+        """The exact consumption at the beliefs of `quadratic.points`, [15, z, e, nodes, points + 1]."""
+        (centre, half), policy = self.law, self.households.policy
+        middle = policy(centre, self.exact[1])
+        tables = [middle, *(policy(centre + half * u, middle) for u in quadratic.points(4)[1:])]
         return np.pad(np.stack(tables), ((0, 0),) * 4 + ((1, 0),))
 
     def truth(self, x: jax.Array) -> jax.Array:
         """The exact consumption, [n, 1]."""
         tables, saved = jnp.asarray(self._tables, x.dtype), jnp.asarray(np.append(0.0, self.saved), x.dtype)
         m, e, z, log_K, _ = self._state(x)
-        at, law = self.nodes.weights(log_K, jnp).astype(x.dtype), self._second_degree(x[:, 4:])
+        at, law = self.households.nodes.weights(log_K, jnp).astype(x.dtype), quadratic.weights(x[:, 4:])
 
         def one(m: Any, e: Any, z: Any, at: Any, law: Any) -> jax.Array:
             c = jnp.einsum("l,k,lkp->p", law, at, tables[:, z, e])
@@ -355,21 +304,11 @@ class KrusellSmith:
 
         return jax.vmap(one)(m, e, z, at, law)[:, None]
 
-    def _second_degree(self, u: jax.Array) -> jax.Array:
-        """What each of the tables counts at beliefs u [n, 4] of the sample, scaled to [-1, 1], [n, 15]."""
-        together = jnp.stack([u[:, i] * u[:, j] for i, j in PAIRS], axis=1)
-        others = [[k for k, pair in enumerate(PAIRS) if i in pair] for i in range(4)]
-        of_each = jnp.stack([together[:, jnp.array(these)].sum(axis=1) for these in others], axis=1)
-        least, largest = (u**2 - u) / 2, (u**2 + u) / 2 - of_each
-        alone = jnp.stack([least, largest], axis=2).reshape(len(u), 8)
-        middle = 1 - (u**2).sum(axis=1) + together.sum(axis=1)
-        return jnp.concatenate([middle[:, None], alone, together], axis=1)
-
     def start(self, paths: int) -> Any:
         """Good times, the distribution of assets that the exact policy leads to, and a household with work and the mean
         of them."""
         _, _, mass = self.exact
-        mass = mass * (np.array([self.jobless[1], 1 - self.jobless[1]]) / mass.sum(axis=1))[:, None]
+        mass = self.households.workers.spread(mass, 1)
         held = (mass @ self.assets).sum()
         gross, income = self.prices(np.log(held) - self.middle, 1)
         one = jnp.ones(paths, int)
@@ -406,10 +345,11 @@ class KrusellSmith:
         stays = 1 - 1 / self.p.lasts
         quantile = jax.scipy.stats.norm.cdf(shock)
         after = (quantile[:, 0] > jnp.where(z == 1, 1 - stays, stays)).astype(z.dtype)
-        given = jnp.asarray(np.stack([[self.workers.given(i, j) for j in (0, 1)] for i in (0, 1)]), m.dtype)[z, after]
+        chances = np.stack([[self.households.workers.given(i, j) for j in (0, 1)] for i in (0, 1)])
+        given = jnp.asarray(chances, m.dtype)[z, after]
         works = (quantile[:, 1] > given[jnp.arange(len(m)), e, 0]).astype(e.dtype)
         kept, cash = self._saved(model, x, z, law)
-        moved = jnp.swapaxes(given, 1, 2) @ jax.vmap(self._put)(mass, kept)
+        moved = jnp.swapaxes(given, 1, 2) @ jax.vmap(functools.partial(histogram.moved, self.assets))(mass, kept)
         gross, income = self.prices(self._x(moved), after, jnp)
         K = jnp.exp(self.middle + x)
         made = jnp.asarray(self.productivity)[z] * K**self.p.alpha * jnp.asarray(self.labour)[z] ** (1 - self.p.alpha)
@@ -427,16 +367,6 @@ class KrusellSmith:
         c, _ = self._eaten(model, cash.ravel(), *rows, law)
         return cash - c.reshape(cash.shape), cash
 
-    def _put(self, mass: jax.Array, kept: jax.Array) -> jax.Array:
-        """The distribution of assets over points of one path after its households have saved, [e, points]: between two
-        points they are divided so that the mean is right."""
-        assets = jnp.asarray(self.assets, mass.dtype)
-        kept = jnp.clip(kept, assets[0], assets[-1])
-        below = jnp.clip(jnp.searchsorted(assets, kept, side="right") - 1, 0, HISTOGRAM - 2)
-        above = mass * (kept - assets[below]) / (assets[below + 1] - assets[below])
-        rows = jnp.arange(2)[:, None]
-        return jnp.zeros_like(mass).at[rows, below].add(mass - above).at[rows, below + 1].add(above)
-
     def stability(self, model: Model, batch: Batch) -> dict[str, float]:
         """The law log K' = b + s log K in bad and good times which the fitted policy bears out, NaN where none of the
         sample's is, and over 10,000 periods: `law_error`, how far capital by that law alone, which is never told where
@@ -450,14 +380,15 @@ class KrusellSmith:
         def kept(law: Any) -> Any:
             return economics.values(self, "_kept", model, jnp.asarray(law, batch.x.dtype))
 
-        law, mine = self._borne_out(kept, mass)
+        law, mine = self.households.borne_out(kept, mass, self._times, *self.law)
         told = self._as_published(law)
         if not np.isfinite(law).all():
             return {**told, **dict.fromkeys(("law_error_max", "capital_error_max", "consumption_error_max"), math.nan)}
         z = perceived.states(TESTED, self.p.lasts, TESTED_ON)
-        x, _ = self._capital(kept(law), z, mine)
-        of_exact, _ = self._capital(self._exactly_kept(c), z, mass)
-        work = self._one_household(z)
+        households = self.households
+        x, _ = households.capital(kept(law), z, mine)
+        of_exact, _ = households.capital(households.kept(c), z, mass)
+        work = households.workers.one(z, TESTED_ON)
         eaten, implied = economics.values(self, "_followed", model, *(jnp.asarray(each) for each in (x, z, work, law)))
         errors = {
             "law": np.abs(np.expm1(perceived.foretold(law, z, x[0]) - x)),
@@ -478,17 +409,9 @@ class KrusellSmith:
 
     def _kept(self, model: Model, law: jax.Array) -> jax.Array:
         """What is saved under a belief at the points of the histogram, [z, e, nodes, points]."""
-        x, count = jnp.asarray(self.nodes.at, law.dtype), len(self.nodes.at)
+        x, count = jnp.asarray(self.households.nodes.at, law.dtype), len(self.households.nodes.at)
         kept = [self._saved(model, x, jnp.full(count, z), law[None])[0] for z in (0, 1)]
         return jnp.stack(kept).transpose(0, 2, 1, 3)
-
-    def _one_household(self, z: Any) -> Any:
-        """Whether one household works over the aggregate states z [periods], [periods]."""
-        chance = np.random.default_rng(TESTED_ON).random(len(z))
-        work = np.ones(len(z), int)
-        for t in range(1, len(z)):
-            work[t] = chance[t] > self.workers.given(z[t - 1], z[t])[work[t - 1], 0]
-        return work
 
     def _followed(self, model: Model, x: Any, z: Any, e: Any, law: Any) -> tuple[jax.Array, jax.Array]:
         """(what a household eats, what another one eats that takes expectations explicitly), each [periods], where log

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from econml_cli.options.fields import option
@@ -85,7 +84,7 @@ class OLG:
     """
 
     recipe: ClassVar = {**economics.SMOOTH, "width": 32, "lr": 2e-2, "num_epochs": 6000}
-    adapted = staticmethod(partial(horizons.second_order, width=16))
+    adapted: ClassVar = {**horizons.SECOND_ORDER, "width": 16}
     simulated: ClassVar[bool] = True
     task: Task | None = None
     loss_scale = 1.0

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from econml_cli.problems.economies import histogram
+
 #: of the endogenous grid: rounds, and when one changes no consumption by a larger share
 ROUNDS, SAME = 4000, 3e-8
 #: periods that the law is estimated from, after those that are dropped
@@ -31,6 +33,20 @@ class Workers:
         part = self.moves[z, :, after, :]
         chances: np.ndarray = part / part.sum(axis=1, keepdims=True)
         return chances
+
+    def spread(self, mass: np.ndarray, z: int) -> np.ndarray:
+        """A distribution [e, points] with as many without work as there are in the aggregate state z."""
+        out = self.jobless[z]
+        moved: np.ndarray = mass * (np.array([out, 1 - out]) / mass.sum(axis=1))[:, None]
+        return moved
+
+    def one(self, z: np.ndarray, seed: int) -> np.ndarray:
+        """Whether one household works over the aggregate states z [periods], [periods]; it does at first."""
+        chance = np.random.default_rng(seed).random(len(z))
+        work = np.ones(len(z), int)
+        for t in range(1, len(z)):
+            work[t] = chance[t] > self.given(z[t - 1], z[t])[work[t - 1], 0]
+        return work
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,16 +130,10 @@ def states(periods: int, lasts: float, seed: int) -> np.ndarray:
 
 def step(workers: Workers, assets: np.ndarray, mass: np.ndarray, kept: np.ndarray, z: int, after: int) -> np.ndarray:
     """The distribution of the next period, [e, points], where those of `mass` [e, points] at the points `assets` keep
-    `kept` [e, points]: between two points they are divided so that the mean is right.
-
-    Source: Young (2010), Solving the Incomplete Markets Model with Aggregate Uncertainty Using the Krusell-Smith
-    Algorithm and Non-stochastic Simulations, Journal of Economic Dynamics and Control 34.
-    """
+    `kept` [e, points], see `histogram`."""
     points = len(assets)
-    kept = np.clip(kept, assets[0], assets[-1])
-    below = np.clip(np.searchsorted(assets, kept, side="right") - 1, 0, points - 2)
-    above = mass * (kept - assets[below]) / (assets[below + 1] - assets[below])
-    below += np.array([[0], [points]])
+    below, share = histogram.between(assets, kept)
+    below, above = below + np.array([[0], [points]]), mass * share
     put = np.bincount(below.ravel(), (mass - above).ravel(), 2 * points)
     put += np.bincount(below.ravel() + 1, above.ravel(), 2 * points)
     return workers.given(z, after).T @ put.reshape(2, points)
@@ -182,3 +192,77 @@ def borne_out(simulated: Callable[[np.ndarray], np.ndarray], middle: np.ndarray,
     good = found.success and np.abs(found.x).max() <= 1
     law: np.ndarray = middle + half * found.x if good else np.full(4, np.nan)
     return law
+
+
+@dataclass(frozen=True, eq=False)
+class Households:
+    """All households of an economy, and what they would do if they computed it exactly.
+
+    Attributes:
+        workers: who finds work. prices: gross returns and incomes at log capital from its `middle`.
+        nodes: levels of capital at which policies are known. saved: the savings at which they are, [points], from 0.
+        assets: the points of the distribution.
+        beta: discount factor. gamma: relative risk aversion.
+    """
+
+    workers: Workers
+    prices: Prices
+    middle: float
+    nodes: Nodes
+    saved: np.ndarray
+    assets: np.ndarray
+    beta: float
+    gamma: float
+
+    def policy(self, law: np.ndarray, begin: np.ndarray | None = None) -> np.ndarray:
+        """The exact consumption of those who believe in a law, [z, e, nodes, points]; `begin` as of
+        `endogenous_grid`."""
+        own = (self.workers, self.prices, self.nodes, law, self.saved)
+        return endogenous_grid(*own, beta=self.beta, gamma=self.gamma, begin=begin)
+
+    def kept(self, c: np.ndarray) -> np.ndarray:
+        """What is saved at the points of the distribution where consumption is `policy`'s, [z, e, nodes, points]."""
+        kept = []
+        for z in (0, 1):
+            gross, income = self.prices(self.nodes.at, z)
+            cash = gross[:, None] * self.assets + income.T[:, :, None]
+            kept.append(cash - consumed(cash, self.saved, c[z]))
+        return np.stack(kept)
+
+    def capital(self, kept: np.ndarray, z: np.ndarray, mass: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """`capital` over the aggregate states z [periods] from a distribution which has as many without work as there
+        are in the first of them."""
+        return capital(self.workers, self.nodes, self.middle, self.assets, kept, z, self.workers.spread(mass, z[0]))
+
+    def borne_out(
+        self,
+        kept: Callable[[np.ndarray], np.ndarray],
+        mass: np.ndarray,
+        z: np.ndarray,
+        middle: np.ndarray,
+        half: np.ndarray,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """(the law which households bear out that save `kept(law)` over the aggregate states z, [4], see `borne_out`;
+        their distribution at the end), from the distribution `mass`."""
+        _, mass = self.capital(kept(middle), z, mass)
+
+        def simulated(law: np.ndarray) -> np.ndarray:
+            return estimated(self.capital(kept(law), z, mass)[0], z)
+
+        return borne_out(simulated, middle, half), mass
+
+    def equilibrium(
+        self, z: np.ndarray, middle: np.ndarray, half: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """(the law that the exact policy bears out over the aggregate states z, [4]; that policy; the distribution
+        [e, points]): NaN where `borne_out` finds no law."""
+        last: list[np.ndarray] = []
+
+        def kept(law: np.ndarray) -> np.ndarray:
+            last[:] = [self.policy(law, last[0] if last else None)]
+            return self.kept(last[0])
+
+        spread = np.exp(-(((self.assets / np.exp(self.middle) - 1) / 0.4) ** 2)) * np.gradient(self.assets)
+        law, mass = self.borne_out(kept, np.outer([0.5, 0.5], spread / spread.sum()), z, middle, half)
+        found = self.policy(law, last[0]) if np.isfinite(law).all() else np.full_like(last[0], np.nan)
+        return law, found, mass

@@ -40,7 +40,7 @@ def goal_of(results: Results) -> str:
     return "minimize" if (results.replication or {}).get("aggregate") == "share" else results.goal
 
 
-def bins(results: Results, trials: Sequence[Trial], count: int = BARS) -> tuple[list[float], dict[int, list[int]]]:
+def bins(trials: Sequence[Trial], count: int = BARS) -> tuple[list[float], dict[int, list[int]]]:
     """Edges [count + 1] that all points share, and {trial number: fits in each [count]}.
 
     The edges are equal steps of the logarithm where all values are positive and span more than a factor of ten; values
@@ -74,7 +74,7 @@ def spark(counts: Sequence[int]) -> str:
 def rows(results: Results, trials: Sequence[Trial]) -> tuple[list[str], list[list[str]]]:
     """Headers and cells of the table of points, for a terminal."""
     shown = [trial for trial in trials if trial.replicates][:POINTS]
-    _, counts = bins(results, shown)
+    _, counts = bins(shown)
     out, headers = [], ["trial", "mean", "std. error", "5 %", "50 %", "95 %", "passed", "histogram"]
     for trial in shown:
         assert trial.replicates is not None
@@ -87,7 +87,7 @@ def rows(results: Results, trials: Sequence[Trial]) -> tuple[list[str], list[lis
 
 def note(results: Results, trials: Sequence[Trial]) -> str:
     """What the table is, and the one-standard-error rule where it applies."""
-    edges, _ = bins(results, [trial for trial in trials if trial.replicates][:POINTS])
+    edges, _ = bins([trial for trial in trials if trial.replicates][:POINTS])
     said = f"Histograms from {number(edges[0])} to {number(edges[-1])}. " if edges else ""
     said += "Fits that came to nothing are worse than all others among the quantiles, and in no mean."
     if (results.replication or {}).get("option") == "fold":

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from econml_cli.tracking.rows import Rows
@@ -19,7 +18,7 @@ from econml_cli.training.step import solving
 from econml_cli.training.step.carry import DIVERGED, RUNNING, Carry
 from econml_cli.training.step.epoch import inputs_of
 from econml_cli.training.step.programs import Programs
-from econml_cli.training.step.trees import of_members, stacked
+from econml_cli.training.step.trees import joined, of_members, stacked
 
 #: members that a thread of its own pays for
 LEAST = 8
@@ -53,15 +52,15 @@ class Ensemble:
         if self._solved is not None:
             return self._solved
         wholes = [stack.whole() for stack in self._stacks]
-        return wholes[0] if len(wholes) == 1 else jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *wholes)
+        every: Carry = wholes[0] if len(wholes) == 1 else joined(wholes)
+        return every
 
     @carry.setter
     def carry(self, position: Carry) -> None:
         if self._solved is not None:
             self._solved = position
         for i, stack in enumerate(self._stacks):
-            own = slice(i * self._size, (i + 1) * self._size)
-            stack.restore(jax.tree.map(lambda leaf: leaf[own], position))  # noqa: B023
+            stack.restore(of_members(position, np.arange(i * self._size, (i + 1) * self._size)))
 
     def run(self, start_after: int = 0, every: int = 0) -> Iterator[Chunk]:
         """Train to `num_epochs`; a chunk ends at every multiple of `every` epochs.

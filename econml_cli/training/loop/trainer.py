@@ -18,7 +18,8 @@ from econml_cli.training.setup.setup import Setup
 from econml_cli.training.step import solving
 from econml_cli.training.step.carry import DIVERGED, RUNNING, Carry
 from econml_cli.training.step.epoch import inputs_of
-from econml_cli.training.step.programs import CAPACITY, Programs
+from econml_cli.training.step.programs import Programs
+from econml_cli.training.step.side_by_side import CAPACITY
 
 #: seconds a call should take: progress moves several times a second, and leaving XLA costs well under 2 %
 CHUNK_SECONDS = 0.25

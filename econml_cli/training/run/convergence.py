@@ -97,7 +97,7 @@ def _missed(setup: Setup, model: Model) -> tuple[float, bool] | None:
     """How far a linear model is from the solution: (in standard errors at most, whether that is far); None where there
     is no such solution."""
     row, options = losses.of(setup.problem), setup.config.trainer
-    classes = row.per_row is losses.cross_entropy
+    classes = row.is_multinomial
     if not isinstance(model, Linear) or (setup.problem.dout != 1 and not classes):
         return None
     if not (row.least_squares or row.convex) or options.weight_decay > 0 or losses.is_own(setup.problem):

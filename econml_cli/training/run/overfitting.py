@@ -89,7 +89,7 @@ def _fitted_linear(setup: Setup) -> float | None:
     if row.least_squares:
         w, _ = least_squares(*weighted(z, y.astype(np.float64), weights))
     else:
-        w = minimise(row.per_row, z, y, problem.dout, weights, classes=row.per_row is losses.cross_entropy).w
+        w = minimise(row.per_row, z, y, problem.dout, weights, classes=row.is_multinomial).w
     with jax.enable_x64(True):
         each = np.asarray(row.per_row(jnp.asarray(design(val.x) @ w), jnp.asarray(val.y)), np.float64)
     found = float(mean(each, None if val.w is None else np.asarray(val.w, np.float64))) * float(problem.loss_scale)

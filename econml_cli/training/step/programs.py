@@ -9,19 +9,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
-from jax.sharding import PartitionSpec
 
 from econml_cli.problems.base import Batch
 from econml_cli.problems.equation_weights import equal
-from econml_cli.training.devices import AXIS, Devices
+from econml_cli.training.devices import Devices
 from econml_cli.training.setup.setup import Setup, with_arrays
 from econml_cli.training.step.carry import RUNNING, Carry
 from econml_cli.training.step.compile_key import static
-from econml_cli.training.step.epoch import Epoch, Inputs, mean_loss, where
+from econml_cli.training.step.epoch import Epoch, Inputs, mean_loss
 from econml_cli.training.step.gradient import gradient_norm
-
-#: epochs that one call can report: the length of its metric buffers
-CAPACITY = 4096
+from econml_cli.training.step.side_by_side import CAPACITY, Axes, SideBySide
 
 
 class Program:
@@ -91,93 +88,10 @@ class Program:
 
         return jax.lax.while_loop(running, body, (carry, buffers))
 
-    def _stacked(self, axes: "Axes", alike: bool) -> Any:
-        """(carry, inputs, epoch, last epoch) -> (carry, {metric: [CAPACITY, members]}), for members side by side.
-
-        Members whose status is not RUNNING stay as they are. `axes`: which inputs differ among members. `alike`: they
-        have one seed and one training sample, so that they see the same batches.
-        """
-        inputs_axes = Inputs(0, axes[0], 0, axes[1], axes[2])
-        simulated = self.epoch.plan is not None  # then the samples of members differ
-        sample_axes = Batch(0, axes[1]) if simulated else axes[1]
-
-        def moved(carry: Carry, inputs: Inputs) -> Carry:
-            after: Carry = where(carry.status == RUNNING, self.epoch.moved(carry, inputs), carry)
-            return after
-
-        def simulate(carry: Carry, inputs: Inputs) -> Carry:
-            every: Carry = jax.vmap(moved, in_axes=(0, inputs_axes))(carry, inputs)
-            return every
-
-        def members(carry: Carry, inputs: Inputs, batches: Any, *, polishing: bool = False) -> Any:
-            """`batches`: what `shuffled` or `whole` gives."""
-            given, differ = batches
-
-            def member(carry: Carry, inputs: Inputs, key: jax.Array, batches: Any) -> Any:
-                after, metrics = self.epoch(carry, inputs, key, batches, polishing=polishing)
-                return where(carry.status == RUNNING, after, carry), metrics
-
-            return jax.vmap(member, in_axes=(0, inputs_axes, *differ))(carry, inputs, *given)
-
-        def whole(carry: Carry, inputs: Inputs) -> Any:
-            """As `shuffled`, of one batch."""
-            return (carry.key, (self.epoch.sample(carry, inputs), None)), (0, (sample_axes, None))
-
-        def one_epoch(carry: Carry, inputs: Inputs, epoch: jax.Array) -> Any:
-            if self.epoch.switch is None:
-                return members(carry, inputs, shuffled(carry, inputs))
-            return jax.lax.cond(  # all that run are at one epoch: no `vmap` over the condition
-                epoch < self.epoch.switch,
-                lambda c: members(c, inputs, shuffled(c, inputs)),
-                lambda c: members(c, inputs, whole(c, inputs), polishing=True),
-                carry,
-            )
-
-        def shuffled(carry: Carry, inputs: Inputs) -> Any:
-            """(keys, batches), and along which axes they differ."""
-            if self.epoch.batches == 1:
-                return whole(carry, inputs)
-            if simulated:
-                sample = self.epoch.sample(carry, inputs)
-                return jax.vmap(self.epoch.shuffle, in_axes=(0, sample_axes))(carry.key, sample), (0, 0)
-            if alike:  # any running member's key is the key of all that run
-                key = carry.key[jnp.argmax(carry.status == RUNNING)]
-                return self.epoch.shuffle(key, inputs.train), (None, None)
-            return jax.vmap(self.epoch.shuffle, in_axes=(0, axes[1]))(carry.key, inputs.train), (0, 0)
-
-        def chunk(carry: Carry, inputs: Inputs, first: jax.Array, last: jax.Array) -> Any:
-            buffers = {name: jnp.zeros((CAPACITY, len(carry.status)), dtype=float) for name in self.epoch.metrics}
-
-            def running(state: tuple[Carry, dict[str, jax.Array], jax.Array]) -> jax.Array:
-                carry, _, epoch = state
-                return (epoch < last) & jnp.any(carry.status == RUNNING)
-
-            def body(state: Any) -> Any:
-                carry, buffers, epoch = state
-                if simulated:  # all that run are at one epoch: no `vmap` over the condition
-                    carry = jax.lax.cond(self.epoch.due(epoch), lambda c: simulate(c, inputs), lambda c: c, carry)
-                carry, metrics = one_epoch(carry, inputs, epoch)
-                return carry, {name: buffers[name].at[epoch - first].set(metrics[name]) for name in buffers}, epoch + 1
-
-            carry, buffers, _ = jax.lax.while_loop(running, body, (carry, buffers, first))
-            return carry, buffers
-
-        return jax.jit(chunk if self.devices is None else self._by_member(chunk, inputs_axes), donate_argnums=0)
-
-    def _by_member(self, chunk: Any, inputs_axes: Inputs) -> Any:
-        """`chunk` with the members in equal parts on the devices, which have nothing to tell each other meanwhile."""
-        assert self.devices is not None
-        member, alike = PartitionSpec(AXIS), PartitionSpec()
-        of_inputs = jax.tree.map(
-            lambda axis: alike if axis is None else member, inputs_axes, is_leaf=lambda axis: axis is None
-        )
-        return jax.shard_map(
-            chunk,
-            mesh=self.devices.mesh,
-            in_specs=(member, of_inputs, alike, alike),
-            out_specs=(member, PartitionSpec(None, AXIS)),
-            check_vma=False,
-        )
+    def _stacked(self, axes: Axes, alike: bool) -> Any:
+        """The compiled `SideBySide.chunk` of members whose inputs differ along `axes`, see there."""
+        members = SideBySide(self.epoch, axes, alike)
+        return jax.jit(members.chunk if self.devices is None else members.shared(self.devices), donate_argnums=0)
 
     def _measure(self, state: Any, inputs: Inputs, parts: dict[str, Batch]) -> dict[str, jax.Array]:
         problem = with_arrays(self.epoch.problem, equal(inputs.arrays))
@@ -189,10 +103,6 @@ class Program:
             return problem.loss(nnx.merge(graphdef, state), part)
 
         return {name: mean_loss(loss, batch) * inputs.loss_scale for name, batch in parts.items()}
-
-
-#: along which axis the problem's arrays, the train and the val sample of members differ: 0, or None for the same
-Axes = tuple[int | None, int | None, int | None]
 
 
 class Programs:

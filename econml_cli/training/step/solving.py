@@ -175,7 +175,7 @@ def _newton(setup: Setup) -> dict[str, float]:
     design = model.design(sample.x)
     if not np.isfinite(design).all():
         raise ValueError("its features have values that are not finite")
-    found = minimise(row.per_row, design, y, setup.problem.dout, w, classes=row.per_row is losses.cross_entropy)
+    found = minimise(row.per_row, design, y, setup.problem.dout, w, classes=row.is_multinomial)
     model.assign(found.w)
     report = {"gradient_norm": found.gradient_norm, "newton_steps": found.steps}
     return {**report, **rounding(setup, design @ found.w)}

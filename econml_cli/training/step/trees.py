@@ -23,3 +23,9 @@ def of_members(tree: Any, order: Any) -> Any:
 def stacked(trees: Sequence[Any]) -> Any:
     """Trees of one structure as one, whose leaves are [len(trees), ...]."""
     return jax.tree.map(lambda *leaves: jnp.stack(leaves), *trees)
+
+
+@jax.jit
+def joined(trees: Sequence[Any]) -> Any:
+    """Trees of one structure, leaves [members, ...] each, as one with the members of all in their order."""
+    return jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *trees)

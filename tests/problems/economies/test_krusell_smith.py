@@ -42,7 +42,7 @@ def test_the_chances_of_work_are_the_published_ones():
     jobless = np.array([0.1, 0.04])
     for z in (0, 1):
         for after in (0, 1):
-            given = economy().workers.given(z, after)
+            given = economy().households.workers.given(z, after)
             assert jobless[z] * given[0, 0] + (1 - jobless[z]) * given[1, 0] == pytest.approx(jobless[after])
 
 
@@ -95,7 +95,7 @@ def test_the_law_that_is_borne_out_is_a_fixed_point_and_none_outside_the_beliefs
 
 
 def test_a_step_of_the_distribution_keeps_everybody_and_their_mean():
-    workers, assets = economy().workers, np.linspace(0, 10, 21)
+    workers, assets = economy().households.workers, np.linspace(0, 10, 21)
     mass = np.outer([0.1, 0.9], np.full(21, 1 / 21))
     kept = np.stack([0.7 * assets, 0.2 + 0.9 * assets])
     after = perceived.step(workers, assets, mass, kept, 0, 1)
@@ -116,7 +116,7 @@ def test_the_exact_law_is_near_the_published_one_and_the_exact_policy_solves_the
     assert mass.sum() == pytest.approx(1) and mass[:, -10:].sum() < 1e-3
     # the Euler equation of one household, written once more: with work in good times, at the middle node of capital
     node, saved = 2, problem.saved[60]
-    ahead = law[2] + law[3] * problem.nodes.at[node]
+    ahead = law[2] + law[3] * problem.households.nodes.at[node]
     expected = 0.0
     for after in (0, 1):
         K, L = math.exp(problem.middle + ahead), (0.9, 0.96)[after] / 0.9
@@ -124,7 +124,7 @@ def test_the_exact_law_is_near_the_published_one_and_the_exact_policy_solves_the
         R = 0.975 + 0.36 * marginal
         for e in (0, 1):
             income = wage * (0.15 if e == 0 else (1 / 0.9) * (1 - 0.15 * (0.1, 0.04)[after] / L))
-            weights = problem.nodes.weights(np.array([ahead]))[0]
+            weights = problem.households.nodes.weights(np.array([ahead]))[0]
             eaten = weights @ c[after, e]
             then = np.interp(R * saved + income, problem.saved + eaten, eaten)
             expected += PUBLISHED_MOVES[3][2 * after + e] * R / then
@@ -137,9 +137,9 @@ def test_the_truth_at_other_beliefs_is_that_of_a_solution_there():
         problem = economy()
         u = np.array([0.8, -0.7, 0.6, 0.9])
         law = problem.law[0] + problem.law[1] * u
-        c = problem._policy(law, problem.exact[1])
+        c = problem.households.policy(law, problem.exact[1])
         m, n = np.exp(np.linspace(np.log(1.0), np.log(150), 40)), 40
-        node = jnp.full(n, problem.nodes.at[1])
+        node = jnp.full(n, problem.households.nodes.at[1])
         for e, z in ((0, 0), (1, 1)):
             x = problem._read(jnp.asarray(m), jnp.full(n, e), jnp.full(n, z), node, jnp.asarray(law)[None])
             exact = np.minimum(m, np.interp(m, problem.saved + c[z, e, 1], c[z, e, 1]))
@@ -220,8 +220,8 @@ def test_a_household_that_expects_explicitly_eats_what_an_exact_policy_says():
         problem = economy()
         law, c, mass = problem.exact
         z = perceived.states(400, 8, 3)
-        x, _ = problem._capital(problem._exactly_kept(c), z, mass)
-        given = [jnp.asarray(each) for each in (x, z, problem._one_household(z), law)]
+        x, _ = problem.households.capital(problem.households.kept(c), z, mass)
+        given = [jnp.asarray(each) for each in (x, z, problem.households.workers.one(z, 2), law)]
         plants = planted(problem)
         eaten, implied = economics.values(problem, "_followed", plants["exact"], *given)
         np.testing.assert_allclose(implied, eaten, rtol=1e-4)
