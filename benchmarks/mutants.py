@@ -116,12 +116,11 @@ def rounds_for(file: str, lines: list[int], copy: Path, known: dict | None, befo
     """What to run one after the other against a fault in these lines: (tests, options of pytest)."""
     if before and (copy / before.partition("::")[0]).exists():
         yield [before], []
-    if known:
-        yield tests_for(file, lines, known), []
-    else:
+    if known and (tests := tests_for(file, lines, known)):
+        yield tests, []
+    else:  # without a map, or in a file that is newer than it
         files = files_for(file, copy)
-        yield files, ["-m", "not slow"]
-        yield files, ["-m", "slow"]
+        yield from ((files, ["-m", marks]) for marks in ("not slow", "slow") if files)
 
 
 def plant(fault: Fault, copy: Path, known: dict | None, before: str | None, seconds: float) -> Result:
@@ -133,9 +132,8 @@ def plant(fault: Fault, copy: Path, known: dict | None, before: str | None, seco
     outcome, said, tried = "survived", "", 0
     try:
         for tests, marks in rounds_for(file, lines, copy, known, before):
-            if tests:
-                outcome, said = run(tests, marks, copy, seconds - (time.monotonic() - begun))
-                tried = max(tried, len(tests))
+            outcome, said = run(tests, marks, copy, seconds - (time.monotonic() - begun))
+            tried = max(tried, len(tests))
             if outcome in ("caught", "not decided"):
                 break
     finally:
