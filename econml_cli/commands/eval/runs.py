@@ -142,6 +142,8 @@ def evaluate(
     chosen = [_find(name, where).of_member(weights.member) for name in (runs or (None,))]
     _refuse(len(chosen), asked, predictions, plot, changes, simulated)
     asked.check(len(chosen), output.form, plot is not None)
+    if not asked.names:
+        errors.check(chosen)
     around = shared.intervals(bootstrap)
     shared.check_plot(plot, size)
 
