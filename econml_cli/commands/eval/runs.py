@@ -152,7 +152,7 @@ def evaluate(
 
     compilation_cache.enable()
     if predictions is not None:
-        from econml_cli.data.table_out import check_output
+        from econml_cli.data.table_files import check_output
 
         check_output(predictions, reads=rows.data)
     sample = shared.sample(rows, changes, weights)
@@ -234,7 +234,7 @@ def _paths(simulated: PathOptions, fresh: FreshOptions) -> dict[str, Any]:
 
 def _write(run: "Run", sample: dict[str, Any], path: Path) -> None:
     """The rows of a run, or of a file, with their predictions."""
-    from econml_cli.data import table_out
+    from econml_cli.data import table_files
     from econml_cli.evaluation import predictions as predicted
 
     data, step = sample["data"], sample["step"]
@@ -246,7 +246,7 @@ def _write(run: "Run", sample: dict[str, Any], path: Path) -> None:
     if isinstance(found, predicted.Predicted):
         found.write(path)
     else:  # simulated observations
-        table_out.write(found, path)
+        table_files.write(found, path)
     told(f"{plural(len(found), 'row')} written to {path}")
 
 
