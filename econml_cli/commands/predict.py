@@ -86,12 +86,12 @@ def predict(run: str, options: PredictOptions, weights: CheckpointOptions, looku
 
     chosen = find_run(run, Path(lookup.runs_dir), "predict").of_member(weights.member)
 
-    from econml_cli.data import table_out
+    from econml_cli.data import table_files
     from econml_cli.evaluation import predictions
     from econml_cli.training import compilation_cache
 
     if options.out != "-":
-        table_out.check_output(Path(options.out), reads=options.data)
+        table_files.check_output(Path(options.out), reads=options.data)
     compilation_cache.enable()
     given: dict[str, Any] = {"step": weights.step, "embed": options.embed, "asked": _interval(options), "say": _say}
     given["retransform"] = options.retransform
@@ -140,13 +140,13 @@ def _at_states(
 
     chosen = directory.find(run, Path(lookup.runs_dir)).of_member(weights.member)
 
-    from econml_cli.data import table_out
+    from econml_cli.data import table_files
     from econml_cli.evaluation import at_states
     from econml_cli.training import compilation_cache
 
     if options.out != "-":
         reads = None if states.startswith(at_states.GRID) else states
-        table_out.check_output(Path(options.out), reads=reads)
+        table_files.check_output(Path(options.out), reads=reads)
     compilation_cache.enable()
     write_rows(at_states.predict_at(chosen, states, step=weights.step, say=_say), options.out, _say)
 

@@ -11,7 +11,7 @@ from econml_cli.data.convert import convert
 from econml_cli.data.raw import Raw
 from econml_cli.data.schema import Schema
 from econml_cli.data.split import SPLITS
-from econml_cli.data.table_out import check_output, refusals
+from econml_cli.data.table_files import check_output, refusals
 from econml_cli.errors import DataError, plural
 from econml_cli.evaluation import large_files
 from econml_cli.evaluation.opened import OpenedRun, open_run

@@ -13,7 +13,7 @@ from econml_cli.config.fit_config import FitConfig
 from econml_cli.data import beside, files
 from econml_cli.data.asked import Asked as Said
 from econml_cli.data.schema import Schema
-from econml_cli.data.table_out import check_output, refusals, write
+from econml_cli.data.table_files import check_output, refusals, write
 from econml_cli.errors import ConfigError, plural
 from econml_cli.evaluation.opened import OpenedRun, open_run
 from econml_cli.evaluation.prediction_columns import Say, adds, levels, unlike

@@ -62,3 +62,5 @@ def test_columns_that_stand_in_for_each_other_are_shuffled_together(made, tmp_pa
 def test_what_the_model_does_not_read_is_refused(made):
     with pytest.raises(ConfigError, match=r"reads no column 'nois'\. Did you mean 'noise'"):
         importance(made[2], columns=["x+nois"])
+    with pytest.raises(ConfigError, match=r"^--columns names x \+ k twice\.$"):
+        importance(made[2], columns=["k+x", "x+k"])

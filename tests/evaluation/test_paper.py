@@ -92,6 +92,14 @@ def test_a_network_stands_beside_a_regression(made):
     assert text.startswith("Wages\n") and "mlp" in text and "OLS" in text and "R2 (test)" in text
 
 
+def test_standard_errors_are_chosen_where_a_run_has_coefficients(made, econml):
+    _, ols, _, net = made
+    for line in (("eval", net.path), ("eval", "compare", net.path)):
+        ran = econml(*line, "--vcov", "HC1", "--bootstrap", 0)
+        assert ran.code == 2 and "--vcov HC1 is of the coefficients of model linear, and net is mlp" in ran.stderr
+    assert econml("eval", "compare", ols.path, net.path, "--vcov", "HC1", "--bootstrap", 0).code == 0
+
+
 @pytest.mark.parametrize(
     ("rows", "message"), [("", "names of coefficients"), ("educ,educ", "twice"), ("eudc", "no run has.*educ")]
 )

@@ -132,6 +132,7 @@ def compare(
 
     around, form = shared.intervals(bootstrap), paper.form(output.form)
     chosen = [directory.find(name, Path(lookup.runs_dir)).of_member(weights.member) for name in (runs or (None,))]
+    errors.check(chosen)
     compilation_cache.enable()
     found = show(chosen, tests, rows, weights.step, {**around, "vcov": errors.vcov}, draws, form, paper)
     if plot is not None:  # after the answer, which a figure that fails must not take with it

@@ -126,6 +126,8 @@ def evaluate(
     chosen = [_find(name, where).of_member(weights.member) for name in (runs or (None,))]
     _refuse(len(chosen), asked, predictions, plot, changes, simulated)
     asked.check(len(chosen), output.form, plot is not None)
+    if not asked.names:
+        errors.check(chosen)
     around = shared.intervals(bootstrap)
     shared.check_plot(plot, size)
 
@@ -134,7 +136,7 @@ def evaluate(
 
     compilation_cache.enable()
     if predictions is not None:
-        from econml_cli.data.table_out import check_output
+        from econml_cli.data.table_files import check_output
 
         check_output(predictions, reads=rows.data)
     sample = shared.sample(rows, changes, weights)
@@ -243,7 +245,7 @@ def _paths(simulated: PathOptions, fresh: FreshOptions) -> dict[str, Any]:
 
 def _write(run: "Run", sample: dict[str, Any], path: Path) -> None:
     """The rows of a run, or of a file, with their predictions."""
-    from econml_cli.data import table_out
+    from econml_cli.data import table_files
     from econml_cli.evaluation import predictions as predicted
 
     data, step = sample["data"], sample["step"]
@@ -255,7 +257,7 @@ def _write(run: "Run", sample: dict[str, Any], path: Path) -> None:
     if isinstance(found, predicted.Predicted):
         found.write(path)
     else:  # simulated observations
-        table_out.write(found, path)
+        table_files.write(found, path)
     told(f"{plural(len(found), 'row')} written to {path}")
 
 

@@ -152,4 +152,6 @@ def _chosen(here: Sample, asked: Sequence[str]) -> list[tuple[str, ...]]:
                 f"--columns: the model reads no column '{name}'.{suggest(name, there)} It reads {', '.join(there[:20])}"
                 f"{', ...' if len(there) > 20 else ''}; a + b are shuffled together."
             )
+    if twice := next((names for i, names in enumerate(found) if set(names) in map(set, found[:i])), None):
+        raise ConfigError(f"--columns names {' + '.join(twice)} twice.")
     return found

@@ -1,4 +1,4 @@
-"""A table written to a file of the format that its name ends in."""
+"""Tables that are written to a file in the format of its extension."""
 
 import contextlib
 from collections.abc import Iterator
