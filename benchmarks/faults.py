@@ -171,8 +171,26 @@ FAULTS = (
     Fault(
         "ridge-of-the-price-has-the-wrong-sign",
         "wrong sign",
-        old="[C, b, -float(ridge) * np.eye(n - 1)]",
-        new="[C, b, float(ridge) * np.eye(n - 1)]",
+        old="[C, -ridge * np.eye(len(C))]",
+        new="[C, ridge * np.eye(len(C))]",
+    ),
+    Fault(
+        "the-first-price-of-capital-does-not-move-with-its-slope",
+        "dropped term",
+        old="first = mu[0] ** 2 * K[:1]",
+        new="first = 0 * K[:1]",
+    ),
+    Fault(
+        "the-saddle-path-begins-on-the-line-of-the-unstable-root",
+        "wrong sign",
+        old="np.array([1.0, self.rho - self.root])",
+        new="np.array([1.0, self.root])",
+    ),
+    Fault(
+        "capital-that-nothing-is-left-to-eat-from-is-taken",
+        "skipped check",
+        old="self.k0 < most,",
+        new="self.k0 > 0,",
     ),
     Fault(
         "next-consumption-at-todays-productivity",
