@@ -181,10 +181,10 @@ FAULTS = (
         new="first = 0 * K[:1]",
     ),
     Fault(
-        "the-saddle-path-begins-on-the-line-of-the-unstable-root",
-        "wrong sign",
-        old="np.array([1.0, self.rho - self.root])",
-        new="np.array([1.0, self.root])",
+        "consumption-on-the-saddle-path-is-not-discounted",
+        "dropped term",
+        old="c * (1 + self.rho - e.gross_return(k))",
+        new="c * (1 - e.gross_return(k))",
     ),
     Fault(
         "capital-that-nothing-is-left-to-eat-from-is-taken",
