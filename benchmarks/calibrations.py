@@ -132,6 +132,14 @@ CALIBRATIONS: Mapping[str, tuple[Mapping[str, float], ...]] = {
         {"x0": 1.0},
         {"r": 0.02, "g": -0.1},
     ),
+    "growth_kernel": (
+        {},
+        {"rho": 0.05},
+        {"delta": 0.05, "rho": 0.04},
+        {"alpha": 0.25, "delta": 0.2},
+        {"k0": 4.0},
+        {"k0": 0.5},
+    ),
 }
 #: calibrations that are refused before anything is trained
 REFUSED: Mapping[str, tuple[Mapping[str, float], ...]] = {
@@ -140,6 +148,7 @@ REFUSED: Mapping[str, tuple[Mapping[str, float], ...]] = {
     "buffer_stock": ({"beta": 0.98},),
     "aiyagari": ({"sigma": 0.4},),
     "asset_pricing_kernel": ({"g": -0.001},),
+    "growth_kernel": ({"delta": 0.01, "rho": 0.005},),
 }
 
 

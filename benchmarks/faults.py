@@ -189,8 +189,26 @@ FAULTS = (
     Fault(
         "ridge-of-the-price-has-the-wrong-sign",
         "wrong sign",
-        old="[C, b, -float(ridge) * np.eye(n - 1)]",
-        new="[C, b, float(ridge) * np.eye(n - 1)]",
+        old="[C, -ridge * np.eye(len(C))]",
+        new="[C, ridge * np.eye(len(C))]",
+    ),
+    Fault(
+        "the-first-price-of-capital-does-not-move-with-its-slope",
+        "dropped term",
+        old="first = mu[0] ** 2 * K[:1]",
+        new="first = 0 * K[:1]",
+    ),
+    Fault(
+        "consumption-on-the-saddle-path-is-not-discounted",
+        "dropped term",
+        old="c * (1 + self.rho - e.gross_return(k))",
+        new="c * (1 - e.gross_return(k))",
+    ),
+    Fault(
+        "capital-that-nothing-is-left-to-eat-from-is-taken",
+        "skipped check",
+        old="self.k0 < most,",
+        new="self.k0 > 0,",
     ),
     Fault(
         "next-consumption-at-todays-productivity",

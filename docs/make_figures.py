@@ -22,7 +22,8 @@ DOCS = Path(__file__).parent
 FIGURES = (
     *("linear", "polynomial", "mlp", "resnet", "deep_set", "autoencoder", "random_features", "kernel"),
     *("composition", "comparison"),
-    *("brock_mirman", "asset_pricing", "asset_pricing_kernel", "growth", "growth_policy", "investment"),
+    *("brock_mirman", "asset_pricing", "asset_pricing_kernel", "growth", "growth_policy"),
+    *("growth_kernel", "investment"),
     *("cake_eating", "olg", "stochastic_growth", "buffer_stock", "irbc", "aiyagari", "krusell_smith"),
 )
 #: by how much a number may differ, relative to the largest of its list: processors round float32 in their own ways

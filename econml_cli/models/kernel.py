@@ -27,6 +27,7 @@ KERNELS: dict[str, Callable[[Any, Any], Any]] = {
     "rbf": lambda s, module: module.exp(-s / 2),
     "matern12": lambda s, module: module.exp(-root(s, module)),
     "matern32": lambda s, module: (1 + root(3 * s, module)) * module.exp(-root(3 * s, module)),
+    "matern52": lambda s, module: (1 + root(5 * s, module) + 5 * s / 3) * module.exp(-root(5 * s, module)),
 }
 
 
@@ -35,7 +36,8 @@ class KernelRegression(nnx.Module):
 
     alpha minimises ||y - b - f||^2 + ridge |f|^2 in the norm of the kernel's space: (K + ridge I) alpha = y - b. With
     ridge 0 it is the interpolant of smallest norm ("ridgeless"). With r = |x - x'| / length_scale, k is
-    `rbf`: exp(-r^2 / 2), `matern12`: exp(-r), `matern32`: (1 + sqrt(3) r) exp(-sqrt(3) r).
+    `rbf`: exp(-r^2 / 2), `matern12`: exp(-r), `matern32`: (1 + sqrt(3) r) exp(-sqrt(3) r),
+    `matern52`: (1 + sqrt(5) r + 5 r^2 / 3) exp(-sqrt(5) r).
     Source: Rasmussen and Williams (2006), Gaussian Processes for Machine Learning, sections 2.2 and 4.2, of whose
     predictive mean this is the formula with noise variance `ridge`.
 

@@ -85,7 +85,7 @@ class MomentsOptions:
 class KernelOptions:
     """f(x) = sum of alpha_i k(x, x_i) over the training inputs, solved exactly."""
 
-    kernel: Literal["matern12", "matern32", "rbf"] = option("matern32", "k, in order of smoothness")
+    kernel: Literal["matern12", "matern32", "matern52", "rbf"] = option("matern32", "k, in order of smoothness")
     length_scale: float | None = option(
         None, "length scale of k (default: the median distance between training inputs)", gt=0, traced=True
     )

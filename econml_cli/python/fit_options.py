@@ -40,6 +40,7 @@ ProblemName: TypeAlias = Literal[
     "cake_eating",
     "olg",
     "asset_pricing_kernel",
+    "growth_kernel",
 ]
 """A problem of ours."""
 
@@ -147,7 +148,7 @@ class FitOptions(TypedDict, total=False):
     """length scale of cosine features [model random_features, model kernel]"""
     ridge: float
     """penalty on the squared weights; 0: minimum norm [model random_features, model kernel]"""
-    kernel: Literal["matern12", "matern32", "rbf"]
+    kernel: Literal["matern12", "matern32", "matern52", "rbf"]
     """k, in order of smoothness (default: matern32) [model kernel]"""
     width: int | Sequence[int]
     """units in each hidden layer; 128,64,32: of each [model mlp, model resnet, model autoencoder]"""
@@ -218,7 +219,7 @@ class FitOptions(TypedDict, total=False):
     """of loss='quantile': their levels, such as .1,.5,.9 [problem tabular]"""
     delta: float | None
     """of loss='huber': where it turns linear, in standard deviations of the target (default: 1.345) [problem tabular,
-    problem stochastic_growth, problem irbc and 5 more]"""
+    problem stochastic_growth, problem irbc and 6 more]"""
     class_weights: str | Sequence[str] | None
     """of classes: the weight of an error of each in the loss, balanced (one over its frequency) or LEVEL=W,...; metrics
     are not weighted by it [problem tabular]"""
@@ -312,12 +313,11 @@ class FitOptions(TypedDict, total=False):
     factors: int
     """number of factors q (default: 3) [problem factor]"""
     alpha: float
-    """share of capital in income [problem brock_mirman, problem stochastic_growth, problem irbc and 5 more]"""
+    """share of capital in income [problem brock_mirman, problem stochastic_growth, problem irbc and 6 more]"""
     beta: float
     """discount factor [problem brock_mirman, problem stochastic_growth, problem buffer_stock and 9 more]"""
     rho: float
-    """persistence of log productivity z [problem brock_mirman, problem stochastic_growth, problem irbc, problem
-    aiyagari]"""
+    """persistence of log productivity z [problem brock_mirman, problem stochastic_growth, problem irbc and 2 more]"""
     quadrature: int
     """Gauss-Hermite nodes of the expectation [problem brock_mirman, problem stochastic_growth, problem buffer_stock,
     problem investment]"""
@@ -391,7 +391,7 @@ class FitOptions(TypedDict, total=False):
     """unit in which it gives the price (default: 1, and in proportion to what the dividends are worth) [problem
     asset_pricing]"""
     k0: float
-    """capital at t = 0 (default: 0.4) [problem growth]"""
+    """capital at t = 0 [problem growth, problem growth_kernel]"""
     capital_unit: float | None
     """unit in which it gives capital (default: 1, and in proportion to the steady state) [problem growth, problem
     growth_policy]"""
@@ -434,14 +434,14 @@ class FitOptions(TypedDict, total=False):
     """dividend at t = 0 (default: 0.01) [problem asset_pricing_kernel]"""
     horizon: float | None
     """the equation is to hold at points of [0, this] (default: 40, and more where the price settles slowly) [problem
-    asset_pricing_kernel]"""
+    asset_pricing_kernel, problem growth_kernel]"""
     points: int | None
     """how many, equally spaced from 0 to the horizon (default: 41, and more where it is longer or things move fast)
-    [problem asset_pricing_kernel]"""
+    [problem asset_pricing_kernel, problem growth_kernel]"""
     horizon_test: float | None
-    """the test sample is on [0, this] (default: 1.25 horizons) [problem asset_pricing_kernel]"""
+    """the test sample is on [0, this] (default: 1.25 horizons) [problem asset_pricing_kernel, problem growth_kernel]"""
     points_test: int
-    """points in the test sample (default: 100) [problem asset_pricing_kernel]"""
+    """points in the test sample (default: 100) [problem asset_pricing_kernel, problem growth_kernel]"""
     trend: float | None
     """the model is mu' relative to e^(trend t) (default: g where dividends grow for ever, or vanish; else 0) [problem
     asset_pricing_kernel]"""

@@ -429,6 +429,7 @@ def test_kernels_are_their_closed_forms():
         "rbf": np.exp(-(r**2) / 2),
         "matern12": np.exp(-r),
         "matern32": (1 + math.sqrt(3) * r) * np.exp(-math.sqrt(3) * r),
+        "matern52": (1 + math.sqrt(5) * r + 5 / 3 * r**2) * np.exp(-math.sqrt(5) * r),
     }
     assert set(closed) == set(KERNELS)
     for name, expected in closed.items():

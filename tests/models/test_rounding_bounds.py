@@ -89,12 +89,13 @@ def test_a_row_of_no_weight_is_within_its_bound_too():
 
 def kernel_in_digits(kernel, squared):
     """k at a squared distance in length scales, a fraction, to forty digits."""
-    times = {"rbf": 1, "matern12": 1, "matern32": 3}[kernel]
+    times = {"rbf": 1, "matern12": 1, "matern32": 3, "matern52": 5}[kernel]
     squared = DIGITS.divide(Decimal(times * squared.numerator), Decimal(squared.denominator))
     if kernel == "rbf":
         return Fraction(DIGITS.exp(-squared / 2))
     r = DIGITS.sqrt(squared)
-    return Fraction(DIGITS.exp(-r)) * (1 + Fraction(r) if kernel == "matern32" else 1)
+    smooth = {"matern12": 0, "matern32": Fraction(r), "matern52": Fraction(r) + Fraction(squared) / 3}[kernel]
+    return Fraction(DIGITS.exp(-r)) * (1 + smooth)
 
 
 def ridge_in_rationals(kernel, x, y, scale, ridge, b):

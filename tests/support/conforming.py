@@ -11,6 +11,7 @@ from econml_cli.problems.economies.brock_mirman import BrockMirman
 from econml_cli.problems.economies.buffer_stock import BufferStock
 from econml_cli.problems.economies.cake_eating import CakeEating
 from econml_cli.problems.economies.growth import Growth
+from econml_cli.problems.economies.growth_kernel import GrowthKernel
 from econml_cli.problems.economies.growth_policy import GrowthPolicy
 from econml_cli.problems.economies.investment import Investment
 from econml_cli.problems.economies.irbc import IRBC
@@ -46,6 +47,7 @@ ECONOMIES: tuple[type[Economy], ...] = (
     BufferStock,
     CakeEating,
     Growth,
+    GrowthKernel,
     GrowthPolicy,
     IRBC,
     Investment,

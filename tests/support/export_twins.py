@@ -111,7 +111,7 @@ MODELS = {
             ),
             (DIN,),
         )
-        for kernel in ("rbf", "matern12", "matern32")
+        for kernel in ("rbf", "matern12", "matern32", "matern52")
     },
     "mlp over a polynomial": (_composed, (DIN,)),
     "linear over random features": (_over_random_features, (DIN,)),

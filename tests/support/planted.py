@@ -21,6 +21,7 @@ from econml_cli.problems.economies.brock_mirman import Z_SCALE, BrockMirman
 from econml_cli.problems.economies.buffer_stock import FIRST, SHARE, UNIT, BufferStock
 from econml_cli.problems.economies.cake_eating import CakeEating
 from econml_cli.problems.economies.growth import Growth
+from econml_cli.problems.economies.growth_kernel import GrowthKernel
 from econml_cli.problems.economies.growth_policy import GrowthPolicy
 from econml_cli.problems.economies.investment import Investment, linear_policy
 from econml_cli.problems.economies.irbc import IRBC, REMAINDER
@@ -388,6 +389,37 @@ def asset_pricing_kernel(problem: AssetPricingKernel) -> Planted:
     )
 
 
+def growth_kernel(problem: GrowthKernel) -> Planted:
+    """(k', mu') = m (those of the saddle path) + d, + zeta times the unstable root's direction e^(root (t - T)), T the
+    horizon of the test; or none of it, and e eaten of what capital yields."""
+    p, root = problem.p, problem.p.rho - problem.saddle.root
+    e, end = problem.economy, problem.p.horizon_test
+    # of (k, mu): along it consumption moves by rho - root for one of capital
+    price = -(p.rho - root) / e.c_ss**2
+
+    def f(t: Any, n: Any) -> Any:
+        k, c = problem.exact(t)
+        slopes = jnp.concatenate([problem._net(k) - c, -problem._gap(k) / c], axis=1)
+        bubble = root * jnp.exp(root * (t - end)) * jnp.asarray([1.0, price])
+        return n[0] * slopes + n[1] * bubble + n[2:4]
+
+    away = p.k0 - e.k_ss
+    return models(
+        f,
+        {
+            "exact": (1, 0, 0, 0),
+            "constant capital": (0, 0, 0, 0),
+            "half slope": (0.5, 0, 0, 0),
+            "steeper slope": (1.5, 0, 0, 0),
+            "a trend": (1, 0, ONE_PER_CENT * e.k_ss / 5, 0),
+            "other root": (1, -0.5 * e.k_ss, 0, 0),
+            "bubble of 1 %": (1, ONE_PER_CENT * e.k_ss, 0, 0),
+            "nothing eaten": (0, 0, float(e.resources(p.k0) - p.k0), 0),
+            "prices that do not move": (1, 0, 0, np.sign(away) * ONE_PER_CENT / e.c_ss),
+        },
+    )
+
+
 PLANTED: Mapping[str, Callable[[Any], Planted]] = {
     "brock_mirman": brock_mirman,
     "cake_eating": cake_eating,
@@ -401,4 +433,5 @@ PLANTED: Mapping[str, Callable[[Any], Planted]] = {
     "growth": growth,
     "asset_pricing": asset_pricing,
     "asset_pricing_kernel": asset_pricing_kernel,
+    "growth_kernel": growth_kernel,
 }

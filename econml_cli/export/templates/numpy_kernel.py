@@ -12,6 +12,7 @@ KERNELS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "rbf": lambda r: np.exp(-(r**2) / 2),
     "matern12": lambda r: np.exp(-r),
     "matern32": lambda r: (1 + 3**0.5 * r) * np.exp(-(3**0.5) * r),
+    "matern52": lambda r: (1 + 5**0.5 * r + 5 * r**2 / 3) * np.exp(-(5**0.5) * r),
 }
 
 

@@ -8,6 +8,7 @@ KERNELS = {
     "rbf": lambda r: torch.exp(-(r**2) / 2),
     "matern12": lambda r: torch.exp(-r),
     "matern32": lambda r: (1 + 3**0.5 * r) * torch.exp(-(3**0.5) * r),
+    "matern52": lambda r: (1 + 5**0.5 * r + 5 * r**2 / 3) * torch.exp(-(5**0.5) * r),
 }
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from econml_cli.options.fields import option
 from econml_cli.problems.economies import economics, horizons
+from econml_cli.problems.economies.collocation import Collocation, Space, condition_number, smallest_norm, space_of
 from econml_cli.problems.economies.conditions import demand
 from econml_cli.problems.lazily import jax, jnp, nnx, np
 
@@ -19,8 +21,6 @@ if TYPE_CHECKING:
 HORIZON, LENGTH_SCALE, LONGEST, STEP = 40.0, 10.0, 1000.0, 0.2
 #: the slope of the price on the dividend is told where that moves the price by more than this share
 MOVES = 0.05
-#: Gauss-Legendre nodes of the integral between two of the points; a kernel has its kinks there, and is smooth between
-QUADRATURE = 8
 
 
 @dataclass(frozen=True)
@@ -103,9 +103,8 @@ class AssetPricingKernel:
     large norm, so the smallest norm excludes it, and no transversality condition is imposed. A model that is trained
     minimises the mean square of the residual.
 
-    Source: Kahou, Fernandez-Villaverde, Gomez-Cardona, Perla and Rosa (2024), Spooky Boundaries at a Distance:
-    Inductive Bias, Dynamic Models, and Behavioral Macro; HighDimensionalEconLab/kernel_econ_alignment, whose baseline
-    the defaults are.
+    Source: Kahou, Perla and Pleiss, Solving Models of Economic Dynamics with Ridgeless Kernel Regressions
+    (arXiv:2406.01898); HighDimensionalEconLab/kernel_econ_alignment, whose baseline the defaults are.
     """
 
     model = "kernel"
@@ -134,21 +133,14 @@ class AssetPricingKernel:
 
     def __init__(self, **parameters: Any):
         self.p = p = AssetPricingKernelOptions(**parameters)
-        self.points = np.linspace(0.0, p.horizon, p.points)
+        self.collocation = Collocation(np.linspace(0.0, p.horizon, p.points))
         self.settles = p.g < 0 and p.c > 0
         self.path = (max(1, int(p.horizon_test)), 1)
-        self._nodes, weights = np.polynomial.legendre.leggauss(QUADRATURE)
-        self._weights = 0.5 * weights
 
     def sample(self, rngs: nnx.Rngs, split: Split, n: int | None = None) -> Batch | None:
         """x = t, [n, 1]: the points (train), those halfway between them (val), equally spaced ones on the horizon of
         the test; None where there are none. Nothing is drawn."""
-        if split == "train" and n is None:
-            t = self.points
-        elif split == "val" and n is None:
-            t = 0.5 * (self.points[1:] + self.points[:-1])
-        else:
-            t = np.linspace(0.0, self.p.horizon_test, self.p.points_test if n is None else n)
+        t = self.collocation.times(split, n, self.p.horizon_test, self.p.points_test)
         return economics.at(jnp.asarray(t[:, None], float)) if len(t) else None
 
     def dividend(self, t: Any) -> Any:
@@ -167,23 +159,10 @@ class AssetPricingKernel:
 
     def predict(self, model: Model, x: jax.Array) -> jax.Array:
         """The price mu(t), [n, 1]."""
-        step = self.points[1]
-        edges = jnp.asarray(self.points, x.dtype)
-        # whole panels between points, and what is left to t from the last point below it
-        whole = self._integral(model, edges[:-1], jnp.full(len(edges) - 1, step, x.dtype))
-        upto = jnp.concatenate([jnp.zeros(1, x.dtype), jnp.cumsum(whole)])
-        t = x[:, 0]
-        below = jnp.clip(jnp.floor(t / step).astype(int), 0, len(edges) - 1)
-        from_0 = upto[below] + self._integral(model, edges[below], t - edges[below])
         zero = jnp.zeros((1, 1), x.dtype)
-        mu: jax.Array = (self.slope(model, zero) + self.dividend(zero)) / self.p.r + from_0[:, None]
+        from_0 = self.collocation.integral(lambda t: self.slope(model, t), x)
+        mu: jax.Array = (self.slope(model, zero) + self.dividend(zero)) / self.p.r + from_0
         return mu
-
-    def _integral(self, model: Model, start: jax.Array, length: jax.Array) -> jax.Array:
-        """The integral of mu' from each start over each length, [n]."""
-        nodes, weights = (jnp.asarray(array, start.dtype) for array in (self._nodes, self._weights))
-        t = start[:, None] + 0.5 * length[:, None] * (1 + nodes)
-        return length * (self.slope(model, t.reshape(-1, 1)).reshape(t.shape) @ weights)
 
     def residual(self, model: Model, batch: Batch) -> jax.Array:
         """mu' - r mu + x, [n, 1], in units of the dividend."""
@@ -214,64 +193,45 @@ class AssetPricingKernel:
         Raises:
             ValueError: the model is no kernel, or cannot be kept in its precision.
         """
-        from scipy import linalg
-
-        from econml_cli.models.kernel import KERNELS, KernelRegression
         from econml_cli.models.least_squares import rounded
 
-        if not isinstance(model, KernelRegression):
-            raise ValueError(
-                "the problem is solved by the smallest norm of a kernel's space; take model kernel, or one that is "
-                "trained, such as mlp"
-            )
-        t, scale, ridge = (
-            np.asarray(fixed[...], np.float64) for fixed in (model.inputs, model.length_scale, model.ridge)
-        )
-        gram, C, d = self._system(KERNELS[model.kernel], t[:, 0], float(scale))
-        n, x = len(t), np.asarray(self.dividend(t), np.float64)
+        space = space_of(model)
+        kernel = space.model
+        t, n = space.collocation.points[:, None], len(space.collocation.points)
+        gram, C, d = self._system(space)
+        x = np.asarray(self.dividend(t), np.float64)
         y = (x[0] - x[1:]) / np.exp(self.p.trend * t[1:])
-        b = d[:, : int(model.has_bias and not self.settles)]  # no column where the constant stays 0
-        none = np.zeros((n, b.shape[1]))
-        system = np.block(
-            [
-                [gram, none, C.T],
-                [none.T, np.zeros((b.shape[1], b.shape[1])), b.T],
-                [C, b, -float(ridge) * np.eye(n - 1)],
-            ]
-        )
-        solution = linalg.lstsq(system, np.concatenate([np.zeros((n + b.shape[1], 1)), y]))[0]
-        found, constant = solution[:n], solution[n : n + b.shape[1]]
-        alpha, moved = rounded(C, found, y - b @ constant, model.alpha[...].dtype)
-        model.alpha[...] = jnp.asarray(alpha)
-        if model.has_bias:
-            model.bias[...] = jnp.full_like(model.bias[...], constant.sum())
+        b = d[:, : int(kernel.has_bias and not self.settles)]  # no column where the constant stays 0
+        norm = np.zeros((n + b.shape[1],) * 2)
+        norm[:n, :n] = gram
+        rows = np.concatenate([C, b], axis=1)
+        solution = smallest_norm(norm, rows, y, space.ridge)
+        found, constant = solution[:n], solution[n:]
+        alpha, moved = rounded(C, found, y - b @ constant, kernel.alpha[...].dtype)
+        kernel.alpha[...] = jnp.asarray(alpha)
+        if kernel.has_bias:
+            kernel.bias[...] = jnp.full_like(kernel.bias[...], constant.sum())
         return {
-            "condition_number": float(np.linalg.cond(system)),
+            "condition_number": condition_number(norm, rows, space.ridge),
             **({"rounding_error": moved} if alpha.dtype != found.dtype else {}),
-            "length_scale": float(scale),
+            "length_scale": space.scale,
             "norm": float(np.sqrt(found[:, 0] @ gram @ found[:, 0])),
         }
 
-    def _system(self, kernel: Any, t: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """(K [n, n], C [n-1, n], d [n-1, 1]) of `solve` at the points t [n], float64."""
+    def _system(self, space: Space) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """(K [n, n], C [n-1, n], d [n-1, 1]) of `solve` at the points that the model keeps, float64."""
 
-        def k(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-            found: np.ndarray = kernel(np.square((a[..., None] - b) / scale), np)
+        def trend(t: np.ndarray) -> np.ndarray:
+            return np.exp(self.p.trend * t)[..., None]
+
+        grown = trend(space.collocation.points)
+
+        def rows(function: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+            whole, integrals = space.collocation.of(function)
+            found: np.ndarray = ((whole - whole[:1] - self.p.r * integrals) / grown)[1:]
             return found
 
-        width = np.diff(t)
-        nodes = t[:-1, None] + 0.5 * width[:, None] * (1 + self._nodes)
-        grown = np.exp(self.p.trend * t)[:, None]
-        trend = np.exp(self.p.trend * nodes)[..., None]
-
-        def rows(at_points: np.ndarray, at_nodes: np.ndarray) -> np.ndarray:
-            panels = width[:, None] * np.einsum("pqj,q->pj", trend * at_nodes, self._weights)
-            whole = grown * at_points
-            found: np.ndarray = (whole[1:] - whole[:1] - self.p.r * np.cumsum(panels, axis=0)) / grown[1:]
-            return found
-
-        gram = k(t, t)
-        return gram, rows(gram, k(nodes, t)), rows(np.ones((len(t), 1)), np.ones((*nodes.shape, 1)))
+        return space.at(space.collocation.points), rows(lambda t: trend(t) * space.at(t)), rows(trend)
 
     def step(self, model: Model, state: jax.Array, shock: jax.Array) -> tuple[jax.Array, dict[str, jax.Array]]:
         """t + 1; price, dividend and the truth."""

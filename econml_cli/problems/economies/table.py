@@ -55,4 +55,8 @@ ECONOMIES: dict[str, ProblemEntry] = {
         "econml_cli.problems.economies.asset_pricing_kernel:AssetPricingKernel",
         "asset price of smallest norm in continuous time, solved exactly",
     ),
+    "growth_kernel": _row(
+        "econml_cli.problems.economies.growth_kernel:GrowthKernel",
+        "growth in continuous time by paths of smallest norm, solved",
+    ),
 }

@@ -18,6 +18,7 @@ from econml_cli.problems import registry
 from econml_cli.problems.economies import economics
 from econml_cli.problems.economies.asset_pricing_kernel import AssetPricingKernel
 from econml_cli.problems.economies.cake_eating import CakeEating
+from econml_cli.problems.economies.collocation import space_of
 from econml_cli.problems.economies.olg import OLG, saving_shares
 from econml_cli.problems.economies.simulation import impulse_response, simulate
 from econml_cli.training.loop.trainer import Trainer
@@ -210,11 +211,11 @@ def test_the_solution_has_a_smaller_norm_than_the_same_with_a_bubble():
     """Among all that satisfy the equation at the points; the norm is found from the points alone."""
     trainer, _, report = trained("asset_pricing_kernel", precision="float64")
     problem, model = trainer.setup.problem, trainer.fitted()
-    t = problem.points
+    t = problem.collocation.points
     gram = np.exp(-np.abs(t[:, None] - t) / 10)
     alpha = np.asarray(model.alpha[...])[:, 0]
     assert report["norm"] == pytest.approx(math.sqrt(alpha @ gram @ alpha), rel=1e-10)
-    _, C, _ = problem._system(lambda s, module: module.exp(-module.sqrt(s)), t, 10.0)
+    _, C, _ = problem._system(space_of(model))
     others = linalg.null_space(C)
     assert others.shape[1] == 1 and abs(alpha @ gram @ others).max() < 1e-8
     # what may be added to it is the bubble: mu' grows at the interest rate
