@@ -9,6 +9,7 @@ from flax import nnx
 
 from econml_cli.problems.economies.verdicts import judge
 from tests.support.models import Apply
+from tests.support.planted_models import inverse_softplus
 
 
 def verdicts(problem: Any, model: Any) -> dict[str, Any]:
@@ -34,7 +35,7 @@ def sequence(values: np.ndarray, unit: float = 1.0, time_unit: float = 1.0) -> A
     """The model whose softplus times `unit` at t / time_unit, t = 0, 1, ..., are these positive values [periods], and
     the last of them beyond."""
     y = values / unit
-    raw = jnp.asarray(y + np.log(-np.expm1(-y)))  # the inverse of softplus, without overflow
+    raw = jnp.asarray(inverse_softplus(y, np))
     return Apply(lambda x: raw[jnp.round(x * time_unit).astype(int)])
 
 

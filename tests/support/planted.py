@@ -11,14 +11,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from flax import nnx
 
-from econml_cli.problems.economies import aiyagari as household
-from econml_cli.problems.economies.aiyagari import Aiyagari
 from econml_cli.problems.economies.asset_pricing import AssetPricing
 from econml_cli.problems.economies.asset_pricing_kernel import AssetPricingKernel
 from econml_cli.problems.economies.brock_mirman import Z_SCALE, BrockMirman
-from econml_cli.problems.economies.buffer_stock import FIRST, SHARE, UNIT, BufferStock
 from econml_cli.problems.economies.cake_eating import CakeEating
 from econml_cli.problems.economies.growth import Growth
 from econml_cli.problems.economies.growth_kernel import GrowthKernel
@@ -30,36 +26,8 @@ from econml_cli.problems.economies.stochastic_growth import StochasticGrowth
 from econml_cli.training.loop.trainer import Trainer
 from econml_cli.training.setup.setup import assemble
 from tests.support.fits import config
-
-#: shares are kept so far from 0 and 1
-EDGE = 1e-9
-#: a level, or a bubble at the last period, that is wrong by this share
-ONE_PER_CENT = 0.01
-#: and one so small that a policy which is wrong by it is right
-RIGHT = 2e-4
-
-Planted = Mapping[str, nnx.Module]
-
-
-class WithNumbers(nnx.Module):
-    """f(x, numbers) as a model."""
-
-    def __init__(self, f: Callable[[Any, Any], Any], numbers: Any):
-        self.f, self.numbers = f, nnx.Param(jnp.asarray(numbers, float))
-
-    def __call__(self, x: Any) -> Any:
-        return self.f(x, self.numbers[...])
-
-
-def models(f: Callable[[Any, Any], Any], numbers: Mapping[str, Any]) -> Planted:
-    """A model of each set of numbers."""
-    return {what: WithNumbers(f, values) for what, values in numbers.items()}
-
-
-def logit(share: Any) -> Any:
-    """What a sigmoid makes this share, which is kept between 0 and 1."""
-    share = jnp.clip(share, EDGE, 1 - EDGE)
-    return jnp.log(share) - jnp.log1p(-share)
+from tests.support.planted_households import aiyagari, buffer_stock
+from tests.support.planted_models import EDGE, ONE_PER_CENT, RIGHT, Planted, inverse_softplus, logit, models
 
 
 def brock_mirman(problem: BrockMirman) -> Planted:
@@ -187,63 +155,6 @@ def stochastic_growth(problem: StochasticGrowth) -> Planted:
     )
 
 
-def buffer_stock(problem: BufferStock) -> Planted:
-    """Eaten without the limit: (1 + a) (c + s (exact - c)) + b log m, no more than a share of m, where c is what is
-    eaten of the mean income."""
-    middle = float(problem.truth(jnp.zeros((1, 1)))[0, 0])
-    edge = np.log(problem.p.m_high)
-
-    def f(x: Any, n: Any) -> Any:
-        exact, log_m = problem.truth(x), x * UNIT
-        eaten = (1 + n[0]) * (middle + n[1] * (exact - middle)) + n[2] * log_m * exact
-        eaten = jnp.minimum(eaten, n[3] * jnp.exp(log_m))
-        more = jnp.maximum(eaten - problem.least * jnp.exp(log_m), EDGE)
-        return (more + jnp.log(-jnp.expm1(-more)) - np.log(np.expm1(FIRST))) / SHARE
-
-    return models(
-        f,
-        {
-            "exact": (0, 1, 0, 2),
-            "constant consumption": (0, 0, 0, 2),
-            "half slope": (0, 0.5, 0, 2),
-            "steeper slope": (0, 1.5, 0, 2),
-            "wrong level": (-ONE_PER_CENT, 1, 0, 2),
-            "never binding": (0, 1, 0, 0.95),
-            "other root": (0, 1, 0, 0.02),
-            "1 % at the edge": (0, 1, ONE_PER_CENT / edge, 2),
-        },
-    )
-
-
-def aiyagari(problem: Aiyagari) -> Planted:
-    """Eaten without the limit: (1 + a) (c + s (exact - c)) + b (log m scaled) exact, no more than a share of m, where c
-    is what is eaten of mean cash; or the exact policy of a household at another rate."""
-    middle = float(problem.truth(jnp.zeros((1, 3)))[0, 0])
-
-    def f(x: Any, n: Any) -> Any:
-        exact = problem.truth(x.at[:, 2].add(n[4]))
-        m, _, r = problem._state(x)
-        eaten = (1 + n[0]) * (middle + n[1] * (exact - middle)) + n[2] * x[:, :1] * exact
-        eaten = jnp.minimum(eaten, n[3] * m[:, None])
-        more = jnp.maximum(eaten - (problem._least(r) * m)[:, None], EDGE)
-        return (more + jnp.log(-jnp.expm1(-more)) - np.log(np.expm1(household.FIRST))) / household.SHARE
-
-    return models(
-        f,
-        {
-            "exact": (0, 1, 0, 2, 0),
-            "constant consumption": (0, 0, 0, 2, 0),
-            "half slope": (0, 0.5, 0, 2, 0),
-            "steeper slope": (0, 1.5, 0, 2, 0),
-            "wrong level": (-ONE_PER_CENT, 1, 0, 2, 0),
-            "never binding": (0, 1, 0, 0.9, 0),
-            "other root": (0, 1, 0, 0.02, 0),
-            "1 % at the edge": (0, 1, ONE_PER_CENT, 2, 0),
-            "of another rate": (0, 1, 0, 2, 0.5),
-        },
-    )
-
-
 def investment(problem: Investment) -> Planted:
     """u = m truth + h_0 + h_1 mean(X)."""
     rest = problem.p.delta * problem.steady_state
@@ -302,7 +213,7 @@ def sequence(values: Mapping[str, np.ndarray], scale: np.ndarray, time_unit: flo
     raw = {}
     for what, path in values.items():
         y = np.maximum(path / scale, EDGE)
-        raw[what] = y + np.log(-np.expm1(-y))  # the inverse of softplus, without overflow
+        raw[what] = inverse_softplus(y, np)
     return models(lambda x, n: n[jnp.round(x * time_unit).astype(int)], raw)
 
 

@@ -30,6 +30,9 @@ FIRST, SHARE = 1.2, 0.5
 LOWEST, HIGHEST = 0.01, 5e-4
 #: the least cash of the sample, as a share of the least income: nobody ever has less than that income
 POORER = 0.95
+#: of the sample, the power of a uniform draw that log cash is, between its ends: where little cash is, the incomes of
+#: tomorrow put kinks into the exact policy, beside that of the limit
+MORE_POOR = 2.0
 
 
 def least_income(states: int, sigma: float) -> float:
@@ -56,7 +59,7 @@ class AiyagariOptions:
     m_high: float = option(30.0, "most cash on hand of the states, in mean incomes", gt=1)
     r_low: float = option(None, "least interest rate of the states (default: that of time preference less .01)")
     r_high: float = option(None, "largest interest rate of the states (default: that of time preference less .0005)")
-    N: int = option(1000, "states in the training sample", ge=2)
+    N: int = option(2000, "states in the training sample", ge=2)
     N_test: int = option(1000, "states in the test sample", ge=0)
     N_val: int = option(256, "states in the validation sample", ge=0)
 
@@ -142,15 +145,15 @@ class Aiyagari:
         self.saved = WIDER * p.m_high * np.linspace(0, 1, POINTS) ** 3
 
     def sample(self, rngs: nnx.Rngs, split: Split, n: int | None = None) -> Batch | None:
-        """x = (log m, state of income, r), each scaled to [-1, 1], [n, 3]: uniform, and each state as often; None where
-        n is 0."""
+        """x = (log m, state of income, r), each scaled to [-1, 1], [n, 3]: uniform, of log m more where it is small and
+        the policy has kinks; each state as often; None where n is 0."""
         n = self.sizes[split] if n is None else n
         if n == 0:
             return None
         last = self.p.incomes - 1
         m, r = (jax.random.uniform(rngs(), (n,), minval=-1.0, maxval=1.0) for _ in range(2))
         j = jax.random.randint(rngs(), (n,), 0, last + 1)
-        return economics.at(jnp.stack([m, 2 * j / last - 1, r], axis=1))
+        return economics.at(jnp.stack([economics.skewed(m, MORE_POOR), 2 * j / last - 1, r], axis=1))
 
     def _read(self, m: jax.Array, j: jax.Array, r: jax.Array) -> jax.Array:
         """What the network reads, [n, 3]."""

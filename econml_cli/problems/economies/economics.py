@@ -39,6 +39,12 @@ def at(x: jax.Array) -> Batch:
     return simulation.at(x)
 
 
+def skewed(x: jax.Array, power: float) -> jax.Array:
+    """Draws between -1 and 1 of which more are near -1 than of the uniform ones x (a power above 1), or fewer (below
+    1), of the shape of x: between the ends it is the power of x."""
+    return 2 * ((x + 1) / 2) ** power - 1
+
+
 def rest(problem: Moves, model: Model, state: Any, periods: int, name: str) -> np.ndarray:
     """One series of the path without shocks from a state of one path, [periods], float64."""
     from econml_cli.problems.economies import simulation

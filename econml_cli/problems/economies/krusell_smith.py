@@ -192,7 +192,7 @@ class KrusellSmith:
         if n == 0:
             return None
         x = jax.random.uniform(rngs(), (n, self.din), minval=-1.0, maxval=1.0)
-        x = x.at[:, 0].set(2 * ((x[:, 0] + 1) / 2) ** FEWER_POOR - 1)
+        x = x.at[:, 0].set(economics.skewed(x[:, 0], FEWER_POOR))
         return economics.at(x.at[:, 1:3].set(jnp.where(x[:, 1:3] < 0, -1.0, 1.0)))
 
     def _read(self, m: Any, e: Any, z: Any, x: Any, law: Any) -> jax.Array:

@@ -145,12 +145,13 @@ def test_its_recipe_finds_the_rate_and_passes():
     assert found["rate_error"] < 1e-4
 
 
-def test_samples_are_uniform_over_cash_incomes_and_rates():
+def test_samples_are_uniform_over_incomes_and_rates_and_more_where_cash_is_little():
     problem = Aiyagari()
     x = problem.sample(nnx.Rngs(0), "test").x
     m, j, r = (np.asarray(each) for each in problem._state(x))
     assert x.shape == (1000, 3) and problem.sample(nnx.Rngs(0), "test", 0) is None
     assert problem.p.m_low <= m.min() < 0.6 and 29 < m.max() <= 30.001
+    assert np.mean(np.asarray(x)[:, 0] < 0) == pytest.approx(0.5**0.5, abs=0.04)
     np.testing.assert_allclose(np.bincount(j, minlength=7) / 1000, 1 / 7, atol=0.04)
     assert r.min() == pytest.approx(problem.p.r_low, abs=1e-4) and r.max() == pytest.approx(problem.p.r_high, abs=1e-4)
     again = np.asarray(problem._read(jnp.asarray(m), jnp.asarray(j), jnp.asarray(r)))

@@ -12,12 +12,12 @@ from flax import nnx
 
 from econml_cli.errors import ConfigError
 from econml_cli.problems.economies import economics, krusell_smith, perceived
-from econml_cli.problems.economies.krusell_smith import FIRST, SHARE, KrusellSmith
+from econml_cli.problems.economies.krusell_smith import KrusellSmith
 from econml_cli.problems.economies.simulation import simulate
 from econml_cli.training.precision import precision
 from tests.support.economies import passed, verdicts
 from tests.support.fits import losses_of
-from tests.support.planted import models
+from tests.support.planted_households import krusell_smith as planted
 
 #: the chances of den Haan, Judd and Juillard (2010): (bad, jobless), (bad, working), (good, jobless), (good, working)
 PUBLISHED_MOVES = [
@@ -146,44 +146,13 @@ def test_the_truth_at_other_beliefs_is_that_of_a_solution_there():
             np.testing.assert_allclose(np.asarray(problem.truth(x))[:, 0], exact, rtol=5e-4)
 
 
-def planted(problem: KrusellSmith) -> dict[str, nnx.Module]:
-    """Eaten without the limit: (1 + a) (c + s (exact - c)) + b (log m scaled) exact, no more than a share of m, where c
-    is what is eaten of mean cash; or the exact policy at other capital, or in the other times."""
-    middle = float(problem.truth(problem.observe(problem.start(1)))[0, 0])
-
-    def f(x, n):
-        exact = problem.truth((x.at[:, 3].add(n[4])).at[:, 2].multiply(n[5]))
-        m = problem._state(x)[0]
-        eaten = (1 + n[0]) * (middle + n[1] * (exact - middle)) + n[2] * x[:, :1] * exact
-        eaten = jnp.minimum(eaten, n[3] * m[:, None])
-        more = jnp.maximum(eaten - (1 - problem.p.beta) * m[:, None], 1e-9) / problem.wage
-        return (more + jnp.log(-jnp.expm1(-more)) - np.log(np.expm1(FIRST))) / SHARE
-
-    return dict(
-        models(
-            f,
-            {
-                "exact": (0, 1, 0, 2, 0, 1),
-                "constant consumption": (0, 0, 0, 2, 0, 1),
-                "half slope": (0, 0.5, 0, 2, 0, 1),
-                "wrong level": (0.01, 1, 0, 2, 0, 1),
-                "never binding": (0, 1, 0, 0.9, 0, 1),
-                "other root": (0, 1, 0, 0.02, 0, 1),
-                "1 % at the edge": (0, 1, 0.01, 2, 0, 1),
-                "of other capital": (0, 1, 0, 2, 0.5, 1),
-                "of other times": (0, 1, 0, 2, 0, -1),
-            },
-        )
-    )
-
-
 @pytest.mark.slow
 def test_the_exact_policy_passes_and_no_wrong_one_does(monkeypatch):
     with precision("float64"):
         problem = copy.copy(economy())
         # in place of 300 periods of 8 paths: in each, planted policies are asked for at every point of the distribution
         problem.path = (50, 2)
-        plants = planted(problem)
+        plants = dict(planted(problem))
         exact = verdicts(problem, plants.pop("exact"))
         # a policy that is wrong shows in fewer periods
         monkeypatch.setattr(krusell_smith, "TESTED", 1000)
