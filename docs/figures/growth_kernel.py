@@ -16,8 +16,8 @@ COLUMNS = ("policy_error_mean", "policy_error_max", "consumption_error_max", "sa
 
 
 def numbers() -> dict[str, Any]:
-    """Verdicts by kernel (nothing is drawn, so that seeds are all the same); capital, the truth, and the errors after t =
-    0 on [0, 50]."""
+    """Verdicts by kernel (nothing is drawn, so that seeds are all the same); capital, the truth, and the errors after
+    t = 0 on [0, 50]."""
     t = np.linspace(0, 50, 201)
     found: dict[str, Any] = {"t": rounded(t), "varied": {}}
     for kernel in PUBLISHED:
@@ -44,7 +44,7 @@ def draw(numbers: dict[str, Any]) -> Any:
         axes[1].semilogy(t[1:], numbers[kernel], color=style.COLORS[i], linestyle=style.LINES[i], label=kernel)
     axes[1].axvline(40, color="0.3", linewidth=1, linestyle=":")
     axes[1].set(xlabel="t", ylim=(1e-10, 1e-2), title="error of capital (no points beyond 40)")
-    axes[1].legend(loc="upper right")
+    axes[1].legend(loc="lower left")
     return figure
 
 
