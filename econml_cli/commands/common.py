@@ -70,12 +70,12 @@ def find_run(name: str | None, runs_dir: Path, command: str) -> "Run":
 
 def write_rows(frame: Any, out: str, say: Callable[[str], None]) -> None:
     """Write a table to a file, or for "-" to stdout as CSV, and say of how many rows."""
-    from econml_cli.evaluation import predictions
+    from econml_cli.data import table_files
 
     if out == "-":
         frame.to_csv(sys.stdout, index=False, lineterminator="\n")
     else:
-        predictions.write(frame, Path(out))
+        table_files.write(frame, Path(out))
     say(f"{plural(len(frame), 'row')} written to {'stdout' if out == '-' else out}")
 
 

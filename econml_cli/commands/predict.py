@@ -86,11 +86,12 @@ def predict(run: str, options: PredictOptions, weights: CheckpointOptions, looku
 
     chosen = find_run(run, Path(lookup.runs_dir), "predict").of_member(weights.member)
 
+    from econml_cli.data import table_files
     from econml_cli.evaluation import predictions
     from econml_cli.training import compilation_cache
 
     if options.out != "-":
-        predictions.check_output(Path(options.out), reads=options.data)
+        table_files.check_output(Path(options.out), reads=options.data)
     compilation_cache.enable()
     given: dict[str, Any] = {"step": weights.step, "embed": options.embed, "asked": _interval(options), "say": _say}
     given["retransform"] = options.retransform
@@ -104,11 +105,8 @@ def predict(run: str, options: PredictOptions, weights: CheckpointOptions, looku
     else:
         missing = "error" if options.strict else options.missing
         found = predictions.predict_file(chosen, options.data, missing=missing, sheet=options.sheet, **given)
-    if not isinstance(found, predictions.Predicted):
-        write_rows(found, options.out, _say)
-        return
     found.to_stdout() if options.out == "-" else found.write(Path(options.out))
-    _say(f"{plural(len(found.added), 'row')} written to {'stdout' if options.out == '-' else options.out}")
+    _say(f"{plural(len(found), 'row')} written to {'stdout' if options.out == '-' else options.out}")
 
 
 def _in_blocks(run: Any, options: PredictOptions, weights: CheckpointOptions) -> bool:
@@ -139,12 +137,13 @@ def _at_states(
 
     chosen = directory.find(run, Path(lookup.runs_dir)).of_member(weights.member)
 
-    from econml_cli.evaluation import at_states, predictions
+    from econml_cli.data import table_files
+    from econml_cli.evaluation import at_states
     from econml_cli.training import compilation_cache
 
     if options.out != "-":
         reads = None if states.startswith(at_states.GRID) else states
-        predictions.check_output(Path(options.out), reads=reads)
+        table_files.check_output(Path(options.out), reads=reads)
     compilation_cache.enable()
     write_rows(at_states.predict_at(chosen, states, step=weights.step, say=_say), options.out, _say)
 

@@ -70,13 +70,13 @@ def simulate(
         figure_files.check_file(plot)
     chosen = find_run(run, Path(lookup.runs_dir), "simulate").of_member(weights.member)
 
-    from econml_cli.evaluation import predictions
+    from econml_cli.data import table_files
     from econml_cli.evaluation.simulation import series, simulated
     from econml_cli.output import terminal
     from econml_cli.training import compilation_cache
 
     if out not in (None, "-"):
-        predictions.check_output(Path(str(out)))
+        table_files.check_output(Path(str(out)))
     compilation_cache.enable()
     found = simulated.simulate(
         chosen,

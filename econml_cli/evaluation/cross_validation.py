@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from econml_cli.data import table_files
 from econml_cli.errors import DivergedError, EconmlError, RunError
 from econml_cli.evaluation import predictions, standard_errors
 from econml_cli.evaluation.answer import Answer
@@ -154,7 +155,7 @@ def cross_validation(folds: Folds, *, bootstrap: int = 1000, bootstrap_seed: int
         sd={name: float(np.std(values, ddof=1)) if len(values) > 1 else np.nan for name, values in columns.items()},
         pooled=_pooled(found, bootstrap, bootstrap_seed),
     )  # fmt: skip
-    predictions.write(_out_of_fold(found), folds.path / PREDICTIONS)
+    table_files.write(_out_of_fold(found), folds.path / PREDICTIONS)
     folds.note("failed" if folds.failed else "complete", results=result.to_dict(), shown=list(result.shown))
     return result
 

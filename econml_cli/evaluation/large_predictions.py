@@ -11,10 +11,11 @@ from econml_cli.data.convert import convert
 from econml_cli.data.files import Raw
 from econml_cli.data.schema import Schema
 from econml_cli.data.split import SPLITS
+from econml_cli.data.table_files import check_output, refusals
 from econml_cli.errors import DataError, plural
 from econml_cli.evaluation import large_files
 from econml_cli.evaluation.opened import OpenedRun, open_run
-from econml_cli.evaluation.predictions import Say, adds, check_output, refusals
+from econml_cli.evaluation.predictions import Say, adds
 from econml_cli.problems.tabular import Tabular
 from econml_cli.runs.directory import Run
 from econml_cli.storage import disk

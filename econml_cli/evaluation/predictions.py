@@ -1,10 +1,9 @@
 """Predictions beside the rows they are for."""
 
 import codecs
-import contextlib
 import dataclasses
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
@@ -13,15 +12,16 @@ import jax
 import numpy as np
 
 from econml_cli.config.fit_config import FitConfig
-from econml_cli.data import beside, binary_out, files
+from econml_cli.data import beside, files, separated_out
 from econml_cli.data.asked import Asked as Said
 from econml_cli.data.schema import Schema
-from econml_cli.errors import ConfigError, DataError, plural
+from econml_cli.data.table_files import check_output, refusals, write
+from econml_cli.errors import ConfigError, plural
 from econml_cli.evaluation import prediction_intervals as intervals
 from econml_cli.evaluation.conformal import Conformal, calibrate
 from econml_cli.evaluation.opened import Members, OpenedRun, open_run
 from econml_cli.evaluation.prediction_intervals import Asked, Spread, across
-from econml_cli.evaluation.samples import computed, predicted
+from econml_cli.evaluation.samples import computed, predicted, size
 from econml_cli.models.base import Embedding
 from econml_cli.problems import losses
 from econml_cli.problems.base import Batch, FileProblem, Problem
@@ -41,18 +41,6 @@ Say = Callable[[str], None]
 
 def _silent(note: str) -> None:
     """Nobody listens."""
-
-
-WRITERS = {
-    ".csv": lambda frame, path: frame.to_csv(path, index=False),
-    ".csv.gz": lambda frame, path: frame.to_csv(path, index=False, compression="gzip"),
-    ".tsv": lambda frame, path: frame.to_csv(path, index=False, sep="\t"),
-    ".parquet": lambda frame, path: frame.to_parquet(path, index=False),
-    ".feather": lambda frame, path: frame.reset_index(drop=True).to_feather(path),
-    ".dta": binary_out.write_stata,
-    ".xlsx": binary_out.write_sheet,
-    **dict.fromkeys((".sav", ".zsav"), binary_out.write_spss),
-}
 
 
 def predict(
@@ -133,6 +121,44 @@ class Predicted:
             return
         delimiter = None if self.schema is None else self.schema.asked.delimiter
         beside.write_separated(source, cast("IO[bytes]", _Decoded()), self.added, self.kept, delimiter)
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """Simulated observations with the predictions beside them: {name: values [n]}."""
+
+    columns: Mapping[str, np.ndarray]
+
+    def __len__(self) -> int:
+        return len(next(iter(self.columns.values())))
+
+    def frame(self) -> "pd.DataFrame":
+        """The same as a table."""
+        import pandas as pd
+
+        return pd.DataFrame(dict(self.columns))
+
+    def write(self, out: Path) -> None:
+        """Write them by the extension, atomically.
+
+        Raises:
+            ConfigError: as `check_output`. DataError: the disk refuses, or a column does not fit the format.
+        """
+        check_output(out)
+        mark = files.SEPARATORS.get(out.suffix.lower())
+        if mark is None:  # compressed, or no text: pandas'
+            write(self.frame(), out)
+            return
+        with (
+            refusals(out),
+            disk.replacing(out) as temporary,
+            temporary.open("w", encoding="utf-8", newline="") as file,
+        ):
+            separated_out.write(self.columns, file, mark)
+
+    def to_stdout(self) -> None:
+        """The same as CSV on stdout."""
+        separated_out.write(self.columns, sys.stdout, end="\n")
 
 
 class _Decoded:
@@ -315,8 +341,7 @@ def predict_own(
     Raises:
         ConfigError: the observations of the problem are not rows of a table. As `evaluate` otherwise.
     """
-    found = predict_own_file(run, step=step, embed=embed, asked=asked, say=say, retransform=retransform)
-    return found.frame() if isinstance(found, Predicted) else found
+    return predict_own_file(run, step=step, embed=embed, asked=asked, say=say, retransform=retransform).frame()
 
 
 def predict_own_file(
@@ -327,10 +352,8 @@ def predict_own_file(
     asked: Asked | None = None,
     say: Say = _silent,
     retransform: bool = False,
-) -> "Predicted | pd.DataFrame":
-    """The same: of a file beside which the predictions stand, or of simulated observations a table."""
-    import pandas as pd
-
+) -> Predicted | Simulated:
+    """The same, to be written: of a file beside which the predictions stand, or of simulated observations."""
     with open_run(run, step=step) as opened:
         samples = opened.own_samples()
         if not samples.problem.simulated:
@@ -338,11 +361,11 @@ def predict_own_file(
         if retransform:
             raise ConfigError("--retransform is of a table whose target is a log; leave it out.")
         added = adds(opened, samples.problem, embed, asked, say)
-        frames = [
-            _drawn(samples.problem, batch, opened.config()).assign(**added(batch.x), split=split)
+        parts = [
+            {**_drawn(samples.problem, batch, opened.config()), **added(batch.x), "split": np.full(size(batch), split)}
             for split, batch in samples.parts.items()
         ]
-    return pd.concat(frames, ignore_index=True)
+    return Simulated({name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
 
 
 def _own_file(
@@ -358,19 +381,17 @@ def _own_file(
     return dataclasses.replace(found, added=found.added.assign(split=labels))
 
 
-def _drawn(problem: Problem, batch: Batch, config: FitConfig) -> "pd.DataFrame":
-    """Simulated observations as a table: the features by name, and the target."""
-    import pandas as pd
-
+def _drawn(problem: Problem, batch: Batch, config: FitConfig) -> dict[str, np.ndarray]:
+    """Simulated observations as columns {name: [n]}: the features by name, and the target."""
     x = np.asarray(batch.x)
     names = problem.describe().get("features")
     if x.ndim != 2 or names is None or len(names) != x.shape[1]:
         raise ConfigError(f"--predictions: an observation of problem {config.problem} is not a row of a table.")
     if losses.of(problem).reconstructs:
-        return pd.DataFrame(x, columns=names)
+        return dict(zip(names, x.T, strict=True))
     y = np.asarray(problem.observed(batch)).reshape(len(x), -1)
     targets = ["y"] if y.shape[1] == 1 else [f"y_{i + 1}" for i in range(y.shape[1])]
-    return pd.DataFrame(np.hstack([x, y]), columns=[*names, *targets])
+    return dict(zip([*names, *targets], np.hstack([x, y]).T, strict=True))
 
 
 def columns(problem: Problem, yhat: np.ndarray) -> dict[str, np.ndarray]:
@@ -380,45 +401,3 @@ def columns(problem: Problem, yhat: np.ndarray) -> dict[str, np.ndarray]:
     if aim.classify is None:
         return found
     return {**found, "predicted": np.asarray(names.labels(width))[aim.classify(yhat)]}
-
-
-def check_output(path: Path, reads: str | None = None) -> None:
-    """Refuse a file that cannot be written, before anything is computed; `reads` is the file that rows come from.
-
-    Raises:
-        ConfigError: its extension is none that can be written, its directory does not exist, or it is the input.
-        DataError: a package that writes it is not installed.
-    """
-    if _extension(path) is None:
-        raise ConfigError(f"{path} must end in one of {', '.join(WRITERS)}.")
-    if path.is_dir() or not path.absolute().parent.is_dir():
-        raise ConfigError(f"{path} cannot be written: {path.parent} is not a directory, or the name is one.")
-    if reads is not None and Path(reads).resolve() == path.resolve():
-        raise ConfigError(f"{path} is the file that is read; write the predictions to another one.")
-    binary_out.available(path)
-
-
-def _extension(path: Path) -> str | None:
-    return next((end for end in sorted(WRITERS, key=len, reverse=True) if path.name.lower().endswith(end)), None)
-
-
-def write(frame: "pd.DataFrame", path: Path) -> None:
-    """Write a table by its extension, atomically: the old file or the whole new one is there, whenever it is killed.
-
-    Raises:
-        ConfigError: as `check_output`. DataError: the disk refuses, or a column does not fit the format.
-    """
-    check_output(path)
-    extension = _extension(path)
-    assert extension is not None  # check_output saw to it
-    with refusals(path), disk.replacing(path) as temporary:
-        WRITERS[extension](frame, temporary)
-
-
-@contextlib.contextmanager
-def refusals(path: Path) -> Iterator[None]:
-    """What a disk, or a format, refuses, in a sentence."""
-    try:
-        yield
-    except (OSError, ValueError, TypeError) as error:
-        raise DataError(f"{path} could not be written: {str(error).splitlines()[0].rstrip('.')}.") from error

@@ -150,7 +150,7 @@ def evaluate(
 
     compilation_cache.enable()
     if predictions is not None:
-        from econml_cli.evaluation.predictions import check_output
+        from econml_cli.data.table_files import check_output
 
         check_output(predictions, reads=rows.data)
     sample = shared.sample(rows, changes, weights)
@@ -240,10 +240,7 @@ def _write(run: "Run", sample: dict[str, Any], path: Path) -> None:
         if data
         else predicted.predict_own_file(run, step=step)
     )
-    if isinstance(found, predicted.Predicted):
-        found.write(path)
-    else:  # simulated observations
-        predicted.write(found, path)
+    found.write(path)
     told(f"{plural(len(found), 'row')} written to {path}")
 
 
