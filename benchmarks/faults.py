@@ -738,7 +738,13 @@ FAULTS = (
     Fault(
         "samples-not-drawn-behind-the-weights",
         "lost state",
-        old='            self._compiled.setdefault(("past", recipe, shapes), nnx.jit(draw_past))(rngs)\n',
+        old="            build(recipe, shapes_of(problem, train), rngs)  # draws",
+        new="            # draws",
+    ),
+    Fault(
+        "missing-number-written-as-nan",
+        "wrong constant",
+        old='    texts[np.isnan(values)] = ""\n',
         new="",
     ),
     Fault(

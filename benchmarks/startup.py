@@ -1,11 +1,14 @@
 """What starting and ending a command costs: whole processes against `import jax` and one compiled function.
 
     uv run python benchmarks/startup.py
-    uv run python benchmarks/startup.py --beside before=/path/to/another/checkout --rounds 5
+    uv run python benchmarks/startup.py --write benchmarks/README.md    # the table of that page
+    uv run python benchmarks/startup.py --beside before=/path/to/another/checkout --rounds 5 --bytecode on
 
 Every command, the two floors, and the same commands of another checkout take turns within a round. CPU seconds (of the
 process and its children) stand beside the clock's, which on a busy machine says more about the others. `prompt` is the
 time from the last line that a command has printed, at a terminal, to the end of its process: until the prompt is back.
+What is compiled, by XLA and by Python, is there before the first round; without its bytecode cache Python compiles
+every file again in every process, a round takes several times as long, and there is one.
 """
 
 import argparse
@@ -20,6 +23,8 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from benchmarks.many_seeds import Place
 
 HERE = Path(__file__).resolve().parent.parent
 TYPER, FLOOR = "import typer", "floor"
@@ -101,20 +106,21 @@ def computing(there: Path) -> float:
     return float(json.loads((there / "runs/again/summary.json").read_text())["seconds_training"])
 
 
-def measure(packages: Mapping[str, Path], bytecode: bool, rounds: int) -> list[dict[str, Any]]:
+def prepare(packages: Mapping[str, Path], there: Path) -> None:
+    """The runs and the sweep that the commands read, and what each of them finds compiled."""
+    (there / "sweep.yaml").write_text("program: econml\ncommand: [econml, fit, mlp, '${args}']\n" + SWEEP)
+    for package in packages.values():
+        line = [sys.executable, "-m", "econml_cli", "fit", "mlp", "--name", "net", "--force", "--quiet"]
+        timed(line, environment(package, True, there), there)
+    run = [sys.executable, "-m", "econml_cli", "sweep", "run", "sweep.yaml", "--trials", "2"]
+    timed(run, environment(HERE, True, there), there)
+    one_round(packages, True, there)
+
+
+def measure(packages: Mapping[str, Path], bytecode: bool, rounds: int, there: Path) -> list[dict[str, Any]]:
     """The rows of the table of one state of the bytecode cache."""
-    with tempfile.TemporaryDirectory() as name:
-        there = Path(name)
-        (there / "sweep.yaml").write_text("program: econml\ncommand: [econml, fit, mlp, '${args}']\n" + SWEEP)
-        for package in packages.values():
-            line = [sys.executable, "-m", "econml_cli", "fit", "mlp", "--name", "net", "--force", "--quiet"]
-            timed(line, environment(package, bytecode, there), there)
-        run = [sys.executable, "-m", "econml_cli", "sweep", "run", "sweep.yaml", "--trials", "2"]
-        timed(run, environment(HERE, bytecode, there), there)
-        if bytecode:
-            one_round(packages, bytecode, there)  # writes the caches
-        each = [one_round(packages, bytecode, there) for _ in range(rounds)]
-        seconds = computing(there)
+    each = [one_round(packages, bytecode, there) for _ in range(rounds)]
+    seconds = computing(there)
     rows = []
     for package, command in each[0]:
         floor = COMMANDS[command][0] if command in COMMANDS else command
@@ -155,17 +161,24 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
 def main() -> None:
     """Measure, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=2, help="with the bytecode cache; one without it [2]")
     parser.add_argument("--beside", metavar="NAME=DIR", action="append", default=[], help="another checkout")
     parser.add_argument("--bytecode", choices=["on", "off", "both"], default="both")
+    parser.add_argument("--write", type=Path, metavar="FILE", help="the page whose table this is")
     parser.add_argument("--json", type=Path, metavar="FILE", help="keep the figures")
     asked = parser.parse_args()
     packages = {"this": HERE} | {name: Path(place) for name, _, place in (one.partition("=") for one in asked.beside)}
     states = {"on": [True], "off": [False], "both": [True, False]}[asked.bytecode]
-    rows = [row for bytecode in states for row in measure(packages, bytecode, asked.rounds)]
+    rows: list[dict[str, Any]] = []
+    with tempfile.TemporaryDirectory() as name:
+        prepare(packages, Path(name))
+        for bytecode in states:
+            rows += measure(packages, bytecode, asked.rounds if bytecode else 1, Path(name))
+            if asked.write:  # those that there are, should the rest be stopped
+                Place(asked.write, "startup").write(table(rows))
+            if asked.json:
+                asked.json.write_text(json.dumps(rows, indent=2))
     print(table(rows))
-    if asked.json:
-        asked.json.write_text(json.dumps(rows, indent=2))
 
 
 if __name__ == "__main__":

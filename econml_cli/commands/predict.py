@@ -105,11 +105,8 @@ def predict(run: str, options: PredictOptions, weights: CheckpointOptions, looku
     else:
         missing = "error" if options.strict else options.missing
         found = predictions.predict_file(chosen, options.data, missing=missing, sheet=options.sheet, **given)
-    if not isinstance(found, predictions.Predicted):
-        write_rows(found, options.out, _say)
-        return
     found.to_stdout() if options.out == "-" else found.write(Path(options.out))
-    _say(f"{plural(len(found.added), 'row')} written to {'stdout' if options.out == '-' else options.out}")
+    _say(f"{plural(len(found), 'row')} written to {'stdout' if options.out == '-' else options.out}")
 
 
 def _in_blocks(run: Any, options: PredictOptions, weights: CheckpointOptions) -> bool:

@@ -3,6 +3,7 @@
 import codecs
 import dataclasses
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
@@ -10,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Any, cast
 import numpy as np
 
 from econml_cli.config.fit_config import FitConfig
-from econml_cli.data import beside, files
+from econml_cli.data import beside, files, separated, separated_out
 from econml_cli.data.asked import Asked as Said
 from econml_cli.data.schema import Schema
 from econml_cli.data.table_files import check_output, refusals, write
@@ -18,6 +19,7 @@ from econml_cli.errors import ConfigError, plural
 from econml_cli.evaluation.opened import OpenedRun, open_run
 from econml_cli.evaluation.prediction_columns import Say, adds, levels, unlike
 from econml_cli.evaluation.prediction_intervals import Asked
+from econml_cli.evaluation.samples import size
 from econml_cli.problems import losses
 from econml_cli.problems.base import Batch, FileProblem, Problem
 from econml_cli.problems.tabular import Tabular
@@ -113,6 +115,44 @@ class Predicted:
         beside.write_separated(source, cast("IO[bytes]", _Decoded()), self.added, self.kept, delimiter)
 
 
+@dataclass(frozen=True)
+class Simulated:
+    """Simulated observations with the predictions beside them: {name: values [n]}."""
+
+    columns: Mapping[str, np.ndarray]
+
+    def __len__(self) -> int:
+        return len(next(iter(self.columns.values())))
+
+    def frame(self) -> "pd.DataFrame":
+        """The same as a table."""
+        import pandas as pd
+
+        return pd.DataFrame(dict(self.columns))
+
+    def write(self, out: Path) -> None:
+        """Write them by the extension, atomically.
+
+        Raises:
+            ConfigError: as `check_output`. DataError: the disk refuses, or a column does not fit the format.
+        """
+        check_output(out)
+        mark = separated.SEPARATORS.get(out.suffix.lower())
+        if mark is None:  # compressed, or no text: pandas'
+            write(self.frame(), out)
+            return
+        with (
+            refusals(out),
+            disk.replacing(out) as temporary,
+            temporary.open("w", encoding="utf-8", newline="") as file,
+        ):
+            separated_out.write(self.columns, file, mark)
+
+    def to_stdout(self) -> None:
+        """The same as CSV on stdout."""
+        separated_out.write(self.columns, sys.stdout, end="\n")
+
+
 class _Decoded:
     """What writes bytes of UTF-8 to stdout as text, whatever stdout is."""
 
@@ -181,8 +221,7 @@ def predict_own(
     Raises:
         ConfigError: the observations of the problem are not rows of a table. As `evaluate` otherwise.
     """
-    found = predict_own_file(run, step=step, embed=embed, asked=asked, say=say, retransform=retransform)
-    return found.frame() if isinstance(found, Predicted) else found
+    return predict_own_file(run, step=step, embed=embed, asked=asked, say=say, retransform=retransform).frame()
 
 
 def predict_own_file(
@@ -193,10 +232,8 @@ def predict_own_file(
     asked: Asked | None = None,
     say: Say = _silent,
     retransform: bool = False,
-) -> "Predicted | pd.DataFrame":
-    """The same: of a file beside which the predictions stand, or of simulated observations a table."""
-    import pandas as pd
-
+) -> Predicted | Simulated:
+    """The same, to be written: of a file beside which the predictions stand, or of simulated observations."""
     with open_run(run, step=step) as opened:
         samples = opened.own_samples()
         if not samples.problem.simulated:
@@ -204,11 +241,11 @@ def predict_own_file(
         if retransform:
             raise ConfigError("--retransform is of a table whose target is a log; leave it out.")
         added = adds(opened, samples.problem, embed, asked, say)
-        frames = [
-            _drawn(samples.problem, batch, opened.config()).assign(**added(batch.x), split=split)
+        parts = [
+            {**_drawn(samples.problem, batch, opened.config()), **added(batch.x), "split": np.full(size(batch), split)}
             for split, batch in samples.parts.items()
         ]
-    return pd.concat(frames, ignore_index=True)
+    return Simulated({name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
 
 
 def _own_file(
@@ -224,16 +261,14 @@ def _own_file(
     return dataclasses.replace(found, added=found.added.assign(split=labels))
 
 
-def _drawn(problem: Problem, batch: Batch, config: FitConfig) -> "pd.DataFrame":
-    """Simulated observations as a table: the features by name, and the target."""
-    import pandas as pd
-
+def _drawn(problem: Problem, batch: Batch, config: FitConfig) -> dict[str, np.ndarray]:
+    """Simulated observations as columns {name: [n]}: the features by name, and the target."""
     x = np.asarray(batch.x)
     names = problem.describe().get("features")
     if x.ndim != 2 or names is None or len(names) != x.shape[1]:
         raise ConfigError(f"--predictions: an observation of problem {config.problem} is not a row of a table.")
     if losses.of(problem).reconstructs:
-        return pd.DataFrame(x, columns=names)
+        return dict(zip(names, x.T, strict=True))
     y = np.asarray(problem.observed(batch)).reshape(len(x), -1)
     targets = ["y"] if y.shape[1] == 1 else [f"y_{i + 1}" for i in range(y.shape[1])]
-    return pd.DataFrame(np.hstack([x, y]), columns=[*names, *targets])
+    return dict(zip([*names, *targets], np.hstack([x, y]).T, strict=True))

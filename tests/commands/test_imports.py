@@ -27,7 +27,8 @@ ALLOWED = {
     "eval net": {"jax", "flax", EVALUATE},
     "eval net --json": {"jax", "flax", EVALUATE},
     "inspect checkpoint net": {"jax", "flax"},
-    "predict net --out p.csv": {"jax", "flax", "pandas", "pyarrow", PREDICT},
+    "predict net --out p.csv": {"jax", "flax", PREDICT},
+    "predict net --out p.parquet": {"jax", "flax", "pandas", "pyarrow", PREDICT},
     "fit mlp --num-epochs 2 --name again": {"jax", "flax", "orbax", TRAINER},
     "fit mlp --problem olg --help": {ECONOMY},
 }

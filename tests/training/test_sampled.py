@@ -38,3 +38,11 @@ def test_an_evaluation_is_no_training_and_needs_no_memory_for_one(monkeypatch):
         assert setups.sampled(config).n_train == 40
         with pytest.raises(ConfigError, match="need"):
             setups.assemble(config)
+
+
+def test_the_samples_of_a_simulated_problem_are_one_program(caplog):
+    config = build("mlp", "linear", [("test", {"width": 4, **SMALL})])
+    with precision(config.trainer.precision), jax.log_compiles():
+        setups.sampled(config)
+    said = [record.getMessage() for record in caplog.records]
+    assert sum(message.startswith("Compiling jit(draw") for message in said) == 1

@@ -245,7 +245,6 @@ def _paths(simulated: PathOptions, fresh: FreshOptions) -> dict[str, Any]:
 
 def _write(run: "Run", sample: dict[str, Any], path: Path) -> None:
     """The rows of a run, or of a file, with their predictions."""
-    from econml_cli.data import table_files
     from econml_cli.evaluation import predictions as predicted
 
     data, step = sample["data"], sample["step"]
@@ -254,10 +253,7 @@ def _write(run: "Run", sample: dict[str, Any], path: Path) -> None:
         if data
         else predicted.predict_own_file(run, step=step)
     )
-    if isinstance(found, predicted.Predicted):
-        found.write(path)
-    else:  # simulated observations
-        table_files.write(found, path)
+    found.write(path)
     told(f"{plural(len(found), 'row')} written to {path}")
 
 

@@ -159,7 +159,11 @@ class Workshop:
         Raises:
             DataError: the data cannot be used. ConfigError: the model's constructor refuses the options or the shapes.
         """
-        problem, train, rngs = self._before_the_model(config)
+        rngs = nnx.Rngs(config.trainer.seed)
+        problem = self._once("problem", config, rngs, lambda: self._problem(config, rngs))
+        if problem.simulated:
+            return Sampled(config, problem, *self._drawn_together(config, problem, rngs))
+        train = self._train(config, problem, rngs)
         problems.check_sample(config.problem, problem, train)
         if not isinstance(problem, Tabular):  # the splits of a table are not drawn from `rngs`
             recipe, shapes = recipe_of(config), shapes_of(problem, train)
@@ -167,7 +171,7 @@ class Workshop:
             def draw_past(rngs: nnx.Rngs) -> None:  # compiled, it counts its draws and makes none
                 build(recipe, shapes, rngs)
 
-            self._compiled.setdefault(("past", recipe, shapes), nnx.jit(draw_past))(rngs)
+            nnx.jit(draw_past)(rngs)
         test, val = self._after_the_model(config, problem, rngs)
         return Sampled(config, problem, train, val, test)
 
@@ -195,10 +199,11 @@ class Workshop:
         """(the problem, the train sample, what the model's weights are drawn from)."""
         rngs = nnx.Rngs(config.trainer.seed)
         problem = self._once("problem", config, rngs, lambda: self._problem(config, rngs))
+        return problem, self._train(config, problem, rngs), rngs
+
+    def _train(self, config: FitConfig, problem: Problem, rngs: nnx.Rngs) -> Batch:
         train = self._once("train", config, rngs, lambda: self._sample(config, problem, rngs, "train"))
-        if train is None:
-            raise DataError("The training split is empty; lower --val-fraction and --test-fraction.")
-        return problem, train, rngs
+        return _not_empty(train)
 
     def _after_the_model(
         self, config: FitConfig, problem: Problem, rngs: nnx.Rngs
@@ -246,6 +251,28 @@ class Workshop:
             drawn: Batch | None = compiled(arrays_of(problem), rngs)
             return to_device(drawn, dtype)
 
+    def _drawn_together(
+        self, config: FitConfig, problem: Problem, rngs: nnx.Rngs
+    ) -> tuple[Batch, Batch | None, Batch | None]:
+        """(train, val, test) of a simulated problem, as `_before_the_model` and `_after_the_model` draw them, by one
+        program: what JAX's generator lowers to is lowered once, which is most of what such small programs cost."""
+        recipe = recipe_of(config)
+
+        def sample(bound: Problem, rngs: nnx.Rngs, split: Split) -> Batch | None:
+            with own_modules.telling(f"Problem {config.problem} gives no {split} sample"):
+                return bound.sample(rngs, split)
+
+        def draw(arrays: Mapping[str, jax.Array], rngs: nnx.Rngs) -> tuple[Batch, Batch | None, Batch | None]:
+            bound = with_arrays(problem, arrays)
+            train = _not_empty(sample(bound, rngs, "train"))
+            problems.check_sample(config.problem, problem, train)
+            build(recipe, shapes_of(problem, train), rngs)  # draws are counted, and what nobody reads is not made
+            test = sample(bound, rngs, "test")
+            return train, sample(bound, rngs, "val"), test
+
+        drawn: tuple[Batch, Batch | None, Batch | None] = nnx.jit(draw)(arrays_of(problem), rngs)
+        return to_device(drawn, config.trainer.dtype)
+
     def _model(self, config: FitConfig, shapes: Shapes, rngs: nnx.Rngs, train: Batch) -> Model:
         """The model at its initial weights, made in one compiled program, and adapted to the training inputs."""
         recipe = recipe_of(config)
@@ -266,6 +293,13 @@ class Workshop:
                 )
             model.adapt(train.x)
         return model
+
+
+def _not_empty(train: Batch | None) -> Batch:
+    """Raise DataError where there is nothing to train on."""
+    if train is None:
+        raise DataError("The training split is empty; lower --val-fraction and --test-fraction.")
+    return train
 
 
 def arrays_of(problem: Problem) -> dict[str, jax.Array]:
