@@ -1,5 +1,6 @@
 """The covariance of the coefficients of a linear model: which one, by what it is clustered, and the sandwich."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,24 @@ from econml_cli.evaluation.opened import OpenedRun
 from econml_cli.problems import losses
 from econml_cli.problems.families import Family
 from econml_cli.problems.tabular import Tabular
+from econml_cli.runs.directory import Run
 
 CHOICES = ("iid", "HC1", "HC3", "cluster")
 #: groups of a column that can be clustered by
 FEWEST = 3
+
+
+def check_some_linear(vcov: str | None, runs: Sequence[Run]) -> None:
+    """Refuse a covariance of coefficients where no run has any.
+
+    Raises:
+        ConfigError: names the first run.
+    """
+    models = [] if vcov is None else [run.config().model for run in runs]
+    if models and "linear" not in models:
+        raise ConfigError(
+            f"--vcov {vcov} is of the coefficients of model linear, and {runs[0].name} is {models[0]}; leave it out."
+        )
 
 
 def column_of(vcov: str | None) -> str | None:

@@ -73,6 +73,7 @@ def compare(
     Returns:
         The comparison; `print(found.render())`, `found.render("latex")`; for a paper `econml_cli.paper_table(found)`.
     """
+    from econml_cli.evaluation import covariances
     from econml_cli.evaluation.comparing.compare import compare as compared
 
     if not runs:
@@ -85,6 +86,7 @@ def compare(
         _refuse_given({"data": data, "dm": dm, **of_runs})
         return _fold_by_fold(validated, baseline, stars)
     chosen = [_run(run, Path(runs_dir)) for run in runs if isinstance(run, FittedRun | str | os.PathLike)]
+    covariances.check_some_linear(vcov, chosen)
     with frames.as_file(data) as path:
         return compared(chosen, baseline=baseline, data=path, series=dm, stars=stars, **of_runs)
 

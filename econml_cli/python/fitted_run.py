@@ -155,9 +155,11 @@ class FittedRun:
         """
         if not den_haan_marcet and (periods is not None or paths is not None):
             raise ConfigError("periods and paths are those of den_haan_marcet; add den_haan_marcet=True.")
+        from econml_cli.evaluation import covariances
         from econml_cli.evaluation.den_haan_marcet import Paths
         from econml_cli.evaluation.evaluate import evaluate
 
+        covariances.check_some_linear(vcov, [self.run])
         given = {name: n for name, n in (("periods", periods), ("paths", paths)) if n is not None}
         with frames.as_file(data) as path:
             found = evaluate(

@@ -59,8 +59,8 @@ def write(
             it is clear that the files can be written.
 
     Raises:
-        ConfigError: a file of another suffix, or a run that is named twice. RunError: a file that is no report is
-            there, or the disk refuses, or there is no browser to print with.
+        ConfigError: a file of another suffix, a run that is named twice, or `vcov` where none is linear. RunError: a
+            file that is no report is there, or the disk refuses, or there is no browser to print with.
     """
     files.check(out, "--out", (".html", ".htm"), files.MARK, force)
     if pdf is not None:
@@ -70,10 +70,12 @@ def write(
         raise ConfigError("A run is named twice; name each once.")
     prepare()
 
+    from econml_cli.evaluation import covariances
     from econml_cli.report.page import page
     from econml_cli.report.sections import Options
 
     asked = numbers or Numbers()
+    covariances.check_some_linear(asked.vcov, runs)
     options = Options(asked.bootstrap, asked.bootstrap_seed, asked.draws, asked.draw_seed, asked.vcov)
     made = page(runs, options, title=title)
     files.write(made.html, out)

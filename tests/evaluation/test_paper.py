@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import econml_cli
 from econml_cli.errors import ConfigError
 from econml_cli.evaluation.comparing import paper
 from econml_cli.evaluation.comparing.compare import compare
@@ -97,6 +98,8 @@ def test_standard_errors_are_chosen_where_a_run_has_coefficients(made, econml):
     for line in (("eval", net.path), ("eval", "compare", net.path)):
         ran = econml(*line, "--vcov", "HC1", "--bootstrap", 0)
         assert ran.code == 2 and "--vcov HC1 is of the coefficients of model linear, and net is mlp" in ran.stderr
+    with pytest.raises(ConfigError, match="vcov HC1 is of the coefficients of model linear, and net is mlp"):
+        econml_cli.load(net.path).evaluate(bootstrap=0, vcov="HC1")
     assert econml("eval", "compare", ols.path, net.path, "--vcov", "HC1", "--bootstrap", 0).code == 0
 
 

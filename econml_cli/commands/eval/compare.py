@@ -127,12 +127,13 @@ def compare(
             shared.save_figure(apart.plot(size.figure_width), plot)
         return
 
+    from econml_cli.evaluation import covariances
     from econml_cli.runs import directory
     from econml_cli.training import compilation_cache
 
     around, form = shared.intervals(bootstrap), paper.form(output.form)
     chosen = [directory.find(name, Path(lookup.runs_dir)).of_member(weights.member) for name in (runs or (None,))]
-    errors.check(chosen)
+    covariances.check_some_linear(errors.vcov, chosen)
     compilation_cache.enable()
     found = show(chosen, tests, rows, weights.step, {**around, "vcov": errors.vcov}, draws, form, paper)
     if plot is not None:  # after the answer, which a figure that fails must not take with it

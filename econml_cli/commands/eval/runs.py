@@ -126,14 +126,15 @@ def evaluate(
     chosen = [_find(name, where).of_member(weights.member) for name in (runs or (None,))]
     _refuse(len(chosen), asked, predictions, plot, changes, simulated)
     asked.check(len(chosen), output.form, plot is not None)
-    if not asked.names:
-        errors.check(chosen)
     around = shared.intervals(bootstrap)
     shared.check_plot(plot, size)
 
+    from econml_cli.evaluation import covariances
     from econml_cli.evaluation.opened import open_run
     from econml_cli.training import compilation_cache
 
+    if not asked.names:
+        covariances.check_some_linear(errors.vcov, chosen)
     compilation_cache.enable()
     if predictions is not None:
         from econml_cli.data.table_files import check_output

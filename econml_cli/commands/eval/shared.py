@@ -3,7 +3,7 @@
 import contextlib
 import shutil
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -87,19 +87,6 @@ class CoefficientOptions:
         raise ConfigError(
             f"--vcov must be one of {', '.join(known)}, cluster:COLUMN, got '{self.vcov}'.{suggest(self.vcov, known)}"
         )
-
-    def check(self, runs: "Sequence[Run]") -> None:
-        """Refuse --vcov where no run has coefficients.
-
-        Raises:
-            ConfigError: names the first run.
-        """
-        models = [] if self.vcov is None else [run.config().model for run in runs]
-        if models and "linear" not in models:
-            raise ConfigError(
-                f"--vcov {self.vcov} is of the coefficients of model linear, and {runs[0].name} is {models[0]}; "
-                "leave it out."
-            )
 
 
 @dataclass(frozen=True)
