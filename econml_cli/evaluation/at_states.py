@@ -190,6 +190,4 @@ def _file(path: str, names: Sequence[str]) -> dict[str, np.ndarray]:
             found[name] = np.array([np.nan])
         if not np.isfinite(found[name]).all():
             raise DataError(f"{path}: column '{name}' has rows without a number; a state needs all of its numbers.")
-    if not len(frame):
-        raise DataError(f"{path} has no row.")
     return found

@@ -72,10 +72,16 @@ def test_states_are_named_as_the_economy_names_them():
         ("grid:k=.1:2:5", "lacks z"),
         ("grid:capital=1,z=0", "they are k, z"),
         ("grid:k=1:2:100000,z=0:1:100000", "more than"),
+        ("grid:k=1,z=0,k=2", "'k=2' must be NAME=VALUE or NAME=LOW:HIGH:COUNT, each once"),
         ("none.csv", "none.csv"),
+        ("gap.csv", "column 'k' has rows without a number"),
+        ("text.csv", "column 'z' has rows without a number"),
+        ("empty.csv", "empty.csv has a header but no rows"),
     ],
 )
 def test_states_that_are_none_are_refused(econml, savings, states, said):
+    for name, rows in (("gap", "1,0\n,0\n"), ("text", "1,low\n"), ("empty", "")):
+        Path(f"{name}.csv").write_text(f"k,z\n{rows}")
     ran = econml("predict", savings, "--states", states, "--out", "-")
     assert ran.code in (1, 2) and said in ran.stderr and "Traceback" not in ran.stderr
 
