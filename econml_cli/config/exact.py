@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from econml_cli.models.table import LinearOptions
+from econml_cli.options import synonyms
 from econml_cli.options.fields import options_of
 from econml_cli.options.trainer import TrainerOptions
 from econml_cli.problems.losses import is_solvable
@@ -34,7 +35,7 @@ def _is_solvable(layers: Sequence[Layer]) -> bool:
     if any(name in layer for _, layer in layers for name in TRAINED_BY):
         return False
     loss = next((layer["loss"] for _, layer in layers if layer.get("loss") is not None), None)
-    return loss is None or is_solvable(str(loss))
+    return loss is None or is_solvable(synonyms.READ_AS.get(str(loss), str(loss)))
 
 
 def through_origin(model_options: Any, problem_options: Any) -> Any:

@@ -191,6 +191,7 @@ def _describe(opt: Option) -> str:
 
 def _read_choice(opt: Option, raw: Any) -> str:
     word, known = str(raw), list(opt.choices)
+    word = synonyms.READ_AS[word] if synonyms.READ_AS.get(word) in known else word
     if word in known:
         return word
     if opt.group is not None:

