@@ -140,8 +140,7 @@ class AssetPricingKernel:
     def sample(self, rngs: nnx.Rngs, split: Split, n: int | None = None) -> Batch | None:
         """x = t, [n, 1]: the points (train), those halfway between them (val), equally spaced ones on the horizon of
         the test; None where there are none. Nothing is drawn."""
-        t = self.collocation.times(split, n, self.p.horizon_test, self.p.points_test)
-        return economics.at(jnp.asarray(t[:, None], float)) if len(t) else None
+        return self.collocation.sample(split, n, self.p.horizon_test, self.p.points_test)
 
     def dividend(self, t: Any) -> Any:
         """x(t), the solution of x' = c + g x from x_0."""

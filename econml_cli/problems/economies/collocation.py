@@ -6,12 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from econml_cli.problems.economies import economics
 from econml_cli.problems.lazily import jax, jnp, np
 
 if TYPE_CHECKING:
     from econml_cli.models.base import Model
     from econml_cli.models.kernel import KernelRegression
-    from econml_cli.problems.base import Split
+    from econml_cli.problems.base import Batch, Split
 
 #: Gauss-Legendre nodes of the integral between two of the points; a kernel has its kinks there, and is smooth between
 QUADRATURE = 8
@@ -29,15 +30,16 @@ class Collocation:
 
     points: np.ndarray
 
-    def times(self, split: Split, n: int | None, horizon_test: float, points_test: int) -> np.ndarray:
-        """The sample: the points (train), those halfway between them (val), and `points_test` equally spaced ones of
-        [0, horizon_test] (test, and wherever it is said how many, `n`)."""
+    def sample(self, split: Split, n: int | None, horizon_test: float, points_test: int) -> Batch | None:
+        """x = t, [n, 1]: the points (train), those halfway between them (val), and `points_test` equally spaced ones of
+        [0, horizon_test] (test, and wherever it is said how many, `n`); None where there are none. Nothing is drawn."""
         if split == "train" and n is None:
-            return self.points
-        if split == "val" and n is None:
-            halfway: np.ndarray = 0.5 * (self.points[1:] + self.points[:-1])
-            return halfway
-        return np.linspace(0.0, horizon_test, points_test if n is None else n)
+            t = self.points
+        elif split == "val" and n is None:
+            t = 0.5 * (self.points[1:] + self.points[:-1])
+        else:
+            t = np.linspace(0.0, horizon_test, points_test if n is None else n)
+        return economics.at(jnp.asarray(t[:, None], float)) if len(t) else None
 
     def integral(self, slope: Callable[[jax.Array], jax.Array], t: jax.Array) -> jax.Array:
         """The integral from 0 to each t [n, 1] of a function [m, 1] -> [m, d] of time, [n, d]."""

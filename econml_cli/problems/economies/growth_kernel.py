@@ -157,8 +157,7 @@ class GrowthKernel:
     def sample(self, rngs: nnx.Rngs, split: Split, n: int | None = None) -> Batch | None:
         """x = t, [n, 1]: the points (train), those halfway between them (val), equally spaced ones on the horizon of
         the test; None where there are none. Nothing is drawn."""
-        t = self.collocation.times(split, n, self.p.horizon_test, self.p.points_test)
-        return economics.at(jnp.asarray(t[:, None], float)) if len(t) else None
+        return self.collocation.sample(split, n, self.p.horizon_test, self.p.points_test)
 
     def _table(self) -> tuple[np.ndarray, np.ndarray]:
         """Times [cells + 1] and, of (k, c) of the exact path in each cell, the cubic that has their values and slopes
