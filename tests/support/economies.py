@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from econml_cli.problems.economies.verdicts import judge
+from econml_cli.problems.economies.verdicts import errors, judge
 from tests.support.models import Apply
 from tests.support.planted_models import inverse_softplus
 
@@ -17,6 +17,12 @@ def verdicts(problem: Any, model: Any) -> dict[str, Any]:
     batch = problem.sample(nnx.Rngs(0), "test")
     found = {"test_loss": float(problem.loss(model, batch).mean()), **problem.verdicts(model, batch)}
     return {**found, **judge(problem, found)}
+
+
+def fails(problem: Any, model: Any) -> bool:
+    """Whether a verdict fails. `stability`, which may simulate thousands of periods, is asked where the others pass."""
+    with_errors = errors(problem, model, problem.sample(nnx.Rngs(0), "test"))
+    return "failed" in judge(problem, with_errors) or "failed" in verdicts(problem, model)
 
 
 def told(found: dict[str, Any]) -> dict[str, str]:

@@ -12,8 +12,8 @@ from econml_cli.problems.economies import histogram
 
 #: of the endogenous grid: rounds, and when one changes nothing any more
 ROUNDS, SAME = 5000, 1e-10
-#: of the distribution: rounds, and the mass that moves in one where it counts as at rest
-MOVES, REST = 20_000, 1e-10
+#: of the distribution: the chance that a household begins anew, rounds, and the mass that moves where it is at rest
+ANEW, ROUNDS_OF_MASS, REST = 1e-8, 20, 1e-13
 #: how near the clearing rate is found
 NEAR = 1e-9
 
@@ -103,14 +103,29 @@ def mean_assets(chain: Chain, assets: np.ndarray, kept: np.ndarray) -> float:
     chance = chain.moves[:, :, None]
     rows = np.concatenate([(after + below[:, None]).ravel(), (after + below[:, None] + 1).ravel()])
     values = np.concatenate([(chance * (1 - above)[:, None]).ravel(), (chance * above[:, None]).ravel()])
-    move = sparse.coo_matrix((values, (rows, np.tile(before.ravel(), 2))), shape=(kept.size, kept.size)).tocsr()
-    mass: np.ndarray = np.outer(chain.share, np.full(points, 1 / points)).ravel()
-    for _ in range(MOVES):
-        new = move @ mass
-        change, mass = np.abs(new - mass).sum(), new
-        if change < REST:
-            break
+    move = sparse.coo_matrix((values, (rows, np.tile(before.ravel(), 2))), shape=(kept.size, kept.size)).tocsc()
+    mass = at_rest(move, np.outer(chain.share, np.full(points, 1 / points)).ravel())
     return float(mass.reshape(n, points).sum(axis=0) @ assets)
+
+
+def at_rest(move: Any, begin: np.ndarray) -> np.ndarray:
+    """The stationary distribution [states] that the mass `begin` [states] tends to, where `move` [states, states],
+    sparse, has the chances from each column: inverse iteration with (1 - ANEW) of `move`.
+
+    One round is the distribution of households that begin anew, as in `begin`, with the chance ANEW in each period, so
+    that it exists whatever the classes of the chain; each divides what is left of a mode of eigenvalue v by about
+    (1 - v) / ANEW.
+    """
+    from scipy import sparse
+    from scipy.sparse.linalg import splu
+
+    solved, mass = splu(sparse.identity(len(begin), format="csc") - (1 - ANEW) * move), begin
+    for _ in range(ROUNDS_OF_MASS):
+        mass = solved.solve(mass)
+        mass = mass / mass.sum()
+        if np.abs(move @ mass - mass).sum() < REST:
+            break
+    return mass
 
 
 def clearing(excess: Callable[[float], float], low: float, high: float) -> float:

@@ -29,14 +29,19 @@ def verdicts(problem: Economy, model: Model, batch: Batch) -> dict[str, float]:
     Then what `problem.stability` says. A problem of one's own may have no `step`, `truth`, `stability` (their numbers
     are left out) or `euler` (the largest residual of a state is taken).
     """
-    sample, path = jax.device_get(_measure(Same(problem), *nnx.split(model), batch.x, jax.random.key(0)))
-    found = {**_summary("euler", "", sample), **_summary("euler", "path_", path)}
-    found |= {**_summary("policy", "", sample), **_summary("path", "", path)}
-    found |= constraints.numbers(path or sample)
+    found = errors(problem, model, batch)
     if not isinstance(problem, HasStability):
         return found
     with own_modules.telling("`stability` fails"):
         return {**found, **problem.stability(model, batch)}
+
+
+def errors(problem: Economy, model: Model, batch: Batch) -> dict[str, float]:
+    """Of `verdicts` the numbers that `stability` does not say: residuals and distances from the truth."""
+    sample, path = jax.device_get(_measure(Same(problem), *nnx.split(model), batch.x, jax.random.key(0)))
+    found = {**_summary("euler", "", sample), **_summary("euler", "path_", path)}
+    found |= {**_summary("policy", "", sample), **_summary("path", "", path)}
+    return found | constraints.numbers(path or sample)
 
 
 # compiled once for all models of one shape on one problem: the trials of a sweep share it
