@@ -115,6 +115,7 @@ def test_rows_with_gaps_in_a_block_are_left_out_or_refused(network: Run, folder:
             question(network, data=str(folder / "none.parquet"), missing="drop", bootstrap=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", ["t.parquet", "t.csv"])
 @pytest.mark.parametrize("formula", ["y ~ a + b + k", "y ~ 0 + a + b"])
 def test_least_squares_of_a_streamed_table_is_that_of_memory(file: str, formula: str, folder: Path, tmp_path: Path):
@@ -133,6 +134,7 @@ def test_least_squares_of_a_streamed_table_is_that_of_memory(file: str, formula:
     assert_alike(effects(streamed, vcov="HC1"), effects(memory, vcov="HC1"), 1e-9)
 
 
+@pytest.mark.slow
 def test_collinear_columns_of_a_streamed_table_are_named(folder: Path, tmp_path: Path):
     given: dict[str, Any] = {"data": str(folder / "t.parquet"), "formula": "y ~ a + b + c + k", "stream": "true"}
     run = fitted(tmp_path / "run", "linear", **given)
@@ -158,6 +160,7 @@ def test_collinear_columns_are_found_through_the_rounding_of_float32(tmp_path: P
     np.testing.assert_allclose(np.abs(free[:3, 0] / free[2, 0]), [1 / np.sqrt(5), 2 / np.sqrt(5), 1], rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_trained_line_that_has_not_converged_says_how_far_it_is(folder: Path, tmp_path: Path):
     given = {"data": str(folder / "t.parquet"), "formula": "y ~ a + b", "stream": "true"}
     run = fitted(tmp_path / "short", "linear", solver="gradient", num_epochs="2", batch_size="512", **given)

@@ -115,6 +115,7 @@ def test_a_changed_problem_is_told_by_a_run_that_is_open_with_it():
     assert (found.n["train"], found.changed) == (50, {"N": 50})
 
 
+@pytest.mark.slow
 def test_members_come_from_one_checkpoint_and_are_those_of_their_own(ensemble):
     with counted() as found, open_run(ensemble) as opened:
         members = opened.members()

@@ -57,6 +57,7 @@ def test_a_paper_has_coefficients_errors_fixed_effects_and_no_names_of_programs(
     assert r"Hourly wage (US\$)" in text and not any(word in text for word in ("[T.", "seconds", "ols", "solver"))
 
 
+@pytest.mark.slow
 def test_a_paper_says_how_rows_are_weighted(made, tmp_path):
     here, ols, _, _ = made
     frame = pd.read_stata(here / "t.dta").assign(pw=1.0)

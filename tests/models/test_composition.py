@@ -62,6 +62,7 @@ def test_what_is_no_representation_is_refused_in_one_sentence(econml, text, word
 # ---------------------------------------------------------------- what it computes
 
 
+@pytest.mark.slow
 def test_the_model_sees_the_representation_and_phi_is_not_trained():
     config = build("linear", "linear", [("test", {"phi": "polynomial:degree=2,basis=monomial,domain=-1+1", "N": 30})])
     setup = assemble(config)
@@ -93,6 +94,7 @@ def test_moments_are_means_of_powers_whatever_the_order_and_the_number_of_the_el
         Moments(8, shape=(2, 2, 2))
 
 
+@pytest.mark.slow
 def test_a_network_of_moments_reads_a_set_and_has_no_weight_for_each_element():
     options = {"phi": "moments:order=4", "N": 128, "depth": 4, "trajectories": 1, "trajectories_val": 1}
     setup = assemble(build("mlp", "investment", [("test", {**options, "trajectories_test": 1, "periods": 3})]))

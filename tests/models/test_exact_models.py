@@ -404,6 +404,7 @@ def double_descent(p, draws):
     return float(np.median(found))
 
 
+@pytest.mark.slow
 def test_the_risk_peaks_where_there_are_as_many_features_as_observations():
     risk = {p: double_descent(p, 15) for p in (20, 40, 200)}
     assert risk[40] > 10 * risk[20] and risk[40] > 10 * risk[200]

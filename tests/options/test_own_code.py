@@ -189,6 +189,7 @@ def test_a_fit_keeps_the_file_with_its_hash_and_everything_reads_the_run(econml,
     assert econml("fit", write(), *SMALL).stdout.splitlines()[-3].split()[1].startswith("runs/MyNet-linear-")
 
 
+@pytest.mark.slow
 def test_a_config_file_repeats_the_fit(econml, fitted):
     run = fitted("--my-width", 5, "--widths", "9", "--seed", 3)
     assert econml("fit", "--config", "r/config.yaml", "--out", "again").code == 0
@@ -550,6 +551,7 @@ def test_the_residual_of_the_template_is_zero_at_the_truth_and_only_there():
     assert isinstance(problem.sample(nnx.Rngs(0), "train").x, jax.Array)
 
 
+@pytest.mark.slow
 def test_a_problem_of_ones_own_may_leave_out_all_that_says_more_than_its_residual(econml):
     source = template("problem").text
     Path("short.py").write_text(

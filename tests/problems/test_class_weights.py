@@ -39,6 +39,7 @@ def same(one, other):
     np.testing.assert_allclose(list(one.linear.errors.values()), list(other.linear.errors.values()), rtol=1e-8)
 
 
+@pytest.mark.slow
 def test_balanced_weights_are_sample_weights_by_hand_and_metrics_are_unweighted(made, tmp_path):
     frame, path, run = made
     options = {"data": path, "weights": "balanced", "weight_kind": "sampling", **WHOLE}

@@ -172,6 +172,7 @@ def test_weighted_quantiles_are_those_of_repeated_rows(econml, frame):
     assert one["standard_errors"] == pytest.approx(two["standard_errors"], rel=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("delta", [1.345, 0.3])
 def test_huber_is_the_robust_regression_of_that_scale(econml, frame, delta):
     found = told(econml, "y", "--loss", "huber", "--delta", delta)

@@ -87,6 +87,7 @@ def test_frequencies_are_the_rows_repeated_in_every_number(econml, target, vcov)
         assert found[name] == pytest.approx(again[name], rel=1e-6), name
 
 
+@pytest.mark.slow
 def test_effects_on_another_file_heed_its_weights_and_say_where_it_has_none(econml):
     frame = table()
     options = ("--formula", "y ~ x * z", "--weights", "h", *WHOLE)
@@ -225,6 +226,7 @@ def test_a_weight_that_is_missing_by_the_schema_leaves_its_row_out(econml):
     }
 
 
+@pytest.mark.slow
 def test_a_cross_validation_is_weighted(econml):
     frame = table()
     ran = econml(

@@ -295,6 +295,7 @@ def test_an_interrupt_leaves_a_run_that_can_be_resumed_and_is_raised(ctrl_c):
     assert whole.status == "max_epochs"
 
 
+@pytest.mark.slow
 def test_an_interrupted_fit_goes_on_to_the_numbers_of_one_that_was_not(monkeypatch):
     from econml_cli.python import interruptible
 

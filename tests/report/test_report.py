@@ -144,6 +144,7 @@ def test_names_and_levels_are_text_never_markup(pages):
     assert "<script" not in pages[EVIL].html and "<script" not in compose([], title="<script>").html
 
 
+@pytest.mark.slow
 def test_the_same_run_gives_the_same_bytes(fitted, pages):
     assert page([fitted["ols"]], FEW).html == pages["ols"].html
 

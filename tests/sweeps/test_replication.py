@@ -50,6 +50,7 @@ def study(out):
     return read(f"runs/{out}/study.journal", "s", Path(f"runs/{out}"))
 
 
+@pytest.mark.slow
 def test_the_metric_of_a_point_is_the_mean_over_its_seeds_and_a_kill_changes_nothing(econml, monkeypatch):
     Path("s.yaml").write_text(yaml.safe_dump(document()))
     line = ("sweep", "run", "s.yaml", "--replicate", "seed=3..5", "--jobs", 1, "--keep", "best", "--quiet")

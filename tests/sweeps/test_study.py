@@ -524,6 +524,7 @@ DISTRIBUTIONS = st.one_of(
 )
 
 
+@pytest.mark.slow
 @example([distributions.IntUniform(0, 0)], "bayes")
 @given(st.lists(DISTRIBUTIONS, min_size=1, max_size=4), st.sampled_from(["random", "bayes"]))
 def test_whatever_is_taken_lies_in_the_support_of_its_distribution(

@@ -127,6 +127,7 @@ def test_members_that_stopped_early_keep_their_own_best_weights(table, tmp_path)
         assert member == pytest.approx(alone.summary["val_loss"], rel=1e-4)
 
 
+@pytest.mark.slow
 def test_the_report_of_members_that_stopped_early_names_no_best_epoch(econml, table):
     words = ["--data", table, "--target", "y", "--width", 8, "--lr", 0.1, "--num-epochs", 300, "--patience", 3]
     ran = econml("fit", "mlp", *words, "--batch-size", 16, "--members", 3, "--name", "early")

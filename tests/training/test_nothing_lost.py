@@ -39,6 +39,7 @@ def no_space(*_):
     raise CheckpointError("The checkpoint of epoch 1 could not be saved: the disk is full; free some space.")
 
 
+@pytest.mark.slow
 def test_force_on_a_full_disk_gives_the_old_run_back(run, monkeypatch, econml):
     before = contents(run)
     monkeypatch.setattr(checkpoint.CheckpointWriter, "save", no_space)

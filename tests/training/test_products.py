@@ -39,6 +39,7 @@ def test_layers_multiply_rounded_numbers_forwards_and_backwards():
         assert 0 < difference < 2**-6
 
 
+@pytest.mark.slow
 def test_a_fit_is_near_that_in_float32_and_its_weights_have_its_digits(runs: dict[str, Run]):
     losses = {name: run.summary()["test_loss"] for name, run in runs.items()}
     assert losses["bfloat16"] != losses["float32"]

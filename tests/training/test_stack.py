@@ -154,6 +154,7 @@ def test_what_is_a_number_to_the_program_does_not():
     assert static(config(**one)) == static(config(**two))
 
 
+@pytest.mark.slow
 def test_a_workshop_gives_what_a_fresh_one_gives():
     workshop = Workshop()
     for options in ({"seed": 1}, {"seed": 1, "depth": 3}, {"seed": 1}, {"seed": 2}, {"seed": 1, "N": 50}):

@@ -184,6 +184,7 @@ def test_rates_among_which_no_market_clears_are_refused():
         Aiyagari(sigma=0.05, rho=0.0, incomes=3).check_equilibrium()
 
 
+@pytest.mark.slow
 def test_an_economy_whose_market_clears_at_no_rate_is_refused_before_anything_is_trained(econml, tmp_path):
     ran = econml("fit", "--problem", "aiyagari", "--sigma", "0.4", "--out", tmp_path / "run")
     assert ran.code == 2 and "try --r-low 0.01167" in ran.stderr and not (tmp_path / "run").exists()

@@ -370,6 +370,7 @@ def test_retries_go_on_to_the_next_seed_until_the_verdicts_pass(econml):
     assert Run(Path("run.seed42")).summary()["verdict_stability"] == "FAILED"
 
 
+@pytest.mark.slow
 def test_after_all_retries_the_last_run_stays_and_the_code_is_5(econml):
     ran = econml("fit", explosive(), *FEW, "--retries", 1, "--out", "run", "--json")
     assert ran.code == 5 and json.loads(ran.stdout)["attempts"] == 2

@@ -100,6 +100,7 @@ def test_the_residual_is_that_of_the_equations_written_down_once_more(irreversib
         np.testing.assert_allclose(multiplier, [found[0, 0] - lack * invested[0, 0] * 0.01, found[1, j]])
 
 
+@pytest.mark.slow
 def test_countries_that_change_places_have_each_other_s_policies_and_residuals():
     """Whatever their utilities, which matter through the price of consumption alone."""
     order = np.array([2, 0, 1])
@@ -160,6 +161,7 @@ def test_a_linear_equation_has_its_one_stable_root():
         linearised.policy(one, -0.5 * one, 0.06 * one, one, 0 * one, 0.5)
 
 
+@pytest.mark.slow
 def test_equal_countries_whose_capital_does_not_last_save_the_share_of_the_closed_form():
     """With log utility and without adjustment costs k' = alpha beta Y of all; half of it each where both are alike."""
     with precision("float64"):

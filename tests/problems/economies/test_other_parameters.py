@@ -34,6 +34,7 @@ def linear(problem):
 QUARTERLY = {"beta": 0.99, "delta": 0.025}
 
 
+@pytest.mark.slow
 def test_an_exact_policy_passes_where_capital_settles_slowly():
     with precision("float64"):
         problem = GrowthPolicy(**QUARTERLY, k_low=11.0, k_high=37.0)
@@ -45,6 +46,7 @@ def test_an_exact_policy_passes_where_capital_settles_slowly():
     assert passed(found)
 
 
+@pytest.mark.slow
 def test_capital_that_is_piled_up_slowly_is_failed_though_it_passes_by_the_steady_state():
     """Too little is eaten by 1.2 %: on its way to where nothing is left, the path is as near k_ss as the exact one."""
     with precision("float64"):
