@@ -96,6 +96,30 @@ def test_mean_assets_are_those_of_a_distribution_that_is_known():
     assert np.isnan(mean_assets(chain, points, np.full((2, 9), np.inf)))
 
 
+def test_mean_assets_are_at_rest_where_wealth_moves_slowly():
+    """Against the eigenvector of the dense matrix."""
+    chain = rouwenhorst(3, 0.95, 0.3)
+    points = np.linspace(0, 20, 81)
+    kept = np.clip(0.9995 * points + 0.02 * (chain.levels[:, None] - 0.8), 0, 20)
+    moves = np.zeros((243, 243))
+    for j, i in np.ndindex(3, 81):
+        for after in range(3):
+            weights = np.clip(1 - np.abs(points - kept[j, i]) / 0.25, 0, 1)
+            moves[after * 81 : (after + 1) * 81, j * 81 + i] += chain.moves[j, after] * weights
+    values, vectors = np.linalg.eig(moves)
+    assert np.sort(np.abs(values))[-2] > 0.999
+    mass = np.real(vectors[:, np.argmax(np.real(values))])
+    exact = (mass / mass.sum()).reshape(3, 81).sum(axis=0) @ points
+    assert mean_assets(chain, points, kept) == pytest.approx(exact, rel=1e-8)
+
+
+def test_where_two_distributions_are_at_rest_households_stay_in_their_part():
+    chain = Chain(np.array([1.0, 1.0]), np.full((2, 2), 0.5), np.array([0.5, 0.5]))
+    points = np.linspace(0, 3, 4)
+    kept = np.tile([0.0, 0.0, 3.0, 3.0], (2, 1))  # half of them come to have nothing, half of them 3
+    assert mean_assets(chain, points, kept) == pytest.approx(1.5, rel=1e-6)
+
+
 def test_a_market_that_does_not_clear_has_no_rate():
     assert clearing(lambda r: r - 0.03, 0.02, 0.04) == pytest.approx(0.03, abs=1e-8)
     assert np.isnan(clearing(lambda r: r - 0.05, 0.02, 0.04)) and np.isnan(clearing(lambda r: np.nan, 0.02, 0.04))
