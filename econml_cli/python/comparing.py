@@ -94,7 +94,7 @@ def compare(
 @speaking_python()
 def paper_table(
     found: "Comparison",
-    form: Literal["table", "latex", "markdown", "html"] = "latex",
+    form: Literal["table", "latex", "markdown", "html", "csv"] = "latex",
     *,
     rows: Mapping[str, str] | Sequence[str] = (),
     digits: int | None = None,
@@ -116,7 +116,7 @@ def paper_table(
 
     shown = dict(rows) if isinstance(rows, Mapping) else dict.fromkeys(rows, "")
     style = paper.Style(shown, digits, stars, caption, label)
-    paper.check(style)
+    paper.check(style, form)
     return paper.render(found, style, form)
 
 
