@@ -1515,4 +1515,28 @@ FAULTS = (
         old="    propensity = least + (1 + m / income) ** -2",
         new="    propensity = 1.0 + 0 * least",
     ),
+    Fault(
+        "label-of-a-row-cut-at-its-comma",
+        "ignored option",
+        old="label = _QUOTED.match(text, equals + 1) if equals < end else None",
+        new="label = None",
+    ),
+    Fault(
+        "digits-of-a-paper-not-in-csv",
+        "ignored option",
+        old='    if style is not None and form != "json":\n',
+        new='    if style is not None and form not in ("json", "csv"):\n',
+    ),
+    Fault(
+        "empty-interval-has-a-value",
+        "wrong constant",
+        old="self.top[...] = jnp.asarray(width > 0, dtype)",
+        new="self.top[...] = jnp.ones(width.shape, dtype)",
+    ),
+    Fault(
+        "connections-left-open",
+        "lost state",
+        old="            weakref.finalize(self, self.engine.dispose).atexit = False",
+        new="            pass",
+    ),
 )

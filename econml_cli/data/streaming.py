@@ -1,6 +1,6 @@
 """A table that is larger than memory: looked at a column at a time, encoded a block of rows at a time, into files.
 
-What is learnt from it is to the last digit what `preprocessing.learn` learns from the same table in memory (where there
+What is learnt from it is to the last digit what `learning.learn` learns from the same table in memory (where there
 is one design column alone, whose sum is taken pairwise there, up to rounding), and what is written are the numbers that
 the samples in memory hold. In memory are a column at a time, the target, and a byte a row.
 """

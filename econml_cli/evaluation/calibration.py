@@ -147,14 +147,14 @@ def calibration(
     probabilities differ.
 
     Raises:
-        ConfigError: the run predicts no probabilities of classes, its rows have weights, or `bins` is below 1. As
+        ConfigError: the run predicts no probabilities of classes, its rows have weights, or `bins` is below 2. As
             `evaluate` otherwise.
 
     Source: Naeini, Cooper and Hauskrecht (2015), AAAI 29; Bröcker and Smith (2007), Weather and Forecasting 22, for
     what it is by chance.
     """
-    if bins < 1:
-        raise ConfigError(f"--bins must be at least 1, got {bins}.")
+    if bins < 2:
+        raise ConfigError(f"--bins must be at least 2, got {bins}: one bin compares two means alone.")
     with open_run(run, step=step, data=data, missing=missing, changes=changes, sheet=sheet) as opened:
         config, samples = opened.config(), opened.samples()
         row = losses.of(samples.problem)

@@ -78,16 +78,9 @@ def evaluate(
             raise ConfigError(f"--den-haan-marcet tests one policy; {run.name} has {members.total}: add --member 0.")
         samples = opened.samples(stored=True)
         reported = next(split for split in REPORTED if split in samples.parts)
-        replications = {reported: bootstrap}
-        estimates = _estimates(samples, members, dtype, replications, bootstrap_seed)
-        # another economy (`changes`) has other states than those that the policy was trained on
-        trained = None if opened.changes else samples.parts.get("train")
-        looked = samples.parts[reported]
-        looked = looked if is_stored(looked.x) else to_device(looked, dtype)
-        errors, verdicts, good = _errors(samples.problem, members, looked, trained, estimates)
+        estimates = _estimates(samples, members, dtype, {reported: bootstrap}, bootstrap_seed)
+        errors, verdicts, good = _errors(opened, samples, members, reported, estimates)
         estimates |= errors
-        if not opened.changes:
-            estimates |= _equation_weights(opened)
         if draws:
             risk = _population(samples.problem, config.problem, members, draws, draw_seed)
             estimates[Quantity(None, "population_risk")] = risk
@@ -95,21 +88,25 @@ def evaluate(
             tested, samples = _on_paths(samples, members, config.problem, paths)
             estimates |= tested
         found = coefficients(opened, samples.problem, members.models[0], vcov) if members.total == 1 else None
-    status = health.status(opened, members.lost)
     return Evaluation(
-        run=run.name, path=str(run.path), model=config.model, problem=config.problem,
-        task=losses.of(samples.problem).task,
-        status=status, epoch=members.epoch, reported=reported,
-        n=_sizes(samples),
+        **_about(opened, samples, members), reported=reported,
         measured=_losses_first(estimates), verdicts=verdicts, linear=found,
         bootstrap=bootstrap, bootstrap_seed=bootstrap_seed,
         notes=(*_notes(opened, members, reported, samples), *_success(good, members)),
-        changed=_changed(opened),
-        members=members.total, diverged=members.diverged, member=run.member,
-        convergence={name: value for name, value in opened.summary().items() if name in CONVERGENCE},
-        schema=samples.problem.schema if isinstance(samples.problem, Tabular) else None,
-        data=_data(opened, samples),
     )  # fmt: skip
+
+
+def _about(run: OpenedRun, samples: Samples, members: Members) -> dict[str, Any]:
+    """What an evaluation says of the run and its rows, by name of the attribute."""
+    config, problem = run.config(), samples.problem
+    return {
+        "run": run.name, "path": str(run.path), "model": config.model, "problem": config.problem,
+        "task": losses.of(problem).task, "status": health.status(run, members.lost), "epoch": members.epoch,
+        "n": _sizes(samples), "changed": _changed(run),
+        "members": members.total, "diverged": members.diverged, "member": run.member,
+        "convergence": {name: value for name, value in run.summary().items() if name in CONVERGENCE},
+        "schema": problem.schema if isinstance(problem, Tabular) else None, "data": _data(run, samples),
+    }  # fmt: skip
 
 
 def _data(run: OpenedRun, samples: Samples) -> Grid | None:
@@ -148,10 +145,22 @@ def _estimates(samples: Samples, members: Members, dtype: str, replications: Map
 
 
 def _errors(
+    run: OpenedRun, samples: Samples, members: Members, reported: str, estimates: Estimates
+) -> tuple[Estimates, dict[str, str], dict[str, int]]:
+    """(errors against the truth and weights of equations, the verdicts on an economic model, of an ensemble how many
+    members passed all)."""
+    looked = samples.parts[reported]
+    looked = looked if is_stored(looked.x) else to_device(looked, run.dtype)
+    # another economy (`changes`) has other states than those that the policy was trained on
+    trained = None if run.changes else samples.parts.get("train")
+    errors, verdicts, good = _judged(samples.problem, members, looked, trained, estimates)
+    return errors if run.changes else errors | _equation_weights(run), verdicts, good
+
+
+def _judged(
     problem: Problem, members: Members, batch: Batch, trained: Batch | None, estimates: Estimates
 ) -> tuple[Estimates, dict[str, str], dict[str, int]]:
-    """(errors against the truth, the verdicts on an economic model, of an ensemble how many members passed all);
-    `trained` is what its policy was trained on."""
+    """The same of some rows; `trained` is what the policy of an economic model was trained on."""
     found = [problem.verdicts(model, batch) for model in members.models]
     if trained is not None:
         found = [

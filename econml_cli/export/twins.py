@@ -144,6 +144,9 @@ TWINS: dict[str, Twin] = {
     "econml_cli.models.polynomial.Polynomial": Twin(
         "linear_in_features", "LinearInFeatures", lambda model: {"phi": model.phi, "W": model.W}
     ),
+    "econml_cli.models.piecewise.PiecewiseLinear": Twin(
+        "piecewise", "PiecewiseLinear", lambda phi: {"din": phi.din, "bins": phi.bins}
+    ),
     "econml_cli.models.random_features.RandomFeatures": Twin("random_features", "RandomFeatures", _random_features),
     "econml_cli.models.random_features.RandomFeatureModel": Twin(
         "linear_in_features", "LinearInFeatures", lambda model: {"phi": model.phi, "W": model.W}, unused=("ridge",)

@@ -9,7 +9,12 @@ from importlib import import_module
 from typing import Any
 
 from econml_cli.errors import suggest
-from econml_cli.models.table import MomentsOptions, PolynomialFeaturesOptions, RandomFeaturesOptions
+from econml_cli.models.table import (
+    MomentsOptions,
+    PiecewiseOptions,
+    PolynomialFeaturesOptions,
+    RandomFeaturesOptions,
+)
 from econml_cli.options.fields import Option, as_text, coerce, options_of
 
 
@@ -24,6 +29,7 @@ class Representation:
 REPRESENTATIONS: dict[str, Representation] = {
     "polynomial": Representation("econml_cli.models.polynomial:PolynomialFeatures", PolynomialFeaturesOptions),
     "random_features": Representation("econml_cli.models.random_features:RandomFeatures", RandomFeaturesOptions),
+    "piecewise": Representation("econml_cli.models.piecewise:PiecewiseLinear", PiecewiseOptions),
     "moments": Representation("econml_cli.models.moments:Moments", MomentsOptions),
 }
 

@@ -82,6 +82,13 @@ class MomentsOptions:
 
 
 @dataclass(frozen=True)
+class PiecewiseOptions:
+    """phi(x): each input, and how far it has come through intervals of it."""
+
+    bins: int = option(4, "intervals of each input, with as many training observations in each", ge=1, le=1000)
+
+
+@dataclass(frozen=True)
 class KernelOptions:
     """f(x) = sum of alpha_i k(x, x_i) over the training inputs, solved exactly."""
 

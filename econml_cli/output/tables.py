@@ -72,6 +72,13 @@ def csv_lines(rows: Sequence[Mapping[str, Any]], names: Iterable[str] = ()) -> s
     return out.getvalue().rstrip("\n")
 
 
+def csv_cells(table: Table) -> str:
+    """A table as CSV: its cells as they are printed, a line each row; without title and notes."""
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\n").writerows(row for block in table.blocks for row in block)
+    return out.getvalue().rstrip("\n")
+
+
 def leaves(found: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Any]]:
     """{"a": {"b": 1}} -> (("a", "b"), 1): what nested mappings hold, with the keys that lead there."""
     for key, value in found.items():

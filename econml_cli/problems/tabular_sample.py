@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -56,12 +56,39 @@ def read(p: TabularOptions, row: Loss | None, table: Table | None = None) -> Fou
         ConfigError: a formula or an option that is not admitted. DataError: the file cannot be read, or holds what
             cannot be fitted.
     """
-    from econml_cli.data import preprocessing, specification
-    from econml_cli.data.read import read_table
     from econml_cli.problems import fixed_counts
 
     weights = tabular_options.row_weights(p)
-    asked = p.asked()
+    assert p.data is not None
+    table, said = _specified(p, table, weights)
+    formula = said.formula()
+    parted = tabular_split.splits_of(p, table, formula, row)
+    learnt, chosen, usable, with_features, kept = _learnt(p, row, table, said, parted, weights)
+    x, aim = learnt.samples(table.frame, kept, usable, p.data)
+    w = learnt.weights_of(table.frame, kept, p.data)
+    y = over_exposure(weights, None if aim is None else chosen.target.encoded(aim), w)
+    if formula.absorbed and not chosen.least_squares and y is not None:
+        learnt, usable, with_features, x = fixed_counts.without_separated(
+            learnt, table.frame, usable, with_features, x, y[:, 0], w, p.data
+        )
+    split_rows, groups = _places(usable, with_features), _groups(p.group, table, usable)
+    about, total = _about(table, usable, *_left_out(p, table, parted, kept, usable, formula)), len(table.frame)
+    weighed = _class_weights(p.class_weights, learnt, chosen, y, w, usable["train"])
+    autocorrelation, along = None, None
+    if p.time is None and p.group is None and y is not None:
+        autocorrelation, along = tabular_split.of_a_series(y, usable, chosen, table.frame, formula.feature_columns)
+    # before the target is parted, and anything is put on a device: a table may be most of the memory
+    del table, parted
+    batches = {split: _batch(own, y, w, usable[split]) for split, own in x.items()}
+    return Found(learnt, chosen, batches, usable, split_rows, groups, about, total, autocorrelation, along, weighed)
+
+
+def _specified(p: TabularOptions, table: Table | None, weights: RowWeights | None) -> tuple[Table, Specification]:
+    """The table, read where it was not, and what of it explains what; refused where that does not suit the options."""
+    from econml_cli.data import specification
+    from econml_cli.data.read import read_table
+
+    asked, embedded = p.asked(), tabular_options.embedded(p)
     assert p.data is not None
     if table is None:
         table = read_table(p.data, asked, needed=partial(tabular_columns.needed, p, asked))
@@ -69,12 +96,24 @@ def read(p: TabularOptions, row: Loss | None, table: Table | None = None) -> Fou
     names = [name for name in table.names if name not in asked.drop_columns]
     said = specification.specify(names, p.data, p.target, p.features, p.formula, apart)
     formula = said.formula()
-    tabular_columns.check_embedded(formula, tabular_options.embedded(p))
-    tabular_columns.refuse_unsuited(
-        formula, table, tabular_options.embedded(p), None if weights is None else weights.column
-    )
-    parted = tabular_split.splits_of(p, table, formula, row)
-    found = preprocessing.learn(
+    tabular_columns.check_embedded(formula, embedded)
+    tabular_columns.refuse_unsuited(formula, table, embedded, None if weights is None else weights.column)
+    return table, said
+
+
+def _learnt(
+    p: TabularOptions,
+    row: Loss | None,
+    table: Table,
+    said: Specification,
+    parted: Callable[..., dict[str, np.ndarray]],
+    weights: RowWeights | None,
+) -> tuple[Preprocessing, Loss, dict[str, np.ndarray], np.ndarray, np.ndarray]:
+    """What `learning.learn` gives, with the loss and the schema."""
+    from econml_cli.data import learning
+
+    assert p.data is not None
+    learnt, chosen, usable, with_features, kept = learning.learn(
         table.frame,
         p.data,
         said,
@@ -87,32 +126,12 @@ def read(p: TabularOptions, row: Loss | None, table: Table | None = None) -> Fou
         weights,
         {(column,): width for column, width in tabular_options.embedded(p).items()},
     )
-    learnt, chosen, usable, with_features, kept = found
-    del found
     assert isinstance(chosen, Loss)
+    formula = said.formula()
     tabular_columns.check_entities(formula, p, chosen)
     schema = table.schema.with_roles(tabular_columns.roles(p, formula))
     learnt = dataclasses.replace(learnt, loss=losses.beside_task(chosen), schema=schema)
-    x, aim = learnt.samples(table.frame, kept, usable, p.data)
-    w = learnt.weights_of(table.frame, kept, p.data)
-    y = over_exposure(weights, None if aim is None else chosen.target.encoded(aim), w)
-    if formula.absorbed and not chosen.least_squares and y is not None:
-        learnt, usable, with_features, x = fixed_counts.without_separated(
-            learnt, table.frame, usable, with_features, x, y[:, 0], w, p.data
-        )
-    split_rows, groups = _places(usable, with_features), _groups(p.group, table, usable)
-    outside = 0 if p.time is None else int(table.frame[p.time].notna().sum()) - _rows_in(parted())
-    untold = sum(int(kept[rows].sum()) for rows in parted(kept=kept).values()) - _rows_in(usable)
-    about = _about(table, usable, outside, untold if formula.absorbed else 0)
-    total = len(table.frame)
-    weighed = _class_weights(p.class_weights, learnt, chosen, y, w, usable["train"])
-    autocorrelation, along = None, None
-    if p.time is None and p.group is None and y is not None:
-        autocorrelation, along = tabular_split.of_a_series(y, usable, chosen, table.frame, formula.feature_columns)
-    # before the target is parted, and anything is put on a device: a table may be most of the memory
-    del table, parted
-    batches = {split: _batch(own, y, w, usable[split]) for split, own in x.items()}
-    return Found(learnt, chosen, batches, usable, split_rows, groups, about, total, autocorrelation, along, weighed)
+    return learnt, chosen, usable, with_features, kept
 
 
 def stream(p: TabularOptions, row: Loss | None) -> Found:
@@ -204,9 +223,23 @@ def _rows_in(parts: dict[str, np.ndarray]) -> int:
     return sum(map(len, parts.values()))
 
 
-def _about(table: Table, usable: dict[str, np.ndarray], outside: int, untold: int) -> dict[str, Any]:
-    """`outside`: rows that a split in time leaves out on purpose. `untold`: of levels whose fixed effect no training
+def _left_out(
+    p: TabularOptions,
+    table: Table,
+    parted: Callable[..., dict[str, np.ndarray]],
+    kept: np.ndarray,
+    usable: dict[str, np.ndarray],
+    formula: Formula,
+) -> tuple[int, int]:
+    """How many rows a split in time leaves out on purpose, and how many are of levels whose fixed effect no training
     row tells, or separated."""
+    outside = 0 if p.time is None else int(table.frame[p.time].notna().sum()) - _rows_in(parted())
+    untold = sum(int(kept[rows].sum()) for rows in parted(kept=kept).values()) - _rows_in(usable)
+    return outside, untold if formula.absorbed else 0
+
+
+def _about(table: Table, usable: dict[str, np.ndarray], outside: int, untold: int) -> dict[str, Any]:
+    """`outside`, `untold`: as `_left_out` has them."""
     sizes = {split: len(rows) for split, rows in usable.items()}
     return {
         "data": table.source,

@@ -94,7 +94,7 @@ def compare(
 @speaking_python()
 def paper_table(
     found: "Comparison",
-    form: Literal["table", "latex", "markdown", "html"] = "latex",
+    form: Literal["table", "latex", "markdown", "html", "csv"] = "latex",
     *,
     rows: Mapping[str, str] | Sequence[str] = (),
     digits: int | None = None,
@@ -106,8 +106,8 @@ def paper_table(
 
     Args:
         rows: the coefficients that are shown, in this order: names, or {name: what it is called}. digits: decimals
-            (default: 3, more of small standard errors). stars: of the p-values of coefficients. caption, label: of the
-            table in LaTeX.
+            (default: 3, more of small standard errors). stars: of the p-values of coefficients. caption: above the
+            table ("csv" has no place for it). label: of the table in LaTeX.
 
     Raises:
         ConfigError: no such coefficient, or no such form.
@@ -115,9 +115,7 @@ def paper_table(
     from econml_cli.evaluation.comparing import paper
 
     shown = dict(rows) if isinstance(rows, Mapping) else dict.fromkeys(rows, "")
-    style = paper.Style(shown, digits, stars, caption, label)
-    paper.check(style)
-    return paper.render(found, style, form)
+    return paper.render(found, paper.Style(shown, digits, stars, caption, label), form)
 
 
 @speaking_python()

@@ -54,3 +54,10 @@ def test_a_classifier_is_told_of_and_drawn_and_others_are_refused(econml, isolat
     line = fitted(tmp_path / "b", "linear", "linear", N=40, N_test=20, N_val=0, num_epochs=2)
     with pytest.raises(ConfigError, match="predicts a number"):
         calibration(line)
+
+
+def test_one_bin_is_refused(econml):
+    refused = econml("eval", "calibration", "any", "--bins", 1)
+    assert refused.code == 2 and "--bins" in refused.stderr and "2" in refused.stderr
+    with pytest.raises(ConfigError, match="bins must be at least 2, got 1"):
+        calibration(None, bins=1)

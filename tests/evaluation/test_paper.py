@@ -1,5 +1,7 @@
 """The table of a comparison that goes into a paper."""
 
+import csv
+import json
 import shutil
 import subprocess
 
@@ -11,6 +13,7 @@ import econml_cli
 from econml_cli.errors import ConfigError
 from econml_cli.evaluation.comparing import paper
 from econml_cli.evaluation.comparing.compare import compare
+from econml_cli.evaluation.comparing.paper_rows import parse_rows
 from econml_cli.evaluation.evaluate import evaluate
 from tests.support.fits import fitted
 
@@ -76,7 +79,7 @@ def test_a_paper_says_how_rows_are_weighted(made, tmp_path):
 def test_rows_are_chosen_ordered_and_named_and_digits_stars_and_captions_are_heeded(made):
     _, ols, fixed, _ = made
     found = compare([ols, fixed], bootstrap=0)
-    rows = paper.parse_rows("age,educ=Schooling, in years & more")
+    rows = parse_rows("age,educ=Schooling, in years & more")
     assert rows == {"age": "", "educ": "Schooling", "in years & more": ""}
     style = paper.Style({"age": "", "educ": "Schooling & more"}, 2, True, "Wages & firms", "tab:wages")
     text = paper.render(found, style, "latex")
@@ -109,14 +112,55 @@ def test_standard_errors_are_chosen_where_a_run_has_coefficients(made, econml):
 )
 def test_rows_that_are_none_are_refused(made, rows, message):
     with pytest.raises(ConfigError, match=message):
-        paper.render(compare([made[1]], bootstrap=0), paper.Style(paper.parse_rows(rows)), "latex")
+        paper.render(compare([made[1]], bootstrap=0), paper.Style(parse_rows(rows)), "latex")
 
 
 def test_names_with_brackets_are_cut_where_no_bracket_is():
-    assert paper.parse_rows("poly(x, 2)[1]=First,C(d, base='a')[T.b]=B") == {
+    assert parse_rows("poly(x, 2)[1]=First,C(d, base='a')[T.b]=B") == {
         "poly(x, 2)[1]": "First", "C(d, base='a')[T.b]": "B",
     }  # fmt: skip
     assert paper._plain("C(d, base='a')[T.b]:log(x)") == "d = b x log(x)"
+
+
+def test_a_label_with_a_comma_stands_in_quotes_as_in_csv():
+    asked = """educ="Schooling, in ""full"" years",age , "x=A, b=c" ,poly(x, 2)[1]='Square', of="b" """
+    assert parse_rows(asked) == {
+        "educ": 'Schooling, in "full" years', "age": "", "x": "A, b=c", "poly(x, 2)[1]": "'Square'", "of": "b",
+    }  # fmt: skip
+    # quotes that do not end where a label ends are characters, as they have always been
+    assert parse_rows('a=The "true" years,b="x" and y,C(d, base="a, b")[T.c]') == {
+        "a": 'The "true" years', "b": '"x" and y', 'C(d, base="a, b")[T.c]': "",
+    }  # fmt: skip
+
+
+def test_csv_has_the_rows_and_digits_that_were_asked_for_and_json_refuses_them(made, econml, tmp_path):
+    _, ols, fixed, _ = made
+    asked = ["eval", "compare", ols.path, fixed.path, "--bootstrap", 0, "--rows", 'age,educ="Schooling, in years"']
+    ran = econml(*asked, "--digits", 2, "--format", "csv")
+    found = list(csv.reader(ran.stdout.splitlines()))
+    slope, error = (getattr(evaluate(ols, bootstrap=0).linear, name)["educ"] for name in ("values", "errors"))
+    assert found[:2] == [["", "(1)", "(2)"], ["", *["Hourly wage (US$)"] * 2]]
+    assert [row[0] for row in found[2:6]] == ["age", "", "Schooling, in years", ""]
+    assert found[4][1] == f"{slope:.2f}" and found[5][1] == f"({error:.2f})"
+    out = tmp_path / "t.csv"
+    assert econml(*asked, "--digits", 2, "--out", out).code == 0 and out.read_text() == ran.stdout
+    for more in (("--json",), ("--out", tmp_path / "t.json")):
+        refused = econml(*asked, *more)
+        assert refused.code == 2 and "--rows is of the table of a paper; JSON has all numbers" in refused.stderr
+    assert not (tmp_path / "t.json").exists()
+    refused = econml(*asked[:6], "--format", "csv", "--caption", "Wages")
+    assert refused.code == 2 and "--caption has no place in a CSV file" in refused.stderr
+    whole = json.loads(econml(*asked[:6], "--paper", "--json").stdout)
+    assert len(whole["columns"]) == 2 and whole["notes"]
+    with pytest.raises(ConfigError, match="no form json"):
+        econml_cli.paper_table(compare([ols], bootstrap=0), "json")
+
+
+def test_a_caption_stands_above_every_form(made):
+    found = compare([made[1]], bootstrap=0)
+    for form, line in (("markdown", "**Wages \\*"), ("table", "Wages *"), ("latex", "\\caption{Wages *}")):
+        assert line in paper.render(found, paper.Style(caption="Wages *"), form), form
+    assert "Wages &lt;" in paper.render(found, paper.Style(caption="Wages <"), "html")
 
 
 def test_the_command_writes_a_file_that_latex_compiles(made, econml, tmp_path):

@@ -13,6 +13,7 @@ from econml_cli.models import representations
 from econml_cli.models.composed import Composed
 from econml_cli.models.linear import Linear
 from econml_cli.models.moments import Moments
+from econml_cli.models.piecewise import PiecewiseLinear
 from econml_cli.training.precision import precision
 from econml_cli.training.setup.setup import assemble, num_params
 
@@ -92,6 +93,28 @@ def test_moments_are_means_of_powers_whatever_the_order_and_the_number_of_the_el
     np.testing.assert_allclose(scalars, [[3.0, 12.5]])
     with pytest.raises(ValueError, match="a set of scalars or of vectors"):
         Moments(8, shape=(2, 2, 2))
+
+
+def test_intervals_end_at_quantiles_of_the_training_inputs_and_empty_ones_are_nothing():
+    phi = PiecewiseLinear(3, bins=2)
+    train = np.column_stack([[0.0, 1.0, 2.0, 4.0, 10.0], [0.0, 0.0, 0.0, 1.0, 1.0], np.full(5, 7.0)])
+    phi.adapt(train)
+    assert phi.dout == 9
+    x = np.array([[-3.0, 0.0, 7.0], [1.0, 1.0, 7.0], [6.0, 0.0, 9.0], [20.0, 1.0, 7.0]])
+    parts = [  # the first input has a median of 2, the dummy one of 0, and the third does not vary
+        [0.0, 0.0, 0.0, 0.0, 0.0, 0.0], [0.5, 0.0, 0.0, 1.0, 0.0, 0.0],
+        [1.0, 0.5, 0.0, 0.0, 0.0, 0.0], [1.0, 1.0, 0.0, 1.0, 0.0, 0.0],
+    ]  # fmt: skip
+    np.testing.assert_allclose(phi.design(x), np.column_stack([x, parts]), rtol=1e-12)
+    np.testing.assert_allclose(phi(jnp.asarray(x)), phi.design(x), rtol=1e-6)
+
+
+def test_a_network_reads_intervals_of_a_table_as_its_training_rows_have_them(isolated):
+    setup = assemble(build("mlp", "tabular", [("test", {"data": table(), "target": "y", "phi": "piecewise:bins=3"})]))
+    x = np.asarray(setup.train.x, np.float64)
+    ends = np.quantile(x[:, 0], [0, 1 / 3, 2 / 3])
+    np.testing.assert_allclose(setup.model.phi.low[...][0], ends, rtol=1e-5, atol=1e-6)
+    assert setup.model.embed(setup.train.x).shape == (len(x), 8) and setup.model.h.linear1.kernel.shape[0] == 8
 
 
 @pytest.mark.slow

@@ -17,6 +17,7 @@ from econml_cli.models.deep_set import DeepSet
 from econml_cli.models.kernel import KernelRegression
 from econml_cli.models.linear import Linear
 from econml_cli.models.mlp import MLP
+from econml_cli.models.piecewise import PiecewiseLinear
 from econml_cli.models.polynomial import Polynomial, PolynomialFeatures
 from econml_cli.models.random_features import RandomFeatureModel, RandomFeatures
 from econml_cli.models.resnet import ResNet
@@ -36,6 +37,14 @@ def _composed(dtype, rngs):
 def _over_random_features(dtype, rngs):
     phi = RandomFeatures(DIN, num_features=6, bias=True, param_dtype=dtype, rngs=rngs)
     return Composed(phi, Linear(6, 1, param_dtype=dtype, rngs=rngs))
+
+
+def _over_intervals(dtype, rngs):
+    phi = PiecewiseLinear(DIN, bins=3, param_dtype=dtype)
+    x = np.random.default_rng(2).normal(size=(50, DIN))
+    x[:, 1] = x[:, 1] > 0  # a dummy, whose intervals are empty but for one
+    phi.adapt(x)
+    return Composed(phi, MLP(phi.dout, 1, 8, param_dtype=dtype, rngs=rngs))
 
 
 #: name -> (how it is made, shape of one observation)
@@ -115,6 +124,7 @@ MODELS = {
     },
     "mlp over a polynomial": (_composed, (DIN,)),
     "linear over random features": (_over_random_features, (DIN,)),
+    "mlp over intervals": (_over_intervals, (DIN,)),
 }
 
 

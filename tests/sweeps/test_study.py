@@ -1,10 +1,12 @@
 """The study of a sweep: one process, a journal file."""
 
+import gc
 import json
 import math
 import subprocess
 import sys
 import traceback
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from econml_cli.sweeps.spec import distributions, identity, schema
 from econml_cli.sweeps.spec.sample import sample
 from econml_cli.sweeps.spec.space import Parameter, Space
 from econml_cli.sweeps.study import passwords, pruner
+from econml_cli.sweeps.study import storage as storages
 from econml_cli.sweeps.study.heartbeat import Heartbeat, Watch
 from econml_cli.sweeps.study.history import History
 from econml_cli.sweeps.study.passwords import shown
@@ -392,6 +395,20 @@ def test_reading_makes_nothing(isolated: Path, storage: str):
 
 
 @pytest.mark.slow
+@pytest.mark.slow
+def test_connections_to_a_database_are_closed_with_its_storage_and_where_it_cannot_be_used(server):
+    """psycopg warns of those that are collected open, in whatever runs then."""
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        opened = storages.connect(server.create(), alone=False)
+        assert opened.get_all_studies() == []
+        del opened
+        with pytest.raises(RunError, match="cannot be used"):
+            storages.connect_to_read(server.create())  # it has no tables
+        gc.collect()
+    assert [str(one.message) for one in told if issubclass(one.category, ResourceWarning)] == []
+
+
 def test_sqlite_keeps_a_study_too(isolated: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("econml_cli.sweeps.study.proposals.STARTUP", 4)
     study = open_study(sweep_of("bayes"), "sqlite:///s.db", count=8)

@@ -14,7 +14,7 @@ from econml_cli.options.fields import option
 class BinOptions:
     """How it is measured."""
 
-    bins: int = option(10, "bins, of equal numbers of observations; fewer of few", ge=1, metavar="N")
+    bins: int = option(10, "bins, of equal numbers of observations; fewer of few", ge=2, metavar="N")
     draw_seed: int = option(0, "seed of the draws that say what chance alone would give", ge=0, metavar="SEED")
 
 

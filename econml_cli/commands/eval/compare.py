@@ -51,7 +51,10 @@ class PaperOptions:
         "only what a paper prints: coefficients above standard errors (--stars marks these), N, R2, fixed effects",
     )
     rows: str | None = option(
-        None, 'of --paper: coefficients shown, in this order, "educ=Years of schooling,exper"', metavar="NAMES"
+        None,
+        'of --paper: coefficients shown, in this order, "educ=Years of schooling,exper"; a label with a comma in '
+        "quotes, as in CSV: 'educ=\"Schooling, in years\"'",
+        metavar="NAMES",
     )
     digits: int | None = option(None, "of --paper: decimals (3, more of small standard errors)", ge=0, le=12)
     caption: str | None = option(None, "of --paper: caption of the table", metavar="TEXT")
@@ -153,13 +156,14 @@ def show(
     """Compare and print, or write to a file; what was found."""
     from econml_cli.evaluation.comparing import paper as papers
     from econml_cli.evaluation.comparing.compare import compare as compared
+    from econml_cli.evaluation.comparing.paper_rows import parse_rows
 
     style = None if paper is None or not paper.asked else papers.Style(
-        papers.parse_rows(paper.rows) if paper.rows is not None else {},
+        parse_rows(paper.rows) if paper.rows is not None else {},
         paper.digits, tests.stars, paper.caption or "", paper.label or "",
     )  # fmt: skip
     if style is not None:
-        papers.check(style)
+        papers.check(style, form)
     found = compared(
         runs,
         baseline=tests.baseline,
@@ -178,7 +182,7 @@ def show(
     if form == "json" or style is not None:
         for note in found.notes:
             told(note)
-    if style is not None and form not in ("json", "csv"):
+    if style is not None and form != "json":
         text = papers.render(found, style, form, None if to_file else shared.width())
     else:
         text = found.render(form, None if to_file else shared.width())

@@ -1,5 +1,6 @@
 """A comparison as a paper prints it: coefficients above their standard errors, N, R2, fixed effects, clustering."""
 
+import dataclasses
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -10,6 +11,7 @@ from econml_cli.evaluation.coefficients import INTERCEPT, Coefficients
 from econml_cli.evaluation.comparing.column import Column
 from econml_cli.evaluation.comparing.compare_layout import listed
 from econml_cli.evaluation.comparing.comparison import Comparison
+from econml_cli.evaluation.comparing.paper_rows import cut
 from econml_cli.evaluation.estimate import Quantity
 from econml_cli.output import tables
 from econml_cli.output.regression_tables import Table
@@ -42,63 +44,39 @@ class Style:
     label: str = ""
 
 
-def parse_rows(text: str) -> dict[str, str]:
-    """{coefficient: label} of "educ=Years of schooling,poly(exper, 2)[1]"; a name alone keeps its label ("").
-
-    Raises:
-        ConfigError: an empty name, or one that stands twice.
-    """
-    found: dict[str, str] = {}
-    for part in _parts(text):
-        name, _, label = _halves(part)
-        if not name:
-            raise ConfigError(f"--rows {text}: expected names of coefficients, such as educ=Years of schooling,exper.")
-        if name in found:
-            raise ConfigError(f"--rows names '{name}' twice.")
-        found[name] = label
-    return found
-
-
-def _parts(text: str) -> list[str]:
-    """Cut at commas that no bracket is around."""
-    depth, parts = 0, [""]
-    for char in text:
-        depth += (char in "([{") - (char in ")]}")
-        if char == "," and depth <= 0:
-            parts.append("")
-        else:
-            parts[-1] += char
-    return parts
-
-
-def _halves(part: str) -> tuple[str, str, str]:
-    """Name, =, label: cut at the first = that no bracket is around."""
-    depth = 0
-    for i, char in enumerate(part):
-        depth += (char in "([{") - (char in ")]}")
-        if char == "=" and depth <= 0:
-            return part[:i].strip(), "=", part[i + 1 :].strip()
-    return part.strip(), "", ""
-
-
-def check(style: Style) -> None:
-    """Refuse a label that LaTeX would not take. Raises ConfigError."""
+def check(style: Style, form: str) -> None:
+    """Refuse a label that LaTeX would not take, and what a form has no place for. Raises ConfigError."""
+    named = [name for name in ("rows", "digits", "caption", "label") if getattr(style, name) not in (None, "", {})]
+    if form == "json" and named:
+        raise ConfigError(
+            f"--{named[0]} is of the table of a paper; JSON has all numbers with all their digits. Leave it out, or "
+            "take --format csv, which has the cells of the table."
+        )
+    if form == "csv" and style.caption:
+        raise ConfigError("--caption has no place in a CSV file; leave it out, or take --format markdown or latex.")
     if style.label and not _LABEL.fullmatch(style.label):
         raise ConfigError(f"--label {style.label} must be letters, digits and : . _ -, such as tab:wages.")
 
 
 def render(comparison: Comparison, style: Style, form: str, width: int | None = None) -> str:
-    """As "table" in panels of `width` characters, "markdown", "html", or "latex": a `table` with caption and label
-    where there is either, else its tabular.
+    """As "table" in panels of `width` characters, "markdown", "html", "csv" (cells as they are printed, without notes),
+    or "latex": a `table` with caption and label where there is either, else its tabular.
 
     Raises:
-        ConfigError: `style.rows` names what no run has.
+        ConfigError: `style.rows` names what no run has, or as `check`; there is no such form.
     """
+    if form not in (*tables.RENDERERS, "csv"):
+        raise ConfigError(f"A table of a paper has no form {form}; it has {', '.join(tables.RENDERERS)} and csv.")
+    check(style, form)
     found = table(comparison, style)
+    if form == "csv":
+        return tables.csv_cells(found)
     if form == "table":
         return (f"{style.caption}\n" if style.caption else "") + found.text(width)
-    text = tables.RENDERERS[form](found, width)
-    if form != "latex" or not (style.caption or style.label):
+    if form != "latex":
+        return tables.RENDERERS[form](dataclasses.replace(found, title=style.caption), width)
+    text = tables.latex(found)
+    if not (style.caption or style.label):
         return text
     head = [r"\begin{table}[htbp]", r"\centering"]
     head += [rf"\caption{{{tables.escape_latex(style.caption)}}}"] if style.caption else []
@@ -112,7 +90,6 @@ def table(comparison: Comparison, style: Style) -> Table:
     Raises:
         ConfigError: `style.rows` names what no run has.
     """
-    check(style)
     columns = comparison.columns
     blocks = (_head(columns), _coefficients(columns, style), _below(columns, style))
     return Table(tuple(block for block in blocks if block), _notes(columns, style), "")
@@ -170,7 +147,7 @@ def _plain(name: str) -> str:
     """A coefficient in words: "Constant", "female = Female", "educ x female"."""
     if name == INTERCEPT:
         return "Constant"
-    parts = [re.sub(r"^(?:C\((.+?)\)|([^\[]+))\[(?:T\.)?(.+)\]$", _level, part) for part in _factors(name)]
+    parts = [re.sub(r"^(?:C\((.+?)\)|([^\[]+))\[(?:T\.)?(.+)\]$", _level, part) for part in cut(name, ":")]
     return " x ".join(parts)
 
 
@@ -178,18 +155,6 @@ def _level(m: re.Match[str]) -> str:
     """ "region = South" of region[T.South]; the third column of poly(x, 3) stays poly(x, 3)[3]."""
     factor = m[1] or m[2]
     return m[0] if factor.startswith(("poly(", "bs(")) else f"{factor.split(', base')[0]} = {m[3]}"
-
-
-def _factors(name: str) -> list[str]:
-    """The factors of a product, cut at colons that no bracket is around."""
-    depth, parts = 0, [""]
-    for char in name:
-        depth += (char in "([{") - (char in ")]}")
-        if char == ":" and depth <= 0:
-            parts.append("")
-        else:
-            parts[-1] += char
-    return parts
 
 
 def _decimals(shown: Sequence[Coefficients], name: str, style: Style) -> int:

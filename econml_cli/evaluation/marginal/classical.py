@@ -9,13 +9,15 @@ import numpy as np
 from econml_cli.data.identified import moved, null_space
 from econml_cli.data.stored import is_stored
 from econml_cli.data.triangle import design_blocks, free_directions, squared_rows, triangle
-from econml_cli.evaluation.coefficients import of_files, several_of, weights_of, with_rows
 from econml_cli.evaluation.covariances import covariance_of
 from econml_cli.evaluation.estimate import Estimate
+from econml_cli.evaluation.linear_weights import of_files, weights_of
 from econml_cli.evaluation.marginal.classes import Multinomial
 from econml_cli.evaluation.marginal.columns import Sample
 from econml_cli.evaluation.marginal.within_counts import WithinCounts
 from econml_cli.evaluation.opened import OpenedRun
+from econml_cli.evaluation.rows_of_fit import with_rows
+from econml_cli.evaluation.several_equations import several_of
 from econml_cli.evaluation.standard_errors import critical
 from econml_cli.models.base import Model
 from econml_cli.models.least_squares import least_squares

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from econml_cli.data.identified import moved
-from econml_cli.evaluation.coefficients import WithinLevels
 from econml_cli.evaluation.estimate import Estimate
+from econml_cli.evaluation.linear_estimate import WithinLevels
 from econml_cli.evaluation.standard_errors import critical
 from econml_cli.models.fixed_effects import FixedEffects
 from econml_cli.models.linear import Linear

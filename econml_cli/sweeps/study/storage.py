@@ -7,6 +7,7 @@ import re
 import time
 import traceback
 import warnings
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -222,7 +223,7 @@ def _grpc(storage: str) -> "BaseStorage":
 
 
 def _database(storage: str, *, make: bool = True) -> "BaseStorage":
-    from optuna.storages import RDBStorage, get_storage
+    from optuna.storages import get_storage
     from sqlalchemy.exc import SQLAlchemyError
 
     url = re.sub(r"^postgres(ql)?://", "postgresql+psycopg://", storage)
@@ -232,12 +233,33 @@ def _database(storage: str, *, make: bool = True) -> "BaseStorage":
         settings = {"connect_args": {"timeout": SQLITE}} if url.startswith("sqlite") else {"pool_pre_ping": True}
     for attempt in range(10):
         try:
-            return get_storage(RDBStorage(url, engine_kwargs=dict(settings), skip_table_creation=not make))
+            return get_storage(_closed_with_its_storage(url, dict(settings), make))
         except SQLAlchemyError as error:
             if attempt == 9 or not any(words in str(error).lower() for words in _RACE):
                 raise
             time.sleep(0.1 * (attempt + 1))
     raise AssertionError("the last attempt returns or raises")
+
+
+def _closed_with_its_storage(url: str, settings: dict[str, Any], make: bool) -> "BaseStorage":
+    """Optuna's storage of a database, whose connections are closed once nobody has it any more, or it cannot be used.
+
+    Optuna leaves them to be collected open, of which psycopg warns.
+    """
+    from optuna.storages import RDBStorage
+
+    class Closing(RDBStorage):
+        def __init__(self) -> None:
+            try:
+                super().__init__(url, engine_kwargs=settings, skip_table_creation=not make)
+            except BaseException:
+                if hasattr(self, "engine"):
+                    self.engine.dispose()
+                raise
+            # not at the end of the process, which closes them itself and need not wait for a server
+            weakref.finalize(self, self.engine.dispose).atexit = False
+
+    return Closing()
 
 
 def _sqlite_file(storage: str) -> Path | None:
