@@ -1427,8 +1427,14 @@ FAULTS = (
     Fault(
         "jobless-are-paid-out-of-nothing",
         "wrong sign",
-        old="paid = self.worked - self.p.benefit",
-        new="paid = self.worked + 0 * self.p.benefit",
+        old="paid = self.worked - self.benefit",
+        new="paid = self.worked + 0 * self.benefit",
+    ),
+    Fault(
+        "more-cash-than-the-grid-has-is-saved",
+        "dropped term",
+        old="(found + slope * (cash - inside))",
+        new="(found + 0 * slope * (cash - inside))",
     ),
     Fault(
         "households-believe-the-law-of-other-times",

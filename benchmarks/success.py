@@ -31,17 +31,17 @@ def main() -> None:
     parser.add_argument("--only", choices=ECONOMIES, action="append", help="a problem (several times: several)")
     parser.add_argument("--seeds", type=int, default=100, help=f"seeds of each, from {FIRST} on")
     parser.add_argument("--write", type=Path, metavar="FILE", help="the page whose table this is")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="keep the figures here, take those there")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="keep the figures here; go on from those there")
     args = parser.parse_args()
     jax.config.update("jax_platforms", os.environ.setdefault("JAX_PLATFORMS", "cpu"))
     compilation_cache.enable()
     rows: dict[str, Any] = json.loads(args.json.read_text()) if args.json and args.json.exists() else {}
     for problem in args.only or ECONOMIES:
-        if rows.get(problem, {}).get("of") != args.seeds:
-            rows[problem] = measured(problem, args.seeds)
+        for row in measured(problem, args.seeds, rows.get(problem)):
+            rows[problem] = row
+            if args.json:
+                args.json.write_text(json.dumps(rows, indent=1) + "\n")
         print(problem, json.dumps(rows[problem]), file=sys.stderr, flush=True)
-        if args.json:
-            args.json.write_text(json.dumps(rows, indent=1) + "\n")
     place = Place(args.write, "success") if args.write else None
     text = "\n".join(table(rows, place.lines(1) if place else {}))
     print(text)
@@ -49,16 +49,18 @@ def main() -> None:
         place.write(text)
 
 
-def measured(problem: str, seeds: int) -> dict[str, Any]:
-    """How many seeds pass, by which recipe, in how many seconds of the processor a fit; what failed, by seed."""
-    found = list(fits(problem, {}, range(FIRST, FIRST + seeds)))
-    failed = {str(fit.seed): fit.found["failed"] for fit in found if "failed" in fit.found}
-    passed = seeds - len(failed)
-    low, high = interval(passed, seeds)
-    return {
-        "recipe": recipe(found[-1]), "passed": passed, "of": seeds, "low": low, "high": high,
-        "cpu_seconds": sum(fit.cpu_seconds for fit in found) / seeds, "failed": failed,
-    }  # fmt: skip
+def measured(problem: str, seeds: int, earlier: Mapping[str, Any] | None = None) -> Iterator[dict[str, Any]]:
+    """How many seeds there are, by which recipe, what failed, by seed, and the seconds of the processor of all of them:
+    after each seed that `earlier` lacks."""
+    row = dict(earlier or {"of": 0, "failed": {}, "cpu_seconds": 0.0})
+    for fit in fits(problem, {}, range(FIRST + row["of"], FIRST + seeds)):
+        row = {
+            "recipe": recipe(fit),
+            "of": row["of"] + 1,
+            "failed": row["failed"] | ({str(fit.seed): fit.found["failed"]} if "failed" in fit.found else {}),
+            "cpu_seconds": round(row["cpu_seconds"] + fit.cpu_seconds, 2),
+        }
+        yield row
 
 
 def recipe(fit: Fit) -> str:
@@ -79,9 +81,10 @@ def table(rows: Mapping[str, Any], old: Mapping[tuple[str, ...], str]) -> Iterat
             if (problem,) in old:
                 yield old[(problem,)]
             continue
-        between = f"{100 * row['low']:.0f} to {100 * row['high']:.0f} %"
-        passed = f"{row['passed']} of {row['of']}"
-        yield f"| {problem} | {row['recipe']} | {passed} | {between} | {row['cpu_seconds']:.1f} |"
+        of, passed, seconds = row["of"], row["of"] - len(row["failed"]), row["cpu_seconds"] / row["of"]
+        low, high = interval(passed, of)
+        between = f"{100 * low:.0f} to {100 * high:.0f} %"
+        yield f"| {problem} | {row['recipe']} | {passed} of {of} | {between} | {seconds:.1f} |"
 
 
 if __name__ == "__main__":

@@ -21,8 +21,8 @@ ZETA = 0.002
 
 
 def numbers() -> dict[str, Any]:
-    """Three seeds by Adam; the price with a bubble, and its residual."""
-    found = sequences("asset_pricing", optimizer="adam")
+    """Three seeds; the price with a bubble, and its residual."""
+    found = sequences("asset_pricing")
     with precision("float64"):
         problem, t = AssetPricing(), np.arange(len(found["t"]) + 1.0)
         bubble = np.asarray(problem.truth(jnp.asarray(t[:, None])))[:, 0] + ZETA * problem.p.beta**-t

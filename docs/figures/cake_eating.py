@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 
 from econml_cli.problems.economies.simulation import simulate
-from econml_cli.training.precision import precision
 from figures import style
 from figures.economies import comparable
 from figures.fitting import fit, rounded
@@ -24,20 +23,21 @@ COLUMNS = {
 
 
 def numbers() -> dict[str, Any]:
-    """By Adam: verdicts by seed; the share eaten over the states and the path of wealth, of each; the truth of both."""
-    found: dict[str, Any] = {"seeds": {}, "share": {}, "wealth": {}}
+    """Verdicts by seed; the error of the share eaten over the states and the path of wealth, of each; the truth."""
+    found: dict[str, Any] = {"seeds": {}, "error": {}, "wealth": {}}
     x = np.linspace(-1, 1, 61)
     for seed in SEEDS:
-        fitted = fit("mlp", "cake_eating", optimizer="adam", seed=seed)
+        fitted = fit("mlp", "cake_eating", seed=seed)
         problem = fitted.trainer.setup.problem
         found["seeds"][str(seed)] = fitted.found
-        found["share"][str(seed)] = rounded(1 / (1 + np.exp(-fitted.at(x[:, None]))))
-        with precision("float32"):
+        share = 1 / (1 + np.exp(-fitted.at(x[:, None])))
+        found["error"][str(seed)] = rounded(np.abs(share / problem.share - 1))
+        with fitted.precision():
             path = simulate(problem, fitted.trainer.fitted(), periods=problem.path[0], paths=1)
         found["wealth"][str(seed)] = rounded(path["a"][::5])
     found["a"] = rounded(np.exp(problem.log_range * x))
     found["t"] = rounded(np.arange(problem.path[0])[::5])
-    found["truth"] = {"share": problem.share, "growth": problem.growth, "transversality": problem.factor}
+    found["truth"] = {"growth": problem.growth, "transversality": problem.factor}
     return found
 
 
@@ -45,16 +45,16 @@ __all__ = ["PAGE", "QUICK", "comparable", "draw", "numbers", "table"]
 
 
 def draw(numbers: dict[str, Any]) -> Any:
-    """Left: the share eaten, relative to the truth. Right: wealth on the path."""
+    """Left: the error of the share eaten. Right: wealth on the path."""
     figure, axes = style.panels(2)
     truth = numbers["truth"]
-    for i, seed in enumerate(numbers["share"]):
+    for i, seed in enumerate(numbers["error"]):
         look = {"color": style.COLORS[i], "linestyle": style.LINES[i], "label": f"seed {seed}"}
-        axes[0].plot(numbers["a"], np.asarray(numbers["share"][seed]) / truth["share"] - 1, **look)
+        axes[0].plot(numbers["a"], numbers["error"][seed], **look)
         axes[1].plot(numbers["t"], numbers["wealth"][seed], **look)
     t = np.asarray(numbers["t"])
     axes[1].plot(t, numbers["wealth"]["42"][0] * truth["growth"] ** t, color="0.3", linewidth=1, linestyle=":")
-    axes[0].set(xscale="log", xlabel="wealth a", ylabel="s(a) / s - 1", title="error of the share eaten")
+    axes[0].set(xscale="log", yscale="log", xlabel="wealth a", title="|s(a) / s - 1|, the error of the share eaten")
     axes[1].set(yscale="log", xlabel="t", title="wealth on the path (dotted: the truth)")
     axes[0].legend()
     return figure

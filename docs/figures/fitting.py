@@ -1,6 +1,7 @@
 """Fits without run directories, and what the figures ask of them."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,11 +32,14 @@ class Fitted:
     found: dict[str, Any]
     seconds: list[float]
 
+    def precision(self) -> AbstractContextManager[None]:
+        """What is computed inside of it has the precision of the fit."""
+        return precision(self.trainer.options.precision)
+
     def at(self, x: Any) -> np.ndarray:
         """f(x) at x [n, ...], [n, dout] float64."""
-        name = self.trainer.options.precision
-        with precision(name):
-            return np.asarray(self.trainer.fitted()(jnp.asarray(x, name)), np.float64)
+        with self.precision():
+            return np.asarray(self.trainer.fitted()(jnp.asarray(x, self.trainer.options.precision)), np.float64)
 
     def along(self, low: float, high: float, points: int = 201) -> tuple[list[float], list[float]]:
         """(x, f(x)) on a grid of an interval, for a model of one input and one output."""

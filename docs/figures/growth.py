@@ -20,8 +20,8 @@ SHARE = 0.99
 
 
 def numbers() -> dict[str, Any]:
-    """Three seeds by Adam; the path that begins with too little consumption, and its residual."""
-    found = sequences("growth", optimizer="adam")
+    """Three seeds; the path that begins with too little consumption, and its residual."""
+    found = sequences("growth")
     with precision("float64"):
         problem = Growth()
         e, k = problem.economy, [problem.p.k0]

@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 
 from econml_cli.problems.economies.simulation import simulate
-from econml_cli.training.precision import precision
 from figures import style
 from figures.economies import comparable
 from figures.fitting import fit, rounded
@@ -17,14 +16,14 @@ PERIODS = 40
 
 
 def numbers() -> dict[str, Any]:
-    """By Adam: verdicts by seed, and the share that each age saves on average on a simulated path; at seed 42 that
-    path of capital, and its extremes."""
+    """Verdicts by seed, and the share that each age saves on average on a simulated path; at seed 42 that path of
+    capital, and its extremes."""
     found: dict[str, Any] = {"seeds": {}, "saved": {}, "spread": {}}
     for seed in SEEDS:
-        fitted = fit("mlp", "olg", optimizer="adam", seed=seed)
+        fitted = fit("mlp", "olg", seed=seed)
         problem = fitted.trainer.setup.problem
         found["seeds"][str(seed)] = fitted.found
-        with precision("float32"):
+        with fitted.precision():
             path = simulate(problem, fitted.trainer.fitted(), periods=1000, paths=1)
         saved = np.stack([path[f"saved_{h}"][:, 0] for h in range(1, problem.p.ages)], axis=1)
         found["saved"][str(seed)] = [float(f"{value:.8g}") for value in saved.mean(axis=0)]

@@ -12,15 +12,16 @@ from figures.fitting import fit, rounded
 SEEDS = (42, 43, 44)
 
 
-def sequences(problem: str, **options: Any) -> dict[str, Any]:
-    """By the recipe and these options, by seed: verdicts, the sequence on the test sample and its error; the truth."""
+def sequences(problem: str) -> dict[str, Any]:
+    """By seed: verdicts, the sequence on the test sample and its error; the truth."""
     found: dict[str, Any] = {"seeds": {}, "fitted": {}, "error": {}}
     for seed in SEEDS:
-        fitted = fit("mlp", problem, seed=seed, **options)
+        fitted = fit("mlp", problem, seed=seed)
         setup, model = fitted.trainer.setup, fitted.trainer.fitted()
         x = setup.test.x
-        truth = np.asarray(setup.problem.truth(x), np.float64)
-        values = np.asarray(setup.problem.predict(model, x), np.float64)
+        with fitted.precision():
+            truth = np.asarray(setup.problem.truth(x), np.float64)
+            values = np.asarray(setup.problem.predict(model, x), np.float64)
         found["seeds"][str(seed)] = fitted.found
         found["fitted"][str(seed)] = rounded(values)
         found["error"][str(seed)] = rounded(np.abs(values / truth - 1))

@@ -9,7 +9,7 @@ from econml_cli.models.table import LinearOptions
 from econml_cli.options import synonyms
 from econml_cli.options.fields import options_of
 from econml_cli.options.trainer import TrainerOptions
-from econml_cli.problems.losses import is_solvable
+from econml_cli.problems.losses import LOSSES, is_solvable
 
 EXACT = "exact"
 #: options of the trainer that mean as much to a model that is solved
@@ -35,7 +35,7 @@ def _is_solvable(layers: Sequence[Layer]) -> bool:
     if any(name in layer for _, layer in layers for name in TRAINED_BY):
         return False
     loss = next((layer["loss"] for _, layer in layers if layer.get("loss") is not None), None)
-    return loss is None or is_solvable(synonyms.READ_AS.get(str(loss), str(loss)))
+    return loss is None or is_solvable(synonyms.named(str(loss), LOSSES))
 
 
 def through_origin(model_options: Any, problem_options: Any) -> Any:

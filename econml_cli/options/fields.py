@@ -190,8 +190,8 @@ def _describe(opt: Option) -> str:
 
 
 def _read_choice(opt: Option, raw: Any) -> str:
-    word, known = str(raw), list(opt.choices)
-    word = synonyms.READ_AS[word] if synonyms.READ_AS.get(word) in known else word
+    known = list(opt.choices)
+    word = synonyms.named(str(raw), known)
     if word in known:
         return word
     if opt.group is not None:

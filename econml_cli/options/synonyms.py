@@ -1,6 +1,6 @@
 """What other programs call the options of a fit: Keras, Lightning, scikit-learn, PyTorch, Stata, R."""
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 from econml_cli.errors import suggest
 
@@ -27,8 +27,8 @@ CALLED = {
     **dict.fromkeys(("csv", "file", "dataset", "path"), "data"),
 }
 
-#: values that an economist types, read as the names here
-READ_AS = {"squared": "mse", "logit": "binary", "multinomial": "multiclass"}
+#: values that an economist types: a name elsewhere -> the name here, as which it is read
+_READ_AS = {"squared": "mse", "logit": "binary", "multinomial": "multiclass"}
 #: and what others call losses: a name elsewhere -> the name here
 CHOICES_CALLED = {
     **dict.fromkeys(("squared_error", "l2", "ols", "least_squares", "regression"), "mse"),
@@ -40,6 +40,12 @@ CHOICES_CALLED = {
 
 #: what other programs ask for with the fit, and is chosen after it here: standard errors
 AFTER_THE_FIT = ("vcov", "vce", "cov_type", "se_type", "robust")
+
+
+def named(word: str, known: Container[str]) -> str:
+    """A value by its name here, where that is one of the `known`: "mse" of "squared"; another as it is."""
+    here = _READ_AS.get(word, word)
+    return here if here in known else word
 
 
 def choice(word: str, known: Iterable[str]) -> str:

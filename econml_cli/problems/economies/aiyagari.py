@@ -214,10 +214,10 @@ class Aiyagari:
 
     def _policy(self, r: float, begin: np.ndarray | None = None) -> np.ndarray:
         """The exact consumption at the points of the grid of savings, [states, points]."""
-        from econml_cli.problems.economies.heterogeneous import endogenous_grid
+        from econml_cli.problems.economies.heterogeneous import policy
 
         p, chain = self.p, self.chain
-        return endogenous_grid(chain.levels, chain.moves, self.saved, beta=p.beta, gamma=p.gamma, R=1 + r, begin=begin)
+        return policy(chain.levels, chain.moves, self.saved, beta=p.beta, gamma=p.gamma, R=1 + r, begin=begin)
 
     @functools.cached_property
     def exact(self) -> tuple[float, float]:
@@ -226,15 +226,15 @@ class Aiyagari:
         Raises:
             ConfigError: it lies outside the rates of the sample.
         """
-        from econml_cli.problems.economies.heterogeneous import clearing, consumed, mean_assets
+        from econml_cli.problems.economies.endogenous_grid import consumed
+        from econml_cli.problems.economies.heterogeneous import clearing, mean_assets
 
         last: list[np.ndarray] = []
 
         def supply(r: float) -> float:
             last[:] = [self._policy(r, last[0] if last else None)]
             cash = (1 + r) * self.assets + self.chain.levels[:, None]
-            kept = cash - np.stack([consumed(cash[j], self.saved, last[0][j]) for j in range(self.p.incomes)])
-            return mean_assets(self.chain, self.assets, kept)
+            return mean_assets(self.chain, self.assets, cash - consumed(cash, self.saved, last[0]))
 
         rate = clearing(lambda r: supply(r) - self.wanted(r), self.p.r_low, self.p.r_high)
         if math.isnan(rate):

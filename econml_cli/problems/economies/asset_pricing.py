@@ -128,7 +128,7 @@ class AssetPricing:
     """
 
     recipe: ClassVar = {**economics.SMOOTH, "width": 128, "depth": 4, "lr": 1e-3, "num_epochs": 5000}
-    adapted: ClassVar = horizons.SECOND_ORDER
+    adapted: ClassVar = horizons.OF_SEQUENCES
     former: ClassVar = {"time_unit": 1.0, "price_unit": 1.0, "relative": False}
     simulated: ClassVar[bool] = True
     task: Task | None = None

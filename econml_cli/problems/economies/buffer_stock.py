@@ -158,12 +158,12 @@ class BufferStock:
     @functools.cached_property
     def exact(self) -> tuple[Any, Any]:
         """(cash, consumption) of the exact policy, linear in between, each [POINTS + 1], from 0."""
-        from econml_cli.problems.economies.heterogeneous import endogenous_grid
+        from econml_cli.problems.economies.heterogeneous import policy
 
         p = self.p
         saved = WIDER * p.m_high * np.linspace(0, 1, POINTS) ** 3  # many points near the kink
         weights = self._weights[None]
-        c = endogenous_grid(self._incomes, weights, saved, beta=p.beta, gamma=p.gamma, R=p.R)[0]
+        c = policy(self._incomes, weights, saved, beta=p.beta, gamma=p.gamma, R=p.R)[0]
         return np.append(0.0, saved + c), np.append(0.0, c)
 
     def start(self, paths: int) -> Any:

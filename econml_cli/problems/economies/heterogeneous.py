@@ -8,12 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from econml_cli.problems.economies import histogram
+from econml_cli.problems.economies import endogenous_grid, histogram
 
-#: of the endogenous grid: rounds, and when one changes nothing any more
-ROUNDS, SAME = 5000, 1e-10
 #: of the distribution: the chance that a household begins anew, rounds, and the mass that moves where it is at rest
-ANEW, ROUNDS_OF_MASS, REST = 1e-8, 20, 1e-13
+ANEW, ROUNDS, REST = 1e-8, 20, 1e-13
 #: how near the clearing rate is found
 NEAR = 1e-9
 
@@ -47,7 +45,7 @@ def rouwenhorst(n: int, rho: float, sigma: float) -> Chain:
     return Chain(levels / (share @ levels), moves, share)
 
 
-def endogenous_grid(
+def policy(
     levels: np.ndarray,
     moves: np.ndarray,
     saved: np.ndarray,
@@ -57,34 +55,23 @@ def endogenous_grid(
     R: float,
     begin: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Consumption [n, points] in n states of income where `saved` [points], from 0, is saved: cash on hand is then
-    `saved` plus it, and less cash is all eaten.
+    """The exact consumption [n, points] in n states of income where `saved` [points] is saved, see `endogenous_grid`.
 
     Args:
         levels: incomes of the next period [q]. moves: their chances in each state [n, q]. Where income is independent
             over time there is one state; else each level is one, q = n.
         begin: where to begin, such as the policy at another R.
-
-    Source: Carroll (2006), The Method of Endogenous Gridpoints, Economics Letters 91.
     """
     least = max(1 - (beta * R) ** (1 / gamma) / R, 0.0)
-    c = np.tile(1 + least * saved, (len(moves), 1)) if begin is None else begin
-    for _ in range(ROUNDS):
-        after = np.broadcast_to(c, (len(levels), len(saved)))
-        ahead = np.stack([consumed(R * saved + level, saved, one) for level, one in zip(levels, after, strict=True)])
-        new = (beta * R * (moves @ ahead**-gamma)) ** (-1 / gamma)
-        change, c = np.abs(new - c).max(), new
-        if change < SAME:
-            break
-    return c
+    cash = R * saved + levels[:, None]
 
+    def worth(c: np.ndarray) -> np.ndarray:
+        ahead = endogenous_grid.consumed(cash, saved, np.broadcast_to(c, cash.shape))
+        value: np.ndarray = beta * R * (moves @ ahead**-gamma)
+        return value
 
-def consumed(cash: np.ndarray, saved: np.ndarray, c: np.ndarray) -> np.ndarray:
-    """Consumption at cash [...] where c [points] is eaten at saved + c; linear in between, and beyond the last."""
-    m, c = np.append(0.0, saved + c), np.append(0.0, c)
-    more = c[-1] + (c[-1] - c[-2]) / (m[-1] - m[-2]) * (cash - m[-1])
-    found: np.ndarray = np.where(cash > m[-1], more, np.interp(cash, m, c))
-    return found
+    first = np.tile(1 + least * saved, (len(moves), 1)) if begin is None else begin
+    return endogenous_grid.solved(worth, first, gamma=gamma)
 
 
 def mean_assets(chain: Chain, assets: np.ndarray, kept: np.ndarray) -> float:
@@ -120,7 +107,7 @@ def at_rest(move: Any, begin: np.ndarray) -> np.ndarray:
     from scipy.sparse.linalg import splu
 
     solved, mass = splu(sparse.identity(len(begin), format="csc") - (1 - ANEW) * move), begin
-    for _ in range(ROUNDS_OF_MASS):
+    for _ in range(ROUNDS):
         mass = solved.solve(mass)
         mass = mass / mass.sum()
         if np.abs(move @ mass - mass).sum() < REST:

@@ -13,6 +13,8 @@ LONGEST = 600
 #: how an economy of few states is trained where nothing is said of it (`adapted`): by Levenberg and Marquardt's method
 #: in float64, for which a small network is enough. Its `recipe`, Adam's, is for whoever says something
 SECOND_ORDER: Mapping[str, Any] = {"optimizer": "lm", "precision": "float64", "num_epochs": 28, "width": 32, "depth": 2}
+#: the same of a sequence in time, whose error beyond its sample falls with the residual for longer
+OF_SEQUENCES: Mapping[str, Any] = {**SECOND_ORDER, "num_epochs": 120}
 
 
 def away(options: Any, *parameters: str) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from econml_cli.options.fields import option
-from econml_cli.problems.economies import economics, histogram, linearised, quadratic
+from econml_cli.problems.economies import aggregate_states, economics, histogram, quadratic
 from econml_cli.problems.economies.conditions import demand, depreciation, patience, share
 from econml_cli.problems.lazily import jax, jnp, nnx, np
 
@@ -72,23 +72,9 @@ class KrusellSmithOptions:
 
     @property
     def moves(self) -> list[list[float]]:
-        """The chances between (bad, jobless), (bad, working), (good, jobless), (good, working), rows from each.
-
-        Where times turn bad the chance of staying without work is a quarter above that of bad times, where they turn
-        good a quarter below that of good ones, as in the comparison's economy.
-        """
+        """The chances between (bad, jobless), (bad, working), (good, jobless), (good, working), rows from each."""
         jobless, spell = (self.jobless_bad, self.jobless_good), (self.spell_bad, self.spell_good)
-        rows = []
-        for z in (0, 1):
-            without, with_work = list[float](), list[float]()
-            for after in (0, 1):
-                stays = (1 - 1 / spell[after]) * (1 if z == after else (1.25, 0.75)[after])
-                loses = (jobless[after] - jobless[z] * stays) / (1 - jobless[z])
-                time = 1 - 1 / self.lasts if z == after else 1 / self.lasts
-                without += [time * stays, time * (1 - stays)]
-                with_work += [time * loses, time * (1 - loses)]
-            rows += [without, with_work]
-        return rows
+        return aggregate_states.chances(jobless, spell, self.lasts)
 
 
 class KrusellSmith:
@@ -133,57 +119,31 @@ class KrusellSmith:
         self.p = p = KrusellSmithOptions(**parameters)
         self.sizes = {"train": p.N, "test": p.N_test, "val": p.N_val, "population": p.N_test}
         self.jobless = np.array([p.jobless_bad, p.jobless_good])
-        self.productivity = np.array([1 - p.swing, 1 + p.swing])
-        # who works has so much labour that there is 1 of it in bad times
-        self.worked = 1 / (1 - p.jobless_bad)
-        self.labour = self.worked * (1 - self.jobless)
-        at_rest = p.alpha / (1 / p.beta - 1 + p.delta)
-        self.middle = float(np.log(self.labour).mean() + np.log(at_rest) / (1 - p.alpha))
+        productivity = np.array([1 - p.swing, 1 + p.swing])
+        self.firms = f = aggregate_states.Firms(p.alpha, p.delta, p.benefit, productivity, self.jobless)
+        self.middle = f.at_rest(p.beta)
         self.wage = float(self.prices(np.zeros(()), 1, np)[1].max())
         least = float(self.prices(np.array(-p.K_range), 0, np)[1].min()) * POORER
         most = p.m_high * self.wage
         self._m = (0.5 * math.log(least * most), 0.5 * math.log(most / least))
         self.assets = most * np.linspace(0, 1, HISTOGRAM) ** 3
         self.saved = WIDER * most * np.linspace(0, 1, POINTS) ** 4
-        self.law = self._without_risk()
+        law = f.law_of_insured(p.beta, p.gamma, p.lasts)
+        #: the middle of the beliefs of the sample and how far from it they go, each [4]
+        self.law = (law, (1 - law[1]) * np.array([AWAY, FASTER, AWAY, FASTER]))
 
     @functools.cached_property
     def households(self) -> Households:
         """Who finds work, and what households would do exactly."""
-        from econml_cli.problems.economies.perceived import Households, Nodes, Workers
+        from econml_cli.problems.economies.perceived import Households, Nodes
 
         p, nodes = self.p, Nodes.within(BEYOND * self.p.K_range, LEVELS)
-        workers = Workers(np.array(p.moves).reshape(2, 2, 2, 2), self.jobless)
+        workers = aggregate_states.Workers(np.array(p.moves).reshape(2, 2, 2, 2), self.jobless)
         return Households(workers, self.prices, self.middle, nodes, self.saved, self.assets, p.beta, p.gamma)
 
     def prices(self, x: Any, z: Any, module: Any = None) -> tuple[Any, Any]:
         """(gross return [...], incomes without and with work [..., 2]) where log capital is x [...] from its middle."""
-        module, alpha = module or np, self.p.alpha
-        labour, productivity = (module.asarray(each)[z] for each in (self.labour, self.productivity))
-        log_ratio = x + self.middle - module.log(labour)  # of capital to labour
-        wage = (1 - alpha) * productivity * module.exp(alpha * log_ratio)
-        gross = 1 - self.p.delta + alpha * productivity * module.exp((alpha - 1) * log_ratio)
-        paid = self.worked - self.p.benefit * module.asarray(self.jobless / (1 - self.jobless))[z]
-        return gross, module.stack([self.p.benefit * wage, paid * wage], axis=-1)
-
-    def _without_risk(self) -> tuple[Any, Any]:
-        """(the law of motion where households insure each other, to the first order; how far from it the beliefs of the
-        sample go), each [4]."""
-        p, level = self.p, 1 / self.p.beta - 1 + self.p.delta
-
-        def gap(k: Any, k_next: Any, after: Any, a: Any, a_next: Any) -> Any:
-            """Of logs; output over capital at rest is level / alpha."""
-            made, made_next = (np.exp(b + p.alpha * of) * level / p.alpha for of, b in ((k, a), (k_next, a_next)))
-            eaten = made + (1 - p.delta) * np.exp(k) - np.exp(k_next)
-            eaten_next = made_next + (1 - p.delta) * np.exp(k_next) - np.exp(after)
-            gross = 1 - p.delta + p.alpha * made_next / np.exp(k_next)
-            return 1 - p.beta * (eaten_next / eaten) ** -p.gamma * gross
-
-        A2, A1, A0, B0, B1 = linearised.derivatives(gap, [np.zeros(1)] * 5)
-        P, Q = linearised.policy(A0, A1, A2, B0, B1, 1 - 2 / p.lasts)
-        a = np.log(self.productivity) + (1 - p.alpha) * np.log(self.labour)
-        b, s = Q[0, 0] * (a - a.mean()), P[0, 0]
-        return np.array([b[0], s, b[1], s]), (1 - s) * np.array([AWAY, FASTER, AWAY, FASTER])
+        return self.firms.prices(x + self.middle, z, module or np)
 
     def sample(self, rngs: nnx.Rngs, split: Split, n: int | None = None) -> Batch | None:
         """x = (log m, e, z, log K, law), each scaled to [-1, 1], [n, 8]: uniform, of log m fewer where it is small
@@ -352,9 +312,9 @@ class KrusellSmith:
         moved = jnp.swapaxes(given, 1, 2) @ jax.vmap(functools.partial(histogram.moved, self.assets))(mass, kept)
         gross, income = self.prices(self._x(moved), after, jnp)
         K = jnp.exp(self.middle + x)
-        made = jnp.asarray(self.productivity)[z] * K**self.p.alpha * jnp.asarray(self.labour)[z] ** (1 - self.p.alpha)
         eaten = (mass * (cash - kept)).sum(axis=(1, 2))
-        series = {"K": K, "z": z.astype(m.dtype), "Y": made, "C": eaten, "m": m, "c": c, "a": m - c}
+        series = {"K": K, "z": z.astype(m.dtype), "Y": self.firms.made(K, z, jnp), "C": eaten}
+        series |= {"m": m, "c": c, "a": m - c}
         cash_next = gross * (m - c) + income[jnp.arange(len(m)), works]
         return {"m": cash_next, "e": works, "z": after, "mass": moved}, series
 

@@ -1,8 +1,8 @@
 """Many households and shocks to all of them: what they believe of capital, their exact policy under a belief, their
 distribution period after period, and the belief that it bears out. NumPy in float64, outside of jit.
 
-There are two aggregate states z, bad and good, and two of a household e, without and with work. A belief is a law of
-motion x' = b_z + s_z x of x = log K - log of some middle, as the four numbers (b_bad, s_bad, b_good, s_good).
+The states z and e are those of `aggregate_states`. A belief is a law of motion x' = b_z + s_z x of x = log K - log of
+some middle, as the four numbers (b_bad, s_bad, b_good, s_good).
 """
 
 from collections.abc import Callable
@@ -11,42 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from econml_cli.problems.economies import histogram
+from econml_cli.problems.economies import endogenous_grid, histogram
+from econml_cli.problems.economies.aggregate_states import Workers
 
-#: of the endogenous grid: rounds, and when one changes no consumption by a larger share
-ROUNDS, SAME = 4000, 3e-8
+#: a round of the endogenous grid that changes no consumption by a larger share is the last
+SAME = 3e-8
 #: periods that the law is estimated from, after those that are dropped
 PERIODS, DROPPED = 3000, 500
 #: of the search for the law: evaluations, how much of a first difference is gone, when it has ended
 TRIES, DAMPED, NEAR = 20, 0.25, 2e-4
-
-
-@dataclass(frozen=True, eq=False)
-class Workers:
-    """Who finds work: `moves` [z, e, z', e'], chances from each state, and `jobless` [z], the share without work."""
-
-    moves: np.ndarray
-    jobless: np.ndarray
-
-    def given(self, z: int, after: int) -> np.ndarray:
-        """The chances of a household between e and e' where the aggregate state goes from z to `after`, [e, e']."""
-        part = self.moves[z, :, after, :]
-        chances: np.ndarray = part / part.sum(axis=1, keepdims=True)
-        return chances
-
-    def spread(self, mass: np.ndarray, z: int) -> np.ndarray:
-        """A distribution [e, points] with as many without work as there are in the aggregate state z."""
-        out = self.jobless[z]
-        moved: np.ndarray = mass * (np.array([out, 1 - out]) / mass.sum(axis=1))[:, None]
-        return moved
-
-    def one(self, z: np.ndarray, seed: int) -> np.ndarray:
-        """Whether one household works over the aggregate states z [periods], [periods]; it does at first."""
-        chance = np.random.default_rng(seed).random(len(z))
-        work = np.ones(len(z), int)
-        for t in range(1, len(z)):
-            work[t] = chance[t] > self.given(z[t - 1], z[t])[work[t - 1], 0]
-        return work
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,55 +44,6 @@ class Nodes:
 
 #: (gross return [nodes], incomes [nodes, e]) at log capital x [nodes] in the aggregate state z
 Prices = Callable[[np.ndarray, int], tuple[np.ndarray, np.ndarray]]
-
-
-def endogenous_grid(
-    workers: Workers, prices: Prices, nodes: Nodes, law: np.ndarray, saved: np.ndarray, *, beta: float, gamma: float,
-    begin: np.ndarray | None = None,
-) -> np.ndarray:  # fmt: skip
-    """Consumption [z, e, nodes, points] of those who believe in a law [4] where `saved` [points], from 0, is saved:
-    cash on hand is then `saved` plus it, and less cash is all eaten. `begin`: where to begin, such as the policy of
-    another law.
-
-    Source: Carroll (2006), The Method of Endogenous Gridpoints, Economics Letters 91.
-    """
-    count, points = len(nodes.at), len(saved)
-    _, middle = prices(np.zeros(1), 1)
-    start = middle.max() / 2 + (1 - beta) * saved
-    c = np.tile(start, (2, 2, count, 1)) if begin is None else begin
-    ahead = []
-    for z in (0, 1):
-        x = law[2 * z] + law[2 * z + 1] * nodes.at
-        ahead.append((nodes.weights(x), [prices(x, after) for after in (0, 1)]))
-    for _ in range(ROUNDS):
-        new = np.empty_like(c)
-        for z, (weights, then) in enumerate(ahead):
-            marginal = np.zeros((2, count, points))
-            for after, (R, income) in enumerate(then):
-                cash = R[:, None] * saved + income.T[:, :, None]  # [e', nodes, points]
-                eaten = consumed(cash, saved, weights @ c[after])
-                marginal += np.tensordot(workers.moves[z, :, after, :], R[:, None] * eaten**-gamma, axes=1)
-            new[z] = (beta * marginal) ** (-1 / gamma)
-        change, c = np.abs(new / c - 1).max(), new
-        if change < SAME:
-            break
-    return c
-
-
-def consumed(cash: np.ndarray, saved: np.ndarray, c: np.ndarray) -> np.ndarray:
-    """Consumption at cash [..., n] where c [..., points] is eaten at saved [points] + c, of the same leading shape;
-    linear in between, and beyond the last."""
-    lead, n = cash.shape[:-1], cash.shape[-1]
-    cash, c = cash.reshape(-1, n), c.reshape(-1, c.shape[-1])
-    c = np.pad(c, ((0, 0), (1, 0)))
-    m = c + np.append(0.0, saved)
-    # one search for all rows: each is moved behind the one before it
-    row = np.arange(len(m))[:, None] * (2 * max(m.max(), cash.max()) + 1)
-    inside = np.minimum(cash, m[:, -1:])
-    found = np.interp((inside + row).ravel(), (m + row).ravel(), c.ravel()).reshape(cash.shape)
-    slope = (c[:, -1:] - c[:, -2:-1]) / (m[:, -1:] - m[:, -2:-1])
-    eaten: np.ndarray = (found + slope * (cash - inside)).reshape(*lead, n)
-    return eaten
 
 
 def states(periods: int, lasts: float, seed: int) -> np.ndarray:
@@ -215,10 +139,27 @@ class Households:
     gamma: float
 
     def policy(self, law: np.ndarray, begin: np.ndarray | None = None) -> np.ndarray:
-        """The exact consumption of those who believe in a law, [z, e, nodes, points]; `begin` as of
-        `endogenous_grid`."""
-        own = (self.workers, self.prices, self.nodes, law, self.saved)
-        return endogenous_grid(*own, beta=self.beta, gamma=self.gamma, begin=begin)
+        """The exact consumption of those who believe in a law [4], [z, e, nodes, points], see `endogenous_grid`;
+        `begin`: where to begin, such as the policy of another law."""
+        count, points, moves = len(self.nodes.at), len(self.saved), self.workers.moves
+        ahead = []
+        for z in (0, 1):
+            x = law[2 * z] + law[2 * z + 1] * self.nodes.at
+            ahead.append((self.nodes.weights(x), [self.prices(x, after) for after in (0, 1)]))
+
+        def worth(c: np.ndarray) -> np.ndarray:
+            marginal = np.zeros_like(c)
+            for z, (weights, then) in enumerate(ahead):
+                for after, (R, income) in enumerate(then):
+                    cash = R[:, None] * self.saved + income.T[:, :, None]  # [e', nodes, points]
+                    eaten = endogenous_grid.consumed(cash, self.saved, weights @ c[after])
+                    marginal[z] += np.tensordot(moves[z, :, after, :], R[:, None] * eaten**-self.gamma, axes=1)
+            return self.beta * marginal
+
+        if begin is None:
+            _, middle = self.prices(np.zeros(1), 1)
+            begin = np.broadcast_to(middle.max() / 2 + (1 - self.beta) * self.saved, (2, 2, count, points))
+        return endogenous_grid.solved(worth, begin, gamma=self.gamma, same=SAME)
 
     def kept(self, c: np.ndarray) -> np.ndarray:
         """What is saved at the points of the distribution where consumption is `policy`'s, [z, e, nodes, points]."""
@@ -226,7 +167,7 @@ class Households:
         for z in (0, 1):
             gross, income = self.prices(self.nodes.at, z)
             cash = gross[:, None] * self.assets + income.T[:, :, None]
-            kept.append(cash - consumed(cash, self.saved, c[z]))
+            kept.append(cash - endogenous_grid.consumed(cash, self.saved, c[z]))
         return np.stack(kept)
 
     def capital(self, kept: np.ndarray, z: np.ndarray, mass: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

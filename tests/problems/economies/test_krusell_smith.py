@@ -11,7 +11,7 @@ import pytest
 from flax import nnx
 
 from econml_cli.errors import ConfigError
-from econml_cli.problems.economies import economics, krusell_smith, perceived
+from econml_cli.problems.economies import economics, endogenous_grid, krusell_smith, perceived
 from econml_cli.problems.economies.krusell_smith import KrusellSmith
 from econml_cli.problems.economies.simulation import simulate
 from econml_cli.training.precision import precision
@@ -67,7 +67,7 @@ def test_between_nodes_policies_are_polynomials_and_beyond_them_those_of_the_las
 def test_consumption_between_the_points_of_many_policies_is_that_of_each():
     saved, c = np.array([0.0, 1.0, 3.0]), np.array([[1.0, 2.0, 3.0], [0.5, 1.0, 2.0]])
     cash = np.array([[0.5, 1.0, 2.0, 7.0], [0.25, 2.0, 3.5, 6.5]])
-    found = perceived.consumed(cash, saved, c)
+    found = endogenous_grid.consumed(cash, saved, c)
     for row in (0, 1):
         m, eaten = np.append(0.0, saved + c[row]), np.append(0.0, c[row])
         np.testing.assert_allclose(found[row, :-1], np.interp(cash[row, :-1], m, eaten))
