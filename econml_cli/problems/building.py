@@ -41,6 +41,11 @@ def build(name: str, options: Any, rngs: nnx.Rngs) -> Problem:
     return problem
 
 
+def made_in_jit(name: str) -> bool:
+    """Whether the constructor of a problem may run inside jit: whatever it draws is an array, and an attribute."""
+    return bool(getattr(registry.load(name), "made_in_jit", False))
+
+
 def check_sample(name: str, problem: Problem, sample: Any) -> None:
     """Compare a sample with what its problem says of itself.
 
