@@ -42,8 +42,9 @@ def build(name: str, options: Any, rngs: nnx.Rngs) -> Problem:
 
 
 def made_in_jit(name: str) -> bool:
-    """Whether the constructor of a problem may run inside jit: whatever it draws is an array, and an attribute."""
-    return bool(getattr(registry.load(name), "made_in_jit", False))
+    """Whether the class of a problem says that its constructor may run inside jit (one that inherits it says nothing:
+    its constructor may do more)."""
+    return bool(vars(registry.load(name)).get("made_in_jit", False))
 
 
 def check_sample(name: str, problem: Problem, sample: Any) -> None:
