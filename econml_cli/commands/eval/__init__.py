@@ -47,8 +47,8 @@ class EvalGroup(Group):
         with itself.make_context(ctx.info_name, [], ctx.parent, resilient_parsing=True) as inner:
             options = itself.shell_complete(inner, incomplete)
             runs = itself.get_params(inner)[0].shell_complete(inner, incomplete)
-        offered: list[Any] = [found for found in super().shell_complete(ctx, incomplete) if found.value != ITSELF]
-        return offered + runs + options
+        offered = [found for found in super().shell_complete(ctx, incomplete) if found.value != ITSELF]
+        return [*offered, *runs, *options]
 
 
 app = typer.Typer(
