@@ -1,5 +1,6 @@
 """Which heavy packages, and which files of ours that few commands need, each command imports."""
 
+import gc
 import json
 import os
 import re
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from econml_cli.commands import importing
 from tests.support.fits import fitted
 
 HEAVY = ("jax", "flax", "orbax", "wandb", "optuna", "pandas", "pyarrow", "matplotlib", "scipy", "nlls_gram")
@@ -78,3 +80,17 @@ def test_a_command_imports_what_it_needs(line, made):
         assert re.findall(r"^.*Compiling jit\((.*?)\)", done.stderr, re.MULTILINE) == LOWERED[line]
     if "net" in line or "again" in line:
         assert "Traceback" not in done.stderr and Path(made, "runs/net").is_dir()
+
+
+def test_the_collector_is_off_while_jax_is_imported_and_on_again_whatever_happens(monkeypatch):
+    frozen = []
+    monkeypatch.setattr(gc, "freeze", lambda: frozen.append(gc.isenabled()))
+    monkeypatch.delitem(sys.modules, "jax", raising=False)
+    with pytest.raises(ImportError), importing.at_once():
+        assert not gc.isenabled()
+        raise ImportError
+    assert gc.isenabled() and frozen == [False]
+    monkeypatch.setitem(sys.modules, "jax", object())
+    with importing.at_once():
+        assert gc.isenabled()
+    assert frozen == [False]
