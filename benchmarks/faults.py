@@ -485,6 +485,18 @@ FAULTS = (
         new="nnx.Rngs(self._seed)",
     ),
     Fault(
+        "problem-and-samples-of-the-next-seed",
+        "leaked data",
+        old="rngs = nnx.Rngs(jax.random.key(seed))",
+        new="rngs = nnx.Rngs(jax.random.key(seed + 1))",
+    ),
+    Fault(
+        "each-member-predicts-as-the-first",
+        "swapped rows",
+        old="yhat = [predict(x, model) for model in models]",
+        new="yhat = [predict(x) for model in models]",
+    ),
+    Fault(
         "effects-forget-the-spread-of-seeds",
         "dropped term",
         old="errors = np.sqrt(np.nan_to_num(errors) ** 2 + spread**2)",
@@ -738,8 +750,8 @@ FAULTS = (
     Fault(
         "samples-not-drawn-behind-the-weights",
         "lost state",
-        old="            build(recipe, shapes_of(problem, train), rngs)  # draws",
-        new="            # draws",
+        old="    build(recipe_of(config), shapes_of(problem, train), rngs)  # draws",
+        new="    # draws",
     ),
     Fault(
         "missing-number-written-as-nan",

@@ -3,6 +3,7 @@
     uv run python benchmarks/startup.py
     uv run python benchmarks/startup.py --write benchmarks/README.md    # the table of that page
     uv run python benchmarks/startup.py --beside before=/path/to/another/checkout --rounds 5 --bytecode on
+    uv run python benchmarks/startup.py --command "eval net" --rounds 9 --bytecode on
 
 Every command, the two floors, and the same commands of another checkout take turns within a round. CPU seconds (of the
 process and its children) stand beside the clock's, which on a busy machine says more about the others. `prompt` is the
@@ -88,13 +89,15 @@ def timed(line: Sequence[str], variables: Mapping[str, str], there: Path) -> Too
     return Took(ended - started, cpu, 0.0 if printed is None else ended - printed)
 
 
-def one_round(packages: Mapping[str, Path], bytecode: bool, there: Path) -> dict[tuple[str, str], Took]:
+def one_round(
+    commands: Sequence[str], packages: Mapping[str, Path], bytecode: bool, there: Path
+) -> dict[tuple[str, str], Took]:
     """{(package, command): seconds}; the floors are those of package ""."""
     found = {}
     for name, program in PROGRAMS.items():
         variables = environment(HERE, bytecode, there)
         found["", name] = timed([sys.executable, "-c", program], variables, there)
-    for command in COMMANDS:
+    for command in commands:
         for name, package in packages.items():
             line = [sys.executable, "-m", "econml_cli", *command.split()]
             found[name, command] = timed(line, environment(package, bytecode, there), there)
@@ -102,24 +105,28 @@ def one_round(packages: Mapping[str, Path], bytecode: bool, there: Path) -> dict
 
 
 def computing(there: Path) -> float:
-    """The seconds that the training loop of the last fit took."""
-    return float(json.loads((there / "runs/again/summary.json").read_text())["seconds_training"])
+    """The seconds that the training loop of the last fit took; 0 where there was none."""
+    summary = there / "runs/again/summary.json"
+    return float(json.loads(summary.read_text())["seconds_training"]) if summary.exists() else 0.0
 
 
-def prepare(packages: Mapping[str, Path], there: Path) -> None:
+def prepare(commands: Sequence[str], packages: Mapping[str, Path], there: Path) -> None:
     """The runs and the sweep that the commands read, and what each of them finds compiled."""
     (there / "sweep.yaml").write_text("program: econml\ncommand: [econml, fit, mlp, '${args}']\n" + SWEEP)
     for package in packages.values():
         line = [sys.executable, "-m", "econml_cli", "fit", "mlp", "--name", "net", "--force", "--quiet"]
         timed(line, environment(package, True, there), there)
-    run = [sys.executable, "-m", "econml_cli", "sweep", "run", "sweep.yaml", "--trials", "2"]
-    timed(run, environment(HERE, True, there), there)
-    one_round(packages, True, there)
+    if any(command.startswith("sweep") for command in commands):
+        run = [sys.executable, "-m", "econml_cli", "sweep", "run", "sweep.yaml", "--trials", "2"]
+        timed(run, environment(HERE, True, there), there)
+    one_round(commands, packages, True, there)
 
 
-def measure(packages: Mapping[str, Path], bytecode: bool, rounds: int, there: Path) -> list[dict[str, Any]]:
+def measure(
+    commands: Sequence[str], packages: Mapping[str, Path], bytecode: bool, rounds: int, there: Path
+) -> list[dict[str, Any]]:
     """The rows of the table of one state of the bytecode cache."""
-    each = [one_round(packages, bytecode, there) for _ in range(rounds)]
+    each = [one_round(commands, packages, bytecode, there) for _ in range(rounds)]
     seconds = computing(there)
     rows = []
     for package, command in each[0]:
@@ -163,6 +170,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=2, help="with the bytecode cache; one without it [2]")
     parser.add_argument("--beside", metavar="NAME=DIR", action="append", default=[], help="another checkout")
+    parser.add_argument("--command", choices=COMMANDS, action="append", help="only this; may be repeated [all]")
     parser.add_argument("--bytecode", choices=["on", "off", "both"], default="both")
     parser.add_argument("--write", type=Path, metavar="FILE", help="the page whose table this is")
     parser.add_argument("--json", type=Path, metavar="FILE", help="keep the figures")
@@ -171,9 +179,10 @@ def main() -> None:
     states = {"on": [True], "off": [False], "both": [True, False]}[asked.bytecode]
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as name:
-        prepare(packages, Path(name))
+        commands = asked.command or list(COMMANDS)
+        prepare(commands, packages, Path(name))
         for bytecode in states:
-            rows += measure(packages, bytecode, asked.rounds if bytecode else 1, Path(name))
+            rows += measure(commands, packages, bytecode, asked.rounds if bytecode else 1, Path(name))
             if asked.write:  # those that there are, should the rest be stopped
                 Place(asked.write, "startup").write(table(rows))
             if asked.json:

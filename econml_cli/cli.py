@@ -5,15 +5,13 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Iterator, Mapping
-from functools import cache
-from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
 
 from econml_cli.commands.help_text import CONTEXT, Group
+from econml_cli.commands.lazily import Commands
 from econml_cli.commands.leaving import leave
 from econml_cli.errors import OUT_OF_MEMORY, EconmlError, out_of_memory, printable
 from econml_cli.options import own_code, own_modules
@@ -43,34 +41,6 @@ COMMANDS = {
 }
 
 
-class Commands(Mapping[str, Any]):
-    """The commands by name, each imported when it is first asked for: no other waits for what it imports."""
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(COMMANDS)
-
-    def __len__(self) -> int:
-        return len(COMMANDS)
-
-    def __getitem__(self, name: str) -> Any:
-        if name not in COMMANDS:
-            raise KeyError(name)
-        return _command(name)
-
-
-@cache
-def _command(name: str) -> Any:
-    """One command, or group of commands, as Typer makes it of its module."""
-    module = import_module(f"econml_cli.commands.{name}")
-    own = getattr(module, "app", None)
-    if own is None:
-        own = typer.Typer(add_completion=False)
-        module.COMMAND.add_to(own)
-    made = typer.main.get_command(own)  # of one command that command
-    made.name = name
-    return made
-
-
 class RootGroup(Group):
     """All commands."""
 
@@ -78,7 +48,7 @@ class RootGroup(Group):
 
     def __init__(self, **given: Any):
         super().__init__(**given)
-        self.commands: Any = Commands()
+        self.commands: Any = Commands({name: f"econml_cli.commands.{name}" for name in COMMANDS})
 
     def list_commands(self, ctx: Any) -> list[str]:
         """The commands in the order in which one comes to need them."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from econml_cli.commands import dynamic, fit_folds, fit_plot, fit_slurm, help_text
+from econml_cli.commands import dynamic, fit_folds, fit_plot, fit_slurm, help_text, importing
 from econml_cli.commands.common import say
 from econml_cli.commands.fit_help import HELP, front
 from econml_cli.commands.typer_options import Section
@@ -146,9 +146,10 @@ def _train(config: FitConfig, options: RunOptions, where: DeviceOptions) -> None
     from econml_cli.commands.signals import stop_signals
 
     with stop_signals(unwinding=True) as stop:
-        from econml_cli.commands import fit_devices
-        from econml_cli.training import compilation_cache
-        from econml_cli.training.retrying import fit_until_passed
+        with importing.at_once():
+            from econml_cli.commands import fit_devices
+            from econml_cli.training import compilation_cache
+            from econml_cli.training.retrying import fit_until_passed
 
         compilation_cache.enable()
         devices = fit_devices.found(where)
@@ -190,9 +191,10 @@ def _resume(options: RunOptions, where: DeviceOptions, chosen: tuple[str, str], 
     from econml_cli.commands.signals import stop_signals
 
     with stop_signals(unwinding=True) as stop:
-        from econml_cli.commands import fit_devices
-        from econml_cli.training import compilation_cache
-        from econml_cli.training.fit import resume
+        with importing.at_once():
+            from econml_cli.commands import fit_devices
+            from econml_cli.training import compilation_cache
+            from econml_cli.training.fit import resume
 
         compilation_cache.enable()
         devices = fit_devices.found(where)

@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
+from econml_cli.commands import importing
 from econml_cli.commands.common import ONE_RUN, OPTIONS, CheckpointOptions, LookupOptions, find_run, say, write_rows
 from econml_cli.commands.declared import Command
 from econml_cli.errors import ConfigError, plural
@@ -86,9 +87,10 @@ def predict(run: str, options: PredictOptions, weights: CheckpointOptions, looku
 
     chosen = find_run(run, Path(lookup.runs_dir), "predict").of_member(weights.member)
 
-    from econml_cli.data import table_files
-    from econml_cli.evaluation import predictions
-    from econml_cli.training import compilation_cache
+    with importing.at_once():
+        from econml_cli.data import table_files
+        from econml_cli.evaluation import predictions
+        from econml_cli.training import compilation_cache
 
     if options.out != "-":
         table_files.check_output(Path(options.out), reads=options.data)

@@ -12,7 +12,7 @@ from econml_cli.evaluation import words
 from econml_cli.evaluation.answer import Answer
 from econml_cli.evaluation.evaluation import REPORTED
 from econml_cli.evaluation.opened import open_run
-from econml_cli.evaluation.samples import Samples, Scored, predicted, without_weights
+from econml_cli.evaluation.samples import Samples, Scored, predictor, without_weights
 from econml_cli.evaluation.wilson import wilson
 from econml_cli.models.base import Model
 from econml_cli.output import figure_files, figure_style
@@ -192,7 +192,8 @@ def meaning(samples: Samples) -> str:
 def probabilities(samples: Samples, models: Sequence[Model], split: str, dtype: str) -> tuple[np.ndarray, np.ndarray]:
     """(the probability that is judged, whether it happened), each [n], float64. Call it inside `precision(...)`."""
     batch = samples.parts[split]
-    each = [predicted(samples.problem, model, batch.x, dtype) for model in models]
+    predict = predictor(samples.problem, models[0], dtype)
+    each = [predict(batch.x, model) for model in models]
     y = np.asarray(samples.problem.observed(batch)).reshape(-1).astype(int)
     averaged: np.ndarray = np.asarray(np.mean(each, axis=0, dtype=np.float64))
     return judged(averaged, y)

@@ -9,7 +9,7 @@ import numpy as np
 
 from econml_cli.errors import ConfigError
 from econml_cli.evaluation.opened import OpenedRun
-from econml_cli.evaluation.samples import Samples, predicted, without_weights
+from econml_cli.evaluation.samples import Samples, predictor, without_weights
 from econml_cli.evaluation.standard_errors import groups_of, independent, standard_error
 from econml_cli.evaluation.wilson import wilson
 from econml_cli.models.base import Model
@@ -103,7 +103,8 @@ def calibrate(run: OpenedRun, models: Sequence[Model], level: float) -> Conforma
 def _scores(samples: Samples, models: Sequence[Model], split: str, dtype: str) -> np.ndarray:
     """The scores of the rows of a split, [n, dout]."""
     row, batch = losses.of(samples.problem), samples.parts[split]
-    each = [predicted(samples.problem, model, batch.x, dtype) for model in models]
+    predict = predictor(samples.problem, models[0], dtype)
+    each = [predict(batch.x, model) for model in models]
     yhat = np.asarray(row.averages(np.stack(each).astype(np.float64)))
     return scores_of(row, yhat, np.asarray(samples.problem.observed(jax.device_get(batch)), np.float64))
 

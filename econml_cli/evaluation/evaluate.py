@@ -11,7 +11,6 @@ from econml_cli.data.stored import is_stored
 from econml_cli.errors import ConfigError, EconmlError
 from econml_cli.evaluation import by_blocks, ensemble, success
 from econml_cli.evaluation import counterfactual as changing
-from econml_cli.evaluation.coefficients import coefficients
 from econml_cli.evaluation.estimate import Estimate, Estimates, Quantity
 from econml_cli.evaluation.evaluation import CONVERGENCE, REPORTED, Evaluation
 from econml_cli.evaluation.intervals import with_intervals
@@ -32,7 +31,8 @@ from econml_cli.runs.directory import Run
 from econml_cli.training.loop.over_members import seeds_passed, words_over_members
 from econml_cli.training.precision import to_device
 
-if TYPE_CHECKING:  # the test is imported when it is asked for
+if TYPE_CHECKING:  # what few runs have, or are asked for, is imported then
+    from econml_cli.evaluation.coefficients import Coefficients
     from econml_cli.evaluation.den_haan_marcet import Paths
 
 
@@ -87,7 +87,7 @@ def evaluate(
         if paths is not None:
             tested, samples = _on_paths(samples, members, config.problem, paths)
             estimates |= tested
-        found = coefficients(opened, samples.problem, members.models[0], vcov) if members.total == 1 else None
+        found = _coefficients(opened, samples.problem, members, vcov)
     return Evaluation(
         **_about(opened, samples, members), reported=reported,
         measured=_losses_first(estimates), verdicts=verdicts, linear=found,
@@ -172,6 +172,15 @@ def _judged(
         return numbers, judge(problem, measured), {}
     words = [judge(problem, numbers) for numbers in found]
     return ensemble.numbers(found), words_over_members(words), seeds_passed(words)
+
+
+def _coefficients(run: OpenedRun, problem: Problem, members: Members, vcov: str | None) -> "Coefficients | None":
+    """Those of one linear model; None of other runs."""
+    if members.total > 1 or run.config().model != "linear":
+        return None
+    from econml_cli.evaluation.coefficients import coefficients
+
+    return coefficients(run, problem, members.models[0], vcov)
 
 
 def _equation_weights(run: OpenedRun) -> Estimates:

@@ -3,17 +3,19 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from econml_cli.data.schema import Schema
 from econml_cli.errors import plural
 from econml_cli.evaluation.answer import Answer
-from econml_cli.evaluation.coefficients import Coefficients
 from econml_cli.evaluation.estimate import Estimate, Estimates, Quantity
 from econml_cli.output import html
 from econml_cli.output.tables import Grid, cell, flat, interval
 from econml_cli.runs import health
 from econml_cli.storage import disk
+
+if TYPE_CHECKING:  # few runs have any
+    from econml_cli.evaluation.coefficients import Coefficients
 
 #: the splits that a number out of sample is read from, the best first
 REPORTED = ("data", "test", "train")
@@ -58,7 +60,7 @@ class Evaluation(Answer):
     n: dict[str, int]
     measured: Estimates
     verdicts: dict[str, str]
-    linear: Coefficients | None
+    linear: "Coefficients | None"
     bootstrap: int
     bootstrap_seed: int
     notes: tuple[str, ...]
@@ -198,7 +200,7 @@ def _coefficients(e: Evaluation) -> list[Grid]:
     return [_of_equation(of, names, f"{title}: {words}" if words else title) for words, names in told]
 
 
-def _of_equation(of: Coefficients, names: Mapping[str, str], title: str) -> Grid:
+def _of_equation(of: "Coefficients", names: Mapping[str, str], title: str) -> Grid:
     """The table of one equation, whose coefficients are called as `names` says."""
     if not of.converged or not of.errors:
         values = {called: of.values[name] for name, called in names.items()}
@@ -211,7 +213,7 @@ def _of_equation(of: Coefficients, names: Mapping[str, str], title: str) -> Grid
     return Grid(headers, tuple(_coefficient(of, name, called) for name, called in names.items()), title)
 
 
-def _coefficient(of: Coefficients, name: str, called: str) -> tuple[str, ...]:
+def _coefficient(of: "Coefficients", name: str, called: str) -> tuple[str, ...]:
     """A line of the table: the coefficient, its standard error, t or z, and p."""
     if math.isnan(of.values[name]):
         return (called, UNKNOWN, "", "", "")

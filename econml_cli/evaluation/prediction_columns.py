@@ -11,7 +11,7 @@ from econml_cli.evaluation import prediction_intervals as intervals
 from econml_cli.evaluation.conformal import Conformal, calibrate
 from econml_cli.evaluation.opened import Members, OpenedRun
 from econml_cli.evaluation.prediction_intervals import Asked, Spread, across
-from econml_cli.evaluation.samples import computed, predicted
+from econml_cli.evaluation.samples import computer, predictor
 from econml_cli.models.base import Embedding
 from econml_cli.problems import losses
 from econml_cli.problems.base import Problem
@@ -63,8 +63,10 @@ def adds(
             f"--embed: model {run.config().model} has no representation z = phi(x) of its own; leave it out."
         )
 
+    embedded = computer(lambda model, x: model.embed(x), model, run.dtype)
+
     def represent(x: Any) -> dict[str, np.ndarray]:
-        z = computed(lambda model, x: model.embed(x), model, x, run.dtype)
+        z = embedded(x)
         return {f"z_{i + 1}": column for i, column in enumerate(z.reshape(len(z), -1).T)}
 
     return represent
@@ -76,9 +78,10 @@ def _predicts(
     """Of several models the averaged prediction; beside it conformal intervals, or at `level` percent (None: none)
     those of the distribution that is predicted, or across models."""
     row, models = losses.of(problem), of.models
+    predict = predictor(problem, models[0], run.dtype)
 
     def make(x: Any) -> dict[str, np.ndarray]:
-        yhat = [predicted(problem, model, x, run.dtype) for model in models]
+        yhat = [predict(x, model) for model in models]
         # one prediction as it is, in its own precision
         mean = yhat[0] if len(yhat) == 1 else np.asarray(row.averages(np.stack(yhat).astype(np.float64)))
         found = columns(problem, mean)
@@ -127,7 +130,8 @@ def levels(run: OpenedRun, problem: Problem, added: dict[str, np.ndarray]) -> di
     own = run.own_samples()
     train = jax.device_get(own.parts["train"])
     models = run.members().models
-    yhat = np.mean([predicted(own.problem, model, train.x, run.dtype) for model in models], axis=0)
+    predict = predictor(own.problem, models[0], run.dtype)
+    yhat = np.mean([predict(train.x, model) for model in models], axis=0)
     factor = float(mean_of(np.exp(np.asarray(own.problem.observed(train) - yhat))[:, 0], train.w))
     found = {"yhat": np.exp(np.asarray(added[name], np.float64)) * factor}
     return found | {end: np.exp(added[end]) for end in ("lo", "hi") if end in added}

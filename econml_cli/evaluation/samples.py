@@ -267,17 +267,41 @@ def as_counted(
     return found, repeated(groups)
 
 
-def predicted(problem: Problem, model: Model, x: Any, dtype: str) -> np.ndarray:
-    """`problem.predict` at x [n, ...], computed in blocks, on the host; of a table in float64 from the standardised
-    prediction on. Call it inside `precision(...)`."""
-    if isinstance(problem, Tabular):
-        found: np.ndarray = problem.own_units(computed(problem.standardised, model, x, dtype))
+def predictor(problem: Problem, model: Model, dtype: str) -> Callable[..., np.ndarray]:
+    """`problem.predict` as a function of x [n, ...], as `computer`; of a table in float64 from the standardised
+    prediction on."""
+    if not isinstance(problem, Tabular):
+        return computer(problem.predict, model, dtype)
+    table, standardised = problem, computer(problem.standardised, model, dtype)
+
+    def predict(x: Any, another: Any = None) -> np.ndarray:
+        found: np.ndarray = table.own_units(standardised(x, another))
         return found
-    return computed(problem.predict, model, x, dtype)
+
+    return predict
+
+
+def computer(function: Callable[[Any, Any], jax.Array], model: Model, dtype: str) -> Callable[..., np.ndarray]:
+    """`function(model, x)` as a function of x [n, ...], computed in blocks, on the host; of this model, or of another
+    one of its shape that it is given too.
+
+    Samples of one size, and models of one shape, share one compiled program. Call both inside `precision(...)`.
+    """
+    graphdef, own = nnx.split(model)
+    compute = jax.jit(lambda state, x: function(nnx.merge(graphdef, state), x))
+
+    def of_rows(x: Any, another: Any = None) -> np.ndarray:
+        state = own if another is None else nnx.state(another)
+        return np.concatenate([jax.device_get(compute(state, part.x)) for part in blocks(Batch(x, None), dtype)])
+
+    return of_rows
+
+
+def predicted(problem: Problem, model: Model, x: Any, dtype: str) -> np.ndarray:
+    """`predictor` at one x [n, ...]. Call it inside `precision(...)`."""
+    return predictor(problem, model, dtype)(x)
 
 
 def computed(function: Callable[[Any, Any], jax.Array], model: Model, x: Any, dtype: str) -> np.ndarray:
-    """`function(model, x)` at x [n, ...], computed in blocks, on the host. Call it inside `precision(...)`."""
-    graphdef, state = nnx.split(model)
-    compute = jax.jit(lambda state, x: function(nnx.merge(graphdef, state), x))
-    return np.concatenate([jax.device_get(compute(state, part.x)) for part in blocks(Batch(x, None), dtype)])
+    """`computer` at one x [n, ...]. Call it inside `precision(...)`."""
+    return computer(function, model, dtype)(x)

@@ -48,6 +48,9 @@ class Problem(Protocol):
     then follows from it. A simulated one whose best predictor f* is known may have what `econml eval risk` asks for:
     its risk `bayes_risk` in reported units, `best(x)` [n, dout], what a model would have to give, and in `dependent`
     how many successive observations of a sample depend on each other (a trajectory). The first two may be in `known`.
+
+    A class whose constructor may run inside jit, because all that it draws are arrays and attributes, may say so in
+    `made_in_jit`: an evaluation then draws the problem and its samples by one program.
     """
 
     #: inputs and outputs that a model of this problem has

@@ -41,6 +41,12 @@ def build(name: str, options: Any, rngs: nnx.Rngs) -> Problem:
     return problem
 
 
+def made_in_jit(name: str) -> bool:
+    """Whether the class of a problem says that its constructor may run inside jit (one that inherits it says nothing:
+    its constructor may do more)."""
+    return bool(vars(registry.load(name)).get("made_in_jit", False))
+
+
 def check_sample(name: str, problem: Problem, sample: Any) -> None:
     """Compare a sample with what its problem says of itself.
 

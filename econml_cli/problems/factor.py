@@ -58,6 +58,7 @@ class Factor:
         "batch_size": 0,
     }
     simulated: ClassVar[bool] = True
+    made_in_jit: ClassVar[bool] = True
     task: Task | None = "reconstruction"
     loss_scale = 1.0
     loss, predict, observed = losses.loss, losses.predict, losses.observed

@@ -37,6 +37,7 @@ class LinearProblem:
     """
 
     simulated: ClassVar[bool] = True
+    made_in_jit: ClassVar[bool] = True
     task: Task | None = "regression"
     dout = 1
     loss_scale = 1.0

@@ -1,6 +1,7 @@
 """Options of commands are declared: flags, variables, a file, --no-X, and the nearest name, in all of them alike."""
 
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,6 @@ from econml_cli.cli import app
 from econml_cli.commands import estimate, export, package, predict, replicate, report, simulate, watch
 from econml_cli.commands import eval as questions
 from econml_cli.commands.declared import Argument, Command
-from econml_cli.commands.eval import runs
 from econml_cli.commands.inspect import checkpoint, data, listings
 from econml_cli.commands.runs import change, label, listed, shown
 from econml_cli.commands.sweep import run as sweep_run
@@ -26,8 +26,7 @@ COMMANDS = (
     watch.COMMAND,
     package.COMMAND,
     replicate.COMMAND,
-    runs.COMMAND,
-    *questions.QUESTIONS,
+    *(import_module(f"econml_cli.commands.eval.{home}").COMMAND for home in questions.HOMES.values()),
     checkpoint.COMMAND,
     data.COMMAND,
     *listings.COMMANDS,
@@ -159,8 +158,8 @@ def test_every_command_is_made_from_a_declaration():
 
 
 def test_the_first_word_after_eval_is_a_question_or_a_run(econml, monkeypatch):
-    for command in questions.QUESTIONS:
-        assert command.line.rpartition(" ")[2] in econml("eval", "--help").stdout
+    for question in questions.QUESTIONS:
+        assert question in econml("eval", "--help").stdout
     found = []
     monkeypatch.setattr("econml_cli.runs.directory.find", lambda name, where: found.append(name) or stop())
 

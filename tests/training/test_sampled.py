@@ -18,6 +18,7 @@ SMALL = {"N": 40, "N_test": 20, "N_val": 20}
     [
         ("mlp", "linear", {"width": 4, **SMALL}),
         ("deep_set", "symmetric", {"rho_width": 4}),
+        ("autoencoder", "factor", {}),
         ("mlp", "brock_mirman", {}),
     ],
 )
@@ -29,6 +30,11 @@ def test_samples_that_are_drawn_behind_the_weights_are_those_of_the_fit(model, p
     for split in ("train", "val", "test"):
         for ours, theirs in zip(*map(jax.tree.leaves, (getattr(alone, split), getattr(fitted, split))), strict=True):
             np.testing.assert_array_equal(ours, theirs)
+    drawn, before = setups.arrays_of(alone.problem), setups.arrays_of(fitted.problem)
+    assert drawn.keys() == before.keys()
+    for name, value in drawn.items():
+        np.testing.assert_array_equal(value, before[name])
+        assert not isinstance(value, jax.core.Tracer)
 
 
 def test_an_evaluation_is_no_training_and_needs_no_memory_for_one(monkeypatch):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from econml_cli.commands import importing
 from econml_cli.commands.common import RUNS, CheckpointOptions, LookupOptions, find_run, path_of
 from econml_cli.commands.declared import Command
 from econml_cli.commands.eval import folds, former, shared
@@ -129,11 +130,13 @@ def evaluate(
     around = shared.intervals(bootstrap)
     shared.check_plot(plot, size)
 
-    from econml_cli.evaluation import covariances
-    from econml_cli.evaluation.opened import open_run
-    from econml_cli.training import compilation_cache
+    with importing.at_once():
+        from econml_cli.evaluation.opened import open_run
+        from econml_cli.training import compilation_cache
 
-    if not asked.names:
+    if errors.vcov is not None and not asked.names:
+        from econml_cli.evaluation import covariances
+
         covariances.check_some_linear(errors.vcov, chosen)
     compilation_cache.enable()
     if predictions is not None:
@@ -229,7 +232,7 @@ def _find(name: str | None, runs_dir: Path) -> "Run":
     try:
         return find_run(name, runs_dir, "eval")
     except RunError as error:
-        near = suggest(str(name), [question.line.rpartition(" ")[2] for question in QUESTIONS])
+        near = suggest(str(name), QUESTIONS)
         raise RunError(f"{error}{near if 'Did you mean' not in str(error) else ''}") from None
 
 

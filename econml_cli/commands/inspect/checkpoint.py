@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from econml_cli.commands import importing
 from econml_cli.commands.common import OPTIONS, RunsDirOption, find_run, path_of, say
 from econml_cli.commands.declared import Argument, Command
 from econml_cli.commands.figure_width import FigureWidthOption
@@ -124,9 +125,10 @@ def _show(
     plot: Path | None,
     width: "Width | None",
 ) -> None:
-    from econml_cli.inspection import views as shown
-    from econml_cli.inspection.checkpoints import describe_checkpoint
-    from econml_cli.output import figure_files, terminal
+    with importing.at_once():
+        from econml_cli.inspection import views as shown
+        from econml_cli.inspection.checkpoints import describe_checkpoint
+        from econml_cli.output import figure_files, terminal
 
     also = (*(["raw"] if html is not None else []), *(["state"] if plot is not None else []))
     found = describe_checkpoint(run, step, views=views, path=path, also=also)

@@ -9,7 +9,7 @@ import numpy as np
 
 from econml_cli.evaluation import words
 from econml_cli.evaluation.drawing import panels
-from econml_cli.evaluation.samples import computed, predicted
+from econml_cli.evaluation.samples import computed, predicted, predictor
 from econml_cli.evaluation.simulation import responses
 from econml_cli.models.base import Model
 from econml_cli.output import figure_style
@@ -63,7 +63,8 @@ def _lines(problem: Problem, model: Model, x: np.ndarray, dtype: str) -> list[Pa
         if value is not None:
             grid[:, 1] = value
         grids.append(grid)
-    policies = [predicted(problem, model, grid, dtype) for grid in grids]
+    predict = predictor(problem, model, dtype)
+    policies = [predict(grid) for grid in grids]
     exact = [_exact(problem, grid, dtype) for grid in grids]
     names = output_names(_target(problem), policies[0].shape[1])
 

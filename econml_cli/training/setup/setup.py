@@ -30,6 +30,8 @@ from econml_cli.training.setup.equation_weights import weighed
 from econml_cli.training.setup.shapes import check_shapes
 
 Drawn = TypeVar("Drawn")
+#: the train, val and test samples
+Splits = tuple[Batch, Batch | None, Batch | None]
 
 #: how many drawn things a workshop keeps: problem and three samples of a few seeds
 KEPT = 16
@@ -159,10 +161,12 @@ class Workshop:
         Raises:
             DataError: the data cannot be used. ConfigError: the model's constructor refuses the options or the shapes.
         """
+        if problems.made_in_jit(config.problem):
+            return self._all_drawn_together(config)
         rngs = nnx.Rngs(config.trainer.seed)
         problem = self._once("problem", config, rngs, lambda: self._problem(config, rngs))
         if problem.simulated:
-            return Sampled(config, problem, *self._drawn_together(config, problem, rngs))
+            return self._drawn_together(config, problem, rngs)
         train = self._train(config, problem, rngs)
         problems.check_sample(config.problem, problem, train)
         if not isinstance(problem, Tabular):  # the splits of a table are not drawn from `rngs`
@@ -251,27 +255,27 @@ class Workshop:
             drawn: Batch | None = compiled(arrays_of(problem), rngs)
             return to_device(drawn, dtype)
 
-    def _drawn_together(
-        self, config: FitConfig, problem: Problem, rngs: nnx.Rngs
-    ) -> tuple[Batch, Batch | None, Batch | None]:
-        """(train, val, test) of a simulated problem, as `_before_the_model` and `_after_the_model` draw them, by one
-        program: what JAX's generator lowers to is lowered once, which is most of what such small programs cost."""
-        recipe = recipe_of(config)
+    def _all_drawn_together(self, config: FitConfig) -> Sampled:
+        """`_drawn_together` of a problem that is made in the same program, from the seed on."""
+        made: list[Problem] = []
 
-        def sample(bound: Problem, rngs: nnx.Rngs, split: Split) -> Batch | None:
-            with own_modules.telling(f"Problem {config.problem} gives no {split} sample"):
-                return bound.sample(rngs, split)
+        def draw(seed: jax.Array) -> tuple[Mapping[str, jax.Array], Splits]:
+            rngs = nnx.Rngs(jax.random.key(seed))
+            made[:] = [self._problem(config, rngs)]
+            return arrays_of(made[0]), _samples(config, made[0], rngs)
 
-        def draw(arrays: Mapping[str, jax.Array], rngs: nnx.Rngs) -> tuple[Batch, Batch | None, Batch | None]:
-            bound = with_arrays(problem, arrays)
-            train = _not_empty(sample(bound, rngs, "train"))
-            problems.check_sample(config.problem, problem, train)
-            build(recipe, shapes_of(problem, train), rngs)  # draws are counted, and what nobody reads is not made
-            test = sample(bound, rngs, "test")
-            return train, sample(bound, rngs, "val"), test
+        arrays, drawn = jax.jit(draw)(np.uint32(config.trainer.seed))
+        return Sampled(config, with_arrays(made[0], arrays), *to_device(drawn, config.trainer.dtype))
 
-        drawn: tuple[Batch, Batch | None, Batch | None] = nnx.jit(draw)(arrays_of(problem), rngs)
-        return to_device(drawn, config.trainer.dtype)
+    def _drawn_together(self, config: FitConfig, problem: Problem, rngs: nnx.Rngs) -> Sampled:
+        """The samples of a simulated problem, as `_before_the_model` and `_after_the_model` draw them, by one program:
+        what JAX's generator lowers to is lowered once, which is most of what such small programs cost."""
+
+        def draw(arrays: Mapping[str, jax.Array], rngs: nnx.Rngs) -> Splits:
+            return _samples(config, with_arrays(problem, arrays), rngs)
+
+        drawn: Splits = nnx.jit(draw)(arrays_of(problem), rngs)
+        return Sampled(config, problem, *to_device(drawn, config.trainer.dtype))
 
     def _model(self, config: FitConfig, shapes: Shapes, rngs: nnx.Rngs, train: Batch) -> Model:
         """The model at its initial weights, made in one compiled program, and adapted to the training inputs."""
@@ -293,6 +297,20 @@ class Workshop:
                 )
             model.adapt(train.x)
         return model
+
+
+def _samples(config: FitConfig, problem: Problem, rngs: nnx.Rngs) -> Splits:
+    """(train, val, test) of a simulated problem, drawn in the lecture's order; called inside jit."""
+
+    def sample(split: Split) -> Batch | None:
+        with own_modules.telling(f"Problem {config.problem} gives no {split} sample"):
+            return problem.sample(rngs, split)
+
+    train = _not_empty(sample("train"))
+    problems.check_sample(config.problem, problem, train)
+    build(recipe_of(config), shapes_of(problem, train), rngs)  # draws are counted; what nobody reads is not made
+    test = sample("test")
+    return train, sample("val"), test
 
 
 def _not_empty(train: Batch | None) -> Batch:
