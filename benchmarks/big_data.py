@@ -3,6 +3,7 @@
     uv run python benchmarks/big_data.py                              # 10^6 rows of ten columns, Parquet
     uv run python benchmarks/big_data.py --rows 10000000 --beside before=/path/to/another/checkout
     uv run python benchmarks/big_data.py --rows 10000000 --stream     # a fit, streamed: encoded, trained, evaluated
+    uv run python benchmarks/big_data.py --rows 100000000 --stream --without reader   # which would hold all of it
     uv run python benchmarks/big_data.py --columns 1250,2500,5000     # CPU seconds of wide tables of 2,000 rows
 
 Each figure is of a process of its own. *floor* imports JAX and Flax and compiles one function; *reader* is pyarrow
@@ -10,9 +11,10 @@ reading the file, all of it (pandas, of a .dta); *prepare* is what `econml fit m
 its first epoch, *table* what of it is reading and encoding. With `--stream`, *encode* is `prepare` of a table that is
 not held whole, *epoch* an epoch from what was encoded, *fit* `econml fit` of one epoch, *eval* `econml eval --bootstrap
 0` of its run, all three from what *encode* has written; *eval --data* the same with intervals of the file as a new one,
-*effects* `econml eval effects` of the training rows, *linear* an exact fit of model linear with its `eval --vcov HC1`
-(which encodes the table again, in float64). Memory is the most that the process ever held (VmHWM),
-beyond the floor, as a multiple of the numbers as float32.
+*predict* `econml predict --data FILE --out P.parquet`, *effects* `econml eval effects` of the training rows, *linear*
+an exact fit of model linear (which encodes the table again, in float64), *eval linear* its `econml eval --vcov HC1`.
+Memory is the most that the process ever held (VmHWM), beyond the floor, as a multiple of the numbers as
+float32.
 """
 
 import argparse
@@ -27,6 +29,8 @@ from typing import Any
 
 HERE = Path(__file__).resolve().parent.parent
 COLUMNS = 10
+#: rows that are drawn and written at once: a row group of Parquet as pyarrow makes them
+BLOCK = 2**20
 PEAK = """
 import json, os, sys, time
 def told():
@@ -64,7 +68,7 @@ from econml_cli.config.fit_config import build
 from econml_cli.training.fit import make_trainer
 from econml_cli.training.precision import precision
 from econml_cli.training.setup.setup import Workshop
-options = {"data": FILE, "target": "y", "width": "8", "batch_size": "4096", "num_epochs": "1", "stream": "true"}
+options = {"data": FILE, "target": "y", "width": "8", "batch_size": "8192", "num_epochs": "1", "stream": "true"}
 config = build("mlp", "tabular", [("the benchmark", options)])
 """
 STREAMING = {
@@ -102,19 +106,32 @@ from econml_cli.evaluation.marginal.effects import effects
 from econml_cli.runs.directory import Run
 effects(Run(Path(FILE + ".run")))
 """,
+    "predict": """
+from pathlib import Path
+from econml_cli.evaluation import large_predictions
+from econml_cli.runs.directory import Run
+run, out = Run(Path(FILE + ".run")), Path(FILE + ".predicted.parquet")
+assert large_predictions.suits(run, FILE)
+large_predictions.predict(run, FILE, out, step=None, say=print)
+""",
     "linear": """
 from pathlib import Path
 from econml_cli.config.fit_config import build
-from econml_cli.evaluation.evaluate import evaluate
 from econml_cli.training.fit import fit
 options = {"data": FILE, "target": "y", "stream": "true"}
-evaluate(fit(build("linear", "tabular", [("the benchmark", options)]), Path(FILE + ".linear")).run, vcov="HC1")
+fit(build("linear", "tabular", [("the benchmark", options)]), Path(FILE + ".linear"))
+""",
+    "eval linear": """
+from pathlib import Path
+from econml_cli.evaluation.evaluate import evaluate
+from econml_cli.runs.directory import Run
+evaluate(Run(Path(FILE + ".linear")), vcov="HC1")
 """,
 }
 
 
-def streamed(rows: int) -> None:
-    """Print what a streamed fit takes, row by row as it is measured; of one round."""
+def streamed(rows: int, without: list[str]) -> None:
+    """Print what a streamed fit takes, row by row as it is measured; of one round, `without` these rows."""
     size = 4 * rows * COLUMNS
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "table.parquet"
@@ -125,27 +142,34 @@ def streamed(rows: int) -> None:
         floor = measured(PROGRAMS["floor"], file, HERE)["peak"]
         cases = {"floor": PROGRAMS["floor"], "reader": PROGRAMS["reader"], **STREAMING}
         for name, program in cases.items():
+            if name in without:
+                continue
             found = measured(program, file, HERE)
             peak = found["peak"]
             print(f"| {name} | {peak / 2**20:,.0f} | {(peak - floor) / size:.1f} | {found['cpu']:.2f} |", flush=True)
 
 
 def write(path: Path, rows: int, count: int = COLUMNS) -> None:
-    """A table of count - 1 features and the target y."""
+    """A table of count - 1 features and the target y, drawn and written (but for Stata's) by blocks."""
     import numpy as np
     import pyarrow as pa
     from pyarrow import csv, parquet
 
     rng = np.random.default_rng(0)
-    columns = {f"x{i}": rng.standard_normal(rows, dtype=np.float32) for i in range(count - 1)}
-    columns["y"] = columns["x0"] - columns["x1"] + rng.standard_normal(rows, dtype=np.float32)
-    table = pa.table(columns)
-    if path.suffix == ".csv":
-        csv.write_csv(table, path)
-    elif path.suffix == ".dta":
-        table.to_pandas().to_stata(path, write_index=False)
-    else:
-        parquet.write_table(table, path)
+
+    def drawn(rows: int) -> pa.Table:
+        columns = {f"x{i}": rng.standard_normal(rows, dtype=np.float32) for i in range(count - 1)}
+        columns["y"] = columns["x0"] - columns["x1"] + rng.standard_normal(rows, dtype=np.float32)
+        return pa.table(columns)
+
+    if path.suffix == ".dta":
+        drawn(rows).to_pandas().to_stata(path, write_index=False)
+        return
+    make, first = csv.CSVWriter if path.suffix == ".csv" else parquet.ParquetWriter, drawn(min(rows, BLOCK))
+    with make(path, first.schema) as writer:
+        writer.write_table(first)
+        for start in range(BLOCK, rows, BLOCK):
+            writer.write_table(drawn(min(rows - start, BLOCK)))
 
 
 def measured(program: str, file: Path, package: Path) -> dict[str, float]:
@@ -185,10 +209,11 @@ def main() -> None:
     parser.add_argument("--columns", type=lambda text: [*map(int, text.split(","))], help="of wide tables instead")
     parser.add_argument("--json", type=Path, metavar="FILE", help="keep the figures")
     parser.add_argument("--stream", action="store_true", help="a streamed fit instead")
+    parser.add_argument("--without", metavar="ROW", action="append", default=[], help="with --stream: leave it out")
     asked = parser.parse_args()
     packages = {"this": HERE} | {name: Path(place) for name, _, place in (one.partition("=") for one in asked.beside)}
     if asked.stream:
-        streamed(asked.rows)
+        streamed(asked.rows, asked.without)
         return
     if asked.columns:
         wide(asked.columns, asked.rounds, packages)

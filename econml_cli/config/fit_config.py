@@ -55,7 +55,9 @@ class FitConfig:
         """The same as YAML; every float is written so that YAML reads a float (1.0e-04, not 1e-04)."""
         import yaml
 
-        return yaml.safe_dump(self.to_dict(), sort_keys=False, allow_unicode=True)
+        quick = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # libyaml's, where it is there
+        text: str = yaml.dump(self.to_dict(), Dumper=quick, sort_keys=False, allow_unicode=True)
+        return text
 
     def replace_trainer(self, **changes: Any) -> "FitConfig":
         """A copy with some of the trainer's options changed."""

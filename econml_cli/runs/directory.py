@@ -303,7 +303,7 @@ def create(
         (made / "checkpoints").mkdir()
         for name, contents in files.items():
             (made / name).parent.mkdir(exist_ok=True)
-            disk.write_bytes(made / name, contents.encode() if isinstance(contents, str) else contents)
+            disk.write_unseen(made / name, contents.encode() if isinstance(contents, str) else contents)
         with contextlib.ExitStack() as unused:
             (lock or unused).enter_context(training_lock(Run(made)))
     return Run(path)

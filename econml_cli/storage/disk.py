@@ -43,6 +43,11 @@ def write_bytes(path: Path, data: bytes) -> None:
         temporary.write_bytes(data)
 
 
+def write_unseen(path: Path, data: bytes) -> None:
+    """Write a new file into a directory that nobody sees before it is whole, and on the disk (`directories.making`)."""
+    path.write_bytes(data)
+
+
 def sync(directory: Path) -> None:
     """Make a rename in a directory survive a power cut, where the system can."""
     with contextlib.suppress(OSError):

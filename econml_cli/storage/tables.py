@@ -7,11 +7,11 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from econml_cli.errors import DataError
+from econml_cli.errors import DataError, RunError
 from econml_cli.storage import disk
 
 #: how many are kept, those that were used last, and how many bytes of them all together
@@ -20,6 +20,8 @@ KEPT, MOST_BYTES = 4, 20 * 10**9
 MAKING, ABANDONED = ".making-", 86_400
 #: what a folder says of itself, written last
 ABOUT = "about.json"
+#: what is kept of the contents of its files
+DIGEST = "digest.json"
 
 
 def place() -> Path:
@@ -63,6 +65,21 @@ def kept(key: Mapping[str, Any], make: Callable[[Path], Mapping[str, Any]]) -> t
         ) from error
     _drop_old(folder)
     return folder, said
+
+
+def remembered(files: Sequence[Path], make: Callable[[], str]) -> str:
+    """What `make` computes from files of one of these folders, kept beside them: it is computed again where one of them
+    has another size or was changed since."""
+    seen = {file.name: [file.stat().st_size, file.stat().st_mtime_ns] for file in files}
+    beside = files[0].parent / DIGEST
+    with contextlib.suppress(OSError, ValueError):
+        said = json.loads(disk.read_bytes(beside))
+        if isinstance(said, dict) and said.get("files") == seen and isinstance(said.get("digest"), str):
+            return str(said["digest"])
+    digest = make()
+    with contextlib.suppress(OSError, RunError):  # the folder may be gone by now; its files are open
+        disk.write_json(beside, {"files": seen, "digest": digest})
+    return digest
 
 
 def _drop_old(used: Path) -> None:

@@ -59,3 +59,24 @@ def test_what_a_killed_process_has_left_half_made_goes_after_a_day(cache):
             os.utime(path, (time.time() - age,) * 2)
     table("another")
     assert not (cache / ".making-left").exists() and (cache / ".making-now/x").exists()
+
+
+def test_a_digest_is_computed_once_and_again_when_a_file_was_changed(cache):
+    folder, made = table("one"), []
+
+    def digest():
+        made.append((folder / "x").read_bytes())
+        return f"digest {len(made)}"
+
+    def told():
+        return tables.remembered([folder / "x"], digest)
+
+    assert [told(), told()] == ["digest 1"] * 2 and len(made) == 1
+    before = (folder / "x").stat()
+    (folder / "x").write_bytes(b"\2" * before.st_size)  # of the same size
+    os.utime(folder / "x", ns=(before.st_atime_ns, before.st_mtime_ns + 1))
+    assert told() == "digest 2"
+    (folder / tables.DIGEST).write_text('{"files": 1')
+    assert [told(), told()] == ["digest 3"] * 2
+    (folder / "x").write_bytes(b"\2")
+    assert told() == "digest 4"

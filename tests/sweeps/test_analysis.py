@@ -2,6 +2,8 @@
 
 import math
 import random
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -98,3 +100,26 @@ def test_a_trial_that_ended_before_the_rung_keeps_its_value_and_one_without_a_ru
     ]
     rung, compared = _compared(Results("x", "grid", "val_loss", "minimize", ("lr",), 4, tuple(trials)))
     assert rung == 3 and {trial.number: trial.value for trial in compared} == {0: 0.5, 1: 0.7, 3: 0.3}
+
+
+PROGRAM = """
+import sys
+{before}
+from econml_cli.sweeps.show.importance import importance
+from econml_cli.sweeps.study.trials import Trial
+trials = [Trial(i, i, "complete", {{"lr": 0.1 * i + 0.1, "width": i % 7}}, float(i)) for i in range(40)]
+assert 0 < importance(("lr", "width"), trials, "minimize")["lr"] <= 1
+print("sklearn" in sys.modules)
+import optuna.importance._fanova._fanova
+print(optuna.importance._fanova._fanova._imports.is_successful())
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "told"), [("import econml_cli.cli", ["False", "False"]), ("", ["True", "True"])], ids=["shell", "python"]
+)
+def test_the_command_does_without_what_only_other_evaluators_import(before, told):
+    pytest.importorskip("sklearn")
+    line = [sys.executable, "-c", PROGRAM.format(before=before)]
+    done = subprocess.run(line, capture_output=True, text=True, timeout=200)
+    assert done.stdout.split() == told, done.stderr

@@ -290,6 +290,9 @@ def test_what_is_typed_wrong_is_said_before_anything_starts(econml):
         (["--timeout", "soon"], "--timeout must be a time"),
         (["--keep", "bset"], "Did you mean 'best'?"),
         (["--engine", "warp"], "warp"),
+        (["--devices", "0"], "--devices 0: expected a number from 1 on, or all"),
+        (["--devices", "2", "--engine", "serial"], "--engine serial trains each by itself"),
+        (["--devices", "99"], "--devices 99: this host has"),
         (["--storage", "mysqll://nowhere/x"], "--storage mysqll://nowhere/x begins with no database"),
     ]:
         ran = econml("sweep", "run", file, *words)

@@ -27,6 +27,7 @@ from econml_cli.sweeps.study.history import History
 from econml_cli.sweeps.study.passwords import shown
 from econml_cli.sweeps.study.storage import cut_torn_line
 from econml_cli.sweeps.study.study import Study, read
+from econml_cli.sweeps.study.trial_writer import TrialWriter
 from econml_cli.sweeps.study.trials import Trial
 from tests.support.distributions import in_support
 
@@ -84,6 +85,17 @@ def test_random_tries_what_sample_prints(isolated: Path, n: int):
     study = open_study(sweep_of(), count=12)
     assert points(run(study, n)) == sample(sweep_of(), 12, seed=7)
     assert study.done() and study.take(1) == []
+
+
+@pytest.mark.parametrize("method", ["random", "grid"])
+def test_many_trials_are_taken_with_a_few_looks_at_all_of_them(
+    isolated: Path, method: str, monkeypatch: pytest.MonkeyPatch
+):
+    study, looks = open_study(sweep_of(method), count=12), []
+    reading = TrialWriter.read
+    monkeypatch.setattr(TrialWriter, "read", lambda self: (looks.append(self), reading(self))[1])
+    assert points(study.take(12)) == sample(sweep_of(method), 12, seed=7)
+    assert len(looks) < 6  # not some for each of the twelve
 
 
 def test_grid_tries_each_point_once_in_the_order_of_sample(isolated: Path):

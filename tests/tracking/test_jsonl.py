@@ -82,3 +82,30 @@ def test_a_torn_line_is_cut_off_wherever_it_begins(tmp_path, monkeypatch, text, 
     run.metrics_path.write_text(text)
     jsonl._cut_torn_line(run)
     assert run.metrics_path.read_text() == left
+
+
+ODD = {
+    "no trouble": '{"epoch": 3, "train_loss": 0.5}',
+    "null": '{"epoch": 3, "train_loss": null}',
+    "a word": '{"epoch": 3, "train_loss": "low"}',
+    "no JSON": '{"epoch": 3, "train_loss": NaN}',
+    "no epoch": '{"train_loss": 0.5}',
+    "an epoch that is no number": '{"epoch": true}',
+    "an epoch below 0": '{"epoch": -3}',
+    "nested": '{"epoch": 3, "more": {"train_loss": 1}}',
+    "two lines in one": '{"epoch": 3}, {"epoch": 4}',
+    "one line in two": '{"epoch": 3\n"train_loss": 0.5}',
+    "nothing": "",
+}
+
+
+@pytest.mark.parametrize("odd", ODD.values(), ids=list(ODD))
+def test_lines_that_are_read_together_are_those_that_are_read_one_by_one(tmp_path, odd, monkeypatch):
+    lines = [f'{{"epoch": {i}, "lr": 0.1, "train_loss": {1 / (i + 1)}, "note": null}}' for i in range(20)]
+    path = tmp_path / "metrics.jsonl"
+    path.write_text("\n".join([*lines[:13], odd, *lines[13:]]) + '\n{"epoch": 2')
+    monkeypatch.setattr(metrics_lines, "_BLOCK", 8)
+    together = metrics_lines.read(path)
+    monkeypatch.setattr(metrics_lines, "_plain", lambda block: None)
+    assert together == metrics_lines.read(path)
+    assert (together.damage is None) == (odd in (ODD["no trouble"], ODD["null"], ODD["nested"]))

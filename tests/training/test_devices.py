@@ -63,9 +63,9 @@ def test_devices_are_no_part_of_a_run_and_do_not_go_with_folds(econml: Callable[
 
 
 @pytest.mark.slow
-def test_four_devices_find_what_one_finds_member_for_member():
+def test_four_devices_find_what_one_finds_member_for_member(tmp_path: Path):
     flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=4"
-    line = [sys.executable, "-m", "tests.support.on_devices"]
+    line = [sys.executable, "-m", "tests.support.on_devices", str(tmp_path)]
     done = subprocess.run(line, env=os.environ | {"XLA_FLAGS": flags}, capture_output=True, text=True, timeout=500)
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
@@ -77,6 +77,12 @@ def test_four_devices_find_what_one_finds_member_for_member():
             np.testing.assert_allclose(on_four[name], values, rtol=1e-5 if name.endswith("_sd") else 1e-6, err_msg=name)
         for mine, theirs in zip(params, params_on_four, strict=True):
             np.testing.assert_allclose(theirs, mine, atol=1e-6)
+    on_one, on_four = told["trials"]
+    assert len(on_one) == len(on_four) == 6  # trials of a sweep, which four devices cannot share equally
+    for mine, theirs in zip(on_one, on_four, strict=True):
+        assert [list(row) for row in theirs] == [list(row) for row in mine] and len(mine) > 4
+        for row, other in zip(mine, theirs, strict=True):
+            assert other == {name: pytest.approx(value, rel=1e-6) for name, value in row.items()}
 
 
 def free_port() -> int:

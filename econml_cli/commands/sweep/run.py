@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from econml_cli.commands import fit_devices
 from econml_cli.commands.declared import Command, by_user
 from econml_cli.commands.sweep.shared import FILE, say
 from econml_cli.errors import ConfigError, InterruptedFitError, RunError, SweepFailedError, suggest
 from econml_cli.options import shell
+from econml_cli.options.devices import DeviceOptions
 from econml_cli.options.fields import option
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from econml_cli.sweeps.run.open_directory import Begun
     from econml_cli.sweeps.run.plan import Plan
     from econml_cli.sweeps.spec.schema import Sweep
+    from econml_cli.training.devices import Devices
 
 SEARCH, TRAINING, SHARED, OUTPUT = "Search", "Training", "Several workers", "Output"
 LINE = "econml sweep run"
@@ -82,6 +85,11 @@ class TrainingOptions:
         "vmap: trials of one shape as one program; serial: each by itself; auto: what proves faster; process: each in "
         "a process of its own",
     )
+    devices: str | None = option(
+        None,
+        "share trials of one shape among so many devices of this host, or all of them (default: one)",
+        metavar="N|all",
+    )
     timeout: str | None = option(None, "stop after this: 90s, 30m, 2h, 1d", metavar="TIME")
 
 
@@ -136,12 +144,13 @@ def run(
     from econml_cli.sweeps.run import begin as beginning
     from econml_cli.sweeps.run import engine as engines
 
-    ends = Ends(_seconds(training.timeout), _kept(output.keep))
+    ends, where = Ends(_seconds(training.timeout), _kept(output.keep)), DeviceOptions(devices=training.devices)
     asked = _asked(Path(path), search, shared, output)
     sweep = beginning.load(Path(path), asked)
+    devices = _devices(where, training, sweep)
     say(sweep.notes)
     sweep, directory, begun = beginning.begin(sweep, asked)
-    plan = _plan(search, training, ends, begun)
+    plan = _plan(search, training, ends, begun, devices)
     with (
         stop_signals() as stop,
         directory.lock(shared=begun.storage is not None),
@@ -178,7 +187,27 @@ def _asked(file: Path, search: SearchOptions, shared: SharedOptions, output: Out
     )
 
 
-def _plan(search: SearchOptions, training: TrainingOptions, ends: Ends, begun: "Begun") -> "Plan":
+def _devices(where: DeviceOptions, training: TrainingOptions, sweep: "Sweep") -> "Devices | None":
+    """The devices that trials are shared among; None for one.
+
+    Raises:
+        ConfigError: there are fewer than are asked for, or these trials cannot be shared.
+    """
+    if not where.several:
+        return None
+    if sweep.target is None:
+        raise ConfigError("--devices is for trials that are fits of econml; a program of your own takes what it takes.")
+    if training.engine in ("serial", "process"):
+        raise ConfigError(
+            f"--devices shares trials that are trained as one program, and --engine {training.engine} trains each by "
+            "itself; leave out one of them."
+        )
+    return fit_devices.found(where)
+
+
+def _plan(
+    search: SearchOptions, training: TrainingOptions, ends: Ends, begun: "Begun", devices: "Devices | None"
+) -> "Plan":
     """How a sweep that was begun is run."""
     from econml_cli.sweeps.run.plan import Plan
 
@@ -194,6 +223,7 @@ def _plan(search: SearchOptions, training: TrainingOptions, ends: Ends, begun: "
         study=begun.study,
         sampler=search.sampler,
         start=begun.start,
+        devices=devices,
     )
 
 

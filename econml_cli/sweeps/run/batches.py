@@ -101,7 +101,8 @@ class Batches:
             # fits of a batch share a program, and threads; a program that waits here could run with another worker
             return max(jobs, BATCH) if self._sweep.target else jobs
         each = len(self._replication.values) if self._replication else 1
-        return max(-(-MANY // each), 4 * jobs)  # method bayes gives no more than a batch
+        share = 1 if self._plan.devices is None else self._plan.devices.count
+        return max(-(-MANY * share // each), 4 * jobs)  # method bayes gives no more than a batch
 
     def _run(self, trials: Sequence[Trial]) -> None:
         self._open, self._saved = {trial.number: trial for trial in trials}, {}

@@ -126,7 +126,7 @@ def _executor(sweep: Sweep, plan: Plan, stopped: Callable[[], int | None]) -> It
         from econml_cli.training.many.scheduler import Fits
 
         compilation_cache.enable()
-        with Fits(plan.engine, stopped, plan.jobs) as fits:
+        with Fits(plan.engine, stopped, plan.jobs, plan.devices) as fits:
             yield fits
         return
     with Pool(plan.jobs or 1) as pool, _watching(stopped, pool.stop):

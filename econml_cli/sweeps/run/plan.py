@@ -10,6 +10,7 @@ from econml_cli.training.many.requests import Event
 
 if TYPE_CHECKING:
     from econml_cli.sweeps.study.study import Study
+    from econml_cli.training.devices import Devices
 
 Engine = Literal["auto", "vmap", "serial", "process"]
 
@@ -27,6 +28,7 @@ class Plan:
         study: its name there.
         sampler: of method bayes: gp, tpe, qmc or random; None: as before, at first gp.
         start: what the sweep begins with.
+        devices: several of this process, among which trials of one shape are shared; None: one.
     """
 
     seed: int
@@ -40,6 +42,7 @@ class Plan:
     study: str = "sweep"
     sampler: str | None = None
     start: StartFrom | None = None
+    devices: "Devices | None" = None
 
 
 class Watcher:

@@ -1,9 +1,11 @@
 """Which parameters of a sweep matter for its metric: importance and rank correlation, from the trials alone."""
 
+import contextlib
 import dataclasses
 import math
+import sys
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Any
@@ -129,7 +131,9 @@ def importance(names: Sequence[str], done: Sequence[Trial], goal: Goal) -> dict[
     if not spaces:
         return {}
     import optuna
-    from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
+
+    with _without_forests():
+        from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 
     evaluator = PedAnovaImportanceEvaluator(target_quantile=_best_share(len(done)))
     verbosity = optuna.logging.get_verbosity()
@@ -144,6 +148,23 @@ def importance(names: Sequence[str], done: Sequence[Trial], goal: Goal) -> dict[
         optuna.logging.set_verbosity(verbosity)
     total = sum(found.values())
     return {name: value / total for name, value in found.items()} if total > 0 and math.isfinite(total) else {}
+
+
+@contextlib.contextmanager
+def _without_forests() -> Iterator[None]:
+    """Inside the context scikit-learn is not imported by a command, unless it is there already.
+
+    Optuna imports it with its evaluators for the sake of another one (fANOVA), which takes more time than all else that
+    `sweep show` does, and goes on where it is not installed. A program that has imported us may want that evaluator.
+    """
+    if "sklearn" in sys.modules or "econml_cli.cli" not in sys.modules:
+        yield
+        return
+    sys.modules["sklearn"] = None  # type: ignore[assignment]  # Python's own way of saying that there is none
+    try:
+        yield
+    finally:
+        del sys.modules["sklearn"]
 
 
 def _best_share(count: int) -> float:

@@ -4,10 +4,11 @@ It wraps a study of Optuna's, in a journal file or a database, that one process 
 points and values, not training. Optuna is imported inside functions.
 """
 
+import itertools
 import json
 import math
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
@@ -117,9 +118,9 @@ class Study:
         """
         taken: list[Trial] = []
         with self._reported():
-            while len(taken) < n and (entry := self._next()) is not None:
-                self._mine.add(entry.number)
-                taken.append(records.record(entry))
+            while len(taken) < n and (entries := self._next(n - len(taken))):
+                self._mine |= {entry.number for entry in entries}
+                taken += map(records.record, entries)
         return sorted(taken, key=lambda trial: trial.index)
 
     def report(self, number: int, epoch: int, value: float) -> bool:
@@ -228,52 +229,82 @@ class Study:
             self._writer.bury(self._mine)
         return self._writer.read()
 
-    def _next(self) -> Entry | None:
-        """One more trial in this worker's hands, its point known; None where there is none to take now."""
+    def _next(self, most: int) -> list[Entry]:
+        """Up to `most` more trials in this worker's hands, their points known; [] where there are none to take now.
+
+        One where others share the study, who may have taken the next one meanwhile. Alone, many come of one look at
+        all trials, so that the thousandth costs no more than the first.
+        """
+        most = most if self._writer.alone else 1
         while True:
             count, assignments = self.count, self._assignments()
-            for index, left in assignments.takeable(count, self._orphan):
-                number = self._writer.add_retry(index, assignments) if left is None else left.number
-                if left is not None and left.standing == "waiting" and not self._writer.pop(number):
-                    continue
-                if (entry := self._keep(number)) is not None:
-                    return entry
-            ahead = self._ahead(assignments, count)
-            if ahead == 0:
-                return None
-            for _ in range(ahead):
-                entry = self._keep(self._writer.add_fresh())
-                if entry is not None and not self._writer.alone:
-                    return entry
-            # alone, they are there now and nobody's
+            kept = list(itertools.islice(self._left_behind(count, assignments), most))
+            if not kept:
+                ahead = self._ahead(assignments, count, most)
+                if ahead == 0:
+                    return []
+                kept = self._fresh(ahead)[:most]  # alone, the others are there now, nobody's, and left behind
+            if kept:
+                now = self._writer.read()
+                return [now[number] for number in kept]
 
-    def _ahead(self, assignments: Assignments, count: int) -> int:
+    def _left_behind(self, count: int, assignments: Assignments) -> Iterator[int]:
+        """The numbers of trials that were begun, or have to be begun again, taken as they are asked for."""
+        for index, left in assignments.takeable(count, self._orphan):
+            number = self._writer.add_retry(index, assignments) if left is None else left.number
+            if left is not None and left.standing == "waiting" and not self._writer.pop(number):
+                continue
+            if self._keep(number, assignments if self._unread and left is not None else None):
+                yield number
+
+    def _fresh(self, ahead: int) -> list[int]:
+        """The numbers of so many new trials, this worker's, without those whose points others have tried."""
+        added = [self._writer.add_fresh() for _ in range(ahead)]
+        known = self._writer.read() if self._unread else None
+        return [number for number in added if self._keep(number, known)]
+
+    @property
+    def _unread(self) -> bool:
+        """Whether trials stay as they were read while others are begun: nobody else begins any, and no proposal
+        learns from the points before it."""
+        return self._writer.alone and not self._proposer.learns
+
+    def _ahead(self, assignments: Assignments, count: int, most: int) -> int:
         """How many new trials to propose now."""
         proposer, left = self._proposer, max(0, count - assignments.fresh)
         if not self._writer.alone or not proposer.learns:
-            return min(1, left)
+            return min(most, left)
         before = proposer.begins(assignments.fresh)
         ready = assignments.settled(min(before, count)) == before
         return min(proposer.ends(assignments.fresh) - assignments.fresh, left) if ready else 0
 
-    def _keep(self, number: int) -> Entry | None:
-        """The trial, its point settled and this worker's; None where it turns out that another one has the point."""
-        assignments = self._writer.read()
+    def _keep(self, number: int, known: Assignments | None) -> bool:
+        """Settle the point of a trial, and whose it is; False where it turns out that another one has the point.
+
+        Args:
+            known: all trials, if they need not be read again.
+        """
+        assignments = known or self._writer.read()
         entry = assignments[number]
         if assignments.superfluous(entry, self.count):
             self._writer.end(number, "FAIL", {"surplus": True})
-            return None
-        if "point" not in entry.trial.user_attrs:
-            before = self._proposer.begins(entry.index) if self._writer.alone else None
-            self._writer.write_point(entry, self._proposer, History.read(assignments, number, before))
-            entry = self._writer.read()[number]
-        given = self._given.get(_text(entry.trial.user_attrs["point"])) if entry.round == 0 else None
+            return False
+        if (point := entry.trial.user_attrs.get("point")) is None:
+            point = self._writer.write_point(entry, self._proposer, self._history(assignments, entry))
+        given = self._given.get(_text(point)) if entry.round == 0 else None
         if given is not None:  # another sweep has fitted it; --retry-failed fits it anew
             self._writer.reuse(number, given)
-            return None
+            return False
         if entry.trial.user_attrs.get("worker") != self._writer.worker:
             self._writer.sign(entry)
-        return self._writer.read()[number]
+        return True
+
+    def _history(self, assignments: Assignments, entry: Entry) -> History:
+        """What the proposal of a trial's point may know."""
+        if not self._proposer.learns:
+            return History((), ())
+        before = self._proposer.begins(entry.index) if self._writer.alone else None
+        return History.read(assignments, entry.number, before)
 
 
 def _text(point: Any) -> str:

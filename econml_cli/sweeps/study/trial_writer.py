@@ -105,8 +105,8 @@ class TrialWriter:
         round_ = max(entry.round for entry in assignments.entries if entry.index == index)
         return self.add(index, round_, assignments.earlier(index), state="RUNNING")
 
-    def write_point(self, entry: Entry, proposer: "Proposer", history: History) -> None:
-        """Settle which point a trial tries."""
+    def write_point(self, entry: Entry, proposer: "Proposer", history: History) -> Any:
+        """Settle which point a trial tries; the point, as it is kept."""
         proposal = proposer.propose(entry.index, history)
         id_ = entry.trial._trial_id
         if proposer.learns:  # so that the proposal can be made again
@@ -116,8 +116,9 @@ class TrialWriter:
                 continue
             internal = axis.distribution.to_internal_repr(proposal.params[axis.name])
             self.storage.set_trial_param(id_, axis.name, internal, axis.distribution)
-        # last: a trial that has it has all of it
-        self.storage.set_trial_user_attr(id_, "point", identity.plain(proposal.point))
+        point = identity.plain(proposal.point)
+        self.storage.set_trial_user_attr(id_, "point", point)  # last: a trial that has it has all of it
+        return point
 
     def add_given(self, earlier: Earlier, axes: Mapping[str, "BaseDistribution"]) -> None:
         """A trial that another sweep has run, ended; it has no index, and shifts nobody's."""

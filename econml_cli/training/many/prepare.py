@@ -8,6 +8,7 @@ import time
 from econml_cli.errors import DamagedError, EconmlError, RunError, out_of_memory
 from econml_cli.runs import directory, metrics_lines
 from econml_cli.storage.steps import steps
+from econml_cli.training.devices import Devices
 from econml_cli.training.fit import check, continued
 from econml_cli.training.loop.trainer import Trainer
 from econml_cli.training.many.groups import Fit
@@ -20,10 +21,16 @@ from econml_cli.training.step.programs import Programs
 
 
 class Preparer:
-    """Prepares fits; several threads may use it."""
+    """Prepares fits; several threads may use it.
 
-    def __init__(self) -> None:
+    Attributes:
+        programs: of fits that are trained by themselves. stacked: of fits side by side, on several devices if there are
+            any.
+    """
+
+    def __init__(self, devices: Devices | None = None) -> None:
         self.programs = Programs()
+        self.stacked = self.programs if devices is None else Programs(devices)
         self._workshop = Workshop()
 
     def prepare(self, request: Request, *, alone: bool = True) -> Fit | str:

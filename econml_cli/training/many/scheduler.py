@@ -21,6 +21,7 @@ import jax
 
 from econml_cli.errors import CheckpointError, EconmlError, RunError
 from econml_cli.training.cores import cores
+from econml_cli.training.devices import Devices
 from econml_cli.training.loop.stack import same_shape
 from econml_cli.training.many.groups import Fit, Group, Single, Together, is_over
 from econml_cli.training.many.prepare import Preparer, reason_of
@@ -30,7 +31,7 @@ from econml_cli.training.step.carry import Carry
 from econml_cli.training.step.compile_key import static
 
 Engine = Literal["auto", "vmap", "serial"]
-#: the most fits in one program, and, where nobody says, in training at a time
+#: the most fits in one program (on each device), and, where nobody says, in training at a time
 MOST, MOST_JOBS = 64, 8
 #: seconds of training that must lie ahead of a thread before `auto` tries a `vmap`: that takes a compilation of one to
 #: two seconds, and was at best 2.5 times as fast as one fit after another on a CPU
@@ -48,7 +49,11 @@ class Fits:
     """The fits of a process; use it as a context. Leaving it marks what is still under way as failed."""
 
     def __init__(
-        self, engine: Engine = "auto", stop_signal: Callable[[], int | None] = lambda: None, jobs: int | None = None
+        self,
+        engine: Engine = "auto",
+        stop_signal: Callable[[], int | None] = lambda: None,
+        jobs: int | None = None,
+        devices: Devices | None = None,
     ):
         """Nothing is computed before `advance`.
 
@@ -56,10 +61,13 @@ class Fits:
             engine: serial trains each fit by itself, vmap those of one shape as one, auto what has proved faster.
             stop_signal: asked after each chunk, from any thread; a number ends all that is under way, resumably.
             jobs: how many programs run at a time; None means `default_jobs`.
+            devices: several, of this process, which share the fits of a `vmap` among them, as all of one shape are then
+                trained; a fit by itself (another shape, or a resumed one) is trained on one.
         """
-        self._engine, self._stop = engine, stop_signal
-        self._jobs = jobs or default_jobs()
-        self._preparer = Preparer()
+        self._engine, self._stop = engine if devices is None else "vmap", stop_signal
+        self._jobs = jobs or (default_jobs() if devices is None else 1)
+        self._most = MOST * (1 if devices is None else devices.count)
+        self._preparer = Preparer(devices)
         # one thread more than train: it prepares or ends a fit meanwhile
         self._threads = ThreadPoolExecutor(self._jobs + 1, "fits")
         self._training = threading.BoundedSemaphore(self._jobs)
@@ -162,7 +170,7 @@ class Fits:
         alike = [request for other, request in self._waiting if other == shape]
         together = self._together(shape, alike)
         share = len(alike) if self._engine == "vmap" else -(-len(alike) // self._jobs)
-        requests = alike[: min(share, MOST)] if together else alike[:1]
+        requests = alike[: min(share, self._most)] if together else alike[:1]
         taken = {request.number for request in requests}
         self._waiting = deque(each for each in self._waiting if each[1].number not in taken)
         if shape not in self._pace:
@@ -206,7 +214,7 @@ class Fits:
         groups: list[Group] = []
         if stacked:
             with precision(stacked[0].request.config.trainer.dtype):
-                groups.append(Together(stacked, self._preparer.programs))
+                groups.append(Together(stacked, self._preparer.stacked))
         groups += [Single(fit) for fit in fits if fit not in stacked]
         with self._changed:
             self._groups += groups

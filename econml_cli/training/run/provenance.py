@@ -1,5 +1,6 @@
 """What a run directory says of where a fit came from: config, manifest, preprocessing, fingerprint of the data."""
 
+import contextlib
 import dataclasses
 import datetime
 import functools
@@ -7,6 +8,7 @@ import hashlib
 import json
 import platform
 import secrets
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -21,7 +23,7 @@ from econml_cli.options import own_code
 from econml_cli.problems.base import Preprocesses
 from econml_cli.runs import directory, documents, environment, git
 from econml_cli.runs.directory import Run
-from econml_cli.storage import disk, json_shape
+from econml_cli.storage import disk, json_shape, tables
 from econml_cli.training.run.restore import shapes_to
 from econml_cli.training.setup.setup import Sampled, Setup, num_params
 from econml_cli.version import __version__
@@ -96,9 +98,20 @@ def _versions() -> tuple[tuple[str, str], ...]:
 
 
 def fingerprint(setup: Sampled) -> str:
-    """SHA-256 over the arrays of the train, val and test samples (hex): equal data, equal fingerprint."""
+    """SHA-256 over the arrays of the train, val and test samples (hex): equal data, equal fingerprint.
+
+    Of samples that lie in files it is computed once, as long as these files are left alone.
+    """
+    leaves = _arrays(setup)
+    if leaves and all(is_stored(leaf) for leaf in leaves):
+        with contextlib.suppress(OSError):
+            return tables.remembered([leaf.path for leaf in leaves], lambda: _digest(leaves))
+    return _digest(leaves)
+
+
+def _digest(leaves: Sequence[Any]) -> str:
     sha = hashlib.sha256()
-    for leaf in _arrays(setup):
+    for leaf in leaves:
         sha.update(f"{leaf.dtype}{leaf.shape}".encode())
         for block in blocks_of(leaf):
             sha.update(np.ascontiguousarray(block).tobytes())
