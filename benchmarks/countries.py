@@ -22,7 +22,7 @@ import jax
 from benchmarks.many_seeds import FIRST, Fit, Place, fits
 
 COUNTRIES, MODELS = (2, 10, 50), ("mlp", "deep_set")
-#: limits on capital at the smallest number of countries: where they bind nowhere on a path, and where they do
+#: limits on capital at the smallest number of countries: with the shocks of the default, and with larger ones
 IRREVERSIBLE = ("mlp --irreversible", "mlp --irreversible --sigma .02")
 ROWS = (*((n, model) for n in COUNTRIES for model in MODELS), *((COUNTRIES[0], model) for model in IRREVERSIBLE))
 
