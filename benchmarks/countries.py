@@ -22,9 +22,9 @@ import jax
 from benchmarks.many_seeds import FIRST, Fit, Place, fits
 
 COUNTRIES, MODELS = (2, 10, 50), ("mlp", "deep_set")
-#: limits on capital at the smallest number of countries
-IRREVERSIBLE = "mlp --irreversible"
-ROWS = (*((n, model) for n in COUNTRIES for model in MODELS), (COUNTRIES[0], IRREVERSIBLE))
+#: limits on capital at the smallest number of countries: with the shocks of the default, and with larger ones
+IRREVERSIBLE = ("mlp --irreversible", "mlp --irreversible --sigma .02")
+ROWS = (*((n, model) for n in COUNTRIES for model in MODELS), *((COUNTRIES[0], model) for model in IRREVERSIBLE))
 
 
 def main() -> None:
@@ -44,7 +44,8 @@ def main() -> None:
     made: dict[tuple[str, ...], str] = {}
     for n, model in wanted:
         name, *flags = model.split(" --")
-        (fit,) = fits("irbc", {"countries": n, **dict.fromkeys(flags, True)}, [args.seed], name)
+        options = {flag: float(value) if value else True for flag, _, value in (each.partition(" ") for each in flags)}
+        (fit,) = fits("irbc", {"countries": n, **options}, [args.seed], name)
         made[(str(n), model)] = line(n, model, fit)
         print(made[(str(n), model)], file=sys.stderr, flush=True)
         if place:

@@ -72,6 +72,12 @@ FAULTS = (
         old="faster = self.p.beta * (1 + max(self.p.g, 0.0))",
         new="faster = self.p.beta",
     ),
+    Fault(
+        "a-country-at-its-limit-leaves-the-others-as-they-were",
+        "dropped term",
+        old="return jnp.maximum(free - xi / own, least)",
+        new="return jnp.maximum(free, least)",
+    ),
     # data: folds, scaling, formulas, missing values, reading
     Fault(
         "same-fold-always-validates",

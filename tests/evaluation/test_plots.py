@@ -23,7 +23,7 @@ from econml_cli.evaluation.marginal.effects import effects as run_effects
 from econml_cli.evaluation.marginal.partial_dependence import partial_dependences
 from econml_cli.problems.economies.brock_mirman import BrockMirman
 from econml_cli.problems.economies.investment import Investment
-from econml_cli.problems.economies.irbc import IRBC, REMAINDER
+from econml_cli.problems.economies.irbc import IRBC
 from econml_cli.runs.directory import Run
 from econml_cli.training.precision import precision
 from tests.support.fits import fitted, load_model
@@ -228,7 +228,7 @@ def test_the_statistic_of_the_errors_of_two_equations_is_chi_square_of_both():
 def countries(level: float = 0.0):
     """(two countries whose shocks are so small that their log-linear policy is exact, it, with log k' more by this)."""
     problem = IRBC(sigma=1e-3)
-    return problem, Apply(lambda x: jnp.full((len(x), 2), level / REMAINDER, x.dtype))
+    return problem, Apply(lambda x: jnp.full((len(x), 2), level / problem.units.remainder, x.dtype))
 
 
 @pytest.mark.slow

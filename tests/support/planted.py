@@ -20,7 +20,7 @@ from econml_cli.problems.economies.growth import Growth
 from econml_cli.problems.economies.growth_kernel import GrowthKernel
 from econml_cli.problems.economies.growth_policy import GrowthPolicy
 from econml_cli.problems.economies.investment import Investment, linear_policy
-from econml_cli.problems.economies.irbc import IRBC, REMAINDER
+from econml_cli.problems.economies.irbc import IRBC
 from econml_cli.problems.economies.olg import OLG
 from econml_cli.problems.economies.stochastic_growth import StochasticGrowth
 from econml_cli.training.loop.trainer import Trainer
@@ -189,8 +189,8 @@ def irbc(problem: IRBC) -> Planted:
     def f(x: Any, n: Any) -> Any:
         log_k, log_a = jnp.split(x * problem.units.sizes, 2, axis=1)
         linear = log_k @ problem.units.P.T + log_a @ problem.units.Q.T
-        after = n[0] * (linear + REMAINDER * solved(x)) + n[1] + n[2] * log_k
-        return (after - linear) / REMAINDER
+        after = n[0] * (linear + problem.units.remainder * solved(x)) + n[1] + n[2] * log_k
+        return (after - linear) / problem.units.remainder
 
     return models(
         f,

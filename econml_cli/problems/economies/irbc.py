@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from econml_cli.options.fields import option
-from econml_cli.problems.economies import economics, linearised
+from econml_cli.problems.economies import economics, irreversible, linearised
 from econml_cli.problems.economies.conditions import demand, depreciation, patience, persistence, share
 from econml_cli.problems.lazily import jax, jnp, nnx, np
 from econml_cli.problems.sizes import sizes_of
@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from econml_cli.models.base import Model
     from econml_cli.problems.base import Batch, Split, Task
 
-#: the network reads log k over this, and adds the second times its output to the log-linear policy
-K_UNIT, REMAINDER = 0.1, 0.002
+#: the network reads log k over this
+K_UNIT = 0.1
+#: and adds so many times its output to the log-linear policy, and more to one that knows nothing of a limit
+REMAINDER, LIMITED = 0.002, 0.01
 #: standard deviation of log productivity, at most
 MOST = 0.25
 #: Newton steps for the price of consumption; consumption below this share of its steady state is not feasible
@@ -35,17 +37,22 @@ EACH_COUNTRY = {
     "equivariant": True, "element_size": 2,
     "latent": 4, "phi_width": 8, "phi_depth": 1, "rho_width": 16, "rho_depth": 1,
 }  # fmt: skip
+#: where investment may not be undone: limits bind in few of the states, and what is learnt bends more near to them
+WITH_LIMITS = {"N": 2048, "width": 24, "num_epochs": 40}
 #: states in the training sample times countries, about, where there are many; and the fewest states
 STATES, LEAST = 1000, 16
 
 
 class Units(NamedTuple):
-    """What a policy is made with that follows from the parameters: the sizes of what the network reads, and the
-    log-linear policy that it adds to."""
+    """What a policy is made with that follows from the parameters: the sizes of what the network reads, the log-linear
+    policy that it adds to, in which units, and how the Euler equations move with what is added
+    (`irreversible.stiffness`)."""
 
     sizes: Any
     P: Any
     Q: Any
+    remainder: float
+    stiffness: tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -112,10 +119,11 @@ class IRBC:
 
     With `--irreversible` investment k'_j - (1-delta) k_j is not negative, and mu_j >= 0 is the multiplier, as a share
     of lambda: lambda (1 + phi g_j - mu_j) = beta E[lambda' (R'_j - (1-delta) mu'_j)]. The network says what would be
-    invested without the limit. Where that is negative nothing is invested, and how far it is below 0 is the multiplier,
-    in units of what one more unit of capital lacks: one of the two is 0 whatever the weights, the kink is where it
-    belongs, and what the network learns is smooth (Garcia and Zangwill). `constraints` compares investment with the
-    multiplier that the Euler equation implies, not with the one that the network says.
+    invested without the limit (Garcia and Zangwill); `irreversible.limited` makes investment and multipliers of all
+    countries of it, one of which is 0 in each whatever the weights. What a country may not take out of its capital the
+    others need not invest, so that their policies have a kink, too, where its limit begins to bind: made by hand, it is
+    where it belongs, and what the network learns is smooth. `constraints` compares investment with the multiplier that
+    the Euler equation implies, not with the one that the network says.
 
     There is no closed form. The derivatives of the policy in the steady state are known (`linear`), up to what risk
     changes, for every number of countries; states are drawn from the distribution of the linearised economy, wider by
@@ -160,7 +168,8 @@ class IRBC:
         self.A = (1 / p.beta - 1 + p.delta) / p.alpha
         self.c_ss = self.A - p.delta
         #: with other parameters (`--with`) the policy is still that of the fit
-        self.units = Units(np.repeat([K_UNIT, p.deviation], p.countries), *self.linear)
+        sizes, remainder = np.repeat([K_UNIT, p.deviation], p.countries), LIMITED if p.irreversible else REMAINDER
+        self.units = Units(sizes, *self.linear, remainder, self._stiffness)
         # shocks keep capital away from the steady state without them, by a term in their variance
         aside = 0.002 + 10 * p.deviation**2
         self.bars: dict[str, dict[str, float]] = {
@@ -201,17 +210,12 @@ class IRBC:
     def _decide(self, model: Model, k: jax.Array, a: jax.Array) -> tuple[jax.Array, jax.Array]:
         """(capital of the next period, the multiplier of its limit as a share of the price of consumption), each
         [n, countries]."""
-        P, Q = (jnp.asarray(part, k.dtype) for part in self.units[1:])
-        free = jnp.exp(jnp.log(k) @ P.T + a @ Q.T + REMAINDER * model(self.observe({"k": k, "a": a})))
+        P, Q = (jnp.asarray(part, k.dtype) for part in (self.units.P, self.units.Q))
+        free = jnp.exp(jnp.log(k) @ P.T + a @ Q.T + self.units.remainder * model(self.observe({"k": k, "a": a})))
         if not self.p.irreversible:
             return free, jnp.zeros_like(free)
-        left = (1 - self.p.delta) * k
-        return jnp.maximum(free, left), self._lack * jnp.maximum(left - free, 0) / k
-
-    @property
-    def _lack(self) -> float:
-        """By how much the Euler equation of a country moves with the growth of its capital, about."""
-        return self.p.adjustment + (1 - self.p.beta * (1 - self.p.delta)) * (1 - self.p.alpha)
+        growth, bound = irreversible.limited(free / k - 1, k, -self.p.delta, *self.units.stiffness)
+        return k * (1 + growth), bound
 
     def _output(self, k: Any, a: Any, module: Any) -> Any:
         return self.A * module.exp(a) * k**self.p.alpha
@@ -305,6 +309,13 @@ class IRBC:
     @functools.cached_property
     def linear(self) -> tuple[np.ndarray, np.ndarray]:
         """(P, Q), each [countries, countries], of log k' = P log k + Q log a without risk, about the steady state."""
+        A2, A1, A0, B0, B1 = self._linearised
+        return linearised.policy(A0, A1, A2, B0, B1, self.p.rho)
+
+    @functools.cached_property
+    def _linearised(self) -> list[np.ndarray]:
+        """The derivatives of the Euler equations at the steady state by log k, log k', log k'', log a and log a', each
+        [countries, countries]."""
         p, rest = self.p, np.zeros(self.p.countries)
 
         def gap(k: Any, k_next: Any, after: Any, a: Any, a_next: Any) -> Any:
@@ -316,8 +327,13 @@ class IRBC:
             found = 1 + p.adjustment * (k_next / k - 1) - p.beta * np.exp(price_next - price)[:, None] * gross
             return found[0]
 
-        A2, A1, A0, B0, B1 = linearised.derivatives(gap, [rest] * 5)
-        return linearised.policy(A0, A1, A2, B0, B1, p.rho)
+        return linearised.derivatives(gap, [rest] * 5)
+
+    @property
+    def _stiffness(self) -> tuple[float, float]:
+        """Of the Euler equations, as `irreversible.stiffness`, with the policy of the next period."""
+        _, by_next, by_later, *_ = self._linearised
+        return irreversible.stiffness(by_next + by_later @ self.linear[0])
 
     @functools.cached_property
     def spread_root(self) -> np.ndarray:
@@ -415,9 +431,11 @@ class IRBC:
     @staticmethod
     def suiting(model: str, p: IRBCOptions, named: Mapping[str, Any]) -> dict[str, Any]:
         """Of many countries fewer states, since each has an equation and shocks of every one: a step costs as the cube
-        of their number. A deep set reads capital and productivity of each country, and gives its policy."""
+        of their number; with limits that bind in few of them more. A deep set reads capital and productivity of each
+        country, and gives its policy."""
+        more = WITH_LIMITS if p.irreversible else {}
         fewer = {"N": max(LEAST, STATES // p.countries)} if p.countries > FEW or model == "deep_set" else {}
-        return {**fewer, **(EACH_COUNTRY if model == "deep_set" else {})}
+        return {**more, **fewer, **(EACH_COUNTRY if model == "deep_set" else {})}
 
     def describe(self) -> dict[str, Any]:
         """The state, the policies, and the roots of the linearised economy."""

@@ -1,6 +1,7 @@
 """International business cycles: the equations written once more, the linearised policy, closed forms, the recipe, what
 is refused."""
 
+from itertools import product
 from typing import Any
 
 import jax.numpy as jnp
@@ -13,7 +14,8 @@ from econml_cli.config.fit_config import build
 from econml_cli.errors import ConfigError
 from econml_cli.models.deep_set import DeepSet
 from econml_cli.problems.economies import economics, linearised
-from econml_cli.problems.economies.irbc import IRBC, REMAINDER
+from econml_cli.problems.economies.irbc import IRBC
+from econml_cli.problems.economies.irreversible import limited
 from econml_cli.problems.economies.stochastic_growth import StochasticGrowth
 from econml_cli.training.precision import precision
 from tests.support.economies import told, verdicts
@@ -24,11 +26,11 @@ from tests.support.planted import PLANTED
 
 def growing(problem: IRBC, growth: Any) -> Apply:
     """The model under which log capital grows by growth(log k, log a), [n, countries]."""
-    n, (units, P, Q) = problem.p.countries, problem.units
+    n, (units, P, Q, size, _) = problem.p.countries, problem.units
 
     def remainder(x: Any) -> Any:
         k, a = (x * units)[:, :n], (x * units)[:, n:]
-        return (k + growth(k, a) - k @ P.T - a @ Q.T) / REMAINDER
+        return (k + growth(k, a) - k @ P.T - a @ Q.T) / size
 
     return Apply(remainder)
 
@@ -38,9 +40,22 @@ def at(problem: IRBC, log_k: Any, log_a: Any) -> Any:
     return jnp.asarray(np.concatenate([log_k, log_a], axis=1) / problem.units.sizes)
 
 
-def by_hand(k: list[float], a: list[float], grows: Any, lack: float | None = None) -> list[float]:
-    """The residuals of two countries, by loops over countries and nodes and a root finder; `lack`: the multiplier is
-    so many times what investment lacks, which is not negative then."""
+def by_cases(free: Any, k: Any, D: Any) -> tuple[Any, Any]:
+    """(growth, multipliers) of countries whose growth is at least -.01, where D (growth - free) are the multipliers:
+    of all sets of countries that are bound the one with which nothing is negative."""
+    for bound in map(np.array, product([False, True], repeat=len(k))):
+        moved = np.where(bound, -0.01 - free, 0.0)
+        if not bound.all():
+            moved[~bound] = -np.linalg.solve(D[~bound][:, ~bound], D[~bound] @ moved)
+        mu = np.where(bound, D @ moved, 0.0)
+        if mu.min() >= 0 and (free + moved).min() >= -0.01 - 1e-12:
+            return free + moved, mu
+    raise AssertionError("no set of countries")
+
+
+def by_hand(k: list[float], a: list[float], grows: Any, stiffness: tuple[float, float] | None = None) -> list[float]:
+    """The residuals of two countries, by loops over countries and nodes and a root finder; `stiffness`: investment is
+    not negative."""
     alpha, beta, delta, phi, rho, sigma, gamma = 0.36, 0.99, 0.01, 0.5, 0.95, 0.01, (0.25, 1.0)
     A = (1 - beta * (1 - delta)) / (alpha * beta)
     weights = [(A - delta) ** (1 / each) for each in gamma]  # Pareto's
@@ -53,11 +68,11 @@ def by_hand(k: list[float], a: list[float], grows: Any, lack: float | None = Non
         return brentq(lambda m: sum((m / weights[j]) ** -gamma[j] for j in (0, 1)) - left, 1e-3, 1e3, xtol=1e-15)
 
     def moved(k: Any, a: Any) -> tuple[list[float], list[float]]:
-        free = list(np.array(k) * np.exp(grows(np.log([k]), np.array([a]))[0]))
-        if lack is None:
-            return free, [0.0, 0.0]
-        lacks = [max((1 - delta) * k[j] - free[j], 0.0) for j in (0, 1)]
-        return [free[j] + lacks[j] for j in (0, 1)], [lack * lacks[j] / k[j] for j in (0, 1)]
+        free = np.exp(grows(np.log([k]), np.array([a]))[0]) - 1
+        mu = np.zeros(2)
+        if stiffness is not None:
+            free, mu = by_cases(free, k, stiffness[0] * np.eye(2) + stiffness[1] * np.array(k))
+        return list(np.array(k) * (1 + free)), list(mu)
 
     after, mu = moved(k, a)
     now, expected = price(k, a, after), [0.0, 0.0]
@@ -87,17 +102,43 @@ def test_the_residual_is_that_of_the_equations_written_down_once_more(irreversib
         model, x = growing(problem, grows), at(problem, log_k, log_a)
         found = np.asarray(problem.residual(model, economics.at(x)))
         pairs = problem.constraints(model, x)
-    lack = 0.5 + (1 - 0.99 * 0.99) * 0.64 if irreversible else None
+    stiffness = problem.units.stiffness if irreversible else None
     for row, k, a in zip(found, np.exp(log_k), log_a, strict=True):
-        np.testing.assert_allclose(row, by_hand(list(k), list(a), grows, lack), atol=1e-11)
+        np.testing.assert_allclose(row, by_hand(list(k), list(a), grows, stiffness), atol=1e-11)
     assert set(pairs) == ({"irreversible"} if irreversible else set())
-    if irreversible:  # of the first state the first country, of the second state none, invests less than nothing
-        invested = (np.exp(grows(log_k, log_a)) - 0.99) / 0.01
-        assert invested[0, 0] < 0 < invested[1].min()
+    if irreversible:  # of the first state the first country, of the second state none, would invest less than nothing
+        free = np.exp(grows(log_k, log_a)) - 1
+        assert free[0, 0] < -0.01 < min(free[0, 1], free[1].min())
         slack, multiplier = map(np.asarray, pairs["irreversible"])
-        np.testing.assert_allclose(slack, [0, invested[1].min()], atol=1e-9)
-        j = int(invested[1].argmin())
-        np.testing.assert_allclose(multiplier, [found[0, 0] - lack * invested[0, 0] * 0.01, found[1, j]])
+        j = int(free[1].argmin())
+        np.testing.assert_allclose(slack, [0, (free[1, j] + 0.01) / 0.01], atol=1e-9)
+        _, mu = by_cases(free[0], np.exp(log_k[0]), stiffness[0] * np.eye(2) + stiffness[1] * np.exp(log_k[0]))
+        np.testing.assert_allclose(multiplier, [found[0, 0] + mu[0], found[1, j]])
+
+
+@pytest.mark.parametrize("common", [0.0, 3.0])
+def test_of_all_sets_of_countries_that_are_bound_the_right_one_is_found(common):
+    draws = np.random.default_rng(0)
+    free, k = 0.02 * draws.normal(size=(40, 3)), np.exp(0.2 * draws.normal(size=(40, 3)))
+    free[:2] = [[0.01, 0.02, 0.03], [-0.02, -0.03, -0.02]]
+    with precision("float64"):
+        growth, mu = map(np.asarray, limited(jnp.asarray(free), jnp.asarray(k), -0.01, 0.5, common))
+    for row in range(len(k)):
+        right = by_cases(free[row], k[row], 0.5 * np.eye(3) + common * k[row])
+        np.testing.assert_allclose([growth[row], mu[row]], right, atol=1e-12)
+    assert set((mu > 0).sum(axis=1)) == {0, 1, 2, 3}
+
+
+def test_the_euler_equation_of_a_country_moves_with_its_capital_as_derived_by_hand():
+    """By adjustment costs of today, the return that falls, and the costs that there will be; and all with the price of
+    what is eaten, which the next period's takes back in part."""
+    problem = IRBC()
+    own, common = problem.units.stiffness
+    apart = problem.linear[0][0, 0] - problem.linear[0][0, 1]
+    np.testing.assert_allclose(own, 0.5 + (1 - 0.99 * 0.99) * 0.64 + 0.99 * 0.5 * (1 - apart), rtol=1e-6)
+    eaten = 2 * problem.c_ss * 0.625
+    assert 1 / eaten < common < 1.05 / eaten
+    assert IRBC(countries=1).units.stiffness[1] == 0
 
 
 @pytest.mark.slow
@@ -127,9 +168,15 @@ def test_in_the_steady_state_without_risk_nothing_is_wrong(irreversible):
 
 @pytest.mark.parametrize(
     ("model", "given", "states"),
-    [("mlp", {}, 512), ("deep_set", {"countries": 10}, 100), ("mlp", {"countries": 50}, 20)],
+    [
+        ("mlp", {}, 512),
+        ("deep_set", {"countries": 10}, 100),
+        ("mlp", {"countries": 50}, 20),
+        ("mlp", {"irreversible": True}, 2048),
+        ("mlp", {"irreversible": True, "countries": 50}, 20),
+    ],
 )
-def test_the_recipe_has_fewer_states_of_many_countries(model, given, states):
+def test_the_recipe_has_fewer_states_of_many_countries_and_more_with_limits(model, given, states):
     config = build(model, "irbc", [("a test", given)])
     assert states == config.problem_options.N
     assert build(model, "irbc", [("a test", {**given, "N": 99})]).problem_options.N == 99
@@ -226,6 +273,13 @@ def test_its_recipe_reaches_its_bars(seed):
     found = losses_of("irbc", seed=seed)
     assert "failed" not in found and found["verdict_states"] == "passed"
     assert found["euler_error_mean"] < 1e-4 and found["log10_euler_path_max"] < -3
+
+
+@pytest.mark.slow
+def test_its_recipe_reaches_its_bars_where_investment_may_not_be_undone_and_the_limit_binds():
+    found = losses_of("irbc", irreversible=True, sigma=0.02, seed=43)
+    assert "failed" not in found and found["verdict_loss"] == "passed" and found["irreversible_binds"] > 0.01
+    assert found["irreversible_slack"] < 1e-3
 
 
 @pytest.mark.parametrize(
