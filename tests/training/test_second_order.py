@@ -23,6 +23,7 @@ from econml_cli.training.precision import precision
 from econml_cli.training.run.summary import losses
 from econml_cli.training.setup.second_order_checks import check, memory
 from econml_cli.training.setup.setup import Workshop, assemble
+from econml_cli.training.step import least_squares
 from econml_cli.training.step.carry import CONVERGED, DIVERGED
 from econml_cli.training.step.least_squares import stacked
 from econml_cli.training.step.programs import Programs
@@ -72,8 +73,12 @@ def test_the_savings_rate_of_brock_and_mirman_is_found_to_1e6_in_35_steps():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("problem", ["linear", "brock_mirman", "factor"])
-def test_the_jacobian_made_row_by_row_is_the_jacobian(problem):
+@pytest.mark.parametrize(
+    ("problem", "together"),
+    [*((problem, least_squares.TOGETHER) for problem in ("linear", "brock_mirman", "factor")), ("brock_mirman", 5)],
+)
+def test_the_jacobian_made_row_by_row_is_the_jacobian(problem, together, monkeypatch):
+    monkeypatch.setattr(least_squares, "TOGETHER", together)  # 12 observations of one equation: blocks of 5, 5 and 2
     options = {"linear": {"width": 8}, "factor": {"N": 30, "N_test": 4}}.get(problem, {"N": 12, "width": 4})
     with precision("float64"):
         setup = assemble(config("adam", {"factor": "autoencoder"}.get(problem, "mlp"), problem, **options))

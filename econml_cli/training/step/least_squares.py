@@ -16,6 +16,9 @@ from econml_cli.problems.base import Batch
 
 #: the damping of the first step, as a share of the mean squared residual's own curvature
 FIRST_DAMPING = 1e-3
+#: rows of the Jacobian are made together for so many observations as the squares of their equations add up to this: the
+#: expectations of an equation of many shocks, as those of each country of many, need much memory
+TOGETHER = 20_000
 #: by what the damping is multiplied after a step that is accepted, and after one that is not
 EASE, TIGHTEN = 0.2, 4.0
 
@@ -70,9 +73,17 @@ def stacked(residual: Residual, unravel: Callable[[jax.Array], Any], batch: Batc
             found: jax.Array = jax.jacrev(lambda theta: residual(unravel(theta), alone)[0])(theta)
             return found
 
-        rows = jax.vmap(of_row)(batch).reshape(-1, theta.size)
+        observations, equations = jax.eval_shape(residual, unravel(theta), batch).shape
+        together = max(1, TOGETHER // equations**2)
+        made = jax.vmap(of_row) if observations <= together else _in_blocks(of_row, together)
+        rows = made(batch).reshape(-1, theta.size)
         return rows / math.sqrt(len(rows))
 
     function = jax.custom_jvp(values)
     function.defjvp(lambda at, towards: (values(at[0]), jacobian(at[0]) @ towards[0]))
     return function
+
+
+def _in_blocks(of_row: Callable[[Batch], jax.Array], size: int) -> Callable[[Batch], jax.Array]:
+    """`of_row` of all observations, so many at a time."""
+    return lambda batch: jax.lax.map(of_row, batch, batch_size=size)
