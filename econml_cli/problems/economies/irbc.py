@@ -39,11 +39,10 @@ EACH_COUNTRY = {
 }  # fmt: skip
 #: where investment may not be undone: limits bind in few of the states, and what is learnt bends more near to them
 WITH_LIMITS = {"N": 2048, "width": 24, "num_epochs": 40}
-#: states in the training sample times countries, about, where there are many; and the fewest states. With fewer the
-#: mean of 50 countries is seen at too few values: at 20 and 32 states the validation loss stopped falling at 3e-8
-STATES, LEAST = 1000, 64
-#: steps of many countries, after which the validation loss fell no more
-STEPS_OF_MANY = 12
+#: states in the training sample of a deep set times countries, about; and what is trained on, and how long, where there
+#: are many. With fewer states the mean of 50 countries is seen at too few values: at 20 and 32 the validation loss
+#: stopped falling at 3e-8, at 64 at 1e-8
+STATES, WITH_MANY = 1000, {"N": 128, "num_epochs": 12}
 
 
 class Units(NamedTuple):
@@ -433,13 +432,12 @@ class IRBC:
 
     @staticmethod
     def suiting(model: str, p: IRBCOptions, named: Mapping[str, Any]) -> dict[str, Any]:
-        """Of many countries fewer states, since each has an equation and shocks of every one: a step costs as the cube
-        of their number; with limits that bind in few of them more. A deep set reads capital and productivity of each
-        country, and gives its policy."""
+        """Of many countries fewer states and steps, since each has an equation and shocks of every one: a step costs as
+        the cube of their number; with limits that bind in few states more. A deep set reads capital and productivity
+        of each country, and gives its policy."""
         more = WITH_LIMITS if p.irreversible else {}
-        fewer = {"N": max(LEAST, STATES // p.countries)} if p.countries > FEW or model == "deep_set" else {}
-        steps = {"num_epochs": STEPS_OF_MANY} if p.countries > FEW else {}
-        return {**more, **fewer, **steps, **(EACH_COUNTRY if model == "deep_set" else {})}
+        own = EACH_COUNTRY | {"N": STATES // p.countries} if model == "deep_set" else {}
+        return {**more, **own, **(WITH_MANY if p.countries > FEW else {})}
 
     def describe(self) -> dict[str, Any]:
         """The state, the policies, and the roots of the linearised economy."""
