@@ -167,18 +167,19 @@ def test_in_the_steady_state_without_risk_nothing_is_wrong(irreversible):
 
 
 @pytest.mark.parametrize(
-    ("model", "given", "states"),
+    ("model", "given", "states", "steps"),
     [
-        ("mlp", {}, 512),
-        ("deep_set", {"countries": 10}, 100),
-        ("mlp", {"countries": 50}, 20),
-        ("mlp", {"irreversible": True}, 2048),
-        ("mlp", {"irreversible": True, "countries": 50}, 20),
+        ("mlp", {}, 512, 25),
+        ("deep_set", {"countries": 10}, 100, 25),
+        ("deep_set", {"countries": 50}, 128, 12),
+        ("mlp", {"countries": 50}, 128, 12),
+        ("mlp", {"irreversible": True}, 2048, 40),
+        ("mlp", {"irreversible": True, "countries": 50}, 128, 12),
     ],
 )
-def test_the_recipe_has_fewer_states_of_many_countries_and_more_with_limits(model, given, states):
+def test_the_recipe_has_fewer_states_of_many_countries_and_more_with_limits(model, given, states, steps):
     config = build(model, "irbc", [("a test", given)])
-    assert states == config.problem_options.N
+    assert (states, steps) == (config.problem_options.N, config.trainer.num_epochs)
     assert build(model, "irbc", [("a test", {**given, "N": 99})]).problem_options.N == 99
     assert getattr(config.model_options, "equivariant", model == "deep_set") == (model == "deep_set")
 
